@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The engine: one mount's files, names, limits and policy. This is all that fs/ sees of lib/
+ * (besides util/ and ctl_proto.h). One function per filesystem operation, in POSIX terms.
+ *
+ * Calling sequence: spool_engine_new(); any operations from any threads; spool_engine_free()
+ * when no thread is inside any more (it drops every file, open or not).
+ *
+ * Identifiers. "ino" is the inode number: what stat shows, what the kernel calls the nodeid, and
+ * the only handle that callers hold. It is counted up from SPOOL_INO_ROOT and never used twice
+ * within a mount (so a generation is not needed: it is always SPOOL_GENERATION). An ino that does
+ * not exist (any more) is answered -ESTALE by every operation: a hostile or late request can
+ * never reach freed memory.
+ *
+ * Lookup counts. Every operation that returns an attribute marked [+lookup] adds one to the
+ * count that the caller owes back by spool_engine_forget(). A file lives while it has a name, a
+ * count, or an open. Opens are counted likewise: [+open] is owed back by spool_engine_release().
+ *
+ * Errors are negative errno values; on any error nothing has changed and nothing is owed.
+ * -ESTALE, -ENOMEM, and for names -ENAMETOOLONG (over SPOOL_NAME_MAX bytes) and -EINVAL (empty,
+ * "." or "..", or with a slash) are possible wherever they make sense, and are not repeated below.
+ * -ENOSYS is never returned.
+ *
+ * Permissions (read, write, search, sticky, ownership) are checked by the kernel
+ * (default_permissions) before a request is sent; the engine checks what the kernel cannot know:
+ * the layout's rules, and the modes= policy.
+ *
+ * Locks: no function is called with a lock held, none returns with one held.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "quota/quota.h"
+
+struct spool_host;
+struct spool_log;
+struct spool_engine;
+
+#define SPOOL_INO_ROOT 1u /* FUSE_ROOT_ID */
+#define SPOOL_GENERATION 1u
+#define SPOOL_NAME_MAX 255u         /* NAME_MAX, limits.h: bytes, as on every Linux filesystem */
+#define SPOOL_SYMLINK_MAX 4095u     /* PATH_MAX - 1, as on tmpfs */
+#define SPOOL_LINK_MAX 0x7fffffffu  /* as tmpfs: bounded by nothing but the counter */
+#define SPOOL_XATTR_SIZE_MAX 65536u /* XATTR_SIZE_MAX, linux/limits.h */
+#define SPOOL_DIR_ENTRY_SIZE 20u /* what st_size of a directory counts for an entry, as on tmpfs \
+				  */
+#define SPOOL_XATTR_LIST_MAX 65536u /* XATTR_LIST_MAX */
+
+enum spool_layout { SPOOL_LAYOUT_PRIVATE, SPOOL_LAYOUT_SINGLE, SPOOL_LAYOUT_SHARED };
+enum spool_modes { SPOOL_MODES_OWNER, SPOOL_MODES_KEEP, SPOOL_MODES_REFUSE };
+
+/**
+ * struct spool_config - what a mount is
+ * @root_uid, @root_gid, @root_mode: the root directory's; in private it is always root's 0755
+ * @acl: store system.posix_acl_*; only in shared, when the kernel enforces them
+ */
+struct spool_config {
+	enum spool_layout layout;
+	enum spool_modes modes;
+	uid_t root_uid;
+	gid_t root_gid;
+	mode_t root_mode;
+	bool acl;
+	struct spool_limits limits;
+};
+
+/** struct spool_cred - on whose behalf: the caller's fsuid, fsgid, thread id and umask */
+struct spool_cred {
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	mode_t umask;
+};
+
+/** struct spool_attr - an inode as stat(2) shows it; @blocks in 512-byte units */
+struct spool_attr {
+	uint64_t ino;
+	uint64_t size;
+	uint64_t blocks;
+	mode_t mode;
+	uint32_t nlink;
+	uid_t uid;
+	gid_t gid;
+	dev_t rdev;
+	struct timespec atime;
+	struct timespec mtime;
+	struct timespec ctime;
+};
+
+enum spool_set {
+	SPOOL_SET_MODE = 1 << 0,
+	SPOOL_SET_UID = 1 << 1,
+	SPOOL_SET_GID = 1 << 2,
+	SPOOL_SET_SIZE = 1 << 3,
+	SPOOL_SET_ATIME = 1 << 4,
+	SPOOL_SET_MTIME = 1 << 5,
+	SPOOL_SET_ATIME_NOW = 1 << 6,
+	SPOOL_SET_MTIME_NOW = 1 << 7,
+	SPOOL_SET_KILL_SUIDGID = 1 << 8, /* drop set-id bits with this size change */
+};
+
+enum spool_write_flags {
+	SPOOL_WRITE_PAGEOUT = 1 << 0,      /* from the page cache: the caller's ids are unknown */
+	SPOOL_WRITE_KILL_SUIDGID = 1 << 1, /* drop set-id bits */
+};
+
+/**
+ * spool_engine_new() - an empty mount
+ * @host, @log: borrowed until spool_engine_free(); @log may be NULL
+ * Return: 0; -ENOMEM; -EINVAL @config makes no sense; what the host's calls returned.
+ */
+int spool_engine_new(const struct spool_config *config, const struct spool_host *host,
+		     struct spool_log *log, struct spool_engine **ret_engine);
+
+/**
+ * spool_engine_free() - forget everything; NULL is allowed
+ * Return: true when all accounts came out at zero; false after an accounting error (logged).
+ */
+bool spool_engine_free(struct spool_engine *engine);
+
+/* Names */
+
+/** Return: 0 and [+lookup]; -ENOENT; -ENOTDIR. In the private root see lib/README.md, "Layouts". */
+int spool_engine_lookup(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
+			const char *name, struct spool_attr *ret);
+
+/** Gives @count lookups back. An unknown @ino or too large a @count is logged and clipped. */
+void spool_engine_forget(struct spool_engine *engine, uint64_t ino, uint64_t count);
+
+/**
+ * spool_engine_create() - create and open a regular file
+ * Never opens an existing file: the kernel has not checked the caller's rights on it.
+ * Return: 0 and [+lookup] [+open]; -EEXIST; -ENOENT the directory is removed; -ENOTDIR;
+ * -EPERM in the private root; -ENOSPC, -EDQUOT.
+ */
+int spool_engine_create(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
+			const char *name, mode_t mode, struct spool_attr *ret);
+
+/** O_TMPFILE: as create, without a name (nlink 0); spool_engine_link() may give it one. */
+int spool_engine_tmpfile(struct spool_engine *engine, const struct spool_cred *cred,
+			 uint64_t parent, mode_t mode, struct spool_attr *ret);
+
+/** mknod: regular, FIFO, socket; devices in shared only, else -EPERM. As create, without the open.
+ */
+int spool_engine_mknod(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
+		       const char *name, mode_t mode, dev_t rdev, struct spool_attr *ret);
+
+/** Return: as create, [+lookup]. */
+int spool_engine_mkdir(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
+		       const char *name, mode_t mode, struct spool_attr *ret);
+
+/** @target: 1 to SPOOL_SYMLINK_MAX bytes, else -ENOENT or -ENAMETOOLONG. Return: as create,
+ * [+lookup]. */
+int spool_engine_symlink(struct spool_engine *engine, const struct spool_cred *cred,
+			 uint64_t parent, const char *name, const char *target,
+			 struct spool_attr *ret);
+
+/**
+ * spool_engine_link() - one more name; also the first name of a tmpfile
+ * Return: 0 and [+lookup]; -EEXIST; -EPERM a directory, or the private root; -EMLINK; -ENOENT the
+ * directory is removed, or @ino was unlinked (an O_TMPFILE file without a name is fine: the
+ * kernel itself refuses one that was opened with O_EXCL).
+ */
+int spool_engine_link(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
+		      uint64_t parent, const char *name, struct spool_attr *ret);
+
+/** Return: 0; -ENOENT; -EISDIR; -EPERM in the private root. */
+int spool_engine_unlink(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
+			const char *name);
+
+/** Return: 0; -ENOENT; -ENOTDIR; -ENOTEMPTY; -EPERM in the private root. */
+int spool_engine_rmdir(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
+		       const char *name);
+
+/**
+ * spool_engine_rename() - rename(2) and renameat2(2), atomic
+ * @flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE; else -EINVAL
+ * Return: 0; -ENOENT; -EEXIST (NOREPLACE); -ENOTEMPTY; -EISDIR; -ENOTDIR; -EINVAL a directory
+ * into itself; -EPERM from or to the private root.
+ */
+int spool_engine_rename(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
+			const char *name, uint64_t new_parent, const char *new_name,
+			unsigned int flags);
+
+/**
+ * spool_engine_readlink() - the target with a final NUL into @buf of SPOOL_SYMLINK_MAX + 1 bytes
+ * The private root's "self" answers the caller's own directory. Return: 0; -EINVAL no symlink.
+ */
+int spool_engine_readlink(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
+			  char *buf);
+
+/**
+ * spool_engine_readdir() - entries after @cookie, in an order that never changes
+ * @cookie: 0 to begin, then the cookie of the last entry that was taken
+ * @plus: fill complete attributes and give [+lookup] for every entry that @emit took, but for "."
+ *	and ".."; else only ino and the type bits of mode are set
+ * @emit: takes one entry, or returns false when it has no room (then it is not counted as taken and
+ *	the walk ends). Called with the directory's lock held: it only copies, never replies. The
+ *name is not kept. An entry that exists throughout is seen exactly once, whatever else comes and
+ *goes. Return: 0; -ENOTDIR.
+ */
+typedef bool (*spool_emit_fn)(void *arg, const char *name, size_t name_len,
+			      const struct spool_attr *attr, uint64_t cookie);
+int spool_engine_readdir(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
+			 uint64_t cookie, bool plus, spool_emit_fn emit, void *arg);
+
+/* Attributes */
+
+int spool_engine_getattr(struct spool_engine *engine, uint64_t ino, struct spool_attr *ret);
+
+/**
+ * spool_engine_setattr() - chmod, chown, truncate, utimens
+ * @set: enum spool_set; @attr: the new values of what is set
+ * Return: 0 and the result in *@ret; -EPERM by the modes or layout policy; -EFBIG; -EDQUOT,
+ * -ENOSPC; -EISDIR, -EINVAL for the size of what is not a regular file.
+ */
+int spool_engine_setattr(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
+			 unsigned int set, const struct spool_attr *attr, struct spool_attr *ret);
+
+/** struct spool_statfs - the caller's own view: limits and what is left of them; 4 KiB blocks */
+struct spool_statfs {
+	uint64_t blocks;
+	uint64_t blocks_free;
+	uint64_t inodes;
+	uint64_t inodes_free;
+};
+
+/** What @cred->uid may still use: the smaller of its own and the mount's remainders, never 0 in
+ * total. */
+int spool_engine_statfs(struct spool_engine *engine, const struct spool_cred *cred,
+			struct spool_statfs *ret);
+
+/* Data */
+
+/**
+ * spool_engine_open() - one more open; regular files and directories
+ * @truncate: O_TRUNC. Return: 0 and [+open]; -ESTALE no name and no open handle: the caller came
+ * through a stale dentry (the VFS then looks up again).
+ */
+int spool_engine_open(struct spool_engine *engine, uint64_t ino, bool truncate);
+
+void spool_engine_release(struct spool_engine *engine, uint64_t ino);
+
+/** Return: bytes, short at the end of the file; -EISDIR, -EINVAL. */
+ssize_t spool_engine_read(struct spool_engine *engine, uint64_t ino, void *buf, size_t len,
+			  uint64_t off);
+
+/** @flags: enum spool_write_flags. Return: bytes, see spool_object_write(). */
+ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void *buf, size_t len,
+			   uint64_t off, unsigned int flags);
+
+int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, uint64_t off,
+			   uint64_t len);
+
+int64_t spool_engine_seek(struct spool_engine *engine, uint64_t ino, uint64_t off, int whence);
+
+ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint64_t src_off,
+				uint64_t dst, uint64_t dst_off, size_t len);
+
+/* Extended attributes: user.* on files and directories; system.posix_acl_* with config.acl */
+
+/**
+ * @flags: XATTR_CREATE, XATTR_REPLACE. Return: 0; -EEXIST; -ENODATA; -EOPNOTSUPP another namespace
+ * or user.spoolfs.*; -ERANGE name; -E2BIG value; -ENOSPC names over SPOOL_XATTR_LIST_MAX; -EDQUOT.
+ */
+int spool_engine_setxattr(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
+			  const char *name, const void *value, size_t size, int flags);
+
+/** @size 0 asks for the length. Return: length; -ENODATA; -ERANGE @size is too small; -EOPNOTSUPP.
+ */
+ssize_t spool_engine_getxattr(struct spool_engine *engine, uint64_t ino, const char *name,
+			      void *buf, size_t size);
+
+/** Return: length of the NUL-separated names; -ERANGE. */
+ssize_t spool_engine_listxattr(struct spool_engine *engine, uint64_t ino, char *buf, size_t size);
+
+int spool_engine_removexattr(struct spool_engine *engine, const struct spool_cred *cred,
+			     uint64_t ino, const char *name);
+
+/* What is going on */
+
+/** struct spool_engine_stat - @ram_held: bytes of the arena that the system has given us */
+struct spool_engine_stat {
+	struct spool_usage usage;
+	uint64_t ram_held;
+	uint64_t inodes;
+	uint64_t open_files;
+};
+
+void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret);
+
+/** spool_engine_user_usage(), spool_engine_next_user(): as in quota.h. */
+void spool_engine_user_usage(struct spool_engine *engine, uid_t uid, struct spool_usage *ret);
+bool spool_engine_next_user(struct spool_engine *engine, uint64_t from, uid_t *ret_uid,
+			    struct spool_usage *ret);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine_internal.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "ns/acl.h"
+#include "store/object.h"
+#include "util/macros.h"
+
+/* What everybody may see of a private root and the directories in it: nothing that moves. */
+static bool is_constant(const struct spool_engine *engine, const struct spool_node *node)
+{
+	return engine_is_private_root(engine, node) ||
+	       (node->flags & (SPOOL_NODE_TOP | SPOOL_NODE_SELF));
+}
+
+void engine_attr_locked(const struct spool_engine *engine, const struct spool_node *node,
+			struct spool_attr *ret)
+{
+	*ret = (struct spool_attr){
+		.ino = node->ino,
+		.size = node->size,
+		.blocks = node->blocks,
+		.mode = node->mode,
+		.nlink = node->nlink,
+		.uid = node->uid,
+		.gid = node->gid,
+	};
+	spool_node_times_locked(node, &ret->atime, &ret->mtime, &ret->ctime);
+	if (S_ISCHR(node->mode) || S_ISBLK(node->mode))
+		ret->rdev = node->rdev;
+	if (is_constant(engine, node)) {
+		ret->size = 0;
+		ret->nlink = 1;
+		ret->atime = ret->mtime = ret->ctime = engine->born;
+	}
+}
+
+void engine_attr(struct spool_engine *engine, struct spool_node *node, struct spool_attr *ret)
+{
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	engine_attr_locked(engine, node, ret);
+	spool_mutex_unlock(&node->lock);
+}
+
+int spool_engine_getattr(struct spool_engine *engine, uint64_t ino, struct spool_attr *ret)
+{
+	struct spool_node *node = engine_get(engine, ino);
+
+	if (!node)
+		return -ESTALE;
+	engine_attr(engine, node, ret);
+	engine_put(engine, node);
+	return 0;
+}
+
+/* In shared an inode is paid for by its owner: move what it has been charged. @node is locked. */
+static int change_payer(struct spool_engine *engine, struct spool_node *node, uid_t uid)
+{
+	struct spool_charge charge = {{0}};
+	struct spool_quota_user *to;
+	bool has_data = S_ISREG(node->mode) && node->file;
+	int r;
+
+	r = spool_quota_user_get(engine->quota, uid, &to);
+	if (r < 0)
+		return r;
+	if (has_data) {
+		spool_rwlock_wrlock(&node->file->lock, SPOOL_RANK_OBJECT);
+		spool_object_charges(node->file->object, &charge);
+	}
+	charge.amount[SPOOL_RES_SIZE] += node->charged;
+	charge.amount[SPOOL_RES_RAM] += node->charged;
+	charge.amount[SPOOL_RES_INODES] += 1;
+	r = spool_quota_move(node->user, to, &charge);
+	if (r == 0) {
+		struct spool_quota_user *from = node->user;
+
+		node->user = to;
+		to = from;
+	}
+	if (has_data)
+		spool_rwlock_unlock(&node->file->lock);
+	spool_quota_user_put(to);
+	return r;
+}
+
+static int set_owner(struct spool_engine *engine, const struct spool_cred *cred,
+		     struct spool_node *node, unsigned int set, const struct spool_attr *attr)
+{
+	uid_t uid = set & SPOOL_SET_UID ? attr->uid : node->uid;
+	gid_t gid = set & SPOOL_SET_GID ? attr->gid : node->gid;
+	int r = engine_policy_chown(engine, cred, node, uid, gid);
+
+	if (r == 0 && engine->config.layout == SPOOL_LAYOUT_SHARED && uid != node->uid)
+		r = change_payer(engine, node, uid);
+	if (r < 0)
+		return r;
+	node->uid = uid;
+	node->gid = gid;
+	return 0;
+}
+
+static void kill_set_ids(struct spool_node *node)
+{
+	if (!S_ISREG(node->mode))
+		return;
+	node->mode &= ~(mode_t)S_ISUID;
+	if (node->mode & S_IXGRP)
+		node->mode &= ~(mode_t)S_ISGID;
+}
+
+static int set_mode(struct spool_engine *engine, struct spool_node *node, mode_t mode)
+{
+	mode_t bits;
+	int r = engine_policy_chmod(engine, mode, &bits);
+
+	if (r < 0)
+		return r;
+	node->mode = (node->mode & S_IFMT) | bits;
+	if (engine->config.acl)
+		spool_acl_chmod(node->xattrs, bits);
+	return 0;
+}
+
+static void set_time(struct spool_node *node, unsigned int set, unsigned int explicit,
+		     unsigned int now_flag, const char *which, const struct timespec *value,
+		     const struct timespec *now)
+{
+	if (set & now_flag)
+		spool_node_set_times_locked(node, which, now);
+	else if (set & explicit)
+		spool_node_set_times_locked(node, which, value);
+}
+
+/* All but the size. What can fail comes first, and only one of owner and mode can. */
+static int set_locked(struct spool_engine *engine, const struct spool_cred *cred,
+		      struct spool_node *node, unsigned int set, const struct spool_attr *attr)
+{
+	mode_t bits;
+	struct timespec now;
+	int r = 0;
+
+	if (set & SPOOL_SET_MODE)
+		r = engine_policy_chmod(engine, attr->mode, &bits);
+	if (r == 0 && (set & (SPOOL_SET_UID | SPOOL_SET_GID)))
+		r = set_owner(engine, cred, node, set, attr);
+	if (r < 0)
+		return r;
+	if (node->flags & SPOOL_NODE_TOP)
+		return 0; /* tar and rsync set "."; nothing that shows may change */
+	if (set & SPOOL_SET_MODE)
+		set_mode(engine, node, attr->mode);
+	else if (set & (SPOOL_SET_UID | SPOOL_SET_GID | SPOOL_SET_KILL_SUIDGID))
+		kill_set_ids(node);
+	engine_now(engine, &now);
+	set_time(node, set, SPOOL_SET_ATIME, SPOOL_SET_ATIME_NOW, "a", &attr->atime, &now);
+	set_time(node, set, SPOOL_SET_MTIME, SPOOL_SET_MTIME_NOW, "m", &attr->mtime, &now);
+	if ((set & SPOOL_SET_SIZE) && !(set & (SPOOL_SET_MTIME | SPOOL_SET_MTIME_NOW)))
+		spool_node_set_times_locked(node, "m", &now);
+	spool_node_set_times_locked(node, "c", &now);
+	return 0;
+}
+
+int spool_engine_setattr(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
+			 unsigned int set, const struct spool_attr *attr, struct spool_attr *ret)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	int r = 0;
+
+	if (!node)
+		return -ESTALE;
+	if (engine_is_private_root(engine, node) || (node->flags & SPOOL_NODE_SELF))
+		r = -EPERM;
+	else if (set & SPOOL_SET_SIZE)
+		r = engine_truncate(engine, node, attr->size);
+	if (r == 0) {
+		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+		r = set_locked(engine, cred, node, set, attr);
+		engine_attr_locked(engine, node, ret);
+		spool_mutex_unlock(&node->lock);
+	}
+	engine_put(engine, node);
+	return r;
+}
+
+/* What is left of @usage's resource, in units of @unit. */
+static void left_of(const struct spool_usage *usage, enum spool_resource res, uint64_t *total,
+		    uint64_t *left)
+{
+	uint64_t limit = usage->limit[res];
+	uint64_t rest = limit > usage->used[res] ? limit - usage->used[res] : 0;
+
+	*total = spool_min_u64(*total, limit);
+	*left = spool_min_u64(*left, rest);
+}
+
+int spool_engine_statfs(struct spool_engine *engine, const struct spool_cred *cred,
+			struct spool_statfs *ret)
+{
+	uint64_t bytes = INT64_MAX, bytes_left = INT64_MAX;
+	uint64_t inodes = INT64_MAX, inodes_left = INT64_MAX;
+	uid_t payer =
+		engine->config.layout == SPOOL_LAYOUT_SINGLE ? engine->config.root_uid : cred->uid;
+	struct spool_usage views[2];
+
+	spool_quota_usage(engine->quota, &views[0]);
+	spool_quota_user_usage(engine->quota, payer, &views[1]);
+	for (int i = 0; i < 2; i++) {
+		left_of(&views[i], SPOOL_RES_SIZE, &bytes, &bytes_left);
+		/* Without a spill tier every byte takes RAM. */
+		left_of(&views[i], SPOOL_RES_RAM, &bytes, &bytes_left);
+		left_of(&views[i], SPOOL_RES_INODES, &inodes, &inodes_left);
+	}
+	ret->blocks = spool_max_u64(bytes >> SPOOL_PAGE_SHIFT, 1);
+	ret->blocks_free = bytes_left >> SPOOL_PAGE_SHIFT;
+	ret->inodes = spool_max_u64(inodes, 1);
+	ret->inodes_free = inodes_left;
+	return 0;
+}

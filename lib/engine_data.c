@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine_internal.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "store/object.h"
+#include "util/host.h"
+#include "util/macros.h"
+
+/* Reading moves atime as with relatime, mount(8): when it is not newer than the last change, or a
+ * day old. Reads that the page cache answers are not seen here at all. */
+#define ATIME_MAX_AGE_S 86400
+
+/* The node of @ino when it has data. Return: 0 and a reference; -ESTALE; -EISDIR; -EINVAL. */
+static int get_file(struct spool_engine *engine, uint64_t ino, struct spool_node **ret)
+{
+	struct spool_node *node = engine_get(engine, ino);
+
+	if (!node)
+		return -ESTALE;
+	if (!S_ISREG(node->mode)) {
+		int r = S_ISDIR(node->mode) ? -EISDIR : -EINVAL;
+
+		engine_put(engine, node);
+		return r;
+	}
+	*ret = node;
+	return 0;
+}
+
+/* The data of @node, or NULL as long as nothing was written. They stay as long as the node does. */
+static struct spool_file *file_of(struct spool_node *node)
+{
+	struct spool_file *file;
+
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	file = node->file;
+	spool_mutex_unlock(&node->lock);
+	return file;
+}
+
+/* file_of(), made when there is none. Return: 0; -ENOMEM; -ENOSPC; -EDQUOT. */
+static int make_file(struct spool_engine *engine, struct spool_node *node, struct spool_file **ret)
+{
+	const uint64_t bytes = sizeof(struct spool_file);
+	struct spool_file *file;
+	int r = 0;
+
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	file = node->file;
+	if (file)
+		goto out;
+	r = engine_charge(node->user, bytes, 0);
+	if (r < 0)
+		goto out;
+	file = spool_alloc(engine->host, sizeof(*file));
+	r = file ? spool_object_new(engine->host, engine->pool, &file->object) : -ENOMEM;
+	if (r < 0) {
+		spool_free(engine->host, file);
+		engine_uncharge(node->user, bytes, 0);
+		goto out;
+	}
+	spool_rwlock_init(&file->lock);
+	node->charged += bytes;
+	node->file = file;
+out:
+	spool_mutex_unlock(&node->lock);
+	if (r == 0)
+		*ret = file;
+	return r;
+}
+
+/* What stat shows of the data; the file's lock is held for writing. */
+static void mirror(struct spool_node *node)
+{
+	node->size = spool_object_size(node->file->object);
+	node->blocks = spool_object_blocks(node->file->object);
+}
+
+static void changed(struct spool_engine *engine, struct spool_node *node, bool kill_suidgid)
+{
+	struct timespec now;
+
+	engine_now(engine, &now);
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	spool_node_set_times_locked(node, "mc", &now);
+	if (kill_suidgid) {
+		node->mode &= ~(mode_t)S_ISUID;
+		if (node->mode & S_IXGRP)
+			node->mode &= ~(mode_t)S_ISGID;
+	}
+	spool_mutex_unlock(&node->lock);
+}
+
+int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size)
+{
+	struct spool_file *file;
+	int r;
+
+	if (!S_ISREG(node->mode))
+		return S_ISDIR(node->mode) ? -EISDIR : -EINVAL;
+	if (size > SPOOL_OBJECT_MAX)
+		return -EFBIG;
+	file = file_of(node);
+	if (!file && size == 0)
+		return 0;
+	r = file ? 0 : make_file(engine, node, &file);
+	if (r < 0)
+		return r;
+	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+	r = spool_object_truncate(file->object, node->user, size);
+	mirror(node);
+	spool_rwlock_unlock(&file->lock);
+	return r;
+}
+
+int spool_engine_open(struct spool_engine *engine, uint64_t ino, bool truncate)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	int r = 0;
+
+	if (!node)
+		return -ESTALE;
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	if (node->nlink == 0 && node->n_open == 0)
+		r = -ESTALE;
+	else
+		node->n_open++;
+	spool_mutex_unlock(&node->lock);
+	if (r < 0) {
+		engine_put(engine, node);
+		return r;
+	}
+	/* the reference from engine_get() is the open's from here on */
+	atomic_fetch_add_explicit(&engine->open_files, 1, memory_order_relaxed);
+	if (truncate && S_ISREG(node->mode)) {
+		r = engine_truncate(engine, node, 0);
+		if (r == 0)
+			changed(engine, node, true);
+		else
+			spool_engine_release(engine, ino);
+	}
+	return r;
+}
+
+void spool_engine_release(struct spool_engine *engine, uint64_t ino)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	bool was_open;
+
+	if (!node)
+		return;
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	was_open = node->n_open > 0;
+	if (was_open)
+		node->n_open--;
+	spool_mutex_unlock(&node->lock);
+	if (was_open)
+		atomic_fetch_sub_explicit(&engine->open_files, 1, memory_order_relaxed);
+	else
+		spool_log(engine->log, SPOOL_LOG_DEBUG, "release of inode %llu, which is not open",
+			  (unsigned long long)ino);
+	engine_put_many(engine, node, was_open ? 2 : 1, 0);
+}
+
+static void accessed(struct spool_engine *engine, struct spool_node *node)
+{
+	struct timespec atime, mtime, ctime, now;
+
+	engine_now(engine, &now);
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	spool_node_times_locked(node, &atime, &mtime, &ctime);
+	if (atime.tv_sec < mtime.tv_sec ||
+	    (atime.tv_sec == mtime.tv_sec && atime.tv_nsec <= mtime.tv_nsec) ||
+	    atime.tv_sec < ctime.tv_sec ||
+	    (atime.tv_sec == ctime.tv_sec && atime.tv_nsec <= ctime.tv_nsec) ||
+	    now.tv_sec - atime.tv_sec >= ATIME_MAX_AGE_S)
+		spool_node_set_times_locked(node, "a", &now);
+	spool_mutex_unlock(&node->lock);
+}
+
+ssize_t spool_engine_read(struct spool_engine *engine, uint64_t ino, void *buf, size_t len,
+			  uint64_t off)
+{
+	struct spool_node *node;
+	struct spool_file *file;
+	ssize_t r;
+
+	r = get_file(engine, ino, &node);
+	if (r < 0)
+		return r;
+	file = file_of(node);
+	if (file) {
+		spool_rwlock_rdlock(&file->lock, SPOOL_RANK_OBJECT);
+		r = spool_object_read(file->object, buf, len, off);
+		spool_rwlock_unlock(&file->lock);
+	}
+	accessed(engine, node);
+	engine_put(engine, node);
+	return r;
+}
+
+ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void *buf, size_t len,
+			   uint64_t off, unsigned int flags)
+{
+	unsigned int charge_flags = flags & SPOOL_WRITE_PAGEOUT ? SPOOL_CHARGE_PAGEOUT : 0;
+	struct spool_node *node;
+	struct spool_file *file;
+	ssize_t r;
+
+	r = get_file(engine, ino, &node);
+	if (r < 0)
+		return r;
+	r = make_file(engine, node, &file);
+	if (r < 0)
+		goto out;
+	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+	r = spool_object_write(file->object, node->user, buf, len, off, charge_flags);
+	mirror(node);
+	spool_rwlock_unlock(&file->lock);
+	if (r > 0)
+		changed(engine, node, flags & SPOOL_WRITE_KILL_SUIDGID);
+out:
+	engine_put(engine, node);
+	return r;
+}
+
+int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, uint64_t off,
+			   uint64_t len)
+{
+	struct spool_node *node;
+	struct spool_file *file;
+	int r;
+
+	r = get_file(engine, ino, &node);
+	if (r < 0)
+		return r;
+	r = make_file(engine, node, &file);
+	if (r < 0)
+		goto out;
+	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+	r = spool_object_fallocate(file->object, node->user, mode, off, len);
+	mirror(node);
+	spool_rwlock_unlock(&file->lock);
+	if (r == 0) /* the kernel has dropped set-id bits itself */
+		changed(engine, node, false);
+out:
+	engine_put(engine, node);
+	return r;
+}
+
+int64_t spool_engine_seek(struct spool_engine *engine, uint64_t ino, uint64_t off, int whence)
+{
+	struct spool_node *node;
+	struct spool_file *file;
+	int64_t r;
+
+	r = get_file(engine, ino, &node);
+	if (r < 0)
+		return r;
+	file = file_of(node);
+	r = -ENXIO; /* an empty file has neither data nor a hole */
+	if (file) {
+		spool_rwlock_rdlock(&file->lock, SPOOL_RANK_OBJECT);
+		r = spool_object_seek(file->object, off, whence);
+		spool_rwlock_unlock(&file->lock);
+	}
+	engine_put(engine, node);
+	return r;
+}
+
+/* Copies with both files' locks held, the lower inode number's first. */
+static ssize_t copy_locked(struct spool_node *src, uint64_t src_off, struct spool_node *dst,
+			   uint64_t dst_off, size_t len)
+{
+	struct spool_file *first = src->ino < dst->ino ? src->file : dst->file;
+	struct spool_file *second = src->ino < dst->ino ? dst->file : src->file;
+	ssize_t r;
+
+	spool_rwlock_wrlock(&first->lock, SPOOL_RANK_OBJECT);
+	if (first != second)
+		spool_rwlock_wrlock(&second->lock, SPOOL_RANK_OBJECT2);
+	r = spool_object_copy(src->file->object, src_off, dst->file->object, dst->user, dst_off,
+			      len);
+	mirror(dst);
+	if (first != second)
+		spool_rwlock_unlock(&second->lock);
+	spool_rwlock_unlock(&first->lock);
+	return r;
+}
+
+ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint64_t src_off,
+				uint64_t dst, uint64_t dst_off, size_t len)
+{
+	struct spool_node *from, *to;
+	struct spool_file *file;
+	ssize_t r;
+
+	r = get_file(engine, src, &from);
+	if (r < 0)
+		return r;
+	r = get_file(engine, dst, &to);
+	if (r < 0)
+		goto put_from;
+	if (!file_of(from))
+		goto out; /* empty: nothing to copy */
+	r = make_file(engine, to, &file);
+	if (r < 0)
+		goto out;
+	r = copy_locked(from, src_off, to, dst_off, len);
+	if (r > 0) {
+		changed(engine, to, false);
+		accessed(engine, from);
+	}
+out:
+	engine_put(engine, to);
+put_from:
+	engine_put(engine, from);
+	return r;
+}

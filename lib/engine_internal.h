@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the parts of the engine share: engine.c (life cycle, nodes), engine_name.c (names),
+ * engine_rename.c, engine_readdir.c, engine_attr.c, engine_data.c, engine_xattr.c and
+ * engine_policy.c (layouts and modes).
+ */
+
+#include "engine.h"
+#include "ns/dir.h"
+#include "ns/node.h"
+#include "ns/table.h"
+#include "util/lock.h"
+#include "util/log.h"
+
+struct spool_pool;
+
+struct spool_engine {
+	struct spool_config config;
+	const struct spool_host *host;
+	struct spool_log *log;
+	struct spool_quota *quota;
+	struct spool_pool *pool;
+	struct spool_table table;
+	struct spool_mutex rename_lock; /* parents of directories */
+	struct spool_hash hash;
+	struct spool_node *root;
+	struct timespec born; /* times of what must not tell anything: private roots and tops */
+	_Atomic uint64_t next_ino;
+	_Atomic uint64_t open_files;
+};
+
+/* engine.c */
+
+/** The node of @ino with a reference, or NULL. */
+static inline struct spool_node *engine_get(struct spool_engine *engine, uint64_t ino)
+{
+	return spool_table_get(&engine->table, ino);
+}
+
+/** Gives one reference back; frees the node with the last. No locks held. NULL is a no-op. */
+void engine_put(struct spool_engine *engine, struct spool_node *node);
+
+/** Gives @refs references back, @lookups of them the kernel's. No locks held. */
+void engine_put_many(struct spool_engine *engine, struct spool_node *node, uint64_t refs,
+		     uint64_t lookups);
+
+void engine_now(const struct spool_engine *engine, struct timespec *ret);
+
+/** Charges @bytes of metadata (and @inodes) to @user. Return: 0; -ENOSPC; -EDQUOT. */
+int engine_charge(struct spool_quota_user *user, uint64_t bytes, uint64_t inodes);
+void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t inodes);
+
+/** The attributes of @node. Takes node->lock as SPOOL_RANK_NODE. */
+void engine_attr(struct spool_engine *engine, struct spool_node *node, struct spool_attr *ret);
+void engine_attr_locked(const struct spool_engine *engine, const struct spool_node *node,
+			struct spool_attr *ret);
+
+/** The node of @ino when it is a directory. Return: 0 and a reference; -ESTALE; -ENOTDIR. */
+int engine_get_dir(struct spool_engine *engine, uint64_t ino, struct spool_node **ret);
+
+/** struct engine_make - what a new node is to be */
+struct engine_make {
+	mode_t mode;        /* type and permissions as the caller asked for them */
+	dev_t rdev;         /* devices */
+	const char *target; /* symlinks */
+	bool anonymous;     /* O_TMPFILE */
+	bool open;
+};
+
+/**
+ * A charged node that is in no table yet, owned by @cred below @parent (locked) or by the policy.
+ * Return: 0; -ENOMEM, -ENOSPC, -EDQUOT.
+ */
+int engine_make_node(struct spool_engine *engine, const struct spool_cred *cred,
+		     struct spool_node *parent, const struct engine_make *make,
+		     struct spool_node **ret);
+
+/** Frees a node that is in no table (any more), with all that it holds, and its charges. */
+void engine_destroy_node(struct spool_engine *engine, struct spool_node *node);
+
+/* engine_name.c */
+
+/** Return: 0; -EINVAL; -ENAMETOOLONG. */
+int engine_check_name(const char *name);
+
+/** A charged entry for @node (whose reference it takes over on success only). */
+int engine_make_entry(struct spool_engine *engine, struct spool_node *parent,
+		      const struct spool_cred *cred, const char *name, struct spool_entry **ret);
+
+/** Uncharges and frees an entry that is in no directory. No locks above SPOOL_RANK_QUOTA. */
+void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry);
+
+/* engine_data.c */
+
+/** Sets the size of a regular file. Return: 0; -EISDIR, -EINVAL; -EFBIG; -ENOMEM, -ENOSPC, -EDQUOT.
+ */
+int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size);
+
+/* engine_policy.c */
+
+bool engine_is_private_root(const struct spool_engine *engine, const struct spool_node *node);
+
+/** The permission bits of a new inode of @mode (with type) made by @cred below @parent. */
+mode_t engine_policy_create_mode(const struct spool_engine *engine, const struct spool_cred *cred,
+				 const struct spool_node *parent, mode_t mode);
+
+/** chmod: Return: 0 and the bits to set in *@ret; -EPERM. */
+int engine_policy_chmod(const struct spool_engine *engine, mode_t mode, mode_t *ret);
+
+/** chown: Return: 0; -EPERM. @uid, @gid: the wanted owner, the current one where not to change. */
+int engine_policy_chown(const struct spool_engine *engine, const struct spool_cred *cred,
+			const struct spool_node *node, uid_t uid, gid_t gid);
+
+/** Whose account pays for what @cred makes below @parent. Return: 0 and a reference; -ENOMEM. */
+int engine_policy_payer(struct spool_engine *engine, const struct spool_cred *cred,
+			const struct spool_node *parent, struct spool_quota_user **ret);
+
+/** A name in the private root that is not there yet: makes the uid's directory if @cred may. */
+int engine_policy_make_top(struct spool_engine *engine, const struct spool_cred *cred,
+			   const char *name, struct spool_attr *ret);
+
+/** Whether @cred sees @entry in a listing of @dir. */
+bool engine_policy_sees(const struct spool_engine *engine, const struct spool_cred *cred,
+			const struct spool_node *dir, const struct spool_entry *entry);
+
+/** The "self" link of a private root. Return: 0; as engine_make_node(). */
+int engine_policy_make_self(struct spool_engine *engine);

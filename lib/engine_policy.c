@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What the layouts and modes= ask for beyond POSIX. The kernel has checked ordinary permissions
+ * before a request comes here; nothing here depends on the caller that the kernel would cache
+ * for others, but for the three things DESIGN allows: the listing of the private root, the
+ * target of its self link, and statfs.
+ */
+
+#include "engine_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "util/parse.h"
+
+#define SELF_NAME "self"
+
+bool engine_is_private_root(const struct spool_engine *engine, const struct spool_node *node)
+{
+	return engine->config.layout == SPOOL_LAYOUT_PRIVATE && node == engine->root;
+}
+
+mode_t engine_policy_create_mode(const struct spool_engine *engine, const struct spool_cred *cred,
+				 const struct spool_node *parent, mode_t mode)
+{
+	(void)parent;
+	if (S_ISLNK(mode))
+		return S_IFLNK | 0777;
+	if (engine->config.modes == SPOOL_MODES_KEEP) /* with ACLs the umask waits for them */
+		return engine->config.acl ? mode : mode & ~(cred->umask & 0777);
+	return mode & (S_IFMT | 0700);
+}
+
+int engine_policy_chmod(const struct spool_engine *engine, mode_t mode, mode_t *ret)
+{
+	mode &= 07777;
+	if (engine->config.modes == SPOOL_MODES_REFUSE && (mode & ~0700u))
+		return -EPERM;
+	*ret = engine->config.modes == SPOOL_MODES_KEEP ? mode : mode & 0700;
+	return 0;
+}
+
+int engine_policy_chown(const struct spool_engine *engine, const struct spool_cred *cred,
+			const struct spool_node *node, uid_t uid, gid_t gid)
+{
+	if (engine->config.layout == SPOOL_LAYOUT_SHARED)
+		return 0; /* the kernel has checked all there is */
+	if (uid == node->uid && gid == node->gid)
+		return 0;
+	if (node->flags & (SPOOL_NODE_TOP | SPOOL_NODE_SELF))
+		return -EPERM;
+	if (uid == node->uid)
+		return 0; /* to one of the owner's groups: the kernel has checked that */
+	if (cred->uid == 0 && spool_quota_user_uid(node->user) == 0)
+		return 0; /* root in root's own tree */
+	return -EPERM;
+}
+
+int engine_policy_payer(struct spool_engine *engine, const struct spool_cred *cred,
+			const struct spool_node *parent, struct spool_quota_user **ret)
+{
+	if (parent && engine->config.layout != SPOOL_LAYOUT_SHARED &&
+	    !engine_is_private_root(engine, parent)) {
+		*ret = spool_quota_user_ref(parent->user);
+		return 0;
+	}
+	return spool_quota_user_get(engine->quota, cred->uid, ret);
+}
+
+/* A directory or link in the private root, which is locked. Owned and paid for by @owner. */
+static int add_to_root(struct spool_engine *engine, const struct spool_cred *owner,
+		       const char *name, const struct engine_make *make, uint8_t flag,
+		       uint64_t lookups, struct spool_node **ret)
+{
+	struct spool_node *node;
+	struct spool_entry *entry;
+	int r;
+
+	r = engine_make_node(engine, owner, engine->root, make, &node);
+	if (r < 0)
+		return r;
+	r = engine_make_entry(engine, engine->root, owner, name, &entry);
+	if (r < 0) {
+		engine_destroy_node(engine, node);
+		return r;
+	}
+	node->flags |= flag;
+	if (S_ISDIR(node->mode)) {
+		node->dir->parent = engine->root;
+		spool_table_ref(&engine->table, engine->root, 0);
+	}
+	entry->node = node;
+	spool_table_add(&engine->table, node, 1 + lookups, lookups);
+	spool_dir_insert(engine->root->dir, entry);
+	*ret = node;
+	return 0;
+}
+
+int engine_policy_make_top(struct spool_engine *engine, const struct spool_cred *cred,
+			   const char *name, struct spool_attr *ret)
+{
+	const struct engine_make make = {.mode = S_IFDIR | 0700};
+	struct spool_cred owner = {.umask = 077};
+	struct spool_entry *entry;
+	struct spool_node *node;
+	int r = 0;
+
+	if (spool_parse_id(name, &owner.uid) < 0)
+		return -ENOENT;
+	if (cred->uid != owner.uid && cred->uid != 0)
+		return -ENOENT;
+	/* Whose group it is does not matter at 0700; the caller's own is right for the owner. */
+	owner.gid = cred->uid == owner.uid ? cred->gid : owner.uid;
+	spool_mutex_lock(&engine->root->lock, SPOOL_RANK_DIR);
+	entry = spool_dir_find(engine->root->dir, &engine->hash, name, strlen(name));
+	if (entry) { /* somebody was faster */
+		node = entry->node;
+		spool_table_ref(&engine->table, node, 1);
+	} else {
+		r = add_to_root(engine, &owner, name, &make, SPOOL_NODE_TOP, 1, &node);
+	}
+	spool_mutex_unlock(&engine->root->lock);
+	if (r == 0)
+		engine_attr(engine, node, ret);
+	return r;
+}
+
+int engine_policy_make_self(struct spool_engine *engine)
+{
+	const struct spool_cred root = {0};
+	const struct engine_make make = {.mode = S_IFLNK | 0777};
+	struct spool_node *node;
+	int r;
+
+	spool_mutex_lock(&engine->root->lock, SPOOL_RANK_DIR);
+	r = add_to_root(engine, &root, SELF_NAME, &make, SPOOL_NODE_SELF, 0, &node);
+	spool_mutex_unlock(&engine->root->lock);
+	return r;
+}
+
+bool engine_policy_sees(const struct spool_engine *engine, const struct spool_cred *cred,
+			const struct spool_node *dir, const struct spool_entry *entry)
+{
+	if (!engine_is_private_root(engine, dir) || cred->uid == 0)
+		return true;
+	return !(entry->node->flags & SPOOL_NODE_TOP) || entry->node->uid == cred->uid;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Inodes.
+ *
+ * A node lives while somebody holds a reference. References are held by: each directory entry
+ * that names it, each directory below it, each lookup that the kernel owes back, each open, and
+ * each operation in progress. They are counted in the inode table, under the lock of its shard, so
+ *that finding a node and taking a reference are one step; the last put takes it out of the table
+ *and frees it.
+ *
+ * Locks of a node, in order:
+ *	lock		everything below, and the entries of a directory
+ *	file->lock	a regular file's data; shared for reading
+ * The charge account (user) is changed with both held and may be read with either.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "util/lock.h"
+
+struct spool_host;
+struct spool_object;
+struct spool_quota_user;
+struct spool_dir;
+struct spool_xattr;
+
+/** struct spool_file - data of a regular file; made with the first write */
+struct spool_file {
+	struct spool_rwlock lock;
+	struct spool_object *object; /* lock: this */
+};
+
+struct spool_node {
+	struct spool_node *table_next; /* lock: shard */
+	uint64_t refs;                 /* lock: shard */
+	uint64_t n_lookup;             /* lock: shard; part of refs */
+	uint64_t ino;                  /* constant */
+	struct spool_mutex lock;
+	mode_t mode; /* lock; the type bits are constant */
+	uint32_t nlink;
+	uint32_t n_open;
+	uid_t uid;
+	gid_t gid;
+	uint32_t atime_ns, mtime_ns, ctime_ns;
+	int64_t atime_sec, mtime_sec, ctime_sec;
+	uint64_t charged;              /* metadata bytes of SIZE and RAM on user's account */
+	struct spool_quota_user *user; /* a reference */
+	struct spool_xattr *xattrs;
+	_Atomic uint64_t
+		size; /* written under file->lock; of symlinks and directories: constant or lock */
+	_Atomic uint64_t blocks;
+	union {
+		struct spool_file *file; /* regular: NULL until written */
+		struct spool_dir *dir;
+		char *target; /* symlink */
+		dev_t rdev;   /* device */
+	};
+	uint8_t flags; /* enum spool_node_flags; constant but for ANONYMOUS and DEAD */
+};
+
+enum spool_node_flags {
+	SPOOL_NODE_TOP = 1 << 0,       /* private: a uid's own directory */
+	SPOOL_NODE_SELF = 1 << 1,      /* private: the self link */
+	SPOOL_NODE_ANONYMOUS = 1 << 2, /* O_TMPFILE, never had a name; lock */
+	SPOOL_NODE_DEAD = 1 << 3,      /* a removed directory; lock */
+};
+
+/** spool_node_new() - a node of @mode with no references, links or account. Return: NULL without
+ * memory. */
+struct spool_node *spool_node_new(const struct spool_host *host, mode_t mode);
+
+/** spool_node_free() - frees memory only: data, entries, xattrs and account must be gone. */
+void spool_node_free(const struct spool_host *host, struct spool_node *node);
+
+/** spool_node_bytes() - memory of one inode of type @mode, as charged. */
+uint64_t spool_node_bytes(mode_t mode);
+
+/** spool_node_set_times() - which of 'a', 'm', 'c' in @which become @now. Lock: node->lock. */
+void spool_node_set_times_locked(struct spool_node *node, const char *which,
+				 const struct timespec *now);
+
+/** spool_node_times_locked() - read them. */
+void spool_node_times_locked(const struct spool_node *node, struct timespec *atime,
+			     struct timespec *mtime, struct timespec *ctime);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+#include "quota/quota.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "util/host.h"
+#include "util/lock.h"
+#include "util/macros.h"
+#include "util/tree.h"
+
+/*
+ * One mutex covers a mount's counters. It is held for a few additions at a time; a charge must see
+ * all resources of the mount and the uid at once, which separate atomics could only do by
+ * charging and taking back, and then two charges that fit could refuse each other.
+ */
+
+struct spool_quota_user {
+	RB_ENTRY(spool_quota_user) by_uid; /* lock: quota->lock */
+	struct spool_quota *quota;
+	uid_t uid;
+	uint64_t refs;              /* lock: quota->lock; held by nodes and by callers of get */
+	uint64_t used[SPOOL_RES_N]; /* lock: quota->lock */
+};
+
+RB_HEAD(spool_quota_tree, spool_quota_user);
+
+struct spool_quota {
+	const struct spool_host *host;
+	struct spool_mutex lock;
+	struct spool_limits limits;    /* lock */
+	uint64_t used[SPOOL_RES_N];    /* lock */
+	struct spool_quota_tree users; /* lock */
+};
+
+static int compare_users(const struct spool_quota_user *a, const struct spool_quota_user *b)
+{
+	return a->uid < b->uid ? -1 : a->uid > b->uid;
+}
+
+SPOOL_RB_GENERATE(spool_quota_tree, spool_quota_user, by_uid, compare_users)
+
+int spool_quota_new(const struct spool_host *host, const struct spool_limits *limits,
+		    struct spool_quota **ret_quota)
+{
+	struct spool_quota *quota = spool_alloc(host, sizeof(*quota));
+
+	if (!quota)
+		return -ENOMEM;
+	quota->host = host;
+	quota->limits = *limits;
+	RB_INIT(&quota->users);
+	spool_mutex_init(&quota->lock);
+	*ret_quota = quota;
+	return 0;
+}
+
+bool spool_quota_free(struct spool_quota *quota)
+{
+	bool clean = true;
+
+	if (!quota)
+		return true;
+	for (int i = 0; i < SPOOL_RES_N; i++)
+		clean &= quota->used[i] == 0;
+	clean &= RB_EMPTY(&quota->users);
+	spool_mutex_fini(&quota->lock);
+	spool_free(quota->host, quota);
+	return clean;
+}
+
+static struct spool_quota_user *find_locked(struct spool_quota *quota, uid_t uid)
+{
+	struct spool_quota_user key = {.uid = uid};
+
+	return RB_FIND(spool_quota_tree, &quota->users, &key);
+}
+
+int spool_quota_user_get(struct spool_quota *quota, uid_t uid, struct spool_quota_user **ret_user)
+{
+	struct spool_quota_user *user;
+	int r = 0;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	user = find_locked(quota, uid);
+	if (!user) {
+		user = spool_alloc(quota->host, sizeof(*user));
+		if (!user) {
+			r = -ENOMEM;
+			goto out;
+		}
+		user->quota = quota;
+		user->uid = uid;
+		RB_INSERT(spool_quota_tree, &quota->users, user);
+	}
+	user->refs++;
+	*ret_user = user;
+out:
+	spool_mutex_unlock(&quota->lock);
+	return r;
+}
+
+struct spool_quota_user *spool_quota_user_ref(struct spool_quota_user *user)
+{
+	spool_mutex_lock(&user->quota->lock, SPOOL_RANK_QUOTA);
+	user->refs++;
+	spool_mutex_unlock(&user->quota->lock);
+	return user;
+}
+
+void spool_quota_user_put(struct spool_quota_user *user)
+{
+	struct spool_quota *quota;
+	bool last;
+
+	if (!user)
+		return;
+	quota = user->quota;
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	assert(user->refs > 0);
+	last = --user->refs == 0;
+	if (last) {
+		for (int i = 0; i < SPOOL_RES_N; i++)
+			assert(user->used[i] == 0);
+		RB_REMOVE(spool_quota_tree, &quota->users, user);
+	}
+	spool_mutex_unlock(&quota->lock);
+	if (last)
+		spool_free(quota->host, user);
+}
+
+uid_t spool_quota_user_uid(const struct spool_quota_user *user)
+{
+	return user->uid;
+}
+
+/* Whether @used + @amount stays within @limit (+ @extra); overflow = refuse. */
+static bool fits(uint64_t used, uint64_t amount, uint64_t limit, uint64_t extra)
+{
+	uint64_t sum, top;
+
+	if (amount == 0)
+		return true;
+	if (spool_add_overflows(used, amount, &sum))
+		return false;
+	if (spool_add_overflows(limit, extra, &top))
+		top = UINT64_MAX;
+	return sum <= top;
+}
+
+static uint64_t reserve_for(const struct spool_quota *quota, int resource, unsigned int flags)
+{
+	if (!(flags & SPOOL_CHARGE_PAGEOUT) || resource == SPOOL_RES_INODES)
+		return 0;
+	return quota->limits.pageout_reserve;
+}
+
+static bool user_fits(const struct spool_quota_user *user, const struct spool_charge *charge,
+		      unsigned int flags)
+{
+	const struct spool_quota *quota = user->quota;
+
+	for (int i = 0; i < SPOOL_RES_N; i++) {
+		if (!fits(user->used[i], charge->amount[i], quota->limits.user[i],
+			  reserve_for(quota, i, flags)))
+			return false;
+	}
+	return true;
+}
+
+int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
+		       unsigned int flags)
+{
+	struct spool_quota *quota = user->quota;
+	int r = 0;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	for (int i = 0; i < SPOOL_RES_N; i++) {
+		if (!fits(quota->used[i], charge->amount[i], quota->limits.mount[i],
+			  reserve_for(quota, i, flags))) {
+			r = -ENOSPC;
+			goto out;
+		}
+	}
+	if (!user_fits(user, charge, flags)) {
+		r = -EDQUOT;
+		goto out;
+	}
+	for (int i = 0; i < SPOOL_RES_N; i++) {
+		quota->used[i] += charge->amount[i];
+		user->used[i] += charge->amount[i];
+	}
+out:
+	spool_mutex_unlock(&quota->lock);
+	return r;
+}
+
+void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_charge *charge)
+{
+	struct spool_quota *quota = user->quota;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	for (int i = 0; i < SPOOL_RES_N; i++) {
+		assert(quota->used[i] >= charge->amount[i]);
+		assert(user->used[i] >= charge->amount[i]);
+		quota->used[i] -= charge->amount[i];
+		user->used[i] -= charge->amount[i];
+	}
+	spool_mutex_unlock(&quota->lock);
+}
+
+int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
+		     const struct spool_charge *charge)
+{
+	struct spool_quota *quota = from->quota;
+	int r = 0;
+
+	if (from == to)
+		return 0;
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	if (!user_fits(to, charge, 0)) {
+		r = -EDQUOT;
+		goto out;
+	}
+	for (int i = 0; i < SPOOL_RES_N; i++) {
+		assert(from->used[i] >= charge->amount[i]);
+		from->used[i] -= charge->amount[i];
+		to->used[i] += charge->amount[i];
+	}
+out:
+	spool_mutex_unlock(&quota->lock);
+	return r;
+}
+
+void spool_quota_usage(struct spool_quota *quota, struct spool_usage *ret)
+{
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	memcpy(ret->used, quota->used, sizeof(ret->used));
+	memcpy(ret->limit, quota->limits.mount, sizeof(ret->limit));
+	spool_mutex_unlock(&quota->lock);
+}
+
+static void user_usage_locked(const struct spool_quota *quota, const struct spool_quota_user *user,
+			      struct spool_usage *ret)
+{
+	memset(ret->used, 0, sizeof(ret->used));
+	if (user)
+		memcpy(ret->used, user->used, sizeof(ret->used));
+	memcpy(ret->limit, quota->limits.user, sizeof(ret->limit));
+}
+
+void spool_quota_user_usage(struct spool_quota *quota, uid_t uid, struct spool_usage *ret)
+{
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	user_usage_locked(quota, find_locked(quota, uid), ret);
+	spool_mutex_unlock(&quota->lock);
+}
+
+bool spool_quota_next_user(struct spool_quota *quota, uint64_t from, uid_t *ret_uid,
+			   struct spool_usage *ret)
+{
+	struct spool_quota_user *user;
+	struct spool_quota_user key = {.uid = (uid_t)from};
+
+	if (from > UINT32_MAX)
+		return false;
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	user = RB_NFIND(spool_quota_tree, &quota->users, &key);
+	if (user) {
+		*ret_uid = user->uid;
+		user_usage_locked(quota, user, ret);
+	}
+	spool_mutex_unlock(&quota->lock);
+	return user != NULL;
+}
+
+void spool_quota_set_limits(struct spool_quota *quota, const struct spool_limits *limits)
+{
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	quota->limits = *limits;
+	spool_mutex_unlock(&quota->lock);
+}

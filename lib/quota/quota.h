@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Who uses how much, and how much is left.
+ *
+ * A quota object belongs to one mount. It knows three resources, each with a limit for the
+ * mount and one for every uid:
+ *
+ *	SIZE	bytes of file data in whole 4 KiB pages, plus metadata bytes  (size=, user_size=)
+ *	RAM	bytes of RAM that these take: pool slots, plus metadata bytes (ram=, user_ram=)
+ *	INODES	inodes                                                  (nr_inodes=, user_inodes=)
+ *
+ * A charge is made before the thing that it pays for is published, all resources of one charge
+ * together or none; whoever holds the thing gives exactly that charge back. The bound that
+ * this guarantees: no counter ever exceeds its limit (but for the page-out reserve, which only
+ * SPOOL_CHARGE_PAGEOUT may use), and no uid takes more than its own limits whatever it does.
+ * When everything has been freed all counters are zero; spool_quota_free() checks it.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct spool_host;
+struct spool_quota;
+struct spool_quota_user;
+
+enum spool_resource { SPOOL_RES_SIZE, SPOOL_RES_RAM, SPOOL_RES_INODES, SPOOL_RES_N };
+
+/** struct spool_limits - limits of one mount and of each uid on it; UINT64_MAX = none */
+struct spool_limits {
+	uint64_t mount[SPOOL_RES_N];
+	uint64_t user[SPOOL_RES_N];
+	uint64_t pageout_reserve; /* bytes of SIZE and RAM above the limits, for page-outs only */
+};
+
+/** struct spool_charge - an amount of each resource, in bytes and inodes */
+struct spool_charge {
+	uint64_t amount[SPOOL_RES_N];
+};
+
+enum spool_charge_flags {
+	SPOOL_CHARGE_PAGEOUT =
+		1 << 0, /* the kernel writes back a mapped page: may use the reserve */
+};
+
+/** struct spool_usage - what is used now and at most; a snapshot */
+struct spool_usage {
+	uint64_t used[SPOOL_RES_N];
+	uint64_t limit[SPOOL_RES_N];
+};
+
+/**
+ * spool_quota_new() - counters for one mount
+ * @host: borrowed until spool_quota_free()
+ * Return: 0; -ENOMEM.
+ */
+int spool_quota_new(const struct spool_host *host, const struct spool_limits *limits,
+		    struct spool_quota **ret_quota);
+
+/**
+ * spool_quota_free() - frees @quota; NULL is allowed. Every user must have been put.
+ * Return: true when all counters were zero; false = the caller leaked a charge (tests fail on it).
+ */
+bool spool_quota_free(struct spool_quota *quota);
+
+/**
+ * spool_quota_user_get() - the counters of @uid, made when they do not exist
+ * Return: 0 and a reference, given back with spool_quota_user_put(); -ENOMEM.
+ * Locks: takes the quota lock (SPOOL_RANK_QUOTA).
+ */
+int spool_quota_user_get(struct spool_quota *quota, uid_t uid, struct spool_quota_user **ret_user);
+
+/** spool_quota_user_ref() - one more reference. Return: @user. */
+struct spool_quota_user *spool_quota_user_ref(struct spool_quota_user *user);
+
+/** spool_quota_user_put() - NULL is a no-op. The last one frees the user; charges must be zero. */
+void spool_quota_user_put(struct spool_quota_user *user);
+
+/** spool_quota_user_uid() - whose counters these are. */
+uid_t spool_quota_user_uid(const struct spool_quota_user *user);
+
+/**
+ * spool_quota_charge() - reserve before use
+ * @charge: all of it is charged, or nothing
+ * @flags: enum spool_charge_flags
+ * Return: 0; -EDQUOT over a limit of the uid; -ENOSPC over a limit of the mount (checked first,
+ * as a user can do nothing about it with his own files).
+ * Locks: takes the quota lock.
+ */
+int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
+		       unsigned int flags);
+
+/** spool_quota_uncharge() - give back what was charged. Locks: takes the quota lock. */
+void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_charge *charge);
+
+/**
+ * spool_quota_move() - move a charge from one user to another (chown)
+ * Return: 0; -EDQUOT over a limit of @to, with nothing changed.
+ */
+int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
+		     const struct spool_charge *charge);
+
+/** spool_quota_usage() - the mount's counters. */
+void spool_quota_usage(struct spool_quota *quota, struct spool_usage *ret);
+
+/** spool_quota_user_usage() - counters of @uid; zeros and the limits for one that has none. */
+void spool_quota_user_usage(struct spool_quota *quota, uid_t uid, struct spool_usage *ret);
+
+/**
+ * spool_quota_next_user() - the lowest uid >= @from that has counters: iterate with uid + 1
+ * Return: true and *@ret_uid, *@ret; false at the end.
+ */
+bool spool_quota_next_user(struct spool_quota *quota, uint64_t from, uid_t *ret_uid,
+			   struct spool_usage *ret);
+
+/** spool_quota_set_limits() - new limits; use above them stays, growth is refused. */
+void spool_quota_set_limits(struct spool_quota *quota, const struct spool_limits *limits);

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/object_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "quota/quota.h"
+#include "util/host.h"
+#include "util/macros.h"
+
+int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
+		     struct spool_object **ret_object)
+{
+	struct spool_object *object = spool_alloc(host, sizeof(*object));
+
+	if (!object)
+		return -ENOMEM;
+	object->host = host;
+	object->pool = pool;
+	spool_blockmap_init(&object->map);
+	*ret_object = object;
+	return 0;
+}
+
+void spool_object_free(struct spool_object *object, struct spool_quota_user *user)
+{
+	uint64_t index = 0, word;
+
+	if (!object)
+		return;
+	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
+		struct block block = spool_block_unpack(word);
+
+		if (block.kind == BLOCK_RAM)
+			spool_pool_release(object->pool, block.slot);
+	}
+	spool_object_charge(object, user, -(int64_t)object->pages, -(int64_t)object->ram,
+			    -(int64_t)spool_blockmap_bytes(&object->map), 0);
+	spool_blockmap_fini(&object->map, object->host);
+	spool_free(object->host, object);
+}
+
+uint64_t spool_object_size(const struct spool_object *object)
+{
+	return object->size;
+}
+
+uint64_t spool_object_blocks(const struct spool_object *object)
+{
+	return object->pages * (SPOOL_PAGE_SIZE / 512);
+}
+
+/* The part of [@off, @end) that lies in the block of @off. */
+static unsigned int piece(uint64_t off, uint64_t end, unsigned int *ret_from)
+{
+	unsigned int from = (unsigned int)(off & (BLOCK_SIZE - 1));
+
+	*ret_from = from;
+	return (unsigned int)spool_min_u64(BLOCK_SIZE - from, end - off);
+}
+
+ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t len, uint64_t off)
+{
+	uint64_t end;
+	char *to = buf;
+
+	if (off >= object->size || len == 0)
+		return 0;
+	end = off + spool_min_u64(len, object->size - off);
+	while (off < end) {
+		struct block block = spool_block_get(object, off >> BLOCK_SHIFT);
+		unsigned int from, n = piece(off, end, &from);
+
+		spool_block_read(object, &block, from, n, to);
+		to += n;
+		off += n;
+	}
+	return to - (char *)buf;
+}
+
+ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user *user,
+			   const void *buf, size_t len, uint64_t off, unsigned int flags)
+{
+	const char *from_buf = buf;
+	uint64_t end;
+
+	if (len == 0)
+		return 0;
+	if (off >= SPOOL_OBJECT_MAX)
+		return -EFBIG;
+	end = off + spool_min_u64(len, SPOOL_OBJECT_MAX - off);
+	while (off < end) {
+		/* A file that grows on from 64 KiB will most likely fill its next block: take it
+		 * whole and spare the copies from slot to slot. Costs at most 60 KiB a file. */
+		bool whole = off == object->size && off >= BLOCK_SIZE;
+		unsigned int from, n = piece(off, end, &from);
+		int r = spool_block_write(object, user, off >> BLOCK_SHIFT, from, n, from_buf,
+					  flags, whole);
+
+		if (r < 0 && from_buf == buf)
+			return r;
+		if (r < 0)
+			break;
+		from_buf += n;
+		off += n;
+		object->size = spool_max_u64(object->size, off);
+	}
+	return from_buf - (const char *)buf;
+}
+
+void spool_object_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
+			uint64_t end)
+{
+	while (off < end) {
+		unsigned int from, n;
+		uint64_t index, word;
+
+		if (!spool_blockmap_next(&object->map, off >> BLOCK_SHIFT, &index, &word))
+			return;
+		if (index > off >> BLOCK_SHIFT)
+			off = index << BLOCK_SHIFT;
+		if (off >= end)
+			return;
+		n = piece(off, end, &from);
+		spool_block_punch(object, user, index, from, from + n);
+		spool_block_shrink(object, user, index);
+		off += n;
+	}
+}
+
+/* [@off, end of the last block): one past the largest offset, which 64 bits hold unsigned. */
+#define OFFSET_END ((uint64_t)1 << 63)
+
+int spool_object_truncate(struct spool_object *object, struct spool_quota_user *user, uint64_t size)
+{
+	if (size > SPOOL_OBJECT_MAX)
+		return -EFBIG;
+	if (size <= object->size) {
+		/* Whole pages behind the end go, and the rest of the last one becomes zeros. */
+		spool_object_punch(object, user, size, OFFSET_END);
+		object->size = size;
+		spool_block_shrink(object, user, size >> BLOCK_SHIFT);
+	}
+	object->size = size;
+	return 0;
+}
+
+int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int whence)
+{
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	if (off >= object->size)
+		return -ENXIO;
+	while (off < object->size) {
+		uint64_t index, word, page;
+		struct block block;
+		bool data;
+
+		if (!spool_blockmap_next(&object->map, off >> BLOCK_SHIFT, &index, &word)) {
+			if (whence == SEEK_HOLE)
+				return (int64_t)off;
+			return -ENXIO;
+		}
+		if (index > off >> BLOCK_SHIFT) {
+			if (whence == SEEK_HOLE)
+				return (int64_t)off;
+			off = index << BLOCK_SHIFT;
+			continue;
+		}
+		block = spool_block_unpack(word);
+		page = (off & (BLOCK_SIZE - 1)) >> SPOOL_PAGE_SHIFT;
+		data = block.kind == BLOCK_RAM && (block.mask >> page & 1);
+		if (data == (whence == SEEK_DATA))
+			return (int64_t)off;
+		off = ((off >> SPOOL_PAGE_SHIFT) + 1) << SPOOL_PAGE_SHIFT;
+	}
+	return whence == SEEK_HOLE ? (int64_t)object->size : -ENXIO;
+}
+
+/* The next stretch of @object from @off to at most @end that is all data or all hole. */
+static uint64_t stretch(const struct spool_object *object, uint64_t off, uint64_t end,
+			bool *ret_data)
+{
+	int64_t data = spool_object_seek(object, off, SEEK_DATA);
+	int64_t hole;
+
+	*ret_data = data == (int64_t)off;
+	if (data < 0)
+		return end;
+	if (!*ret_data)
+		return spool_min_u64((uint64_t)data, end);
+	hole = spool_object_seek(object, off, SEEK_HOLE);
+	return spool_min_u64((uint64_t)hole, end);
+}
+
+ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spool_object *dst,
+			  struct spool_quota_user *dst_user, uint64_t dst_off, size_t len)
+{
+	uint64_t end, done = 0;
+	char *bounce;
+	ssize_t r = 0;
+
+	if (src_off >= src->size || len == 0)
+		return 0;
+	if (dst_off >= SPOOL_OBJECT_MAX)
+		return -EFBIG;
+	end = src_off + spool_min_u64(len, src->size - src_off);
+	end = src_off + spool_min_u64(end - src_off, SPOOL_OBJECT_MAX - dst_off);
+	if (src == dst && src_off < dst_off + (end - src_off) && dst_off < end)
+		return -EINVAL;
+	/* Data pass through a buffer: a write may move the very slot that it would read from. */
+	bounce = spool_alloc(src->host, BLOCK_SIZE);
+	if (!bounce)
+		return -ENOMEM;
+	while (src_off < end) {
+		bool data;
+		uint64_t stop = stretch(src, src_off, end, &data);
+
+		if (!data) {
+			spool_object_punch(dst, dst_user, dst_off, dst_off + (stop - src_off));
+			r = (ssize_t)(stop - src_off);
+			dst->size = spool_max_u64(dst->size, dst_off + (uint64_t)r);
+		} else {
+			size_t n = spool_min_u64(stop - src_off, BLOCK_SIZE);
+
+			spool_object_read(src, bounce, n, src_off);
+			r = spool_object_write(dst, dst_user, bounce, n, dst_off, 0);
+		}
+		if (r < 0)
+			break;
+		src_off += (uint64_t)r;
+		dst_off += (uint64_t)r;
+		done += (uint64_t)r;
+	}
+	spool_free(src->host, bounce);
+	return done > 0 ? (ssize_t)done : r;
+}
+
+void spool_object_charges(const struct spool_object *object, struct spool_charge *ret)
+{
+	uint64_t map_bytes = spool_blockmap_bytes(&object->map);
+
+	*ret = (struct spool_charge){{0}};
+	ret->amount[SPOOL_RES_SIZE] = object->pages * SPOOL_PAGE_SIZE + map_bytes;
+	ret->amount[SPOOL_RES_RAM] = object->ram + map_bytes;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The data of one regular file: the only door into store/.
+ *
+ * An object is a sparse map of 64 KiB blocks (store/blockmap.h). A block is a hole, reserved
+ * (charged, no memory yet: fallocate), or in RAM; a RAM block knows which of its sixteen 4 KiB
+ * pages hold data, and its slot covers just the range of pages in use, the last one in part,
+ * so that a 100-byte file costs a 128-byte slot and a lone page in a big hole costs 4 KiB.
+ *
+ * Invariants:
+ *  1. every byte of a page that holds data is defined: written, or zero;
+ *  2. every stored byte at or beyond the size is zero (growing a file exposes zeros);
+ *  3. charged SIZE = 4096 * (pages with data or reserved) + the map's own memory;
+ *     charged RAM = slot sizes (for reserved pages: the size of the slot they will need)
+ *     + the map's own memory; both belong to @user;
+ *  4. an operation that fails has changed nothing; a write that does not fit as a whole is
+ *     cut at a block boundary (short count), and fails only when nothing fits.
+ *
+ * Locking: the caller holds the object's lock (it lives in the node that owns the object):
+ * shared for read, seek and stat; exclusive for everything else. Quota and pool locks are
+ * taken inside.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct spool_charge;
+struct spool_host;
+struct spool_pool;
+struct spool_quota_user;
+struct spool_object;
+
+#define SPOOL_PAGE_SHIFT 12
+#define SPOOL_PAGE_SIZE (1u << SPOOL_PAGE_SHIFT)
+#define SPOOL_OBJECT_MAX ((uint64_t)INT64_MAX) /* largest size: loff_t, the kernel's s_maxbytes */
+
+/** spool_object_new() - an empty file. @host and @pool are borrowed. Return: 0; -ENOMEM. */
+int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
+		     struct spool_object **ret_object);
+
+/** spool_object_free() - give everything back, charges to @user. @object may be NULL. */
+void spool_object_free(struct spool_object *object, struct spool_quota_user *user);
+
+uint64_t spool_object_size(const struct spool_object *object);
+
+/** spool_object_blocks() - use in 512-byte units, of 4 KiB pages with data or reserved: st_blocks.
+ */
+uint64_t spool_object_blocks(const struct spool_object *object);
+
+/**
+ * spool_object_read() - copy out up to @len bytes at @off
+ * Return: bytes copied, less than @len only at the end of the file, 0 beyond it; never fails now,
+ * -EIO is reserved for the spill tier.
+ */
+ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t len, uint64_t off);
+
+/**
+ * spool_object_write() - copy in @len bytes at @off, growing the file
+ * @flags: enum spool_charge_flags
+ * Return: bytes written (> 0; short only at a block boundary); 0 when @len is 0; -EFBIG beyond
+ * SPOOL_OBJECT_MAX; -ENOSPC, -EDQUOT, -ENOMEM with nothing changed.
+ */
+ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user *user,
+			   const void *buf, size_t len, uint64_t off, unsigned int flags);
+
+/**
+ * spool_object_truncate() - set the size; data beyond it go, new bytes are a hole
+ * Return: 0; -EFBIG. Shrinking never fails for want of space.
+ */
+int spool_object_truncate(struct spool_object *object, struct spool_quota_user *user,
+			  uint64_t size);
+
+/**
+ * spool_object_fallocate() - fallocate(2)
+ * @mode: 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE, ZERO_RANGE|KEEP_SIZE (FALLOC_FL_*)
+ * Reserved pages are charged here and cannot fail later for want of a limit; they read as zeros.
+ * In a block without data they cost no memory and count as holes for spool_object_seek() until
+ * they are written, as on tmpfs; in a block that has data they become zeros that count as data.
+ * Return: 0; -EOPNOTSUPP other modes; -EINVAL @len = 0; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM with
+ * nothing changed.
+ */
+int spool_object_fallocate(struct spool_object *object, struct spool_quota_user *user, int mode,
+			   uint64_t off, uint64_t len);
+
+/**
+ * spool_object_seek() - SEEK_DATA, SEEK_HOLE (the end of the file counts as a hole)
+ * Return: the offset; -ENXIO @off at or beyond the end, or no data follow; -EINVAL other @whence.
+ */
+int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int whence);
+
+/**
+ * spool_object_copy() - copy_file_range(2) between two objects or within one
+ * Holes of the source become holes of the target. The ranges must not overlap when @src == @dst.
+ * @src's lock is held at least shared, @dst's exclusive.
+ * Return: bytes copied, short at the source's end or when space runs out after some; -EINVAL for an
+ * overlap; -EFBIG, -ENOSPC, -EDQUOT, -ENOMEM as write.
+ */
+ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spool_object *dst,
+			  struct spool_quota_user *dst_user, uint64_t dst_off, size_t len);
+
+/** spool_object_charges() - what the owner is charged for @object, to move it to another (chown).
+ */
+void spool_object_charges(const struct spool_object *object, struct spool_charge *ret);

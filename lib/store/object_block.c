@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/object_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "quota/quota.h"
+#include "util/host.h"
+#include "util/macros.h"
+
+#define KIND_SHIFT 62
+#define SLOT_SHIFT 20
+#define FIRST_SHIFT 16
+#define SLOT_MASK (((uint64_t)1 << 41) - 1)
+#define PAGE_MASK 0xffffu
+
+struct block spool_block_unpack(uint64_t word)
+{
+	return (struct block){
+		.kind = (enum block_kind)(word >> KIND_SHIFT),
+		.slot = (word >> SLOT_SHIFT) & SLOT_MASK,
+		.first = (unsigned int)(word >> FIRST_SHIFT) & 0xf,
+		.mask = (unsigned int)word & PAGE_MASK,
+	};
+}
+
+uint64_t spool_block_pack(const struct block *block)
+{
+	if (block->mask == 0)
+		return 0;
+	return (uint64_t)block->kind << KIND_SHIFT | block->slot << SLOT_SHIFT |
+	       (uint64_t)block->first << FIRST_SHIFT | block->mask;
+}
+
+struct block spool_block_get(const struct spool_object *object, uint64_t index)
+{
+	return spool_block_unpack(spool_blockmap_get(&object->map, index));
+}
+
+static unsigned int lowest(unsigned int mask)
+{
+	return (unsigned int)__builtin_ctz(mask);
+}
+
+static unsigned int highest(unsigned int mask)
+{
+	return 31 - (unsigned int)__builtin_clz(mask);
+}
+
+unsigned int spool_block_pages(unsigned int from, unsigned int to)
+{
+	unsigned int a = from >> SPOOL_PAGE_SHIFT, b = (to - 1) >> SPOOL_PAGE_SHIFT;
+
+	return (2u << b) - (1u << a);
+}
+
+size_t spool_block_ram(const struct block *block)
+{
+	if (block->kind == BLOCK_RAM)
+		return spool_pool_size(block->slot);
+	if (block->kind == BLOCK_HOLE)
+		return 0;
+	return spool_pool_slot_size((size_t)(highest(block->mask) + 1 - lowest(block->mask))
+				    << SPOOL_PAGE_SHIFT);
+}
+
+unsigned int spool_block_end(const struct block *block)
+{
+	if (block->kind != BLOCK_RAM)
+		return 0;
+	return (block->first << SPOOL_PAGE_SHIFT) + (unsigned int)spool_pool_size(block->slot);
+}
+
+/* Where byte @at of the block is; the slot covers it. */
+static char *byte_at(const struct spool_object *object, const struct block *block, unsigned int at)
+{
+	return (char *)spool_pool_ptr(object->pool, block->slot) + at -
+	       (block->first << SPOOL_PAGE_SHIFT);
+}
+
+int spool_object_charge(struct spool_object *object, struct spool_quota_user *user, int64_t pages,
+			int64_t ram, int64_t map_bytes, unsigned int flags)
+{
+	struct spool_charge plus = {{0}}, minus = {{0}};
+	int64_t size_delta = pages * (int64_t)SPOOL_PAGE_SIZE + map_bytes;
+	int64_t ram_delta = ram + map_bytes;
+	int r = 0;
+
+	if (size_delta > 0)
+		plus.amount[SPOOL_RES_SIZE] = (uint64_t)size_delta;
+	else
+		minus.amount[SPOOL_RES_SIZE] = (uint64_t)-size_delta;
+	if (ram_delta > 0)
+		plus.amount[SPOOL_RES_RAM] = (uint64_t)ram_delta;
+	else
+		minus.amount[SPOOL_RES_RAM] = (uint64_t)-ram_delta;
+	if (size_delta > 0 || ram_delta > 0)
+		r = spool_quota_charge(user, &plus, flags);
+	if (r < 0)
+		return r;
+	if (size_delta < 0 || ram_delta < 0)
+		spool_quota_uncharge(user, &minus);
+	object->pages += (uint64_t)pages;
+	object->ram += (uint64_t)ram;
+	return 0;
+}
+
+void spool_block_read(const struct spool_object *object, const struct block *block,
+		      unsigned int from, unsigned int len, char *buf)
+{
+	unsigned int end = spool_block_end(block);
+
+	while (len > 0) {
+		unsigned int page = from >> SPOOL_PAGE_SHIFT;
+		unsigned int n = SPOOL_PAGE_SIZE - (from & (SPOOL_PAGE_SIZE - 1));
+		unsigned int covered = 0;
+
+		/* one copy for a run of pages that hold data */
+		while (n < len && block->kind == BLOCK_RAM && (block->mask >> page & 1) &&
+		       (block->mask >> (page + 1) & 1)) {
+			n += SPOOL_PAGE_SIZE;
+			page++;
+		}
+		n = n < len ? n : len;
+		if (block->kind == BLOCK_RAM && (block->mask >> (from >> SPOOL_PAGE_SHIFT) & 1) &&
+		    from < end) {
+			covered = end - from < n ? end - from : n;
+			memcpy(buf, byte_at(object, block, from), covered);
+		}
+		memset(buf + covered, 0, n - covered);
+		buf += n;
+		from += n;
+		len -= n;
+	}
+}
+
+void spool_block_zero(struct spool_object *object, const struct block *block, unsigned int from,
+		      unsigned int to)
+{
+	unsigned int end = spool_block_end(block);
+
+	to = to < end ? to : end;
+	while (from < to) {
+		unsigned int page = from >> SPOOL_PAGE_SHIFT;
+		unsigned int stop = (page + 1) << SPOOL_PAGE_SHIFT;
+
+		stop = stop < to ? stop : to;
+		if (block->mask >> page & 1)
+			memset(byte_at(object, block, from), 0, stop - from);
+		from = stop;
+	}
+}
+
+/* Defines the pages of @block that are not in @had: zeros, but for bytes @from to @to, which the
+ * caller overwrites at once. */
+static void define_pages(struct spool_object *object, const struct block *block, unsigned int had,
+			 unsigned int from, unsigned int to)
+{
+	unsigned int end = spool_block_end(block);
+
+	for (unsigned int fresh = block->mask & ~had; fresh; fresh &= fresh - 1) {
+		unsigned int a = lowest(fresh) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
+
+		b = b < end ? b : end;
+		if (a < from && a < b)
+			memset(byte_at(object, block, a), 0, (from < b ? from : b) - a);
+		if (b > to)
+			memset(byte_at(object, block, to > a ? to : a), 0, b - (to > a ? to : a));
+	}
+}
+
+/* Copies the data of @old into the slot of @new, and zeros what a page's longer cover adds. */
+static void copy_pages(struct spool_object *object, const struct block *old,
+		       const struct block *new)
+{
+	unsigned int old_end = spool_block_end(old), new_end = spool_block_end(new);
+
+	for (unsigned int left = old->mask & new->mask; left; left &= left - 1) {
+		unsigned int a = lowest(left) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
+		unsigned int stop = b < new_end ? b : new_end;
+		unsigned int copied = stop < old_end ? stop : old_end;
+
+		if (copied > a)
+			memcpy(byte_at(object, new, a), byte_at(object, old, a), copied - a);
+		else
+			copied = a;
+		if (stop > copied)
+			memset(byte_at(object, new, copied), 0, stop - copied);
+	}
+}
+
+int spool_block_move(struct spool_object *object, const struct block *block, unsigned int mask,
+		     unsigned int end, struct block *ret)
+{
+	struct block moved = {.kind = BLOCK_RAM, .first = lowest(mask), .mask = mask};
+	int r;
+
+	r = spool_pool_alloc(object->pool, end - (moved.first << SPOOL_PAGE_SHIFT), &moved.slot);
+	if (r < 0)
+		return r;
+	if (block->kind == BLOCK_RAM)
+		copy_pages(object, block, &moved);
+	*ret = moved;
+	return 0;
+}
+
+/* The end that a slot must reach for @block with bytes up to @to: what it has that is in use,
+ * all of a reserved page. */
+static unsigned int needed_end(const struct block *block, unsigned int to)
+{
+	unsigned int used;
+
+	if (block->kind == BLOCK_HOLE)
+		return to;
+	used = (highest(block->mask) + 1) << SPOOL_PAGE_SHIFT;
+	if (block->kind == BLOCK_RAM && used > spool_block_end(block))
+		used = spool_block_end(block);
+	return used > to ? used : to;
+}
+
+/* Puts a new state of block @index into the map; everything that could fail has been done. */
+static void publish(struct spool_object *object, uint64_t index, const struct block *old,
+		    const struct block *new)
+{
+	spool_blockmap_set(&object->map, object->host, index, spool_block_pack(new));
+	if (old->kind == BLOCK_RAM && (new->kind != BLOCK_RAM || new->slot != old->slot))
+		spool_pool_release(object->pool, old->slot);
+}
+
+/* A write that the slot does not cover: charge, take a new slot, grow the map, copy, publish. */
+static int write_moved(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+		       const struct block *old, unsigned int mask, unsigned int end,
+		       unsigned int flags, struct block *ret)
+{
+	size_t map_bytes =
+		old->kind == BLOCK_HOLE ? spool_blockmap_missing(&object->map, index) : 0;
+	int64_t pages = __builtin_popcount(mask & ~old->mask);
+	size_t slot_size = spool_pool_slot_size(end - (lowest(mask) << SPOOL_PAGE_SHIFT));
+	int64_t ram = (int64_t)slot_size - (int64_t)spool_block_ram(old);
+	int64_t more_ram = ram > 0 ? ram : 0;
+	int r;
+
+	r = spool_object_charge(object, user, pages, more_ram, (int64_t)map_bytes, flags);
+	if (r < 0)
+		return r;
+	r = spool_block_move(object, old, mask, end, ret);
+	if (r < 0)
+		goto uncharge;
+	if (old->kind == BLOCK_HOLE) {
+		r = spool_blockmap_grow(&object->map, object->host, index);
+		if (r < 0) {
+			spool_pool_release(object->pool, ret->slot);
+			goto uncharge;
+		}
+	}
+	if (ram < 0)
+		spool_object_charge(object, user, 0, ram, 0, 0);
+	return 0;
+uncharge:
+	spool_object_charge(object, user, -pages, -more_ram, -(int64_t)map_bytes, 0);
+	return r;
+}
+
+int spool_block_write(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+		      unsigned int from, unsigned int len, const char *buf, unsigned int flags,
+		      bool whole)
+{
+	struct block old = spool_block_get(object, index), new = old;
+	unsigned int to = from + len;
+	unsigned int mask = old.mask | spool_block_pages(from, to);
+	unsigned int end = needed_end(&old, to);
+	unsigned int had = old.kind == BLOCK_RAM ? old.mask : 0;
+	int r;
+
+	if (old.kind == BLOCK_RAM && old.first <= lowest(mask) && end <= spool_block_end(&old)) {
+		r = 0;
+		if (mask != old.mask)
+			r = spool_object_charge(object, user, __builtin_popcount(mask & ~old.mask),
+						0, 0, flags);
+		if (r < 0)
+			return r;
+		new.mask = mask;
+	} else {
+		r = -ENOSPC;
+		if (whole && old.kind == BLOCK_HOLE && from == 0)
+			r = write_moved(object, user, index, &old, mask, BLOCK_SIZE, flags, &new);
+		if (r < 0)
+			r = write_moved(object, user, index, &old, mask, end, flags, &new);
+		if (r < 0)
+			return r;
+	}
+	define_pages(object, &new, had, from, to);
+	memcpy(byte_at(object, &new, from), buf, len);
+	publish(object, index, &old, &new);
+	return 0;
+}
+
+void spool_block_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+		       unsigned int from, unsigned int to)
+{
+	struct block old = spool_block_get(object, index), new = old;
+	unsigned int inner_from = (from + SPOOL_PAGE_SIZE - 1) >> SPOOL_PAGE_SHIFT;
+	unsigned int inner_to = to >> SPOOL_PAGE_SHIFT;
+	unsigned int whole = 0;
+	size_t map_before;
+
+	if (old.kind == BLOCK_HOLE)
+		return;
+	if (inner_from < inner_to)
+		whole = (1u << inner_to) - (1u << inner_from);
+	if (old.kind == BLOCK_RAM)
+		spool_block_zero(object, &old, from, to);
+	new.mask &= ~whole;
+	if (new.mask == 0)
+		new = (struct block){.kind = BLOCK_HOLE};
+	if (new.mask == old.mask)
+		return;
+	map_before = spool_blockmap_bytes(&object->map);
+	publish(object, index, &old, &new);
+	spool_object_charge(object, user, -(int64_t)__builtin_popcount(old.mask & ~new.mask),
+			    (int64_t)spool_block_ram(&new) - (int64_t)spool_block_ram(&old),
+			    (int64_t)spool_blockmap_bytes(&object->map) - (int64_t)map_before, 0);
+}
+
+void spool_block_shrink(struct spool_object *object, struct spool_quota_user *user, uint64_t index)
+{
+	struct block old = spool_block_get(object, index), new;
+	unsigned int end;
+
+	if (old.kind != BLOCK_RAM)
+		return;
+	end = needed_end(&old, 0);
+	/* The file may end within the last page: what follows is zero and need not be kept. */
+	if (index == object->size >> BLOCK_SHIFT) {
+		unsigned int eof = (unsigned int)(object->size & (BLOCK_SIZE - 1));
+
+		if (eof > lowest(old.mask) << SPOOL_PAGE_SHIFT && eof < end)
+			end = eof;
+	}
+	if (spool_pool_slot_size(end - (lowest(old.mask) << SPOOL_PAGE_SHIFT)) * 2 >
+	    spool_block_ram(&old))
+		return;
+	if (spool_block_move(object, &old, old.mask, end, &new) < 0)
+		return;
+	publish(object, index, &old, &new);
+	spool_object_charge(object, user, 0,
+			    (int64_t)spool_block_ram(&new) - (int64_t)spool_block_ram(&old), 0, 0);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * fallocate(2). Reserving may fail in the middle, after many blocks; then everything must be as
+ * before. So nothing is given back before the end: blocks that held something are remembered
+ * with their old word (and their old slot, when they moved to another), and what was a hole is
+ * told by not being remembered.
+ */
+
+#include "store/object_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "quota/quota.h"
+#include "util/host.h"
+#include "util/macros.h"
+
+struct change {
+	uint64_t index;
+	uint64_t old_word;
+};
+
+struct undo {
+	struct change *changes; /* ascending */
+	size_t n, room;
+};
+
+static int undo_note(struct spool_object *object, struct undo *undo, uint64_t index, uint64_t word)
+{
+	if (undo->n == undo->room) {
+		size_t room = undo->room ? undo->room * 2 : 16;
+		struct change *more = spool_alloc(object->host, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		if (undo->n)
+			memcpy(more, undo->changes, undo->n * sizeof(*more));
+		spool_free(object->host, undo->changes);
+		undo->changes = more;
+		undo->room = room;
+	}
+	undo->changes[undo->n++] = (struct change){index, word};
+	return 0;
+}
+
+/* One past the last byte of the pages in @mask. */
+static unsigned int mask_end(unsigned int mask)
+{
+	return (32 - (unsigned int)__builtin_clz(mask)) << SPOOL_PAGE_SHIFT;
+}
+
+static int reserve_hole(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+			unsigned int mask)
+{
+	struct block block = {.kind = BLOCK_RESERVED, .mask = mask};
+	size_t map_bytes = spool_blockmap_missing(&object->map, index);
+	int64_t pages = __builtin_popcount(mask), ram = (int64_t)spool_block_ram(&block);
+	int r;
+
+	r = spool_object_charge(object, user, pages, ram, (int64_t)map_bytes, 0);
+	if (r < 0)
+		return r;
+	r = spool_blockmap_grow(&object->map, object->host, index);
+	if (r < 0) {
+		spool_object_charge(object, user, -pages, -ram, -(int64_t)map_bytes, 0);
+		return r;
+	}
+	spool_blockmap_set(&object->map, object->host, index, spool_block_pack(&block));
+	return 0;
+}
+
+/* Adds pages to a block that holds something; its old slot stays allocated until the end. */
+static int reserve_more(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+			const struct block *old, unsigned int mask)
+{
+	struct block new = *old;
+	unsigned int end = mask_end(mask);
+	unsigned int lowest = (unsigned int)__builtin_ctz(mask);
+	int64_t pages = __builtin_popcount(mask & ~old->mask), ram;
+	struct block fresh;
+	int r;
+
+	new.mask = mask;
+	if (old->kind == BLOCK_RAM && (old->first > lowest || end > spool_block_end(old)))
+		ram = (int64_t)spool_pool_slot_size(end - (lowest << SPOOL_PAGE_SHIFT)) -
+		      (int64_t)spool_block_ram(old);
+	else
+		ram = (int64_t)spool_block_ram(&new) - (int64_t)spool_block_ram(old);
+	ram = ram > 0 ? ram : 0; /* a smaller slot gives back when the old one goes */
+	r = spool_object_charge(object, user, pages, ram, 0, 0);
+	if (r < 0)
+		return r;
+	if (old->kind == BLOCK_RAM && (old->first > lowest || end > spool_block_end(old))) {
+		r = spool_block_move(object, old, mask, end, &new);
+		if (r < 0) {
+			spool_object_charge(object, user, -pages, -ram, 0, 0);
+			return r;
+		}
+	}
+	if (old->kind == BLOCK_RAM) {
+		fresh = new;
+		fresh.mask = mask & ~old->mask;
+		spool_block_zero(object, &fresh, 0, BLOCK_SIZE);
+	}
+	spool_blockmap_set(&object->map, object->host, index, spool_block_pack(&new));
+	return 0;
+}
+
+static int reserve_block(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+			 unsigned int mask, struct undo *undo)
+{
+	uint64_t word = spool_blockmap_get(&object->map, index);
+	struct block old = spool_block_unpack(word);
+	bool enough = (mask & ~old.mask) == 0;
+	int r;
+
+	if (old.kind == BLOCK_HOLE)
+		return reserve_hole(object, user, index, mask);
+	if (old.kind == BLOCK_RAM)
+		enough &= mask_end(mask) <= spool_block_end(&old);
+	r = undo_note(object, undo, index, word);
+	if (r < 0 || enough)
+		return r;
+	r = reserve_more(object, user, index, &old, old.mask | mask);
+	if (r < 0)
+		undo->n--; /* this one has not changed */
+	return r;
+}
+
+/* The old slots of blocks that moved go now. */
+static void commit(struct spool_object *object, struct spool_quota_user *user, struct undo *undo)
+{
+	for (size_t i = 0; i < undo->n; i++) {
+		struct block old = spool_block_unpack(undo->changes[i].old_word);
+		struct block new = spool_block_get(object, undo->changes[i].index);
+		int64_t ram = (int64_t)spool_block_ram(&new) - (int64_t)spool_block_ram(&old);
+
+		if (old.kind != BLOCK_RAM || new.slot == old.slot)
+			continue;
+		spool_pool_release(object->pool, old.slot);
+		if (ram < 0)
+			spool_object_charge(object, user, 0, ram, 0, 0);
+	}
+}
+
+static void roll_back(struct spool_object *object, struct spool_quota_user *user, uint64_t first,
+		      uint64_t stop, struct undo *undo)
+{
+	uint64_t index = first, word;
+	size_t next = 0;
+
+	for (; spool_blockmap_next(&object->map, index, &index, &word) && index < stop; index++) {
+		struct block new = spool_block_unpack(word), old = {.kind = BLOCK_HOLE};
+		size_t map_before = spool_blockmap_bytes(&object->map);
+		int64_t ram;
+
+		if (next < undo->n && undo->changes[next].index == index)
+			old = spool_block_unpack(undo->changes[next++].old_word);
+		ram = (int64_t)spool_block_ram(&old) - (int64_t)spool_block_ram(&new);
+		spool_blockmap_set(&object->map, object->host, index, spool_block_pack(&old));
+		if (new.kind == BLOCK_RAM &&new.slot != old.slot)
+			spool_pool_release(object->pool, new.slot);
+		spool_object_charge(
+			object, user, __builtin_popcount(old.mask) - __builtin_popcount(new.mask),
+			ram < 0 ? ram : 0,
+			(int64_t)spool_blockmap_bytes(&object->map) - (int64_t)map_before, 0);
+	}
+}
+
+/* Reserves [@off, @end), or changes nothing. */
+static int reserve(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
+		   uint64_t end)
+{
+	uint64_t first = off >> BLOCK_SHIFT, index = first;
+	struct undo undo = {0};
+	int r = 0;
+
+	for (; index <= (end - 1) >> BLOCK_SHIFT; index++) {
+		uint64_t start = index << BLOCK_SHIFT;
+		unsigned int from = off > start ? (unsigned int)(off - start) : 0;
+		unsigned int to = (unsigned int)spool_min_u64(end - start, BLOCK_SIZE);
+
+		r = reserve_block(object, user, index, spool_block_pages(from, to), &undo);
+		if (r < 0)
+			break;
+	}
+	if (r < 0)
+		roll_back(object, user, first, index, &undo);
+	else
+		commit(object, user, &undo);
+	spool_free(object->host, undo.changes);
+	return r;
+}
+
+/* Overwrites the data in [@off, @end) with zeros. */
+static void zero(struct spool_object *object, uint64_t off, uint64_t end)
+{
+	uint64_t index = off >> BLOCK_SHIFT, word;
+
+	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
+		uint64_t start = index << BLOCK_SHIFT;
+		struct block block = spool_block_unpack(word);
+
+		if (start >= end)
+			return;
+		if (block.kind == BLOCK_RAM)
+			spool_block_zero(object, &block,
+					 off > start ? (unsigned int)(off - start) : 0,
+					 (unsigned int)spool_min_u64(end - start, BLOCK_SIZE));
+	}
+}
+
+int spool_object_fallocate(struct spool_object *object, struct spool_quota_user *user, int mode,
+			   uint64_t off, uint64_t len)
+{
+	uint64_t end;
+	int r;
+
+	switch (mode) {
+	case 0:
+	case FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_ZERO_RANGE:
+	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	if (len == 0)
+		return -EINVAL;
+	if (spool_add_overflows(off, len, &end) || end > SPOOL_OBJECT_MAX)
+		return -EFBIG;
+	if (mode & FALLOC_FL_PUNCH_HOLE) {
+		spool_object_punch(object, user, off, end);
+		return 0;
+	}
+	r = reserve(object, user, off, end);
+	if (r < 0)
+		return r;
+	if (mode & FALLOC_FL_ZERO_RANGE)
+		zero(object, off, end);
+	if (!(mode & FALLOC_FL_KEEP_SIZE))
+		object->size = spool_max_u64(object->size, end);
+	return 0;
+}

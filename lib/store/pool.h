@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The RAM pool: file data live in slots of one arena file, addressed by their place in it.
+ *
+ * The arena is a memory file that grows in segments and is cut into chunks of 64 KiB. A chunk
+ * is free, whole (one slot of 64 KiB), or cut into equal slots of one size class. Freed memory
+ * is recycled in last-in first-out order, since memory that was touched before is many times
+ * faster than fresh memory on virtual machines; what is free beyond a slack is given back to
+ * the system. No state lies inside the slots, so a slot's bytes are only ever file data.
+ *
+ * Slots are not cleared when they are freed or taken: the taker must overwrite or clear every
+ * byte before it can be read (store/object.c does; tests poison new slots to prove it).
+ *
+ * The pool does not charge anybody: quota is the caller's affair.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct spool_host;
+struct spool_pool;
+
+#define SPOOL_CHUNK_SHIFT 16
+#define SPOOL_CHUNK_SIZE (1u << SPOOL_CHUNK_SHIFT)
+
+/* A slot: chunk number (26 bits: arenas up to 4 TiB), slot in the chunk (10 bits), class (5 bits).
+ */
+typedef uint64_t spool_slot_t;
+
+/**
+ * spool_pool_new() - an empty pool
+ * @host: borrowed until spool_pool_free()
+ * Return: 0; -ENOMEM; what host->arena_open returned.
+ */
+int spool_pool_new(const struct spool_host *host, struct spool_pool **ret_pool);
+
+/** spool_pool_free() - NULL is allowed. Every slot must have been freed (asserted). */
+void spool_pool_free(struct spool_pool *pool);
+
+/** spool_pool_slot_size() - bytes of the size class that holds @size. 1 <= @size <= 64 KiB. */
+size_t spool_pool_slot_size(size_t size);
+
+/**
+ * spool_pool_alloc() - take a slot of at least @size bytes, content undefined
+ * @size: 1 to SPOOL_CHUNK_SIZE
+ * Return: 0 and *@ret_slot; -ENOSPC when the machine gives no memory (or the arena is at 4 TiB).
+ * Locks: takes the pool lock (SPOOL_RANK_POOL).
+ */
+int spool_pool_alloc(struct spool_pool *pool, size_t size, spool_slot_t *ret_slot);
+
+/** spool_pool_release() - give a slot back. Locks: takes the pool lock. */
+void spool_pool_release(struct spool_pool *pool, spool_slot_t slot);
+
+/** spool_pool_ptr() - where a slot's bytes are, valid until it is released. No locks. */
+void *spool_pool_ptr(const struct spool_pool *pool, spool_slot_t slot);
+
+/** spool_pool_size() - bytes of @slot: its class. */
+size_t spool_pool_size(spool_slot_t slot);
+
+/** struct spool_pool_stat - bytes; @used counts slots by class, @held what the system gave us */
+struct spool_pool_stat {
+	uint64_t used;
+	uint64_t held;
+};
+
+void spool_pool_stat(struct spool_pool *pool, struct spool_pool_stat *ret);
+
+/** spool_pool_trim() - give free chunks beyond @keep bytes back to the system. */
+void spool_pool_trim(struct spool_pool *pool, uint64_t keep);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Locks with a rank. A thread may only take a lock of a higher rank than all those that it
+ * holds; debug builds (SPOOL_LOCK_CHECK) abort with both names when it does not. The order,
+ * and what each lock covers, is written down in lib/README.md, "Lock order".
+ *
+ * Two locks of one kind are told apart by their rank as well: a parent directory is taken as
+ * SPOOL_RANK_DIR, a second one as SPOOL_RANK_DIR2, a child as SPOOL_RANK_NODE, and so on, so
+ * the rank is a property of the call and not of the lock.
+ */
+
+#include <pthread.h>
+
+enum spool_rank {
+	SPOOL_RANK_RENAME = 10,  /* engine-wide: a directory changes its parent */
+	SPOOL_RANK_DIR = 20,     /* node lock of the first (or only) directory of an operation */
+	SPOOL_RANK_DIR2 = 21,    /* node lock of a second directory; see spool_tree_lock_pair() */
+	SPOOL_RANK_NODE = 22,    /* node lock of an operation's subject */
+	SPOOL_RANK_NODE2 = 23,   /* node lock of a second subject (rename target) */
+	SPOOL_RANK_OBJECT = 30,  /* a file's data */
+	SPOOL_RANK_OBJECT2 = 31, /* second file of a copy; the lower inode number goes first */
+	SPOOL_RANK_TABLE = 40,   /* a shard of the inode table */
+	SPOOL_RANK_POOL = 50,    /* the RAM pool's free lists */
+	SPOOL_RANK_QUOTA = 60,   /* users and their charges */
+	SPOOL_RANK_LEAF = 70,    /* nothing is taken below this */
+};
+
+struct spool_mutex {
+	pthread_mutex_t mutex;
+};
+
+struct spool_rwlock {
+	pthread_rwlock_t rwlock;
+};
+
+void spool_mutex_init(struct spool_mutex *lock);
+void spool_mutex_fini(struct spool_mutex *lock);
+void spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank);
+void spool_mutex_unlock(struct spool_mutex *lock);
+
+void spool_rwlock_init(struct spool_rwlock *lock);
+void spool_rwlock_fini(struct spool_rwlock *lock);
+void spool_rwlock_rdlock(struct spool_rwlock *lock, enum spool_rank rank);
+void spool_rwlock_wrlock(struct spool_rwlock *lock, enum spool_rank rank);
+void spool_rwlock_unlock(struct spool_rwlock *lock);
+
+/** spool_lock_assert_none() - debug builds abort when this thread holds any lock (before a reply).
+ */
+void spool_lock_assert_none(void);

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The RAM pool: size classes at their exact edges, slots that never overlap, recycling in
+ * last-in first-out order, give-back that keeps its books when the system refuses, and threads.
+ */
+
+#include "store/pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "fault_host.h"
+#include "unit.h"
+#include "util/macros.h"
+
+#define MIB ((uint64_t)1 << 20)
+
+static struct fault_host host;
+static struct spool_pool *pool;
+
+static void set_up(void)
+{
+	fault_host_init(&host);
+	CU_ASSERT_EQUAL(spool_pool_new(&host.host, &pool), 0);
+}
+
+static void tear_down(void)
+{
+	spool_pool_free(pool);
+	pool = NULL;
+	CU_ASSERT_EQUAL(host.live, 0);
+}
+
+static spool_slot_t take(size_t size)
+{
+	spool_slot_t slot = UINT64_MAX;
+
+	CU_ASSERT_EQUAL(spool_pool_alloc(pool, size, &slot), 0);
+	CU_ASSERT_TRUE(spool_pool_size(slot) >= size);
+	return slot;
+}
+
+static struct spool_pool_stat stat_now(void)
+{
+	struct spool_pool_stat stat;
+
+	spool_pool_stat(pool, &stat);
+	return stat;
+}
+
+static void test_classes(void)
+{
+	static const size_t sizes[] = {64,   96,    128,   192,   256,   384,   512,
+				       768,  1024,  1536,  2048,  3072,  4096,  6144,
+				       8192, 12288, 16384, 24576, 32768, 49152, 65536};
+
+	CU_ASSERT_EQUAL(spool_pool_slot_size(1), 64);
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(sizes); i++) {
+		CU_ASSERT_EQUAL(spool_pool_slot_size(sizes[i]), sizes[i]);
+		if (i > 0)
+			CU_ASSERT_EQUAL(spool_pool_slot_size(sizes[i - 1] + 1), sizes[i]);
+	}
+}
+
+/* Fills three chunks of every class with a mark per slot; overlapping slots would spoil a mark. */
+static void test_no_overlap(void)
+{
+	enum { MAX = 3 * 1024 };
+	static spool_slot_t slots[MAX];
+
+	set_up();
+	for (size_t size = 64; size <= SPOOL_CHUNK_SIZE; size = spool_pool_slot_size(size + 1)) {
+		size_t n = 3 * (SPOOL_CHUNK_SIZE / size), bad = 0;
+
+		for (size_t i = 0; i < n; i++) {
+			slots[i] = take(size);
+			memset(spool_pool_ptr(pool, slots[i]), (int)(i % 251), size);
+		}
+		CU_ASSERT_EQUAL(stat_now().used, n * size);
+		for (size_t i = 0; i < n; i++) {
+			const unsigned char *at = spool_pool_ptr(pool, slots[i]);
+
+			bad += at[0] != i % 251 || memcmp(at, at + 1, size - 1) != 0;
+		}
+		CU_ASSERT_EQUAL(bad, 0);
+		CU_ASSERT_TRUE(stat_now().held <= 3 * SPOOL_CHUNK_SIZE);
+		for (size_t i = n; i-- > 0;)
+			spool_pool_release(pool, slots[i]);
+		CU_ASSERT_EQUAL(stat_now().used, 0);
+		if (size == SPOOL_CHUNK_SIZE)
+			break;
+	}
+	tear_down();
+}
+
+static void test_recycled_first(void)
+{
+	spool_slot_t a, b, c;
+	void *at;
+
+	set_up();
+	a = take(SPOOL_CHUNK_SIZE);
+	b = take(SPOOL_CHUNK_SIZE);
+	at = spool_pool_ptr(pool, a);
+	spool_pool_release(pool, b);
+	spool_pool_release(pool, a);
+	c = take(1);
+	CU_ASSERT_PTR_EQUAL(spool_pool_ptr(pool, c), at); /* the chunk that was freed last */
+	CU_ASSERT_EQUAL(stat_now().held, 2 * SPOOL_CHUNK_SIZE);
+	spool_pool_release(pool, c);
+	tear_down();
+}
+
+/* More than one segment; every slot keeps its place and its content while the arena grows. */
+static void test_growth(void)
+{
+	enum { N = 2500 };
+	static spool_slot_t slots[N];
+	static char *places[N];
+	size_t bad = 0;
+
+	set_up();
+	for (size_t i = 0; i < N; i++) {
+		slots[i] = take(SPOOL_CHUNK_SIZE);
+		places[i] = spool_pool_ptr(pool, slots[i]);
+		memcpy(places[i], &i, sizeof(i));
+	}
+	for (size_t i = 0; i < N; i++)
+		bad += spool_pool_ptr(pool, slots[i]) != (void *)places[i] ||
+		       memcmp(places[i], &i, sizeof(i)) != 0;
+	CU_ASSERT_EQUAL(bad, 0);
+	for (size_t i = 0; i < N; i++)
+		spool_pool_release(pool, slots[i]);
+	tear_down();
+}
+
+static void test_give_back(void)
+{
+	enum { N = 2048 };
+	static spool_slot_t slots[N];
+	static const char zeros[SPOOL_CHUNK_SIZE];
+	unsigned int dirty = 0;
+
+	set_up();
+	for (size_t i = 0; i < N; i++) {
+		slots[i] = take(SPOOL_CHUNK_SIZE);
+		memset(spool_pool_ptr(pool, slots[i]), 0xaa, SPOOL_CHUNK_SIZE);
+	}
+	CU_ASSERT_EQUAL(stat_now().held, N * (uint64_t)SPOOL_CHUNK_SIZE);
+	for (size_t i = 0; i < N; i++)
+		spool_pool_release(pool, slots[i]);
+	CU_ASSERT_TRUE(stat_now().held >= 16 * MIB); /* the slack stays for reuse */
+	CU_ASSERT_TRUE(stat_now().held <= 18 * MIB); /* and a batch of 2 MiB at most beyond */
+	spool_pool_trim(pool, 4 * MIB);
+	CU_ASSERT_EQUAL(stat_now().held, 4 * MIB);
+	spool_pool_trim(pool, 4 * MIB);
+	CU_ASSERT_EQUAL(stat_now().held, 4 * MIB);
+	spool_pool_trim(pool, 0);
+	CU_ASSERT_EQUAL(stat_now().held, 0);
+	for (size_t i = 0; i < N; i++) { /* what was given back is gone, and comes back as zeros */
+		slots[i] = take(SPOOL_CHUNK_SIZE);
+		dirty += memcmp(spool_pool_ptr(pool, slots[i]), zeros, sizeof(zeros)) != 0;
+	}
+	CU_ASSERT_EQUAL(dirty, 0);
+	for (size_t i = 0; i < N; i++)
+		spool_pool_release(pool, slots[i]);
+	tear_down();
+}
+
+/* The system refuses to take memory back: nothing is lost, and it is asked again later. */
+static void test_give_back_refused(void)
+{
+	enum { N = 1024 };
+	static spool_slot_t slots[N];
+
+	set_up();
+	for (size_t i = 0; i < N; i++)
+		slots[i] = take(SPOOL_CHUNK_SIZE);
+	fault_host_arm(&host, 1, true);
+	for (size_t i = 0; i < N; i++)
+		spool_pool_release(pool, slots[i]);
+	CU_ASSERT_TRUE(host.fired);
+	CU_ASSERT_EQUAL(stat_now().used, 0);
+	CU_ASSERT_EQUAL(stat_now().held, N * (uint64_t)SPOOL_CHUNK_SIZE);
+	for (size_t i = 0; i < N; i++) /* all of it can still be used without the system's help */
+		slots[i] = take(SPOOL_CHUNK_SIZE);
+	CU_ASSERT_EQUAL(stat_now().held, N * (uint64_t)SPOOL_CHUNK_SIZE);
+	for (size_t i = 0; i < N; i++)
+		spool_pool_release(pool, slots[i]);
+	fault_host_arm(&host, 0, false);
+	spool_pool_trim(pool, 0);
+	CU_ASSERT_EQUAL(stat_now().held, 0);
+	tear_down();
+}
+
+static void test_no_memory(void)
+{
+	spool_slot_t slot = 12345;
+
+	set_up();
+	for (int persistent = 0; persistent < 2; persistent++) {
+		for (long nth = 1; nth <= 2; nth++) {
+			fault_host_arm(&host, nth, persistent);
+			CU_ASSERT_EQUAL(spool_pool_alloc(pool, 100, &slot), -ENOSPC);
+			CU_ASSERT_TRUE(host.fired);
+			CU_ASSERT_EQUAL(slot, 12345);
+			CU_ASSERT_EQUAL(stat_now().used, 0);
+			CU_ASSERT_EQUAL(stat_now().held, 0);
+		}
+	}
+	fault_host_arm(&host, 0, false);
+	slot = take(100);
+	spool_pool_release(pool, slot);
+	tear_down();
+	spool_pool_free(NULL);
+	fault_host_arm(&host, 1, false);
+	CU_ASSERT_EQUAL(spool_pool_new(&host.host, &pool), -ENOMEM);
+	CU_ASSERT_EQUAL(host.live, 0);
+	fault_host_arm(&host, 0, false);
+}
+
+#define N_THREADS 4
+#define N_ROUNDS 20000
+#define N_KEPT 64
+
+static void *churn(void *arg)
+{
+	unsigned int seed = *(unsigned int *)arg;
+	spool_slot_t slots[N_KEPT];
+	size_t sizes[N_KEPT] = {0};
+	uintptr_t bad = 0;
+
+	for (unsigned int i = 0; i < N_ROUNDS; i++) {
+		unsigned int at = (unsigned int)rand_r(&seed) % N_KEPT;
+		unsigned char mark = (unsigned char)(at + seed % 7 * 31);
+		unsigned char *p;
+
+		if (sizes[at]) {
+			p = spool_pool_ptr(pool, slots[at]);
+			bad += p[0] != p[sizes[at] - 1];
+			spool_pool_release(pool, slots[at]);
+			sizes[at] = 0;
+			continue;
+		}
+		sizes[at] =
+			1 + (size_t)rand_r(&seed) % (1u << (6 + (unsigned int)rand_r(&seed) % 11));
+		if (spool_pool_alloc(pool, sizes[at], &slots[at]) < 0)
+			return (void *)(uintptr_t)1;
+		p = spool_pool_ptr(pool, slots[at]);
+		p[0] = p[sizes[at] - 1] = mark;
+		if (i % 1000 == 0)
+			spool_pool_trim(pool, 1 * MIB);
+	}
+	for (unsigned int at = 0; at < N_KEPT; at++) {
+		if (sizes[at])
+			spool_pool_release(pool, slots[at]);
+	}
+	return (void *)bad;
+}
+
+static void test_threads(void)
+{
+	pthread_t threads[N_THREADS];
+	unsigned int seeds[N_THREADS];
+
+	set_up();
+	for (unsigned int i = 0; i < N_THREADS; i++) {
+		seeds[i] = i + 1;
+		CU_ASSERT_EQUAL(pthread_create(&threads[i], NULL, churn, &seeds[i]), 0);
+	}
+	for (unsigned int i = 0; i < N_THREADS; i++) {
+		void *bad;
+
+		CU_ASSERT_EQUAL(pthread_join(threads[i], &bad), 0);
+		CU_ASSERT_PTR_NULL(bad);
+	}
+	CU_ASSERT_EQUAL(stat_now().used, 0);
+	tear_down();
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"size classes", test_classes},
+		{"slots do not overlap", test_no_overlap},
+		{"recycled first", test_recycled_first},
+		{"growth over segments", test_growth},
+		{"give back", test_give_back},
+		{"give back refused", test_give_back_refused},
+		{"no memory", test_no_memory},
+		{"threads", test_threads},
+	};
+
+	return unit_run("pool", tests, SPOOL_ARRAY_SIZE(tests));
+}
