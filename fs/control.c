@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The control interface: ioctls on the mount's directories (ctl_proto.h). Every structure that
+ * comes in is checked for its size and version before it is looked at.
+ */
+
+#include "ops_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl_proto.h"
+#include "util/macros.h"
+
+#define CAP_SYS_ADMIN_BIT 21 /* linux/capability.h */
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
+}
+
+/* Effective CAP_SYS_ADMIN, and a pid that is its own name in just one pid namespace: ours. */
+static bool status_says_admin(const char *path)
+{
+	bool capable = false, top_pidns = false;
+	char line[256];
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file)) {
+		unsigned long long caps;
+		int a, b;
+
+		if (sscanf(line, "CapEff: %llx", &caps) == 1)
+			capable = caps >> CAP_SYS_ADMIN_BIT & 1;
+		else if (strncmp(line, "NSpid:", 6) == 0)
+			top_pidns = sscanf(line + 6, "%d %d", &a, &b) == 1;
+	}
+	fclose(file);
+	return capable && top_pidns;
+}
+
+/* Read while the call is pending, so the caller is still there and is who the kernel says. */
+static bool is_admin(const struct spool_fs *fs, const struct spool_cred *cred)
+{
+	char path[64];
+
+	if (fs->owner != 0 && cred->uid == fs->owner)
+		return true; /* a user's own mount */
+	if (cred->pid <= 0 || cred->uid != 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)cred->pid);
+	if (!same_file(path, "/proc/self/ns/user"))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)cred->pid);
+	return status_says_admin(path);
+}
+
+static void fill_usage(const struct spool_usage *usage, struct spool_ctl_usage *ret)
+{
+	*ret = (struct spool_ctl_usage){
+		.size_used = usage->used[SPOOL_RES_SIZE],
+		.size_limit = usage->limit[SPOOL_RES_SIZE],
+		.ram_used = usage->used[SPOOL_RES_RAM],
+		.ram_limit = usage->limit[SPOOL_RES_RAM],
+		.inodes_used = usage->used[SPOOL_RES_INODES],
+		.inodes_limit = usage->limit[SPOOL_RES_INODES],
+	};
+}
+
+static void fill_features(const struct spool_fs *fs, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	for (unsigned int i = 0; i < SPOOL_FEATURES_N; i++) {
+		int n = snprintf(buf + used, size - used, "%s%s%s", used ? " " : "",
+				 fs->missing >> i & 1 ? "-" : "", spool_feature_name(i));
+
+		if (n < 0 || (size_t)n >= size - used)
+			return;
+		used += (size_t)n;
+	}
+}
+
+static uint64_t uptime_ms(const struct spool_fs *fs)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)((now.tv_sec - fs->started.tv_sec) * 1000 +
+			  (now.tv_nsec - fs->started.tv_nsec) / 1000000);
+}
+
+static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
+		       struct spool_ctl_status *out)
+{
+	struct spool_engine_stat stat;
+	struct spool_usage usage;
+
+	spool_engine_stat(fs->engine, &stat);
+	*out = (struct spool_ctl_status){
+		.version = SPOOL_CTL_VERSION,
+		.caller_admin = is_admin(fs, cred),
+		.layout = fs->options->config.layout,
+		.modes = fs->options->config.modes,
+		.protect = SPOOL_CTL_PROTECT_NODUMP,
+		.threads = fs->n_threads,
+		.supervisor_pid = fs->supervisor,
+		.worker_pid = getpid(),
+		.uptime_ms = uptime_ms(fs),
+		.ram_held = stat.ram_held,
+		.open_files = stat.open_files,
+		.requests = fs->requests,
+		.daemon_version = SPOOL_VERSION,
+		.transport = "dev",
+		.transport_why = "the only one in this version",
+	};
+	usage = stat.usage;
+	if (!out->caller_admin) {
+		spool_engine_user_usage(fs->engine, cred->uid, &usage);
+		out->ram_held = 0; /* of all users: not for everybody */
+		out->open_files = 0;
+		out->requests = 0;
+	}
+	fill_usage(&usage, &out->usage);
+	fill_features(fs, out->features, sizeof(out->features));
+}
+
+static void get_users(struct spool_fs *fs, const struct spool_cred *cred,
+		      struct spool_ctl_users *list)
+{
+	bool admin = is_admin(fs, cred);
+	uint64_t next = list->cursor;
+	struct spool_usage usage;
+	uid_t uid;
+
+	list->count = 0;
+	if (!admin) {
+		if (next <= cred->uid) {
+			spool_engine_user_usage(fs->engine, cred->uid, &usage);
+			list->users[0] = (struct spool_ctl_user){.uid = cred->uid};
+			fill_usage(&usage, &list->users[0].usage);
+			list->count = 1;
+		}
+		list->cursor = SPOOL_CTL_END;
+		return;
+	}
+	while (list->count < SPOOL_CTL_USERS &&
+	       spool_engine_next_user(fs->engine, next, &uid, &usage)) {
+		struct spool_ctl_user *user = &list->users[list->count++];
+
+		*user = (struct spool_ctl_user){.uid = uid};
+		fill_usage(&usage, &user->usage);
+		next = (uint64_t)uid + 1;
+	}
+	list->cursor = list->count == SPOOL_CTL_USERS ? next : SPOOL_CTL_END;
+}
+
+/* The structure that came in, copied, when it has the size and version that it must have. */
+static int take_in(void *to, size_t size, const void *in_buf, size_t in_size, size_t out_size)
+{
+	uint32_t version;
+
+	if (in_size != size || out_size != size)
+		return -EINVAL;
+	memcpy(to, in_buf, size);
+	memcpy(&version, to, sizeof(version));
+	return version == SPOOL_CTL_VERSION ? 0 : -EPROTO;
+}
+
+void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+	      struct fuse_file_info *fi, unsigned int flags, const void *in_buf, size_t in_size,
+	      size_t out_size)
+{
+	struct spool_fs *fs = fs_of(req);
+	struct spool_cred cred = reply_cred(req);
+	struct spool_ctl_status status;
+	struct spool_ctl_users users;
+	int r;
+
+	(void)ino;
+	(void)arg;
+	(void)fi;
+	if (!(flags & FUSE_IOCTL_DIR) || (flags & FUSE_IOCTL_COMPAT)) {
+		reply_ioctl(req, -ENOTTY, NULL, 0);
+		return;
+	}
+	switch (cmd) {
+	case (unsigned int)SPOOL_IOC_STATUS:
+		r = take_in(&status, sizeof(status), in_buf, in_size, out_size);
+		if (r == 0)
+			get_status(fs, &cred, &status);
+		reply_ioctl(req, r, &status, sizeof(status));
+		return;
+	case (unsigned int)SPOOL_IOC_USERS:
+		r = take_in(&users, sizeof(users), in_buf, in_size, out_size);
+		if (r == 0)
+			get_users(fs, &cred, &users);
+		reply_ioctl(req, r, &users, sizeof(users));
+		return;
+	default:
+		reply_ioctl(req, -ENOTTY, NULL, 0);
+	}
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+
+/* spoolfs(8): reads the command line, goes to the background, and supervises. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "options.h"
+#include "supervisor.h"
+#include "util/macros.h"
+
+#define EXIT_USAGE 2
+
+static void log_to_stderr(void *ctx, enum spool_log_level level, const char *line)
+{
+	(void)ctx;
+	fprintf(stderr, "spoolfs: %s: %s\n", spool_log_level_name(level), line);
+}
+
+static void log_to_syslog(void *ctx, enum spool_log_level level, const char *line)
+{
+	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
+
+	(void)ctx;
+	syslog(priorities[level], "%s", line);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* In the background: the descriptor that the starting process waits on. */
+static void tell_parent(void *arg)
+{
+	const char ok = 0;
+	int *fd = arg;
+	int null;
+
+	if (write(*fd, &ok, 1) != 1)
+		return; /* it is gone; nobody to tell */
+	*fd = spool_close(*fd);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		dup2(null, i);
+	close(null);
+}
+
+/* The starting process: ends when the mount serves, with what became of the start. */
+static int wait_for_start(int fd, pid_t child)
+{
+	char byte = 1;
+	int status;
+	ssize_t n;
+
+	do
+		n = read(fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		return byte;
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
+}
+
+static int run_in_background(const struct spool_options *options, struct spool_log *log)
+{
+	int fds[2], r;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(errno));
+		return 1;
+	}
+	if (pid > 0) {
+		close(fds[1]);
+		return wait_for_start(fds[0], pid);
+	}
+	close(fds[0]);
+	setsid();
+	log->sink = log_to_syslog;
+	openlog("spoolfs", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	r = spool_supervise(options, log, tell_parent, &fds[1]);
+	spool_close(fds[1]);
+	return r;
+}
+
+int main(int argc, char *argv[])
+{
+	const struct spool_machine machine = {
+		.ram = spool_memory_total("/proc/self/cgroup", "/sys/fs/cgroup"),
+		.uid = geteuid(),
+		.gid = getegid(),
+	};
+	struct spool_log log = {.sink = log_to_stderr};
+	struct spool_options options;
+	char *mountpoint;
+	int r;
+
+	if (spool_options_parse(argc, argv, &machine, &options, stderr) < 0)
+		return EXIT_USAGE;
+	if (options.action == SPOOL_ACTION_HELP) {
+		spool_options_help(stdout);
+		return 0;
+	}
+	if (options.action == SPOOL_ACTION_VERSION) {
+		puts("spoolfs " SPOOL_VERSION);
+		return 0;
+	}
+	log.level = options.log_level;
+	mountpoint = realpath(options.mountpoint, NULL);
+	if (mountpoint)
+		options.mountpoint = mountpoint; /* a relative one ends to mean the same below */
+	if (chdir("/") < 0) {
+		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(errno));
+		return 1;
+	}
+	if (options.foreground)
+		r = spool_supervise(&options, &log, nothing, NULL);
+	else
+		r = run_in_background(&options, &log);
+	free(mountpoint);
+	return r;
+}

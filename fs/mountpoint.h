@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* Mounting and unmounting: root by mount(2), others through fusermount3, both by libfuse. */
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "options.h"
+
+struct spool_mount {
+	char *path;	     /* absolute, without symlinks */
+	dev_t device;	     /* of the filesystem, 0 when not mounted */
+	struct fuse_session *session; /* holds what libfuse needs to know */
+	int fd;		     /* /dev/fuse; -1 when closed */
+};
+
+/**
+ * spool_mount_check() - can something be mounted there?
+ * Return: 0 and @ret->path; -errno after one line to @errors.
+ */
+int spool_mount_check(const struct spool_options *options, struct spool_mount *ret, FILE *errors);
+
+/** spool_mount_do() - mount. Return: 0 and @mount->fd; -errno (libfuse has written why). */
+int spool_mount_do(const struct spool_options *options, struct spool_mount *mount);
+
+/**
+ * spool_mount_undo() - unmount, also when it is busy or was moved; never somebody else's mount
+ * Closes @mount->fd. Return: 0 it is gone; -errno.
+ */
+int spool_mount_undo(struct spool_mount *mount);
+
+/** spool_mount_guard() - what was covered becomes root's and unwritable for others (after a crash). */
+void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log);
+
+void spool_mount_fini(struct spool_mount *mount);

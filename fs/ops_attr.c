@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops_internal.h"
+
+#include <errno.h>
+
+#include "util/macros.h"
+
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct spool_attr attr;
+
+	(void)fi;
+	reply_attr(req, spool_engine_getattr(fs_of(req)->engine, ino, &attr), &attr);
+}
+
+static unsigned int what_to_set(int to_set)
+{
+	static const struct {
+		int fuse;
+		unsigned int spool;
+	} map[] = {
+		{FUSE_SET_ATTR_MODE, SPOOL_SET_MODE},
+		{FUSE_SET_ATTR_UID, SPOOL_SET_UID},
+		{FUSE_SET_ATTR_GID, SPOOL_SET_GID},
+		{FUSE_SET_ATTR_SIZE, SPOOL_SET_SIZE},
+		{FUSE_SET_ATTR_ATIME, SPOOL_SET_ATIME},
+		{FUSE_SET_ATTR_MTIME, SPOOL_SET_MTIME},
+		{FUSE_SET_ATTR_ATIME_NOW, SPOOL_SET_ATIME_NOW},
+		{FUSE_SET_ATTR_MTIME_NOW, SPOOL_SET_MTIME_NOW},
+	};
+	unsigned int set = 0;
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(map); i++) {
+		if (to_set & map[i].fuse)
+			set |= map[i].spool;
+	}
+	return set;
+}
+
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+		struct fuse_file_info *fi)
+{
+	const struct spool_attr wanted = {
+		.mode = attr->st_mode,
+		.uid = attr->st_uid,
+		.gid = attr->st_gid,
+		.size = (uint64_t)attr->st_size,
+		.atime = attr->st_atim,
+		.mtime = attr->st_mtim,
+	};
+	struct spool_cred cred = reply_cred(req);
+	struct spool_attr result;
+	int r;
+
+	(void)fi;
+	r = spool_engine_setattr(fs_of(req)->engine, &cred, ino, what_to_set(to_set), &wanted,
+				 &result);
+	reply_attr(req, r, &result);
+}
+
+void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct spool_cred cred = reply_cred(req);
+	struct spool_statfs stat;
+
+	(void)ino;
+	reply_statfs(req, spool_engine_statfs(fs_of(req)->engine, &cred, &stat), &stat);
+}
+
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+		 int flags)
+{
+	struct spool_cred cred = reply_cred(req);
+
+	reply_status(req, spool_engine_setxattr(fs_of(req)->engine, &cred, ino, name, value, size,
+						flags));
+}
+
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct spool_fs *fs = fs_of(req);
+	void *buf = spool_fs_buffer(fs);
+	ssize_t r = -ENOMEM;
+
+	size = spool_min_u64(size, SPOOL_MAX_WRITE);
+	if (buf)
+		r = spool_engine_getxattr(fs->engine, ino, name, buf, size);
+	reply_xattr(req, r, buf, size);
+}
+
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct spool_fs *fs = fs_of(req);
+	void *buf = spool_fs_buffer(fs);
+	ssize_t r = -ENOMEM;
+
+	size = spool_min_u64(size, SPOOL_MAX_WRITE);
+	if (buf)
+		r = spool_engine_listxattr(fs->engine, ino, buf, size);
+	reply_xattr(req, r, buf, size);
+}
+
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	struct spool_cred cred = reply_cred(req);
+
+	reply_status(req, spool_engine_removexattr(fs_of(req)->engine, &cred, ino, name));
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops_internal.h"
+
+#include <errno.h>
+
+#include "util/macros.h"
+
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	int r = spool_engine_open(fs_of(req)->engine, ino, false);
+
+	reply_open(req, ino, r, fi);
+}
+
+struct listing {
+	fuse_req_t req;
+	char *buf;
+	size_t used, size;
+	bool plus;
+};
+
+static bool add_entry(void *arg, const char *name, size_t name_len, const struct spool_attr *attr,
+		      uint64_t cookie)
+{
+	struct listing *list = arg;
+	struct fuse_entry_param entry;
+	size_t n;
+
+	(void)name_len;
+	reply_fill_entry(attr, &entry); /* of "." and ".." the kernel takes the number only */
+	if (list->plus) {
+		n = fuse_add_direntry_plus(list->req, list->buf + list->used,
+					   list->size - list->used, name, &entry, (off_t)cookie);
+	} else {
+		n = fuse_add_direntry(list->req, list->buf + list->used, list->size - list->used,
+				      name, &entry.attr, (off_t)cookie);
+	}
+	if (n > list->size - list->used)
+		return false;
+	list->used += n;
+	return true;
+}
+
+static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool plus)
+{
+	struct spool_fs *fs = fs_of(req);
+	struct spool_cred cred = reply_cred(req);
+	struct listing list = {.req = req, .buf = spool_fs_buffer(fs), .plus = plus};
+	int r = -ENOMEM;
+
+	list.size = spool_min_u64(size, SPOOL_MAX_WRITE);
+	if (list.buf)
+		r = spool_engine_readdir(fs->engine, &cred, ino, (uint64_t)off, plus, add_entry,
+					 &list);
+	reply_data(req, r < 0 ? r : (ssize_t)list.used, list.buf);
+}
+
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	(void)fi;
+	list_dir(req, ino, size, off, false);
+}
+
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		    struct fuse_file_info *fi)
+{
+	(void)fi;
+	list_dir(req, ino, size, off, true);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "channel.h"
+#include "util/macros.h"
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
+{
+	struct spool_engine *engine = fs_of(req)->engine;
+	struct spool_cred cred = reply_cred(req);
+	struct spool_attr attr;
+	int r;
+
+	if (strcmp(name, SPOOL_TMPFILE_NAME) == 0)
+		r = spool_engine_tmpfile(engine, &cred, parent, mode, &attr);
+	else
+		r = spool_engine_create(engine, &cred, parent, name, mode, &attr);
+	/* Somebody else was faster. Nobody has checked this caller's rights on that file, so it is not
+	 * opened here: ESTALE makes the VFS look the name up and go the ordinary way. */
+	if (r == -EEXIST && !(fi->flags & O_EXCL))
+		r = -ESTALE;
+	reply_create(req, r, &attr, fi);
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	int r = spool_engine_open(fs_of(req)->engine, ino, fi->flags & O_TRUNC);
+
+	fi->keep_cache = 1; /* nothing changes but through the kernel */
+	reply_open(req, ino, r, fi);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)fi;
+	spool_engine_release(fs_of(req)->engine, ino);
+	reply_status(req, 0);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct spool_fs *fs = fs_of(req);
+	void *buf = spool_fs_buffer(fs);
+	ssize_t r = -ENOMEM;
+
+	(void)fi;
+	if (off < 0)
+		r = -EINVAL;
+	else if (buf)
+		r = spool_engine_read(fs->engine, ino, buf, spool_min_u64(size, SPOOL_MAX_WRITE),
+				      (uint64_t)off);
+	reply_data(req, r, buf);
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+	      struct fuse_file_info *fi)
+{
+	unsigned int flags = fi->writepage ? SPOOL_WRITE_PAGEOUT : 0;
+	ssize_t r = -EINVAL;
+
+	if (off >= 0)
+		r = spool_engine_write(fs_of(req)->engine, ino, buf, size, (uint64_t)off, flags);
+	reply_written(req, r);
+}
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+		  struct fuse_file_info *fi)
+{
+	int r = -EINVAL;
+
+	(void)fi;
+	if (off >= 0 && len > 0)
+		r = spool_engine_fallocate(fs_of(req)->engine, ino, mode, (uint64_t)off,
+					   (uint64_t)len);
+	reply_status(req, r);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+{
+	int64_t r = -ENXIO;
+
+	(void)fi;
+	if (off >= 0)
+		r = spool_engine_seek(fs_of(req)->engine, ino, (uint64_t)off, whence);
+	reply_offset(req, r);
+}
+
+void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off, struct fuse_file_info *src_fi,
+			fuse_ino_t dst, off_t dst_off, struct fuse_file_info *dst_fi, size_t len,
+			int flags)
+{
+	ssize_t r = -EINVAL;
+
+	(void)src_fi;
+	(void)dst_fi;
+	/* One request must not keep a thread for seconds: the caller goes on with what is left. */
+	len = spool_min_u64(len, (uint64_t)64 << 20);
+	if (flags == 0 && src_off >= 0 && dst_off >= 0)
+		r = spool_engine_copy_range(fs_of(req)->engine, src, (uint64_t)src_off, dst,
+					    (uint64_t)dst_off, len);
+	reply_written(req, r);
+}

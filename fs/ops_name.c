@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops_internal.h"
+
+#include <stdlib.h>
+
+/* A missing name may be remembered by the kernel, as only we make names; but not in the private
+ * root, where who looks decides whether a directory is made. */
+static bool may_cache_negative(const struct spool_fs *fs, fuse_ino_t parent)
+{
+	return fs->options->config.layout != SPOOL_LAYOUT_PRIVATE || parent != SPOOL_INO_ROOT;
+}
+
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct spool_fs *fs = fs_of(req);
+	struct spool_cred cred = reply_cred(req);
+	struct spool_attr attr;
+	int r = spool_engine_lookup(fs->engine, &cred, parent, name, &attr);
+
+	reply_entry(req, r, &attr, may_cache_negative(fs, parent));
+}
+
+void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
+{
+	spool_engine_forget(fs_of(req)->engine, ino, nlookup);
+	reply_none(req);
+}
+
+void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		spool_engine_forget(fs_of(req)->engine, forgets[i].ino, forgets[i].nlookup);
+	reply_none(req);
+}
+
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	struct spool_cred cred = reply_cred(req);
+	struct spool_attr attr;
+	int r = spool_engine_mknod(fs_of(req)->engine, &cred, parent, name, mode, rdev, &attr);
+
+	reply_entry(req, r, &attr, false);
+}
+
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct spool_cred cred = reply_cred(req);
+	struct spool_attr attr;
+	int r = spool_engine_mkdir(fs_of(req)->engine, &cred, parent, name, mode, &attr);
+
+	reply_entry(req, r, &attr, false);
+}
+
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	struct spool_cred cred = reply_cred(req);
+	struct spool_attr attr;
+	int r = spool_engine_symlink(fs_of(req)->engine, &cred, parent, name, target, &attr);
+
+	reply_entry(req, r, &attr, false);
+}
+
+void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	char target[SPOOL_SYMLINK_MAX + 1];
+	struct spool_cred cred = reply_cred(req);
+	int r = spool_engine_readlink(fs_of(req)->engine, &cred, ino, target);
+
+	reply_link(req, r, target);
+}
+
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	struct spool_cred cred = reply_cred(req);
+	struct spool_attr attr;
+	int r = spool_engine_link(fs_of(req)->engine, &cred, ino, parent, name, &attr);
+
+	reply_entry(req, r, &attr, false);
+}
+
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct spool_cred cred = reply_cred(req);
+
+	reply_status(req, spool_engine_unlink(fs_of(req)->engine, &cred, parent, name));
+}
+
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct spool_cred cred = reply_cred(req);
+
+	reply_status(req, spool_engine_rmdir(fs_of(req)->engine, &cred, parent, name));
+}
+
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+	       const char *new_name, unsigned int flags)
+{
+	struct spool_cred cred = reply_cred(req);
+
+	reply_status(req, spool_engine_rename(fs_of(req)->engine, &cred, parent, name, new_parent,
+					      new_name, flags));
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+#include "options_internal.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "util/macros.h"
+#include "util/parse.h"
+
+/* Defaults; DESIGN calls them right for most people. */
+#define RAM_PERCENT 25u
+#define USER_SIZE_PERCENT 80u
+#define USER_INODES_PERCENT 80u
+#define USER_RAM_PERCENT 50u
+#define INODE_BYTES 4096u     /* one inode for this much of ram */
+#define INODES_MIN (1u << 20) /* but a million at least */
+#define RAM_MIN (1u << 20)    /* less holds no directory tree worth the name: a guess */
+#define PAGEOUT_RESERVE_MAX ((uint64_t)4 << 20) /* mapped pages that are written back when full */
+
+static const struct option_entry *find_option(const char *name, size_t len)
+{
+	const struct option_entry *entry = spool_option_table;
+
+	while (entry->name && (strlen(entry->name) != len || memcmp(entry->name, name, len) != 0))
+		entry++;
+	return entry->name ? entry : NULL;
+}
+
+/* mount(8) and fstab write comments and options of their own into the list */
+static bool is_comment(const char *option)
+{
+	return strncmp(option, "x-", 2) == 0 || strncmp(option, "X-", 2) == 0 ||
+	       strncmp(option, "comment=", 8) == 0;
+}
+
+static int set_option(struct given *given, char *option)
+{
+	char *value = strchr(option, '=');
+	size_t len = value ? (size_t)(value - option) : strlen(option);
+	const struct option_entry *entry = find_option(option, len);
+
+	if (is_comment(option))
+		return 0;
+	if (!entry) {
+		fprintf(given->errors,
+			"spoolfs: %s: unknown option (allowed: see spoolfs --help)\n", option);
+		return -EINVAL;
+	}
+	if (!entry->values && value) {
+		fprintf(given->errors, "spoolfs: %s: takes no value (allowed: %s)\n", option,
+			entry->name);
+		return -EINVAL;
+	}
+	if (entry->values && (!value || !value[1])) {
+		fprintf(given->errors, "spoolfs: %s: needs a value (allowed: %s)\n", entry->name,
+			entry->values);
+		return -EINVAL;
+	}
+	return entry->set(given, entry, value ? value + 1 : NULL);
+}
+
+static int set_options(struct given *given, char *list)
+{
+	char *save = NULL;
+	int r = 0;
+
+	for (char *option = strtok_r(list, ",", &save); option && r == 0;
+	     option = strtok_r(NULL, ",", &save))
+		r = set_option(given, option);
+	return r;
+}
+
+static uint64_t percent_of(uint64_t whole, uint64_t percent)
+{
+	/* split, so that no product overflows */
+	return whole / 100 * percent + whole % 100 * percent / 100;
+}
+
+static uint64_t resolve(const struct amount *amount, uint64_t whole, uint64_t fallback)
+{
+	if (amount->value == UNSET)
+		return fallback;
+	return amount->percent ? percent_of(whole, amount->value) : amount->value;
+}
+
+static int resolve_limits(struct given *given)
+{
+	struct spool_limits *limits = &given->options->config.limits;
+	uint64_t ram = resolve(&given->ram, given->machine->ram,
+			       percent_of(given->machine->ram, RAM_PERCENT));
+	uint64_t size = resolve(&given->size, ram, ram);
+	uint64_t inodes =
+		resolve(&given->nr_inodes, 0, spool_max_u64(ram / INODE_BYTES, INODES_MIN));
+
+	if (ram < RAM_MIN || size < RAM_MIN) {
+		fprintf(given->errors, "spoolfs: %s=%llu: too small (allowed: at least 1M)\n",
+			ram < RAM_MIN ? "ram" : "size",
+			(unsigned long long)(ram < RAM_MIN ? ram : size));
+		return -EINVAL;
+	}
+	limits->mount[SPOOL_RES_RAM] = ram;
+	limits->mount[SPOOL_RES_SIZE] = size;
+	limits->mount[SPOOL_RES_INODES] = inodes;
+	limits->user[SPOOL_RES_SIZE] =
+		resolve(&given->user_size, size, percent_of(size, USER_SIZE_PERCENT));
+	limits->user[SPOOL_RES_INODES] =
+		resolve(&given->user_inodes, inodes, percent_of(inodes, USER_INODES_PERCENT));
+	limits->user[SPOOL_RES_RAM] =
+		resolve(&given->user_ram, ram, percent_of(ram, USER_RAM_PERCENT));
+	limits->pageout_reserve = spool_min_u64(ram / 64, PAGEOUT_RESERVE_MAX);
+	return 0;
+}
+
+static int resolve_layout(struct given *given)
+{
+	struct spool_options *options = given->options;
+	struct spool_config *config = &options->config;
+	bool root = given->machine->uid == 0;
+
+	config->layout = root ? SPOOL_LAYOUT_PRIVATE : SPOOL_LAYOUT_SINGLE;
+	if (given->layout >= 0)
+		config->layout = (enum spool_layout)given->layout;
+	config->modes = given->modes >= 0 ? (enum spool_modes)given->modes : SPOOL_MODES_OWNER;
+	if (config->layout == SPOOL_LAYOUT_PRIVATE && !root) {
+		fputs("spoolfs: layout=private: only root can mount for all users (allowed: "
+		      "single, "
+		      "shared)\n",
+		      given->errors);
+		return -EINVAL;
+	}
+	if (config->layout == SPOOL_LAYOUT_PRIVATE &&
+	    (given->uid_given || given->gid_given || given->mode_given)) {
+		fputs("spoolfs: uid=, gid=, mode=: the root of layout=private is root's, mode 0755 "
+		      "(allowed: in single and shared)\n",
+		      given->errors);
+		return -EINVAL;
+	}
+	if (config->layout == SPOOL_LAYOUT_SHARED && given->modes >= 0 &&
+	    given->modes != SPOOL_MODES_KEEP) {
+		fputs("spoolfs: modes=: layout=shared keeps all modes (allowed: keep)\n",
+		      given->errors);
+		return -EINVAL;
+	}
+	config->root_uid = given->uid_given ? given->uid : given->machine->uid;
+	config->root_gid = given->gid_given ? given->gid : given->machine->gid;
+	config->root_mode = config->layout == SPOOL_LAYOUT_SHARED ? 01777 : 0700;
+	if (given->mode_given)
+		config->root_mode =
+			config->layout == SPOOL_LAYOUT_SHARED ? given->mode : given->mode & 0700;
+	if (!options->allow_other_given)
+		options->allow_other = root;
+	return 0;
+}
+
+static int parse_fd(struct given *given, const char *name, const char *value, int *ret)
+{
+	uint64_t number = 0;
+
+	if (spool_parse_count(value, &number) < 0 || number > INT_MAX) {
+		fprintf(given->errors,
+			"spoolfs: --%s=%s: not a file descriptor (allowed: 0 to %d)\n", name, value,
+			INT_MAX);
+		return -EINVAL;
+	}
+	*ret = (int)number;
+	return 0;
+}
+
+static int parse_positional(struct given *given, int argc, char *argv[], int at)
+{
+	struct spool_options *options = given->options;
+
+	if (argc - at < 1 || argc - at > 2) {
+		fprintf(given->errors,
+			"spoolfs: %d arguments: one mount point is needed (allowed: [SOURCE] "
+			"MOUNTPOINT; see spoolfs --help)\n",
+			argc - at);
+		return -EINVAL;
+	}
+	options->mountpoint = argv[argc - 1];
+	if (argc - at == 2 && !options->source && *argv[at])
+		options->source = argv[at];
+	if (!options->source)
+		options->source = "spoolfs";
+	return 0;
+}
+
+static int parse_switch(struct given *given, int c, char *argv[])
+{
+	struct spool_options *options = given->options;
+
+	switch (c) {
+	case 'f':
+		options->foreground = true;
+		return 0;
+	case 'd':
+		options->debug = options->foreground = true;
+		options->log_level = SPOOL_LOG_DEBUG;
+		return 0;
+	case 'o':
+		return set_options(given, optarg);
+	case 'h':
+		options->action = SPOOL_ACTION_HELP;
+		return 0;
+	case 'V':
+		options->action = SPOOL_ACTION_VERSION;
+		return 0;
+	case 'H':
+		return parse_fd(given, "holder-fd", optarg, &options->holder_fd);
+	case 'R':
+		return parse_fd(given, "ready-fd", optarg, &options->ready_fd);
+	case ':':
+		fprintf(given->errors, "spoolfs: %s: needs a value (allowed: see spoolfs --help)\n",
+			argv[optind - 1]);
+		return -EINVAL;
+	default:
+		fprintf(given->errors,
+			"spoolfs: %s: unknown switch (allowed: see spoolfs --help)\n",
+			argv[optind - 1]);
+		return -EINVAL;
+	}
+}
+
+int spool_options_parse(int argc, char *argv[], const struct spool_machine *machine,
+			struct spool_options *ret, FILE *errors)
+{
+	static const struct option switches[] = {
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{"holder-fd", required_argument, NULL, 'H'},
+		{"ready-fd", required_argument, NULL, 'R'},
+		{NULL, 0, NULL, 0},
+	};
+	const struct amount unset = {.value = UNSET};
+	struct given given = {
+		.options = ret,
+		.machine = machine,
+		.layout = -1,
+		.modes = -1,
+		.errors = errors,
+		.ram = unset,
+		.size = unset,
+		.nr_inodes = unset,
+		.user_size = unset,
+		.user_inodes = unset,
+		.user_ram = unset,
+	};
+	int c, r = 0;
+
+	*ret = (struct spool_options){.holder_fd = -1, .ready_fd = -1, .log_level = SPOOL_LOG_INFO};
+	optind = 0; /* from the start again, glibc's way */
+	while (r == 0 && (c = getopt_long(argc, argv, ":fdo:hV", switches, NULL)) != -1)
+		r = parse_switch(&given, c, argv);
+	if (r < 0 || ret->action != SPOOL_ACTION_MOUNT)
+		return r;
+	r = parse_positional(&given, argc, argv, optind);
+	if (r == 0)
+		r = resolve_limits(&given);
+	if (r == 0)
+		r = resolve_layout(&given);
+	return r;
+}
+
+void spool_options_help(FILE *out)
+{
+	fputs("usage: spoolfs [-f] [-d] [-o OPTION[,OPTION...]] [SOURCE] MOUNTPOINT\n"
+	      "A filesystem of temporary files in RAM; everything is gone when it is unmounted.\n\n"
+	      "  -f               stay in the foreground\n"
+	      "  -d               log every request to standard error; implies -f\n"
+	      "  -o OPTION,...    options, as in fstab\n"
+	      "  --holder-fd=N    unmount and remove MOUNTPOINT when this descriptor ends\n"
+	      "  --ready-fd=N     write \"ready\" and a newline there when mounted\n"
+	      "  --help           print this and exit\n"
+	      "  --version        print the version and exit\n\n"
+	      "Options (with what this version allows):\n",
+	      out);
+	for (const struct option_entry *entry = spool_option_table; entry->name; entry++) {
+		char left[48];
+
+		if (!entry->help)
+			continue;
+		snprintf(left, sizeof(left), "%s%s%s", entry->name, entry->values ? "=" : "",
+			 !entry->values                     ? ""
+			 : strcmp(entry->name, "mask") == 0 ? "FEATURE+..."
+							    : entry->values);
+		fprintf(out, "  %-36s %s (default: %s)\n", left, entry->help, entry->default_text);
+	}
+	fputs("\nSee spoolfs(8).\n", out);
+}

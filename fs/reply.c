@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "reply.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "util/lock.h"
+
+/* All changes pass through us, so the kernel may keep what it knows. A year, in seconds, is as
+ * good as for ever and does not overflow the kernel's jiffies. */
+#define FOREVER_S (365.0 * 24 * 3600)
+
+struct spool_cred reply_cred(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	return (struct spool_cred){
+		.uid = ctx->uid, .gid = ctx->gid, .pid = ctx->pid, .umask = ctx->umask};
+}
+
+void reply_status(fuse_req_t req, int r)
+{
+	spool_lock_assert_none();
+	fuse_reply_err(req, -r);
+}
+
+void reply_fill_stat(const struct spool_attr *attr, struct stat *ret)
+{
+	*ret = (struct stat){
+		.st_ino = attr->ino,
+		.st_size = (off_t)attr->size,
+		.st_blocks = (blkcnt_t)attr->blocks,
+		.st_blksize = 4096,
+		.st_mode = attr->mode,
+		.st_nlink = attr->nlink,
+		.st_uid = attr->uid,
+		.st_gid = attr->gid,
+		.st_rdev = attr->rdev,
+		.st_atim = attr->atime,
+		.st_mtim = attr->mtime,
+		.st_ctim = attr->ctime,
+	};
+}
+
+void reply_fill_entry(const struct spool_attr *attr, struct fuse_entry_param *ret)
+{
+	*ret = (struct fuse_entry_param){
+		.ino = attr->ino,
+		.generation = SPOOL_GENERATION,
+		.attr_timeout = FOREVER_S,
+		.entry_timeout = FOREVER_S,
+	};
+	reply_fill_stat(attr, &ret->attr);
+}
+
+void reply_entry(fuse_req_t req, int r, const struct spool_attr *attr, bool negative)
+{
+	struct spool_engine *engine = fs_of(req)->engine;
+	struct fuse_entry_param entry;
+
+	spool_lock_assert_none();
+	if (r == -ENOENT && negative) {
+		entry = (struct fuse_entry_param){.entry_timeout = FOREVER_S};
+		fuse_reply_entry(req, &entry);
+		return;
+	}
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	reply_fill_entry(attr, &entry);
+	if (fuse_reply_entry(req, &entry) < 0)
+		spool_engine_forget(engine, attr->ino, 1);
+}
+
+void reply_create(fuse_req_t req, int r, const struct spool_attr *attr, struct fuse_file_info *fi)
+{
+	struct spool_engine *engine = fs_of(req)->engine;
+	struct fuse_entry_param entry;
+
+	spool_lock_assert_none();
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	reply_fill_entry(attr, &entry);
+	fi->keep_cache = 1;
+	if (fuse_reply_create(req, &entry, fi) < 0) {
+		spool_engine_release(engine, attr->ino);
+		spool_engine_forget(engine, attr->ino, 1);
+	}
+}
+
+void reply_open(fuse_req_t req, fuse_ino_t ino, int r, struct fuse_file_info *fi)
+{
+	struct spool_engine *engine = fs_of(req)->engine;
+
+	spool_lock_assert_none();
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else if (fuse_reply_open(req, fi) < 0)
+		spool_engine_release(engine, ino);
+}
+
+void reply_attr(fuse_req_t req, int r, const struct spool_attr *attr)
+{
+	struct stat stat;
+
+	spool_lock_assert_none();
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	reply_fill_stat(attr, &stat);
+	fuse_reply_attr(req, &stat, FOREVER_S);
+}
+
+void reply_data(fuse_req_t req, ssize_t r, const void *buf)
+{
+	spool_lock_assert_none();
+	if (r < 0)
+		fuse_reply_err(req, (int)-r);
+	else
+		fuse_reply_buf(req, buf, (size_t)r);
+}
+
+void reply_written(fuse_req_t req, ssize_t r)
+{
+	spool_lock_assert_none();
+	if (r < 0)
+		fuse_reply_err(req, (int)-r);
+	else
+		fuse_reply_write(req, (size_t)r);
+}
+
+void reply_xattr(fuse_req_t req, ssize_t r, const void *buf, size_t size)
+{
+	spool_lock_assert_none();
+	if (r < 0)
+		fuse_reply_err(req, (int)-r);
+	else if (size == 0)
+		fuse_reply_xattr(req, (size_t)r);
+	else
+		fuse_reply_buf(req, buf, (size_t)r);
+}
+
+void reply_offset(fuse_req_t req, int64_t r)
+{
+	spool_lock_assert_none();
+	if (r < 0)
+		fuse_reply_err(req, (int)-r);
+	else
+		fuse_reply_lseek(req, r);
+}
+
+void reply_link(fuse_req_t req, int r, const char *target)
+{
+	spool_lock_assert_none();
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		fuse_reply_readlink(req, target);
+}
+
+void reply_statfs(fuse_req_t req, int r, const struct spool_statfs *stat)
+{
+	struct statvfs out;
+
+	spool_lock_assert_none();
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	out = (struct statvfs){
+		.f_bsize = 4096,
+		.f_frsize = 4096,
+		.f_blocks = stat->blocks,
+		.f_bfree = stat->blocks_free,
+		.f_bavail = stat->blocks_free,
+		.f_files = stat->inodes,
+		.f_ffree = stat->inodes_free,
+		.f_favail = stat->inodes_free,
+		.f_namemax = SPOOL_NAME_MAX,
+	};
+	fuse_reply_statfs(req, &out);
+}
+
+void reply_ioctl(fuse_req_t req, int r, const void *buf, size_t size)
+{
+	spool_lock_assert_none();
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		fuse_reply_ioctl(req, 0, buf, size);
+}
+
+void reply_none(fuse_req_t req)
+{
+	spool_lock_assert_none();
+	fuse_reply_none(req);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The only callers of fuse_reply_*(): they turn -errno round, and give back what an answer would
+ * have handed over when the kernel does not take it (the caller was interrupted).
+ * No lock may be held: a reply may be what lets the kernel send the next request.
+ */
+
+#include "fs.h"
+
+static inline struct spool_fs *fs_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/** The caller as the engine wants it. */
+struct spool_cred reply_cred(fuse_req_t req);
+
+/** @r: 0 or -errno. */
+void reply_status(fuse_req_t req, int r);
+
+/** An entry that owes one lookup, or the error; -ENOENT may be cached by the kernel if @negative. */
+void reply_entry(fuse_req_t req, int r, const struct spool_attr *attr, bool negative);
+
+/** A created file: owes a lookup and an open. */
+void reply_create(fuse_req_t req, int r, const struct spool_attr *attr, struct fuse_file_info *fi);
+
+void reply_open(fuse_req_t req, fuse_ino_t ino, int r, struct fuse_file_info *fi);
+void reply_attr(fuse_req_t req, int r, const struct spool_attr *attr);
+
+/** @r: bytes in @buf, or -errno. */
+void reply_data(fuse_req_t req, ssize_t r, const void *buf);
+
+/** @r: bytes written, or -errno. */
+void reply_written(fuse_req_t req, ssize_t r);
+
+/** @r: length asked for (@size 0) or bytes in @buf, or -errno. */
+void reply_xattr(fuse_req_t req, ssize_t r, const void *buf, size_t size);
+
+void reply_offset(fuse_req_t req, int64_t r);
+void reply_link(fuse_req_t req, int r, const char *target);
+void reply_statfs(fuse_req_t req, int r, const struct spool_statfs *stat);
+void reply_ioctl(fuse_req_t req, int r, const void *buf, size_t size);
+void reply_none(fuse_req_t req);
+
+/** struct stat as libfuse wants it. */
+void reply_fill_stat(const struct spool_attr *attr, struct stat *ret);
+
+/** An entry for readdirplus and reply_entry(). */
+void reply_fill_entry(const struct spool_attr *attr, struct fuse_entry_param *ret);

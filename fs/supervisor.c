@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mountpoint.h"
+#include "util/macros.h"
+#include "worker.h"
+
+/* How long a worker that was told to stop may take to free everything. Freeing 24 GiB takes about
+ * a second; past this it hangs. A guess on the safe side. */
+#define STOP_TIMEOUT_MS 10000
+
+struct supervisor {
+	const struct spool_options *options;
+	struct spool_log *log;
+	struct spool_mount mount;
+	pid_t worker;
+	int socket; /* to the worker; -1 when closed */
+	int signals;
+	bool reaped;
+	int status; /* of the worker, when reaped */
+};
+
+static void block_signals(sigset_t *old, sigset_t *blocked)
+{
+	sigemptyset(blocked);
+	sigaddset(blocked, SIGTERM);
+	sigaddset(blocked, SIGINT);
+	sigaddset(blocked, SIGHUP);
+	sigaddset(blocked, SIGCHLD);
+	sigprocmask(SIG_BLOCK, blocked, old);
+}
+
+static int start_worker(struct supervisor *sup)
+{
+	pid_t self = getpid();
+	sigset_t old, blocked;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	block_signals(&old, &blocked);
+	sup->signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (sup->signals < 0)
+		return -errno;
+	sup->worker = fork();
+	if (sup->worker < 0)
+		return -errno;
+	if (sup->worker == 0) {
+		close(pair[0]);
+		close(sup->signals);
+		spool_close(sup->options->holder_fd);
+		spool_close(sup->options->ready_fd);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		exit(spool_worker_main(sup->options, sup->log, pair[1], self));
+	}
+	close(pair[1]);
+	sup->socket = pair[0];
+	return 0;
+}
+
+/* One byte from the worker. Return: false when it has ended instead. */
+static bool worker_says_ok(struct supervisor *sup)
+{
+	char byte = 0;
+	ssize_t n;
+
+	do
+		n = read(sup->socket, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1 && byte == WORKER_OK;
+}
+
+static void reap(struct supervisor *sup, int flags)
+{
+	pid_t pid;
+
+	if (sup->reaped)
+		return;
+	do
+		pid = waitpid(sup->worker, &sup->status, flags);
+	while (pid < 0 && errno == EINTR);
+	sup->reaped = pid == sup->worker || pid < 0;
+}
+
+/* Ends the worker: first by closing its socket, then by force. */
+static void stop_worker(struct supervisor *sup)
+{
+	struct pollfd fd = {.fd = sup->signals, .events = POLLIN};
+	struct signalfd_siginfo info;
+	int waited = 0;
+
+	sup->socket = spool_close(sup->socket);
+	reap(sup, WNOHANG);
+	while (!sup->reaped && waited < STOP_TIMEOUT_MS) {
+		poll(&fd, 1, 100); /* SIGCHLD ends it at once; other signals change nothing now */
+		while (read(sup->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+			;
+		waited += 100;
+		reap(sup, WNOHANG);
+	}
+	if (sup->reaped)
+		return;
+	spool_log(sup->log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
+	kill(sup->worker, SIGKILL);
+	reap(sup, 0);
+}
+
+enum event { EVENT_STOP, EVENT_WORKER };
+
+/* Waits for what ends a mount. */
+static enum event wait_for_event(struct supervisor *sup)
+{
+	struct pollfd fds[] = {
+		{.fd = sup->signals, .events = POLLIN},
+		{.fd = sup->options->holder_fd}, /* poll ignores -1; it reports the end unasked */
+	};
+
+	for (;;) {
+		struct signalfd_siginfo info;
+
+		if (poll(fds, SPOOL_ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			return EVENT_STOP;
+		if (fds[1].revents & (POLLHUP | POLLERR | POLLNVAL))
+			return EVENT_STOP;
+		while (read(sup->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+			if (info.ssi_signo != SIGCHLD)
+				return EVENT_STOP;
+			reap(sup, WNOHANG);
+			if (sup->reaped)
+				return EVENT_WORKER;
+		}
+	}
+}
+
+static bool ended_well(const struct supervisor *sup)
+{
+	return sup->reaped && WIFEXITED(sup->status) && WEXITSTATUS(sup->status) == 0;
+}
+
+static void say_how_it_ended(const struct supervisor *sup)
+{
+	if (WIFSIGNALED(sup->status))
+		spool_log(sup->log, SPOOL_LOG_ERROR, "%s: the worker was killed by signal %d",
+			  sup->mount.path, WTERMSIG(sup->status));
+	else
+		spool_log(sup->log, SPOOL_LOG_ERROR, "%s: the worker failed with status %d",
+			  sup->mount.path, WEXITSTATUS(sup->status));
+}
+
+/* Serves until the end. Return: whether all was in order. */
+static bool serve(struct supervisor *sup)
+{
+	enum event event = wait_for_event(sup);
+	int r;
+
+	if (event == EVENT_WORKER && ended_well(sup)) {
+		/* somebody has unmounted us; what is left are mounts that were lazily detached */
+		spool_mount_undo(&sup->mount);
+		return true;
+	}
+	r = spool_mount_undo(&sup->mount); /* closes our descriptor: without a worker this aborts */
+	if (r < 0)
+		spool_log(sup->log, SPOOL_LOG_ERROR, "%s: cannot unmount: %s", sup->mount.path,
+			  strerror(-r));
+	stop_worker(sup);
+	if (event == EVENT_WORKER || !ended_well(sup)) {
+		say_how_it_ended(sup);
+		spool_mount_guard(&sup->mount, sup->log);
+	}
+	return r == 0 && ended_well(sup);
+}
+
+static void say_ready(const struct spool_options *options)
+{
+	static const char ready[] = "ready\n";
+
+	if (options->ready_fd < 0)
+		return;
+	/* whoever asked may be gone by now; the holder's descriptor tells */
+	if (write(options->ready_fd, ready, sizeof(ready) - 1) < 0)
+		return;
+	close(options->ready_fd);
+}
+
+static int start(struct supervisor *sup)
+{
+	int r = start_worker(sup);
+
+	if (r < 0) {
+		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(-r));
+		return r;
+	}
+	if (!worker_says_ok(sup))
+		return -EIO; /* it has said why */
+	r = spool_mount_do(sup->options, &sup->mount);
+	if (r < 0) {
+		fprintf(stderr, "spoolfs: %s: cannot mount\n", sup->mount.path);
+		return r;
+	}
+	r = spool_send_fd(sup->socket, sup->mount.fd);
+	if (r == 0 && !worker_says_ok(sup))
+		r = -EIO;
+	return r;
+}
+
+int spool_supervise(const struct spool_options *options, struct spool_log *log,
+		    void (*started)(void *arg), void *arg)
+{
+	struct supervisor sup = {.options = options, .log = log, .socket = -1, .signals = -1};
+	bool ok = false;
+
+	if (spool_mount_check(options, &sup.mount, stderr) < 0)
+		return 1;
+	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_NAME, "spoolfs-super");
+	if (start(&sup) == 0) {
+		say_ready(options);
+		started(arg);
+		ok = serve(&sup);
+	} else {
+		spool_mount_undo(&sup.mount);
+		if (sup.worker > 0)
+			stop_worker(&sup);
+	}
+	if (options->holder_fd >= 0 && rmdir(sup.mount.path) < 0 && errno != ENOENT)
+		spool_log(log, SPOOL_LOG_WARNING, "%s: cannot remove: %s", sup.mount.path,
+			  strerror(errno));
+	spool_close(sup.socket);
+	spool_close(sup.signals);
+	spool_mount_fini(&sup.mount);
+	return ok ? 0 : 1;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The process that serves. It is forked before anything is mounted, makes the engine, and gets the
+ * /dev/fuse descriptor from the supervisor over a socket, so that it never needs a privilege.
+ *
+ * Over the socket: the worker sends WORKER_OK when the engine stands, or exits; the supervisor
+ * mounts and sends the descriptor (SCM_RIGHTS); the worker sends WORKER_OK again when its threads
+ * are about to read. When the socket ends the worker stops, frees everything and exits.
+ */
+
+#include <sys/types.h>
+
+#include "options.h"
+
+#define WORKER_OK 'k'
+
+/**
+ * spool_worker_main() - serve until unmounted or told to stop
+ * @socket: this end of the pair; @supervisor: its pid
+ * Return: exit status: 0 all is freed and the accounts were balanced; 1 otherwise (logged).
+ */
+int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
+		      pid_t supervisor);
+
+/** spool_send_fd(), spool_receive_fd() - one descriptor with one byte. Return: 0 / fd; -errno. */
+int spool_send_fd(int socket, int fd);
+int spool_receive_fd(int socket);
