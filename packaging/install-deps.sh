@@ -1,0 +1,85 @@
+#!/bin/bash
+# Installs what spoolfs needs to be built (and, with --test, to be tested). As root, without
+# questions. Packages that are there already are left alone.
+set -euo pipefail
+
+usage="usage: install-deps.sh [--test]"
+want_test=no
+case "${1-}" in
+"") ;;
+--test) want_test=yes ;;
+--help) echo "$usage"; exit 0 ;;
+*) echo "install-deps.sh: $1: not expected (allowed: --test)" >&2; exit 2 ;;
+esac
+if [ "$(id -u)" != 0 ]; then
+    echo "install-deps.sh: only root can install packages" >&2
+    exit 1
+fi
+
+apt_build="gcc libc6-dev meson ninja-build pkgconf libfuse3-dev fuse3 libxxhash-dev libbsd-dev"
+apt_test="libcunit1-dev clang clang-format shellcheck mandoc python3 procps util-linux mount
+    make git rsync sqlite3 vim perl acl attr openssh-client strace dpkg-dev gzip tar
+    libpython3-testsuite"
+dnf_build="gcc glibc-devel meson ninja-build pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel"
+dnf_test="CUnit-devel clang clang-tools-extra ShellCheck mandoc python3 procps-ng util-linux make
+    git rsync sqlite vim-enhanced perl acl attr openssh-clients strace python3-test"
+pacman_build="gcc meson ninja pkgconf fuse3 xxhash libbsd"
+pacman_test="cunit clang shellcheck mandoc python procps-ng util-linux make git rsync sqlite vim
+    perl acl attr openssh strace"
+zypper_build="gcc glibc-devel meson ninja pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel"
+zypper_test="cunit-devel clang ShellCheck mandoc python3 procps util-linux make git rsync sqlite3
+    vim perl acl attr openssh-clients strace python3-testsuite"
+
+# A package that a release does not have is left out with a note, unless the build needs it.
+apt_install() {
+    local missing=() name
+    for name in "$@"; do
+        dpkg-query -W -f '${Status}\n' "$name" 2>/dev/null | grep -q '^install ok' ||
+            missing+=("$name")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q >/dev/null
+    if apt-get install -y -q --no-install-recommends "${missing[@]}" >/tmp/spool-apt.$$ 2>&1; then
+        rm -f /tmp/spool-apt.$$
+        return 0
+    fi
+    tail -n 5 /tmp/spool-apt.$$ >&2
+    rm -f /tmp/spool-apt.$$
+    return 1
+}
+
+one_by_one() {
+    local name
+    for name in "${@:2}"; do
+        "$1" "$name" || echo "install-deps.sh: $name: not to be had here, left out"
+    done
+}
+
+dnf_install() { dnf install -y -q "$@"; }
+pacman_install() { pacman -S --needed --noconfirm "$@"; }
+zypper_install() { zypper --non-interactive install "$@"; }
+
+for manager in apt-get dnf pacman zypper; do
+    if command -v "$manager" >/dev/null; then
+        break
+    fi
+    manager=none
+done
+case "$manager" in
+apt-get) install=apt_install build=$apt_build tests=$apt_test ;;
+dnf) install=dnf_install build=$dnf_build tests=$dnf_test ;;
+pacman) install=pacman_install build=$pacman_build tests=$pacman_test ;;
+zypper) install=zypper_install build=$zypper_build tests=$zypper_test ;;
+*)
+    echo "install-deps.sh: no package manager that is known (allowed: apt-get, dnf, pacman, zypper)" >&2
+    exit 1
+    ;;
+esac
+# The lists are words to be split.
+# shellcheck disable=SC2086
+$install $build
+if [ "$want_test" = yes ]; then
+    # shellcheck disable=SC2086
+    $install $tests || one_by_one "$install" $tests
+fi

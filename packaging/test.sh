@@ -1,0 +1,64 @@
+#!/bin/bash
+# Installs what is missing, then builds and runs every test: all of them in a release build and
+# with ASan and UBSan, the unit and model tests with TSan as well. The last line counts them.
+set -euo pipefail
+
+usage="usage: test.sh [--quick]   (--quick: the release build only)"
+setups="release asan tsan"
+case "${1-}" in
+"") ;;
+--quick) setups="release" ;;
+--help) echo "$usage"; exit 0 ;;
+*) echo "test.sh: $1: not expected (allowed: --quick)" >&2; exit 2 ;;
+esac
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+cd "$top"
+packaging/install-deps.sh --test
+# Ordinary users mount too: with udev everybody may open this, without it only root.
+if [ -e /dev/fuse ]; then
+    chmod 666 /dev/fuse
+fi
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH LC_ALL=C.UTF-8
+unset TMPDIR TMP TEMP
+
+configure() {
+    local name=$1
+    shift
+    if [ -f "build-$name/build.ninja" ]; then
+        return 0
+    fi
+    rm -rf "build-$name"
+    meson setup "build-$name" -Dtests=enabled "$@" >"build-$name.log" 2>&1 || {
+        cat "build-$name.log" >&2
+        return 1
+    }
+    rm -f "build-$name.log"
+}
+
+failed=no
+for setup in $setups; do
+    suites=()
+    case "$setup" in
+    release)
+        configure release --buildtype=release -Dwerror=true
+        ;;
+    asan)
+        configure asan --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined
+        ;;
+    tsan)
+        configure tsan --buildtype=debug -Doptimization=1 -Db_sanitize=thread
+        suites=(--suite unit --suite model)
+        ;;
+    esac
+    echo "== $setup: build"
+    ninja -C "build-$setup" >"build-$setup/ninja.log" || {
+        cat "build-$setup/ninja.log"
+        exit 1
+    }
+    echo "== $setup: tests"
+    meson test -C "build-$setup" --no-rebuild --print-errorlogs "${suites[@]}" || failed=yes
+done
+# shellcheck disable=SC2086
+tests/count.py $setups || failed=yes
+[ "$failed" = no ]
