@@ -15,6 +15,7 @@
 #include "options.h"
 #include "supervisor.h"
 #include "util/macros.h"
+#include "worker.h"
 
 #define EXIT_USAGE 2
 
@@ -42,17 +43,11 @@ static void tell_parent(void *arg)
 {
 	const char ok = 0;
 	int *fd = arg;
-	int null;
 
 	if (write(*fd, &ok, 1) != 1)
 		return; /* it is gone; nobody to tell */
 	*fd = spool_close(*fd);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0)
-		return;
-	for (int i = 0; i < 3; i++)
-		dup2(null, i);
-	close(null);
+	spool_stdio_to_null();
 }
 
 /* The starting process: ends when the mount serves, with what became of the start. */

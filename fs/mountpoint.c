@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -158,13 +160,30 @@ static int unmount_path(const char *path)
 	return umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH) == 0 ? 0 : -errno;
 }
 
+/*
+ * Is what is mounted at @path, with our device number, really ours? Such numbers are used again as
+ * soon as a filesystem is gone. While our connection lives, so does our filesystem, and the
+ * number is ours; afterwards only a dead mount can be meant.
+ */
+static bool is_ours(const struct spool_mount *mount, const char *path)
+{
+	struct pollfd fd = {.fd = mount->fd};
+	struct statvfs vfs;
+
+	if (mount->fd >= 0 && poll(&fd, 1, 0) == 0)
+		return true; /* fuse reports POLLERR once it is disconnected */
+	/* not stat(): the kernel answers that from its cache even for a dead mount */
+	return statvfs(path, &vfs) < 0 && errno == ENOTCONN;
+}
+
 int spool_mount_undo(struct spool_mount *mount)
 {
 	char *path = NULL;
 	int r = 0;
 
 	/* It may be mounted in several places of this namespace by now (bind mounts). */
-	while (mount->device && r == 0 && find_mount(NULL, mount->device, NULL, &path) && path) {
+	while (mount->device && r == 0 && find_mount(NULL, mount->device, NULL, &path) && path &&
+	       is_ours(mount, path)) {
 		r = unmount_path(path);
 		free(path);
 		path = NULL;

@@ -30,7 +30,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->want = 0;
 	fs->missing = fs->options->mask;
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		if (wanted[i].cap == FUSE_CAP_POSIX_ACL && !shared)
+		/* With ACLs the umask must wait for the directory's default ACL. */
+		if (wanted[i].cap == FUSE_CAP_POSIX_ACL &&
+		    (!shared || !(conn->capable & FUSE_CAP_DONT_MASK)))
 			continue;
 		if (conn->capable & wanted[i].cap)
 			conn->want |= wanted[i].cap;

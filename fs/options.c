@@ -151,6 +151,8 @@ static int resolve_layout(struct given *given)
 	if (given->mode_given)
 		config->root_mode =
 			config->layout == SPOOL_LAYOUT_SHARED ? given->mode : given->mode & 0700;
+	config->acl = config->layout == SPOOL_LAYOUT_SHARED &&
+		      !(options->mask & (SPOOL_FEATURE_POSIX_ACL | SPOOL_FEATURE_DONT_MASK));
 	if (!options->allow_other_given)
 		options->allow_other = root;
 	return 0;

@@ -210,7 +210,7 @@ static int start(struct supervisor *sup)
 		fprintf(stderr, "spoolfs: %s: cannot mount\n", sup->mount.path);
 		return r;
 	}
-	r = spool_send_fd(sup->socket, sup->mount.fd);
+	r = spool_send_fd(sup->socket, sup->mount.fd, sup->mount.device);
 	if (r == 0 && !worker_says_ok(sup))
 		r = -EIO;
 	return r;

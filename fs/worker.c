@@ -16,6 +16,7 @@
 
 #include "channel.h"
 #include "fs.h"
+#include "mountpoint.h"
 #include "util/host.h"
 #include "util/macros.h"
 
@@ -28,15 +29,16 @@
 
 struct worker {
 	struct spool_fs fs;
-	int done; /* eventfd: a thread has ended */
+	int done;     /* eventfd: a thread has ended */
+	dev_t device; /* of the mount; 0 before there is one */
 	pthread_t threads[THREADS_MAX];
 	unsigned int n_running;
 };
 
-int spool_send_fd(int socket, int fd)
+int spool_send_fd(int socket, int fd, dev_t device)
 {
-	char byte = WORKER_OK, control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {.iov_base = &device, .iov_len = sizeof(device)};
 	struct msghdr message = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -49,13 +51,13 @@ int spool_send_fd(int socket, int fd)
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int spool_receive_fd(int socket)
+int spool_receive_fd(int socket, dev_t *ret_device)
 {
-	char byte, control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {.iov_base = ret_device, .iov_len = sizeof(*ret_device)};
 	struct msghdr message = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -72,11 +74,23 @@ int spool_receive_fd(int socket)
 	if (n < 0)
 		return -errno;
 	cmsg = CMSG_FIRSTHDR(&message);
-	if (n == 0 || !cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS ||
-	    cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
+	if (n != (ssize_t)sizeof(*ret_device) || !cmsg || cmsg->cmsg_level != SOL_SOCKET ||
+	    cmsg->cmsg_type != SCM_RIGHTS || cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
 		return -EPIPE; /* the supervisor gave up */
 	memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
 	return fd;
+}
+
+void spool_stdio_to_null(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		dup2(null, i);
+	if (null > 2)
+		close(null);
 }
 
 static void *serve(void *arg)
@@ -134,7 +148,8 @@ static void wake(int signal)
 	(void)signal; /* only there to interrupt a read() */
 }
 
-/* A signal that comes just before a read() is lost on it, so it is sent until the thread is gone. */
+/* A signal that comes just before a read() is lost on it, so it is sent until the thread is gone.
+ */
 static void stop_threads(struct worker *worker)
 {
 	fuse_session_exit(worker->fs.session);
@@ -196,15 +211,15 @@ static int run_session(struct worker *worker, int socket)
 	const char ok = WORKER_OK;
 	int fd, r = -ENOMEM;
 
-	worker->fs.session = fuse_session_new(&args, spool_ops(), sizeof(struct fuse_lowlevel_ops),
-					      &worker->fs);
+	worker->fs.session =
+		fuse_session_new(&args, spool_ops(), sizeof(struct fuse_lowlevel_ops), &worker->fs);
 	if (!worker->fs.session)
 		goto out;
 	if (write(socket, &ok, 1) != 1) {
 		r = -errno;
 		goto out;
 	}
-	fd = spool_receive_fd(socket);
+	fd = spool_receive_fd(socket, &worker->device);
 	if (fd < 0) {
 		r = fd == -EPIPE ? 0 : fd; /* nothing was mounted: the supervisor has said why */
 		goto out;
@@ -212,6 +227,8 @@ static int run_session(struct worker *worker, int socket)
 	r = spool_channel_attach(worker->fs.session, fd);
 	if (r == 0)
 		r = start_threads(worker);
+	if (r == 0 && !worker->fs.options->foreground)
+		spool_stdio_to_null();
 	if (r == 0 && write(socket, &ok, 1) == 1)
 		wait_for_end(worker, socket);
 	stop_threads(worker);
@@ -221,11 +238,27 @@ out:
 	return r;
 }
 
+/* The supervisor was killed: nobody else will unmount. This is no duty of the worker's, which may
+ * lack the rights; where it has them no dead mount is left. */
+static void unmount_for_supervisor(const struct worker *worker)
+{
+	struct spool_mount mount = {.device = worker->device, .fd = -1};
+
+	if (worker->device == 0 || getppid() == worker->fs.supervisor)
+		return;
+	spool_log(worker->fs.log, SPOOL_LOG_ERROR, "the supervisor is gone, unmounting");
+	if (spool_mount_undo(&mount) < 0)
+		spool_log(worker->fs.log, SPOOL_LOG_ERROR, "cannot unmount; a dead mount is left");
+}
+
 int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
 		      pid_t supervisor)
 {
 	struct worker worker = {
-		.fs = {.options = options, .log = log, .supervisor = supervisor, .owner = geteuid()},
+		.fs = {.options = options,
+		       .log = log,
+		       .supervisor = supervisor,
+		       .owner = geteuid()},
 	};
 	int r;
 
@@ -244,6 +277,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		r = run_session(&worker, socket);
 	if (r < 0)
 		spool_log(log, SPOOL_LOG_ERROR, "cannot serve: %s", strerror(-r));
+	unmount_for_supervisor(&worker);
 	if (!spool_engine_free(worker.fs.engine))
 		r = -EIO;
 	spool_close(worker.done);

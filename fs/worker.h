@@ -24,6 +24,15 @@
 int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
 		      pid_t supervisor);
 
-/** spool_send_fd(), spool_receive_fd() - one descriptor with one byte. Return: 0 / fd; -errno. */
-int spool_send_fd(int socket, int fd);
-int spool_receive_fd(int socket);
+/**
+ * spool_send_fd(), spool_receive_fd() - the /dev/fuse descriptor and the device of the mount
+ * Return: 0, or the descriptor, which is the caller's; -errno; -EPIPE the other end gave up.
+ */
+int spool_send_fd(int socket, int fd, dev_t device);
+int spool_receive_fd(int socket, dev_t *ret_device);
+
+/**
+ * spool_stdio_to_null() - lets go of standard input, output and error
+ * In the background nobody may have to wait for us: a pipe ends when its last writer does.
+ */
+void spool_stdio_to_null(void);

@@ -35,7 +35,7 @@ void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t ino
 /* Data, xattrs and the account of a node; what is left is memory for spool_node_free(). */
 void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 {
-	if (S_ISREG(node->mode) && node->file) {
+	if (S_ISREG(node->type) && node->file) {
 		spool_object_free(node->file->object, node->user);
 		node->file->object = NULL;
 	}
@@ -53,23 +53,28 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 	spool_node_free(engine->host, node);
 }
 
-void engine_put_many(struct spool_engine *engine, struct spool_node *node, uint64_t refs,
-		     uint64_t lookups)
+/* Frees a node that is out of the table. A directory holds a reference on the one above: a loop, as
+ * chains may be long. */
+static void destroy_upwards(struct spool_engine *engine, struct spool_node *node)
 {
-	/* A directory holds a reference on the one above: a loop, as chains may be long. */
-	while (node && spool_table_put(&engine->table, node, refs, lookups)) {
-		struct spool_node *above = S_ISDIR(node->mode) ? node->dir->parent : NULL;
+	while (node) {
+		struct spool_node *above = S_ISDIR(node->type) ? node->dir->parent : NULL;
 
 		engine_destroy_node(engine, node);
-		node = above;
-		refs = 1;
-		lookups = 0;
+		node = above && spool_table_put(&engine->table, above, 1, 0) ? above : NULL;
 	}
+}
+
+void engine_put_many(struct spool_engine *engine, struct spool_node *node, uint64_t refs)
+{
+	if (spool_table_put(&engine->table, node, refs, 0))
+		destroy_upwards(engine, node);
 }
 
 void engine_put(struct spool_engine *engine, struct spool_node *node)
 {
-	engine_put_many(engine, node, 1, 0);
+	if (node)
+		engine_put_many(engine, node, 1);
 }
 
 static uint64_t metadata_bytes(const struct engine_make *make)
@@ -121,7 +126,7 @@ static int fill_node(struct spool_engine *engine, const struct spool_cred *cred,
 	node->gid = cred->gid;
 	if (parent && engine->config.modes != SPOOL_MODES_OWNER && (parent->mode & S_ISGID)) {
 		node->gid = parent->gid;
-		if (S_ISDIR(node->mode))
+		if (S_ISDIR(node->type))
 			node->mode |= S_ISGID;
 	}
 	if (make->anonymous)
@@ -266,9 +271,9 @@ static void drop_nodes(struct spool_engine *engine)
 	while ((node = spool_table_pop(&engine->table))) {
 		struct spool_entry *entry;
 
-		while (S_ISDIR(node->mode) && (entry = spool_dir_after(node->dir, 0))) {
+		while (S_ISDIR(node->type) && (entry = spool_dir_after(node->dir, 0))) {
 			spool_dir_remove(node->dir, entry);
-			engine_free_entry(engine, entry);
+			engine_free_entry(engine, entry, 0);
 		}
 		engine_destroy_node(engine, node);
 	}
@@ -297,7 +302,7 @@ int engine_get_dir(struct spool_engine *engine, uint64_t ino, struct spool_node 
 
 	if (!node)
 		return -ESTALE;
-	if (!S_ISDIR(node->mode)) {
+	if (!S_ISDIR(node->type)) {
 		engine_put(engine, node);
 		return -ENOTDIR;
 	}
@@ -307,24 +312,14 @@ int engine_get_dir(struct spool_engine *engine, uint64_t ino, struct spool_node 
 
 void spool_engine_forget(struct spool_engine *engine, uint64_t ino, uint64_t count)
 {
-	struct spool_node *node = engine_get(engine, ino);
-	uint64_t owed;
+	uint64_t keep = ino == SPOOL_INO_ROOT; /* the root's first is never given back */
+	uint64_t excess;
 
-	if (!node) {
-		spool_log(engine->log, SPOOL_LOG_DEBUG, "forget of unknown inode %llu",
-			  (unsigned long long)ino);
-		return;
-	}
-	owed = spool_table_lookups(&engine->table, node);
-	if (node == engine->root)
-		owed = owed > 1 ? owed - 1 : 0; /* the root's first is never given back */
-	if (count > owed) {
+	destroy_upwards(engine, spool_table_forget(&engine->table, ino, count, keep, &excess));
+	if (excess > 0)
 		spool_log(engine->log, SPOOL_LOG_DEBUG,
-			  "forget of %llu on inode %llu, which has %llu", (unsigned long long)count,
-			  (unsigned long long)ino, (unsigned long long)owed);
-		count = owed;
-	}
-	engine_put_many(engine, node, 1 + count, count);
+			  "forget of %llu on inode %llu: %llu too many", (unsigned long long)count,
+			  (unsigned long long)ino, (unsigned long long)excess);
 }
 
 void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret)

@@ -48,8 +48,9 @@ struct spool_engine;
 #define SPOOL_SYMLINK_MAX 4095u     /* PATH_MAX - 1, as on tmpfs */
 #define SPOOL_LINK_MAX 0x7fffffffu  /* as tmpfs: bounded by nothing but the counter */
 #define SPOOL_XATTR_SIZE_MAX 65536u /* XATTR_SIZE_MAX, linux/limits.h */
-#define SPOOL_DIR_ENTRY_SIZE 20u /* what st_size of a directory counts for an entry, as on tmpfs \
-				  */
+#define SPOOL_DIR_ENTRY_SIZE                                                \
+	20u /* what st_size of a directory counts for an entry, as on tmpfs \
+	     */
 #define SPOOL_XATTR_LIST_MAX 65536u /* XATTR_LIST_MAX */
 
 enum spool_layout { SPOOL_LAYOUT_PRIVATE, SPOOL_LAYOUT_SINGLE, SPOOL_LAYOUT_SHARED };
@@ -218,7 +219,8 @@ int spool_engine_getattr(struct spool_engine *engine, uint64_t ino, struct spool
  * spool_engine_setattr() - chmod, chown, truncate, utimens
  * @set: enum spool_set; @attr: the new values of what is set
  * Return: 0 and the result in *@ret; -EPERM by the modes or layout policy; -EFBIG; -EDQUOT,
- * -ENOSPC; -EISDIR, -EINVAL for the size of what is not a regular file.
+ * -ENOSPC; -EISDIR, -EINVAL for the size of what is not a regular file; -EINVAL size and owner in
+ * one call, which the kernel never asks for.
  */
 int spool_engine_setattr(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
 			 unsigned int set, const struct spool_attr *attr, struct spool_attr *ret);

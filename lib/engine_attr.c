@@ -11,8 +11,7 @@
 /* What everybody may see of a private root and the directories in it: nothing that moves. */
 static bool is_constant(const struct spool_engine *engine, const struct spool_node *node)
 {
-	return engine_is_private_root(engine, node) ||
-	       (node->flags & (SPOOL_NODE_TOP | SPOOL_NODE_SELF));
+	return engine_is_private_root(engine, node) || node->role != SPOOL_NODE_ORDINARY;
 }
 
 void engine_attr_locked(const struct spool_engine *engine, const struct spool_node *node,
@@ -28,7 +27,7 @@ void engine_attr_locked(const struct spool_engine *engine, const struct spool_no
 		.gid = node->gid,
 	};
 	spool_node_times_locked(node, &ret->atime, &ret->mtime, &ret->ctime);
-	if (S_ISCHR(node->mode) || S_ISBLK(node->mode))
+	if (S_ISCHR(node->type) || S_ISBLK(node->type))
 		ret->rdev = node->rdev;
 	if (is_constant(engine, node)) {
 		ret->size = 0;
@@ -60,7 +59,7 @@ static int change_payer(struct spool_engine *engine, struct spool_node *node, ui
 {
 	struct spool_charge charge = {{0}};
 	struct spool_quota_user *to;
-	bool has_data = S_ISREG(node->mode) && node->file;
+	bool has_data = S_ISREG(node->type) && node->file;
 	int r;
 
 	r = spool_quota_user_get(engine->quota, uid, &to);
@@ -95,8 +94,8 @@ static int set_owner(struct spool_engine *engine, const struct spool_cred *cred,
 
 	if (r == 0 && engine->config.layout == SPOOL_LAYOUT_SHARED && uid != node->uid)
 		r = change_payer(engine, node, uid);
-	if (r < 0)
-		return r;
+	if (r < 0 || (uid == node->uid && gid == node->gid))
+		return r; /* the owner of a top directory is read without a lock: never written */
 	node->uid = uid;
 	node->gid = gid;
 	return 0;
@@ -104,24 +103,18 @@ static int set_owner(struct spool_engine *engine, const struct spool_cred *cred,
 
 static void kill_set_ids(struct spool_node *node)
 {
-	if (!S_ISREG(node->mode))
+	if (!S_ISREG(node->type))
 		return;
 	node->mode &= ~(mode_t)S_ISUID;
 	if (node->mode & S_IXGRP)
 		node->mode &= ~(mode_t)S_ISGID;
 }
 
-static int set_mode(struct spool_engine *engine, struct spool_node *node, mode_t mode)
+static void set_mode(struct spool_engine *engine, struct spool_node *node, mode_t bits)
 {
-	mode_t bits;
-	int r = engine_policy_chmod(engine, mode, &bits);
-
-	if (r < 0)
-		return r;
-	node->mode = (node->mode & S_IFMT) | bits;
+	node->mode = node->type | bits;
 	if (engine->config.acl)
 		spool_acl_chmod(node->xattrs, bits);
-	return 0;
 }
 
 static void set_time(struct spool_node *node, unsigned int set, unsigned int explicit,
@@ -134,24 +127,22 @@ static void set_time(struct spool_node *node, unsigned int set, unsigned int exp
 		spool_node_set_times_locked(node, which, value);
 }
 
-/* All but the size. What can fail comes first, and only one of owner and mode can. */
+/* All but the size. @bits: what the policy made of the wanted mode. */
 static int set_locked(struct spool_engine *engine, const struct spool_cred *cred,
-		      struct spool_node *node, unsigned int set, const struct spool_attr *attr)
+		      struct spool_node *node, unsigned int set, const struct spool_attr *attr,
+		      mode_t bits)
 {
-	mode_t bits;
 	struct timespec now;
 	int r = 0;
 
-	if (set & SPOOL_SET_MODE)
-		r = engine_policy_chmod(engine, attr->mode, &bits);
-	if (r == 0 && (set & (SPOOL_SET_UID | SPOOL_SET_GID)))
+	if (set & (SPOOL_SET_UID | SPOOL_SET_GID))
 		r = set_owner(engine, cred, node, set, attr);
 	if (r < 0)
 		return r;
-	if (node->flags & SPOOL_NODE_TOP)
+	if (node->role == SPOOL_NODE_TOP)
 		return 0; /* tar and rsync set "."; nothing that shows may change */
 	if (set & SPOOL_SET_MODE)
-		set_mode(engine, node, attr->mode);
+		set_mode(engine, node, bits);
 	else if (set & (SPOOL_SET_UID | SPOOL_SET_GID | SPOOL_SET_KILL_SUIDGID))
 		kill_set_ids(node);
 	engine_now(engine, &now);
@@ -163,22 +154,34 @@ static int set_locked(struct spool_engine *engine, const struct spool_cred *cred
 	return 0;
 }
 
+/* What can be refused without a look at the node's changing parts. */
+static int check_set(const struct spool_engine *engine, const struct spool_node *node,
+		     unsigned int set, const struct spool_attr *attr, mode_t *ret_bits)
+{
+	if (engine_is_private_root(engine, node) || node->role == SPOOL_NODE_SELF)
+		return -EPERM;
+	if ((set & SPOOL_SET_SIZE) && (set & (SPOOL_SET_UID | SPOOL_SET_GID)))
+		return -EINVAL; /* both can fail, and neither could be taken back */
+	return set & SPOOL_SET_MODE ? engine_policy_chmod(engine, attr->mode, ret_bits) : 0;
+}
+
 int spool_engine_setattr(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
 			 unsigned int set, const struct spool_attr *attr, struct spool_attr *ret)
 {
 	struct spool_node *node = engine_get(engine, ino);
-	int r = 0;
+	mode_t bits = 0;
+	int r;
 
 	if (!node)
 		return -ESTALE;
-	if (engine_is_private_root(engine, node) || (node->flags & SPOOL_NODE_SELF))
-		r = -EPERM;
-	else if (set & SPOOL_SET_SIZE)
+	r = check_set(engine, node, set, attr, &bits);
+	if (r == 0 && (set & SPOOL_SET_SIZE))
 		r = engine_truncate(engine, node, attr->size);
 	if (r == 0) {
 		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-		r = set_locked(engine, cred, node, set, attr);
-		engine_attr_locked(engine, node, ret);
+		r = set_locked(engine, cred, node, set, attr, bits);
+		if (r == 0)
+			engine_attr_locked(engine, node, ret);
 		spool_mutex_unlock(&node->lock);
 	}
 	engine_put(engine, node);

@@ -19,8 +19,8 @@ static int get_file(struct spool_engine *engine, uint64_t ino, struct spool_node
 
 	if (!node)
 		return -ESTALE;
-	if (!S_ISREG(node->mode)) {
-		int r = S_ISDIR(node->mode) ? -EISDIR : -EINVAL;
+	if (!S_ISREG(node->type)) {
+		int r = S_ISDIR(node->type) ? -EISDIR : -EINVAL;
 
 		engine_put(engine, node);
 		return r;
@@ -40,10 +40,10 @@ static struct spool_file *file_of(struct spool_node *node)
 	return file;
 }
 
-/* file_of(), made when there is none. Return: 0; -ENOMEM; -ENOSPC; -EDQUOT. */
+/* file_of(), made when there is none; the node has been charged for it all along. It stays also
+ * when the write that wants it fails then. Return: 0; -ENOMEM. */
 static int make_file(struct spool_engine *engine, struct spool_node *node, struct spool_file **ret)
 {
-	const uint64_t bytes = sizeof(struct spool_file);
 	struct spool_file *file;
 	int r = 0;
 
@@ -51,18 +51,13 @@ static int make_file(struct spool_engine *engine, struct spool_node *node, struc
 	file = node->file;
 	if (file)
 		goto out;
-	r = engine_charge(node->user, bytes, 0);
-	if (r < 0)
-		goto out;
 	file = spool_alloc(engine->host, sizeof(*file));
 	r = file ? spool_object_new(engine->host, engine->pool, &file->object) : -ENOMEM;
 	if (r < 0) {
 		spool_free(engine->host, file);
-		engine_uncharge(node->user, bytes, 0);
 		goto out;
 	}
 	spool_rwlock_init(&file->lock);
-	node->charged += bytes;
 	node->file = file;
 out:
 	spool_mutex_unlock(&node->lock);
@@ -98,8 +93,8 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 	struct spool_file *file;
 	int r;
 
-	if (!S_ISREG(node->mode))
-		return S_ISDIR(node->mode) ? -EISDIR : -EINVAL;
+	if (!S_ISREG(node->type))
+		return S_ISDIR(node->type) ? -EISDIR : -EINVAL;
 	if (size > SPOOL_OBJECT_MAX)
 		return -EFBIG;
 	file = file_of(node);
@@ -134,7 +129,7 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, bool truncate)
 	}
 	/* the reference from engine_get() is the open's from here on */
 	atomic_fetch_add_explicit(&engine->open_files, 1, memory_order_relaxed);
-	if (truncate && S_ISREG(node->mode)) {
+	if (truncate && S_ISREG(node->type)) {
 		r = engine_truncate(engine, node, 0);
 		if (r == 0)
 			changed(engine, node, true);
@@ -161,22 +156,29 @@ void spool_engine_release(struct spool_engine *engine, uint64_t ino)
 	else
 		spool_log(engine->log, SPOOL_LOG_DEBUG, "release of inode %llu, which is not open",
 			  (unsigned long long)ino);
-	engine_put_many(engine, node, was_open ? 2 : 1, 0);
+	engine_put_many(engine, node, was_open ? 2 : 1);
+}
+
+static bool not_after(int64_t a_sec, uint32_t a_ns, int64_t b_sec, uint32_t b_ns)
+{
+	return a_sec != b_sec ? a_sec < b_sec : a_ns <= b_ns;
+}
+
+void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node)
+{
+	struct timespec now;
+
+	engine_now(engine, &now);
+	if (not_after(node->atime_sec, node->atime_ns, node->mtime_sec, node->mtime_ns) ||
+	    not_after(node->atime_sec, node->atime_ns, node->ctime_sec, node->ctime_ns) ||
+	    now.tv_sec - node->atime_sec >= ATIME_MAX_AGE_S)
+		spool_node_set_times_locked(node, "a", &now);
 }
 
 static void accessed(struct spool_engine *engine, struct spool_node *node)
 {
-	struct timespec atime, mtime, ctime, now;
-
-	engine_now(engine, &now);
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	spool_node_times_locked(node, &atime, &mtime, &ctime);
-	if (atime.tv_sec < mtime.tv_sec ||
-	    (atime.tv_sec == mtime.tv_sec && atime.tv_nsec <= mtime.tv_nsec) ||
-	    atime.tv_sec < ctime.tv_sec ||
-	    (atime.tv_sec == ctime.tv_sec && atime.tv_nsec <= ctime.tv_nsec) ||
-	    now.tv_sec - atime.tv_sec >= ATIME_MAX_AGE_S)
-		spool_node_set_times_locked(node, "a", &now);
+	engine_accessed_locked(engine, node);
 	spool_mutex_unlock(&node->lock);
 }
 
@@ -270,23 +272,31 @@ int64_t spool_engine_seek(struct spool_engine *engine, uint64_t ino, uint64_t of
 	return r;
 }
 
+static void lock_file(struct spool_file *file, bool writes, enum spool_rank rank)
+{
+	if (writes)
+		spool_rwlock_wrlock(&file->lock, rank);
+	else
+		spool_rwlock_rdlock(&file->lock, rank);
+}
+
 /* Copies with both files' locks held, the lower inode number's first. */
 static ssize_t copy_locked(struct spool_node *src, uint64_t src_off, struct spool_node *dst,
 			   uint64_t dst_off, size_t len)
 {
-	struct spool_file *first = src->ino < dst->ino ? src->file : dst->file;
-	struct spool_file *second = src->ino < dst->ino ? dst->file : src->file;
+	struct spool_node *first = src->ino < dst->ino ? src : dst;
+	struct spool_node *second = src->ino < dst->ino ? dst : src;
 	ssize_t r;
 
-	spool_rwlock_wrlock(&first->lock, SPOOL_RANK_OBJECT);
+	lock_file(first->file, first == dst, SPOOL_RANK_OBJECT);
 	if (first != second)
-		spool_rwlock_wrlock(&second->lock, SPOOL_RANK_OBJECT2);
+		lock_file(second->file, second == dst, SPOOL_RANK_OBJECT2);
 	r = spool_object_copy(src->file->object, src_off, dst->file->object, dst->user, dst_off,
 			      len);
 	mirror(dst);
 	if (first != second)
-		spool_rwlock_unlock(&second->lock);
-	spool_rwlock_unlock(&first->lock);
+		spool_rwlock_unlock(&second->file->lock);
+	spool_rwlock_unlock(&first->file->lock);
 	return r;
 }
 

@@ -42,9 +42,8 @@ static inline struct spool_node *engine_get(struct spool_engine *engine, uint64_
 /** Gives one reference back; frees the node with the last. No locks held. NULL is a no-op. */
 void engine_put(struct spool_engine *engine, struct spool_node *node);
 
-/** Gives @refs references back, @lookups of them the kernel's. No locks held. */
-void engine_put_many(struct spool_engine *engine, struct spool_node *node, uint64_t refs,
-		     uint64_t lookups);
+/** Gives @refs references back. No locks held. */
+void engine_put_many(struct spool_engine *engine, struct spool_node *node, uint64_t refs);
 
 void engine_now(const struct spool_engine *engine, struct timespec *ret);
 
@@ -85,18 +84,30 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node);
 /** Return: 0; -EINVAL; -ENAMETOOLONG. */
 int engine_check_name(const char *name);
 
-/** A charged entry for @node (whose reference it takes over on success only). */
+/**
+ * A charged entry in no directory, for a name that @cred makes in @parent.
+ * @old: an entry that goes in exchange, or NULL: what it is charged counts towards the new one
+ *	where the account is the same, so that a rename works when nothing is left
+ * @ret_credit: bytes of @old's charge that the new entry has taken over; may be NULL without @old
+ * Return: 0; -ENOMEM, -ENOSPC, -EDQUOT.
+ */
 int engine_make_entry(struct spool_engine *engine, struct spool_node *parent,
-		      const struct spool_cred *cred, const char *name, struct spool_entry **ret);
+		      const struct spool_cred *cred, const char *name,
+		      const struct spool_entry *old, struct spool_entry **ret,
+		      uint64_t *ret_credit);
 
-/** Uncharges and frees an entry that is in no directory. No locks above SPOOL_RANK_QUOTA. */
-void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry);
+/** Frees an entry that is in no directory and gives its charge back, but for @credit bytes that
+ * another has taken over. NULL is a no-op. No locks above SPOOL_RANK_QUOTA. */
+void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry, uint64_t credit);
 
 /* engine_data.c */
 
 /** Sets the size of a regular file. Return: 0; -EISDIR, -EINVAL; -EFBIG; -ENOMEM, -ENOSPC, -EDQUOT.
  */
 int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size);
+
+/** Moves atime as with relatime. Lock: node->lock. */
+void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node);
 
 /* engine_policy.c */
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "util/host.h"
+#include "util/macros.h"
 
 int engine_check_name(const char *name)
 {
@@ -21,10 +22,13 @@ int engine_check_name(const char *name)
 }
 
 int engine_make_entry(struct spool_engine *engine, struct spool_node *parent,
-		      const struct spool_cred *cred, const char *name, struct spool_entry **ret)
+		      const struct spool_cred *cred, const char *name,
+		      const struct spool_entry *old, struct spool_entry **ret, uint64_t *ret_credit)
 {
 	struct spool_entry *entry;
 	size_t len = strlen(name);
+	uint64_t bytes = spool_entry_bytes(len);
+	uint64_t credit = 0;
 	int r;
 
 	entry = spool_entry_new(engine->host, &engine->hash, name, len);
@@ -33,23 +37,27 @@ int engine_make_entry(struct spool_engine *engine, struct spool_node *parent,
 	r = engine_policy_payer(engine, cred, parent, &entry->user);
 	if (r < 0)
 		goto free_entry;
-	r = engine_charge(entry->user, spool_entry_bytes(len), 0);
+	if (old && old->user == entry->user)
+		credit = spool_min_u64(bytes, spool_entry_bytes(old->len));
+	r = engine_charge(entry->user, bytes - credit, 0);
 	if (r < 0) {
 		spool_quota_user_put(entry->user);
 		goto free_entry;
 	}
 	*ret = entry;
+	if (ret_credit)
+		*ret_credit = credit;
 	return 0;
 free_entry:
 	spool_free(engine->host, entry);
 	return r;
 }
 
-void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry)
+void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry, uint64_t credit)
 {
 	if (!entry)
 		return;
-	engine_uncharge(entry->user, spool_entry_bytes(entry->len), 0);
+	engine_uncharge(entry->user, spool_entry_bytes(entry->len) - credit, 0);
 	spool_quota_user_put(entry->user);
 	spool_free(engine->host, entry);
 }
@@ -76,7 +84,7 @@ int spool_engine_lookup(struct spool_engine *engine, const struct spool_cred *cr
 	entry = find(engine, dir, name);
 	if (entry) {
 		node = entry->node;
-		spool_table_ref(&engine->table, node, 1);
+		spool_table_ref(&engine->table, node, 1, 1);
 	}
 	spool_mutex_unlock(&dir->lock);
 	if (node)
@@ -110,15 +118,15 @@ static int publish_named(struct spool_engine *engine, const struct spool_cred *c
 	r = engine_make_node(engine, cred, dir, make, &node);
 	if (r < 0)
 		return r;
-	r = engine_make_entry(engine, dir, cred, name, &entry);
+	r = engine_make_entry(engine, dir, cred, name, NULL, &entry, NULL);
 	if (r < 0) {
 		engine_destroy_node(engine, node);
 		return r;
 	}
 	entry->node = node;
-	if (S_ISDIR(node->mode)) {
+	if (S_ISDIR(node->type)) {
 		node->dir->parent = dir;
-		spool_table_ref(&engine->table, dir, 0);
+		spool_table_ref(&engine->table, dir, 1, 0);
 		dir->nlink++;
 	}
 	node->n_open = make->open;
@@ -252,15 +260,14 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 	else if (node->nlink >= SPOOL_LINK_MAX)
 		r = -EMLINK;
 	if (r == 0)
-		r = engine_make_entry(engine, dir, cred, name, &entry);
+		r = engine_make_entry(engine, dir, cred, name, NULL, &entry, NULL);
 	if (r == 0) {
 		entry->node = node;
 		node->nlink++;
 		node->flags &= (uint8_t)~SPOOL_NODE_ANONYMOUS;
 		engine_now(engine, &now);
 		spool_node_set_times_locked(node, "c", &now);
-		spool_table_ref(&engine->table, node, 0); /* the name */
-		spool_table_ref(&engine->table, node, 1); /* the kernel's lookup */
+		spool_table_ref(&engine->table, node, 2, 1); /* the name, the kernel's lookup */
 		spool_dir_insert(dir->dir, entry);
 		parent_changed(engine, dir);
 	}
@@ -287,8 +294,8 @@ int spool_engine_link(struct spool_engine *engine, const struct spool_cred *cred
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
 	if (dir->flags & SPOOL_NODE_DEAD)
 		r = -ENOENT;
-	else if (engine_is_private_root(engine, dir) || S_ISDIR(node->mode) ||
-		 (node->flags & SPOOL_NODE_SELF))
+	else if (engine_is_private_root(engine, dir) || S_ISDIR(node->type) ||
+		 node->role == SPOOL_NODE_SELF)
 		r = -EPERM;
 	else if (find(engine, dir, name))
 		r = -EEXIST;
@@ -319,7 +326,7 @@ static int remove_locked(struct spool_engine *engine, struct spool_node *dir, co
 	node = entry->node;
 	if (engine_is_private_root(engine, dir))
 		return -EPERM;
-	if (want_dir != S_ISDIR(node->mode))
+	if (want_dir != S_ISDIR(node->type))
 		return want_dir ? -ENOTDIR : -EISDIR;
 	engine_now(engine, &now);
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
@@ -357,7 +364,7 @@ static int remove_name(struct spool_engine *engine, uint64_t parent, const char 
 	spool_mutex_unlock(&dir->lock);
 	if (r == 0) {
 		engine_put(engine, entry->node); /* the name's reference */
-		engine_free_entry(engine, entry);
+		engine_free_entry(engine, entry, 0);
 	}
 	engine_put(engine, dir);
 	return r;
@@ -385,12 +392,16 @@ int spool_engine_readlink(struct spool_engine *engine, const struct spool_cred *
 
 	if (!node)
 		return -ESTALE;
-	if (!S_ISLNK(node->mode))
+	if (!S_ISLNK(node->type)) {
 		r = -EINVAL;
-	else if (node->flags & SPOOL_NODE_SELF)
+	} else if (node->role == SPOOL_NODE_SELF) {
 		snprintf(buf, SPOOL_SYMLINK_MAX + 1, "%u", (unsigned int)cred->uid);
-	else
+	} else {
 		memcpy(buf, node->target, node->size + 1);
+		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+		engine_accessed_locked(engine, node);
+		spool_mutex_unlock(&node->lock);
+	}
 	engine_put(engine, node);
 	return r;
 }

@@ -49,7 +49,7 @@ int engine_policy_chown(const struct spool_engine *engine, const struct spool_cr
 		return 0; /* the kernel has checked all there is */
 	if (uid == node->uid && gid == node->gid)
 		return 0;
-	if (node->flags & (SPOOL_NODE_TOP | SPOOL_NODE_SELF))
+	if (node->role != SPOOL_NODE_ORDINARY)
 		return -EPERM;
 	if (uid == node->uid)
 		return 0; /* to one of the owner's groups: the kernel has checked that */
@@ -71,7 +71,7 @@ int engine_policy_payer(struct spool_engine *engine, const struct spool_cred *cr
 
 /* A directory or link in the private root, which is locked. Owned and paid for by @owner. */
 static int add_to_root(struct spool_engine *engine, const struct spool_cred *owner,
-		       const char *name, const struct engine_make *make, uint8_t flag,
+		       const char *name, const struct engine_make *make, enum spool_node_role role,
 		       uint64_t lookups, struct spool_node **ret)
 {
 	struct spool_node *node;
@@ -81,15 +81,15 @@ static int add_to_root(struct spool_engine *engine, const struct spool_cred *own
 	r = engine_make_node(engine, owner, engine->root, make, &node);
 	if (r < 0)
 		return r;
-	r = engine_make_entry(engine, engine->root, owner, name, &entry);
+	r = engine_make_entry(engine, engine->root, owner, name, NULL, &entry, NULL);
 	if (r < 0) {
 		engine_destroy_node(engine, node);
 		return r;
 	}
-	node->flags |= flag;
-	if (S_ISDIR(node->mode)) {
+	node->role = (uint8_t)role;
+	if (S_ISDIR(node->type)) {
 		node->dir->parent = engine->root;
-		spool_table_ref(&engine->table, engine->root, 0);
+		spool_table_ref(&engine->table, engine->root, 1, 0);
 	}
 	entry->node = node;
 	spool_table_add(&engine->table, node, 1 + lookups, lookups);
@@ -117,7 +117,7 @@ int engine_policy_make_top(struct spool_engine *engine, const struct spool_cred 
 	entry = spool_dir_find(engine->root->dir, &engine->hash, name, strlen(name));
 	if (entry) { /* somebody was faster */
 		node = entry->node;
-		spool_table_ref(&engine->table, node, 1);
+		spool_table_ref(&engine->table, node, 1, 1);
 	} else {
 		r = add_to_root(engine, &owner, name, &make, SPOOL_NODE_TOP, 1, &node);
 	}
@@ -145,5 +145,5 @@ bool engine_policy_sees(const struct spool_engine *engine, const struct spool_cr
 {
 	if (!engine_is_private_root(engine, dir) || cred->uid == 0)
 		return true;
-	return !(entry->node->flags & SPOOL_NODE_TOP) || entry->node->uid == cred->uid;
+	return entry->node->role != SPOOL_NODE_TOP || entry->node->uid == cred->uid;
 }

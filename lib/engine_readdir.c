@@ -18,12 +18,12 @@ static bool emit_entry(struct spool_engine *engine, const struct spool_entry *en
 		       spool_emit_fn emit, void *arg)
 {
 	struct spool_node *node = entry->node;
-	struct spool_attr attr = {.ino = node->ino, .mode = node->mode & S_IFMT};
+	struct spool_attr attr = {.ino = node->ino, .mode = node->type};
 
 	if (!plus)
 		return emit(arg, entry->name, entry->len, &attr, entry->cookie);
 	engine_attr(engine, node, &attr);
-	spool_table_ref(&engine->table, node, 1);
+	spool_table_ref(&engine->table, node, 1, 1);
 	if (emit(arg, entry->name, entry->len, &attr, entry->cookie))
 		return true;
 	/* Not the last reference: the entry holds one. */
@@ -61,6 +61,7 @@ int spool_engine_readdir(struct spool_engine *engine, const struct spool_cred *c
 		return r;
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
 	walk_locked(engine, cred, dir, cookie, plus, emit, arg);
+	engine_accessed_locked(engine, dir);
 	spool_mutex_unlock(&dir->lock);
 	engine_put(engine, dir);
 	return 0;

@@ -20,6 +20,8 @@ struct rename {
 	struct spool_node *from_dir, *to_dir;
 	struct spool_entry *from, *to; /* @to: NULL when the new name is not there yet */
 	struct spool_entry *fresh;     /* the new entry for that case */
+	struct spool_entry *old;       /* afterwards: the entry that is gone, to be freed */
+	uint64_t credit;               /* what of its charge @fresh has taken over */
 	unsigned int flags;
 };
 
@@ -67,7 +69,7 @@ static void unlock_dirs(struct spool_engine *engine, struct spool_node *a, struc
 static bool makes_loop(const struct rename *rn, const struct spool_node *node,
 		       const struct spool_node *dir)
 {
-	return rn->from_dir != rn->to_dir && S_ISDIR(node->mode) && is_above(node, dir);
+	return rn->from_dir != rn->to_dir && S_ISDIR(node->type) && is_above(node, dir);
 }
 
 /* Everything that needs no node's lock. Return: 0; 1 when there is nothing to do; -errno. */
@@ -96,9 +98,9 @@ static int check(const struct spool_engine *engine, const struct rename *rn)
 		return 1; /* two names of one file: POSIX keeps both */
 	if (rn->flags & RENAME_EXCHANGE)
 		return makes_loop(rn, target, rn->from_dir) ? -EINVAL : 0;
-	if (S_ISDIR(source->mode) && !S_ISDIR(target->mode))
+	if (S_ISDIR(source->type) && !S_ISDIR(target->type))
 		return -ENOTDIR;
-	if (!S_ISDIR(source->mode) && S_ISDIR(target->mode))
+	if (!S_ISDIR(source->type) && S_ISDIR(target->type))
 		return -EISDIR;
 	return makes_loop(rn, target, rn->from_dir) ? -ENOTEMPTY : 0;
 }
@@ -121,10 +123,10 @@ static void moved(struct spool_engine *engine, struct spool_node *node, struct s
 		  struct spool_node *new_dir, const struct timespec *now)
 {
 	spool_node_set_times_locked(node, "c", now);
-	if (!S_ISDIR(node->mode) || old_dir == new_dir)
+	if (!S_ISDIR(node->type) || old_dir == new_dir)
 		return;
 	node->dir->parent = new_dir;
-	spool_table_ref(&engine->table, new_dir, 0);
+	spool_table_ref(&engine->table, new_dir, 1, 0);
 	spool_table_put(&engine->table, old_dir, 1, 0);
 	old_dir->nlink--;
 	new_dir->nlink++;
@@ -152,8 +154,8 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 	} else {
 		if (target) {
 			gone = target;
-			target->nlink = S_ISDIR(target->mode) ? 0 : target->nlink - 1;
-			if (S_ISDIR(target->mode)) {
+			target->nlink = S_ISDIR(target->type) ? 0 : target->nlink - 1;
+			if (S_ISDIR(target->type)) {
 				target->flags |= SPOOL_NODE_DEAD;
 				rn->to_dir->nlink--;
 			}
@@ -162,10 +164,9 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 		} else {
 			rn->fresh->node = source;
 			spool_dir_insert(rn->to_dir->dir, rn->fresh);
-			rn->fresh = NULL;
 		}
 		spool_dir_remove(rn->from_dir->dir, rn->from);
-		rn->fresh = rn->from; /* the old entry goes, the name's reference moved on */
+		rn->old = rn->from; /* the name's reference on the node has moved on */
 	}
 	dir_changed(rn->from_dir, now);
 	dir_changed(rn->to_dir, now);
@@ -181,8 +182,9 @@ static int rename_locked(struct spool_engine *engine, const struct spool_cred *c
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (!rn->to) {
-		r = engine_make_entry(engine, rn->to_dir, cred, new_name, &rn->fresh);
+	if (!rn->to) { /* with a new entry nothing can fail any more */
+		r = engine_make_entry(engine, rn->to_dir, cred, new_name, rn->from, &rn->fresh,
+				      &rn->credit);
 		if (r < 0)
 			return r;
 	}
@@ -190,7 +192,7 @@ static int rename_locked(struct spool_engine *engine, const struct spool_cred *c
 	target = rn->to ? rn->to->node : NULL;
 	engine_now(engine, &now);
 	lock_nodes(source, target);
-	if (target && S_ISDIR(target->mode) && !(rn->flags & RENAME_EXCHANGE) &&
+	if (target && S_ISDIR(target->type) && !(rn->flags & RENAME_EXCHANGE) &&
 	    target->dir->n_entries > 0)
 		r = -ENOTEMPTY;
 	else
@@ -228,7 +230,7 @@ int spool_engine_rename(struct spool_engine *engine, const struct spool_cred *cr
 	rn.to = spool_dir_find(rn.to_dir->dir, &engine->hash, new_name, strlen(new_name));
 	r = rename_locked(engine, cred, &rn, new_name, &gone);
 	unlock_dirs(engine, rn.from_dir, rn.to_dir);
-	engine_free_entry(engine, rn.fresh);
+	engine_free_entry(engine, rn.old, rn.credit);
 	engine_put(engine, gone);
 	engine_put(engine, rn.from_dir);
 	engine_put(engine, rn.to_dir);

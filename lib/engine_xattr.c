@@ -21,7 +21,7 @@ static bool starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Is @name one that can be stored on @node? Return: 0; -EOPNOTSUPP; -ERANGE; -EINVAL. */
+/* Is @name one that can be stored on @node? Return: 0; -EOPNOTSUPP; -ERANGE; -EINVAL; -EPERM. */
 static int check_name(const struct spool_engine *engine, const struct spool_node *node,
 		      const char *name)
 {
@@ -29,13 +29,15 @@ static int check_name(const struct spool_engine *engine, const struct spool_node
 
 	if (len > XATTR_NAME_MAX)
 		return -ERANGE;
+	if (engine_is_private_root(engine, node))
+		return -EPERM;
 	if (engine->config.acl && spool_acl_is_name(name))
 		return 0;
 	if (!starts_with(name, USER_PREFIX) || starts_with(name, OWN_PREFIX))
 		return -EOPNOTSUPP;
 	if (len == strlen(USER_PREFIX))
 		return -EINVAL;
-	return S_ISREG(node->mode) || S_ISDIR(node->mode) ? 0 : -EPERM;
+	return S_ISREG(node->type) || S_ISDIR(node->type) ? 0 : -EPERM;
 }
 
 /* Puts @fresh (charged by the difference) in the place of @at's attribute, or takes that out. */
@@ -97,9 +99,9 @@ static int set_acl_locked(struct spool_engine *engine, struct spool_node *node, 
 
 	if (r < 0)
 		return r;
-	if (!access && !S_ISDIR(node->mode))
+	if (!access && !S_ISDIR(node->type))
 		return -EACCES; /* as setfacl -d on a file elsewhere */
-	if (S_ISLNK(node->mode))
+	if (S_ISLNK(node->type))
 		return -EOPNOTSUPP;
 	plain = spool_acl_mode(value, size, &mode);
 	if (access ? plain : size <= sizeof(uint32_t))
@@ -159,7 +161,7 @@ ssize_t spool_engine_getxattr(struct spool_engine *engine, uint64_t ino, const c
 		r = copy_out(lifetime, strlen(lifetime), buf, size);
 		goto out;
 	}
-	if (!starts_with(name, USER_PREFIX) && !spool_acl_is_name(name)) {
+	if (!starts_with(name, USER_PREFIX) && !(engine->config.acl && spool_acl_is_name(name))) {
 		r = -EOPNOTSUPP;
 		goto out;
 	}
@@ -206,7 +208,10 @@ int spool_engine_removexattr(struct spool_engine *engine, const struct spool_cre
 	if (r == 0) {
 		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 		at = spool_xattr_find(&node->xattrs, name);
-		r = *at ? replace_locked(engine, node, at, NULL) : -ENODATA;
+		if (*at)
+			r = replace_locked(engine, node, at, NULL);
+		else if (!spool_acl_is_name(name)) /* no ACL is what was asked for */
+			r = -ENODATA;
 		spool_mutex_unlock(&node->lock);
 	}
 	engine_put(engine, node);

@@ -12,26 +12,23 @@
 #include "ns/xattr.h"
 #include "util/host.h"
 
-typedef struct posix_acl_xattr_entry acl_entry;
-
 static size_t count_of(size_t size)
 {
-	return (size - sizeof(struct posix_acl_xattr_header)) / sizeof(acl_entry);
+	return (size - sizeof(struct posix_acl_xattr_header)) /
+	       sizeof(struct posix_acl_xattr_entry);
 }
 
-static acl_entry *entries_of(void *value)
+/* Where entry @i begins. Values lie unaligned in an attribute: entries are read by copy. */
+static size_t offset_of(size_t i)
 {
-	return (acl_entry *)(void *)((char *)value + sizeof(struct posix_acl_xattr_header));
+	return sizeof(struct posix_acl_xattr_header) + i * sizeof(struct posix_acl_xattr_entry);
 }
 
-/* Values lie unaligned in an attribute; entries are read by copy. */
-static acl_entry entry_at(const void *value, size_t i)
+static struct posix_acl_xattr_entry entry_at(const void *value, size_t i)
 {
-	acl_entry entry;
+	struct posix_acl_xattr_entry entry;
 
-	memcpy(&entry,
-	       (const char *)value + sizeof(struct posix_acl_xattr_header) + i * sizeof(entry),
-	       sizeof(entry));
+	memcpy(&entry, (const char *)value + offset_of(i), sizeof(entry));
 	return entry;
 }
 
@@ -39,7 +36,8 @@ static void set_perm(void *value, size_t i, unsigned int perm)
 {
 	uint16_t le = htole16((uint16_t)perm);
 
-	memcpy((char *)(entries_of(value) + i) + offsetof(acl_entry, e_perm), &le, sizeof(le));
+	memcpy((char *)value + offset_of(i) + offsetof(struct posix_acl_xattr_entry, e_perm), &le,
+	       sizeof(le));
 }
 
 bool spool_acl_is_name(const char *name)
@@ -64,13 +62,13 @@ int spool_acl_check(const void *value, size_t size)
 	unsigned int seen = 0, last_tag = 0;
 	uint32_t last_id = 0;
 
-	if (size < sizeof(header) || (size - sizeof(header)) % sizeof(acl_entry))
+	if (size < sizeof(header) || (size - sizeof(header)) % sizeof(struct posix_acl_xattr_entry))
 		return -EINVAL;
 	memcpy(&header, value, sizeof(header));
 	if (le32toh(header.a_version) != POSIX_ACL_XATTR_VERSION)
 		return -EOPNOTSUPP;
 	for (size_t i = 0; i < count_of(size); i++) {
-		acl_entry entry = entry_at(value, i);
+		struct posix_acl_xattr_entry entry = entry_at(value, i);
 		unsigned int tag = le16toh(entry.e_tag);
 		uint32_t id = le32toh(entry.e_id);
 
@@ -97,7 +95,7 @@ bool spool_acl_mode(const void *value, size_t size, mode_t *mode)
 	mode_t user = 0, group = 0, mask = 0, other = 0;
 
 	for (size_t i = 0; i < count_of(size); i++) {
-		acl_entry entry = entry_at(value, i);
+		struct posix_acl_xattr_entry entry = entry_at(value, i);
 		mode_t perm = le16toh(entry.e_perm);
 
 		switch (le16toh(entry.e_tag)) {
@@ -140,7 +138,7 @@ static void apply_mode(void *value, size_t size, mode_t mode, bool limit)
 	bool masked = has_mask(value, size);
 
 	for (size_t i = 0; i < count_of(size); i++) {
-		acl_entry entry = entry_at(value, i);
+		struct posix_acl_xattr_entry entry = entry_at(value, i);
 		unsigned int perm = le16toh(entry.e_perm), bits;
 
 		switch (le16toh(entry.e_tag)) {

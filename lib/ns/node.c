@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "ns/dir.h"
+#include "store/object.h"
 #include "util/host.h"
 
 /* What malloc adds to a block: 8 bytes of header, rounded to 16 (glibc's malloc on 64 bits). */
@@ -17,6 +18,7 @@ struct spool_node *spool_node_new(const struct spool_host *host, mode_t mode)
 	if (!node)
 		return NULL;
 	node->mode = mode;
+	node->type = mode & S_IFMT;
 	if (S_ISDIR(mode)) {
 		node->dir = spool_alloc(host, sizeof(*node->dir));
 		if (!node->dir) {
@@ -32,14 +34,14 @@ struct spool_node *spool_node_new(const struct spool_host *host, mode_t mode)
 void spool_node_free(const struct spool_host *host, struct spool_node *node)
 {
 	assert(!node->user && !node->xattrs);
-	if (S_ISDIR(node->mode))
+	if (S_ISDIR(node->type))
 		spool_free(host, node->dir);
-	if (S_ISREG(node->mode) && node->file) {
+	if (S_ISREG(node->type) && node->file) {
 		assert(!node->file->object);
 		spool_rwlock_fini(&node->file->lock);
 		spool_free(host, node->file);
 	}
-	if (S_ISLNK(node->mode))
+	if (S_ISLNK(node->type))
 		spool_free(host, node->target);
 	spool_mutex_fini(&node->lock);
 	spool_free(host, node);
@@ -51,6 +53,8 @@ uint64_t spool_node_bytes(mode_t mode)
 
 	if (S_ISDIR(mode))
 		bytes += sizeof(struct spool_dir) + MALLOC_EXTRA;
+	if (S_ISREG(mode))
+		bytes += sizeof(struct spool_file) + spool_object_bytes() + 2 * MALLOC_EXTRA;
 	return bytes;
 }
 

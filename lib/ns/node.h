@@ -7,13 +7,17 @@
  * A node lives while somebody holds a reference. References are held by: each directory entry
  * that names it, each directory below it, each lookup that the kernel owes back, each open, and
  * each operation in progress. They are counted in the inode table, under the lock of its shard, so
- *that finding a node and taking a reference are one step; the last put takes it out of the table
- *and frees it.
+ * that finding a node and taking a reference are one step; the last put takes it out of the table,
+ * and whoever made it frees the node.
  *
  * Locks of a node, in order:
  *	lock		everything below, and the entries of a directory
  *	file->lock	a regular file's data; shared for reading
  * The charge account (user) is changed with both held and may be read with either.
+ *
+ * An inode is paid for by its owner (in private and single: by the owner of the tree), in SIZE
+ * and RAM alike: the node, what a regular file needs besides its blocks from its first write on,
+ * a symlink's target, xattrs and ACLs. A name is paid for by who made it.
  */
 
 #include <stdatomic.h>
@@ -42,7 +46,7 @@ struct spool_node {
 	uint64_t n_lookup;             /* lock: shard; part of refs */
 	uint64_t ino;                  /* constant */
 	struct spool_mutex lock;
-	mode_t mode; /* lock; the type bits are constant */
+	mode_t mode; /* lock */
 	uint32_t nlink;
 	uint32_t n_open;
 	uid_t uid;
@@ -61,14 +65,20 @@ struct spool_node {
 		char *target; /* symlink */
 		dev_t rdev;   /* device */
 	};
-	uint8_t flags; /* enum spool_node_flags; constant but for ANONYMOUS and DEAD */
+	mode_t type;   /* constant: mode & S_IFMT */
+	uint8_t role;  /* constant: enum spool_node_role */
+	uint8_t flags; /* lock: enum spool_node_flags */
+};
+
+enum spool_node_role {
+	SPOOL_NODE_ORDINARY,
+	SPOOL_NODE_TOP,  /* private: a uid's own directory */
+	SPOOL_NODE_SELF, /* private: the self link */
 };
 
 enum spool_node_flags {
-	SPOOL_NODE_TOP = 1 << 0,       /* private: a uid's own directory */
-	SPOOL_NODE_SELF = 1 << 1,      /* private: the self link */
-	SPOOL_NODE_ANONYMOUS = 1 << 2, /* O_TMPFILE, never had a name; lock */
-	SPOOL_NODE_DEAD = 1 << 3,      /* a removed directory; lock */
+	SPOOL_NODE_ANONYMOUS = 1 << 0, /* O_TMPFILE, never had a name */
+	SPOOL_NODE_DEAD = 1 << 1,      /* a removed directory */
 };
 
 /** spool_node_new() - a node of @mode with no references, links or account. Return: NULL without
@@ -78,7 +88,8 @@ struct spool_node *spool_node_new(const struct spool_host *host, mode_t mode);
 /** spool_node_free() - frees memory only: data, entries, xattrs and account must be gone. */
 void spool_node_free(const struct spool_host *host, struct spool_node *node);
 
-/** spool_node_bytes() - memory of one inode of type @mode, as charged. */
+/** spool_node_bytes() - memory of one inode of type @mode, as charged: a regular file's with what
+ * its first write allocates besides blocks, so that a write that fails has changed no account. */
 uint64_t spool_node_bytes(mode_t mode);
 
 /** spool_node_set_times() - which of 'a', 'm', 'c' in @which become @now. Lock: node->lock. */

@@ -6,6 +6,7 @@
 
 #include "ns/node.h"
 #include "util/host.h"
+#include "util/macros.h"
 
 static struct spool_shard *shard_of(struct spool_table *table, uint64_t ino)
 {
@@ -114,28 +115,36 @@ void spool_table_add(struct spool_table *table, struct spool_node *node, uint64_
 	spool_mutex_unlock(&shard->lock);
 }
 
+static struct spool_node *find_locked(struct spool_shard *shard, uint64_t ino)
+{
+	struct spool_node *node = *bucket_at(shard, bucket_of(shard, ino));
+
+	while (node && node->ino != ino)
+		node = node->table_next;
+	return node;
+}
+
 struct spool_node *spool_table_get(struct spool_table *table, uint64_t ino)
 {
 	struct spool_shard *shard = shard_of(table, ino);
 	struct spool_node *node;
 
 	spool_mutex_lock(&shard->lock, SPOOL_RANK_TABLE);
-	node = *bucket_at(shard, bucket_of(shard, ino));
-	while (node && node->ino != ino)
-		node = node->table_next;
+	node = find_locked(shard, ino);
 	if (node)
 		node->refs++;
 	spool_mutex_unlock(&shard->lock);
 	return node;
 }
 
-void spool_table_ref(struct spool_table *table, struct spool_node *node, uint64_t lookups)
+void spool_table_ref(struct spool_table *table, struct spool_node *node, uint64_t refs,
+		     uint64_t lookups)
 {
 	struct spool_shard *shard = shard_of(table, node->ino);
 
 	spool_mutex_lock(&shard->lock, SPOOL_RANK_TABLE);
 	assert(node->refs > 0);
-	node->refs++;
+	node->refs += refs;
 	node->n_lookup += lookups;
 	spool_mutex_unlock(&shard->lock);
 }
@@ -167,15 +176,28 @@ bool spool_table_put(struct spool_table *table, struct spool_node *node, uint64_
 	return last;
 }
 
-uint64_t spool_table_lookups(struct spool_table *table, struct spool_node *node)
+struct spool_node *spool_table_forget(struct spool_table *table, uint64_t ino, uint64_t count,
+				      uint64_t keep, uint64_t *ret_excess)
 {
-	struct spool_shard *shard = shard_of(table, node->ino);
-	uint64_t lookups;
+	struct spool_shard *shard = shard_of(table, ino);
+	struct spool_node *node;
+	uint64_t there = 0;
+	bool last = false;
 
 	spool_mutex_lock(&shard->lock, SPOOL_RANK_TABLE);
-	lookups = node->n_lookup;
+	node = find_locked(shard, ino);
+	if (node && node->n_lookup > keep)
+		there = spool_min_u64(count, node->n_lookup - keep);
+	if (there > 0) {
+		node->refs -= there;
+		node->n_lookup -= there;
+		last = node->refs == 0;
+		if (last)
+			unlink_locked(shard, node);
+	}
 	spool_mutex_unlock(&shard->lock);
-	return lookups;
+	*ret_excess = count - there;
+	return last ? node : NULL;
 }
 
 struct spool_node *spool_table_pop(struct spool_table *table)

@@ -45,9 +45,10 @@ void spool_table_add(struct spool_table *table, struct spool_node *node, uint64_
 /** spool_table_get() - Return: the node of @ino with one more reference, or NULL. */
 struct spool_node *spool_table_get(struct spool_table *table, uint64_t ino);
 
-/** spool_table_ref() - one more reference on a node that the caller knows to have one; @lookups
- * more of them are the kernel's. */
-void spool_table_ref(struct spool_table *table, struct spool_node *node, uint64_t lookups);
+/** spool_table_ref() - @refs more references on a node that the caller knows to have one; @lookups
+ * of them are the kernel's. */
+void spool_table_ref(struct spool_table *table, struct spool_node *node, uint64_t refs,
+		     uint64_t lookups);
 
 /**
  * spool_table_put() - gives @refs references back, @lookups of them the kernel's
@@ -56,8 +57,14 @@ void spool_table_ref(struct spool_table *table, struct spool_node *node, uint64_
 bool spool_table_put(struct spool_table *table, struct spool_node *node, uint64_t refs,
 		     uint64_t lookups);
 
-/** spool_table_lookups() - how many lookups the kernel owes back for @node. */
-uint64_t spool_table_lookups(struct spool_table *table, struct spool_node *node);
+/**
+ * spool_table_forget() - gives @count of the kernel's lookups back, but keeps @keep of them
+ * @ret_excess: how many of @count there were not
+ * Return: the node when that was its last reference: it is out of the table and the caller's to
+ * free. Otherwise NULL.
+ */
+struct spool_node *spool_table_forget(struct spool_table *table, uint64_t ino, uint64_t count,
+				      uint64_t keep, uint64_t *ret_excess);
 
 /** spool_table_pop() - takes any node out, whatever its references (end of a mount), or NULL. */
 struct spool_node *spool_table_pop(struct spool_table *table);

@@ -22,6 +22,11 @@ int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
 	return 0;
 }
 
+size_t spool_object_bytes(void)
+{
+	return sizeof(struct spool_object);
+}
+
 void spool_object_free(struct spool_object *object, struct spool_quota_user *user)
 {
 	uint64_t index = 0, word;

@@ -41,6 +41,9 @@ struct spool_object;
 int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
 		     struct spool_object **ret_object);
 
+/** spool_object_bytes() - memory of an object without blocks, which it does not charge itself. */
+size_t spool_object_bytes(void);
+
 /** spool_object_free() - give everything back, charges to @user. @object may be NULL. */
 void spool_object_free(struct spool_object *object, struct spool_quota_user *user);
 

@@ -1,0 +1,148 @@
+"""Attributes: modes and owners by policy, times, statfs, extended attributes."""
+import errno
+import os
+import stat
+
+from rig import Mount, as_user, case, fails, get, put
+
+
+def mode(path):
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+MASKED = True  # also run without each feature of the kernel
+
+
+@case(needs=['dont_mask'])
+def modes_owner_drops_group_and_other_silently(d):
+    for umask in (0, 0o022, 0o777):
+        old = os.umask(umask)
+        put(f'f{umask}')
+        os.mkdir(f'd{umask}', 0o755)
+        os.umask(old)
+        assert mode(f'f{umask}') == 0o600 and mode(f'd{umask}') == 0o700
+    os.chmod('f0', 0o755)
+    assert mode('f0') == 0o700
+    os.chmod('f0', 0o4777)
+    assert mode('f0') == 0o700
+    os.chmod('f0', 0o444)
+    assert mode('f0') == 0o400
+    fails(errno.EPERM, os.mknod, 'dev', stat.S_IFCHR | 0o600, os.makedev(1, 3))
+
+
+@case(options='modes=keep')
+def modes_keep_honours_them_below_the_top(d):
+    put('f', mode=0o666)
+    assert mode('f') == 0o644
+    os.chmod('f', 0o4755)
+    assert mode('f') == 0o4755
+    assert mode('..') == 0o700
+
+
+@case(options='modes=refuse')
+def modes_refuse_says_eperm(d):
+    put('f')
+    assert mode('f') == 0o600
+    fails(errno.EPERM, os.chmod, 'f', 0o644)
+    os.chmod('f', 0o700)
+    assert mode('f') == 0o700
+
+
+@case()
+def chown_to_somebody_else_is_refused(mount):
+    os.stat(f'{mount.path}/1000')
+
+    def inside():
+        os.chdir(f'{mount.path}/1000')
+        put('f')
+        os.chown('f', 1000, -1)
+        fails(errno.EPERM, os.chown, 'f', 1001, -1)
+    as_user(1000, inside)
+    fails(errno.EPERM, os.chown, f'{mount.path}/1000/f', 0, 0)  # not even root
+    put(f'{mount.path}/0/f')
+    os.chown(f'{mount.path}/0/f', 1000, 1000)  # but in root's own tree
+
+
+@case()
+def times_to_the_nanosecond(d):
+    put('f')
+    os.symlink('f', 'link')
+    os.mkdir('dir')
+    for path in ('f', 'link', 'dir'):
+        os.utime(path, ns=(1_111_111_111, 2_222_222_222_123_456_789), follow_symlinks=False)
+        found = os.lstat(path)
+        assert (found.st_atime_ns, found.st_mtime_ns) == (1_111_111_111, 2_222_222_222_123_456_789)
+    assert os.stat('f').st_mtime_ns == 2_222_222_222_123_456_789
+    os.utime('f', ns=(0, 20_000_000_000 * 10 ** 9))  # the year 2603
+    assert os.stat('f').st_mtime == 20_000_000_000
+
+
+@case()
+def changes_move_the_right_times(d):
+    put('f', b'1')
+    os.utime('f', (1, 1))
+    os.utime('.', (1, 1))
+    before = os.stat('f').st_ctime_ns
+    fd = os.open('f', os.O_WRONLY)
+    os.write(fd, b'2')
+    os.close(fd)
+    assert os.stat('f').st_mtime > 1 and os.stat('f').st_ctime_ns > before
+    os.link('f', 'g')
+    assert os.stat('.').st_mtime > 1
+    os.utime('.', (1, 1))
+    os.unlink('g')
+    assert os.stat('.').st_mtime > 1
+
+
+@case(mount=False)
+def statfs_shows_the_callers_own_limits():
+    with Mount(options='ram=64M,user_size=16M,user_ram=32M,nr_inodes=1000,user_inodes=100') as mount:
+        def sizes(uid):
+            vfs = os.statvfs(f'{mount.path}/{uid}')
+            return vfs.f_blocks * vfs.f_frsize, vfs.f_bavail * vfs.f_frsize, vfs.f_files, \
+                vfs.f_ffree
+        for uid in (1000, 1001):
+            os.stat(f'{mount.path}/{uid}')
+        total, left, files, files_left = as_user(1000, sizes, 1000)
+        assert total == 16 << 20 and left > 15 << 20 and files == 100 and files_left == 99
+        as_user(1000, put, f'{mount.path}/1000/f', b'x' * (8 << 20))
+        assert as_user(1000, sizes, 1000)[1] < 8 << 20
+        assert as_user(1001, sizes, 1001)[1] > 15 << 20
+        assert os.statvfs(mount.path).f_namemax == 255
+
+
+@case()
+def user_xattrs_with_limits(d):
+    put('f')
+    os.setxattr('f', 'user.a', b'1')
+    os.setxattr('f', 'user.b', b'x' * 65536)
+    assert os.getxattr('f', 'user.a') == b'1' and len(os.getxattr('f', 'user.b')) == 65536
+    assert sorted(os.listxattr('f')) == ['user.a', 'user.b']
+    fails(errno.EEXIST, os.setxattr, 'f', 'user.a', b'2', os.XATTR_CREATE)
+    fails(errno.ENODATA, os.setxattr, 'f', 'user.c', b'2', os.XATTR_REPLACE)
+    fails(errno.ENODATA, os.removexattr, 'f', 'user.c')
+    fails(errno.EOPNOTSUPP, os.setxattr, 'f', 'trusted.x', b'1')
+    fails(errno.EOPNOTSUPP, os.setxattr, 'f', 'user.spoolfs.other', b'1')
+    assert os.getxattr('f', 'user.spoolfs.lifetime') == b'mount'
+    os.removexattr('f', 'user.a')
+    assert os.listxattr('f') == ['user.b']
+    os.mkdir('dir')
+    os.setxattr('dir', 'user.d', b'')
+    assert os.getxattr('dir', 'user.d') == b''
+
+
+@case(mount=False)
+def set_id_bits_go_when_others_write():
+    with Mount(layout='shared') as mount:
+        path = f'{mount.path}/f'
+        put(path, b'x', 0o777)
+        os.chmod(path, 0o6777)
+        as_user(1000, lambda: os.close(os.open(path, os.O_WRONLY | os.O_APPEND)))
+        assert mode(path) == 0o6777
+
+        def write():
+            fd = os.open(path, os.O_WRONLY)
+            os.write(fd, b'y')
+            os.close(fd)
+        as_user(1000, write)
+        assert mode(path) == 0o777, oct(mode(path))
+        assert get(path) == b'y'

@@ -1,0 +1,294 @@
+"""The daemon: starting, refusing, mount(8), dying and what is left."""
+import ctypes
+import errno
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+
+from rig import (DEADLINE_S, LIBC, Mount, Skip, alive, as_user, binary, case, children, fails, get,
+                 is_mounted, put, run, wait_until)
+
+NOBODY = 65534
+
+
+def need_user_mounts():
+    if not os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
+        raise Skip('an ordinary user may not open /dev/fuse')
+
+
+def start_in_background(path, *args):
+    """The pids of supervisor and worker."""
+    run(binary('SPOOLFS'), *args, path)
+    assert is_mounted(path), 'said it had mounted'
+    status = run(binary('SPOOLCTL'), 'status', '--json', path).stdout
+    return [int(re.search(rf'"{name}_pid": (\d+)', status)[1]) for name in ('supervisor', 'worker')]
+
+
+class Directory:
+    """A mount point for cases that mount by themselves."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix='spool-', dir='/tmp')
+        return self.path
+
+    def __exit__(self, kind, value, trace):
+        while is_mounted(self.path):
+            subprocess.run(['umount', '-l', self.path], check=True)
+        os.rmdir(self.path)
+
+
+@case(mount=False)
+def background_returns_when_mounted_and_umount_ends_it():
+    with Directory() as path:
+        pids = start_in_background(path)
+        put(f'{path}/self/f', b'x')
+        run('umount', path)
+        wait_until(lambda: not any(map(alive, pids)), 'both processes end')
+        assert os.listdir(path) == []
+
+
+@case(mount=False)
+def every_bad_option_is_one_line_and_nothing_is_mounted():
+    bad = '''ram=0 ram=x ram=-1 ram=101% ram=1k ram= ram size=0 size=9999999999999999999999 nr_inodes=x
+        user_size=0% user_inodes=-5 user_ram=1.5G layout=both layout= modes=all uid=x uid=007
+        uid=4294967295,layout=single gid=-1 mode=999 mode=7777777,layout=single uid=0 mode=0700
+        noexec=1 log_level=loud unknown unknown=1 ro mask=nothing threshold=16M threshold=0
+        backing=/var/tmp reserve=10% lifetime=session lifetime=close linger=5 session=auto grace=1
+        detach=5 encrypt=on mlock=on passthrough=on backing_any=on pressure=on transport=uring
+        writeback layout=shared,modes=owner'''.split()
+    with Directory() as path:
+        for option in bad:
+            done = run(binary('SPOOLFS'), '-o', option, path, check=False)
+            assert done.returncode == 2, (option, done.returncode, done.stderr)
+            lines = done.stderr.splitlines()
+            assert len(lines) == 1 and lines[0].startswith('spoolfs: '), (option, lines)
+            assert 'allowed' in lines[0] and not done.stdout, (option, lines)
+            assert not is_mounted(path), option
+
+
+@case(mount=False)
+def wrong_use_is_2_and_a_failed_start_is_1():
+    with Directory() as path:
+        for args in ([], ['a', 'b', 'c'], ['--bogus', path], ['-o'], ['--holder-fd=x', path]):
+            assert run(binary('SPOOLFS'), *args, check=False).returncode == 2, args
+        for target in (f'{path}/missing', binary('SPOOLFS')):
+            done = run(binary('SPOOLFS'), target, check=False)
+            assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done
+        assert run(binary('SPOOLFS'), '--help').stdout.startswith('usage: spoolfs')
+        assert run(binary('SPOOLFS'), '--version').stdout.startswith('spoolfs ')
+
+
+@case(mount=False)
+def sigterm_while_busy_unmounts_and_cuts_off():
+    mount = Mount().start()
+    path = f'{mount.tmpdir()}/f'
+    put(path, b'x' * 100000)
+    fd = os.open(path, os.O_RDWR)
+    os.chdir(mount.tmpdir())
+    mount.process.terminate()
+    wait_until(lambda: not is_mounted(mount.path), 'the mount goes')
+    mount.process.wait(DEADLINE_S)
+    fails(errno.ENOTCONN, os.pwrite, fd, b'y', 0)
+    os.chdir('/')
+    os.close(fd)
+    mount.stop()
+
+
+@case(mount=False)
+def kill_9_of_the_worker_leaves_no_dead_mount():
+    mount = Mount(allow_log=['the worker was killed by signal 9']).start()
+    writers = [subprocess.Popen(['sh', '-c', 'while dd if=/dev/zero of=$0 bs=64k count=50; do :; '
+                                 'done', f'{mount.tmpdir()}/{i}'], stderr=subprocess.DEVNULL)
+               for i in range(4)]
+    wait_until(lambda: len(os.listdir(mount.tmpdir())) == 4, 'all are writing')
+    os.kill(mount.worker, signal.SIGKILL)
+    mount.process.wait(2)  # the contract's bound
+    assert not is_mounted(mount.path)
+    for writer in writers:
+        writer.wait(DEADLINE_S)
+    mount.stop(status=1)
+
+
+@case(mount=False)
+def a_crash_leaves_the_mount_point_unwritable():
+    mount = Mount(allow_log=['killed by signal', "made root's own"])
+    os.chmod(mount.path, 0o1777)
+    os.chown(mount.path, 1000, 1000)
+    mount.start()
+    os.kill(mount.worker, signal.SIGKILL)
+    mount.process.wait(DEADLINE_S)
+    found = os.stat(mount.path)
+    assert found.st_uid == 0 and not found.st_mode & 0o022
+    fails(errno.EACCES, as_user, 1000, put, f'{mount.path}/x')
+    mount.stop(status=1)
+
+
+@case(mount=False)
+def kill_9_of_the_supervisor_ends_the_worker():
+    with Directory() as path:
+        supervisor, worker = start_in_background(path)
+        os.kill(supervisor, signal.SIGKILL)
+        wait_until(lambda: not alive(worker), 'the worker ends')
+        assert not is_mounted(path), 'a dead mount is left'
+
+
+@case(mount=False)
+def lazy_umount_serves_on_until_the_last_close():
+    mount = Mount().start()
+    path = f'{mount.tmpdir()}/f'
+    fd = os.open(path, os.O_CREAT | os.O_RDWR)
+    os.write(fd, b'before')
+    run('umount', '-l', mount.path)
+    os.pwrite(fd, b'after!', 0)
+    assert os.pread(fd, 10, 0) == b'after!'
+    os.close(fd)
+    wait_until(lambda: not any(map(alive, mount.pids)), 'all end with the last close') \
+        if mount.process.poll() is not None else mount.process.wait(DEADLINE_S)
+    mount.stop()
+
+
+@case(mount=False)
+def an_abort_ends_all_cleanly():
+    mount = Mount().start()
+    run('mount', '-t', 'fusectl', 'none', '/sys/fs/fuse/connections', check=False)
+    minor = os.minor(os.stat(mount.path).st_dev)
+    with open(f'/sys/fs/fuse/connections/{minor}/abort', 'w', encoding='utf-8') as abort:
+        abort.write('1')
+    mount.process.wait(DEADLINE_S)
+    assert not is_mounted(mount.path)
+    mount.stop()
+
+
+@case(mount=False)
+def an_ordinary_user_mounts_for_himself():
+    need_user_mounts()
+    with Mount(layout='single', uid=NOBODY) as mount:
+        as_user(NOBODY, put, f'{mount.path}/f', b'mine')
+        assert as_user(NOBODY, get, f'{mount.path}/f') == b'mine'
+        fails(errno.EACCES, os.listdir, mount.path)  # not even root, without allow_other
+        assert as_user(NOBODY, os.stat, mount.path).st_uid == NOBODY
+    done = run(binary('SPOOLFS'), '-o', 'layout=private', '/tmp', check=False, user=NOBODY)
+    assert done.returncode == 2 and 'only root' in done.stderr
+
+
+@case(mount=False)
+def works_through_mount_8_and_fstab():
+    """In a mount namespace of its own, with the helpers and an fstab that only it sees."""
+    script = '''set -e
+        mount --make-rprivate /
+        dir=$(mktemp -d) && mount -t tmpfs none $dir && mkdir $dir/m $dir/bin
+        cp "$SPOOLFS" $dir/bin/spoolfs && cp "$HELPER" $dir/bin/mount.spoolfs
+        cp -a /sbin/mount.fuse* $dir/bin/ 2>/dev/null || true
+        touch /sbin/mount.spoolfs && mount --bind $dir/bin/mount.spoolfs /sbin/mount.spoolfs
+        touch /sbin/spoolfs && mount --bind $dir/bin/spoolfs /sbin/spoolfs
+        check() { grep -q " $dir/m .* fuse.spoolfs $1 " /proc/self/mountinfo; touch $dir/m/self/f
+            umount $dir/m; }
+        mount -t spoolfs -o ram=64M first $dir/m; check first
+        mount -t fuse.spoolfs -o ram=64M second $dir/m; check second
+        echo "third $dir/m spoolfs ram=64M,noauto,nofail,x-systemd.automount 0 0" > $dir/fstab
+        mount --bind $dir/fstab /etc/fstab
+        mount $dir/m; check third
+        ! mount -t spoolfs -o remount,ram=1G none $dir/m 2> $dir/error
+        grep -q remount $dir/error
+        ! mount -t spoolfs -o ram=bad none $dir/m
+        umount /etc/fstab /sbin/mount.spoolfs /sbin/spoolfs; umount -l $dir; rmdir $dir
+        echo fine'''
+    created = [path for path in ('/sbin/mount.spoolfs', '/sbin/spoolfs', '/etc/fstab')
+               if not os.path.exists(path)]
+    try:
+        open('/etc/fstab', 'a', encoding='utf-8').close()
+        helper = os.path.join(os.path.dirname(binary('SPOOLCTL')), 'mount.spoolfs')
+        done = run('unshare', '-m', 'sh', '-c', script, check=False,
+                   env={**os.environ, 'HELPER': helper,
+                        'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'})
+        assert done.stdout.endswith('fine\n'), done.stdout + done.stderr
+    finally:
+        for path in created:
+            os.unlink(path)
+
+
+@case(mount=False)
+def mounts_on_one_another_come_off_in_order():
+    with Directory() as path:
+        below = start_in_background(path)
+        put(f'{path}/self/below', b'1')
+        above = start_in_background(path)
+        assert not os.path.exists(f'{path}/self/below')
+        os.kill(above[0], signal.SIGTERM)
+        wait_until(lambda: not any(map(alive, above)), 'the upper one ends')
+        assert get(f'{path}/self/below') == b'1'
+        os.kill(below[0], signal.SIGTERM)
+        wait_until(lambda: not any(map(alive, below)), 'the lower one ends')
+
+
+@case(mount=False)
+def a_late_supervisor_does_not_unmount_a_stranger():
+    """Device numbers are used again as soon as a filesystem is gone."""
+    for _ in range(50):
+        with Directory() as first, Directory() as second:
+            mine = start_in_background(first)
+            device = os.stat(first).st_dev
+            os.kill(mine[0], signal.SIGSTOP)
+            run('umount', first)
+            theirs = start_in_background(second)
+            same = os.stat(second).st_dev == device
+            os.kill(mine[0], signal.SIGCONT)
+            wait_until(lambda: not any(map(alive, mine)), 'the first daemon ends')
+            assert is_mounted(second), 'unmounted a stranger'
+            run('umount', second)
+            wait_until(lambda: not any(map(alive, theirs)), 'the second daemon ends')
+        if same:
+            return
+    raise AssertionError('no device number was used twice: nothing was tested')
+
+
+@case(mount=False)
+def nothing_of_a_file_is_in_a_core_dump():
+    """The arena is left out of dumps: its pages carry the dd (do not dump) flag."""
+    with Mount() as mount:
+        put(f'{mount.tmpdir()}/f', b'secret' * 100000)
+        areas = get(f'/proc/{mount.worker}/smaps').decode()
+        arena = re.findall(r'memfd:spoolfs.*?VmFlags: ([^\n]*)', areas, re.S)
+        assert arena and all('dd' in flags.split() for flags in arena), arena
+
+
+@case(mount=False)
+def threads_of_many_users_at_once():
+    with Mount() as mount:
+        errors = []
+
+        def work(uid):
+            try:
+                as_user(uid, lambda: [put(f'{mount.path}/self/f{i}', b'%d' % i) or
+                                      os.rename(f'{mount.path}/self/f{i}', f'{mount.path}/self/g')
+                                      for i in range(300)])
+            except BaseException as error:
+                errors.append(error)
+        threads = [threading.Thread(target=work, args=(1000 + i,)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not errors, errors
+        assert len(children(mount.pids[0])) == 1
+
+
+@case(mount=False)
+def hostile_ioctls_are_refused():
+    with Mount() as mount:
+        fd = os.open(mount.path, os.O_RDONLY | os.O_DIRECTORY)
+        buffer = ctypes.create_string_buffer(16384)
+        size = 1 << 30
+
+        def ioctl(number):
+            if LIBC.ioctl(fd, ctypes.c_ulong(number), buffer) < 0:
+                raise OSError(ctypes.get_errno(), 'ioctl')
+        fails(errno.ENOTTY, ioctl, 0xC000B700 | 1 | (8 << 16))
+        fails(errno.ENOTTY, ioctl, 0x5401)
+        fails(errno.ENOTTY, ioctl, 0xFFFFFFFF & ~size)
+        os.close(fd)
+        assert shutil.disk_usage(mount.path).total > 0

@@ -1,0 +1,153 @@
+"""spoolctl: run, status, doctor."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+
+from rig import DEADLINE_S, Mount, Skip, alive, as_user, binary, case, is_mounted, put, run, wait_until
+
+NOBODY = 65534
+
+
+def spoolctl(*args, **kwargs):
+    return run(binary('SPOOLCTL'), *args, **kwargs)
+
+
+@case(mount=False)
+def run_sets_the_variables_and_leaves_nothing():
+    done = spoolctl('run', '--', 'sh', '-c', 'echo $TMPDIR $TMP $TEMP; mktemp; df $TMPDIR | tail -1')
+    tmp, same, again, *_ = done.stdout.split()
+    assert tmp == same == again and len(tmp) <= 40
+    assert 'spoolfs' in done.stdout
+    assert not os.path.exists(tmp) and not is_mounted(tmp)
+
+
+@case(mount=False)
+def run_returns_the_commands_status():
+    for code in (0, 1, 2, 77, 255):
+        assert spoolctl('run', 'sh', '-c', f'exit {code}', check=False).returncode == code
+    assert spoolctl('run', 'sh', '-c', 'kill -9 $$', check=False).returncode == 128 + 9
+    assert spoolctl('run', '/nonexistent/cmd', check=False).returncode == 127
+    with tempfile.NamedTemporaryFile() as file:
+        assert spoolctl('run', file.name, check=False).returncode == 126
+    assert spoolctl('run', check=False).returncode == 2
+    assert spoolctl('run', '--bogus', 'true', check=False).returncode == 2
+    assert spoolctl('run', '-o', 'ram=bad', 'true', check=False).returncode == 2
+
+
+@case(mount=False)
+def run_passes_signals_on():
+    script = 'trap "echo got; exit 9" TERM; echo $TMPDIR; while :; do sleep 0.05; done'
+    with subprocess.Popen([binary('SPOOLCTL'), 'run', 'sh', '-c', script], text=True,
+                          stdout=subprocess.PIPE) as process:
+        path = process.stdout.readline().strip()
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == 'got\n'
+        assert process.wait(DEADLINE_S) == 9
+    assert not os.path.exists(path)
+
+
+@case(mount=False)
+def run_survives_sigkill_of_spoolctl():
+    script = 'echo $TMPDIR $$; exec 3>$TMPDIR/open; while :; do sleep 0.05; done'
+    with subprocess.Popen([binary('SPOOLCTL'), 'run', 'sh', '-c', script], text=True,
+                          stdout=subprocess.PIPE) as process:
+        path, pid = process.stdout.readline().split()
+        process.kill()
+        process.wait(DEADLINE_S)
+        wait_until(lambda: not is_mounted(path) and not os.path.exists(path), 'mount and directory go')
+        wait_until(lambda: not alive(int(pid)), 'the command ends too')
+
+
+@case(mount=False)
+def run_wipes_though_the_command_left_something_running():
+    script = 'echo $TMPDIR; (exec 3>$TMPDIR/open; cd $TMPDIR; exec sleep 30) >/dev/null 2>&1 & echo $!'
+    done = spoolctl('run', 'sh', '-c', script)
+    path, pid = done.stdout.split()
+    assert not is_mounted(path) and not os.path.exists(path)
+    os.kill(int(pid), signal.SIGKILL)
+
+
+@case(mount=False)
+def run_nests():
+    inner = f'{binary("SPOOLCTL")} run -- sh -c "echo \\$TMPDIR"'
+    done = spoolctl('run', 'sh', '-c', f'echo $TMPDIR; {inner}; test -d $TMPDIR')
+    outer, nested = done.stdout.split()
+    assert outer != nested
+    assert not os.path.exists(outer) and not os.path.exists(nested)
+
+
+@case(mount=False)
+def run_and_status_work_for_an_ordinary_user():
+    if not os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
+        raise Skip('an ordinary user may not open /dev/fuse')
+    script = f'id -u; echo $TMPDIR; f=$(mktemp) && stat -c %a $f; ' \
+             f'{binary("SPOOLCTL")} status --json $TMPDIR; exit 5'
+
+    def inside():
+        return run(binary('SPOOLCTL'), 'run', 'sh', '-c', script, check=False, cwd='/')
+    done = as_user(NOBODY, inside)
+    uid, path, mode, status = done.stdout.splitlines()
+    assert (uid, mode, done.returncode) == ('65534', '600', 5)
+    assert json.loads(status)['caller_admin'] and not os.path.exists(path)
+
+
+@case(mount=False)
+def status_shows_own_numbers_to_users_and_all_to_root():
+    with Mount(options='ram=64M') as mount:
+        put(f'{mount.path}/0/f', b'x' * 100000)
+        as_user(1000, put, f'{mount.path}/self/f', b'x' * 200000)
+        status = json.loads(spoolctl('status', '--json', mount.path).stdout)
+        assert status['layout'] == 'private' and status['caller_admin']
+        assert [user['uid'] for user in status['users']] == [0, 1000]
+        assert status['users'][1]['size_used'] >= 200000 and status['ram_limit'] == 64 << 20
+        assert status['transport'] == 'dev' and status['worker_pid'] == mount.worker
+
+        def theirs(path=mount.path):
+            return json.loads(spoolctl('status', '--json', path).stdout)
+        status = as_user(1000, theirs)
+        assert not status['caller_admin'] and [u['uid'] for u in status['users']] == [1000]
+        assert 200000 <= status['size_used'] < 300000
+        text = spoolctl('status', f'{mount.path}/0').stdout
+        assert 'RAM only' in text and 'core dumps' in text
+        every = json.loads(spoolctl('status', '--json').stdout)
+        assert mount.path in [one['mountpoint'] for one in every]
+
+
+@case(mount=False)
+def root_of_a_user_namespace_is_no_administrator():
+    with Mount() as mount:
+        put(f'{mount.path}/0/f')
+        done = subprocess.run(
+            ['setpriv', '--reuid=1000', '--clear-groups', 'unshare', '-Ur', binary('SPOOLCTL'),
+             'status', '--json', mount.path], capture_output=True, text=True, check=False)
+        if 'unshare' in done.stderr:
+            raise Skip('no user namespaces here')
+        assert not json.loads(done.stdout)['caller_admin']
+        done = run('unshare', '-Ur', binary('SPOOLCTL'), 'status', '--json', mount.path)
+        assert not json.loads(done.stdout)['caller_admin']
+
+
+@case(mount=False)
+def status_elsewhere_is_one_line_and_1():
+    for path in ('/proc', '/nonexistent', '/etc/passwd'):
+        done = spoolctl('status', path, check=False)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done
+    assert spoolctl('status', '--bogus', check=False).returncode == 2
+    assert spoolctl('nothing', check=False).returncode == 2
+    assert spoolctl(check=False).returncode == 2
+
+
+@case(mount=False)
+def every_command_has_help():
+    for command in ([], ['run'], ['status'], ['doctor']):
+        assert spoolctl(*command, '--help').stdout.startswith('usage: ')
+
+
+@case(mount=False)
+def doctor_tells_what_is_there():
+    findings = json.loads(spoolctl('doctor', '--json').stdout)
+    assert {'kernel', '/dev/fuse', 'fusermount3', 'swap'} <= {f['what'] for f in findings}
+    assert all(f['state'] in ('ok', 'warn', 'missing') for f in findings)
+    assert '/dev/fuse' in spoolctl('doctor').stdout

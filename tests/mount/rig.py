@@ -1,0 +1,299 @@
+"""What the real-mount cases are written with: mounts, other users, and the registry of cases."""
+import ctypes
+import errno
+import functools
+import inspect
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import traceback
+
+DEADLINE_S = 20  # for anything that must happen soon; far above what it takes
+LIBC = ctypes.CDLL(None, use_errno=True)
+CASES = []
+
+
+class Skip(Exception):
+    """This machine lacks what the case needs; the text says what."""
+
+
+def case(**options):
+    """Registers a case. mount=False: it makes its own; otherwise Mount(**options) is passed in."""
+    def register(function):
+        CASES.append((function, options))
+        return function
+    return register
+
+
+def binary(name):
+    return os.environ[name]
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f'{what}: not within {DEADLINE_S} s')
+        time.sleep(0.01)
+
+
+def mounts():
+    """(mount point, type) of all mounts."""
+    with open('/proc/self/mountinfo', encoding='utf-8', errors='surrogateescape') as file:
+        for line in file:
+            left, right = line.rstrip('\n').split(' - ')
+            yield left.split(' ')[4], right.split(' ')[0]
+
+
+def is_mounted(path):
+    return any(point == path for point, _ in mounts())
+
+
+def alive(pid):
+    try:
+        with open(f'/proc/{pid}/stat', encoding='utf-8') as file:
+            return file.read().rsplit(')', 1)[1].split()[0] not in 'ZX'
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children(pid):
+    with open(f'/proc/{pid}/task/{pid}/children', encoding='utf-8') as file:
+        return [int(child) for child in file.read().split()]
+
+
+def as_user(uid, function, *args, gid=None, groups=()):
+    """Calls function(*args) in a process of that uid. Its result, or its exception, comes back."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(reader)
+            os.setgroups(list(groups))
+            os.setresgid(*[uid if gid is None else gid] * 3)
+            os.setresuid(uid, uid, uid)
+            answer = (True, function(*args))
+        except BaseException as error:  # all of it belongs to the caller
+            if not isinstance(error, OSError):
+                traceback.print_exc()
+            answer = (False, error)
+        with os.fdopen(writer, 'wb') as out:
+            pickle.dump(answer, out)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, 'rb') as source:
+        ok, value = pickle.load(source)
+    os.waitpid(pid, 0)
+    if not ok:
+        raise value
+    return value
+
+
+def fails(number, function, *args, **kwargs):
+    """Asserts that the call fails with just this errno."""
+    try:
+        result = function(*args, **kwargs)
+    except OSError as error:
+        assert error.errno == number, \
+            f'{errno.errorcode.get(error.errno)} instead of {errno.errorcode[number]}'
+        return
+    raise AssertionError(f'no error ({result!r}) instead of {errno.errorcode[number]}')
+
+
+def syscall(function, *args):
+    """A libc function that returns -1 and sets errno."""
+    result = getattr(LIBC, function)(*args)
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), function)
+    return result
+
+
+def renameat2(old, new, flags):
+    return syscall('renameat2', -100, os.fsencode(old), -100, os.fsencode(new), flags)
+
+
+def fallocate(fd, mode, offset, length):
+    return syscall('fallocate', fd, mode, ctypes.c_long(offset), ctypes.c_long(length))
+
+
+def linkat_fd(fd, path):
+    """Names an O_TMPFILE file, as open(2) shows it."""
+    return syscall('linkat', -100, f'/proc/self/fd/{fd}'.encode(), -100, os.fsencode(path), 0x400)
+
+
+def put(path, data=b'', mode=0o666):
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view):]
+    finally:
+        os.close(fd)
+
+
+def get(path):
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def run(*argv, check=True, **kwargs):
+    """subprocess.run with text output, checked, and never waiting for ever."""
+    kwargs.setdefault('timeout', 120)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, **kwargs)
+    if check and done.returncode != 0:
+        raise AssertionError(f'{argv}: status {done.returncode}\n{done.stdout}{done.stderr}')
+    return done
+
+
+def need(*programs):
+    """Skips the case when a program that it is about is not there."""
+    for program in programs:
+        if not shutil.which(program):
+            raise Skip(f'{program} is not installed')
+
+
+def bash(script, tmpdir, check=True, **env):
+    """Runs a script that stops at its first error, with TMPDIR, HOME and cwd in @tmpdir."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith('GIT_')}
+    kept.update(env, TMPDIR=tmpdir, HOME=tmpdir, LC_ALL='C.UTF-8',
+                PATH='/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin')
+    return run('bash', '-euo', 'pipefail', '-c', script, check=check, cwd=tmpdir, env=kept)
+
+
+class Mount:
+    """A mounted spoolfs; at the end it is unmounted by SIGTERM and must have ended well."""
+
+    def __init__(self, layout='private', options='', uid=0, allow_log=(), source=None):
+        self.layout = layout
+        self.uid = uid
+        self.allow_log = allow_log
+        self.source = source
+        masked = os.environ.get('SPOOL_MASK', '')
+        self.masked = set(filter(None, masked.split('+')))
+        parts = [f'layout={layout}', options, f'mask={masked}' if masked else '']
+        self.options = ','.join(filter(None, parts))
+        self.base = tempfile.mkdtemp(prefix='m', dir=os.environ.get('SPOOL_CASE_DIR', '/tmp'))
+        self.path = f'{self.base}/m'
+        os.mkdir(self.path)
+        if uid:
+            os.chown(self.base, uid, uid)
+            os.chown(self.path, uid, uid)
+        else:
+            os.chmod(self.base, 0o755)
+        self.log = tempfile.TemporaryFile('w+')
+        self.process = None
+        self.pids = []
+
+    def tmpdir(self, uid=None):
+        """Where files of this user go."""
+        if self.layout == 'private':
+            return f'{self.path}/{self.uid if uid is None else uid}'
+        return self.path
+
+    def start(self):
+        reader, writer = os.pipe()
+        self.process = subprocess.Popen(
+            [binary('SPOOLFS'), '-f', f'--ready-fd={writer}', '-o', self.options,
+             *filter(None, [self.source]), self.path],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, pass_fds=[writer],
+            user=self.uid or None, group=self.uid or None, extra_groups=[] if self.uid else None)
+        os.close(writer)
+        with os.fdopen(reader) as ready:
+            if ready.read() != 'ready\n':
+                self.process.wait()
+                raise AssertionError(f'does not mount: {self.read_log()}')
+        self.pids = [self.process.pid, *children(self.process.pid)]
+        return self
+
+    @property
+    def worker(self):
+        return self.pids[1]
+
+    def read_log(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def stop(self, status=0):
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            got = self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            for pid in self.pids:
+                os.kill(pid, signal.SIGKILL)
+            self.process.wait()
+            got = 'a hang'
+        text = self.read_log()
+        if is_mounted(self.path):
+            subprocess.run(['umount', '-l', self.path], check=False)
+            raise AssertionError(f'still mounted after the end: {text}')
+        lines = [line for line in text.splitlines()
+                 if not any(allowed in line for allowed in self.allow_log)]
+        assert got == status, f'ended with {got} instead of {status}: {text}'
+        assert not lines, f'unexpected log lines: {lines}'
+        wait_until(lambda: not any(map(alive, self.pids)), 'all processes end')
+        assert not os.listdir(self.path), 'something is left below the mount point'
+        os.rmdir(self.path)
+        os.rmdir(self.base)
+        self.log.close()
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        if kind is None:
+            self.stop()
+            return
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            wait_until(lambda: not any(map(alive, self.pids)), 'all processes end')
+        subprocess.run(['umount', '-l', self.path], check=False, stderr=subprocess.DEVNULL)
+
+
+class TmpfsMount:
+    """A tmpfs in the place of a Mount: what passes on it asks for nothing that is not POSIX."""
+
+    def __init__(self, layout='private', options='', uid=0, **_ignored):
+        self.layout = layout
+        self.uid = uid
+        self.masked = set()
+        if options:
+            raise Skip('these options are not for tmpfs')
+        self.path = tempfile.mkdtemp(prefix='m', dir=os.environ.get('SPOOL_CASE_DIR', '/tmp'))
+
+    def tmpdir(self):
+        return self.path
+
+    def __enter__(self):
+        mode = '1777' if self.layout == 'shared' else '0700'
+        run('mount', '-t', 'tmpfs', '-o', f'mode={mode},uid={self.uid}', 'tmpfs', self.path)
+        return self
+
+    def __exit__(self, kind, value, trace):
+        run('umount', self.path)
+
+
+def run_case(function, options):
+    """One case: on a mount of its own (mount), in a directory of it (d), or as it is."""
+    signature = inspect.signature(function)
+    options = dict(options)
+    if options.pop('mount', True) is False:
+        function()
+        return
+    with (TmpfsMount if os.environ.get('SPOOL_BACKEND') == 'tmpfs' else Mount)(**options) as mount:
+        if 'd' not in signature.parameters:
+            function(mount)
+            return
+        place = f'{mount.tmpdir()}/{function.__name__[:40]}'
+        as_user(mount.uid, os.mkdir, place)
+        os.chdir(place)
+        try:
+            function(place)
+        finally:
+            os.chdir('/')

@@ -1,0 +1,268 @@
+#!/usr/bin/python3
+"""Runs the cases of tests/mount/cases on real mounts and prints TAP.
+
+    run.py [--filter TEXT] [--masked FEATURE[+FEATURE...]] [--backend tmpfs] [--jobs N] [--list]
+
+SPOOLFS and SPOOLCTL name the programs. Every function with @case in a file of cases/ is a case:
+nothing else registers it. Each runs in a process, a session, a cgroup (where cgroup 2 can be had)
+and a directory of its own. It fails when it outlives its time, and when it leaves a process or a
+mount behind. A case that a machine cannot run is a skip with its reason, and the reason must
+stand in allowed-skips.txt; anything else is a failure, and so is a run without a pass.
+"""
+import argparse
+import fnmatch
+import importlib.util
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.dont_write_bytecode = True  # the source tree stays as it is
+sys.path.insert(0, str(HERE))
+import rig  # noqa: E402  (the path is set just above)
+
+CASE_TIMEOUT_S = 180  # the slowest takes a tenth of it; builds with sanitizers are slower
+CGROUPS = Path('/sys/fs/cgroup/unified'), Path('/sys/fs/cgroup')
+SKIPPED = 77
+
+
+def load(filters):
+    """All cases of the files in name order, those that fit the run."""
+    chosen = []
+    for path in sorted((HERE / 'cases').glob('*.py')):
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        rig.CASES.clear()
+        spec.loader.exec_module(module)
+        for function, options in rig.CASES:
+            entry = Case(path.stem, function, options, getattr(module, 'MASKED', True))
+            if not any(other.name == entry.name for other in chosen) and entry.fits(filters):
+                chosen.append(entry)
+    return chosen
+
+
+def cgroup_base():
+    for path in CGROUPS:
+        if (path / 'cgroup.procs').exists() and os.access(path, os.W_OK):
+            return path
+    return None
+
+
+def allowed(name, reason):
+    for line in (HERE / 'allowed-skips.txt').read_text(encoding='utf-8').splitlines():
+        if line and not line.startswith('#'):
+            pattern, _, wanted = line.partition(': ')
+            if fnmatch.fnmatch(name, pattern) and fnmatch.fnmatch(reason, wanted):
+                return True
+    return False
+
+
+class Case:
+    """One case, and the process that runs it."""
+
+    def __init__(self, area, function, options, masked):
+        self.name = f'{area}/{function.__name__}'
+        self.function = function
+        self.options = dict(options)
+        self.needs = set(self.options.pop('needs', ()))
+        self.any_backend = 'd' in function.__code__.co_varnames[:function.__code__.co_argcount]
+        self.in_masked_runs = self.options.pop('masked', masked)
+        self.pid = self.pidfd = self.start = self.dir = self.cgroup = None
+        self.output = tempfile.TemporaryFile('w+', errors='replace')
+
+    def fits(self, args):
+        if args.masked and not self.in_masked_runs:
+            return False
+        if self.needs & set(args.masked.split('+')):
+            return False  # that it fails cleanly without is a case of its own
+        if args.backend == 'tmpfs' and (not self.any_backend or 'options' in self.options):
+            return False
+        return args.filter in self.name
+
+    def begin(self, cgroups):
+        self.dir = tempfile.mkdtemp(prefix='spool-', dir='/tmp')
+        os.chmod(self.dir, 0o755)
+        if cgroups:
+            self.cgroup = cgroups / f'spool-test-{os.getpid()}-{os.path.basename(self.dir)}'
+            self.cgroup.mkdir()
+        self.start = time.monotonic()
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self.child()
+        self.pidfd = os.pidfd_open(self.pid)
+
+    def child(self):
+        status = 1
+        try:
+            os.setsid()
+            if self.cgroup:
+                (self.cgroup / 'cgroup.procs').write_text('0', encoding='ascii')
+            null = os.open('/dev/null', os.O_RDONLY)
+            os.dup2(null, 0)
+            os.dup2(self.output.fileno(), 1)
+            os.dup2(self.output.fileno(), 2)
+            os.environ['SPOOL_CASE_DIR'] = self.dir
+            rig.run_case(self.function, self.options)
+            status = 0
+        except rig.Skip as skip:
+            print(skip)
+            status = SKIPPED
+        except BaseException:  # whatever it was, the other cases still run
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def processes(self):
+        """Those of the case that still run: of its cgroup, else of its session."""
+        if self.cgroup:
+            pids = (self.cgroup / 'cgroup.procs').read_text(encoding='ascii').split()
+            return [int(pid) for pid in pids if rig.alive(int(pid))]
+        found = []
+        for entry in Path('/proc').glob('[0-9]*'):
+            try:
+                if os.getsid(int(entry.name)) == self.pid and rig.alive(int(entry.name)):
+                    found.append(int(entry.name))
+            except ProcessLookupError:
+                continue
+        return found
+
+    def describe(self, pids):
+        """What these processes are and where in the kernel they wait."""
+        for pid in pids:
+            try:
+                args = Path(f'/proc/{pid}/cmdline').read_bytes().replace(b'\0', b' ')
+                yield f'process {pid}: {os.fsdecode(args)[:200]}'
+                for task in Path(f'/proc/{pid}/task').iterdir():
+                    stack = (task / 'stack').read_text(encoding='ascii').split('\n')[:6]
+                    yield f'  thread {task.name}: ' + ' < '.join(s[5:] for s in stack if s)
+            except OSError:
+                continue
+        for waiting in Path('/sys/fs/fuse/connections').glob('*/waiting'):
+            yield f'{waiting}: {waiting.read_text(encoding="ascii").strip()} requests'
+
+    def clean(self):
+        """Ends and unmounts what the case left. Returns what that was."""
+        left = []
+        deadline = time.monotonic() + 2  # a process that is just ending is not left behind
+        while (pids := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if pids:
+            left += [f'left behind: {line}' for line in self.describe(pids)]
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        for point, _ in reversed(list(rig.mounts())):
+            if point.startswith(self.dir + '/'):
+                left.append(f'left behind: a mount on {point}')
+                subprocess.run(['umount', '-l', point], check=False)
+        if self.cgroup:
+            rig.wait_until(lambda: not self.processes(), 'end of killed processes')
+            for _ in range(100):  # zombies of other parents hold it for a moment
+                try:
+                    self.cgroup.rmdir()
+                    break
+                except OSError:
+                    time.sleep(0.01)
+        shutil.rmtree(self.dir, ignore_errors=True)
+        return left
+
+    def end(self, number, timed_out):
+        """Prints the result. Returns 'passed', 'failed' or 'skipped'."""
+        notes = []
+        if timed_out:
+            notes.append(f'no end after {CASE_TIMEOUT_S} s')
+            notes += self.describe(self.processes())
+            os.kill(self.pid, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        os.close(self.pidfd)
+        seconds = time.monotonic() - self.start
+        left = self.clean()
+        self.output.seek(0)
+        output = self.output.read().splitlines()
+        self.output.close()
+        reason = output[-1] if output else ''
+        if status == SKIPPED and not left and allowed(self.name, reason):
+            print(f'ok {number} {self.name} # SKIP {reason}', flush=True)
+            return 'skipped'
+        if status == 0 and not left and not timed_out:
+            for line in output:
+                print('#', line.lstrip('# '))
+            print(f'ok {number} {self.name} - {seconds:.2f} s', flush=True)
+            return 'passed'
+        if status == SKIPPED:
+            notes.append('skipped, but not on the list of allowed skips')
+        elif status < 0 and not timed_out:
+            notes.append(f'ended by signal {-status}')
+        print(f'not ok {number} {self.name}')
+        masked = os.environ.get('SPOOL_MASK', '')
+        notes.append(f'again: SPOOLFS={os.environ.get("SPOOLFS")} '
+                     f'SPOOLCTL={os.environ.get("SPOOLCTL")} {HERE}/run.py --filter {self.name}'
+                     + (f' --masked {masked}' if masked else ''))
+        for line in output + notes + left:
+            print('#', line)
+        sys.stdout.flush()
+        return 'failed'
+
+
+def run_all(cases, jobs):
+    """Runs the cases, @jobs at a time. Returns their results."""
+    cgroups, waiting, running, results = cgroup_base(), list(cases), {}, []
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            started = waiting.pop(0)
+            started.begin(cgroups)
+            running[started.pidfd] = started
+        now = time.monotonic()
+        first_end = min(entry.start for entry in running.values()) + CASE_TIMEOUT_S
+        done, _, _ = select.select(list(running), [], [], max(0, first_end - now))
+        for fd in list(running):
+            timed_out = fd not in done and \
+                time.monotonic() >= running[fd].start + CASE_TIMEOUT_S
+            if fd in done or timed_out:
+                results.append(running.pop(fd).end(len(results) + 1, timed_out))
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--filter', default='', help='only cases with this in area/name')
+    parser.add_argument('--masked', default='', help='pretend that the kernel lacks this')
+    parser.add_argument('--backend', default='spoolfs', choices=['spoolfs', 'tmpfs'],
+                        help='tmpfs: are the cases themselves right?')
+    parser.add_argument('--jobs', type=int, default=2)
+    parser.add_argument('--list', action='store_true')
+    args = parser.parse_args()
+    cases = load(args)
+    if args.list:
+        print('\n'.join(entry.name for entry in cases))
+        return 0
+    if os.geteuid() != 0 or not os.path.exists('/dev/fuse'):
+        print('1..0 # SKIP these tests need root and /dev/fuse')
+        return SKIPPED
+    for variable in ('TMPDIR', 'TMP', 'TEMP', 'XDG_RUNTIME_DIR'):
+        os.environ.pop(variable, None)
+    os.environ['SPOOL_MASK'] = args.masked
+    os.environ['SPOOL_BACKEND'] = args.backend
+    # leak checking stops the process with ptrace: a mount's own process must not be waited for so
+    os.environ.setdefault('ASAN_OPTIONS', 'detect_leaks=0')
+    os.umask(0o022)
+    os.chdir('/')
+    print(f'1..{len(cases)}', flush=True)
+    results = run_all(cases, args.jobs)
+    return 1 if 'failed' in results or 'passed' not in results else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
