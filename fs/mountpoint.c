@@ -173,7 +173,7 @@ static bool is_ours(const struct spool_mount *mount, const char *path)
 	if (mount->fd >= 0 && poll(&fd, 1, 0) == 0)
 		return true; /* fuse reports POLLERR once it is disconnected */
 	/* not stat(): the kernel answers that from its cache even for a dead mount */
-	return statvfs(path, &vfs) < 0 && errno == ENOTCONN;
+	return statvfs(path, &vfs) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
 int spool_mount_undo(struct spool_mount *mount)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -95,13 +96,16 @@ static void reap(struct supervisor *sup, int flags)
 	sup->reaped = pid == sup->worker || pid < 0;
 }
 
-/* Ends the worker: first by closing its socket, then by force. */
+/* Ends the worker: first by a word on its socket, then by force. */
 static void stop_worker(struct supervisor *sup)
 {
 	struct pollfd fd = {.fd = sup->signals, .events = POLLIN};
 	struct signalfd_siginfo info;
+	const char ok = WORKER_OK;
 	int waited = 0;
 
+	if (send(sup->socket, &ok, 1, MSG_NOSIGNAL) < 0)
+		spool_log(sup->log, SPOOL_LOG_DEBUG, "the worker has ended: %s", strerror(errno));
 	sup->socket = spool_close(sup->socket);
 	reap(sup, WNOHANG);
 	while (!sup->reaped && waited < STOP_TIMEOUT_MS) {
@@ -183,6 +187,18 @@ static bool serve(struct supervisor *sup)
 	return r == 0 && ended_well(sup);
 }
 
+/* The holder made the mount point for us, and maybe a directory to hide it in. */
+static void remove_directories(const struct supervisor *sup)
+{
+	spool_cleanup(free) char *parent = strdup(sup->mount.path);
+
+	if (rmdir(sup->mount.path) < 0 && errno != ENOENT)
+		spool_log(sup->log, SPOOL_LOG_WARNING, "%s: cannot remove: %s", sup->mount.path,
+			  strerror(errno));
+	else if (parent && rmdir(dirname(parent)) < 0 && errno != ENOENT)
+		spool_log(sup->log, SPOOL_LOG_DEBUG, "%s: left: %s", parent, strerror(errno));
+}
+
 static void say_ready(const struct spool_options *options)
 {
 	static const char ready[] = "ready\n";
@@ -235,9 +251,8 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 		if (sup.worker > 0)
 			stop_worker(&sup);
 	}
-	if (options->holder_fd >= 0 && rmdir(sup.mount.path) < 0 && errno != ENOENT)
-		spool_log(log, SPOOL_LOG_WARNING, "%s: cannot remove: %s", sup.mount.path,
-			  strerror(errno));
+	if (options->holder_fd >= 0)
+		remove_directories(&sup);
 	spool_close(sup.socket);
 	spool_close(sup.signals);
 	spool_mount_fini(&sup.mount);

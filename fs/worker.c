@@ -31,6 +31,7 @@ struct worker {
 	struct spool_fs fs;
 	int done;     /* eventfd: a thread has ended */
 	dev_t device; /* of the mount; 0 before there is one */
+	bool orphan;  /* the supervisor ended without a word */
 	pthread_t threads[THREADS_MAX];
 	unsigned int n_running;
 };
@@ -172,16 +173,20 @@ static void stop_threads(struct worker *worker)
 	worker->n_running = 0;
 }
 
-/* Until the mount is gone (a thread ends) or the supervisor is (the socket ends). */
+/* Until the mount is gone (a thread ends), or the supervisor says so, or is gone (the socket ends).
+ * getppid() cannot tell that last: files are closed some time before the parent changes. */
 static void wait_for_end(struct worker *worker, int socket)
 {
 	struct pollfd fds[] = {
 		{.fd = worker->done, .events = POLLIN},
 		{.fd = socket, .events = POLLIN},
 	};
+	char byte;
 
 	while (poll(fds, SPOOL_ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
 		;
+	if (fds[1].revents)
+		worker->orphan = recv(socket, &byte, 1, MSG_DONTWAIT) != 1;
 }
 
 static void harden(void)
@@ -244,7 +249,7 @@ static void unmount_for_supervisor(const struct worker *worker)
 {
 	struct spool_mount mount = {.device = worker->device, .fd = -1};
 
-	if (worker->device == 0 || getppid() == worker->fs.supervisor)
+	if (worker->device == 0 || !worker->orphan)
 		return;
 	spool_log(worker->fs.log, SPOOL_LOG_ERROR, "the supervisor is gone, unmounting");
 	if (spool_mount_undo(&mount) < 0)

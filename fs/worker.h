@@ -7,7 +7,8 @@
  *
  * Over the socket: the worker sends WORKER_OK when the engine stands, or exits; the supervisor
  * mounts and sends the descriptor (SCM_RIGHTS); the worker sends WORKER_OK again when its threads
- * are about to read. When the socket ends the worker stops, frees everything and exits.
+ * are about to read. On a WORKER_OK from the supervisor the worker stops, frees everything and
+ * exits. When the socket ends without one the supervisor was killed: the worker unmounts as well.
  */
 
 #include <sys/types.h>

@@ -10,7 +10,7 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
-TAP = re.compile(r'^(not )?ok\b[^#]*(#\s*SKIP\b.*)?$', re.I | re.M)
+TAP = re.compile(r'^(not )?ok\b[^#\n]*(#\s*SKIP\b.*)?$', re.I | re.M)
 
 
 def results(test):
@@ -36,7 +36,7 @@ def main():
         log = Path(f'build-{build}/meson-logs/testlog.json')
         for line in log.read_text(errors='replace').splitlines():
             test = json.loads(line)
-            suite = (test.get('suite') or ['none'])[0]
+            suite = test['name'].split(' / ')[0]  # "spoolfs:unit / pool"
             for result in results(test):
                 total[result] += 1
                 suites[build, suite][result] += 1

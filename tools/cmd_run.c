@@ -6,6 +6,10 @@
  * The daemon holds one end of a pipe of ours ("holder"): when we are gone, for whatever reason,
  * SIGKILL included, it unmounts, wipes, and removes the directory. We wait for the command and
  * then for the daemon, so that nothing is left when we return.
+ *
+ * What the command left running may still write to TMPDIR. Between the unmount and the removal it
+ * would write to the covered directory, on whatever disk that is; so the mount is one level down
+ * in a directory of ours, which is renamed before the unmount (a mount point itself cannot be).
  */
 
 #include <errno.h>
@@ -36,8 +40,9 @@
 struct run {
 	const char *options; /* -o, or NULL */
 	char **command;
-	char dir[64];
-	int holder; /* our end: closing it ends the mount */
+	char outer[48]; /* made by us, holds nothing but... */
+	char dir[64];   /* ...the mount point */
+	int holder;     /* our end: closing it ends the mount */
 	pid_t daemon;
 	pid_t child;
 };
@@ -191,13 +196,44 @@ static int wait_for_command(const struct run *run, const sigset_t *signals)
 	}
 }
 
+/* Return: 0; -errno. */
+static int make_directories(struct run *run)
+{
+	if (snprintf(run->outer, sizeof(run->outer), "%s/spool-XXXXXX", base_dir()) < 0 ||
+	    !mkdtemp(run->outer))
+		return -errno;
+	snprintf(run->dir, sizeof(run->dir), "%s/t", run->outer);
+	if (mkdir(run->dir, 0700) < 0) {
+		int r = -errno;
+
+		rmdir(run->outer);
+		return r;
+	}
+	return 0;
+}
+
+static void remove_directories(const char *outer)
+{
+	char dir[sizeof(((struct run *)NULL)->dir)];
+
+	snprintf(dir, sizeof(dir), "%s/t", outer);
+	rmdir(dir);
+	rmdir(outer);
+}
+
+/* Takes the mount out of the command's reach, ends it, and removes what it was in. */
 static void finish(struct run *run)
 {
+	char gone[sizeof(run->outer) + 4];
+	bool renamed;
 	int status;
 
+	snprintf(gone, sizeof(gone), "%s-end", run->outer);
+	renamed = rename(run->outer, gone) == 0;
 	close(run->holder);
 	while (waitpid(run->daemon, &status, 0) < 0 && errno == EINTR)
 		;
+	remove_directories(renamed ? gone : run->outer);
 }
 
 static int run_command(struct run *run)
@@ -213,14 +249,14 @@ static int run_command(struct run *run)
 		sigaddset(&signals, passed_on[i]);
 	sigprocmask(SIG_BLOCK, &signals, &old);
 	signal(SIGPIPE, SIG_DFL);
-	if (snprintf(run->dir, sizeof(run->dir), "%s/spool-XXXXXX", base_dir()) < 0 ||
-	    !mkdtemp(run->dir)) {
-		fprintf(stderr, "spoolctl: run: %s: %s\n", run->dir, strerror(errno));
+	r = make_directories(run);
+	if (r < 0) {
+		fprintf(stderr, "spoolctl: run: %s: %s\n", run->outer, strerror(-r));
 		return EXIT_FAILED;
 	}
 	r = start_daemon(run);
 	if (r != 0) {
-		rmdir(run->dir);
+		remove_directories(run->outer);
 		return r;
 	}
 	run->child = fork();

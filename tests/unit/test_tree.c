@@ -527,8 +527,8 @@ static void test_readdir_under_churn(void)
 		do {
 			list.n = 0;
 			list.room = (unsigned int)rig_random(&state, 40) + 1;
-			spool_engine_readdir(rig.engine, &rig.cred, ROOT, list.last, false, emit,
-					     &list);
+			spool_engine_readdir(rig.engine, &rig.cred, ROOT, list.last, list.plus,
+					     emit, &list);
 			churn(&state);
 		} while (list.n > 0 && steps++ < 100000);
 		for (unsigned int i = 0; i < 1000; i++)

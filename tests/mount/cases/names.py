@@ -1,14 +1,17 @@
 """Names: atomic creation, links, renames, listings that stay right."""
+import ctypes
 import errno
 import os
 import random
 import socket
 import stat
+import struct
 import threading
 
-from rig import case, fails, get, linkat_fd, put, renameat2
+from rig import case, fails, get, linkat_fd, put, renameat2, syscall
 
 NOREPLACE, EXCHANGE = 1, 2
+AT_EMPTY_PATH = 0x1000
 
 MASKED = True  # also run without each feature of the kernel
 
@@ -257,6 +260,56 @@ def a_listing_under_churn_loses_and_doubles_nothing(d):
     finally:
         stop.set()
         thread.join()
+
+
+def small_getdents(fd):
+    """All (name, position after it), read with a buffer that holds a handful of entries."""
+    buffer = ctypes.create_string_buffer(256)
+    found = []
+    while (n := syscall('getdents64', fd, buffer, 256)) > 0:
+        at = 0
+        while at < n:
+            _, offset, length, _ = struct.unpack_from('=QqHB', buffer.raw, at)
+            name = buffer.raw[at + 19:at + length].split(b'\0')[0]
+            found.append((os.fsdecode(name), offset))
+            at += length
+    return found
+
+
+@case()
+def a_listing_in_small_steps_goes_on_where_it_was(d):
+    """Positions stay right when entries before and after them come and go."""
+    stable = {f'stable-{i:04}' for i in range(500)}
+    for name in sorted(stable):
+        put(name)
+        put(f'passing-{name}')
+    fd = os.open(d, os.O_RDONLY)
+    listing = small_getdents(fd)
+    assert len(listing) == len(set(listing)) == 1002
+    for i in range(0, 1002, 83):
+        os.lseek(fd, listing[i][1], os.SEEK_SET)
+        assert small_getdents(fd) == listing[i + 1:], 'seekdir leads elsewhere'
+    place = listing[500][1]
+    for name in stable:
+        os.unlink(f'passing-{name}')
+    for i in range(300):
+        put(f'new-{i}')
+    os.lseek(fd, place, os.SEEK_SET)
+    rest = [name for name, _ in small_getdents(fd) if name in stable]
+    assert rest == [name for name, _ in listing[501:] if name in stable]
+    os.lseek(fd, 0, os.SEEK_SET)
+    names = [name for name, _ in small_getdents(fd)]
+    assert len(names) == len(set(names)) == 802
+    os.close(fd)
+
+
+@case(needs=['tmpfile'])
+def o_tmpfile_is_linked_by_its_descriptor_alone(d):
+    fd = os.open(d, os.O_TMPFILE | os.O_WRONLY, 0o600)
+    os.write(fd, b'data')
+    syscall('linkat', fd, b'', -100, b'named', AT_EMPTY_PATH)
+    os.close(fd)
+    assert get('named') == b'data'
 
 
 @case()

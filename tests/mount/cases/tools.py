@@ -5,8 +5,10 @@ import signal
 import subprocess
 import tempfile
 
-from rig import DEADLINE_S, Mount, Skip, alive, as_user, binary, case, is_mounted, put, run, wait_until
+from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, is_mounted, put, run,
+                 wait_until)
 
+MASKED = False  # nearly all of it mounts by itself, without the mask
 NOBODY = 65534
 
 
@@ -16,7 +18,8 @@ def spoolctl(*args, **kwargs):
 
 @case(mount=False)
 def run_sets_the_variables_and_leaves_nothing():
-    done = spoolctl('run', '--', 'sh', '-c', 'echo $TMPDIR $TMP $TEMP; mktemp; df $TMPDIR | tail -1')
+    done = spoolctl('run', '--', 'sh', '-c',
+                    'echo $TMPDIR $TMP $TEMP; mktemp; df $TMPDIR | tail -1')
     tmp, same, again, *_ = done.stdout.split()
     assert tmp == same == again and len(tmp) <= 40
     assert 'spoolfs' in done.stdout
@@ -56,17 +59,30 @@ def run_survives_sigkill_of_spoolctl():
         path, pid = process.stdout.readline().split()
         process.kill()
         process.wait(DEADLINE_S)
-        wait_until(lambda: not is_mounted(path) and not os.path.exists(path), 'mount and directory go')
+        wait_until(lambda: not is_mounted(path) and not os.path.exists(os.path.dirname(path)),
+                   'mount and directory go')
         wait_until(lambda: not alive(int(pid)), 'the command ends too')
 
 
 @case(mount=False)
 def run_wipes_though_the_command_left_something_running():
-    script = 'echo $TMPDIR; (exec 3>$TMPDIR/open; cd $TMPDIR; exec sleep 30) >/dev/null 2>&1 & echo $!'
+    script = 'echo $TMPDIR; mkfifo $TMPDIR/go; (exec 3>$TMPDIR/open; cd $TMPDIR; echo > go;' \
+             'exec sleep 30) >/dev/null 2>&1 & read x < $TMPDIR/go; echo $!'
     done = spoolctl('run', 'sh', '-c', script)
     path, pid = done.stdout.split()
-    assert not is_mounted(path) and not os.path.exists(path)
+    assert not is_mounted(path) and not os.path.exists(os.path.dirname(path))
     os.kill(int(pid), signal.SIGKILL)
+
+
+@case(mount=False)
+def run_leaves_nothing_for_late_writers():
+    """What still writes to $TMPDIR must not reach the directory that the mount covered."""
+    script = 'echo $TMPDIR; (while :; do : > $TMPDIR/late; done) >/dev/null 2>&1 & echo $!'
+    for _ in range(10):
+        path, pid = spoolctl('run', 'sh', '-c', script).stdout.split()
+        outer = os.path.dirname(path)
+        assert not os.path.exists(outer) and not os.path.exists(f'{outer}-end')
+        os.kill(int(pid), signal.SIGKILL)
 
 
 @case(mount=False)
