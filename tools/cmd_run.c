@@ -10,11 +10,13 @@
  * What the command left running may still write to TMPDIR. Between the unmount and the removal it
  * would write to the covered directory, on whatever disk that is; so the mount is one level down
  * in a directory of ours, which is renamed before the unmount (a mount point itself cannot be).
+ *
+ * The command stays in our process group, so that it has the terminal as if we were not there.
+ * What the terminal sends reaches it without us; what others send to us is passed on.
  */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -27,24 +29,29 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "daemon.h"
+#include "options.h"
 #include "util/macros.h"
 
 #define EXIT_NOT_EXECUTABLE 126 /* as in sh(1) */
 #define EXIT_NOT_FOUND 127
 #define EXIT_SIGNAL 128
 
-/* A socket's path may have 107 bytes; this leaves 67 for programs. A guess that fits ssh-agent's
- * and gpg-agent's. */
+/* A socket's path may have 107 bytes (unix(7)). With a base of 24 the mount's path has at most 39,
+ * which leaves 67 for programs. A guess that fits ssh-agent's and gpg-agent's. */
 #define BASE_MAX 24
 
 struct run {
-	const char *options; /* -o, or NULL */
+	char *options; /* of the mount */
 	char **command;
 	char outer[48]; /* made by us, holds nothing but... */
 	char dir[64];   /* ...the mount point */
 	int holder;     /* our end: closing it ends the mount */
 	pid_t daemon;
 	pid_t child;
+	bool terminal;            /* there is a shell that may want to stop and continue us */
+	sigset_t inherited;       /* what was blocked when we were started */
+	struct sigaction sigchld; /* what was done with it then */
 };
 
 /* The directory to make ours in: short, and not somebody else's. */
@@ -60,140 +67,6 @@ static const char *base_dir(void)
 	    stat_buf.st_uid == geteuid() && !(stat_buf.st_mode & 077))
 		return runtime;
 	return "/tmp";
-}
-
-/* The daemon of the build tree that we are from, or of PATH. */
-static void find_daemon(char *ret, size_t size)
-{
-	static const char *const places[] = {"spoolfs", "../fs/spoolfs", "../sbin/spoolfs"};
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	if (n > 0) {
-		const char *dir;
-
-		self[n] = '\0';
-		dir = dirname(self);
-		for (size_t i = 0; i < SPOOL_ARRAY_SIZE(places); i++) {
-			if (snprintf(ret, size, "%s/%s", dir, places[i]) < (int)size &&
-			    access(ret, X_OK) == 0)
-				return;
-		}
-	}
-	snprintf(ret, size, "spoolfs");
-}
-
-static void exec_daemon(const struct run *run, int holder, int ready)
-{
-	char path[PATH_MAX + 32], holder_arg[32], ready_arg[32], dir[sizeof(run->dir)];
-	char name[] = "spoolfs", f[] = "-f", o[] = "-o", source[] = "spoolfs-run";
-	char *options = NULL;
-	sigset_t none;
-
-	find_daemon(path, sizeof(path));
-	snprintf(holder_arg, sizeof(holder_arg), "--holder-fd=%d", holder);
-	snprintf(ready_arg, sizeof(ready_arg), "--ready-fd=%d", ready);
-	snprintf(dir, sizeof(dir), "%s", run->dir);
-	if (asprintf(&options, "layout=single,log_level=warning%s%s", run->options ? "," : "",
-		     run->options ? run->options : "") < 0)
-		_exit(EXIT_FAILED);
-	setsid(); /* the terminal's signals are the command's */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	char *argv[] = {name, f, o, options, holder_arg, ready_arg, source, dir, NULL};
-
-	execvp(path, argv);
-	fprintf(stderr, "spoolctl: run: %s: %s\n", path, strerror(errno));
-	_exit(EXIT_FAILED);
-}
-
-/* Return: 0 mounted; else an exit status, after a line. */
-static int start_daemon(struct run *run)
-{
-	int holder[2], ready[2], status;
-	char line[8] = "";
-	ssize_t n;
-
-	if (pipe2(holder, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0 ||
-	    (run->daemon = fork()) < 0) {
-		fprintf(stderr, "spoolctl: run: %s\n", strerror(errno));
-		return EXIT_FAILED;
-	}
-	if (run->daemon == 0) {
-		fcntl(holder[0], F_SETFD, 0);
-		fcntl(ready[1], F_SETFD, 0);
-		close(holder[1]);
-		exec_daemon(run, holder[0], ready[1]);
-	}
-	close(holder[0]);
-	close(ready[1]);
-	run->holder = holder[1];
-	do
-		n = read(ready[0], line, sizeof(line) - 1);
-	while (n < 0 && errno == EINTR);
-	close(ready[0]);
-	if (n > 0)
-		return 0;
-	close(run->holder);
-	while (waitpid(run->daemon, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
-}
-
-static void exec_command(const struct run *run, const sigset_t *mask, pid_t parent)
-{
-	static const char *const names[] = {"TMPDIR", "TMP", "TEMP"};
-
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(names); i++)
-		setenv(names[i], run->dir, 1);
-	/* With us the mount goes; a command that went on would find its files gone. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(EXIT_SIGNAL + SIGTERM);
-	sigprocmask(SIG_SETMASK, mask, NULL);
-	execvp(run->command[0], run->command);
-	fprintf(stderr, "spoolctl: run: %s: %s\n", run->command[0], strerror(errno));
-	_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
-}
-
-static int exit_status(int status)
-{
-	return WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-/* A command that stopped (^Z) stops us too, so that the shell has its job control. */
-static void stop_with(const struct run *run, int status)
-{
-	if (!WIFSTOPPED(status))
-		return;
-	raise(SIGSTOP);
-	kill(run->child, SIGCONT);
-}
-
-/* Passes signals on until the command ends. */
-static int wait_for_command(const struct run *run, const sigset_t *signals)
-{
-	int status;
-
-	for (;;) {
-		siginfo_t info;
-		int sig = sigwaitinfo(signals, &info);
-		pid_t pid;
-
-		if (sig < 0)
-			continue;
-		if (sig != SIGCHLD) {
-			/* what the terminal sent has reached the command as well */
-			if (info.si_code != SI_KERNEL)
-				kill(run->child, sig);
-			continue;
-		}
-		while ((pid = waitpid(run->child, &status, WNOHANG | WUNTRACED)) == run->child) {
-			if (!WIFSTOPPED(status))
-				return exit_status(status);
-			stop_with(run, status);
-		}
-	}
 }
 
 /* Return: 0; -errno. */
@@ -212,13 +85,180 @@ static int make_directories(struct run *run)
 	return 0;
 }
 
+/* Mostly the daemon has done it. What cannot be removed is told: somebody must look at it. */
 static void remove_directories(const char *outer)
 {
 	char dir[sizeof(((struct run *)NULL)->dir)];
 
 	snprintf(dir, sizeof(dir), "%s/t", outer);
-	rmdir(dir);
-	rmdir(outer);
+	if ((rmdir(dir) < 0 && errno != ENOENT) || (rmdir(outer) < 0 && errno != ENOENT))
+		fprintf(stderr, "spoolctl: run: %s: cannot remove: %s\n", outer, strerror(errno));
+}
+
+/* Standard input and output are the command's alone: whoever waits for their end must not have to
+ * wait for us. */
+static void leave_stdio(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static void exec_daemon(const struct run *run, int holder, int ready)
+{
+	char path[PATH_MAX], holder_arg[32], ready_arg[32], dir[sizeof(run->dir)];
+	char name[] = "spoolfs", f[] = "-f", o[] = "-o", source[] = "spoolfs-run";
+	char *argv[] = {name, f, o, run->options, holder_arg, ready_arg, source, dir, NULL};
+	sigset_t none;
+
+	leave_stdio();
+	/* before Linux 5.11 the daemon keeps what we were given; that is no harm to us */
+	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	fcntl(holder, F_SETFD, 0);
+	fcntl(ready, F_SETFD, 0);
+	daemon_path(path, sizeof(path));
+	snprintf(holder_arg, sizeof(holder_arg), "--holder-fd=%d", holder);
+	snprintf(ready_arg, sizeof(ready_arg), "--ready-fd=%d", ready);
+	snprintf(dir, sizeof(dir), "%s", run->dir);
+	setsid(); /* the terminal's signals are the command's */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execvp(path, argv);
+	fprintf(stderr, "spoolctl: run: %s: %s\n", path, strerror(errno));
+	_exit(EXIT_FAILED);
+}
+
+/* Waits for the daemon. Return: its exit status, EXIT_FAILED when a signal ended it. */
+static int reap_daemon(const struct run *run)
+{
+	int status = 0;
+
+	while (waitpid(run->daemon, &status, 0) < 0) {
+		if (errno != EINTR)
+			return EXIT_FAILED;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}
+
+/* Return: 0 mounted; else an exit status, after a line. */
+static int start_daemon(struct run *run)
+{
+	int holder[2] = {-1, -1}, ready[2] = {-1, -1};
+	char line[8];
+	ssize_t n;
+
+	if (pipe2(holder, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0 ||
+	    (run->daemon = fork()) < 0) {
+		fprintf(stderr, "spoolctl: run: %s\n", strerror(errno));
+		return EXIT_FAILED;
+	}
+	if (run->daemon == 0) {
+		close(holder[1]);
+		exec_daemon(run, holder[0], ready[1]);
+	}
+	close(holder[0]);
+	close(ready[1]);
+	run->holder = holder[1];
+	do
+		n = read(ready[0], line, sizeof(line));
+	while (n < 0 && errno == EINTR);
+	close(ready[0]);
+	if (n > 0)
+		return 0;
+	close(run->holder);
+	return reap_daemon(run) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED; /* it has said why */
+}
+
+static void exec_command(const struct run *run, pid_t parent)
+{
+	static const char *const names[] = {"TMPDIR", "TMP", "TEMP"};
+	int error;
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(names); i++)
+		setenv(names[i], run->dir, 1);
+	/* With us the mount goes; a command that went on would find its files gone. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(EXIT_SIGNAL + SIGTERM);
+	sigaction(SIGCHLD, &run->sigchld, NULL);
+	sigprocmask(SIG_SETMASK, &run->inherited, NULL);
+	execvp(run->command[0], run->command);
+	error = errno;
+	fprintf(stderr, "spoolctl: run: %s: %s\n", run->command[0], strerror(error));
+	_exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
+}
+
+/* Lets go of what we were given but do not use, now that the command has it. */
+static void close_inherited(const struct run *run)
+{
+	leave_stdio();
+	if (run->holder > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned int)run->holder - 1, 0);
+	close_range((unsigned int)run->holder + 1, ~0U, 0);
+}
+
+/* Blocks what is to be passed on; wait_for_command() takes the signals one by one. */
+static void block_signals(struct run *run, sigset_t *ret)
+{
+	static const int passed_on[] = {SIGINT,  SIGTERM,  SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
+					SIGCONT, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU, SIGCHLD};
+	struct sigaction standard = {.sa_handler = SIG_DFL};
+
+	sigemptyset(ret);
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(passed_on); i++)
+		sigaddset(ret, passed_on[i]);
+	/* where it is ignored nobody is told of a child's end */
+	sigaction(SIGCHLD, &standard, &run->sigchld);
+	sigprocmask(SIG_BLOCK, ret, &run->inherited);
+}
+
+static void pass_on(const struct run *run, const siginfo_t *info)
+{
+	if (info->si_code == SI_KERNEL)
+		return; /* from the terminal, to the whole process group */
+	/* an editor stops its process group, itself included; to stop it again later is wrong */
+	if (info->si_signo == SIGTSTP && info->si_pid == run->child)
+		return;
+	kill(run->child, info->si_signo);
+}
+
+/* Return: true when the command has ended, and *@ret_status. */
+static bool has_ended(const struct run *run, int *ret_status)
+{
+	int status;
+
+	while (waitpid(run->child, &status, WNOHANG | WUNTRACED) == run->child) {
+		if (!WIFSTOPPED(status)) {
+			*ret_status = WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status)
+							  : WEXITSTATUS(status);
+			return true;
+		}
+		/* A shell looks at us to learn that its job has stopped (^Z). The SIGCONT that it
+		 * sends later is passed on. Without a terminal nobody would send one. */
+		if (run->terminal)
+			raise(SIGSTOP);
+	}
+	return false;
+}
+
+static int wait_for_command(const struct run *run, const sigset_t *signals)
+{
+	int status;
+
+	for (;;) {
+		siginfo_t info;
+		int sig = sigwaitinfo(signals, &info);
+
+		if (sig == SIGCHLD && has_ended(run, &status))
+			return status;
+		if (sig > 0 && sig != SIGCHLD)
+			pass_on(run, &info);
+	}
 }
 
 /* Takes the mount out of the command's reach, ends it, and removes what it was in. */
@@ -226,29 +266,29 @@ static void finish(struct run *run)
 {
 	char gone[sizeof(run->outer) + 4];
 	bool renamed;
-	int status;
 
 	snprintf(gone, sizeof(gone), "%s-end", run->outer);
 	renamed = rename(run->outer, gone) == 0;
 	close(run->holder);
-	while (waitpid(run->daemon, &status, 0) < 0 && errno == EINTR)
-		;
+	reap_daemon(run);
 	remove_directories(renamed ? gone : run->outer);
+}
+
+static bool has_terminal(void)
+{
+	spool_cleanup(fd) int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	return fd >= 0;
 }
 
 static int run_command(struct run *run)
 {
-	static const int passed_on[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
-					SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
-	sigset_t signals, old;
 	pid_t self = getpid();
+	sigset_t signals;
 	int r;
 
-	sigemptyset(&signals);
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(passed_on); i++)
-		sigaddset(&signals, passed_on[i]);
-	sigprocmask(SIG_BLOCK, &signals, &old);
-	signal(SIGPIPE, SIG_DFL);
+	run->terminal = has_terminal();
+	block_signals(run, &signals);
 	r = make_directories(run);
 	if (r < 0) {
 		fprintf(stderr, "spoolctl: run: %s: %s\n", run->outer, strerror(-r));
@@ -261,48 +301,66 @@ static int run_command(struct run *run)
 	}
 	run->child = fork();
 	if (run->child == 0)
-		exec_command(run, &old, self);
+		exec_command(run, self);
 	if (run->child < 0) {
 		fprintf(stderr, "spoolctl: run: %s\n", strerror(errno));
 		r = EXIT_FAILED;
 	} else {
+		close_inherited(run);
 		r = wait_for_command(run, &signals);
 	}
 	finish(run);
 	return r;
 }
 
+static void print_help(void)
+{
+	puts("usage: spoolctl run [-o OPTION,...] [--] COMMAND [ARGUMENT...]\n"
+	     "Runs COMMAND with TMPDIR, TMP and TEMP on a spoolfs mount of its own, wiped and\n"
+	     "unmounted when it ends. Ends with COMMAND's exit status. OPTIONs: see spoolfs(8).");
+}
+
+static int add_options(struct run *run, const char *more)
+{
+	if (options_join(&run->options, more) == 0)
+		return 0;
+	fputs("spoolctl: run: out of memory\n", stderr);
+	return EXIT_FAILED;
+}
+
 int cmd_run(int argc, char *argv[])
 {
 	struct run run = {.holder = -1};
-	int i = 1;
+	int i, r = add_options(&run, "layout=single,log_level=warning");
 
-	for (; i < argc && argv[i][0] == '-'; i++) {
+	for (i = 1; r == 0 && i < argc && argv[i][0] == '-'; i++) {
 		if (strcmp(argv[i], "--") == 0) {
 			i++;
 			break;
 		}
 		if (strcmp(argv[i], "--help") == 0) {
-			puts("usage: spoolctl run [-o OPTION,...] [--] COMMAND [ARGUMENT...]\n"
-			     "Runs COMMAND with TMPDIR, TMP and TEMP on a spoolfs mount of its "
-			     "own,\n"
-			     "wiped and unmounted when it ends. Ends with COMMAND's exit status.");
+			print_help();
+			free(run.options);
 			return EXIT_OK;
 		}
-		if (strcmp(argv[i], "-o") != 0 || i + 1 == argc) {
+		if (strncmp(argv[i], "-o", 2) != 0 || (!argv[i][2] && i + 1 == argc)) {
 			fprintf(stderr,
-				"spoolctl: run: %s: not expected (allowed: -o OPTION,...; "
-				"--; --help)\n",
-				argv[i]);
-			return EXIT_USAGE;
+				"spoolctl: run: %s: %s (allowed: -o OPTION,...; --; --help)\n",
+				argv[i],
+				strcmp(argv[i], "-o") == 0 ? "needs options" : "not expected");
+			r = EXIT_USAGE;
+		} else {
+			r = add_options(&run, argv[i][2] ? argv[i] + 2 : argv[++i]);
 		}
-		run.options = argv[++i];
 	}
-	if (i >= argc) {
+	if (r == 0 && i >= argc) {
 		fputs("spoolctl: run: no command (allowed: [-o OPTION,...] [--] COMMAND)\n",
 		      stderr);
-		return EXIT_USAGE;
+		r = EXIT_USAGE;
 	}
 	run.command = argv + i;
-	return run_command(&run);
+	if (r == 0)
+		r = run_command(&run);
+	free(run.options);
+	return r;
 }

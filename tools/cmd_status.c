@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "ctl_proto.h"
@@ -24,6 +25,7 @@ static const char *const modes[] = {"owner", "keep", "refuse"};
 struct view {
 	struct json *json; /* NULL: for people */
 	unsigned int shown;
+	bool failed;
 };
 
 static const char *name_of(const char *const *names, size_t n, uint32_t i)
@@ -46,8 +48,8 @@ static void json_status(struct json *json, const char *mountpoint,
 {
 	json_string(json, "mountpoint", mountpoint);
 	json_string(json, "version", status->daemon_version);
-	json_string(json, "layout", name_of(layouts, 3, status->layout));
-	json_string(json, "modes", name_of(modes, 3, status->modes));
+	json_string(json, "layout", name_of(layouts, SPOOL_ARRAY_SIZE(layouts), status->layout));
+	json_string(json, "modes", name_of(modes, SPOOL_ARRAY_SIZE(modes), status->modes));
 	json_string(json, "transport", status->transport);
 	json_string(json, "transport_why", status->transport_why);
 	json_string(json, "features", status->features);
@@ -64,6 +66,11 @@ static void json_status(struct json *json, const char *mountpoint,
 	json_usage(json, &status->usage);
 }
 
+static void print_line(const char *what, const char *text)
+{
+	printf("  %-12s %s\n", what, text);
+}
+
 static void print_bytes(const char *what, uint64_t used, uint64_t limit)
 {
 	char a[16], b[16];
@@ -73,115 +80,205 @@ static void print_bytes(const char *what, uint64_t used, uint64_t limit)
 	printf("  %-12s %8s used of %s\n", what, a, limit == SPOOL_CTL_NO_LIMIT ? "no limit" : b);
 }
 
+static void print_count(const char *what, uint64_t used, uint64_t limit)
+{
+	if (limit == SPOOL_CTL_NO_LIMIT)
+		printf("  %-12s %8" PRIu64 " used of no limit\n", what, used);
+	else
+		printf("  %-12s %8" PRIu64 " used of %" PRIu64 "\n", what, used, limit);
+}
+
+/* "42 s", "3 min 20 s", "5 h 1 min", "12 d 7 h" */
+static void format_uptime(uint64_t ms, char *buf, size_t size)
+{
+	static const struct {
+		const char *big, *small;
+		uint64_t big_s, small_s;
+	} units[] = {{"d", "h", 86400, 3600}, {"h", "min", 3600, 60}, {"min", "s", 60, 1}};
+	uint64_t s = ms / 1000;
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(units); i++) {
+		if (s < units[i].big_s)
+			continue;
+		snprintf(buf, size, "%" PRIu64 " %s %" PRIu64 " %s", s / units[i].big_s,
+			 units[i].big, s % units[i].big_s / units[i].small_s, units[i].small);
+		return;
+	}
+	snprintf(buf, size, "%" PRIu64 " s", s);
+}
+
+/* What protects the files' contents, and what does not. */
+static void print_protection(const struct spool_ctl_status *status)
+{
+	print_line("core dumps", status->protect & SPOOL_CTL_PROTECT_NODUMP
+					 ? "file data are left out"
+					 : "file data are in the daemon's");
+	print_line("swap", status->protect & SPOOL_CTL_PROTECT_NOSWAP
+				   ? "file data are never swapped"
+				   : "may swap: encrypt the swap, or turn it off");
+	print_line("disk", "nothing is written to one, so nothing is encrypted");
+	print_line("unmounting", "frees everything; pages of the kernel's cache are freed but not "
+				 "zeroed");
+}
+
 static void print_status(const char *mountpoint, const struct spool_ctl_status *status)
 {
-	char held[16];
+	const struct spool_ctl_usage *usage = &status->usage;
+	bool all = status->caller_admin;
+	char uptime[32], held[16];
 
+	format_uptime(status->uptime_ms, uptime, sizeof(uptime));
 	printf("%s\n", mountpoint);
-	printf("  %-12s layout %s, modes %s, spoolfs %s, up %" PRIu64 " s\n", "mount",
-	       name_of(layouts, 3, status->layout), name_of(modes, 3, status->modes),
-	       status->daemon_version, status->uptime_ms / 1000);
+	printf("  %-12s layout %s, modes %s, spoolfs %s, up %s\n", "mount",
+	       name_of(layouts, SPOOL_ARRAY_SIZE(layouts), status->layout),
+	       name_of(modes, SPOOL_ARRAY_SIZE(modes), status->modes), status->daemon_version,
+	       uptime);
 	printf("  %-12s supervisor %d, worker %d, %u threads\n", "processes",
 	       status->supervisor_pid, status->worker_pid, status->threads);
 	printf("  %-12s %s (%s)\n", "transport", status->transport, status->transport_why);
-	printf("  %-12s RAM only\n", "tiers");
-	print_bytes(status->caller_admin ? "size" : "your size", status->usage.size_used,
-		    status->usage.size_limit);
-	print_bytes(status->caller_admin ? "ram" : "your ram", status->usage.ram_used,
-		    status->usage.ram_limit);
-	printf("  %-12s %8" PRIu64 " used of %" PRIu64 "\n",
-	       status->caller_admin ? "inodes" : "your inodes", status->usage.inodes_used,
-	       status->usage.inodes_limit);
-	if (status->caller_admin) {
+	print_line("tiers", "RAM only");
+	print_bytes(all ? "size" : "your size", usage->size_used, usage->size_limit);
+	print_bytes(all ? "ram" : "your ram", usage->ram_used, usage->ram_limit);
+	print_count(all ? "inodes" : "your inodes", usage->inodes_used, usage->inodes_limit);
+	if (all) {
 		spool_format_bytes(status->ram_held, held);
 		printf("  %-12s %8s held for file data\n", "memory", held);
 		printf("  %-12s %8" PRIu64 "\n", "open files", status->open_files);
+		printf("  %-12s %8" PRIu64 " served\n", "requests", status->requests);
 	}
-	printf("  %-12s core dumps: file data are left out\n", "protection");
-	printf("  %-12s swap: %s\n", "",
-	       status->protect & SPOOL_CTL_PROTECT_NOSWAP ? "file data are never swapped"
-							  : "may swap");
-	printf("  %-12s %s\n", "features", status->features);
+	print_protection(status);
+	print_line("features", status->features);
 }
 
+/* "12K of 80M" */
+static void format_use(uint64_t used, uint64_t limit, char *buf, size_t size)
+{
+	char a[16], b[16];
+
+	spool_format_bytes(used, a);
+	spool_format_bytes(limit, b);
+	snprintf(buf, size, "%s of %s", a, limit == SPOOL_CTL_NO_LIMIT ? "no limit" : b);
+}
+
+static void print_user(const struct spool_ctl_user *user)
+{
+	const struct spool_ctl_usage *usage = &user->usage;
+	char size[40], ram[40];
+
+	format_use(usage->size_used, usage->size_limit, size, sizeof(size));
+	format_use(usage->ram_used, usage->ram_limit, ram, sizeof(ram));
+	printf("  %-12u %20s %20s", user->uid, size, ram);
+	if (usage->inodes_limit == SPOOL_CTL_NO_LIMIT)
+		printf(" %10" PRIu64 " of no limit\n", usage->inodes_used);
+	else
+		printf(" %10" PRIu64 " of %" PRIu64 "\n", usage->inodes_used, usage->inodes_limit);
+}
+
+static void json_user(struct json *json, const struct spool_ctl_user *user)
+{
+	json_open(json, NULL, '{');
+	json_number(json, "uid", user->uid);
+	json_usage(json, &user->usage);
+	json_close(json, '}');
+}
+
+/* Return: 0; -errno of the daemon's answer. */
 static int show_users(int fd, struct json *json)
 {
-	struct spool_ctl_users *list = malloc(sizeof(*list));
+	spool_cleanup(free) struct spool_ctl_users *list = malloc(sizeof(*list));
 	uint64_t cursor = 0;
 
 	if (!list)
 		return -ENOMEM;
 	if (!json)
-		printf("  %-12s %10s %10s %10s\n", "uid", "size", "ram", "inodes");
+		printf("  %-12s %20s %20s %10s\n", "uid", "size", "ram", "inodes");
 	while (cursor != SPOOL_CTL_END) {
 		memset(list, 0, sizeof(*list));
 		list->version = SPOOL_CTL_VERSION;
 		list->cursor = cursor;
-		if (ioctl(fd, SPOOL_IOC_USERS, list) < 0) {
-			free(list);
+		if (ioctl(fd, SPOOL_IOC_USERS, list) < 0)
 			return -errno;
-		}
 		for (uint32_t i = 0; i < list->count && i < SPOOL_CTL_USERS; i++) {
-			const struct spool_ctl_user *user = &list->users[i];
-			char size[16], ram[16];
-
-			if (json) {
-				json_open(json, NULL, '{');
-				json_number(json, "uid", user->uid);
-				json_usage(json, &user->usage);
-				json_close(json, '}');
-				continue;
-			}
-			spool_format_bytes(user->usage.size_used, size);
-			spool_format_bytes(user->usage.ram_used, ram);
-			printf("  %-12u %10s %10s %10" PRIu64 "\n", user->uid, size, ram,
-			       user->usage.inodes_used);
+			if (json)
+				json_user(json, &list->users[i]);
+			else
+				print_user(&list->users[i]);
 		}
+		if (list->cursor <= cursor)
+			return -EPROTO; /* it would never end */
 		cursor = list->cursor;
 	}
-	free(list);
 	return 0;
 }
 
-static int say(const char *path, int error)
+static const char *reason(int error)
 {
-	if (error == ENOTTY)
-		fprintf(stderr, "spoolctl: %s: not on a spoolfs mount\n", path);
-	else if (error == EPROTO)
-		fprintf(stderr, "spoolctl: %s: the daemon is of another version\n", path);
-	else
-		fprintf(stderr, "spoolctl: %s: %s\n", path, strerror(error));
-	return EXIT_FAILED;
+	switch (error) {
+	case ENOTTY:
+		return "not on a spoolfs mount";
+	case EPROTO:
+		return "the daemon is of another version";
+	case ENOTCONN:
+	case ECONNABORTED:
+		return "dead: its daemon is gone (unmount it)";
+	default:
+		return strerror(error);
+	}
 }
 
-static int show(void *arg, const char *path)
+/* Asks for the status. Return: a descriptor of @path for more questions; -errno. */
+static int ask(const char *path, struct spool_ctl_status *ret)
 {
-	struct spool_ctl_status status = {.version = SPOOL_CTL_VERSION};
-	spool_cleanup(fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct view *view = arg;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*ret = (struct spool_ctl_status){.version = SPOOL_CTL_VERSION};
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, SPOOL_IOC_STATUS, ret) < 0) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/* Return: 0; -errno, after a line, with nothing shown. */
+static int show(struct view *view, const char *path)
+{
+	struct spool_ctl_status status;
+	spool_cleanup(fd) int fd = ask(path, &status);
 	int r;
 
-	if (fd < 0 || ioctl(fd, SPOOL_IOC_STATUS, &status) < 0)
-		return say(path, errno);
+	if (fd < 0) {
+		fprintf(stderr, "spoolctl: status: %s: %s\n", path, reason(-fd));
+		return fd;
+	}
 	view->shown++;
-	if (!view->json) {
-		print_status(path, &status);
-		r = show_users(fd, NULL);
-	} else {
+	if (view->json) {
 		json_open(view->json, NULL, '{');
 		json_status(view->json, path, &status);
 		json_open(view->json, "users", '[');
 		r = show_users(fd, view->json);
 		json_close(view->json, ']');
 		json_close(view->json, '}');
+	} else {
+		print_status(path, &status);
+		r = show_users(fd, NULL);
 	}
-	return r < 0 ? say(path, -r) : EXIT_OK;
+	if (r < 0)
+		fprintf(stderr, "spoolctl: status: %s: users: %s\n", path, reason(-r));
+	return r;
 }
 
-/* One mount that cannot be asked does not hide the others. */
+/* One mount that cannot be asked does not hide the others. Other users' own mounts are closed to
+ * everybody, root included; that is no failure. */
 static int show_any(void *arg, const char *path)
 {
-	show(arg, path);
+	struct view *view = arg;
+	int r = show(view, path);
+
+	view->failed |= r < 0 && r != -EACCES;
 	return 0;
 }
 
@@ -191,14 +288,29 @@ static int show_all(struct view *view)
 	int r;
 
 	if (!mountinfo) {
-		fprintf(stderr, "spoolctl: /proc/self/mountinfo: %s\n", strerror(errno));
+		fprintf(stderr, "spoolctl: status: /proc/self/mountinfo: %s\n", strerror(errno));
 		return EXIT_FAILED;
 	}
+	if (view->json)
+		json_open(view->json, NULL, '[');
 	r = mounts_each(mountinfo, show_any, view);
 	fclose(mountinfo);
-	if (view->shown == 0 && !view->json)
-		puts("no spoolfs is mounted here");
-	return r == 0 ? EXIT_OK : EXIT_FAILED;
+	if (view->json)
+		json_close(view->json, ']');
+	else if (view->shown == 0)
+		fputs("no spoolfs mount can be asked here", stdout);
+	if (view->json || view->shown == 0)
+		putchar('\n');
+	return r == 0 && !view->failed ? EXIT_OK : EXIT_FAILED;
+}
+
+static int show_one(struct view *view, const char *path)
+{
+	int r = show(view, path);
+
+	if (view->json && view->shown)
+		putchar('\n');
+	return r < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 int cmd_status(int argc, char *argv[])
@@ -206,20 +318,22 @@ int cmd_status(int argc, char *argv[])
 	struct json json = {.out = stdout, .first = true};
 	struct view view = {0};
 	const char *path = NULL;
-	int r;
+	bool options = true;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0) {
-			puts("usage: spoolctl status [--json] [MOUNT]\n"
+		if (options && strcmp(argv[i], "--help") == 0) {
+			puts("usage: spoolctl status [--json] [--] [MOUNT]\n"
 			     "What MOUNT (a mount point or any directory below) is, holds and "
 			     "allows;\nwithout MOUNT, every spoolfs mount that can be seen.");
 			return EXIT_OK;
 		}
-		if (strcmp(argv[i], "--json") == 0) {
+		if (options && strcmp(argv[i], "--json") == 0) {
 			view.json = &json;
-		} else if (argv[i][0] == '-' || path) {
+		} else if (options && strcmp(argv[i], "--") == 0) {
+			options = false;
+		} else if ((options && argv[i][0] == '-') || path) {
 			fprintf(stderr,
-				"spoolctl: status: %s: not expected (allowed: [--json] "
+				"spoolctl: status: %s: not expected (allowed: [--json] [--] "
 				"[MOUNT])\n",
 				argv[i]);
 			return EXIT_USAGE;
@@ -227,12 +341,5 @@ int cmd_status(int argc, char *argv[])
 			path = argv[i];
 		}
 	}
-	if (view.json && !path)
-		json_open(view.json, NULL, '[');
-	r = path ? show(&view, path) : show_all(&view);
-	if (view.json && !path)
-		json_close(view.json, ']');
-	if (view.json && (!path || view.shown))
-		putchar('\n');
-	return r;
+	return path ? show_one(&view, path) : show_all(&view);
 }

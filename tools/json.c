@@ -3,20 +3,41 @@
 
 #include <inttypes.h>
 
-/* Bytes that are not ASCII are passed on: names here are paths, mostly UTF-8, and a path in any
- * other encoding cannot be said in JSON anyway. */
-static void quote(FILE *out, const char *text)
+/* Bytes of the UTF-8 sequence at @text (RFC 3629: shortest form, no surrogates), 0 for none. */
+static size_t utf8_length(const unsigned char *text)
 {
-	fputc('"', out);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	size_t len = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : 0;
 
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c < 0x20)
-			fprintf(out, "\\u%04x", c);
+	if (text[0] >= 0xe0)
+		len = text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((text[i] & 0xc0) != 0x80) /* the final NUL as well */
+			return 0;
+	}
+	if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+	    (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+/* A path may hold any bytes, JSON text only UTF-8: what is none becomes U+FFFD. */
+static void quote(FILE *out, const char *string)
+{
+	const unsigned char *text = (const unsigned char *)string;
+
+	fputc('"', out);
+	while (*text) {
+		size_t len = utf8_length(text);
+
+		if (len == 0)
+			fputs("\\ufffd", out);
+		else if (*text == '"' || *text == '\\')
+			fprintf(out, "\\%c", *text);
+		else if (*text < 0x20)
+			fprintf(out, "\\u%04x", *text);
 		else
-			fputc(c, out);
+			fwrite(text, 1, len, out);
+		text += len ? len : 1;
 	}
 	fputc('"', out);
 }

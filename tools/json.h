@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Writing JSON text: strings that may hold anything, and commas in the right places. */
+/*
+ * Writing JSON text (RFC 8259): strings that may hold anything, and commas in the right places.
+ * Errors of the stream are left to its owner (ferror(3)).
+ */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +19,10 @@ struct json {
 void json_open(struct json *json, const char *key, char bracket);
 void json_close(struct json *json, char bracket);
 
-/** json_string(), json_number(), json_bool() - a member, or an element with @key NULL. */
+/**
+ * json_string(), json_number(), json_bool() - a member, or an element with @key NULL
+ * Bytes of a string that are not UTF-8 are written as U+FFFD.
+ */
 void json_string(struct json *json, const char *key, const char *value);
 void json_number(struct json *json, const char *key, uint64_t value);
 void json_bool(struct json *json, const char *key, bool value);

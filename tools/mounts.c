@@ -32,7 +32,7 @@ static void unescape(char *text)
 /* The mount point in @line (cut out of it in place) when the filesystem is ours, or NULL. */
 static char *our_mount(char *line)
 {
-	char *type = strstr(line, " - ");
+	char *type = strstr(line, " - "); /* a field never holds a blank */
 	char *field = line;
 
 	if (!type || strncmp(type + 3, FSTYPE " ", strlen(FSTYPE) + 1) != 0)

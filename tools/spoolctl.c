@@ -2,8 +2,11 @@
 
 /* spoolctl(1): finds the command and hands over. */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 
@@ -25,25 +28,47 @@ static void usage(FILE *out)
 	fputs("\nspoolctl COMMAND --help tells more. See spoolctl(1).\n", out);
 }
 
+/* A descriptor opened later must not be taken for standard input or output. */
+static void open_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int run_named(int argc, char *argv[])
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, argv[0]) == 0)
+			return commands[i].fn(argc, argv);
+	}
+	fprintf(stderr, "spoolctl: %s: unknown command (allowed: run, status, doctor)\n", argv[0]);
+	return EXIT_USAGE;
+}
+
 int main(int argc, char *argv[])
 {
+	int r = EXIT_OK;
+
+	open_stdio();
 	if (argc < 2) {
 		fputs("spoolctl: no command (allowed: run, status, doctor; see spoolctl --help)\n",
 		      stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		usage(stdout);
-		return EXIT_OK;
-	}
-	if (strcmp(argv[1], "--version") == 0) {
+	else if (strcmp(argv[1], "--version") == 0)
 		puts("spoolctl " SPOOL_VERSION);
-		return EXIT_OK;
+	else
+		r = run_named(argc - 1, argv + 1);
+	if ((fflush(stdout) != 0 || ferror(stdout)) && r == EXIT_OK) {
+		fprintf(stderr, "spoolctl: cannot write: %s\n", strerror(errno));
+		r = EXIT_FAILED;
 	}
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(commands[i].name, argv[1]) == 0)
-			return commands[i].fn(argc - 1, argv + 1);
-	}
-	fprintf(stderr, "spoolctl: %s: unknown command (allowed: run, status, doctor)\n", argv[1]);
-	return EXIT_USAGE;
+	return r;
 }

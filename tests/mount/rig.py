@@ -1,7 +1,6 @@
 """What the real-mount cases are written with: mounts, other users, and the registry of cases."""
 import ctypes
 import errno
-import functools
 import inspect
 import os
 import pickle

@@ -42,7 +42,7 @@ def load(filters):
         rig.CASES.clear()
         spec.loader.exec_module(module)
         for function, options in rig.CASES:
-            entry = Case(path.stem, function, options, getattr(module, 'MASKED', True))
+            entry = Case(path.stem, function, options, getattr(module, 'MASKED', False))
             if not any(other.name == entry.name for other in chosen) and entry.fits(filters):
                 chosen.append(entry)
     return chosen
@@ -123,16 +123,18 @@ class Case:
             os._exit(status)
 
     def processes(self):
-        """Those of the case that still run: of its cgroup, else of its session."""
+        """Those of the case that still run: of its cgroup; else of its session or environment."""
         if self.cgroup:
             pids = (self.cgroup / 'cgroup.procs').read_text(encoding='ascii').split()
             return [int(pid) for pid in pids if rig.alive(int(pid))]
-        found = []
+        found, mark = [], f'SPOOL_CASE_DIR={self.dir}\0'.encode()
         for entry in Path('/proc').glob('[0-9]*'):
             try:
-                if os.getsid(int(entry.name)) == self.pid and rig.alive(int(entry.name)):
+                if (os.getsid(int(entry.name)) == self.pid
+                        or mark in (entry / 'environ').read_bytes()) \
+                        and rig.alive(int(entry.name)):
                     found.append(int(entry.name))
-            except ProcessLookupError:
+            except OSError:
                 continue
         return found
 

@@ -180,35 +180,27 @@ def works_through_mount_8_and_fstab():
     """In a mount namespace of its own, with the helpers and an fstab that only it sees."""
     script = '''set -e
         mount --make-rprivate /
-        dir=$(mktemp -d) && mount -t tmpfs none $dir && mkdir $dir/m $dir/bin
-        cp "$SPOOLFS" $dir/bin/spoolfs && cp "$HELPER" $dir/bin/mount.spoolfs
-        cp -a /sbin/mount.fuse* $dir/bin/ 2>/dev/null || true
-        touch /sbin/mount.spoolfs && mount --bind $dir/bin/mount.spoolfs /sbin/mount.spoolfs
-        touch /sbin/spoolfs && mount --bind $dir/bin/spoolfs /sbin/spoolfs
+        dir=$(mktemp -d); sbin=$(realpath /sbin)
+        mount -t tmpfs none $dir && mkdir $dir/m $dir/old $dir/sbin
+        mount --bind $sbin $dir/old
+        for file in $dir/old/*; do ln -s $file $dir/sbin/; done
+        ln -sf "$SPOOLFS" $dir/sbin/spoolfs && ln -sf "$HELPER" $dir/sbin/mount.spoolfs
+        mount --bind $dir/sbin $sbin
         check() { grep -q " $dir/m .* fuse.spoolfs $1 " /proc/self/mountinfo; touch $dir/m/self/f
             umount $dir/m; }
         mount -t spoolfs -o ram=64M first $dir/m; check first
         mount -t fuse.spoolfs -o ram=64M second $dir/m; check second
         echo "third $dir/m spoolfs ram=64M,noauto,nofail,x-systemd.automount 0 0" > $dir/fstab
-        mount --bind $dir/fstab /etc/fstab
-        mount $dir/m; check third
+        mount -T $dir/fstab $dir/m; check third
         ! mount -t spoolfs -o remount,ram=1G none $dir/m 2> $dir/error
         grep -q remount $dir/error
         ! mount -t spoolfs -o ram=bad none $dir/m
-        umount /etc/fstab /sbin/mount.spoolfs /sbin/spoolfs; umount -l $dir; rmdir $dir
+        umount $sbin; umount -l $dir; rmdir $dir
         echo fine'''
-    created = [path for path in ('/sbin/mount.spoolfs', '/sbin/spoolfs', '/etc/fstab')
-               if not os.path.exists(path)]
-    try:
-        open('/etc/fstab', 'a', encoding='utf-8').close()
-        helper = os.path.join(os.path.dirname(binary('SPOOLCTL')), 'mount.spoolfs')
-        done = run('unshare', '-m', 'sh', '-c', script, check=False,
-                   env={**os.environ, 'HELPER': helper,
-                        'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'})
-        assert done.stdout.endswith('fine\n'), done.stdout + done.stderr
-    finally:
-        for path in created:
-            os.unlink(path)
+    helper = os.path.join(os.path.dirname(binary('SPOOLCTL')), 'mount.spoolfs')
+    done = run('unshare', '-m', 'sh', '-c', script, check=False,
+               env={**os.environ, 'HELPER': helper, 'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'})
+    assert done.stdout.endswith('fine\n'), done.stdout + done.stderr
 
 
 @case(mount=False)

@@ -8,7 +8,6 @@ import tempfile
 from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, is_mounted, put, run,
                  wait_until)
 
-MASKED = False  # nearly all of it mounts by itself, without the mask
 NOBODY = 65534
 
 

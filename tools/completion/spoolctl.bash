@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+# bash completion for spoolctl(1) and spoolfs(8).
+# shellcheck shell=bash
+
+# The words that complete "$2", into COMPREPLY.
+_spool_words() {
+	local word
+	COMPREPLY=()
+	while IFS= read -r word; do
+		COMPREPLY+=("$word")
+	done < <(compgen -W "$1" -- "$2")
+}
+
+# Mount options, as the daemon that is installed lists them: "name" or "name=".
+_spool_option_names() {
+	spoolfs --help 2>/dev/null | sed -n '/^Options/,$s/^  \([a-z_]*=\{0,1\}\).*/\1/p'
+}
+
+# The values of one option, where they are a choice.
+_spool_option_values() {
+	spoolfs --help 2>/dev/null |
+		sed -n "s/^  $1=\([a-z0-9%]*\(|[a-z]*\)*\) .*/\1/p" | tr '|' ' '
+}
+
+# One more option of a comma-separated list; what stands before the last comma stays.
+_spool_options() {
+	local cur=$1 before="" last=$1 i
+	if [[ $cur == *,* ]]; then
+		before=${cur%,*},
+		last=${cur##*,}
+	fi
+	if [[ $last == *=* ]]; then
+		before+=${last%%=*}=
+		_spool_words "$(_spool_option_values "${last%%=*}")" "${last#*=}"
+	else
+		_spool_words "$(_spool_option_names)" "$last"
+		compopt -o nospace 2>/dev/null
+	fi
+	# bash takes a part after "=" as a word of its own, when "=" breaks words
+	if [[ $COMP_WORDBREAKS == *=* && $before == *=* ]]; then
+		before=${before##*=}
+	fi
+	for i in "${!COMPREPLY[@]}"; do
+		COMPREPLY[i]=$before${COMPREPLY[i]}
+	done
+}
+
+# The mount option list at the cursor, put together again from the words that "=" made of it.
+# Fails when the cursor is not in one.
+_spool_option_list() {
+	local line=${COMP_LINE:0:COMP_POINT} word
+	word=${line##*[[:space:]]}
+	line=${line%"$word"}
+	[[ $line =~ (^|[[:space:]])-o[[:space:]]+$ ]] || return 1
+	printf '%s' "$word"
+}
+
+_spool_mounts() {
+	local line field
+	while IFS= read -r line; do
+		[[ $line == *" - fuse.spoolfs "* ]] || continue
+		read -r _ _ _ _ field _ <<<"$line"
+		printf '%b\n' "${field//\\/\\0}"
+	done </proc/self/mountinfo
+}
+
+# Where run's command begins, or nothing.
+_spoolctl_command_at() {
+	local i
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--) echo $((i + 1)); return ;;
+		-o)
+			((i++))
+			while [[ ${COMP_WORDS[i + 1]} == "=" ]]; do
+				((i += 2))
+			done
+			;;
+		-*) ;;
+		*) echo "$i"; return ;;
+		esac
+	done
+	[[ $i -eq $COMP_CWORD && ${COMP_WORDS[i]} != -* ]] && echo "$i"
+}
+
+_spoolctl_run() {
+	local cur=$1 at list
+	at=$(_spoolctl_command_at)
+	if list=$(_spool_option_list) && [[ -z $at || $at -ge $COMP_CWORD ]]; then
+		_spool_options "$list"
+	elif [[ -z $at ]]; then
+		_spool_words "-o -- --help" "$cur"
+	elif declare -F _command_offset >/dev/null; then
+		_command_offset "$at"
+	elif [[ $at -eq $COMP_CWORD ]]; then
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+	else
+		compopt -o default 2>/dev/null
+	fi
+}
+
+_spoolctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]}
+	COMPREPLY=()
+	if [[ $COMP_CWORD -eq 1 ]]; then
+		_spool_words "run status doctor --help --version" "$cur"
+		return
+	fi
+	case ${COMP_WORDS[1]} in
+	run) _spoolctl_run "$cur" ;;
+	status)
+		if [[ $cur == -* ]]; then
+			_spool_words "--json --help" "$cur"
+		else
+			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
+			compopt -o dirnames 2>/dev/null
+		fi
+		;;
+	doctor) _spool_words "--json --help" "$cur" ;;
+	esac
+}
+
+_spoolfs() {
+	local cur=${COMP_WORDS[COMP_CWORD]} list
+	COMPREPLY=()
+	if list=$(_spool_option_list); then
+		_spool_options "$list"
+	elif [[ $cur == -* ]]; then
+		_spool_words "-f -d -o --help --version" "$cur"
+	else
+		compopt -o dirnames 2>/dev/null
+	fi
+}
+
+complete -F _spoolctl spoolctl
+complete -F _spoolfs spoolfs

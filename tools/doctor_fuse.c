@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "doctor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "mounts.h"
+#include "util/macros.h"
+
+#define CAP_SYS_ADMIN_BIT 21 /* linux/capability.h */
+
+extern char **environ;
+
+static void check_kernel(struct doctor *doctor)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	if (uname(&name) < 0)
+		return;
+	/* FUSE_TMPFILE came with Linux 6.1 (include/uapi/linux/fuse.h, protocol 7.37) */
+	if (sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	    (major < 6 || (major == 6 && minor < 1)))
+		finding(doctor, "warn", "kernel",
+			"Programs fall back to named files by themselves; Linux 6.1 has it.",
+			"Linux %s has no O_TMPFILE on FUSE", name.release);
+	else
+		finding(doctor, "ok", "kernel", NULL, "Linux %s", name.release);
+}
+
+static void check_device(struct doctor *doctor)
+{
+	spool_cleanup(fd) int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0) {
+		finding(doctor, "ok", "/dev/fuse", NULL, "can be opened");
+		return;
+	}
+	doctor->cannot_mount = true;
+	if (errno == EACCES)
+		finding(doctor, "missing", "/dev/fuse", "As root: chmod 666 /dev/fuse.",
+			"this user may not open it");
+	else if (errno == EPERM)
+		finding(doctor, "missing", "/dev/fuse",
+			"Allow the container the device (--device /dev/fuse).",
+			"the device is not allowed in this cgroup");
+	else
+		finding(doctor, "missing", "/dev/fuse",
+			"Load the module (as root: modprobe fuse); in a container, pass the "
+			"device (--device /dev/fuse).",
+			"%s", strerror(errno));
+}
+
+/* root needs CAP_SYS_ADMIN, which containers take away. Others mount through fusermount3. */
+static void check_privileges(struct doctor *doctor)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	unsigned long long caps = ~0ULL;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "CapEff: %llx", &caps) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	if (geteuid() != 0) {
+		finding(doctor, "ok", "privileges", NULL, "none: mounts through fusermount3");
+	} else if (caps >> CAP_SYS_ADMIN_BIT & 1) {
+		finding(doctor, "ok", "privileges", NULL, "root, with CAP_SYS_ADMIN");
+	} else {
+		doctor->cannot_mount = true;
+		finding(doctor, "missing", "privileges",
+			"Start the container with --cap-add SYS_ADMIN, or mount outside of it.",
+			"root, but without CAP_SYS_ADMIN");
+	}
+}
+
+/* Looks for @name in PATH. Return: true and its path. */
+static bool in_path(const char *name, char *ret, size_t size)
+{
+	const char *path = getenv("PATH");
+
+	while (path && *path) {
+		size_t len = strcspn(path, ":");
+		int n = snprintf(ret, size, "%.*s/%s", (int)len, path, name);
+
+		if (n > 0 && (size_t)n < size && access(ret, X_OK) == 0)
+			return true;
+		path += len + (path[len] == ':');
+	}
+	return false;
+}
+
+/* What "@program --version" prints. Return: false when there is no such program. */
+static bool version_of(const char *program, char *ret, size_t size)
+{
+	char *argv[] = {(char *)(uintptr_t)program, (char *)(uintptr_t) "--version", NULL};
+	posix_spawn_file_actions_t actions;
+	int fds[2], status = 1;
+	size_t used = 0;
+	bool started;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return false;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
+	started = posix_spawnp(&pid, program, &actions, NULL, argv, environ) == 0;
+	posix_spawn_file_actions_destroy(&actions);
+	close(fds[1]);
+	while (used < size - 1 && (n = read(fds[0], ret + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	close(fds[0]);
+	while (started && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	ret[used] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+	return started && status == 0 && ret[0];
+}
+
+static void check_daemon(struct doctor *doctor)
+{
+	char path[PATH_MAX], version[128];
+
+	daemon_path(path, sizeof(path));
+	if (version_of(path, version, sizeof(version))) {
+		finding(doctor, "ok", "daemon", NULL, "%s is %s", path, version);
+		return;
+	}
+	doctor->cannot_mount = true;
+	finding(doctor, "missing", "daemon", "Install spoolfs (meson install), or mend PATH.",
+		"%s does not run", path);
+}
+
+static void check_fusermount(struct doctor *doctor)
+{
+	const char *state = geteuid() == 0 ? "warn" : "missing";
+	char path[PATH_MAX], version[128] = "";
+	struct stat stat_buf;
+
+	if (!in_path("fusermount3", path, sizeof(path)) || stat(path, &stat_buf) < 0) {
+		finding(doctor, state, "fusermount3", "Install the package fuse3.",
+			"not found; only root can mount");
+	} else if (stat_buf.st_uid != 0 || !(stat_buf.st_mode & S_ISUID)) {
+		finding(doctor, state, "fusermount3", "As root: chown root and chmod u+s it.",
+			"%s is not set-uid root; only root can mount", path);
+	} else {
+		version_of(path, version, sizeof(version));
+		finding(doctor, "ok", "fusermount3", NULL, "%s, set-uid root, %s", path,
+			version[0] ? version : "of an unknown version");
+		return;
+	}
+	doctor->cannot_mount |= geteuid() != 0;
+}
+
+static void check_allow_other(struct doctor *doctor)
+{
+	FILE *file = fopen("/etc/fuse.conf", "re");
+	bool allowed = false;
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, " \t\r\n")] = '\0';
+		allowed |= strcmp(line, "user_allow_other") == 0;
+	}
+	if (file)
+		fclose(file);
+	finding(doctor, "ok", "user_allow_other", NULL,
+		allowed ? "set in /etc/fuse.conf: users may mount with -o allow_other"
+			: "not set in /etc/fuse.conf: a user's own mount is for himself only");
+}
+
+static void check_io_uring(struct doctor *doctor)
+{
+	char value[16];
+
+	if (!first_line("/sys/module/fuse/parameters/enable_uring", value, sizeof(value)))
+		finding(doctor, "ok", "FUSE over io_uring", NULL,
+			"not in this kernel (Linux 6.14 or newer); this version of spoolfs does "
+			"not use it");
+	else
+		finding(doctor, "ok", "FUSE over io_uring", NULL,
+			"enable_uring is %s; this version of spoolfs does not use it", value);
+}
+
+static void check_helper(struct doctor *doctor)
+{
+	if (access("/sbin/mount.spoolfs", X_OK) == 0)
+		finding(doctor, "ok", "mount helper", NULL, "/sbin/mount.spoolfs is there");
+	else
+		finding(doctor, "warn", "mount helper", "Install spoolfs (meson install).",
+			"no /sbin/mount.spoolfs; mount -t spoolfs does not work");
+}
+
+/* Not stat(): the kernel answers that from its cache, also for a dead mount. */
+static int check_mount(void *arg, const char *mountpoint)
+{
+	struct doctor *doctor = arg;
+	struct statvfs vfs;
+
+	if (statvfs(mountpoint, &vfs) == 0 || (errno != ENOTCONN && errno != ECONNABORTED))
+		return 0;
+	finding(doctor, "warn", "mount",
+		geteuid() == 0 ? "Unmount it: umount." : "Unmount it: fusermount3 -u.",
+		"%s is dead: its daemon is gone", mountpoint);
+	return 0;
+}
+
+static void check_mounts(struct doctor *doctor)
+{
+	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
+
+	if (!mountinfo)
+		return;
+	mounts_each(mountinfo, check_mount, doctor);
+	fclose(mountinfo);
+}
+
+void doctor_fuse(struct doctor *doctor)
+{
+	check_kernel(doctor);
+	check_device(doctor);
+	check_privileges(doctor);
+	check_daemon(doctor);
+	check_fusermount(doctor);
+	check_allow_other(doctor);
+	check_helper(doctor);
+	check_io_uring(doctor);
+	check_mounts(doctor);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "doctor.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "util/macros.h"
+#include "util/parse.h"
+
+/* More than any machine has: what cgroup v1 shows for "no limit" is about 2^63. */
+#define NO_LIMIT (UINT64_C(1) << 60)
+
+static void check_pressure(struct doctor *doctor)
+{
+	if (access("/proc/pressure/memory", R_OK) == 0)
+		finding(doctor, "ok", "pressure (PSI)", NULL,
+			"/proc/pressure/memory is there; this version of spoolfs does not use it");
+	else
+		finding(doctor, "warn", "pressure (PSI)", "Boot with psi=1.",
+			"/proc/pressure/memory: %s", strerror(errno));
+}
+
+/* A swap device that cannot be read later: in RAM itself, or encrypted. */
+static bool is_safe_swap(const char *device)
+{
+	spool_cleanup(free) char *path = realpath(device, NULL);
+	char uuid_path[128], uuid[64];
+	const char *name;
+
+	if (!path || strncmp(path, "/dev/", 5) != 0)
+		return false;
+	name = basename(path);
+	if (strncmp(name, "zram", 4) == 0)
+		return true;
+	snprintf(uuid_path, sizeof(uuid_path), "/sys/class/block/%.64s/dm/uuid", name);
+	return first_line(uuid_path, uuid, sizeof(uuid)) && strncmp(uuid, "CRYPT-", 6) == 0;
+}
+
+/* Reads /proc/swaps: a heading, then a line for each that begins with its path. */
+static void check_swap(struct doctor *doctor)
+{
+	FILE *file = fopen("/proc/swaps", "re");
+	unsigned int n = 0, n_safe = 0;
+	char line[PATH_MAX + 128];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (line[0] != '/')
+			continue;
+		line[strcspn(line, " \t")] = '\0';
+		n++;
+		n_safe += is_safe_swap(line);
+	}
+	if (file)
+		fclose(file);
+	if (n == 0)
+		finding(doctor, "ok", "swap", NULL, "off: file data stay in RAM");
+	else if (n == n_safe)
+		finding(doctor, "ok", "swap", NULL, "on, encrypted or in compressed RAM");
+	else
+		finding(doctor, "warn", "swap",
+			"Encrypt it, use zram instead, or turn it off (as root: swapoff -a).",
+			"on, and %u of %u not encrypted: file data may be written to a disk",
+			n - n_safe, n);
+}
+
+static void format_limit(rlim_t limit, rlim_t unit, char *buf, size_t size)
+{
+	if (limit == RLIM_INFINITY)
+		snprintf(buf, size, "unlimited");
+	else
+		snprintf(buf, size, "%ju", (uintmax_t)(limit / unit));
+}
+
+static void check_limits(struct doctor *doctor)
+{
+	struct rlimit nofile, memlock;
+	char files[32], locked[32];
+
+	if (getrlimit(RLIMIT_NOFILE, &nofile) < 0 || getrlimit(RLIMIT_MEMLOCK, &memlock) < 0)
+		return;
+	format_limit(nofile.rlim_cur, 1, files, sizeof(files));
+	finding(doctor, "ok", "RLIMIT_NOFILE", NULL,
+		"%s descriptors; the daemon needs fewer than 20, however many files "
+		"are open",
+		files);
+	format_limit(memlock.rlim_cur, 1024, locked, sizeof(locked));
+	finding(doctor, "ok", "RLIMIT_MEMLOCK", NULL,
+		"%s%s; this version of spoolfs locks no memory", locked,
+		memlock.rlim_cur == RLIM_INFINITY ? "" : " KiB");
+}
+
+/* The limit in @dir/@name and all directories above, down to @root. The lowest counts. */
+static uint64_t lowest_limit(char *dir, size_t root, const char *name)
+{
+	uint64_t lowest = UINT64_MAX;
+
+	for (;;) {
+		char path[PATH_MAX], text[32];
+		uint64_t limit;
+		char *slash;
+		int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+		if (n > 0 && (size_t)n < sizeof(path) && first_line(path, text, sizeof(text)) &&
+		    spool_parse_bytes(text, &limit) == 0)
+			lowest = spool_min_u64(lowest, limit);
+		slash = strrchr(dir + root, '/');
+		if (!slash)
+			return lowest;
+		*slash = '\0';
+	}
+}
+
+/* The memory limit of our cgroup, v2 or v1, UINT64_MAX for none. */
+static uint64_t cgroup_limit(void)
+{
+	static const char v1[] = "/sys/fs/cgroup/memory", v2[] = "/sys/fs/cgroup";
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	uint64_t lowest = UINT64_MAX;
+	char line[PATH_MAX], dir[PATH_MAX + sizeof(v1)];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		char *controllers = strchr(line, ':');
+		char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+		bool is_v2;
+
+		if (!path)
+			continue;
+		*path++ = '\0';
+		path[strcspn(path, "\n")] = '\0';
+		is_v2 = controllers[1] == '\0';
+		if (!is_v2 && strcmp(controllers + 1, "memory") != 0)
+			continue;
+		snprintf(dir, sizeof(dir), "%s%s", is_v2 ? v2 : v1, path);
+		lowest = spool_min_u64(
+			lowest, lowest_limit(dir, (is_v2 ? sizeof(v2) : sizeof(v1)) - 1,
+					     is_v2 ? "memory.max" : "memory.limit_in_bytes"));
+	}
+	if (file)
+		fclose(file);
+	return lowest;
+}
+
+static void check_memory(struct doctor *doctor)
+{
+	uint64_t limit = cgroup_limit();
+	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	char machine[16], cgroup[16];
+
+	spool_format_bytes(ram, machine);
+	if (limit >= NO_LIMIT || limit >= ram) {
+		finding(doctor, "ok", "memory", NULL, "%s, no lower limit of this cgroup", machine);
+		return;
+	}
+	spool_format_bytes(limit, cgroup);
+	finding(doctor, "ok", "memory", NULL,
+		"%s, but %s in this cgroup; a daemon that is started here lives within that",
+		machine, cgroup);
+}
+
+static void check_pam(struct doctor *doctor)
+{
+	static const char *const places[] = {"/lib/*/security/pam_unix.so",
+					     "/lib64/security/pam_unix.so",
+					     "/lib/security/pam_unix.so"};
+	glob_t found = {0};
+	bool there = false;
+
+	for (size_t i = 0; !there && i < SPOOL_ARRAY_SIZE(places); i++) {
+		there = glob(places[i], 0, NULL, &found) == 0;
+		if (there)
+			finding(doctor, "ok", "PAM", NULL,
+				"modules are in %s; this version of spoolfs has none",
+				dirname(found.gl_pathv[0]));
+		globfree(&found);
+	}
+	if (!there)
+		finding(doctor, "ok", "PAM", NULL,
+			"not installed; this version of spoolfs has no module");
+}
+
+void doctor_system(struct doctor *doctor)
+{
+	check_memory(doctor);
+	check_swap(doctor);
+	check_pressure(doctor);
+	check_limits(doctor);
+	check_pam(doctor);
+}
