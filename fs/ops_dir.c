@@ -2,6 +2,9 @@
 #include "ops_internal.h"
 
 #include <errno.h>
+#include <string.h>
+
+#include <linux/fuse.h>
 
 #include "util/macros.h"
 
@@ -41,6 +44,20 @@ static bool add_entry(void *arg, const char *name, size_t name_len, const struct
 	return true;
 }
 
+/* The kernel did not take the answer: nobody will send a FORGET for the look-ups in it. */
+static void forget_entries(struct spool_engine *engine, const struct listing *list)
+{
+	for (size_t at = 0; at < list->used;) {
+		struct fuse_direntplus entry;
+		const char *name = list->buf + at + FUSE_NAME_OFFSET_DIRENTPLUS;
+
+		memcpy(&entry, list->buf + at, sizeof(entry));
+		if (entry.dirent.namelen > 2 || memcmp(name, "..", entry.dirent.namelen) != 0)
+			spool_engine_forget(engine, entry.dirent.ino, 1);
+		at += FUSE_DIRENTPLUS_SIZE(&entry);
+	}
+}
+
 static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool plus)
 {
 	struct spool_fs *fs = fs_of(req);
@@ -52,7 +69,8 @@ static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, boo
 	if (list.buf)
 		r = spool_engine_readdir(fs->engine, &cred, ino, (uint64_t)off, plus, add_entry,
 					 &list);
-	reply_data(req, r < 0 ? r : (ssize_t)list.used, list.buf);
+	if (reply_data(req, r < 0 ? r : (ssize_t)list.used, list.buf) < 0 && r == 0 && plus)
+		forget_entries(fs->engine, &list);
 }
 
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)

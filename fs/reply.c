@@ -115,13 +115,12 @@ void reply_attr(fuse_req_t req, int r, const struct spool_attr *attr)
 	fuse_reply_attr(req, &stat, FOREVER_S);
 }
 
-void reply_data(fuse_req_t req, ssize_t r, const void *buf)
+int reply_data(fuse_req_t req, ssize_t r, const void *buf)
 {
 	spool_lock_assert_none();
 	if (r < 0)
-		fuse_reply_err(req, (int)-r);
-	else
-		fuse_reply_buf(req, buf, (size_t)r);
+		return fuse_reply_err(req, (int)-r);
+	return fuse_reply_buf(req, buf, (size_t)r);
 }
 
 void reply_written(fuse_req_t req, ssize_t r)

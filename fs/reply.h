@@ -29,8 +29,8 @@ void reply_create(fuse_req_t req, int r, const struct spool_attr *attr, struct f
 void reply_open(fuse_req_t req, fuse_ino_t ino, int r, struct fuse_file_info *fi);
 void reply_attr(fuse_req_t req, int r, const struct spool_attr *attr);
 
-/** @r: bytes in @buf, or -errno. */
-void reply_data(fuse_req_t req, ssize_t r, const void *buf);
+/** @r: bytes in @buf, or -errno. Return: 0; -errno the kernel did not take it. */
+int reply_data(fuse_req_t req, ssize_t r, const void *buf);
 
 /** @r: bytes written, or -errno. */
 void reply_written(fuse_req_t req, ssize_t r);

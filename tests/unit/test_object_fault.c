@@ -15,6 +15,13 @@
 
 #define FILE_SIZE (200000u)
 
+/* Pages between two limits that are tried. The sanitizers make every try five times as slow. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LIMIT_STEP 5u
+#else
+#define LIMIT_STEP 1u
+#endif
+
 static struct rig rig;
 static struct spool_object *object;
 static unsigned char before[4 << 20];
@@ -133,7 +140,7 @@ static void sweep_one(scenario_fn scenario, bool persistent, bool exhausted)
 
 /*
  * Limits from what is used on, both resources, one at a time, until the operation gets as far as it
- * does without a limit. The step is a little over a page, so that it meets all residues.
+ * does without a limit. The step is a little over whole pages, so that it meets all residues.
  */
 static void sweep_limits(scenario_fn scenario, enum spool_resource resource)
 {
@@ -143,7 +150,7 @@ static void sweep_limits(scenario_fn scenario, enum spool_resource resource)
 	full = scenario();
 	tear_down();
 	CU_ASSERT_TRUE(full >= 0);
-	for (uint64_t more = 0; r < full; more += SPOOL_PAGE_SIZE + 40) {
+	for (uint64_t more = 0; r < full; more += LIMIT_STEP * SPOOL_PAGE_SIZE + 40) {
 		struct snapshot old;
 		uint64_t limit;
 
