@@ -1,0 +1,233 @@
+#!/usr/bin/python3
+"""What the programs say of themselves, the manual pages and the completion tell the same."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import checks
+from checks import TOP, Skip, files, name_of, run
+
+# The options of the contract; later ones join them here and in the manual page.
+CONTRACT = '''ram threshold backing reserve size nr_inodes user_size user_inodes user_ram layout
+    modes uid gid mode noexec lifetime linger session grace detach encrypt mlock passthrough
+    backing_any pressure transport writeback log_level'''.split()
+MAN = TOP / 'fs/spoolfs.8', TOP / 'tools/spoolctl.1', TOP / 'tools/mount.spoolfs.8'
+BASH = TOP / 'tools/completion/spoolctl.bash'
+ZSH = TOP / 'tools/completion/_spoolctl'
+
+
+def read(path):
+    return (TOP / path).read_text(encoding='utf-8')
+
+
+def program(variable, *args):
+    return run(os.environ[variable], *args)
+
+
+def help_options():
+    """{name: values} of spoolfs --help; values is None for a flag."""
+    listed = program('SPOOLFS', '--help').split('Options (', 1)[1]
+    return {m[1]: m[2] for m in re.finditer(r'^  ([a-z_]+)(?:=(\S+))?', listed, re.M)}
+
+
+def table_options():
+    """{name: has a help text} of fs/options_table.c."""
+    table = re.split(r'spool_option_table\[\]\s*=', read('fs/options_table.c'))[1]
+    return {m[1]: not re.match(r'(\s*NULL,){3}', m[2]) for m in
+            re.finditer(r'\{"(\w+)",([^}]*)\}', table)}
+
+
+def man_options():
+    """{name: paragraph} of spoolfs.8."""
+    text = read('fs/spoolfs.8')
+    section = text.split('.Sh OPTIONS', 1)[1].split('\n.Sh ', 1)[0].split('.Ss Options of mount')[0]
+    parts = re.split(r'^\.It Cm (\w+)', section, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def differences(**sets):
+    """What one of the named sets has and another has not."""
+    everything = set().union(*sets.values())
+    return [f'{name}: lacks {", ".join(sorted(everything - set(one)))}'
+            for name, one in sets.items() if everything - set(one)]
+
+
+def options_are_the_same_everywhere():
+    table = table_options()
+    shown = {name for name, has_help in table.items() if has_help}
+    wrong = differences(help=help_options(), man=man_options(), table=shown)
+    wrong += [f'{name}: of the contract, but not in --help'
+              for name in CONTRACT if name not in help_options()]
+    page = read('fs/spoolfs.8').split('.Ss Options of mount')[1].split('\n.Sh')[0]
+    words = set(re.findall(r'\w+', page))
+    wrong += [f'{name}: accepted, but not in spoolfs.8, "Options of mount(8)"'
+              for name, has_help in table.items() if not has_help and name not in words]
+    return f'{len(table)} options, {len(shown)} of them in --help', wrong
+
+
+def allowed_values_are_in_the_manual():
+    wrong, seen = [], 0
+    for name, values in help_options().items():
+        paragraph = man_options().get(name, '')
+        head = paragraph.split('\n')[0]
+        for value in re.findall(r'[a-z0-9%]+', re.sub(r'[A-Z]+\S*|\+\.+', ' ', values or '')):
+            seen += 1
+            if value not in re.findall(r'[\w%]+', head):
+                wrong.append(f'{name}={value}: not in spoolfs.8')
+        if values is None and '=' in head:
+            wrong.append(f'{name}: takes no value, but spoolfs.8 gives it one')
+    features = re.findall(r'"(\w+)"', read('fs/options_table.c').split('feature_names')[1]
+                          .split('};')[0])
+    wrong += [f'mask={name}: not in spoolfs.8' for name in features
+              if name not in re.findall(r'\w+', man_options().get('mask', ''))]
+    return f'{seen} values, {len(features)} features', wrong
+
+
+def switches(text):
+    """-x and --long that a help text lists or uses."""
+    return set(re.findall(r'(?<![\w-])(--[a-z][a-z-]*|-[a-z])(?![\w])', text, re.I))
+
+
+def man_switches(text):
+    found = set()
+    for line in re.findall(r'\bFl\s+(.*)', text):
+        for word in re.split(r'\s*,\s*|\s+', line.replace('\\&', '')):
+            if re.fullmatch(r'-[a-z-]+', word):
+                found.add('-' + word)
+            elif re.fullmatch(r'[A-Za-z]+', word) and word not in ('Ar', 'Ns', 'Op', 'Cm', 'Fl'):
+                found |= {'-' + letter for letter in word}
+    return found
+
+
+def switches_are_in_the_manuals():
+    wrong, seen = [], 0
+    helps = {'fs/spoolfs.8': program('SPOOLFS', '--help').split('Options (')[0],
+             'tools/mount.spoolfs.8': program('MOUNT_SPOOLFS', '--help').replace(
+                 '-sfnv', '-s -f -n -v').replace('mount -t', 'mount'),
+             'tools/spoolctl.1': ' '.join(program('SPOOLCTL', *command, '--help')
+                                          for command in [[], *([c] for c in commands())])}
+    for page, text in helps.items():
+        listed = man_switches(read(page))
+        for switch in sorted(switches(text)):
+            seen += 1
+            if switch not in listed:
+                wrong.append(f'{page}: lacks {switch}, which --help has')
+    return f'{seen} switches', wrong
+
+
+def commands():
+    """The commands of spoolctl --help."""
+    listed = program('SPOOLCTL', '--help').split('Commands:\n')[1].split('\n\n')[0]
+    return re.findall(r'^  (\w+)', listed, re.M)
+
+
+def commands_are_the_same_everywhere():
+    page = read('tools/spoolctl.1')
+    synopsis = page.split('.Sh SYNOPSIS')[1].split('.Sh')[0]
+    bash = read('tools/completion/spoolctl.bash').split('\n_spoolctl() {')[1].split('\n}')[0]
+    words = re.search(r'_spool_words "([a-z ]*?) --', bash)[1].split()
+    zsh = read('tools/completion/_spoolctl')
+    unknown = run_failing('SPOOLCTL', 'nothing-like-it')
+    wrong = differences(
+        help=commands(), synopsis=re.findall(r'^\.Cm (\w+)', synopsis, re.M),
+        description=re.findall(r'^\.Ss (\w+)', page, re.M), bash_words=words,
+        bash_cases=re.findall(r'^\t(\w+)\)', bash, re.M),
+        zsh_words=re.findall(r'(\w+)\\:', zsh.rsplit("'1:command:((", 1)[1]),
+        zsh_cases=re.findall(r'^\t(\w+)\)', zsh, re.M),
+        error=re.search(r'allowed: ([\w, ]+)', unknown)[1].split(', '))
+    return f'{len(commands())} commands of spoolctl', wrong
+
+
+def run_failing(variable, *args):
+    done = subprocess.run([os.environ[variable], *args], capture_output=True, text=True,
+                          check=False, timeout=60)
+    assert done.returncode == 2, f'{args}: status {done.returncode}'
+    return done.stderr
+
+
+def completed(line):
+    """What bash offers for this command line."""
+    script = f'''PATH=$(dirname "$SPOOLFS"):$PATH; . "{BASH}"
+        COMP_LINE=$1; COMP_POINT=${{#1}}; COMP_WORDBREAKS=$' \\t\\n'
+        read -ra COMP_WORDS <<<"$1"; [[ $1 == *" " ]] && COMP_WORDS+=("")
+        COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+        _${{COMP_WORDS[0]}} 2>/dev/null; printf '%s\\n' "${{COMPREPLY[@]}}"'''
+    return run('bash', '-c', script, 'bash', line).split()
+
+
+def completion_offers_what_there_is():
+    names = {name + ('=' if values else '') for name, values in help_options().items()}
+    wrong = differences(help=set(commands()) | {'--help', '--version'},
+                        completion=completed('spoolctl '))
+    for line in ('spoolfs -o ', 'spoolctl run -o '):
+        wrong += [f'{line}: {text}' for text in differences(help=names, completion=completed(line))]
+    layouts = {f'layout={value}' for value in help_options()['layout'].split('|')}
+    wrong += differences(help=layouts, completion=completed('spoolfs -o layout='))
+    wrong += differences(help={'ram=1,modes=owner'},
+                         completion=completed('spoolfs -o ram=1,modes=o'))
+    return f'{len(names)} options, {len(commands())} commands, values', wrong
+
+
+def manuals_have_no_faults():
+    if not shutil.which('mandoc'):
+        raise Skip('mandoc is not installed')
+    wrong = []
+    for path in MAN:
+        done = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], cwd=TOP, text=True,
+                              capture_output=True, check=False, timeout=60)
+        if done.returncode:
+            wrong += (done.stdout + done.stderr).splitlines()
+    return ', '.join(map(name_of, MAN)), wrong
+
+
+def manuals_are_installed():
+    wrong = []
+    for path in MAN:
+        build = read(f'{path.parent.name}/meson.build')
+        if not re.search(rf"install_man\([^)]*'{re.escape(path.name)}'", build):
+            wrong.append(f'{path.parent.name}/meson.build: does not install {path.name}')
+    return f'{len(MAN)} pages', wrong
+
+
+def manuals_name_pages_that_are_there():
+    """Ours among themselves: a reference to spoolfs(1) would be wrong."""
+    ours = {path.stem: path.suffix[1:] for path in MAN}
+    wrong, seen = [], 0
+    for path in [*MAN, TOP / 'README.md']:
+        for name, number in re.findall(r'(?:\.Xr )?\b([\w.]*spool\w+)[ (](\d)\b', read(path)):
+            seen += 1
+            if ours.get(name) != number:
+                wrong.append(f'{name_of(path)}: {name}({number}): no such page')
+    return f'{seen} references', wrong
+
+
+def tests_are_registered():
+    """A test that meson does not know is one that nobody runs."""
+    wrong, seen = [], 0
+    for path in files('tests', '.c', '.py'):
+        folder = path.parent.name
+        if not re.match(r'test_|check_', path.name):
+            continue
+        seen += 1
+        names = re.findall(r"'([^']+)'", read(path.parent / 'meson.build'))
+        short = re.sub(r'^(test|check)_', '', path.stem)
+        if not {short, path.stem, path.name} & set(names):
+            wrong.append(f'{name_of(path)}: not in tests/{folder}/meson.build')
+    return f'{seen} tests', wrong
+
+
+def versions_are_the_same():
+    version = re.search(r"version : '([\d.]+)'", read('meson.build'))[1]
+    wrong = [f'{name}: {text.strip()} (meson.build: {version})' for name in ('SPOOLFS', 'SPOOLCTL')
+             if (text := program(name, '--version')).split()[-1] != version]
+    return version, wrong
+
+
+if __name__ == '__main__':
+    sys.exit(checks.main(
+        options_are_the_same_everywhere, allowed_values_are_in_the_manual,
+        switches_are_in_the_manuals, commands_are_the_same_everywhere,
+        completion_offers_what_there_is, manuals_have_no_faults, manuals_are_installed,
+        manuals_name_pages_that_are_there, tests_are_registered, versions_are_the_same))

@@ -1,0 +1,238 @@
+#!/usr/bin/python3
+"""Runs every command of README.md, in a copy of the source tree and in namespaces of its own.
+
+A command that PLAN does not have is a failure, and so is one of PLAN that README.md has no more.
+What the build installs goes to a directory that lies over /usr/local, so that "Using it" runs what
+a user would have after "Building". Nothing of it is seen outside.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from checks import SKIPPED, TOP
+
+UID = 1000  # an ordinary user; no account is needed
+PROGRAMS = 'spoolfs', 'spoolctl', 'meson', 'ninja', 'mount', 'umount', 'packaging/'
+COMMAND_SECTIONS = 'Using it', 'Building'
+FSTAB = re.compile(r'\S+\s+/\S+\s+spoolfs\s+\S+\s+\d\s+\d')
+MOUNTED = 'grep -q " $1 .* fuse.spoolfs spoolfs " /proc/self/mountinfo'
+GONE = '[ ! -e /run/spoolfs/self ] && [ -z "$(ls -A /run/spoolfs)" ]'
+
+# What is run, in this order: the shell of a group keeps its variables. Each command has what is
+# done before, what must be true afterwards, and what must have been printed.
+PLAN = [
+    ('demo', [
+        ('packaging/demo.sh', '', 'packaging/demo.sh',  # again, as it promises
+         'nothing: no mount, no process, no file'),
+    ]),
+    ('building', [
+        ('packaging/install-deps.sh', '', '', ''),
+        ('meson setup build --buildtype=release', '', '[ -f build/build.ninja ]', ''),
+        ('ninja -C build', '', 'build/fs/spoolfs --version', 'spoolfs 0'),
+        ('meson install -C build', 'export DESTDIR=$WORK/installed', 'install_over_the_system', ''),
+    ]),
+    ('using: run', [
+        ('spoolctl run -- make -j8', 'job', '[ "$(cat where)" != "" ] && [ ! -e "$(cat where)" ]',
+         'the job has run'),
+    ]),
+    ('using: for all', [
+        ('mkdir -p /run/spoolfs', '', '[ -d /run/spoolfs ]', ''),
+        ('spoolfs /run/spoolfs', '', 'mounted /run/spoolfs', ''),
+        ('export TMPDIR=/run/spoolfs/self', '', '[[ $(mktemp) = /run/spoolfs/self/* ]] && '
+         '[ "$(ls /run/spoolfs/0 | wc -l)" = 1 ]', ''),
+        ('spoolctl status /run/spoolfs', '', '', '/run/spoolfs'),
+        ('umount /run/spoolfs', '', GONE, ''),
+    ]),
+    ('using: fstab', [
+        ('spoolfs  /run/spoolfs  spoolfs  ram=25%,user_size=80%  0  0', 'mkdir -p /run/spoolfs',
+         'mounted /run/spoolfs && umount /run/spoolfs && ' + GONE, ''),
+    ]),
+    ('using: by an ordinary user', [
+        ('spoolfs ~/scratch', 'as_user; mkdir ~/scratch',
+         'mounted ~/scratch && echo x > ~/scratch/f && [ "$(stat -c %a-%u ~/scratch/f)" = '
+         f'600-{UID} ] && fusermount3 -u ~/scratch && [ -z "$(ls -A ~/scratch)" ]', ''),
+    ]),
+    ('using: shared', [
+        ('spoolfs -o layout=shared,ram=2G /srv/scratch', 'mkdir /srv/scratch',
+         'mounted /srv/scratch && [ "$(stat -c %a /srv/scratch)" = 1777 ] && umount /srv/scratch',
+         ''),
+        ('spoolfs --help', '', '', 'usage: spoolfs'),
+    ]),
+]
+ELSEWHERE = {'packaging/test.sh': 'it runs this test'}
+
+SHELL = f'''set -euo pipefail
+mounted() {{ {MOUNTED}; }}
+# What meson install has made, over the system, as if DESTDIR had been /. mount(8) looks for its
+# helper in /sbin, whose files must stay.
+install_over_the_system() {{
+    local sbin
+    sbin=$(realpath /sbin)
+    mount --bind "$DESTDIR/usr/local" /usr/local
+    mkdir "$WORK/sbin" "$WORK/old"
+    mount --bind "$sbin" "$WORK/old"
+    ln -s "$WORK"/old/* "$WORK/sbin/"
+    ln -sf "$DESTDIR/sbin/mount.spoolfs" "$WORK/sbin/"
+    mount --bind "$WORK/sbin" "$sbin"
+    [ -x /sbin/mount.spoolfs ]
+    [ -s /usr/local/share/man/man8/spoolfs.8 ]
+    [ -s /usr/local/share/man/man8/mount.spoolfs.8 ]
+    [ -s /usr/local/share/man/man1/spoolctl.1 ]
+}}
+job() {{
+    mkdir "$WORK/job"
+    cd "$WORK/job"
+    printf 'all: a b\\n\\techo the job has run\\na b:\\n\\tmktemp -d && pwd\\n' > Makefile
+    printf '\\techo $$TMPDIR > where\\n' >> Makefile
+}}
+'''
+
+
+def readme_commands():
+    """(section, command) of all that README.md tells to run."""
+    text = (TOP / 'README.md').read_text(encoding='utf-8')
+    for block in re.findall(r'^```sh\n(.*?)^```', text, re.S | re.M):
+        yield from (('sh', line) for line in block.splitlines() if line.strip())
+    indented = []
+    for section in re.split(r'^## ', text, flags=re.M)[1:]:
+        title, _, body = section.partition('\n')
+        if title in COMMAND_SECTIONS:
+            indented += [line.strip() for line in re.findall(r'^ {4}(\S.*)$', body, re.M)]
+    yield from (('indented', line) for line in indented)
+    prose = re.sub(r'^(```.*?^```| {4}.*?$)', '', text, flags=re.S | re.M)
+    for code in re.findall(r'`([^`]+)`', prose):
+        code = ' '.join(code.split())
+        # "`meson install`" in a sentence means a command that is there in full
+        if code.startswith(PROGRAMS) and ' ' in code and \
+                not any(line.startswith(code) for line in indented):
+            yield 'text', code
+
+
+def planned():
+    return [command for _, steps in PLAN for command, *_ in steps]
+
+
+def missing():
+    """What is wrong with PLAN."""
+    found = [command for _, command in readme_commands()]
+    known = planned() + list(ELSEWHERE)
+    return [f'README.md has a command that no test runs: {line}'
+            for line in found if line not in known] + \
+        [f'README.md has no more: {line}' for line in known if line not in found]
+
+
+def statements(after):
+    """One on each line: bash's -e does not see a failure in the middle of "a && b"."""
+    return after.replace(' && ', '\n')
+
+
+def script_of(steps):
+    """The shell script of a group. It prints a mark before each command and one at its end."""
+    script = SHELL
+    for number, (command, before, after, _) in enumerate(steps):
+        script += f'echo "@begin {number}"\n'
+        if before.startswith('as_user'):
+            return script  # the rest is for as_user()
+        if FSTAB.fullmatch(command):
+            action = f"echo '{command}' > $WORK/fstab; mount -T $WORK/fstab {command.split()[1]}"
+        else:
+            action = command
+        script += '\n'.join(filter(None, [before, action, statements(after)])) + f'\necho "@end {number}"\n'
+    return script
+
+
+def script_of_user(steps):
+    """As script_of(), in the order that a user without rights needs. The home is his."""
+    (command, before, after, _), = steps
+    make = before.partition('; ')[2]
+    return SHELL + f'echo "@begin 0"\n{make}\n{command}\n{statements(after)}\necho "@end 0"\n'
+
+
+def run_group(work, steps):
+    """Runs the commands. Returns the output of each; the last one is of the one that failed."""
+    env = {name: value for name, value in os.environ.items() if name in ('LANG', 'TERM')}
+    env.update(WORK=work, HOME='/root', LC_ALL='C.UTF-8', PATH=f'{work}/bin:/usr/local/sbin:'
+               '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin')
+    script, user = script_of(steps), {}
+    if steps[0][1].startswith('as_user'):
+        env['HOME'] = f'{work}/home'
+        os.mkdir(env['HOME'])
+        os.chown(env['HOME'], UID, UID)
+        script, user = script_of_user(steps), {'user': UID, 'group': UID, 'extra_groups': []}
+    done = subprocess.run(['bash', '-c', script], env=env, cwd=f'{work}/source', text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False, timeout=600, **user)
+    return re.split(r'^@begin \d+\n', done.stdout, flags=re.M)[1:]
+
+
+def prepare(work):
+    """A copy of the source tree, and an apt-get that must not be needed."""
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', work], check=True)
+    for folder in ('/run', '/srv'):
+        if os.path.isdir(folder):
+            subprocess.run(['mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', folder], check=True)
+    shutil.copytree(TOP, f'{work}/source', symlinks=True,
+                    ignore=lambda folder, names: [name for name in names if name == '__pycache__' or
+                                                  Path(folder) == TOP and
+                                                  (name.startswith('build') or name == '.git')])
+    os.mkdir(f'{work}/bin')
+    shim = Path(work, 'bin/apt-get')
+    shim.write_text('#!/bin/sh\necho "apt-get $*: called, though all should be there"\nexit 1\n',
+                    encoding='ascii')
+    shim.chmod(0o755)
+
+
+def inside(work):
+    """The test itself, in its namespaces."""
+    prepare(work)
+    number, failed = 1, False
+
+    def say(ok, text, output=''):
+        nonlocal number, failed
+        number, failed = number + 1, failed or not ok
+        print(f'{"ok" if ok else "not ok"} {number} {text}')
+        for line in [] if ok else output.splitlines()[-25:]:
+            print(f'# {line}')
+        sys.stdout.flush()
+
+    for _, steps in PLAN:
+        if steps[0][1].startswith('as_user') and os.stat('/dev/fuse').st_mode & 0o006 != 0o006:
+            number += 1
+            print(f'ok {number} {steps[0][0]} # SKIP an ordinary user may not open /dev/fuse')
+            continue
+        outputs = run_group(work, steps)
+        for at, (command, _, _, wanted) in enumerate(steps):
+            output = outputs[at] if at < len(outputs) else 'not run: the one before has failed'
+            ok = f'@end {at}\n' in output and wanted in output
+            say(ok, command, output + ('' if wanted in output else f'\n(without "{wanted}")'))
+    return 1 if failed else 0
+
+
+def main():
+    if sys.argv[1:2] == ['--inside']:
+        return inside(sys.argv[2])
+    if os.geteuid() != 0 or not os.path.exists('/dev/fuse'):
+        print('1..0 # SKIP this test needs root and /dev/fuse')
+        return SKIPPED
+    print(f'1..{len(planned()) + 1}')
+    wrong = missing()
+    print(f'{"not ok" if wrong else "ok"} 1 every command of README.md is run - '
+          f'{len(list(readme_commands()))} commands', *(f'# {line}' for line in wrong), sep='\n')
+    sys.stdout.flush()
+    work = tempfile.mkdtemp(prefix='spool-readme-', dir='/tmp')
+    try:
+        done = subprocess.run(
+            ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc',
+             '--propagation', 'private', sys.executable, os.path.abspath(__file__), '--inside',
+             work], check=False)
+    finally:
+        os.rmdir(work)
+    return 1 if wrong or done.returncode else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
