@@ -6,10 +6,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <linux/fuse.h>
-
 #include "fs.h"
+#include "init.h"
 #include "options.h"
+#include "park.h"
+#include "util/macros.h"
+#include "wire.h"
 
 /* No operation has this number: libfuse answers ENOSYS, as for one that is newer than itself. */
 #define OPCODE_UNKNOWN 0x7fffu
@@ -34,6 +36,7 @@ static void mask_init(void *message, size_t len, unsigned int mask)
 		{SPOOL_FEATURE_IOCTL_DIR, FUSE_HAS_IOCTL_DIR},
 		{SPOOL_FEATURE_ASYNC_READ, FUSE_ASYNC_READ},
 		{SPOOL_FEATURE_ATOMIC_O_TRUNC, FUSE_ATOMIC_O_TRUNC},
+		{SPOOL_FEATURE_KILLPRIV, FUSE_HANDLE_KILLPRIV_V2},
 	};
 	size_t at = sizeof(struct fuse_in_header) + offsetof(struct fuse_init_in, flags);
 	uint32_t flags;
@@ -41,7 +44,7 @@ static void mask_init(void *message, size_t len, unsigned int mask)
 	if (len < at + sizeof(flags))
 		return;
 	memcpy(&flags, (char *)message + at, sizeof(flags));
-	for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++) {
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(masked); i++) {
 		if (mask & masked[i].feature)
 			flags &= ~masked[i].flags;
 	}
@@ -58,7 +61,7 @@ static uint32_t mask_opcode(uint32_t opcode, unsigned int mask)
 		{SPOOL_FEATURE_LSEEK, FUSE_LSEEK},
 	};
 
-	for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++) {
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(masked); i++) {
 		if ((mask & masked[i].feature) && opcode == masked[i].opcode)
 			return OPCODE_UNKNOWN;
 	}
@@ -78,21 +81,162 @@ void spool_channel_rewrite(void *message, size_t len, unsigned int mask)
 	memcpy(message, &header, sizeof(header));
 }
 
+/* A 32-bit word @at bytes into the first argument, 0 when the message ends before. */
+static uint32_t argument_word(const struct spool_message *message, size_t at)
+{
+	uint32_t word = 0;
+
+	at += sizeof(struct fuse_in_header);
+	if (message->len >= at + sizeof(word))
+		memcpy(&word, (const char *)message->data + at, sizeof(word));
+	return word;
+}
+
+/* The kernel asks for set-id bits to be dropped in a flag of its own for every operation. */
+static bool wants_kill_suidgid(const struct spool_message *message)
+{
+	switch (message->opcode) {
+	case FUSE_WRITE:
+		return argument_word(message, offsetof(struct fuse_write_in, write_flags)) &
+		       FUSE_WRITE_KILL_SUIDGID;
+	case FUSE_SETATTR:
+		return argument_word(message, offsetof(struct fuse_setattr_in, valid)) &
+		       FATTR_KILL_SUIDGID;
+	case FUSE_OPEN:
+		return argument_word(message, offsetof(struct fuse_open_in, open_flags)) &
+		       SPOOL_WIRE_OPEN_KILL_SUIDGID;
+	default:
+		return false;
+	}
+}
+
+bool spool_channel_parse(struct spool_message *message)
+{
+	struct fuse_in_header header;
+
+	if (message->len < sizeof(header))
+		return false;
+	memcpy(&header, message->data, sizeof(header));
+	if (header.len != message->len)
+		return false;
+	message->unique = header.unique;
+	message->opcode = header.opcode;
+	message->uid = header.uid;
+	message->kill_suidgid = wants_kill_suidgid(message);
+	return true;
+}
+
+bool spool_channel_offers(const void *offer, size_t len, uint32_t flags, uint32_t flags2)
+{
+	struct fuse_init_in in;
+
+	if (len < sizeof(struct fuse_in_header) + sizeof(in))
+		return false; /* older than protocol 7.36 */
+	memcpy(&in, (const char *)offer + sizeof(struct fuse_in_header), sizeof(in));
+	if (!(in.flags & FUSE_INIT_EXT))
+		in.flags2 = 0;
+	return (in.flags & flags) == flags && (in.flags2 & flags2) == flags2;
+}
+
+bool spool_channel_extend_init(const void *offer, size_t len, const struct spool_init_extra *extra,
+			       struct fuse_init_out *out)
+{
+	struct fuse_init_in in;
+
+	if (!spool_channel_offers(offer, len, FUSE_INIT_EXT, 0))
+		return false;
+	memcpy(&in, (const char *)offer + sizeof(struct fuse_in_header), sizeof(in));
+	/* libfuse may not know FUSE_INIT_EXT, without which the kernel does not look at flags2 */
+	out->flags |= FUSE_INIT_EXT | (extra->flags & in.flags);
+	out->flags2 |= extra->flags2 & in.flags2;
+	if (extra->max_write && (in.flags & FUSE_MAX_PAGES)) {
+		out->flags |= FUSE_MAX_PAGES;
+		out->max_write = extra->max_write;
+		out->max_pages = (uint16_t)(extra->max_write / (uint32_t)sysconf(_SC_PAGESIZE));
+	}
+	return true;
+}
+
+ssize_t spool_channel_answer(struct spool_message *message, const struct iovec *iov, int count)
+{
+	struct fuse_out_header header;
+	size_t used = 0;
+
+	memcpy(&header, iov[0].iov_base, sizeof(header));
+	for (int i = 1; i < count; i++) {
+		char *to = (char *)message->out + used;
+
+		if (iov[i].iov_len > message->out_size - used) {
+			header = (struct fuse_out_header){
+				.len = sizeof(header), .error = -EIO, .unique = message->unique};
+			used = 0;
+			break;
+		}
+		if (iov[i].iov_base != to)
+			memmove(to, iov[i].iov_base, iov[i].iov_len);
+		used += iov[i].iov_len;
+	}
+	memcpy(message->answer, &header, sizeof(header));
+	message->answer_size = (uint32_t)used;
+	message->answered = true;
+	return header.error == -EIO ? -EIO : (ssize_t)(sizeof(header) + used);
+}
+
+struct spool_message *spool_channel_current(struct spool_fs *fs)
+{
+	return pthread_getspecific(fs->current);
+}
+
+void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
+{
+	struct fuse_buf buf = {.mem = message->data, .size = message->len};
+
+	atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
+	if (message->opcode < SPOOL_OPCODES && message->deadline == 0)
+		atomic_fetch_add_explicit(&fs->by_opcode[message->opcode], 1, memory_order_relaxed);
+	message->parked = false;
+	spool_channel_rewrite(message->data, message->len, fs->options->mask);
+	pthread_setspecific(fs->current, message);
+	fuse_session_process_buf(fs->session, &buf);
+	pthread_setspecific(fs->current, NULL);
+}
+
+/* Messages come through ring.h and dev.h; libfuse does not read by itself. */
 static ssize_t channel_read(int fd, void *buf, size_t buf_len, void *userdata)
 {
-	struct spool_fs *fs = userdata;
-	ssize_t n = read(fd, buf, buf_len);
+	(void)userdata;
+	return read(fd, buf, buf_len);
+}
 
-	if (n > 0) {
-		atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
-		spool_channel_rewrite(buf, (size_t)n, fs->options->mask);
-	}
-	return n;
+static ssize_t total(const struct iovec *iov, int count)
+{
+	size_t sum = 0;
+
+	for (int i = 0; i < count; i++)
+		sum += iov[i].iov_len;
+	return (ssize_t)sum;
 }
 
 static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
-	(void)userdata;
+	struct spool_fs *fs = userdata;
+	struct spool_message *message = spool_channel_current(fs);
+	struct fuse_out_header header;
+
+	if (!message || iov[0].iov_len != sizeof(header))
+		return writev(fd, iov, count);
+	memcpy(&header, iov[0].iov_base, sizeof(header));
+	if (header.unique != message->unique)
+		return writev(fd, iov, count);
+	if (message->opcode == FUSE_INIT)
+		return spool_init_answer(fs, message, fd, iov, count);
+	if (spool_park_wants(fs->park, message, header.error)) {
+		message->parked = true;
+		return total(iov, count);
+	}
+	message->answered = true;
+	if (message->entry)
+		return spool_channel_answer(message, iov, count);
 	return writev(fd, iov, count);
 }
 

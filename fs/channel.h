@@ -2,27 +2,106 @@
 #pragma once
 
 /*
- * Between the kernel and libfuse: every message passes through here.
+ * Between the kernel and libfuse: every message passes through here, whichever way it comes.
  *
- * Two things are mended on the way in. FUSE_TMPFILE (O_TMPFILE; Linux 6.1, protocol 7.37) is
- * unknown to libfuse before 3.17. It carries what FUSE_CREATE carries, with the name "/" that
- * the VFS gives to unnamed files and that no path can contain; so it becomes a FUSE_CREATE, and
- * the create handler knows it by its name. And what -o mask= hides is taken out of the kernel's
- * offer in FUSE_INIT, or answered as an old libfuse would: not known.
+ * On the way in, FUSE_TMPFILE (O_TMPFILE; Linux 6.1, protocol 7.37) is unknown to libfuse before
+ * 3.17. It carries what FUSE_CREATE carries, with the name "/" that the VFS gives to unnamed files
+ * and that no path can contain; so it becomes a FUSE_CREATE, and the create handler knows it by its
+ * name. What -o mask= hides is taken out of the kernel's offer in FUSE_INIT, or answered as an old
+ * libfuse would: not known.
+ *
+ * On the way out, the answer to FUSE_INIT also accepts what the kernel offers and libfuse has not
+ * heard of, or would not let us ask for. Other answers go to where their request came from: to a
+ * ring's entry, or to /dev/fuse.
  *
  * Only the message's own header and FUSE_INIT's flags are ever changed, and only when the message
  * is long enough to have them.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct fuse_session;
+struct fuse_init_out;
+struct spool_fs;
+struct spool_ring_entry;
 
 #define SPOOL_TMPFILE_NAME "/" /* what create() is called with for O_TMPFILE */
 
-/** spool_channel_rewrite() - mend one request of @len bytes in place; @mask: enum spool_feature. */
+/**
+ * struct spool_message - one request, from its arrival to its reply
+ * @data: the request in one piece, @len bytes; changed in place
+ * @out: room for the reply's payload in the ring's entry (@out_size bytes); NULL for /dev/fuse
+ * @answer: of a ring's: the reply's header, and with @answer_size the bytes at @out
+ * @finish: gives a message that was parked back to where it came from; NULL while none is needed
+ */
+struct spool_message {
+	void *data;
+	size_t len;
+	uint64_t unique;
+	uint32_t opcode; /* as the kernel sent it */
+	uid_t uid;
+	bool kill_suidgid; /* drop set-id bits with this request (FUSE_HANDLE_KILLPRIV_V2) */
+	bool answered;
+	bool parked;                    /* by the last attempt, see park.h */
+	uint64_t deadline;              /* of park.h, CLOCK_MONOTONIC in ns; 0 = was never parked */
+	struct spool_ring_entry *entry; /* NULL: came from /dev/fuse */
+	void *out;
+	size_t out_size;
+	char *answer;
+	uint32_t answer_size;
+	void (*finish)(struct spool_message *message);
+	TAILQ_ENTRY(spool_message) link;
+};
+
+/**
+ * spool_channel_rewrite() - mend one request of @len bytes in place
+ * @mask: enum spool_feature
+ */
 void spool_channel_rewrite(void *message, size_t len, unsigned int mask);
+
+/**
+ * spool_channel_parse() - fill in what @message says of itself, from data and len
+ * Return: false when it is shorter than a header, or not as long as its header says.
+ */
+bool spool_channel_parse(struct spool_message *message);
+
+/** struct spool_init_extra - what the answer to FUSE_INIT is to accept beyond libfuse's own */
+struct spool_init_extra {
+	uint32_t flags, flags2;
+	uint32_t max_write; /* bytes, 0 = as libfuse says */
+};
+
+/**
+ * spool_channel_extend_init() - the answer to FUSE_INIT with @extra added
+ * @offer: the request; flags that it does not offer are not added
+ * Return: false and *@out unchanged when the offer is too short or older than protocol 7.36.
+ */
+bool spool_channel_extend_init(const void *offer, size_t len, const struct spool_init_extra *extra,
+			       struct fuse_init_out *out);
+
+/** spool_channel_offers() - does the FUSE_INIT request @offer offer all of @flags and @flags2? */
+bool spool_channel_offers(const void *offer, size_t len, uint32_t flags, uint32_t flags2);
+
+/**
+ * spool_channel_answer() - put a reply into the place of a ring's entry
+ * The first of @iov is the header. What is in place already (data read straight into it) stays.
+ * Return: bytes; -EIO it does not fit (then the answer is that error).
+ */
+ssize_t spool_channel_answer(struct spool_message *message, const struct iovec *iov, int count);
+
+/**
+ * spool_channel_process() - hand a parsed message to libfuse, in this thread
+ * It is answered, parked or (FORGET) done afterwards.
+ */
+void spool_channel_process(struct spool_fs *fs, struct spool_message *message);
+
+/** spool_channel_current() - the message that this thread is processing, or NULL. */
+struct spool_message *spool_channel_current(struct spool_fs *fs);
 
 /**
  * spool_channel_attach() - let @session talk over @fd through us

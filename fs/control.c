@@ -121,9 +121,9 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 		.open_files = stat.open_files,
 		.requests = fs->requests,
 		.daemon_version = SPOOL_VERSION,
-		.transport = "dev",
-		.transport_why = "the only one in this version",
 	};
+	snprintf(out->transport, sizeof(out->transport), "%s", fs->rings ? "uring" : "dev");
+	snprintf(out->transport_why, sizeof(out->transport_why), "%s", fs->transport_why);
 	usage = stat.usage;
 	if (!out->caller_admin) {
 		spool_engine_user_usage(fs->engine, cred->uid, &usage);
@@ -165,6 +165,16 @@ static void get_users(struct spool_fs *fs, const struct spool_cred *cred,
 	list->cursor = list->count == SPOOL_CTL_USERS ? next : SPOOL_CTL_END;
 }
 
+static int get_requests(struct spool_fs *fs, const struct spool_cred *cred,
+			struct spool_ctl_requests *out)
+{
+	if (!is_admin(fs, cred))
+		return -EPERM;
+	for (unsigned int i = 0; i < SPOOL_CTL_OPCODES; i++)
+		out->counts[i] = atomic_load_explicit(&fs->by_opcode[i], memory_order_relaxed);
+	return 0;
+}
+
 /* The structure that came in, copied, when it has the size and version that it must have. */
 static int take_in(void *to, size_t size, const void *in_buf, size_t in_size, size_t out_size)
 {
@@ -184,6 +194,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 	struct spool_fs *fs = fs_of(req);
 	struct spool_cred cred = reply_cred(req);
 	struct spool_ctl_status status;
+	struct spool_ctl_requests requests;
 	struct spool_ctl_users users;
 	int r;
 
@@ -206,6 +217,12 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		if (r == 0)
 			get_users(fs, &cred, &users);
 		reply_ioctl(req, r, &users, sizeof(users));
+		return;
+	case (unsigned int)SPOOL_IOC_REQUESTS:
+		r = take_in(&requests, sizeof(requests), in_buf, in_size, out_size);
+		if (r == 0)
+			r = get_requests(fs, &cred, &requests);
+		reply_ioctl(req, r, &requests, sizeof(requests));
 		return;
 	default:
 		reply_ioctl(req, -ENOTTY, NULL, 0);

@@ -12,29 +12,46 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "ctl_proto.h"
 #include "engine.h"
 #include "options.h"
 #include "util/log.h"
 
-#define SPOOL_MAX_WRITE (1u << 20) /* bytes a request: 256 pages, the kernel's default limit */
-#define SPOOL_MAX_BACKGROUND 64u   /* kernel default 12; per mount, so several users share it */
+struct spool_dev;
+struct spool_park;
+struct spool_rings;
+
+#define SPOOL_OPCODES SPOOL_CTL_OPCODES /* counted each by itself; the highest is 53 (7.45) */
+#define SPOOL_MAX_BACKGROUND 64u /* kernel default 12; per mount, so several users share it */
 
 struct spool_fs {
 	struct spool_engine *engine;
 	const struct spool_options *options;
 	struct spool_log *log;
 	struct fuse_session *session;
-	pthread_key_t buffer; /* per thread: SPOOL_MAX_WRITE bytes to read into, see spool_fs_buffer() */
+	struct spool_dev *dev;
+	struct spool_rings *rings; /* NULL: all goes over /dev/fuse; set by INIT */
+	struct spool_park *park;
+	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see spool_fs_buffer() */
+	pthread_key_t current; /* per thread: the struct spool_message that is processed */
+	size_t max_write;      /* bytes of data in the largest request */
+	int inited;            /* eventfd: written when the transport stands */
 	_Atomic uint64_t requests;
+	_Atomic uint64_t by_opcode[SPOOL_OPCODES];
 	unsigned int n_threads;
+	char transport_why[128]; /* set by INIT */
 	pid_t supervisor;
-	uid_t owner; /* who mounted */
+	uid_t owner;             /* who mounted */
 	struct timespec started; /* CLOCK_BOOTTIME */
 	uint32_t missing; /* enum spool_feature: not offered by the kernel or masked; set by INIT */
 	bool has_ioctl_dir;
 };
 
-/** spool_fs_buffer() - this thread's buffer of SPOOL_MAX_WRITE bytes, or NULL without memory. */
+/**
+ * spool_fs_buffer() - room for max_write bytes of an answer, or NULL without memory
+ * For a READ or a listing from a ring it is where the kernel takes the answer from, otherwise
+ * the thread's own. It is good until the request is answered.
+ */
 void *spool_fs_buffer(struct spool_fs *fs);
 
 /** spool_ops() - the request handlers. */

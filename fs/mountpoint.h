@@ -10,10 +10,10 @@
 #include "options.h"
 
 struct spool_mount {
-	char *path;	     /* absolute, without symlinks */
-	dev_t device;	     /* of the filesystem, 0 when not mounted */
+	char *path;                   /* absolute, without symlinks */
+	dev_t device;                 /* of the filesystem, 0 when not mounted */
 	struct fuse_session *session; /* holds what libfuse needs to know */
-	int fd;		     /* /dev/fuse; -1 when closed */
+	int fd;                       /* /dev/fuse; -1 when closed */
 };
 
 /**
@@ -31,7 +31,8 @@ int spool_mount_do(const struct spool_options *options, struct spool_mount *moun
  */
 int spool_mount_undo(struct spool_mount *mount);
 
-/** spool_mount_guard() - what was covered becomes root's and unwritable for others (after a crash). */
+/** spool_mount_guard() - what was covered becomes root's and unwritable for others (after a crash).
+ */
 void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log);
 
 void spool_mount_fini(struct spool_mount *mount);

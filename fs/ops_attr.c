@@ -50,11 +50,13 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	};
 	struct spool_cred cred = reply_cred(req);
 	struct spool_attr result;
+	unsigned int set = what_to_set(to_set);
 	int r;
 
 	(void)fi;
-	r = spool_engine_setattr(fs_of(req)->engine, &cred, ino, what_to_set(to_set), &wanted,
-				 &result);
+	if (reply_kill_suidgid(req))
+		set |= SPOOL_SET_KILL_SUIDGID;
+	r = spool_engine_setattr(fs_of(req)->engine, &cred, ino, set, &wanted, &result);
 	reply_attr(req, r, &result);
 }
 
@@ -82,7 +84,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	void *buf = spool_fs_buffer(fs);
 	ssize_t r = -ENOMEM;
 
-	size = spool_min_u64(size, SPOOL_MAX_WRITE);
+	size = spool_min_u64(size, fs_of(req)->max_write);
 	if (buf)
 		r = spool_engine_getxattr(fs->engine, ino, name, buf, size);
 	reply_xattr(req, r, buf, size);
@@ -94,7 +96,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	void *buf = spool_fs_buffer(fs);
 	ssize_t r = -ENOMEM;
 
-	size = spool_min_u64(size, SPOOL_MAX_WRITE);
+	size = spool_min_u64(size, fs_of(req)->max_write);
 	if (buf)
 		r = spool_engine_listxattr(fs->engine, ino, buf, size);
 	reply_xattr(req, r, buf, size);

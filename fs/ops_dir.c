@@ -65,7 +65,7 @@ static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, boo
 	struct listing list = {.req = req, .buf = spool_fs_buffer(fs), .plus = plus};
 	int r = -ENOMEM;
 
-	list.size = spool_min_u64(size, SPOOL_MAX_WRITE);
+	list.size = spool_min_u64(size, fs_of(req)->max_write);
 	if (list.buf)
 		r = spool_engine_readdir(fs->engine, &cred, ino, (uint64_t)off, plus, add_entry,
 					 &list);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "channel.h"
+#include "park.h"
 #include "util/macros.h"
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -20,8 +21,8 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		r = spool_engine_tmpfile(engine, &cred, parent, mode, &attr);
 	else
 		r = spool_engine_create(engine, &cred, parent, name, mode, &attr);
-	/* Somebody else was faster. Nobody has checked this caller's rights on that file, so it is not
-	 * opened here: ESTALE makes the VFS look the name up and go the ordinary way. */
+	/* Somebody else was faster. Nobody has checked this caller's rights on that file, so it is
+	 * not opened here: ESTALE makes the VFS look the name up and go the ordinary way. */
 	if (r == -EEXIST && !(fi->flags & O_EXCL))
 		r = -ESTALE;
 	reply_create(req, r, &attr, fi);
@@ -29,8 +30,14 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	int r = spool_engine_open(fs_of(req)->engine, ino, fi->flags & O_TRUNC);
+	struct spool_fs *fs = fs_of(req);
+	unsigned int flags = fi->flags & O_TRUNC ? SPOOL_OPEN_TRUNCATE : 0;
+	int r;
 
+	/* without the feature nobody has looked who the caller is: the bits go */
+	if (!(fs->missing & SPOOL_FEATURE_KILLPRIV) && !reply_kill_suidgid(req))
+		flags |= SPOOL_OPEN_KEEP_SUIDGID;
+	r = spool_engine_open(fs->engine, ino, flags);
 	fi->keep_cache = 1; /* nothing changes but through the kernel */
 	reply_open(req, ino, r, fi);
 }
@@ -39,6 +46,7 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)fi;
 	spool_engine_release(fs_of(req)->engine, ino);
+	spool_park_kick(fs_of(req)->park);
 	reply_status(req, 0);
 }
 
@@ -52,15 +60,16 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	if (off < 0)
 		r = -EINVAL;
 	else if (buf)
-		r = spool_engine_read(fs->engine, ino, buf, spool_min_u64(size, SPOOL_MAX_WRITE),
-				      (uint64_t)off);
+		r = spool_engine_read(fs->engine, ino, buf,
+				      spool_min_u64(size, fs_of(req)->max_write), (uint64_t)off);
 	reply_data(req, r, buf);
 }
 
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	      struct fuse_file_info *fi)
 {
-	unsigned int flags = fi->writepage ? SPOOL_WRITE_PAGEOUT : 0;
+	unsigned int flags = (fi->writepage ? SPOOL_WRITE_PAGEOUT : 0) |
+			     (reply_kill_suidgid(req) ? SPOOL_WRITE_KILL_SUIDGID : 0);
 	ssize_t r = -EINVAL;
 
 	if (off >= 0)
@@ -90,9 +99,9 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse
 	reply_offset(req, r);
 }
 
-void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off, struct fuse_file_info *src_fi,
-			fuse_ino_t dst, off_t dst_off, struct fuse_file_info *dst_fi, size_t len,
-			int flags)
+void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
+			struct fuse_file_info *src_fi, fuse_ino_t dst, off_t dst_off,
+			struct fuse_file_info *dst_fi, size_t len, int flags)
 {
 	ssize_t r = -EINVAL;
 

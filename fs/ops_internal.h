@@ -31,9 +31,9 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
 		  struct fuse_file_info *fi);
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi);
-void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off, struct fuse_file_info *src_fi,
-			fuse_ino_t dst, off_t dst_off, struct fuse_file_info *dst_fi, size_t len,
-			int flags);
+void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
+			struct fuse_file_info *src_fi, fuse_ino_t dst, off_t dst_off,
+			struct fuse_file_info *dst_fi, size_t len, int flags);
 
 /* ops_dir.c */
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

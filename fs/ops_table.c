@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+#include "channel.h"
+#include "wire.h"
+
 /* What we ask the kernel for, feature by feature; @required ones of ours can be done without. */
 struct wanted {
 	unsigned int feature; /* enum spool_feature, 0 = not maskable */
@@ -39,19 +42,31 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		else
 			fs->missing |= wanted[i].feature;
 	}
-	conn->max_write = SPOOL_MAX_WRITE;
+	conn->max_write = (unsigned int)fs->max_write; /* libfuse may lower it, see init.c */
 	conn->max_background = SPOOL_MAX_BACKGROUND;
 	conn->congestion_threshold = SPOOL_MAX_BACKGROUND * 3 / 4;
 	conn->time_gran = 1;
 }
 
+/* The payload of these requests is empty, so that the answer overwrites nothing of them. */
+static bool can_read_in_place(const struct spool_message *message)
+{
+	return message && message->out &&
+	       (message->opcode == FUSE_READ || message->opcode == FUSE_READDIR ||
+		message->opcode == FUSE_READDIRPLUS);
+}
+
 void *spool_fs_buffer(struct spool_fs *fs)
 {
-	void *buf = pthread_getspecific(fs->buffer);
+	const struct spool_message *message = spool_channel_current(fs);
+	void *buf;
 
+	if (can_read_in_place(message))
+		return message->out;
+	buf = pthread_getspecific(fs->buffer);
 	if (buf)
 		return buf;
-	buf = malloc(SPOOL_MAX_WRITE);
+	buf = malloc(fs->max_write);
 	if (buf && pthread_setspecific(fs->buffer, buf) != 0) {
 		free(buf);
 		return NULL;

@@ -27,8 +27,10 @@ enum spool_feature {
 	SPOOL_FEATURE_IOCTL_DIR = 1 << 9,
 	SPOOL_FEATURE_ASYNC_READ = 1 << 10,
 	SPOOL_FEATURE_ATOMIC_O_TRUNC = 1 << 11,
+	SPOOL_FEATURE_KILLPRIV = 1 << 12,
+	SPOOL_FEATURE_URING = 1 << 13,
 };
-#define SPOOL_FEATURES_N 12
+#define SPOOL_FEATURES_N 14
 
 /** spool_feature_name() - "tmpfile" ... of feature bit number @i, or NULL beyond the last. */
 const char *spool_feature_name(unsigned int i);
@@ -40,6 +42,9 @@ struct spool_machine {
 	gid_t gid;
 };
 
+/** How requests travel; auto takes the rings where they can be had */
+enum spool_transport { SPOOL_TRANSPORT_AUTO, SPOOL_TRANSPORT_URING, SPOOL_TRANSPORT_DEV };
+
 enum spool_action { SPOOL_ACTION_MOUNT, SPOOL_ACTION_HELP, SPOOL_ACTION_VERSION };
 
 struct spool_options {
@@ -47,6 +52,8 @@ struct spool_options {
 	bool foreground;
 	bool debug;
 	bool noexec;
+	bool writeback;
+	enum spool_transport transport;
 	bool allow_other;
 	bool allow_other_given;
 	int holder_fd;     /* -1 = none */

@@ -8,8 +8,9 @@
 #include "util/parse.h"
 
 static const char *const feature_names[SPOOL_FEATURES_N] = {
-	"tmpfile",   "readdirplus", "rename2",	       "copy_file_range", "fallocate",	"lseek",
-	"dont_mask", "posix_acl",   "parallel_dirops", "ioctl_dir",	  "async_read", "atomic_o_trunc",
+	"tmpfile",    "readdirplus",    "rename2",   "copy_file_range", "fallocate",
+	"lseek",      "dont_mask",      "posix_acl", "parallel_dirops", "ioctl_dir",
+	"async_read", "atomic_o_trunc", "killpriv",  "uring",
 };
 
 const char *spool_feature_name(unsigned int i)
@@ -153,6 +154,25 @@ static int set_noexec(struct given *given, const struct option_entry *entry, con
 	return 0;
 }
 
+static int set_transport(struct given *given, const struct option_entry *entry, const char *value)
+{
+	static const char *const names[] = {"auto", "uring", "dev"};
+	int transport = choose(names, SPOOL_ARRAY_SIZE(names), value);
+
+	if (transport < 0)
+		return bad(given, entry, value, "unknown transport");
+	given->options->transport = (enum spool_transport)transport;
+	return 0;
+}
+
+static int set_writeback(struct given *given, const struct option_entry *entry, const char *value)
+{
+	(void)entry;
+	(void)value;
+	given->options->writeback = true;
+	return 0;
+}
+
 /* Options whose feature is not in this version: only the values that describe what it does. */
 static int set_later(struct given *given, const struct option_entry *entry, const char *value)
 {
@@ -168,16 +188,6 @@ static int set_later(struct given *given, const struct option_entry *entry, cons
 		at = end ? end + 1 : NULL;
 	}
 	return bad(given, entry, value, "not available in this version");
-}
-
-static int refuse_later_flag(struct given *given, const struct option_entry *entry,
-			     const char *value)
-{
-	(void)value;
-	fprintf(given->errors,
-		"spoolfs: %s: not available in this version (allowed: leave it out)\n",
-		entry->name);
-	return -EINVAL;
 }
 
 static int refuse_ro(struct given *given, const struct option_entry *entry, const char *value)
@@ -233,7 +243,7 @@ static int tolerate(struct given *given, const struct option_entry *entry, const
 
 #define FEATURES                                                                           \
 	"tmpfile+readdirplus+rename2+copy_file_range+fallocate+lseek+dont_mask+posix_acl+" \
-	"parallel_dirops+ioctl_dir+async_read+atomic_o_trunc"
+	"parallel_dirops+ioctl_dir+async_read+atomic_o_trunc+killpriv+uring"
 
 const struct option_entry spool_option_table[] = {
 	{"layout", "private|single|shared", "private for root, else single",
@@ -265,8 +275,10 @@ const struct option_entry spool_option_table[] = {
 	{"passthrough", "off", "off", "kernel reads spilled files itself", set_later},
 	{"backing_any", "off", "off", "allow any backing filesystem", set_later},
 	{"pressure", "off", "off", "shrink under memory pressure", set_later},
-	{"transport", "auto|dev", "auto", "how requests travel", set_later},
-	{"writeback", NULL, "off", "cache writes in the kernel (later version)", refuse_later_flag},
+	{"transport", "auto|uring|dev", "auto", "how requests travel: io_uring, or /dev/fuse",
+	 set_transport},
+	{"writeback", NULL, "off",
+	 "cache writes in the kernel: small ones are faster, errors later", set_writeback},
 	{"log_level", "error|warning|info|debug", "info", "what is logged", set_log_level},
 	{"allow_other", NULL, "on for root", "other users may use the mount", set_allow_other},
 	{"fsname", "NAME", "spoolfs", "source shown in the mount table", set_fsname},

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "channel.h"
 #include "util/lock.h"
 
 /* All changes pass through us, so the kernel may keep what it knows. A year, in seconds, is as
@@ -16,6 +17,13 @@ struct spool_cred reply_cred(fuse_req_t req)
 
 	return (struct spool_cred){
 		.uid = ctx->uid, .gid = ctx->gid, .pid = ctx->pid, .umask = ctx->umask};
+}
+
+bool reply_kill_suidgid(fuse_req_t req)
+{
+	const struct spool_message *message = spool_channel_current(fs_of(req));
+
+	return message && message->kill_suidgid;
 }
 
 void reply_status(fuse_req_t req, int r)

@@ -14,13 +14,17 @@ static inline struct spool_fs *fs_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
+/** Does this request want set-id bits dropped (FUSE_HANDLE_KILLPRIV_V2)? */
+bool reply_kill_suidgid(fuse_req_t req);
+
 /** The caller as the engine wants it. */
 struct spool_cred reply_cred(fuse_req_t req);
 
 /** @r: 0 or -errno. */
 void reply_status(fuse_req_t req, int r);
 
-/** An entry that owes one lookup, or the error; -ENOENT may be cached by the kernel if @negative. */
+/** An entry that owes one lookup, or the error; -ENOENT may be cached by the kernel if @negative.
+ */
 void reply_entry(fuse_req_t req, int r, const struct spool_attr *attr, bool negative);
 
 /** A created file: owes a lookup and an open. */

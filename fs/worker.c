@@ -15,25 +15,22 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "dev.h"
 #include "fs.h"
+#include "init.h"
 #include "mountpoint.h"
+#include "park.h"
+#include "ring.h"
+#include "thread.h"
 #include "util/host.h"
 #include "util/macros.h"
-
-/* Threads that wait in read(): one for each processor, two at least so that a long copy does not
- * stop everybody, and no more than are of use on /dev/fuse (a guess). */
-#define THREADS_MIN 2
-#define THREADS_MAX 16
-#define THREAD_STACK (256u << 10) /* bytes; the deepest handler needs about 20 KiB (ioctl) */
-#define JOIN_RETRY_NS (10 * 1000 * 1000)
 
 struct worker {
 	struct spool_fs fs;
 	int done;     /* eventfd: a thread has ended */
 	dev_t device; /* of the mount; 0 before there is one */
+	bool said;    /* why it failed was logged */
 	bool orphan;  /* the supervisor ended without a word */
-	pthread_t threads[THREADS_MAX];
-	unsigned int n_running;
 };
 
 int spool_send_fd(int socket, int fd, dev_t device)
@@ -94,83 +91,42 @@ void spool_stdio_to_null(void)
 		close(null);
 }
 
-static void *serve(void *arg)
+static void stop_serving(struct worker *worker)
 {
-	struct worker *worker = arg;
-	struct fuse_session *session = worker->fs.session;
-	struct fuse_buf buf = {.mem = NULL};
+	if (worker->fs.session)
+		fuse_session_exit(worker->fs.session);
+	spool_park_stop(worker->fs.park);
+	spool_dev_stop(worker->fs.dev);
+	worker->fs.dev = NULL;
+	spool_rings_stop(worker->fs.rings);
+	worker->fs.rings = NULL;
+	spool_park_free(worker->fs.park);
+	worker->fs.park = NULL;
+}
 
-	while (!fuse_session_exited(session)) {
-		int r = fuse_session_receive_buf(session, &buf);
+/* The kernel sends FUSE_INIT with the mount. Return: 0; -errno: the transport that was asked for
+ * cannot be had. */
+static int wait_for_init(struct worker *worker)
+{
+	struct pollfd fds[] = {
+		{.fd = worker->done, .events = POLLIN},
+		{.fd = worker->fs.inited, .events = POLLIN},
+	};
 
-		if (r == -EINTR || r == -EAGAIN)
-			continue;
-		if (r <= 0)
-			break;
-		fuse_session_process_buf(session, &buf);
+	while (poll(fds, SPOOL_ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
+		;
+	if (!fds[1].revents)
+		return -ENODEV; /* unmounted at once */
+	if (worker->fs.options->transport == SPOOL_TRANSPORT_URING && !worker->fs.rings) {
+		worker->said = true;
+		spool_log(worker->fs.log, SPOOL_LOG_ERROR,
+			  "transport=uring: %s (allowed here: auto, dev)",
+			  worker->fs.transport_why);
+		return -EOPNOTSUPP;
 	}
-	free(buf.mem);
-	fuse_session_exit(session);
-	if (eventfd_write(worker->done, 1) < 0)
-		spool_log(worker->fs.log, SPOOL_LOG_ERROR, "eventfd: %s", strerror(errno));
-	return NULL;
-}
-
-static unsigned int threads_wanted(void)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (cpus < THREADS_MIN)
-		return THREADS_MIN;
-	return cpus > THREADS_MAX ? THREADS_MAX : (unsigned int)cpus;
-}
-
-static int start_threads(struct worker *worker)
-{
-	unsigned int n = threads_wanted();
-	pthread_attr_t attr;
-	int r = 0;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, THREAD_STACK);
-	worker->fs.n_threads = n;
-	for (; worker->n_running < n; worker->n_running++) {
-		r = -pthread_create(&worker->threads[worker->n_running], &attr, serve, worker);
-		if (r < 0)
-			break;
-	}
-	pthread_attr_destroy(&attr);
-	worker->fs.n_threads = worker->n_running;
-	return worker->n_running > 0 ? 0 : r;
-}
-
-static void wake(int signal)
-{
-	(void)signal; /* only there to interrupt a read() */
-}
-
-/* A signal that comes just before a read() is lost on it, so it is sent until the thread is gone.
- */
-static void stop_threads(struct worker *worker)
-{
-	fuse_session_exit(worker->fs.session);
-	for (unsigned int i = 0; i < worker->n_running; i++) {
-		int r;
-
-		do {
-			struct timespec until;
-
-			pthread_kill(worker->threads[i], SIGUSR1);
-			clock_gettime(CLOCK_REALTIME, &until);
-			until.tv_nsec += JOIN_RETRY_NS;
-			if (until.tv_nsec >= 1000000000) {
-				until.tv_nsec -= 1000000000;
-				until.tv_sec++;
-			}
-			r = pthread_timedjoin_np(worker->threads[i], NULL, &until);
-		} while (r == ETIMEDOUT);
-	}
-	worker->n_running = 0;
+	spool_log(worker->fs.log, SPOOL_LOG_DEBUG, "transport %s: %s",
+		  worker->fs.rings ? "uring" : "dev", worker->fs.transport_why);
+	return 0;
 }
 
 /* Until the mount is gone (a thread ends), or the supervisor says so, or is gone (the socket ends).
@@ -192,7 +148,6 @@ static void wait_for_end(struct worker *worker, int socket)
 static void harden(void)
 {
 	const struct rlimit no_core = {0, 0};
-	struct sigaction action = {.sa_handler = wake};
 
 	/* Data of files must not get into a core dump; the arena itself is also left out of them.
 	 * Sanitizers look at their own process through ptrace, which this would forbid. */
@@ -200,7 +155,7 @@ static void harden(void)
 	prctl(PR_SET_DUMPABLE, 0);
 #endif
 	setrlimit(RLIMIT_CORE, &no_core);
-	sigaction(SIGUSR1, &action, NULL);
+	spool_thread_allow_interrupts();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* the terminal's ^C is the supervisor's */
 	signal(SIGHUP, SIG_IGN);
@@ -231,12 +186,16 @@ static int run_session(struct worker *worker, int socket)
 	}
 	r = spool_channel_attach(worker->fs.session, fd);
 	if (r == 0)
-		r = start_threads(worker);
+		r = spool_park_new(&worker->fs, &worker->fs.park);
+	if (r == 0)
+		r = spool_dev_start(&worker->fs, fd, worker->done, &worker->fs.dev);
+	if (r == 0)
+		r = wait_for_init(worker);
 	if (r == 0 && !worker->fs.options->foreground)
 		spool_stdio_to_null();
 	if (r == 0 && write(socket, &ok, 1) == 1)
 		wait_for_end(worker, socket);
-	stop_threads(worker);
+	stop_serving(worker);
 out:
 	if (worker->fs.session)
 		fuse_session_destroy(worker->fs.session);
@@ -274,17 +233,22 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		spool_log(log, SPOOL_LOG_ERROR, "cannot set up the filesystem: %s", strerror(-r));
 		return 1;
 	}
+	worker.fs.max_write = spool_init_max_write();
 	r = -pthread_key_create(&worker.fs.buffer, free);
+	if (r == 0)
+		r = -pthread_key_create(&worker.fs.current, NULL);
 	worker.done = eventfd(0, EFD_CLOEXEC);
-	if (r == 0 && worker.done < 0)
+	worker.fs.inited = eventfd(0, EFD_CLOEXEC);
+	if (r == 0 && (worker.done < 0 || worker.fs.inited < 0))
 		r = -errno;
 	if (r == 0)
 		r = run_session(&worker, socket);
-	if (r < 0)
+	if (r < 0 && !worker.said)
 		spool_log(log, SPOOL_LOG_ERROR, "cannot serve: %s", strerror(-r));
 	unmount_for_supervisor(&worker);
 	if (!spool_engine_free(worker.fs.engine))
 		r = -EIO;
 	spool_close(worker.done);
+	spool_close(worker.fs.inited);
 	return r < 0 ? 1 : 0;
 }

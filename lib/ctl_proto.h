@@ -59,7 +59,7 @@ struct spool_ctl_status {
 	uint64_t requests; /* served since the start */
 	struct spool_ctl_usage usage;
 	char daemon_version[SPOOL_CTL_TEXT];
-	char transport[SPOOL_CTL_TEXT]; /* "dev" */
+	char transport[SPOOL_CTL_TEXT]; /* "uring" or "dev" */
 	char transport_why[SPOOL_CTL_TEXT];
 	char features[SPOOL_CTL_TEXT *
 		      4]; /* space separated: kernel features in use, -name = masked or missing */
@@ -84,8 +84,21 @@ struct spool_ctl_users {
 	struct spool_ctl_user users[SPOOL_CTL_USERS];
 };
 
+/**
+ * struct spool_ctl_requests - SPOOL_IOC_REQUESTS: how many requests of each kind were served
+ * @counts: by number of the operation (enum fuse_opcode, linux/fuse.h); higher ones are not counted
+ * For administrators only: -EPERM.
+ */
+#define SPOOL_CTL_OPCODES 64u
+struct spool_ctl_requests {
+	uint32_t version;
+	uint32_t reserved;
+	uint64_t counts[SPOOL_CTL_OPCODES];
+};
+
 #define SPOOL_IOC_STATUS _IOWR(SPOOL_CTL_MAGIC, 1, struct spool_ctl_status)
 #define SPOOL_IOC_USERS _IOWR(SPOOL_CTL_MAGIC, 2, struct spool_ctl_users)
+#define SPOOL_IOC_REQUESTS _IOWR(SPOOL_CTL_MAGIC, 3, struct spool_ctl_requests)
 
 _Static_assert(sizeof(struct spool_ctl_status) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_users) <= SPOOL_CTL_MAX, "ioctl size");

@@ -35,6 +35,8 @@ void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t ino
 /* Data, xattrs and the account of a node; what is left is memory for spool_node_free(). */
 void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 {
+	if (node->nlink == 0)
+		atomic_fetch_sub_explicit(&engine->n_nameless, 1, memory_order_relaxed);
 	if (S_ISREG(node->type) && node->file) {
 		spool_object_free(node->file->object, node->user);
 		node->file->object = NULL;
@@ -129,10 +131,12 @@ static int fill_node(struct spool_engine *engine, const struct spool_cred *cred,
 		if (S_ISDIR(node->type))
 			node->mode |= S_ISGID;
 	}
-	if (make->anonymous)
+	if (make->anonymous) {
 		node->flags |= SPOOL_NODE_ANONYMOUS;
-	else
+		atomic_fetch_add_explicit(&engine->n_nameless, 1, memory_order_relaxed);
+	} else {
 		node->nlink = S_ISDIR(make->mode) ? 2 : 1;
+	}
 	if (S_ISCHR(make->mode) || S_ISBLK(make->mode))
 		node->rdev = make->rdev;
 	r = inherit_acl(engine, cred, parent, node);
@@ -320,6 +324,11 @@ void spool_engine_forget(struct spool_engine *engine, uint64_t ino, uint64_t cou
 		spool_log(engine->log, SPOOL_LOG_DEBUG,
 			  "forget of %llu on inode %llu: %llu too many", (unsigned long long)count,
 			  (unsigned long long)ino, (unsigned long long)excess);
+}
+
+uint64_t spool_engine_nameless(struct spool_engine *engine)
+{
+	return atomic_load_explicit(&engine->n_nameless, memory_order_relaxed);
 }
 
 void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret)

@@ -240,12 +240,18 @@ int spool_engine_statfs(struct spool_engine *engine, const struct spool_cred *cr
 
 /* Data */
 
+enum spool_open_flags {
+	SPOOL_OPEN_TRUNCATE = 1 << 0, /* O_TRUNC; drops set-id bits */
+	SPOOL_OPEN_KEEP_SUIDGID =
+		1 << 1, /* but not these: the kernel says the caller may keep them */
+};
+
 /**
  * spool_engine_open() - one more open; regular files and directories
- * @truncate: O_TRUNC. Return: 0 and [+open]; -ESTALE no name and no open handle: the caller came
- * through a stale dentry (the VFS then looks up again).
+ * @flags: enum spool_open_flags. Return: 0 and [+open]; -ESTALE no name and no open handle: the
+ * caller came through a stale dentry (the VFS then looks up again).
  */
-int spool_engine_open(struct spool_engine *engine, uint64_t ino, bool truncate);
+int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int flags);
 
 void spool_engine_release(struct spool_engine *engine, uint64_t ino);
 
@@ -294,6 +300,9 @@ struct spool_engine_stat {
 	uint64_t inodes;
 	uint64_t open_files;
 };
+
+/** spool_engine_nameless() - files without a name: their room comes back with the last handle. */
+uint64_t spool_engine_nameless(struct spool_engine *engine);
 
 void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret);
 

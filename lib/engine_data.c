@@ -2,6 +2,7 @@
 #include "engine_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "store/object.h"
@@ -110,7 +111,7 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 	return r;
 }
 
-int spool_engine_open(struct spool_engine *engine, uint64_t ino, bool truncate)
+int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int flags)
 {
 	struct spool_node *node = engine_get(engine, ino);
 	int r = 0;
@@ -129,14 +130,36 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, bool truncate)
 	}
 	/* the reference from engine_get() is the open's from here on */
 	atomic_fetch_add_explicit(&engine->open_files, 1, memory_order_relaxed);
-	if (truncate && S_ISREG(node->type)) {
+	if ((flags & SPOOL_OPEN_TRUNCATE) && S_ISREG(node->type)) {
 		r = engine_truncate(engine, node, 0);
 		if (r == 0)
-			changed(engine, node, true);
+			changed(engine, node, !(flags & SPOOL_OPEN_KEEP_SUIDGID));
 		else
 			spool_engine_release(engine, ino);
 	}
 	return r;
+}
+
+/* An O_TMPFILE file is spared: a link may still come through an O_PATH descriptor. */
+void engine_drop_data(struct spool_engine *engine, struct spool_node *node)
+{
+	struct spool_file *file = NULL;
+
+	(void)engine;
+	if (!S_ISREG(node->type))
+		return;
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	if (node->nlink == 0 && node->n_open == 0 && !(node->flags & SPOOL_NODE_ANONYMOUS))
+		file = node->file;
+	spool_mutex_unlock(&node->lock);
+	if (!file)
+		return;
+	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+	/* whole blocks go, so it cannot fail; the size that stat shows stays */
+	spool_object_fallocate(file->object, node->user, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       0, SPOOL_OBJECT_MAX);
+	mirror(node);
+	spool_rwlock_unlock(&file->lock);
 }
 
 void spool_engine_release(struct spool_engine *engine, uint64_t ino)
@@ -156,6 +179,7 @@ void spool_engine_release(struct spool_engine *engine, uint64_t ino)
 	else
 		spool_log(engine->log, SPOOL_LOG_DEBUG, "release of inode %llu, which is not open",
 			  (unsigned long long)ino);
+	engine_drop_data(engine, node);
 	engine_put_many(engine, node, was_open ? 2 : 1);
 }
 

@@ -29,6 +29,7 @@ struct spool_engine {
 	struct timespec born; /* times of what must not tell anything: private roots and tops */
 	_Atomic uint64_t next_ino;
 	_Atomic uint64_t open_files;
+	_Atomic uint64_t n_nameless; /* nodes with nlink 0 */
 };
 
 /* engine.c */
@@ -105,6 +106,13 @@ void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry, u
 /** Sets the size of a regular file. Return: 0; -EISDIR, -EINVAL; -EFBIG; -ENOMEM, -ENOSPC, -EDQUOT.
  */
 int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size);
+
+/**
+ * engine_drop_data() - free the data of a file that nobody can read any more
+ * It has no name and no open handle, and cannot get one again (open() then is -ESTALE); what is
+ * left of it goes when the kernel forgets it, which it says in its own time. No locks held.
+ */
+void engine_drop_data(struct spool_engine *engine, struct spool_node *node);
 
 /** Moves atime as with relatime. Lock: node->lock. */
 void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node);

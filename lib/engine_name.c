@@ -263,7 +263,8 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 		r = engine_make_entry(engine, dir, cred, name, NULL, &entry, NULL);
 	if (r == 0) {
 		entry->node = node;
-		node->nlink++;
+		if (node->nlink++ == 0)
+			atomic_fetch_sub_explicit(&engine->n_nameless, 1, memory_order_relaxed);
 		node->flags &= (uint8_t)~SPOOL_NODE_ANONYMOUS;
 		engine_now(engine, &now);
 		spool_node_set_times_locked(node, "c", &now);
@@ -334,6 +335,8 @@ static int remove_locked(struct spool_engine *engine, struct spool_node *dir, co
 		r = -ENOTEMPTY;
 	} else {
 		node->nlink = want_dir ? 0 : node->nlink - 1;
+		if (node->nlink == 0)
+			atomic_fetch_add_explicit(&engine->n_nameless, 1, memory_order_relaxed);
 		if (want_dir) {
 			node->flags |= SPOOL_NODE_DEAD;
 			dir->nlink--;
@@ -363,6 +366,7 @@ static int remove_name(struct spool_engine *engine, uint64_t parent, const char 
 	r = remove_locked(engine, dir, name, want_dir, &entry);
 	spool_mutex_unlock(&dir->lock);
 	if (r == 0) {
+		engine_drop_data(engine, entry->node);
 		engine_put(engine, entry->node); /* the name's reference */
 		engine_free_entry(engine, entry, 0);
 	}

@@ -155,6 +155,9 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 		if (target) {
 			gone = target;
 			target->nlink = S_ISDIR(target->type) ? 0 : target->nlink - 1;
+			if (target->nlink == 0)
+				atomic_fetch_add_explicit(&engine->n_nameless, 1,
+							  memory_order_relaxed);
 			if (S_ISDIR(target->type)) {
 				target->flags |= SPOOL_NODE_DEAD;
 				rn->to_dir->nlink--;
@@ -231,6 +234,8 @@ int spool_engine_rename(struct spool_engine *engine, const struct spool_cred *cr
 	r = rename_locked(engine, cred, &rn, new_name, &gone);
 	unlock_dirs(engine, rn.from_dir, rn.to_dir);
 	engine_free_entry(engine, rn.old, rn.credit);
+	if (gone)
+		engine_drop_data(engine, gone);
 	engine_put(engine, gone);
 	engine_put(engine, rn.from_dir);
 	engine_put(engine, rn.to_dir);

@@ -16,6 +16,7 @@
 #include "ctl_proto.h"
 #include "json.h"
 #include "mounts.h"
+#include "requests.h"
 #include "util/macros.h"
 #include "util/parse.h"
 
@@ -261,13 +262,15 @@ static int show(struct view *view, const char *path)
 		json_open(view->json, "users", '[');
 		r = show_users(fd, view->json);
 		json_close(view->json, ']');
+		if (r == 0)
+			r = requests_json(fd, view->json);
 		json_close(view->json, '}');
 	} else {
 		print_status(path, &status);
 		r = show_users(fd, NULL);
 	}
 	if (r < 0)
-		fprintf(stderr, "spoolctl: status: %s: users: %s\n", path, reason(-r));
+		fprintf(stderr, "spoolctl: status: %s: %s\n", path, reason(-r));
 	return r;
 }
 

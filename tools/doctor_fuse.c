@@ -184,17 +184,29 @@ static void check_allow_other(struct doctor *doctor)
 			: "not set in /etc/fuse.conf: a user's own mount is for himself only");
 }
 
+#define IO_URING_DISABLED "/proc/sys/kernel/io_uring_disabled"
+
 static void check_io_uring(struct doctor *doctor)
 {
+	static const char what[] = "FUSE over io_uring";
 	char value[16];
 
 	if (!first_line("/sys/module/fuse/parameters/enable_uring", value, sizeof(value)))
-		finding(doctor, "ok", "FUSE over io_uring", NULL,
-			"not in this kernel (Linux 6.14 or newer); this version of spoolfs does "
-			"not use it");
+		finding(doctor, "warn", what, "Linux 6.14 or newer has it.",
+			"not in this kernel; requests go over /dev/fuse, which is slower");
+	else if (value[0] != 'Y')
+		finding(doctor, "warn", what,
+			"As root: echo Y > /sys/module/fuse/parameters/enable_uring; for every "
+			"start, \"options fuse enable_uring=1\" in a file of /etc/modprobe.d.",
+			"turned off; requests go over /dev/fuse, which is slower");
+	else if (first_line(IO_URING_DISABLED, value, sizeof(value)) &&
+		 (value[0] == '2' || (value[0] == '1' && geteuid() != 0)))
+		finding(doctor, "warn", what, "As root: sysctl kernel.io_uring_disabled=0.",
+			"kernel.io_uring_disabled is %s; requests go over /dev/fuse, which is "
+			"slower",
+			value);
 	else
-		finding(doctor, "ok", "FUSE over io_uring", NULL,
-			"enable_uring is %s; this version of spoolfs does not use it", value);
+		finding(doctor, "ok", what, NULL, "on");
 }
 
 static void check_helper(struct doctor *doctor)

@@ -103,6 +103,21 @@ def fails(number, function, *args, **kwargs):
     raise AssertionError(f'no error ({result!r}) instead of {errno.errorcode[number]}')
 
 
+# What a caller gets of a mount whose daemon has gone: before it is asked, while it is, and (over
+# io_uring, after SIGKILL) while it dies.
+GONE = (errno.ENOTCONN, errno.ECONNABORTED, errno.ECANCELED)
+
+
+def gone(function, *args):
+    """Asserts that the call finds the daemon gone."""
+    try:
+        result = function(*args)
+    except OSError as error:
+        assert error.errno in GONE, error
+        return
+    raise AssertionError(f'no error ({result!r})')
+
+
 def syscall(function, *args):
     """A libc function that returns -1 and sets errno."""
     result = getattr(LIBC, function)(*args)

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "dev.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "fs.h"
+#include "park.h"
+#include "thread.h"
+#include "util/macros.h"
+#include "wire.h"
+
+/* Threads that wait in read(): one for each processor, two at least so that a long copy does not
+ * stop everybody, and no more than are of use on /dev/fuse (a guess). */
+#define THREADS_MIN 2
+#define THREADS_MAX 16
+
+/* With rings, what comes here are FORGETs, for which nobody waits. To be woken for each would cost
+ * the one who caused it a good part of its unlink(); so after some have come, the thread sleeps
+ * instead of waiting in read(), and then takes what has gathered. It waits in read() again when
+ * nothing has. Guesses: as long as a file without a name may keep its inode, and as short as
+ * a hundred wake-ups per second of work. */
+#define NAP_NS (10 * 1000 * 1000)
+
+/* In front of the data of the largest request: two headers; the kernel wants room for 8 KiB. */
+#define HEAD_SIZE 8192u
+
+struct spool_dev {
+	struct spool_fs *fs;
+	int fd;
+	int ended;
+	pthread_t threads[THREADS_MAX];
+	atomic_uint n; /* grows once, while the first runs */
+};
+
+/* A message and the room for it; parked ones are left to themselves, and another is taken. */
+struct dev_buffer {
+	struct spool_message message;
+	size_t size;
+	_Alignas(uint64_t) char data[];
+};
+
+static void free_buffer(struct spool_message *message)
+{
+	free(spool_container_of(message, struct dev_buffer, message));
+}
+
+static struct dev_buffer *new_buffer(size_t size)
+{
+	struct dev_buffer *buffer = malloc(sizeof(*buffer) + size);
+
+	if (buffer)
+		buffer->size = size;
+	return buffer;
+}
+
+/* Return: bytes; 0 the mount is gone; -errno. */
+static ssize_t receive(const struct spool_dev *dev, struct dev_buffer *buffer)
+{
+	ssize_t n = read(dev->fd, buffer->data, buffer->size);
+
+	if (n >= 0)
+		return n;
+	return errno == ENODEV ? 0 : -errno;
+}
+
+/* Return: a buffer for the next one. */
+static struct dev_buffer *handle(struct spool_dev *dev, struct dev_buffer *buffer, size_t len)
+{
+	struct dev_buffer *next;
+
+	buffer->message = (struct spool_message){.data = buffer->data, .len = len};
+	if (!spool_channel_parse(&buffer->message)) {
+		spool_log(dev->fs->log, SPOOL_LOG_WARNING, "/dev/fuse: a request makes no sense");
+		return buffer;
+	}
+	spool_channel_process(dev->fs, &buffer->message);
+	if (!buffer->message.parked)
+		return buffer;
+	next = new_buffer(buffer->size);
+	if (!next) {
+		spool_park_refuse(dev->fs->park, &buffer->message);
+		return buffer;
+	}
+	buffer->message.finish = free_buffer;
+	spool_park_take(dev->fs->park, &buffer->message);
+	return next;
+}
+
+/* With rings, lets messages gather unless there are some already. */
+static void let_gather(const struct spool_dev *dev)
+{
+	const struct timespec time = {.tv_nsec = NAP_NS};
+	struct pollfd fd = {.fd = dev->fd, .events = POLLIN};
+
+	if (dev->fs->rings && poll(&fd, 1, 0) == 0)
+		nanosleep(&time, NULL); /* stopping interrupts it */
+}
+
+static void *dev_main(void *arg)
+{
+	struct spool_dev *dev = arg;
+	struct spool_fs *fs = dev->fs;
+	struct dev_buffer *buffer = new_buffer(fs->max_write + HEAD_SIZE);
+
+	while (buffer && !fuse_session_exited(fs->session)) {
+		ssize_t n = receive(dev, buffer);
+
+		/* ENOENT: the caller was interrupted before we came */
+		if (n == -EINTR || n == -EAGAIN || n == -ENOENT)
+			continue;
+		if (n <= 0)
+			break;
+		buffer = handle(dev, buffer, (size_t)n);
+		let_gather(dev);
+	}
+	free(buffer);
+	fuse_session_exit(fs->session);
+	if (eventfd_write(dev->ended, 1) < 0)
+		spool_log(fs->log, SPOOL_LOG_ERROR, "eventfd: %s", strerror(errno));
+	return NULL;
+}
+
+int spool_dev_start(struct spool_fs *fs, int fd, int ended, struct spool_dev **ret)
+{
+	struct spool_dev *dev = calloc(1, sizeof(*dev));
+	int r;
+
+	if (!dev)
+		return -ENOMEM;
+	*dev = (struct spool_dev){.fs = fs, .fd = fd, .ended = ended, .n = 1};
+	*ret = dev; /* the thread itself already wants it, for FUSE_INIT */
+	r = spool_thread_start(&dev->threads[0], dev_main, dev);
+	if (r < 0) {
+		*ret = NULL;
+		free(dev);
+	}
+	return r;
+}
+
+unsigned int spool_dev_widen(struct spool_dev *dev)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int wanted = cpus < THREADS_MIN ? THREADS_MIN : (unsigned int)cpus;
+
+	if (wanted > THREADS_MAX)
+		wanted = THREADS_MAX;
+	while (dev->n < wanted && spool_thread_start(&dev->threads[dev->n], dev_main, dev) == 0)
+		dev->n++;
+	return dev->n;
+}
+
+void spool_dev_stop(struct spool_dev *dev)
+{
+	if (!dev)
+		return;
+	fuse_session_exit(dev->fs->session);
+	for (unsigned int i = 0; i < dev->n; i++)
+		spool_thread_interrupt(dev->threads[i]);
+	free(dev);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Requests over /dev/fuse: threads that read() one each. FUSE_INIT always comes this way, so there
+ * is one thread from the start; when rings are in force it stays alone and gets FORGETs, otherwise
+ * it is joined by others.
+ */
+
+struct spool_dev;
+struct spool_fs;
+
+/**
+ * spool_dev_start() - start the first thread
+ * @fd: /dev/fuse, borrowed; @ended: eventfd, written when a thread has ended (the mount is gone)
+ * Return: 0; -errno.
+ */
+int spool_dev_start(struct spool_fs *fs, int fd, int ended, struct spool_dev **ret);
+
+/** spool_dev_widen() - start the other threads. Return: how many there are now. */
+unsigned int spool_dev_widen(struct spool_dev *dev);
+
+/** spool_dev_stop() - end all threads. NULL is allowed. */
+void spool_dev_stop(struct spool_dev *dev);

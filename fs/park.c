@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "park.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "channel.h"
+#include "fs.h"
+#include "thread.h"
+
+/* A RELEASE or FORGET comes within tens of microseconds on an idle machine; this is for busy ones,
+ * and short enough for a caller who really has no room. A guess. */
+#define PARK_LIMIT_NS (20 * 1000 * 1000)
+
+#define PARKED_MAX 32u        /* in all; less than two rings' entries */
+#define PARKED_MAX_PER_UID 8u /* half a ring's entries */
+
+#define NS_PER_S 1000000000u
+
+TAILQ_HEAD(message_list, spool_message);
+
+struct spool_park {
+	struct spool_fs *fs;
+	pthread_t thread;
+	pthread_mutex_t lock; /* of the following; nothing is called under it */
+	pthread_cond_t changed;
+	struct message_list list;
+	uid_t uids[PARKED_MAX]; /* whose places are taken */
+	unsigned int n_taken;   /* places: on the list, on their way there, or being tried */
+	bool kicked;
+	bool stop;
+	atomic_uint n_parked; /* on the list, for a look without the lock */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static bool take_place(struct spool_park *park, uid_t uid)
+{
+	unsigned int mine = 0;
+	bool ok;
+
+	pthread_mutex_lock(&park->lock);
+	for (unsigned int i = 0; i < park->n_taken; i++)
+		mine += park->uids[i] == uid;
+	ok = !park->stop && park->n_taken < PARKED_MAX && mine < PARKED_MAX_PER_UID;
+	if (ok)
+		park->uids[park->n_taken++] = uid;
+	pthread_mutex_unlock(&park->lock);
+	return ok;
+}
+
+static void give_place(struct spool_park *park, uid_t uid)
+{
+	pthread_mutex_lock(&park->lock);
+	for (unsigned int i = 0; i < park->n_taken; i++) {
+		if (park->uids[i] == uid) {
+			park->uids[i] = park->uids[--park->n_taken];
+			break;
+		}
+	}
+	pthread_mutex_unlock(&park->lock);
+}
+
+bool spool_park_wants(struct spool_park *park, struct spool_message *message, int error)
+{
+	if ((error != -ENOSPC && error != -EDQUOT) || !park)
+		return false;
+	if (message->deadline)
+		return now_ns() < message->deadline;
+	if (spool_engine_nameless(park->fs->engine) == 0 || !take_place(park, message->uid))
+		return false;
+	message->deadline = now_ns() + PARK_LIMIT_NS;
+	return true;
+}
+
+/* The last attempt. */
+static void try_now(struct spool_park *park, struct spool_message *message)
+{
+	message->deadline = 1; /* long ago */
+	spool_channel_process(park->fs, message);
+}
+
+void spool_park_take(struct spool_park *park, struct spool_message *message)
+{
+	bool stopped;
+
+	pthread_mutex_lock(&park->lock);
+	stopped = park->stop;
+	if (!stopped) {
+		TAILQ_INSERT_TAIL(&park->list, message, link);
+		atomic_fetch_add(&park->n_parked, 1);
+		pthread_cond_signal(&park->changed);
+	}
+	pthread_mutex_unlock(&park->lock);
+	if (stopped) {
+		try_now(park, message);
+		message->finish(message);
+	}
+}
+
+void spool_park_refuse(struct spool_park *park, struct spool_message *message)
+{
+	try_now(park, message);
+	give_place(park, message->uid);
+}
+
+void spool_park_kick(struct spool_park *park)
+{
+	if (atomic_load(&park->n_parked) == 0)
+		return;
+	pthread_mutex_lock(&park->lock);
+	park->kicked = true;
+	pthread_cond_signal(&park->changed);
+	pthread_mutex_unlock(&park->lock);
+}
+
+static void try_again(struct spool_park *park, struct message_list *list)
+{
+	struct spool_message *message;
+
+	while ((message = TAILQ_FIRST(list))) {
+		uid_t uid = message->uid;
+
+		TAILQ_REMOVE(list, message, link);
+		spool_channel_process(park->fs, message);
+		if (message->parked) {
+			spool_park_take(park, message);
+			continue;
+		}
+		message->finish(message);
+		give_place(park, uid);
+	}
+}
+
+/* Until something has gone, or the first one's time is over. The lock is held. */
+static void wait_locked(struct spool_park *park)
+{
+	struct spool_message *first;
+
+	while (!park->stop && !park->kicked) {
+		struct timespec until;
+
+		first = TAILQ_FIRST(&park->list);
+		if (!first) {
+			pthread_cond_wait(&park->changed, &park->lock);
+			continue;
+		}
+		until = (struct timespec){.tv_sec = (time_t)(first->deadline / NS_PER_S),
+					  .tv_nsec = (long)(first->deadline % NS_PER_S)};
+		if (pthread_cond_timedwait(&park->changed, &park->lock, &until) == ETIMEDOUT)
+			return;
+	}
+}
+
+static void *park_main(void *arg)
+{
+	struct spool_park *park = arg;
+	bool stop = false;
+
+	while (!stop) {
+		struct message_list list = TAILQ_HEAD_INITIALIZER(list);
+
+		pthread_mutex_lock(&park->lock);
+		wait_locked(park);
+		park->kicked = false;
+		stop = park->stop;
+		TAILQ_CONCAT(&list, &park->list, link);
+		atomic_store(&park->n_parked, 0);
+		pthread_mutex_unlock(&park->lock);
+		if (stop) {
+			struct spool_message *message;
+
+			TAILQ_FOREACH (message, &list, link)
+				message->deadline = 1;
+		}
+		try_again(park, &list);
+	}
+	return NULL;
+}
+
+int spool_park_new(struct spool_fs *fs, struct spool_park **ret)
+{
+	struct spool_park *park = calloc(1, sizeof(*park));
+	pthread_condattr_t attr;
+	int r;
+
+	if (!park)
+		return -ENOMEM;
+	park->fs = fs;
+	TAILQ_INIT(&park->list);
+	pthread_mutex_init(&park->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&park->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	r = spool_thread_start(&park->thread, park_main, park);
+	if (r < 0) {
+		pthread_cond_destroy(&park->changed);
+		pthread_mutex_destroy(&park->lock);
+		free(park);
+		return r;
+	}
+	*ret = park;
+	return 0;
+}
+
+void spool_park_stop(struct spool_park *park)
+{
+	if (!park)
+		return;
+	pthread_mutex_lock(&park->lock);
+	park->stop = true;
+	pthread_cond_signal(&park->changed);
+	pthread_mutex_unlock(&park->lock);
+	pthread_join(park->thread, NULL);
+}
+
+void spool_park_free(struct spool_park *park)
+{
+	if (!park)
+		return;
+	pthread_cond_destroy(&park->changed);
+	pthread_mutex_destroy(&park->lock);
+	free(park);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Requests that found no room, while room is on its way.
+ *
+ * close(2) and unlink(2) return before the kernel has told us: RELEASE and FORGET come a little
+ * later. Whoever removes a file from a full filesystem and goes on writing must not get ENOSPC for
+ * that. So a request that ended in ENOSPC or EDQUOT, which has changed nothing, is put aside while
+ * there are files without a name, and is tried again whenever one of those has gone, until
+ * PARK_LIMIT_NS after its first attempt. Nobody waits in the meantime but its caller.
+ *
+ * How many can be put aside is limited, in all and for every uid, so that one user's requests do
+ * not take all entries of a ring; one more is answered at once.
+ */
+
+#include <stdbool.h>
+
+struct spool_fs;
+struct spool_message;
+struct spool_park;
+
+/** spool_park_new() - empty, with a thread that sleeps. Return: 0; -errno. */
+int spool_park_new(struct spool_fs *fs, struct spool_park **ret);
+
+/**
+ * spool_park_stop() - ends the thread; what is parked, or would be from now on, is answered as it
+ * stands. Those who serve still run. NULL is allowed.
+ */
+void spool_park_stop(struct spool_park *park);
+
+/** spool_park_free() - when nobody serves any more. NULL is allowed. */
+void spool_park_free(struct spool_park *park);
+
+/**
+ * spool_park_wants() - is the answer @error (-errno) of @message to be held back?
+ * Return: true: a place is taken; the caller must call spool_park_take() or spool_park_refuse().
+ */
+bool spool_park_wants(struct spool_park *park, struct spool_message *message, int error);
+
+/** spool_park_take() - @message is ours until its finish(). */
+void spool_park_take(struct spool_park *park, struct spool_message *message);
+
+/** spool_park_refuse() - it cannot be given away after all: it is tried and answered now. */
+void spool_park_refuse(struct spool_park *park, struct spool_message *message);
+
+/** spool_park_kick() - a file is gone: try again. Cheap when nothing is parked. */
+void spool_park_kick(struct spool_park *park);

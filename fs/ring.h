@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * FUSE over io_uring: one ring for each possible CPU, each with a thread pinned to it, as the
+ * kernel puts a request into the ring of the CPU that its caller runs on. Needs Linux 6.14 and
+ * fuse's module parameter enable_uring; libfuse does not know of it.
+ *
+ * The kernel uses the rings only when every CPU has one, and then never goes back. So everything
+ * that can fail is done by spool_rings_prepare(), before the answer to FUSE_INIT accepts the offer;
+ * what can fail after that makes the kernel itself forget about rings.
+ *
+ * FORGET, INTERRUPT and notifications stay on /dev/fuse (dev.h).
+ *
+ * An entry is room for one request and its reply. The kernel writes the request in pieces; the two
+ * small ones are copied in front of the payload, which then is the message in one piece, and data
+ * that are read go straight into the payload. Payloads are large but touched late, and given back
+ * to the system after a while without requests. A request that finds no free entry waits in its
+ * ring's queue; it waits for the handlers before it, all of which only touch memory (what would
+ * wait for something else is parked, and park.h bounds how many entries that may take).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct spool_fs;
+struct spool_rings;
+
+/**
+ * spool_rings_prepare() - threads, rings and buffers, all of them or none
+ * @fd: /dev/fuse, borrowed until spool_rings_stop()
+ * @max_write: bytes of data in the largest request
+ * @why: gets a text when it fails; 128 bytes
+ * Return: 0; -errno.
+ */
+int spool_rings_prepare(struct spool_fs *fs, int fd, size_t max_write, struct spool_rings **ret,
+			char why[128]);
+
+/**
+ * spool_rings_start() - register the rings with the kernel and serve, after FUSE_INIT was answered
+ * @why: gets what is in force, or why it failed
+ * Return: 0; -errno the kernel has refused a ring: it goes on with /dev/fuse; stop the rings.
+ */
+int spool_rings_start(struct spool_rings *rings, char why[128]);
+
+/** spool_rings_stop() - ends the threads and frees all. NULL is allowed. */
+void spool_rings_stop(struct spool_rings *rings);
+
+/** spool_rings_threads() - how many serve. */
+unsigned int spool_rings_threads(const struct spool_rings *rings);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The worker's threads: all alike but for what they run. */
+
+#include <pthread.h>
+#include <stdbool.h>
+
+/** spool_thread_start() - a thread with a small stack. Return: 0; -errno. */
+int spool_thread_start(pthread_t *ret, void *(*run)(void *arg), void *arg);
+
+/**
+ * spool_thread_pin() - keep the calling thread on @cpu
+ * Return: false when that is not allowed (a cpuset) or the CPU is off; it then runs anywhere.
+ */
+bool spool_thread_pin(unsigned int cpu);
+
+/**
+ * spool_thread_interrupt() - interrupt the system calls of @thread until it has ended, and join it
+ * A signal that comes just before a read() is lost on it, so it is sent again and again.
+ * spool_thread_allow_interrupts() must have been called by the process.
+ */
+void spool_thread_interrupt(pthread_t thread);
+void spool_thread_allow_interrupts(void);

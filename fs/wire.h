@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What we use of the kernel's FUSE protocol that <linux/fuse.h> of supported systems (7.38 and up)
+ * may lack. Names, numbers and layouts are those of include/uapi/linux/fuse.h; each says the
+ *protocol version that brought it. Everything here is read from and written to messages with
+ *memcpy().
+ *
+ * One request as it comes from /dev/fuse:
+ *
+ *	fuse_in_header | first argument (of the operation) | names, data, extensions
+ *
+ * and one reply:
+ *
+ *	fuse_out_header | what the operation answers
+ *
+ * A ring entry holds the same in pieces: the header (either one), the first argument, and the rest.
+ */
+
+#include <stdint.h>
+
+#include <linux/fuse.h>
+
+/* FUSE_INIT flags of bits 32 and up are in the second word, flags2. */
+#define SPOOL_WIRE_FLAG2(bit) (UINT32_C(1) << ((bit)-32))
+#define SPOOL_WIRE_DIRECT_IO_ALLOW_MMAP SPOOL_WIRE_FLAG2(36) /* 7.39 */
+#define SPOOL_WIRE_OVER_IO_URING SPOOL_WIRE_FLAG2(41)        /* 7.42 */
+
+/* FUSE_CREATE's open_flags of fuse_create_in is after flags, mode and umask; FUSE_OPEN's after
+ * flags (7.33). Both words were padding before. */
+#define SPOOL_WIRE_OPEN_KILL_SUIDGID (UINT32_C(1) << 0)
+
+/* io_uring (7.42): commands to /dev/fuse with IORING_OP_URING_CMD in a ring of 128-byte SQEs. */
+#define SPOOL_WIRE_URING_REGISTER 1u
+#define SPOOL_WIRE_URING_COMMIT_AND_FETCH 2u
+
+#define SPOOL_WIRE_URING_HEADER_SIZE 128u
+
+/* In the command area of the SQE. */
+struct spool_wire_uring_cmd {
+	uint64_t flags;
+	uint64_t commit_id;
+	uint16_t qid;
+	uint8_t padding[6];
+};
+
+struct spool_wire_uring_ent {
+	uint64_t flags;
+	uint64_t commit_id;
+	uint32_t payload_size;
+	uint32_t padding;
+	uint64_t reserved;
+};
+
+/* The first of the two buffers of an entry; the second is the payload. */
+struct spool_wire_uring_header {
+	char in_out[SPOOL_WIRE_URING_HEADER_SIZE]; /* fuse_in_header, fuse_out_header */
+	char op_in[SPOOL_WIRE_URING_HEADER_SIZE];  /* first argument */
+	struct spool_wire_uring_ent ent;
+};
+
+_Static_assert(sizeof(struct spool_wire_uring_cmd) == 24, "fuse_uring_cmd_req");
+_Static_assert(sizeof(struct spool_wire_uring_ent) == 32, "fuse_uring_ent_in_out");
+_Static_assert(sizeof(struct spool_wire_uring_header) == 288, "fuse_uring_req_header");
+_Static_assert(sizeof(struct fuse_init_out) == 64, "fuse_init_out of protocol 7.23 and up");

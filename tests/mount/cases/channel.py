@@ -1,0 +1,329 @@
+"""How requests travel: which transport is in force and why, how many requests an operation takes,
+and what happens when a transport is full, refused, or torn down."""
+import ctypes
+import errno
+import json
+import mmap
+import os
+import signal
+import struct
+import subprocess
+import threading
+
+from rig import (DEADLINE_S, LIBC, Mount, Skip, as_user, binary, case, fails, gone, is_mounted, put,
+                 run, wait_until)
+
+ENTRIES = 16  # of a ring: RING_ENTRIES, fs/ring_internal.h
+ENABLE_URING = '/sys/module/fuse/parameters/enable_uring'
+
+
+def status(mount):
+    return json.loads(run(binary('SPOOLCTL'), 'status', '--json', mount.path).stdout)
+
+
+def counts(mount):
+    return status(mount)['requests_by_operation']
+
+
+def need_uring():
+    try:
+        with open(ENABLE_URING, encoding='ascii') as file:
+            if file.read().strip() == 'Y':
+                return
+    except FileNotFoundError:
+        pass
+    raise Skip('no FUSE over io_uring')
+
+
+def transports():
+    """Options for each transport that this machine has."""
+    yield 'transport=dev'
+    try:
+        need_uring()
+    except Skip:
+        return
+    yield 'transport=uring'
+
+
+@case(mount=False)
+def auto_takes_the_rings():
+    need_uring()
+    with Mount() as mount:
+        got = status(mount)
+        assert got['transport'] == 'uring', got['transport_why']
+        rings = os.sysconf('SC_NPROCESSORS_CONF')
+        assert got['transport_why'].startswith(f'{rings} rings of {ENTRIES} entries')
+        assert got['threads'] == rings + 1
+        assert ' uring' in got['features'] and '-uring' not in got['features']
+
+
+@case(mount=False)
+def dev_can_be_asked_for():
+    with Mount(options='transport=dev') as mount:
+        got = status(mount)
+        assert got['transport'] == 'dev'
+        assert got['transport_why'] == 'transport=dev was asked for'
+
+
+def start(options, **popen):
+    """A daemon in the foreground that is to fail. Its exit status and what it says."""
+    mount = Mount(options=options)
+    done = subprocess.run([binary('SPOOLFS'), '-f', '-o', mount.options, mount.path], check=False,
+                          capture_output=True, text=True, timeout=DEADLINE_S, **popen)
+    assert not is_mounted(mount.path)
+    os.rmdir(mount.path)
+    os.rmdir(mount.base)
+    return done
+
+
+@case(mount=False)
+def uring_or_nothing_can_be_asked_for():
+    done = start('transport=uring,mask=uring')
+    assert done.returncode == 1, done
+    assert done.stderr.count('\n') == 1, done.stderr
+    assert 'transport=uring: io_uring is masked' in done.stderr, done.stderr
+
+
+def forbid_io_uring():
+    """A seccomp filter as containers have it: io_uring_setup(2) is EPERM."""
+    nr_setup, arch_ret = 425, 0x00050000 | errno.EPERM
+    program = b''.join(struct.pack('HBBI', *line) for line in (
+        (0x20, 0, 0, 0),            # load the number of the call
+        (0x15, 0, 1, nr_setup),     # is it io_uring_setup?
+        (0x06, 0, 0, arch_ret),     # then EPERM
+        (0x06, 0, 0, 0x7fff0000)))  # else allow
+    buffer = ctypes.create_string_buffer(program)
+    filters = struct.pack('HxxxxxxP', len(program) // 8, ctypes.addressof(buffer))
+    assert LIBC.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+    assert LIBC.prctl(22, 2, filters, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+
+
+@case(mount=False)
+def a_seccomp_filter_means_dev():
+    need_uring()
+    mount = Mount()
+    process = subprocess.Popen([binary('SPOOLFS'), '-f', '-o', mount.options, mount.path],
+                               preexec_fn=forbid_io_uring)
+    wait_until(lambda: is_mounted(mount.path), 'it mounts')
+    got = status(mount)
+    assert got['transport'] == 'dev' and 'io_uring_setup: Operation not permitted' in \
+        got['transport_why'], got
+    put(f'{mount.path}/self/f', b'x')
+    process.terminate()
+    assert process.wait(DEADLINE_S) == 0
+    assert start('transport=uring', preexec_fn=forbid_io_uring).returncode == 1
+
+
+@case(mount=False)
+def the_life_of_a_file_takes_these_requests():
+    """What default_permissions costs on this kernel is in it: creating and removing a name makes the
+    kernel forget the directory's mode, which it asks for again before the next look into it; and it
+    asks once for every new file whether a write must drop capabilities."""
+    allowed = {'LOOKUP': 1, 'CREATE': 1, 'WRITE': 1, 'UNLINK': 1, 'RELEASE': 1, 'GETATTR': 2,
+               'GETXATTR': 1}
+    n = 50
+    for options in transports():
+        with Mount(options=options) as mount:
+            def life(i, base=mount.tmpdir()):
+                fd = os.open(f'{base}/f{i}', os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+                os.write(fd, b'x' * 4096)
+                os.pread(fd, 4096, 0)
+                os.close(fd)
+                os.unlink(f'{base}/f{i}')
+            life('warm')
+            before = counts(mount)
+            for i in range(n):
+                life(i)
+            wait_until(lambda: counts(mount).get('RELEASE', 0) - before.get('RELEASE', 0) == n,
+                       'the last RELEASE')
+            after = counts(mount)
+            for name, most in allowed.items():
+                got = after.get(name, 0) - before.get(name, 0)
+                assert got <= most * n + 2, (options, name, got)
+            others = {name for name in after if after[name] > before.get(name, 0)}
+            others -= set(allowed) | {'FORGET', 'BATCH_FORGET', 'IOCTL', 'OPENDIR', 'RELEASEDIR'}
+            assert not others, (options, others)
+            forgets = sum(after.get(name, 0) - before.get(name, 0)
+                          for name in ('FORGET', 'BATCH_FORGET'))
+            assert forgets <= n + 2, forgets
+
+
+@case(mount=False)
+def reading_and_writing_on_asks_nothing_else():
+    for options in transports():
+        with Mount(options=options) as mount:
+            fd = os.open(f'{mount.tmpdir()}/f', os.O_CREAT | os.O_RDWR, 0o600)
+            os.write(fd, b'x' * 4096)
+            before = counts(mount)
+            for _ in range(20):
+                os.write(fd, b'x' * 4096)
+            os.lseek(fd, 0, os.SEEK_SET)
+            while os.read(fd, 65536):
+                pass
+            for _ in range(20):
+                os.fstat(fd)
+            after = counts(mount)
+            os.close(fd)
+            grown = {name: after[name] - before.get(name, 0) for name in after
+                     if after[name] != before.get(name, 0)}
+            assert grown.pop('WRITE') == 20
+            assert grown.pop('GETATTR', 0) <= 1 and not set(grown) - {
+                'IOCTL', 'OPENDIR', 'RELEASEDIR', 'LOOKUP', 'READLINK'}, grown
+
+
+@case(mount=False)
+def more_writers_than_entries():
+    """4 x (entries x queues) of them, in two users' trees: all come through."""
+    for options in transports():
+        with Mount(options=options) as mount:
+            n = 4 * ENTRIES * os.sysconf('SC_NPROCESSORS_CONF')
+            data = [bytes([i % 251]) * 200_000 for i in range(n)]
+            failed = []
+
+            def writer(i, base=mount.path):
+                try:
+                    path = f'{base}/0/f{i}'
+                    put(path, data[i])
+                    with open(path, 'rb') as file:
+                        assert file.read() == data[i]
+                    os.unlink(path)
+                except (OSError, AssertionError) as error:
+                    failed.append((i, error))
+            threads = [threading.Thread(target=writer, args=(i,)) for i in range(n)]
+            for thread in threads:
+                thread.start()
+            as_user(1000, put, f'{mount.path}/1000/other', b'x')
+            for thread in threads:
+                thread.join()
+            assert not failed, failed[:3]
+
+
+@case(mount=False)
+def room_of_a_removed_file_is_there_at_once():
+    """RELEASE and FORGET come after close() and unlink() have returned; nobody gets ENOSPC for it."""
+    for options in transports():
+        with Mount(options=f'{options},ram=8M,user_size=100%,user_ram=100%') as mount:
+            base = mount.tmpdir()
+            for _ in range(100):
+                fd = os.open(f'{base}/f', os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+                assert os.write(fd, b'x' * (6 << 20)) == 6 << 20
+                os.close(fd)
+                os.unlink(f'{base}/f')
+            for _ in range(100):
+                fd = os.open(f'{base}/f', os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+                os.unlink(f'{base}/f')
+                assert os.write(fd, b'x' * (6 << 20)) == 6 << 20
+                os.close(fd)
+        with Mount(options=f'{options},ram=8M,nr_inodes=20,user_inodes=100%') as mount:
+            for i in range(200):
+                put(f'{mount.tmpdir()}/f{i}')
+                os.unlink(f'{mount.tmpdir()}/f{i}')
+
+
+@case(mount=False)
+def a_full_mount_says_so_soon():
+    """A file without a name that somebody keeps open holds nobody else's ENOSPC up for long: each of
+    the 200 takes no more than its share of the deadline."""
+    with Mount(options='ram=8M,user_size=100%,user_ram=100%') as mount:
+        base = mount.tmpdir()
+        held = os.open(f'{base}/held', os.O_CREAT | os.O_RDWR, 0o600)
+        os.unlink(f'{base}/held')
+        error = None
+        while not error:
+            try:
+                os.write(held, b'x' * 65536)
+            except OSError as caught:
+                error = caught
+        assert error.errno == errno.ENOSPC
+        fd = os.open(f'{base}/more', os.O_CREAT | os.O_RDWR, 0o600)
+        signal.alarm(DEADLINE_S)
+        for _ in range(200):
+            fails(errno.ENOSPC, os.pwrite, fd, b'x' * 65536, 0)
+        signal.alarm(0)
+        os.close(fd)
+        os.close(held)
+
+
+@case(mount=False)
+def an_abort_in_full_flight():
+    for options in transports():
+        mount = Mount(options=options).start()
+        base = mount.tmpdir()
+        writers = [subprocess.Popen(['sh', '-c', 'while echo x > $0/$$; do :; done', base],
+                                    stderr=subprocess.DEVNULL) for _ in range(8)]
+        wait_until(lambda: counts(mount).get('WRITE', 0) > 200, 'writes')
+        number = os.minor(os.stat(mount.path).st_dev)
+        with open(f'/sys/fs/fuse/connections/{number}/abort', 'w', encoding='ascii') as file:
+            file.write('1')
+        for writer in writers:
+            writer.wait(DEADLINE_S)
+        mount.process.wait(DEADLINE_S)
+        wait_until(lambda: not is_mounted(mount.path), 'it unmounts')
+        mount.stop()
+
+
+@case(mount=False)
+def a_killed_worker_in_full_flight():
+    for options in transports():
+        mount = Mount(options=options, allow_log=['killed by signal 9']).start()
+        fd = os.open(f'{mount.tmpdir()}/f', os.O_CREAT | os.O_RDWR, 0o600)
+        writers = [subprocess.Popen(['sh', '-c', 'while echo x > $0/$$; do :; done',
+                                     mount.tmpdir()], stderr=subprocess.DEVNULL)
+                   for _ in range(8)]
+        wait_until(lambda: counts(mount).get('WRITE', 0) > 200, 'writes')
+        os.kill(mount.worker, signal.SIGKILL)
+        for writer in writers:
+            writer.wait(DEADLINE_S)
+        mount.process.wait(DEADLINE_S)
+        assert not is_mounted(mount.path)
+        gone(os.pwrite, fd, b'x', 0)
+        os.close(fd)
+        mount.stop(status=1)
+
+
+@case(mount=False)
+def writeback_caches_small_writes_and_loses_nothing():
+    with Mount(options='writeback') as mount:
+        path = f'{mount.tmpdir()}/f'
+        before = counts(mount).get('WRITE', 0)
+        with open(path, 'wb', buffering=0) as file:
+            for i in range(10000):
+                file.write(struct.pack('>I', i) * 16)
+        assert counts(mount).get('WRITE', 0) - before < 100
+        run('sync', '-f', path)
+        with open(path, 'rb') as file:
+            data = file.read()
+        assert data == b''.join(struct.pack('>I', i) * 16 for i in range(10000))
+        with open(path, 'ab', buffering=0) as file:
+            file.write(b'end')
+        assert os.stat(path).st_size == 640003
+        with open(path, 'r+b') as file, mmap.mmap(file.fileno(), 640003) as mapped:
+            mapped[0:4] = b'head'
+        with open(path, 'rb') as file:
+            assert file.read(4) == b'head'
+
+
+@case(mount=False)
+def set_id_bits_go_with_a_write():
+    """FUSE_HANDLE_KILLPRIV_V2: in a shared mount that keeps them, and only for those who may not."""
+    for options in transports():
+        with Mount(layout='shared', options=options) as mount:
+            path = f'{mount.path}/f'
+            for action, data in (('write', b'new'), ('truncate', None), ('open', None)):
+                put(path, b'old')
+                os.chmod(path, 0o6777)
+
+                def change(action=action, data=data):
+                    if action == 'write':
+                        with open(path, 'r+b') as file:
+                            file.write(data)
+                    elif action == 'truncate':
+                        os.truncate(path, 1)
+                    else:
+                        os.close(os.open(path, os.O_WRONLY | os.O_TRUNC))
+                as_user(1000, change)
+                assert os.stat(path).st_mode & 0o7777 == 0o777, (options, action)
+                os.chmod(path, 0o6777)
+                change()
+                assert os.stat(path).st_mode & 0o7777 == 0o6777, (options, action, 'root')
+                os.unlink(path)
