@@ -184,6 +184,12 @@ static int parse_positional(struct given *given, int argc, char *argv[], int at)
 		return -EINVAL;
 	}
 	options->mountpoint = argv[argc - 1];
+	if (argc - at == 2 && strchr(argv[at], ',')) {
+		/* it travels among the mount options, where a comma would end it */
+		fprintf(errors, "spoolfs: %s: not a source (allowed: a name without a comma)\n",
+			argv[at]);
+		return -EINVAL;
+	}
 	if (argc - at == 2 && !options->source && *argv[at])
 		options->source = argv[at];
 	if (!options->source)

@@ -213,6 +213,7 @@ int spool_engine_readdir(struct spool_engine *engine, const struct spool_cred *c
 
 /* Attributes */
 
+/** spool_engine_getattr() - stat(2). Return: 0; -ESTALE. */
 int spool_engine_getattr(struct spool_engine *engine, uint64_t ino, struct spool_attr *ret);
 
 /**
@@ -263,11 +264,27 @@ ssize_t spool_engine_read(struct spool_engine *engine, uint64_t ino, void *buf, 
 ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void *buf, size_t len,
 			   uint64_t off, unsigned int flags);
 
+/**
+ * spool_engine_fallocate() - reserve, punch or zero @len bytes from @off
+ * @mode: 0 or FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | _KEEP_SIZE, FALLOC_FL_ZERO_RANGE with or
+ *	without _KEEP_SIZE
+ * Return: 0; -EOPNOTSUPP another mode; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM; -EISDIR, -EINVAL.
+ */
 int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, uint64_t off,
 			   uint64_t len);
 
+/**
+ * spool_engine_seek() - lseek(2) with SEEK_DATA or SEEK_HOLE
+ * Return: the offset in bytes; -ENXIO @off is past the end, or there is no more data; -EINVAL
+ * another @whence, or no regular file; -EISDIR.
+ */
 int64_t spool_engine_seek(struct spool_engine *engine, uint64_t ino, uint64_t off, int whence);
 
+/**
+ * spool_engine_copy_range() - copy up to @len bytes within the mount; holes stay holes
+ * Return: bytes copied, short at the end of the source and where no more fits; -EINVAL the ranges
+ * overlap, or no regular file; -EISDIR; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM when nothing was copied.
+ */
 ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint64_t src_off,
 				uint64_t dst, uint64_t dst_off, size_t len);
 
@@ -288,6 +305,7 @@ ssize_t spool_engine_getxattr(struct spool_engine *engine, uint64_t ino, const c
 /** Return: length of the NUL-separated names; -ERANGE. */
 ssize_t spool_engine_listxattr(struct spool_engine *engine, uint64_t ino, char *buf, size_t size);
 
+/** spool_engine_removexattr() - Return: 0; -ENODATA; -EOPNOTSUPP another namespace. */
 int spool_engine_removexattr(struct spool_engine *engine, const struct spool_cred *cred,
 			     uint64_t ino, const char *name);
 

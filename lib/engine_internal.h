@@ -46,6 +46,7 @@ void engine_put(struct spool_engine *engine, struct spool_node *node);
 /** Gives @refs references back. No locks held. */
 void engine_put_many(struct spool_engine *engine, struct spool_node *node, uint64_t refs);
 
+/** engine_now() - the host's wall clock, for times of inodes. */
 void engine_now(const struct spool_engine *engine, struct timespec *ret);
 
 /** Charges @bytes of metadata (and @inodes) to @user. Return: 0; -ENOSPC; -EDQUOT. */
@@ -119,6 +120,7 @@ void engine_accessed_locked(const struct spool_engine *engine, struct spool_node
 
 /* engine_policy.c */
 
+/** engine_is_private_root() - is @node the root directory of layout=private? */
 bool engine_is_private_root(const struct spool_engine *engine, const struct spool_node *node);
 
 /** The permission bits of a new inode of @mode (with type) made by @cred below @parent. */

@@ -16,17 +16,20 @@ if [ "$(id -u)" != 0 ]; then
     exit 1
 fi
 
-apt_build="gcc libc6-dev meson ninja-build pkgconf libfuse3-dev fuse3 libxxhash-dev libbsd-dev"
+apt_build="gcc libc6-dev meson ninja-build pkgconf libfuse3-dev fuse3 libxxhash-dev libbsd-dev
+    liburing-dev"
 apt_test="libcunit1-dev clang clang-format shellcheck mandoc python3 procps util-linux mount
     make git rsync sqlite3 vim perl acl attr openssh-client strace dpkg-dev gzip tar
     libpython3-testsuite"
-dnf_build="gcc glibc-devel meson ninja-build pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel"
+dnf_build="gcc glibc-devel meson ninja-build pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
+    liburing-devel"
 dnf_test="CUnit-devel clang clang-tools-extra ShellCheck mandoc python3 procps-ng util-linux make
     git rsync sqlite vim-enhanced perl acl attr openssh-clients strace python3-test"
-pacman_build="gcc meson ninja pkgconf fuse3 xxhash libbsd"
+pacman_build="gcc meson ninja pkgconf fuse3 xxhash libbsd liburing"
 pacman_test="cunit clang shellcheck mandoc python procps-ng util-linux make git rsync sqlite vim
     perl acl attr openssh strace"
-zypper_build="gcc glibc-devel meson ninja pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel"
+zypper_build="gcc glibc-devel meson ninja pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
+    liburing-devel"
 zypper_test="cunit-devel clang ShellCheck mandoc python3 procps util-linux make git rsync sqlite3
     vim perl acl attr openssh-clients strace python3-testsuite"
 
@@ -72,7 +75,7 @@ dnf) install=dnf_install build=$dnf_build tests=$dnf_test ;;
 pacman) install=pacman_install build=$pacman_build tests=$pacman_test ;;
 zypper) install=zypper_install build=$zypper_build tests=$zypper_test ;;
 *)
-    echo "install-deps.sh: no package manager that is known (allowed: apt-get, dnf, pacman, zypper)" >&2
+    echo "install-deps.sh: none found (allowed: apt-get, dnf, pacman, zypper)" >&2
     exit 1
     ;;
 esac

@@ -19,6 +19,11 @@ packaging/install-deps.sh --test
 if [ -e /dev/fuse ]; then
     chmod 666 /dev/fuse
 fi
+# FUSE over io_uring is tested where the kernel has it; it is as it was afterwards.
+uring=/sys/module/fuse/parameters/enable_uring
+if [ -w "$uring" ] && [ "$(cat "$uring")" = N ] && echo Y >"$uring"; then
+    trap 'echo N >"$uring"' EXIT
+fi
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH LC_ALL=C.UTF-8
 unset TMPDIR TMP TEMP
 

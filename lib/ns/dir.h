@@ -61,6 +61,7 @@ struct spool_hash {
 /** spool_hash_xxh3() - the real one. */
 uint64_t spool_hash_xxh3(const void *name, size_t len, uint64_t seed);
 
+/** spool_dir_init() - an empty directory, without a parent. */
 void spool_dir_init(struct spool_dir *dir);
 
 /** spool_entry_new() - an entry that is in no directory yet. Return: NULL without memory. */

@@ -47,6 +47,7 @@ size_t spool_object_bytes(void);
 /** spool_object_free() - give everything back, charges to @user. @object may be NULL. */
 void spool_object_free(struct spool_object *object, struct spool_quota_user *user);
 
+/** spool_object_size() - in bytes: st_size. */
 uint64_t spool_object_size(const struct spool_object *object);
 
 /** spool_object_blocks() - use in 512-byte units, of 4 KiB pages with data or reserved: st_blocks.

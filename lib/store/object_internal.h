@@ -44,6 +44,8 @@ struct spool_object {
 	uint64_t ram;   /* bytes of slots, and of the slots that reserved blocks will need */
 };
 
+/* spool_block_unpack(), spool_block_pack(): between a word of the block map and what it says;
+ * spool_block_get(): what the map says of block @index. */
 struct block spool_block_unpack(uint64_t word);
 uint64_t spool_block_pack(const struct block *block);
 struct block spool_block_get(const struct spool_object *object, uint64_t index);

@@ -35,11 +35,15 @@ struct spool_rwlock {
 	pthread_rwlock_t rwlock;
 };
 
+/* spool_mutex_init(), spool_mutex_fini(), spool_mutex_lock(), spool_mutex_unlock(): as pthread's,
+ * but they cannot fail: an error means that the caller has used the lock wrongly, and aborts. */
 void spool_mutex_init(struct spool_mutex *lock);
 void spool_mutex_fini(struct spool_mutex *lock);
 void spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank);
 void spool_mutex_unlock(struct spool_mutex *lock);
 
+/* spool_rwlock_init(), spool_rwlock_fini(), spool_rwlock_rdlock(), spool_rwlock_wrlock(),
+ * spool_rwlock_unlock(): likewise. */
 void spool_rwlock_init(struct spool_rwlock *lock);
 void spool_rwlock_fini(struct spool_rwlock *lock);
 void spool_rwlock_rdlock(struct spool_rwlock *lock, enum spool_rank rank);

@@ -9,5 +9,5 @@
 #include <bsd/sys/tree.h>
 
 /** SPOOL_RB_GENERATE() - the functions of tree @name over @type, private to the file */
-#define SPOOL_RB_GENERATE(name, type, field, compare)                                              \
+#define SPOOL_RB_GENERATE(name, type, field, compare) \
 	RB_GENERATE_INTERNAL(name, type, field, compare, static __attribute__((unused)))

@@ -141,7 +141,8 @@ def script_of(steps):
             action = f"echo '{command}' > $WORK/fstab; mount -T $WORK/fstab {command.split()[1]}"
         else:
             action = command
-        script += '\n'.join(filter(None, [before, action, statements(after)])) + f'\necho "@end {number}"\n'
+        script += '\n'.join(filter(None, [before, action, statements(after)]))
+        script += f'\necho "@end {number}"\n'
     return script
 
 

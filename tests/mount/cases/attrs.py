@@ -95,7 +95,8 @@ def changes_move_the_right_times(d):
 
 @case(mount=False)
 def statfs_shows_the_callers_own_limits():
-    with Mount(options='ram=64M,user_size=16M,user_ram=32M,nr_inodes=1000,user_inodes=100') as mount:
+    options = 'ram=64M,user_size=16M,user_ram=32M,nr_inodes=1000,user_inodes=100'
+    with Mount(options=options) as mount:
         def sizes(uid):
             vfs = os.statvfs(f'{mount.path}/{uid}')
             return vfs.f_blocks * vfs.f_frsize, vfs.f_bavail * vfs.f_frsize, vfs.f_files, \

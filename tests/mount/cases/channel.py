@@ -116,9 +116,9 @@ def a_seccomp_filter_means_dev():
 
 @case(mount=False)
 def the_life_of_a_file_takes_these_requests():
-    """What default_permissions costs on this kernel is in it: creating and removing a name makes the
-    kernel forget the directory's mode, which it asks for again before the next look into it; and it
-    asks once for every new file whether a write must drop capabilities."""
+    """What default_permissions costs on this kernel is in it: creating and removing a name makes
+    the kernel forget the directory's mode, which it asks for again before the next look into it;
+    and it asks once for every new file whether a write must drop capabilities."""
     allowed = {'LOOKUP': 1, 'CREATE': 1, 'WRITE': 1, 'UNLINK': 1, 'RELEASE': 1, 'GETATTR': 2,
                'GETXATTR': 1}
     n = 50
@@ -200,7 +200,7 @@ def more_writers_than_entries():
 
 @case(mount=False)
 def room_of_a_removed_file_is_there_at_once():
-    """RELEASE and FORGET come after close() and unlink() have returned; nobody gets ENOSPC for it."""
+    """RELEASE and FORGET come after close() and unlink(); nobody gets ENOSPC for that."""
     for options in transports():
         with Mount(options=f'{options},ram=8M,user_size=100%,user_ram=100%') as mount:
             base = mount.tmpdir()
@@ -222,8 +222,8 @@ def room_of_a_removed_file_is_there_at_once():
 
 @case(mount=False)
 def a_full_mount_says_so_soon():
-    """A file without a name that somebody keeps open holds nobody else's ENOSPC up for long: each of
-    the 200 takes no more than its share of the deadline."""
+    """A file without a name that somebody keeps open does not hold ENOSPC up for long: each of the
+    200 takes no more than its share of the deadline."""
     with Mount(options='ram=8M,user_size=100%,user_ram=100%') as mount:
         base = mount.tmpdir()
         held = os.open(f'{base}/held', os.O_CREAT | os.O_RDWR, 0o600)
@@ -305,7 +305,7 @@ def writeback_caches_small_writes_and_loses_nothing():
 
 @case(mount=False)
 def set_id_bits_go_with_a_write():
-    """FUSE_HANDLE_KILLPRIV_V2: in a shared mount that keeps them, and only for those who may not."""
+    """FUSE_HANDLE_KILLPRIV_V2, in a shared mount that keeps them: root's writes spare them."""
     for options in transports():
         with Mount(layout='shared', options=options) as mount:
             path = f'{mount.path}/f'

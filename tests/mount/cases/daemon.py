@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 import threading
 
-from rig import (DEADLINE_S, LIBC, Mount, Skip, alive, as_user, binary, case, children, fails, get, gone,
-                 is_mounted, put, run, wait_until)
+from rig import (DEADLINE_S, LIBC, Mount, Skip, alive, as_user, binary, case, children, fails, get,
+                 gone, is_mounted, put, run, wait_until)
 
 NOBODY = 65534
 
@@ -53,8 +53,9 @@ def background_returns_when_mounted_and_umount_ends_it():
 
 @case(mount=False)
 def every_bad_option_is_one_line_and_nothing_is_mounted():
-    bad = '''ram=0 ram=x ram=-1 ram=101% ram=1k ram= ram size=0 size=9999999999999999999999 nr_inodes=x
-        user_size=0% user_inodes=-5 user_ram=1.5G layout=both layout= modes=all uid=x uid=007
+    bad = '''ram=0 ram=x ram=-1 ram=101% ram=1k ram= ram size=0 size=9999999999999999999999
+        nr_inodes=x user_size=0% user_inodes=-5 user_ram=1.5G layout=both layout=
+        modes=all uid=x uid=007
         uid=4294967295,layout=single gid=-1 mode=999 mode=7777777,layout=single uid=0 mode=0700
         noexec=1 log_level=loud unknown unknown=1 ro mask=nothing threshold=16M threshold=0
         backing=/var/tmp reserve=10% lifetime=session lifetime=close linger=5 session=auto grace=1
