@@ -184,9 +184,10 @@ static int parse_positional(struct given *given, int argc, char *argv[], int at)
 		return -EINVAL;
 	}
 	options->mountpoint = argv[argc - 1];
-	if (argc - at == 2 && strchr(argv[at], ',')) {
-		/* it travels among the mount options, where a comma would end it */
-		fprintf(errors, "spoolfs: %s: not a source (allowed: a name without a comma)\n",
+	if (argc - at == 2 && strpbrk(argv[at], ",\\")) {
+		/* it travels among the mount options, where these would end or join them */
+		fprintf(given->errors,
+			"spoolfs: %s: not a source (allowed: a name without comma and backslash)\n",
 			argv[at]);
 		return -EINVAL;
 	}

@@ -227,7 +227,7 @@ static int set_allow_other(struct given *given, const struct option_entry *entry
 
 static int set_fsname(struct given *given, const struct option_entry *entry, const char *value)
 {
-	if (!*value || strchr(value, ','))
+	if (!*value || strpbrk(value, ",\\"))
 		return bad(given, entry, value, "not a name");
 	given->options->source = value;
 	return 0;

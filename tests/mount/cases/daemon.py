@@ -60,7 +60,7 @@ def every_bad_option_is_one_line_and_nothing_is_mounted():
         noexec=1 log_level=loud unknown unknown=1 ro mask=nothing threshold=16M threshold=0
         backing=/var/tmp reserve=10% lifetime=session lifetime=close linger=5 session=auto grace=1
         detach=5 encrypt=on mlock=on passthrough=on backing_any=on pressure=on transport=wire
-        layout=shared,modes=owner'''.split()
+        layout=shared,modes=owner fsname=a\\b'''.split()
     with Directory() as path:
         for option in bad:
             done = run(binary('SPOOLFS'), '-o', option, path, check=False)
@@ -74,7 +74,8 @@ def every_bad_option_is_one_line_and_nothing_is_mounted():
 @case(mount=False)
 def wrong_use_is_2_and_a_failed_start_is_1():
     with Directory() as path:
-        for args in ([], ['a', 'b', 'c'], ['--bogus', path], ['-o'], ['--holder-fd=x', path]):
+        for args in ([], ['a', 'b', 'c'], ['--bogus', path], ['-o'], ['--holder-fd=x', path],
+                     ['a,suid', path], ['a\\', path]):
             assert run(binary('SPOOLFS'), *args, check=False).returncode == 2, args
         for target in (f'{path}/missing', binary('SPOOLFS')):
             done = run(binary('SPOOLFS'), target, check=False)
