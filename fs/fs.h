@@ -20,6 +20,7 @@
 struct spool_dev;
 struct spool_park;
 struct spool_rings;
+struct spool_tidy;
 
 #define SPOOL_OPCODES SPOOL_CTL_OPCODES /* counted each by itself; the highest is 53 (7.45) */
 #define SPOOL_MAX_BACKGROUND 64u /* kernel default 12; per mount, so several users share it */
@@ -32,6 +33,7 @@ struct spool_fs {
 	struct spool_dev *dev;
 	struct spool_rings *rings; /* NULL: all goes over /dev/fuse; set by INIT */
 	struct spool_park *park;
+	struct spool_tidy *tidy;
 	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see spool_fs_buffer() */
 	pthread_key_t current; /* per thread: the struct spool_message that is processed */
 	size_t max_write;      /* bytes of data in the largest request */

@@ -7,6 +7,7 @@
 
 #include "channel.h"
 #include "park.h"
+#include "tidy.h"
 #include "util/macros.h"
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -47,6 +48,7 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	(void)fi;
 	spool_engine_release(fs_of(req)->engine, ino);
 	spool_park_kick(fs_of(req)->park);
+	spool_tidy_kick(fs_of(req)->tidy);
 	reply_status(req, 0);
 }
 

@@ -22,6 +22,7 @@
 #include "park.h"
 #include "ring.h"
 #include "thread.h"
+#include "tidy.h"
 #include "util/host.h"
 #include "util/macros.h"
 
@@ -100,6 +101,8 @@ static void stop_serving(struct worker *worker)
 	worker->fs.dev = NULL;
 	spool_rings_stop(worker->fs.rings);
 	worker->fs.rings = NULL;
+	spool_tidy_free(worker->fs.tidy);
+	worker->fs.tidy = NULL;
 	spool_park_free(worker->fs.park);
 	worker->fs.park = NULL;
 }
@@ -187,6 +190,8 @@ static int run_session(struct worker *worker, int socket)
 	r = spool_channel_attach(worker->fs.session, fd);
 	if (r == 0)
 		r = spool_park_new(&worker->fs, &worker->fs.park);
+	if (r == 0)
+		r = spool_tidy_new(&worker->fs, &worker->fs.tidy);
 	if (r == 0)
 		r = spool_dev_start(&worker->fs, fd, worker->done, &worker->fs.dev);
 	if (r == 0)

@@ -38,6 +38,7 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 	if (node->nlink == 0)
 		atomic_fetch_sub_explicit(&engine->n_nameless, 1, memory_order_relaxed);
 	if (S_ISREG(node->type) && node->file) {
+		engine_idle_remove(engine, node->file);
 		spool_object_free(node->file->object, node->user);
 		node->file->object = NULL;
 	}
@@ -257,6 +258,7 @@ int spool_engine_new(const struct spool_config *config, const struct spool_host 
 		return r;
 	}
 	spool_mutex_init(&engine->rename_lock);
+	engine_idle_init(engine);
 	r = init_parts(engine);
 	if (r < 0) {
 		spool_engine_free(engine);
@@ -296,6 +298,7 @@ bool spool_engine_free(struct spool_engine *engine)
 	if (!clean)
 		spool_log(engine->log, SPOOL_LOG_ERROR, "accounts are not balanced at the end");
 	spool_mutex_fini(&engine->rename_lock);
+	engine_idle_fini(engine);
 	spool_free(engine->host, engine);
 	return clean;
 }

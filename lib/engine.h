@@ -322,6 +322,18 @@ struct spool_engine_stat {
 /** spool_engine_nameless() - files without a name: their room comes back with the last handle. */
 uint64_t spool_engine_nameless(struct spool_engine *engine);
 
+/**
+ * spool_engine_take_idle() - files with data that have been closed for a whole round, up to @n
+ * The caller makes the kernel drop their pages. Return: how many inode numbers are in @ret_inos.
+ */
+size_t spool_engine_take_idle(struct spool_engine *engine, uint64_t *ret_inos, size_t n);
+
+/** spool_engine_next_round() - a round begins. Return: whether take_idle() has any now. */
+bool spool_engine_next_round(struct spool_engine *engine);
+
+/** spool_engine_trim() - gives memory that is kept for reuse back to the system. */
+void spool_engine_trim(struct spool_engine *engine);
+
 void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret);
 
 /** spool_engine_user_usage(), spool_engine_next_user(): as in quota.h. */

@@ -114,6 +114,7 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int flags)
 {
 	struct spool_node *node = engine_get(engine, ino);
+	struct spool_file *file;
 	int r = 0;
 
 	if (!node)
@@ -123,6 +124,9 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 		r = -ESTALE;
 	else
 		node->n_open++;
+	file = S_ISREG(node->type) ? node->file : NULL;
+	if (r == 0 && file)
+		engine_idle_remove(engine, file);
 	spool_mutex_unlock(&node->lock);
 	if (r < 0) {
 		engine_put(engine, node);
@@ -173,6 +177,7 @@ void spool_engine_release(struct spool_engine *engine, uint64_t ino)
 	was_open = node->n_open > 0;
 	if (was_open)
 		node->n_open--;
+	engine_idle_add_locked(engine, node);
 	spool_mutex_unlock(&node->lock);
 	if (was_open)
 		atomic_fetch_sub_explicit(&engine->open_files, 1, memory_order_relaxed);

@@ -30,6 +30,9 @@ struct spool_engine {
 	_Atomic uint64_t next_ino;
 	_Atomic uint64_t open_files;
 	_Atomic uint64_t n_nameless; /* nodes with nlink 0 */
+	struct spool_mutex idle_lock;
+	struct spool_file_list young; /* idle_lock: files closed since the last round */
+	struct spool_file_list old;   /* idle_lock: and before */
 };
 
 /* engine.c */
@@ -117,6 +120,19 @@ void engine_drop_data(struct spool_engine *engine, struct spool_node *node);
 
 /** Moves atime as with relatime. Lock: node->lock. */
 void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node);
+
+/* engine_idle.c */
+
+/* engine_idle_init(), engine_idle_fini(): the lists and their lock. */
+void engine_idle_init(struct spool_engine *engine);
+void engine_idle_fini(struct spool_engine *engine);
+
+/** engine_idle_add_locked() - puts @node on the young list if it is a closed file with data. Lock:
+ * node->lock. */
+void engine_idle_add_locked(struct spool_engine *engine, struct spool_node *node);
+
+/** engine_idle_remove() - takes @file off its list, if it is on one. */
+void engine_idle_remove(struct spool_engine *engine, struct spool_file *file);
 
 /* engine_policy.c */
 

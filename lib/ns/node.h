@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -34,10 +35,15 @@ struct spool_quota_user;
 struct spool_dir;
 struct spool_xattr;
 
+TAILQ_HEAD(spool_file_list, spool_file);
+
 /** struct spool_file - data of a regular file; made with the first write */
 struct spool_file {
 	struct spool_rwlock lock;
-	struct spool_object *object; /* lock: this */
+	struct spool_object *object;  /* lock: this */
+	uint64_t ino;                 /* lock: the engine's idle_lock, as the following */
+	struct spool_file_list *idle; /* the list that it is on, see engine_idle.c; or NULL */
+	TAILQ_ENTRY(spool_file) link;
 };
 
 struct spool_node {

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "tidy.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "fs.h"
+#include "thread.h"
+#include "util/macros.h"
+
+/* A file is dropped in the second round after its close, so after 20 to 40 s: within a minute of
+ * its last use nothing is held twice, and what is read again soon is still there. A guess. */
+#define TIDY_ROUND_S 20
+
+struct spool_tidy {
+	struct spool_fs *fs;
+	pthread_t thread;
+	pthread_mutex_t lock; /* of the following; nothing is called under it */
+	pthread_cond_t changed;
+	bool stop;
+	atomic_bool wanted; /* something was closed since the round began */
+};
+
+/* Waits for work, then for the round's end. Return: false at the end. */
+static bool wait_round(struct spool_tidy *tidy, bool more)
+{
+	struct timespec until;
+	bool stop;
+
+	pthread_mutex_lock(&tidy->lock);
+	while (!tidy->stop && !more && !atomic_load(&tidy->wanted))
+		pthread_cond_wait(&tidy->changed, &tidy->lock);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += TIDY_ROUND_S;
+	while (!tidy->stop &&
+	       pthread_cond_timedwait(&tidy->changed, &tidy->lock, &until) != ETIMEDOUT)
+		;
+	atomic_store(&tidy->wanted, false);
+	stop = tidy->stop;
+	pthread_mutex_unlock(&tidy->lock);
+	return !stop;
+}
+
+static void drop_pages(struct spool_tidy *tidy)
+{
+	struct spool_fs *fs = tidy->fs;
+	uint64_t inos[256];
+	size_t n;
+
+	while ((n = spool_engine_take_idle(fs->engine, inos, SPOOL_ARRAY_SIZE(inos))) > 0) {
+		/* -ENOENT: the kernel has forgotten it, which is as good */
+		for (size_t i = 0; i < n; i++)
+			fuse_lowlevel_notify_inval_inode(fs->session, inos[i], 0, 0);
+	}
+}
+
+static void *tidy_main(void *arg)
+{
+	struct spool_tidy *tidy = arg;
+	bool more = false;
+
+	while (wait_round(tidy, more)) {
+		drop_pages(tidy);
+		more = spool_engine_next_round(tidy->fs->engine);
+		spool_engine_trim(tidy->fs->engine);
+		malloc_trim(0);
+	}
+	return NULL;
+}
+
+void spool_tidy_kick(struct spool_tidy *tidy)
+{
+	if (!tidy || atomic_exchange(&tidy->wanted, true))
+		return;
+	pthread_mutex_lock(&tidy->lock);
+	pthread_cond_signal(&tidy->changed);
+	pthread_mutex_unlock(&tidy->lock);
+}
+
+int spool_tidy_new(struct spool_fs *fs, struct spool_tidy **ret)
+{
+	struct spool_tidy *tidy = calloc(1, sizeof(*tidy));
+	pthread_condattr_t attr;
+	int r;
+
+	if (!tidy)
+		return -ENOMEM;
+	tidy->fs = fs;
+	pthread_mutex_init(&tidy->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&tidy->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	r = spool_thread_start(&tidy->thread, tidy_main, tidy);
+	if (r < 0) {
+		pthread_cond_destroy(&tidy->changed);
+		pthread_mutex_destroy(&tidy->lock);
+		free(tidy);
+		return r;
+	}
+	*ret = tidy;
+	return 0;
+}
+
+void spool_tidy_free(struct spool_tidy *tidy)
+{
+	if (!tidy)
+		return;
+	pthread_mutex_lock(&tidy->lock);
+	tidy->stop = true;
+	pthread_cond_signal(&tidy->changed);
+	pthread_mutex_unlock(&tidy->lock);
+	pthread_join(tidy->thread, NULL);
+	pthread_cond_destroy(&tidy->changed);
+	pthread_mutex_destroy(&tidy->lock);
+	free(tidy);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Giving memory back when things have become quiet: data lie with us and, as long as they are used,
+ * in the kernel's page cache as well. Pages of files that have been closed for a while are dropped
+ * there, and memory that we keep for reuse goes back to the system.
+ *
+ * A thread of its own does it, as nobody may wait for the kernel's answer to an invalidation. It
+ * sleeps for good while nothing is closed, and works in rounds of TIDY_ROUND_S otherwise.
+ */
+
+struct spool_fs;
+struct spool_tidy;
+
+/** spool_tidy_new() - Return: 0; -errno. */
+int spool_tidy_new(struct spool_fs *fs, struct spool_tidy **ret);
+
+/** spool_tidy_free() - ends the thread. NULL is allowed. */
+void spool_tidy_free(struct spool_tidy *tidy);
+
+/** spool_tidy_kick() - something was closed. Cheap while a round is on. */
+void spool_tidy_kick(struct spool_tidy *tidy);
