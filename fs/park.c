@@ -11,8 +11,9 @@
 #include "thread.h"
 
 /* A RELEASE or FORGET comes within tens of microseconds on an idle machine; this is for busy ones,
- * and short enough for a caller who really has no room. A guess. */
-#define PARK_LIMIT_NS (20 * 1000 * 1000)
+ * where 20 ms have been seen not to be enough for two runnable programs per processor, and short
+ * enough for a caller who really has no room. A guess. */
+#define PARK_LIMIT_NS (250 * 1000 * 1000)
 
 #define PARKED_MAX 32u        /* in all; less than two rings' entries */
 #define PARKED_MAX_PER_UID 8u /* half a ring's entries */

@@ -19,5 +19,5 @@ int spool_tidy_new(struct spool_fs *fs, struct spool_tidy **ret);
 /** spool_tidy_free() - ends the thread. NULL is allowed. */
 void spool_tidy_free(struct spool_tidy *tidy);
 
-/** spool_tidy_kick() - something was closed. Cheap while a round is on. */
+/** spool_tidy_kick() - something was closed or forgotten. Cheap while a round is on. */
 void spool_tidy_kick(struct spool_tidy *tidy);

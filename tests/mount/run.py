@@ -207,14 +207,14 @@ class Case:
             notes.append('skipped, but not on the list of allowed skips')
         elif status < 0 and not timed_out:
             notes.append(f'ended by signal {-status}')
-        print(f'not ok {number} {self.name}')
+        print(f'not ok {number} {self.name}', flush=True)
         masked = os.environ.get('SPOOL_MASK', '')
         notes.append(f'again: SPOOLFS={os.environ.get("SPOOLFS")} '
                      f'SPOOLCTL={os.environ.get("SPOOLCTL")} {HERE}/run.py --filter {self.name}'
                      + (f' --masked {masked}' if masked else ''))
         for line in output + notes + left:
-            print('#', line)
-        sys.stdout.flush()
+            print('#', line, flush=True)
+            print(f'{self.name}: {line}', file=sys.stderr)  # which meson's summary shows
         return 'failed'
 
 

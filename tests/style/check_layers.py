@@ -115,7 +115,9 @@ def each_header_compiles_alone():
     wrong = []
     for path in headers:
         # "." and lib/ first; twice, so that a missing #pragma once is seen too
-        places = [path.parent, TOP / 'lib'] + ([TOP / 'fs'] if layer(path) == 'tests' else [])
+        places = [path.parent, TOP / 'lib']
+        if layer(path) == 'tests':
+            places += [TOP / 'tests/unit', TOP / 'fs', TOP / 'tools']
         command = [*shlex.split(os.environ.get('CC', 'cc')), '-std=gnu17', '-D_GNU_SOURCE',
                    '-fsyntax-only', '-Wall', '-Wextra', '-Werror', '-Wno-unused-function',
                    *(f'-I{place}' for place in places), *flags, '-x', 'c', '-']

@@ -107,5 +107,6 @@ def main(*checks):
         print(f'{"not ok" if wrong else "ok"} {number} {title} - {seen}')
         for line in wrong:
             print(f'# {line}')
+            print(line, file=sys.stderr)  # which meson's summary shows
         sys.stdout.flush()
     return 1 if failed else SKIPPED if skipped == len(checks) else 0

@@ -45,6 +45,7 @@ PLAN = [
         ('export TMPDIR=/run/spoolfs/self', '', '[[ $(mktemp) = /run/spoolfs/self/* ]] && '
          '[ "$(ls /run/spoolfs/0 | wc -l)" = 1 ]', ''),
         ('spoolctl status /run/spoolfs', '', '', '/run/spoolfs'),
+        ('spoolctl doctor', '', '', 'kernel'),
         ('umount /run/spoolfs', '', GONE, ''),
     ]),
     ('using: fstab', [
@@ -198,6 +199,7 @@ def inside(work):
         print(f'{"ok" if ok else "not ok"} {number} {text}')
         for line in [] if ok else output.splitlines()[-25:]:
             print(f'# {line}')
+            print(line, file=sys.stderr)  # which meson's summary shows
         sys.stdout.flush()
 
     for _, steps in PLAN:
@@ -223,6 +225,7 @@ def main():
     wrong = missing()
     print(f'{"not ok" if wrong else "ok"} 1 every command of README.md is run - '
           f'{len(list(readme_commands()))} commands', *(f'# {line}' for line in wrong), sep='\n')
+    print(*wrong, sep='\n', file=sys.stderr)
     sys.stdout.flush()
     work = tempfile.mkdtemp(prefix='spool-readme-', dir='/tmp')
     try:
