@@ -11,9 +11,11 @@
 #include "thread.h"
 
 /* A RELEASE or FORGET comes within tens of microseconds on an idle machine; this is for busy ones,
- * where 20 ms have been seen not to be enough for two runnable programs per processor, and short
- * enough for a caller who really has no room. A guess. */
+ * where 20 ms have been seen not to be enough for two runnable programs per processor. Where a
+ * request has waited that long in vain and nothing has gone since, the next ones wait less: a
+ * caller who really has no room is told so soon. Guesses. */
 #define PARK_LIMIT_NS (250 * 1000 * 1000)
+#define PARK_LIMIT_AGAIN_NS (20 * 1000 * 1000)
 
 #define PARKED_MAX 32u        /* in all; less than two rings' entries */
 #define PARKED_MAX_PER_UID 8u /* half a ring's entries */
@@ -33,6 +35,7 @@ struct spool_park {
 	bool kicked;
 	bool stop;
 	atomic_uint n_parked; /* on the list, for a look without the lock */
+	atomic_bool in_vain;  /* one has waited, and nothing has gone since */
 };
 
 static uint64_t now_ns(void)
@@ -74,11 +77,16 @@ bool spool_park_wants(struct spool_park *park, struct spool_message *message, in
 {
 	if ((error != -ENOSPC && error != -EDQUOT) || !park)
 		return false;
-	if (message->deadline)
-		return now_ns() < message->deadline;
+	if (message->deadline) {
+		if (now_ns() < message->deadline)
+			return true;
+		atomic_store(&park->in_vain, true);
+		return false;
+	}
 	if (spool_engine_nameless(park->fs->engine) == 0 || !take_place(park, message->uid))
 		return false;
-	message->deadline = now_ns() + PARK_LIMIT_NS;
+	message->deadline =
+		now_ns() + (atomic_load(&park->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
 	return true;
 }
 
@@ -115,6 +123,8 @@ void spool_park_refuse(struct spool_park *park, struct spool_message *message)
 
 void spool_park_kick(struct spool_park *park)
 {
+	if (atomic_load(&park->in_vain))
+		atomic_store(&park->in_vain, false);
 	if (atomic_load(&park->n_parked) == 0)
 		return;
 	pthread_mutex_lock(&park->lock);

@@ -44,5 +44,5 @@ void spool_park_take(struct spool_park *park, struct spool_message *message);
 /** spool_park_refuse() - it cannot be given away after all: it is tried and answered now. */
 void spool_park_refuse(struct spool_park *park, struct spool_message *message);
 
-/** spool_park_kick() - a file is gone: try again. Cheap when nothing is parked. */
+/** spool_park_kick() - a file may be gone: try again. Cheap when nothing is parked. */
 void spool_park_kick(struct spool_park *park);

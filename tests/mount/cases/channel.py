@@ -222,8 +222,8 @@ def room_of_a_removed_file_is_there_at_once():
 
 @case(mount=False)
 def a_full_mount_says_so_soon():
-    """A file without a name that somebody keeps open does not hold ENOSPC up for long: each of the
-    200 takes no more than its share of the deadline."""
+    """A file without a name that somebody keeps open does not hold ENOSPC up for long: only the
+    first waits for it in earnest, and the 200 take no longer than the deadline for all."""
     with Mount(options='ram=8M,user_size=100%,user_ram=100%') as mount:
         base = mount.tmpdir()
         held = os.open(f'{base}/held', os.O_CREAT | os.O_RDWR, 0o600)
