@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True  # the source tree stays as it is
 sys.path.insert(0, str(HERE))
 import rig  # noqa: E402  (the path is set just above)
+from kernel_log import NAME as KERNEL_LOG, KernelLog  # noqa: E402
 
 CASE_TIMEOUT_S = 180  # the slowest takes a tenth of it; builds with sanitizers are slower
 CGROUPS = Path('/sys/fs/cgroup/unified'), Path('/sys/fs/cgroup')
@@ -237,6 +238,20 @@ def run_all(cases, jobs):
     return results
 
 
+def judge_kernel(kernel, number):
+    """The last of the cases: the kernel found nothing wrong with all that."""
+    if kernel.why_not:
+        listed = allowed(KERNEL_LOG, kernel.why_not)
+        print(f'{"ok" if listed else "not ok"} {number} {KERNEL_LOG} # SKIP {kernel.why_not}')
+        return 'skipped' if listed else 'failed'
+    trouble = kernel.trouble()
+    print(f'{"not ok" if trouble else "ok"} {number} {KERNEL_LOG}')
+    for line in trouble:
+        print('#', line)
+        print(f'{KERNEL_LOG}: {line}', file=sys.stderr)
+    return 'failed' if trouble else 'quiet'
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--filter', default='', help='only cases with this in area/name')
@@ -261,8 +276,10 @@ def main():
     os.environ.setdefault('ASAN_OPTIONS', 'detect_leaks=0')
     os.umask(0o022)
     os.chdir('/')
-    print(f'1..{len(cases)}', flush=True)
+    print(f'1..{len(cases) + 1}', flush=True)
+    kernel = KernelLog()
     results = run_all(cases, args.jobs)
+    results.append(judge_kernel(kernel, len(cases) + 1))
     return 1 if 'failed' in results or 'passed' not in results else 0
 
 

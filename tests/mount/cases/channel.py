@@ -1,8 +1,6 @@
 """How requests travel: which transport is in force and why, how many requests an operation takes,
 and what happens when a transport is full, refused, or torn down."""
-import ctypes
 import errno
-import json
 import mmap
 import os
 import signal
@@ -10,39 +8,12 @@ import struct
 import subprocess
 import threading
 
-from rig import (DEADLINE_S, LIBC, Mount, Skip, as_user, binary, case, fails, gone, is_mounted, put,
-                 run, wait_until)
+from rig import (DEADLINE_S, Mount, as_user, binary, case, fails, is_mounted, put, run,
+                 wait_until)
+from transport import (IO_URING_SETUP, SCHED_SETAFFINITY, counts, forbid, need_uring, status,
+                       transports)
 
 ENTRIES = 16  # of a ring: RING_ENTRIES, fs/ring_internal.h
-ENABLE_URING = '/sys/module/fuse/parameters/enable_uring'
-
-
-def status(mount):
-    return json.loads(run(binary('SPOOLCTL'), 'status', '--json', mount.path).stdout)
-
-
-def counts(mount):
-    return status(mount)['requests_by_operation']
-
-
-def need_uring():
-    try:
-        with open(ENABLE_URING, encoding='ascii') as file:
-            if file.read().strip() == 'Y':
-                return
-    except FileNotFoundError:
-        pass
-    raise Skip('no FUSE over io_uring')
-
-
-def transports():
-    """Options for each transport that this machine has."""
-    yield 'transport=dev'
-    try:
-        need_uring()
-    except Skip:
-        return
-    yield 'transport=uring'
 
 
 @case(mount=False)
@@ -84,26 +55,12 @@ def uring_or_nothing_can_be_asked_for():
     assert 'transport=uring: io_uring is masked' in done.stderr, done.stderr
 
 
-def forbid_io_uring():
-    """A seccomp filter as containers have it: io_uring_setup(2) is EPERM."""
-    nr_setup, arch_ret = 425, 0x00050000 | errno.EPERM
-    program = b''.join(struct.pack('HBBI', *line) for line in (
-        (0x20, 0, 0, 0),            # load the number of the call
-        (0x15, 0, 1, nr_setup),     # is it io_uring_setup?
-        (0x06, 0, 0, arch_ret),     # then EPERM
-        (0x06, 0, 0, 0x7fff0000)))  # else allow
-    buffer = ctypes.create_string_buffer(program)
-    filters = struct.pack('HxxxxxxP', len(program) // 8, ctypes.addressof(buffer))
-    assert LIBC.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
-    assert LIBC.prctl(22, 2, filters, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
-
-
 @case(mount=False)
 def a_seccomp_filter_means_dev():
     need_uring()
     mount = Mount()
     process = subprocess.Popen([binary('SPOOLFS'), '-f', '-o', mount.options, mount.path],
-                               preexec_fn=forbid_io_uring)
+                               preexec_fn=lambda: forbid(IO_URING_SETUP))
     wait_until(lambda: is_mounted(mount.path), 'it mounts')
     got = status(mount)
     assert got['transport'] == 'dev' and 'io_uring_setup: Operation not permitted' in \
@@ -111,7 +68,22 @@ def a_seccomp_filter_means_dev():
     put(f'{mount.path}/self/f', b'x')
     process.terminate()
     assert process.wait(DEADLINE_S) == 0
-    assert start('transport=uring', preexec_fn=forbid_io_uring).returncode == 1
+    assert start('transport=uring', preexec_fn=lambda: forbid(IO_URING_SETUP)).returncode == 1
+
+
+@case(mount=False)
+def threads_that_cannot_be_pinned_run_unpinned():
+    """A cpuset that lacks a CPU makes sched_setaffinity(2) EINVAL for it."""
+    need_uring()
+    mount = Mount()
+    process = subprocess.Popen([binary('SPOOLFS'), '-f', '-o', mount.options, mount.path],
+                               preexec_fn=lambda: forbid(SCHED_SETAFFINITY, errno.EINVAL))
+    wait_until(lambda: is_mounted(mount.path), 'it mounts')
+    got = status(mount)
+    assert got['transport'] == 'uring' and '0 of them pinned' in got['transport_why'], got
+    put(f'{mount.path}/self/f', b'x')
+    process.terminate()
+    assert process.wait(DEADLINE_S) == 0
 
 
 @case(mount=False)
@@ -242,43 +214,6 @@ def a_full_mount_says_so_soon():
         signal.alarm(0)
         os.close(fd)
         os.close(held)
-
-
-@case(mount=False)
-def an_abort_in_full_flight():
-    for options in transports():
-        mount = Mount(options=options).start()
-        base = mount.tmpdir()
-        writers = [subprocess.Popen(['sh', '-c', 'while echo x > $0/$$; do :; done', base],
-                                    stderr=subprocess.DEVNULL) for _ in range(8)]
-        wait_until(lambda: counts(mount).get('WRITE', 0) > 200, 'writes')
-        number = os.minor(os.stat(mount.path).st_dev)
-        with open(f'/sys/fs/fuse/connections/{number}/abort', 'w', encoding='ascii') as file:
-            file.write('1')
-        for writer in writers:
-            writer.wait(DEADLINE_S)
-        mount.process.wait(DEADLINE_S)
-        wait_until(lambda: not is_mounted(mount.path), 'it unmounts')
-        mount.stop()
-
-
-@case(mount=False)
-def a_killed_worker_in_full_flight():
-    for options in transports():
-        mount = Mount(options=options, allow_log=['killed by signal 9']).start()
-        fd = os.open(f'{mount.tmpdir()}/f', os.O_CREAT | os.O_RDWR, 0o600)
-        writers = [subprocess.Popen(['sh', '-c', 'while echo x > $0/$$; do :; done',
-                                     mount.tmpdir()], stderr=subprocess.DEVNULL)
-                   for _ in range(8)]
-        wait_until(lambda: counts(mount).get('WRITE', 0) > 200, 'writes')
-        os.kill(mount.worker, signal.SIGKILL)
-        for writer in writers:
-            writer.wait(DEADLINE_S)
-        mount.process.wait(DEADLINE_S)
-        assert not is_mounted(mount.path)
-        gone(os.pwrite, fd, b'x', 0)
-        os.close(fd)
-        mount.stop(status=1)
 
 
 @case(mount=False)
