@@ -6,10 +6,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "fs.h"
 #include "init.h"
 #include "options.h"
 #include "park.h"
+#include "room.h"
 #include "util/macros.h"
 #include "wire.h"
 
@@ -192,13 +194,37 @@ void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 	struct fuse_buf buf = {.mem = message->data, .size = message->len};
 
 	atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
-	if (message->opcode < SPOOL_OPCODES && message->deadline == 0)
+	if (message->opcode < SPOOL_OPCODES && !message->tried)
 		atomic_fetch_add_explicit(&fs->by_opcode[message->opcode], 1, memory_order_relaxed);
+	message->tried = true;
 	message->parked = false;
 	spool_channel_rewrite(message->data, message->len, fs->options->mask);
 	pthread_setspecific(fs->current, message);
 	fuse_session_process_buf(fs->session, &buf);
 	pthread_setspecific(fs->current, NULL);
+}
+
+void spool_channel_park(struct spool_fs *fs, struct spool_message *message)
+{
+	switch (message->waits_for) {
+	case SPOOL_WAIT_RELEASE:
+		spool_park_take(fs->park, message);
+		break;
+	case SPOOL_WAIT_ROOM:
+		spool_room_take(fs->room, message);
+		break;
+	case SPOOL_WAIT_DISK:
+		spool_disk_take(fs->disk, message);
+		break;
+	}
+}
+
+void spool_channel_process_last(struct spool_fs *fs, struct spool_message *message)
+{
+	message->may_wait = true;
+	message->last_try = true;
+	message->deadline = 1; /* long ago, park.h */
+	spool_channel_process(fs, message);
 }
 
 /* Messages come through ring.h and dev.h; libfuse does not read by itself. */
@@ -217,6 +243,23 @@ static ssize_t total(const struct iovec *iov, int count)
 	return (ssize_t)sum;
 }
 
+/* Whether the answer @error is no answer yet, but says what the message waits for. */
+static bool waits(struct spool_fs *fs, struct spool_message *message, int error)
+{
+	if (message->opcode == FUSE_INIT)
+		return false;
+	if (error == SPOOL_ON_DISK && !message->may_wait) {
+		message->waits_for = SPOOL_WAIT_DISK;
+		return true;
+	}
+	if (error == -EAGAIN && fs->room && !message->last_try) {
+		message->waits_for = SPOOL_WAIT_ROOM;
+		return true;
+	}
+	message->waits_for = SPOOL_WAIT_RELEASE;
+	return spool_park_wants(fs->park, message, error);
+}
+
 static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	struct spool_fs *fs = userdata;
@@ -230,9 +273,13 @@ static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userda
 		return writev(fd, iov, count);
 	if (message->opcode == FUSE_INIT)
 		return spool_init_answer(fs, message, fd, iov, count);
-	if (spool_park_wants(fs->park, message, header.error)) {
+	if (waits(fs, message, header.error)) {
 		message->parked = true;
 		return total(iov, count);
+	}
+	if (header.error == -EAGAIN) { /* of RAM, which did not come */
+		header.error = -ENOSPC;
+		memcpy(iov[0].iov_base, &header, sizeof(header));
 	}
 	message->answered = true;
 	if (message->entry)

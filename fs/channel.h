@@ -24,6 +24,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 
 struct fuse_session;
 struct fuse_init_out;
@@ -32,11 +33,17 @@ struct spool_ring_entry;
 
 #define SPOOL_TMPFILE_NAME "/" /* what create() is called with for O_TMPFILE */
 
+/** What a request that is put aside waits for: room.h, disk.h, park.h */
+enum spool_wait { SPOOL_WAIT_RELEASE, SPOOL_WAIT_ROOM, SPOOL_WAIT_DISK };
+
 /**
  * struct spool_message - one request, from its arrival to its reply
  * @data: the request in one piece, @len bytes; changed in place
  * @out: room for the reply's payload in the ring's entry (@out_size bytes); NULL for /dev/fuse
  * @answer: of a ring's: the reply's header, and with @answer_size the bytes at @out
+ * @may_wait: the thread that processes it may wait for the disk
+ * @last_try: it is to be answered now, however it stands
+ * @parked, @waits_for: by the last attempt: it is not answered
  * @finish: gives a message that was parked back to where it came from; NULL while none is needed
  */
 struct spool_message {
@@ -47,7 +54,12 @@ struct spool_message {
 	uid_t uid;
 	bool kill_suidgid; /* drop set-id bits with this request (FUSE_HANDLE_KILLPRIV_V2) */
 	bool answered;
-	bool parked;                    /* by the last attempt, see park.h */
+	bool tried; /* and counted */
+	bool may_wait;
+	bool last_try;
+	bool parked;
+	enum spool_wait waits_for;
+	time_t since;                   /* of room.h, CLOCK_MONOTONIC in s */
 	uint64_t deadline;              /* of park.h, CLOCK_MONOTONIC in ns; 0 = was never parked */
 	struct spool_ring_entry *entry; /* NULL: came from /dev/fuse */
 	void *out;
@@ -99,6 +111,13 @@ ssize_t spool_channel_answer(struct spool_message *message, const struct iovec *
  * It is answered, parked or (FORGET) done afterwards.
  */
 void spool_channel_process(struct spool_fs *fs, struct spool_message *message);
+
+/** spool_channel_park() - put a parked message aside; its finish() follows. */
+void spool_channel_park(struct spool_fs *fs, struct spool_message *message);
+
+/** spool_channel_process_last() - as spool_channel_process(), but it is answered afterwards, though
+ * the thread wait for the disk. */
+void spool_channel_process_last(struct spool_fs *fs, struct spool_message *message);
 
 /** spool_channel_current() - the message that this thread is processing, or NULL. */
 struct spool_message *spool_channel_current(struct spool_fs *fs);

@@ -5,6 +5,7 @@
  * comes in is checked for its size and version before it is looked at.
  */
 
+#include "control.h"
 #include "ops_internal.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ static bool status_says_admin(const char *path)
 }
 
 /* Read while the call is pending, so the caller is still there and is who the kernel says. */
-static bool is_admin(const struct spool_fs *fs, const struct spool_cred *cred)
+bool control_is_admin(const struct spool_fs *fs, const struct spool_cred *cred)
 {
 	char path[64];
 
@@ -109,7 +110,7 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 	spool_engine_stat(fs->engine, &stat);
 	*out = (struct spool_ctl_status){
 		.version = SPOOL_CTL_VERSION,
-		.caller_admin = is_admin(fs, cred),
+		.caller_admin = control_is_admin(fs, cred),
 		.layout = fs->options->config.layout,
 		.modes = fs->options->config.modes,
 		.protect = SPOOL_CTL_PROTECT_NODUMP,
@@ -138,7 +139,7 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 static void get_users(struct spool_fs *fs, const struct spool_cred *cred,
 		      struct spool_ctl_users *list)
 {
-	bool admin = is_admin(fs, cred);
+	bool admin = control_is_admin(fs, cred);
 	uint64_t next = list->cursor;
 	struct spool_usage usage;
 	uid_t uid;
@@ -168,63 +169,87 @@ static void get_users(struct spool_fs *fs, const struct spool_cred *cred,
 static int get_requests(struct spool_fs *fs, const struct spool_cred *cred,
 			struct spool_ctl_requests *out)
 {
-	if (!is_admin(fs, cred))
+	if (!control_is_admin(fs, cred))
 		return -EPERM;
 	for (unsigned int i = 0; i < SPOOL_CTL_OPCODES; i++)
 		out->counts[i] = atomic_load_explicit(&fs->by_opcode[i], memory_order_relaxed);
 	return 0;
 }
 
-/* The structure that came in, copied, when it has the size and version that it must have. */
-static int take_in(void *to, size_t size, const void *in_buf, size_t in_size, size_t out_size)
+int control_take_in(void *to, size_t size, const struct control_call *call)
 {
 	uint32_t version;
 
-	if (in_size != size || out_size != size)
+	if (call->in_size != size || call->out_size != size)
 		return -EINVAL;
-	memcpy(to, in_buf, size);
+	memcpy(to, call->in, size);
 	memcpy(&version, to, sizeof(version));
 	return version == SPOOL_CTL_VERSION ? 0 : -EPROTO;
+}
+
+static void do_status(struct control_call *call)
+{
+	struct spool_ctl_status status;
+	int r = control_take_in(&status, sizeof(status), call);
+
+	if (r == 0)
+		get_status(call->fs, &call->cred, &status);
+	reply_ioctl(call->req, r, &status, sizeof(status));
+}
+
+static void do_users(struct control_call *call)
+{
+	struct spool_ctl_users users;
+	int r = control_take_in(&users, sizeof(users), call);
+
+	if (r == 0)
+		get_users(call->fs, &call->cred, &users);
+	reply_ioctl(call->req, r, &users, sizeof(users));
+}
+
+static void do_requests(struct control_call *call)
+{
+	struct spool_ctl_requests requests;
+	int r = control_take_in(&requests, sizeof(requests), call);
+
+	if (r == 0)
+		r = get_requests(call->fs, &call->cred, &requests);
+	reply_ioctl(call->req, r, &requests, sizeof(requests));
 }
 
 void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 	      struct fuse_file_info *fi, unsigned int flags, const void *in_buf, size_t in_size,
 	      size_t out_size)
 {
-	struct spool_fs *fs = fs_of(req);
-	struct spool_cred cred = reply_cred(req);
-	struct spool_ctl_status status;
-	struct spool_ctl_requests requests;
-	struct spool_ctl_users users;
-	int r;
+	static const struct {
+		unsigned int cmd;
+		void (*fn)(struct control_call *call);
+	} calls[] = {
+		{(unsigned int)SPOOL_IOC_STATUS, do_status},
+		{(unsigned int)SPOOL_IOC_USERS, do_users},
+		{(unsigned int)SPOOL_IOC_REQUESTS, do_requests},
+		{(unsigned int)SPOOL_IOC_TIER, control_tier},
+		{(unsigned int)SPOOL_IOC_SET, control_set},
+		{(unsigned int)SPOOL_IOC_SPILL, control_spill},
+	};
+	struct control_call call = {
+		.req = req,
+		.fs = fs_of(req),
+		.cred = reply_cred(req),
+		.dir = ino,
+		.in = in_buf,
+		.in_size = in_size,
+		.out_size = out_size,
+	};
 
-	(void)ino;
 	(void)arg;
 	(void)fi;
-	if (!(flags & FUSE_IOCTL_DIR) || (flags & FUSE_IOCTL_COMPAT)) {
-		reply_ioctl(req, -ENOTTY, NULL, 0);
-		return;
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(calls); i++) {
+		if (calls[i].cmd == cmd && (flags & FUSE_IOCTL_DIR) &&
+		    !(flags & FUSE_IOCTL_COMPAT)) {
+			calls[i].fn(&call);
+			return;
+		}
 	}
-	switch (cmd) {
-	case (unsigned int)SPOOL_IOC_STATUS:
-		r = take_in(&status, sizeof(status), in_buf, in_size, out_size);
-		if (r == 0)
-			get_status(fs, &cred, &status);
-		reply_ioctl(req, r, &status, sizeof(status));
-		return;
-	case (unsigned int)SPOOL_IOC_USERS:
-		r = take_in(&users, sizeof(users), in_buf, in_size, out_size);
-		if (r == 0)
-			get_users(fs, &cred, &users);
-		reply_ioctl(req, r, &users, sizeof(users));
-		return;
-	case (unsigned int)SPOOL_IOC_REQUESTS:
-		r = take_in(&requests, sizeof(requests), in_buf, in_size, out_size);
-		if (r == 0)
-			r = get_requests(fs, &cred, &requests);
-		reply_ioctl(req, r, &requests, sizeof(requests));
-		return;
-	default:
-		reply_ioctl(req, -ENOTTY, NULL, 0);
-	}
+	reply_ioctl(req, -ENOTTY, NULL, 0);
 }

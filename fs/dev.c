@@ -85,11 +85,14 @@ static struct dev_buffer *handle(struct spool_dev *dev, struct dev_buffer *buffe
 		return buffer;
 	next = new_buffer(buffer->size);
 	if (!next) {
-		spool_park_refuse(dev->fs->park, &buffer->message);
+		if (buffer->message.waits_for == SPOOL_WAIT_RELEASE)
+			spool_park_refuse(dev->fs->park, &buffer->message);
+		else
+			spool_channel_process_last(dev->fs, &buffer->message);
 		return buffer;
 	}
 	buffer->message.finish = free_buffer;
-	spool_park_take(dev->fs->park, &buffer->message);
+	spool_channel_park(dev->fs, &buffer->message);
 	return next;
 }
 

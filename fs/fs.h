@@ -15,11 +15,15 @@
 #include "ctl_proto.h"
 #include "engine.h"
 #include "options.h"
+#include "spill/backing_dir.h"
 #include "util/log.h"
 
 struct spool_dev;
+struct spool_disk;
 struct spool_park;
 struct spool_rings;
+struct spool_room;
+struct spool_spiller;
 struct spool_tidy;
 
 #define SPOOL_OPCODES SPOOL_CTL_OPCODES /* counted each by itself; the highest is 53 (7.45) */
@@ -27,13 +31,19 @@ struct spool_tidy;
 
 struct spool_fs {
 	struct spool_engine *engine;
-	const struct spool_options *options;
+	const struct spool_options *options; /* as at the start */
+	pthread_mutex_t set_lock;
+	struct spool_options live; /* set_lock: with what was changed since */
 	struct spool_log *log;
 	struct fuse_session *session;
 	struct spool_dev *dev;
 	struct spool_rings *rings; /* NULL: all goes over /dev/fuse; set by INIT */
 	struct spool_park *park;
 	struct spool_tidy *tidy;
+	struct spool_room *room; /* the following: NULL without a disk */
+	struct spool_disk *disk;
+	struct spool_spiller *spiller;
+	struct spool_backing_info backing; /* what it can do */
 	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see spool_fs_buffer() */
 	pthread_key_t current; /* per thread: the struct spool_message that is processed */
 	size_t max_write;      /* bytes of data in the largest request */

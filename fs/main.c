@@ -14,6 +14,7 @@
 
 #include "memory.h"
 #include "options.h"
+#include "remount.h"
 #include "supervisor.h"
 #include "util/macros.h"
 #include "worker.h"
@@ -114,6 +115,7 @@ int main(int argc, char *argv[])
 		.ram = spool_memory_total("/proc/self/cgroup", "/sys/fs/cgroup"),
 		.uid = geteuid(),
 		.gid = getegid(),
+		.backing = "/var/tmp",
 	};
 	struct spool_log log = {.sink = log_to_stderr};
 	struct spool_options options;
@@ -130,6 +132,8 @@ int main(int argc, char *argv[])
 		puts("spoolfs " SPOOL_VERSION);
 		return 0;
 	}
+	if (options.action == SPOOL_ACTION_REMOUNT)
+		return spool_remount(argc, argv, options.mountpoint);
 	log.level = options.log_level;
 	mountpoint = realpath(options.mountpoint, NULL);
 	if (mountpoint)

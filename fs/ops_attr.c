@@ -50,7 +50,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	};
 	struct spool_cred cred = reply_cred(req);
 	struct spool_attr result;
-	unsigned int set = what_to_set(to_set);
+	unsigned int set = what_to_set(to_set) | reply_wait_flags(req);
 	int r;
 
 	(void)fi;

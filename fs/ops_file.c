@@ -32,7 +32,8 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct spool_fs *fs = fs_of(req);
-	unsigned int flags = fi->flags & O_TRUNC ? SPOOL_OPEN_TRUNCATE : 0;
+	unsigned int flags =
+		reply_wait_flags(req) | (fi->flags & O_TRUNC ? SPOOL_OPEN_TRUNCATE : 0);
 	int r;
 
 	/* without the feature nobody has looked who the caller is: the bits go */
@@ -62,15 +63,15 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	if (off < 0)
 		r = -EINVAL;
 	else if (buf)
-		r = spool_engine_read(fs->engine, ino, buf,
-				      spool_min_u64(size, fs_of(req)->max_write), (uint64_t)off);
+		r = spool_engine_read(fs->engine, ino, buf, spool_min_u64(size, fs->max_write),
+				      (uint64_t)off, reply_wait_flags(req));
 	reply_data(req, r, buf);
 }
 
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	      struct fuse_file_info *fi)
 {
-	unsigned int flags = (fi->writepage ? SPOOL_WRITE_PAGEOUT : 0) |
+	unsigned int flags = reply_wait_flags(req) | (fi->writepage ? SPOOL_WRITE_PAGEOUT : 0) |
 			     (reply_kill_suidgid(req) ? SPOOL_WRITE_KILL_SUIDGID : 0);
 	ssize_t r = -EINVAL;
 
@@ -87,7 +88,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len
 	(void)fi;
 	if (off >= 0 && len > 0)
 		r = spool_engine_fallocate(fs_of(req)->engine, ino, mode, (uint64_t)off,
-					   (uint64_t)len);
+					   (uint64_t)len, reply_wait_flags(req));
 	reply_status(req, r);
 }
 
@@ -113,6 +114,6 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
 	len = spool_min_u64(len, (uint64_t)64 << 20);
 	if (flags == 0 && src_off >= 0 && dst_off >= 0)
 		r = spool_engine_copy_range(fs_of(req)->engine, src, (uint64_t)src_off, dst,
-					    (uint64_t)dst_off, len);
+					    (uint64_t)dst_off, len, reply_wait_flags(req));
 	reply_written(req, r);
 }

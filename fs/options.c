@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
+#include "spill/backing_dir.h"
 #include "util/macros.h"
 #include "util/parse.h"
 
@@ -19,6 +22,13 @@
 #define INODE_BYTES 4096u     /* one inode for this much of ram */
 #define INODES_MIN (1u << 20) /* but a million at least */
 #define RAM_MIN (1u << 20)    /* less holds no directory tree worth the name: a guess */
+#define THRESHOLD ((uint64_t)16 << 20)
+#define RESERVE_PERCENT 5u
+#define BACKING_SIZE_PERCENT 80u /* of the backing's free space joins the default of size */
+#define UNSET_AMOUNT         \
+	{                    \
+		UNSET, false \
+	}
 #define PAGEOUT_RESERVE_MAX ((uint64_t)4 << 20) /* mapped pages that are written back when full */
 
 static const struct option_entry *find_option(const char *name, size_t len)
@@ -30,10 +40,12 @@ static const struct option_entry *find_option(const char *name, size_t len)
 	return entry->name ? entry : NULL;
 }
 
-/* mount(8) and fstab write comments and options of their own into the list */
+/* mount(8) and fstab write comments and options of their own into the list; a remount gets what
+ * the kernel shows of a FUSE mount as well */
 static bool is_comment(const char *option)
 {
-	return strncmp(option, "x-", 2) == 0 || strncmp(option, "X-", 2) == 0 ||
+	return strncmp(option, "user_id=", 8) == 0 || strncmp(option, "group_id=", 9) == 0 ||
+	       strncmp(option, "x-", 2) == 0 || strncmp(option, "X-", 2) == 0 ||
 	       strncmp(option, "comment=", 8) == 0;
 }
 
@@ -48,6 +60,14 @@ static int set_option(struct given *given, char *option)
 	if (!entry) {
 		fprintf(given->errors,
 			"spoolfs: %s: unknown option (allowed: see spoolfs --help)\n", option);
+		return -EINVAL;
+	}
+	if (given->live && !entry->live) {
+		fprintf(given->errors,
+			"spoolfs: %s: cannot be changed while mounted (allowed: ram, size, "
+			"nr_inodes, user_size, user_inodes, user_ram, threshold, reserve, "
+			"log_level)\n",
+			entry->name);
 		return -EINVAL;
 	}
 	if (!entry->values && value) {
@@ -65,12 +85,18 @@ static int set_option(struct given *given, char *option)
 
 static int set_options(struct given *given, char *list)
 {
+	size_t len = strlen(list);
 	char *save = NULL;
 	int r = 0;
 
 	for (char *option = strtok_r(list, ",", &save); option && r == 0;
 	     option = strtok_r(NULL, ",", &save))
 		r = set_option(given, option);
+	/* a remount reads the list again, and keeps nothing of this reading */
+	for (size_t i = 0; i < len && given->options->action == SPOOL_ACTION_REMOUNT; i++) {
+		if (list[i] == '\0')
+			list[i] = ',';
+	}
 	return r;
 }
 
@@ -80,21 +106,83 @@ static uint64_t percent_of(uint64_t whole, uint64_t percent)
 	return whole / 100 * percent + whole % 100 * percent / 100;
 }
 
-static uint64_t resolve(const struct amount *amount, uint64_t whole, uint64_t fallback)
+static uint64_t resolve(const struct spool_amount *amount, uint64_t whole, uint64_t fallback)
 {
 	if (amount->value == UNSET)
 		return fallback;
 	return amount->percent ? percent_of(whole, amount->value) : amount->value;
 }
 
+/* Whether @path is @dir or lies below it. What cannot be resolved will be refused for itself. */
+static bool is_inside(const char *path, const char *dir)
+{
+	char *real = realpath(path, NULL), *real_dir = realpath(dir, NULL);
+	size_t len = real_dir ? strlen(real_dir) : 0;
+	bool inside = real && real_dir && strncmp(real, real_dir, len) == 0 &&
+		      (real[len] == '\0' || real[len] == '/' || len == 1);
+
+	free(real);
+	free(real_dir);
+	return inside;
+}
+
+/* The directory is opened before anything is mounted, so that what is wrong with it is said by the
+ * one who starts. Without backing= a default that cannot be used means RAM only. */
+static int open_backing(struct given *given)
+{
+	struct spool_options *options = given->options;
+	const char *path = given->backing ? given->backing : given->machine->backing;
+	char *why = options->backing_why;
+	int r;
+
+	options->backing_fd = -1;
+	if (!path || strcmp(path, "none") == 0)
+		return 0;
+	r = spool_backing_dir_check(path, given->backing_any, why, sizeof(options->backing_why));
+	if (r >= 0 && is_inside(path, options->mountpoint)) {
+		close(r);
+		r = -EINVAL;
+		snprintf(why, sizeof(options->backing_why),
+			 "lies in the mount point (allowed: a directory outside of it)");
+	}
+	if (r < 0 && given->backing) {
+		fprintf(given->errors, "spoolfs: backing=%s: %s\n", path, why);
+		return -EINVAL;
+	}
+	if (r < 0)
+		return 0;
+	*why = '\0';
+	options->backing = path;
+	options->backing_fd = r;
+	return 0;
+}
+
+/* What the backing filesystem adds to the size, and what stays free there. */
+static uint64_t resolve_backing(struct given *given)
+{
+	struct spool_options *options = given->options;
+	struct statvfs fs;
+	uint64_t total, free_now;
+
+	options->reserve = 0;
+	if (options->backing_fd < 0 || fstatvfs(options->backing_fd, &fs) < 0)
+		return 0;
+	total = (uint64_t)fs.f_blocks * fs.f_frsize;
+	free_now = (uint64_t)fs.f_bavail * fs.f_frsize;
+	options->reserve =
+		resolve(&given->amounts->reserve, total, percent_of(total, RESERVE_PERCENT));
+	return percent_of(free_now, BACKING_SIZE_PERCENT);
+}
+
 static int resolve_limits(struct given *given)
 {
 	struct spool_limits *limits = &given->options->config.limits;
-	uint64_t ram = resolve(&given->ram, given->machine->ram,
+	uint64_t ram = resolve(&given->amounts->ram, given->machine->ram,
 			       percent_of(given->machine->ram, RAM_PERCENT));
-	uint64_t size = resolve(&given->size, ram, ram);
-	uint64_t inodes =
-		resolve(&given->nr_inodes, 0, spool_max_u64(ram / INODE_BYTES, INODES_MIN));
+	uint64_t backing = resolve_backing(given);
+	uint64_t size = resolve(&given->amounts->size, ram, ram + backing);
+	uint64_t inodes = resolve(&given->amounts->nr_inodes, 0,
+				  spool_max_u64(ram / INODE_BYTES, INODES_MIN));
 
 	if (ram < RAM_MIN || size < RAM_MIN) {
 		fprintf(given->errors, "spoolfs: %s=%llu: too small (allowed: at least 1M)\n",
@@ -102,15 +190,22 @@ static int resolve_limits(struct given *given)
 			(unsigned long long)(ram < RAM_MIN ? ram : size));
 		return -EINVAL;
 	}
+	/* a default is not reckoned again when something else is changed */
+	if (given->amounts->ram.value == UNSET)
+		given->amounts->ram.value = ram;
+	if (given->amounts->size.value == UNSET)
+		given->amounts->size.value = size;
+	if (given->amounts->nr_inodes.value == UNSET)
+		given->amounts->nr_inodes.value = inodes;
 	limits->mount[SPOOL_RES_RAM] = ram;
 	limits->mount[SPOOL_RES_SIZE] = size;
 	limits->mount[SPOOL_RES_INODES] = inodes;
 	limits->user[SPOOL_RES_SIZE] =
-		resolve(&given->user_size, size, percent_of(size, USER_SIZE_PERCENT));
-	limits->user[SPOOL_RES_INODES] =
-		resolve(&given->user_inodes, inodes, percent_of(inodes, USER_INODES_PERCENT));
+		resolve(&given->amounts->user_size, size, percent_of(size, USER_SIZE_PERCENT));
+	limits->user[SPOOL_RES_INODES] = resolve(&given->amounts->user_inodes, inodes,
+						 percent_of(inodes, USER_INODES_PERCENT));
 	limits->user[SPOOL_RES_RAM] =
-		resolve(&given->user_ram, ram, percent_of(ram, USER_RAM_PERCENT));
+		resolve(&given->amounts->user_ram, ram, percent_of(ram, USER_RAM_PERCENT));
 	limits->pageout_reserve = spool_min_u64(ram / 64, PAGEOUT_RESERVE_MAX);
 	return 0;
 }
@@ -234,43 +329,106 @@ static int parse_switch(struct given *given, int c, char *argv[])
 	}
 }
 
+static const struct option switches[] = {
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{"holder-fd", required_argument, NULL, 'H'},
+	{"ready-fd", required_argument, NULL, 'R'},
+	{NULL, 0, NULL, 0},
+};
+
+/* mount(8) gives all options of fstab again, with its own. */
+static int remount_list(const char *list, int (*fn)(void *arg, const char *option), void *arg)
+{
+	char *copy = strdup(list), *save = NULL;
+	int r = copy ? 0 : -ENOMEM;
+
+	for (char *option = strtok_r(copy, ",", &save); option && r == 0;
+	     option = strtok_r(NULL, ",", &save)) {
+		const struct option_entry *entry = find_option(option, strcspn(option, "="));
+
+		/* flags are given as the kernel shows them, and cannot be changed */
+		if (!is_comment(option) && !(entry && (!entry->help || !entry->values)))
+			r = fn(arg, option);
+	}
+	free(copy);
+	return r;
+}
+
+int spool_options_remount(int argc, char *argv[], int (*fn)(void *arg, const char *option),
+			  void *arg)
+{
+	int c, r = 0;
+
+	optind = 0;
+	while (r == 0 && (c = getopt_long(argc, argv, ":fdo:hV", switches, NULL)) != -1) {
+		if (c == 'o')
+			r = remount_list(optarg, fn, arg);
+	}
+	return r;
+}
+
 int spool_options_parse(int argc, char *argv[], const struct spool_machine *machine,
 			struct spool_options *ret, FILE *errors)
 {
-	static const struct option switches[] = {
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{"holder-fd", required_argument, NULL, 'H'},
-		{"ready-fd", required_argument, NULL, 'R'},
-		{NULL, 0, NULL, 0},
-	};
-	const struct amount unset = {.value = UNSET};
 	struct given given = {
 		.options = ret,
+		.amounts = &ret->amounts,
 		.machine = machine,
 		.layout = -1,
 		.modes = -1,
 		.errors = errors,
-		.ram = unset,
-		.size = unset,
-		.nr_inodes = unset,
-		.user_size = unset,
-		.user_inodes = unset,
-		.user_ram = unset,
 	};
 	int c, r = 0;
 
-	*ret = (struct spool_options){.holder_fd = -1, .ready_fd = -1, .log_level = SPOOL_LOG_INFO};
+	*ret = (struct spool_options){
+		.holder_fd = -1,
+		.ready_fd = -1,
+		.log_level = SPOOL_LOG_INFO,
+		.machine_ram = machine->ram,
+		.backing_fd = -1,
+		.encrypt = true,
+		.threshold = THRESHOLD,
+		.amounts = {UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT,
+			    UNSET_AMOUNT, UNSET_AMOUNT},
+	};
 	optind = 0; /* from the start again, glibc's way */
 	while (r == 0 && (c = getopt_long(argc, argv, ":fdo:hV", switches, NULL)) != -1)
 		r = parse_switch(&given, c, argv);
-	if (r < 0 || ret->action != SPOOL_ACTION_MOUNT)
+	if (r < 0 || ret->action == SPOOL_ACTION_HELP || ret->action == SPOOL_ACTION_VERSION)
 		return r;
 	r = parse_positional(&given, argc, argv, optind);
+	if (r < 0 || ret->action == SPOOL_ACTION_REMOUNT)
+		return r;
+	if (r == 0)
+		r = open_backing(&given);
 	if (r == 0)
 		r = resolve_limits(&given);
 	if (r == 0)
 		r = resolve_layout(&given);
+	return r;
+}
+
+int spool_options_change(const struct spool_options *now, const char *option,
+			 struct spool_options *ret, FILE *errors)
+{
+	const struct spool_machine machine = {.ram = now->machine_ram};
+	struct given given = {
+		.options = ret,
+		.amounts = &ret->amounts,
+		.machine = &machine,
+		.live = true,
+		.errors = errors,
+	};
+	char *copy = strdup(option);
+	int r = copy ? 0 : -ENOMEM;
+
+	*ret = *now;
+	if (r == 0)
+		r = set_option(&given, copy);
+	if (r == 0)
+		r = resolve_limits(&given);
+	free(copy);
 	return r;
 }
 

@@ -29,8 +29,10 @@ enum spool_feature {
 	SPOOL_FEATURE_ATOMIC_O_TRUNC = 1 << 11,
 	SPOOL_FEATURE_KILLPRIV = 1 << 12,
 	SPOOL_FEATURE_URING = 1 << 13,
+	SPOOL_FEATURE_BACKING_TMPFILE = 1 << 14, /* O_TMPFILE in the backing directory */
+	SPOOL_FEATURE_BACKING_DIRECT = 1 << 15,  /* direct I/O there */
 };
-#define SPOOL_FEATURES_N 14
+#define SPOOL_FEATURES_N 16
 
 /** spool_feature_name() - "tmpfile" ... of feature bit number @i, or NULL beyond the last. */
 const char *spool_feature_name(unsigned int i);
@@ -40,12 +42,30 @@ struct spool_machine {
 	uint64_t ram; /* bytes: the machine's, or the limit of our cgroup if that is lower */
 	uid_t uid;    /* who mounts */
 	gid_t gid;
+	const char *backing; /* the default of backing=; NULL: none */
 };
 
 /** How requests travel; auto takes the rings where they can be had */
 enum spool_transport { SPOOL_TRANSPORT_AUTO, SPOOL_TRANSPORT_URING, SPOOL_TRANSPORT_DEV };
 
-enum spool_action { SPOOL_ACTION_MOUNT, SPOOL_ACTION_HELP, SPOOL_ACTION_VERSION };
+enum spool_action {
+	SPOOL_ACTION_MOUNT,
+	SPOOL_ACTION_REMOUNT, /* change a live mount: mount -o remount */
+	SPOOL_ACTION_HELP,
+	SPOOL_ACTION_VERSION,
+};
+
+/* A number that may be a share of something known only at the end; UINT64_MAX: the default holds.
+ */
+struct spool_amount {
+	uint64_t value;
+	bool percent;
+};
+
+/** struct spool_amounts - the sizes as they were given, for shares that follow a change */
+struct spool_amounts {
+	struct spool_amount ram, size, nr_inodes, user_size, user_inodes, user_ram, reserve;
+};
 
 struct spool_options {
 	enum spool_action action;
@@ -62,6 +82,14 @@ struct spool_options {
 	enum spool_log_level log_level;
 	const char *source;
 	const char *mountpoint; /* as given */
+	const char *backing;    /* NULL: RAM only */
+	int backing_fd;         /* the directory; -1 without */
+	char backing_why[128];  /* why the default directory is not used; "" */
+	bool encrypt;
+	uint64_t threshold;   /* bytes; UINT64_MAX = none */
+	uint64_t reserve;     /* bytes of the backing filesystem */
+	uint64_t machine_ram; /* struct spool_machine's */
+	struct spool_amounts amounts;
 	struct spool_config config;
 };
 
@@ -73,6 +101,23 @@ struct spool_options {
  */
 int spool_options_parse(int argc, char *argv[], const struct spool_machine *machine,
 			struct spool_options *ret, FILE *errors);
+
+/**
+ * spool_options_change() - what @now becomes with one option changed on the live mount
+ * @option: "name=value"
+ * @errors: gets one line when something is wrong
+ * Return: 0; -EINVAL (the line was written): unknown, not to be changed, or a bad value.
+ */
+int spool_options_change(const struct spool_options *now, const char *option,
+			 struct spool_options *ret, FILE *errors);
+
+/**
+ * spool_options_remount() - the options of a remount that change something
+ * @fn: gets each "name=value"; anything but 0 ends the walk
+ * What mount(8) adds by itself is left out. Return: what @fn returned last; 0.
+ */
+int spool_options_remount(int argc, char *argv[], int (*fn)(void *arg, const char *option),
+			  void *arg);
 
 /** spool_options_help() - what --help prints. */
 void spool_options_help(FILE *out);

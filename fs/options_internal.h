@@ -7,18 +7,14 @@
 
 #define UNSET UINT64_MAX
 
-/* A number that may be a share of something known only at the end. */
-struct amount {
-	uint64_t value; /* UNSET: the default holds */
-	bool percent;
-};
-
 /* Options as given; resolve() makes spool_options of them. */
 struct given {
 	struct spool_options *options;
 	const struct spool_machine *machine;
-	struct amount ram, size, nr_inodes;
-	struct amount user_size, user_inodes, user_ram;
+	struct spool_amounts *amounts; /* options->amounts */
+	bool live;                     /* a change, not a start */
+	const char *backing;           /* NULL: default */
+	bool backing_any;
 	int layout, modes; /* -1: default */
 	bool uid_given, gid_given, mode_given;
 	uid_t uid;
@@ -30,6 +26,7 @@ struct given {
 /* One option: @set reads @value (NULL without "=") and returns 0, or writes a line and -EINVAL. */
 struct option_entry {
 	const char *name;
+	bool live;          /* can be changed on a mount */
 	const char *values; /* for --help and messages; NULL for a flag */
 	const char *default_text;
 	const char *help; /* NULL: tolerated for mount(8), not shown */

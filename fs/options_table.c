@@ -8,9 +8,10 @@
 #include "util/parse.h"
 
 static const char *const feature_names[SPOOL_FEATURES_N] = {
-	"tmpfile",    "readdirplus",    "rename2",   "copy_file_range", "fallocate",
-	"lseek",      "dont_mask",      "posix_acl", "parallel_dirops", "ioctl_dir",
-	"async_read", "atomic_o_trunc", "killpriv",  "uring",
+	"tmpfile",         "readdirplus", "rename2",         "copy_file_range",
+	"fallocate",       "lseek",       "dont_mask",       "posix_acl",
+	"parallel_dirops", "ioctl_dir",   "async_read",      "atomic_o_trunc",
+	"killpriv",        "uring",       "backing_tmpfile", "backing_direct",
 };
 
 const char *spool_feature_name(unsigned int i)
@@ -27,7 +28,7 @@ static int bad(struct given *given, const struct option_entry *entry, const char
 }
 
 static int set_amount(struct given *given, const struct option_entry *entry, const char *value,
-		      struct amount *ret, bool percent)
+		      struct spool_amount *ret, bool percent)
 {
 	uint64_t number = 0;
 	unsigned int share = 0;
@@ -37,12 +38,12 @@ static int set_amount(struct given *given, const struct option_entry *entry, con
 		r = spool_parse_percent(value, &share);
 		if (r == 0 && share == 0)
 			return bad(given, entry, value, "out of range");
-		*ret = (struct amount){.value = share, .percent = true};
+		*ret = (struct spool_amount){.value = share, .percent = true};
 	} else {
 		r = spool_parse_bytes(value, &number);
 		if (r == 0 && number == 0)
 			return bad(given, entry, value, "out of range");
-		*ret = (struct amount){.value = number};
+		*ret = (struct spool_amount){.value = number};
 	}
 	if (r == -ERANGE)
 		return bad(given, entry, value, "out of range");
@@ -51,32 +52,84 @@ static int set_amount(struct given *given, const struct option_entry *entry, con
 
 static int set_ram(struct given *given, const struct option_entry *entry, const char *value)
 {
-	return set_amount(given, entry, value, &given->ram, true);
+	return set_amount(given, entry, value, &given->amounts->ram, true);
 }
 
 static int set_size(struct given *given, const struct option_entry *entry, const char *value)
 {
-	return set_amount(given, entry, value, &given->size, true);
+	return set_amount(given, entry, value, &given->amounts->size, true);
 }
 
 static int set_nr_inodes(struct given *given, const struct option_entry *entry, const char *value)
 {
-	return set_amount(given, entry, value, &given->nr_inodes, false);
+	return set_amount(given, entry, value, &given->amounts->nr_inodes, false);
 }
 
 static int set_user_size(struct given *given, const struct option_entry *entry, const char *value)
 {
-	return set_amount(given, entry, value, &given->user_size, true);
+	return set_amount(given, entry, value, &given->amounts->user_size, true);
 }
 
 static int set_user_inodes(struct given *given, const struct option_entry *entry, const char *value)
 {
-	return set_amount(given, entry, value, &given->user_inodes, true);
+	return set_amount(given, entry, value, &given->amounts->user_inodes, true);
 }
 
 static int set_user_ram(struct given *given, const struct option_entry *entry, const char *value)
 {
-	return set_amount(given, entry, value, &given->user_ram, true);
+	return set_amount(given, entry, value, &given->amounts->user_ram, true);
+}
+
+static int set_reserve(struct given *given, const struct option_entry *entry, const char *value)
+{
+	if (strcmp(value, "0") == 0 || strcmp(value, "0%") == 0) {
+		given->amounts->reserve = (struct spool_amount){.value = 0};
+		return 0;
+	}
+	return set_amount(given, entry, value, &given->amounts->reserve, true);
+}
+
+static int set_threshold(struct given *given, const struct option_entry *entry, const char *value)
+{
+	uint64_t bytes = 0;
+	int r;
+
+	if (strcmp(value, "none") == 0) {
+		given->options->threshold = UINT64_MAX;
+		return 0;
+	}
+	r = spool_parse_bytes(value, &bytes);
+	if (r < 0)
+		return bad(given, entry, value, r == -ERANGE ? "out of range" : "not a number");
+	given->options->threshold = bytes;
+	return 0;
+}
+
+static int set_backing(struct given *given, const struct option_entry *entry, const char *value)
+{
+	if (strcmp(value, "none") != 0 && value[0] != '/')
+		return bad(given, entry, value, "not an absolute path");
+	given->backing = value;
+	return 0;
+}
+
+static int set_switch(struct given *given, const struct option_entry *entry, const char *value,
+		      bool *ret)
+{
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		return bad(given, entry, value, "neither on nor off");
+	*ret = strcmp(value, "on") == 0;
+	return 0;
+}
+
+static int set_backing_any(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_switch(given, entry, value, &given->backing_any);
+}
+
+static int set_encrypt(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_switch(given, entry, value, &given->options->encrypt);
 }
 
 /* The place of @value among @names, or -1. */
@@ -190,6 +243,14 @@ static int set_later(struct given *given, const struct option_entry *entry, cons
 	return bad(given, entry, value, "not available in this version");
 }
 
+static int set_remount(struct given *given, const struct option_entry *entry, const char *value)
+{
+	(void)entry;
+	(void)value;
+	given->options->action = SPOOL_ACTION_REMOUNT;
+	return 0;
+}
+
 static int refuse_ro(struct given *given, const struct option_entry *entry, const char *value)
 {
 	(void)entry;
@@ -241,70 +302,82 @@ static int tolerate(struct given *given, const struct option_entry *entry, const
 	return 0;
 }
 
-#define FEATURES                                                                           \
-	"tmpfile+readdirplus+rename2+copy_file_range+fallocate+lseek+dont_mask+posix_acl+" \
-	"parallel_dirops+ioctl_dir+async_read+atomic_o_trunc+killpriv+uring"
+#define FEATURES                                                                              \
+	"tmpfile+readdirplus+rename2+copy_file_range+fallocate+lseek+dont_mask+posix_acl+"    \
+	"parallel_dirops+ioctl_dir+async_read+atomic_o_trunc+killpriv+uring+backing_tmpfile+" \
+	"backing_direct"
 
 const struct option_entry spool_option_table[] = {
-	{"layout", "private|single|shared", "private for root, else single",
+	{"layout", false, "private|single|shared", "private for root, else single",
 	 "a directory for each uid; one user's; one tree for all", set_layout},
-	{"modes", "owner|keep|refuse", "owner",
+	{"modes", false, "owner|keep|refuse", "owner",
 	 "0700 at most; any mode; EPERM for more than 0700 (not in shared)", set_modes},
-	{"ram", "BYTES|PERCENT%", "25% of the machine's RAM or of its cgroup's limit", "RAM budget",
-	 set_ram},
-	{"size", "BYTES|PERCENT%", "ram", "limit of all data and metadata (% of ram)", set_size},
-	{"nr_inodes", "COUNT", "1 per 4 KiB of ram, at least 1M", "limit of inodes", set_nr_inodes},
-	{"user_size", "BYTES|PERCENT%", "80%", "limit of one uid (% of size)", set_user_size},
-	{"user_inodes", "COUNT|PERCENT%", "80%", "inodes of one uid (% of nr_inodes)",
+	{"ram", true, "BYTES|PERCENT%", "25% of the machine's RAM or of its cgroup's limit",
+	 "RAM budget", set_ram},
+	{"size", true, "BYTES|PERCENT%", "ram + 80% of what is free on the backing filesystem",
+	 "limit of all data and metadata (% of ram)", set_size},
+	{"nr_inodes", true, "COUNT", "1 per 4 KiB of ram, at least 1M", "limit of inodes",
+	 set_nr_inodes},
+	{"user_size", true, "BYTES|PERCENT%", "80%", "limit of one uid (% of size)", set_user_size},
+	{"user_inodes", true, "COUNT|PERCENT%", "80%", "inodes of one uid (% of nr_inodes)",
 	 set_user_inodes},
-	{"user_ram", "BYTES|PERCENT%", "50%", "RAM of one uid (% of ram)", set_user_ram},
-	{"uid", "UID", "the mounter's", "owner of the root (single, shared)", set_uid},
-	{"gid", "GID", "the mounter's", "group of the root (single, shared)", set_gid},
-	{"mode", "OCTAL", "0700 in single, 1777 in shared", "mode of the root", set_mode},
-	{"noexec", NULL, "off", "no program may be run from the mount", set_noexec},
-	{"threshold", "none", "none", "size from which a file spills", set_later},
-	{"backing", "none", "none", "directory to spill to", set_later},
-	{"reserve", "5%", "5%", "share of the backing filesystem kept free", set_later},
-	{"lifetime", "mount", "mount", "how long files live", set_later},
-	{"linger", "2", "2", "seconds that lifetime=close waits", set_later},
-	{"session", "none", "none", "what a session is", set_later},
-	{"grace", "10", "10", "seconds after a uid's last process", set_later},
-	{"detach", "never", "never", "seconds to serve a lazily unmounted mount", set_later},
-	{"encrypt", "off", "off", "encrypt what spills", set_later},
-	{"mlock", "off", "off", "lock file data in RAM", set_later},
-	{"passthrough", "off", "off", "kernel reads spilled files itself", set_later},
-	{"backing_any", "off", "off", "allow any backing filesystem", set_later},
-	{"pressure", "off", "off", "shrink under memory pressure", set_later},
-	{"transport", "auto|uring|dev", "auto", "how requests travel: io_uring, or /dev/fuse",
-	 set_transport},
-	{"writeback", NULL, "off",
+	{"user_ram", true, "BYTES|PERCENT%", "50%", "RAM of one uid (% of ram)", set_user_ram},
+	{"uid", false, "UID", "the mounter's", "owner of the root (single, shared)", set_uid},
+	{"gid", false, "GID", "the mounter's", "group of the root (single, shared)", set_gid},
+	{"mode", false, "OCTAL", "0700 in single, 1777 in shared", "mode of the root", set_mode},
+	{"noexec", false, NULL, "off", "no program may be run from the mount", set_noexec},
+	{"threshold", true, "BYTES|none", "16M",
+	 "a file with more data goes to the disk (0: every file; none: only for want of RAM)",
+	 set_threshold},
+	{"backing", false, "DIR|none", "/var/tmp", "directory to spill to (none: RAM only)",
+	 set_backing},
+	{"reserve", true, "BYTES|PERCENT%", "5%", "what stays free on the backing filesystem",
+	 set_reserve},
+	{"lifetime", false, "mount", "mount", "how long files live", set_later},
+	{"linger", false, "2", "2", "seconds that lifetime=close waits", set_later},
+	{"session", false, "none", "none", "what a session is", set_later},
+	{"grace", false, "10", "10", "seconds after a uid's last process", set_later},
+	{"detach", false, "never", "never", "seconds to serve a lazily unmounted mount", set_later},
+	{"encrypt", false, "on|off", "on", "encrypt what spills (off: checksums only)",
+	 set_encrypt},
+	{"mlock", false, "off", "off", "lock file data in RAM", set_later},
+	{"passthrough", false, "off", "off", "kernel reads spilled files itself", set_later},
+	{"backing_any", false, "on|off", "off", "allow a backing directory in RAM or on FUSE",
+	 set_backing_any},
+	{"pressure", false, "off", "off", "shrink under memory pressure", set_later},
+	{"transport", false, "auto|uring|dev", "auto",
+	 "how requests travel: io_uring, or /dev/fuse", set_transport},
+	{"writeback", false, NULL, "off",
 	 "cache writes in the kernel: small ones are faster, errors later", set_writeback},
-	{"log_level", "error|warning|info|debug", "info", "what is logged", set_log_level},
-	{"allow_other", NULL, "on for root", "other users may use the mount", set_allow_other},
-	{"fsname", "NAME", "spoolfs", "source shown in the mount table", set_fsname},
-	{"mask", FEATURES, "nothing", "do without these kernel features (for tests)", set_mask},
-	{"ro", NULL, NULL, NULL, refuse_ro},
-	{"rw", NULL, NULL, NULL, tolerate},
-	{"dev", NULL, NULL, NULL, tolerate},
-	{"nodev", NULL, NULL, NULL, tolerate},
-	{"suid", NULL, NULL, NULL, tolerate},
-	{"nosuid", NULL, NULL, NULL, tolerate},
-	{"exec", NULL, NULL, NULL, tolerate},
-	{"sync", NULL, NULL, NULL, tolerate},
-	{"async", NULL, NULL, NULL, tolerate},
-	{"atime", NULL, NULL, NULL, tolerate},
-	{"noatime", NULL, NULL, NULL, tolerate},
-	{"relatime", NULL, NULL, NULL, tolerate},
-	{"auto", NULL, NULL, NULL, tolerate},
-	{"noauto", NULL, NULL, NULL, tolerate},
-	{"user", NULL, NULL, NULL, tolerate},
-	{"nouser", NULL, NULL, NULL, tolerate},
-	{"users", NULL, NULL, NULL, tolerate},
-	{"owner", NULL, NULL, NULL, tolerate},
-	{"group", NULL, NULL, NULL, tolerate},
-	{"_netdev", NULL, NULL, NULL, tolerate},
-	{"nofail", NULL, NULL, NULL, tolerate},
-	{"defaults", NULL, NULL, NULL, tolerate},
-	{"default_permissions", NULL, NULL, NULL, tolerate},
-	{NULL, NULL, NULL, NULL, NULL},
+	{"log_level", true, "error|warning|info|debug", "info", "what is logged", set_log_level},
+	{"allow_other", false, NULL, "on for root", "other users may use the mount",
+	 set_allow_other},
+	{"fsname", false, "NAME", "spoolfs", "source shown in the mount table", set_fsname},
+	{"mask", false, FEATURES, "nothing", "do without these kernel features (for tests)",
+	 set_mask},
+	{"ro", false, NULL, NULL, NULL, refuse_ro},
+	{"remount", false, NULL, NULL, NULL, set_remount},
+	{"rw", false, NULL, NULL, NULL, tolerate},
+	{"dev", false, NULL, NULL, NULL, tolerate},
+	{"nodev", false, NULL, NULL, NULL, tolerate},
+	{"suid", false, NULL, NULL, NULL, tolerate},
+	{"nosuid", false, NULL, NULL, NULL, tolerate},
+	{"exec", false, NULL, NULL, NULL, tolerate},
+	{"sync", false, NULL, NULL, NULL, tolerate},
+	{"async", false, NULL, NULL, NULL, tolerate},
+	{"atime", false, NULL, NULL, NULL, tolerate},
+	{"noatime", false, NULL, NULL, NULL, tolerate},
+	{"relatime", false, NULL, NULL, NULL, tolerate},
+	{"auto", false, NULL, NULL, NULL, tolerate},
+	{"noauto", false, NULL, NULL, NULL, tolerate},
+	{"user", false, NULL, NULL, NULL, tolerate},
+	{"nouser", false, NULL, NULL, NULL, tolerate},
+	{"users", false, NULL, NULL, NULL, tolerate},
+	{"owner", false, NULL, NULL, NULL, tolerate},
+	{"group", false, NULL, NULL, NULL, tolerate},
+	{"_netdev", false, NULL, NULL, NULL, tolerate},
+	{"nofail", false, NULL, NULL, NULL, tolerate},
+	{"defaults", false, NULL, NULL, NULL, tolerate},
+	{"default_permissions", false, NULL, NULL, NULL, tolerate},
+	{NULL, false, NULL, NULL, NULL, NULL},
 };

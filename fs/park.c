@@ -90,13 +90,6 @@ bool spool_park_wants(struct spool_park *park, struct spool_message *message, in
 	return true;
 }
 
-/* The last attempt. */
-static void try_now(struct spool_park *park, struct spool_message *message)
-{
-	message->deadline = 1; /* long ago */
-	spool_channel_process(park->fs, message);
-}
-
 void spool_park_take(struct spool_park *park, struct spool_message *message)
 {
 	bool stopped;
@@ -110,14 +103,14 @@ void spool_park_take(struct spool_park *park, struct spool_message *message)
 	}
 	pthread_mutex_unlock(&park->lock);
 	if (stopped) {
-		try_now(park, message);
+		spool_channel_process_last(park->fs, message);
 		message->finish(message);
 	}
 }
 
 void spool_park_refuse(struct spool_park *park, struct spool_message *message)
 {
-	try_now(park, message);
+	spool_channel_process_last(park->fs, message);
 	give_place(park, message->uid);
 }
 
@@ -142,11 +135,14 @@ static void try_again(struct spool_park *park, struct message_list *list)
 
 		TAILQ_REMOVE(list, message, link);
 		spool_channel_process(park->fs, message);
-		if (message->parked) {
+		if (message->parked && message->waits_for == SPOOL_WAIT_RELEASE) {
 			spool_park_take(park, message);
 			continue;
 		}
-		message->finish(message);
+		if (message->parked)
+			spool_channel_park(park->fs, message);
+		else
+			message->finish(message);
 		give_place(park, uid);
 	}
 }
@@ -189,8 +185,11 @@ static void *park_main(void *arg)
 		if (stop) {
 			struct spool_message *message;
 
-			TAILQ_FOREACH (message, &list, link)
-				message->deadline = 1;
+			TAILQ_FOREACH (message, &list, link) {
+				message->deadline = 1; /* long ago */
+				message->last_try = true;
+				message->may_wait = true;
+			}
 		}
 		try_again(park, &list);
 	}
@@ -200,7 +199,6 @@ static void *park_main(void *arg)
 int spool_park_new(struct spool_fs *fs, struct spool_park **ret)
 {
 	struct spool_park *park = calloc(1, sizeof(*park));
-	pthread_condattr_t attr;
 	int r;
 
 	if (!park)
@@ -208,10 +206,7 @@ int spool_park_new(struct spool_fs *fs, struct spool_park **ret)
 	park->fs = fs;
 	TAILQ_INIT(&park->list);
 	pthread_mutex_init(&park->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&park->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	spool_thread_cond_init(&park->changed);
 	r = spool_thread_start(&park->thread, park_main, park);
 	if (r < 0) {
 		pthread_cond_destroy(&park->changed);

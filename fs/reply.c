@@ -26,6 +26,16 @@ bool reply_kill_suidgid(fuse_req_t req)
 	return message && message->kill_suidgid;
 }
 
+unsigned int reply_wait_flags(fuse_req_t req)
+{
+	const struct spool_message *message = spool_channel_current(fs_of(req));
+	unsigned int flags = SPOOL_NOWAIT;
+
+	if (!message)
+		return flags;
+	return (message->may_wait ? 0 : SPOOL_NOWAIT) | (message->last_try ? SPOOL_NOROOM : 0);
+}
+
 void reply_status(fuse_req_t req, int r)
 {
 	spool_lock_assert_none();

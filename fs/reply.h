@@ -20,6 +20,9 @@ bool reply_kill_suidgid(fuse_req_t req);
 /** The caller as the engine wants it. */
 struct spool_cred reply_cred(fuse_req_t req);
 
+/** reply_wait_flags() - SPOOL_NOWAIT, SPOOL_NOROOM: what this thread may wait for. */
+unsigned int reply_wait_flags(fuse_req_t req);
+
 /** @r: 0 or -errno. */
 void reply_status(fuse_req_t req, int r);
 

@@ -154,7 +154,7 @@ static void take_request(struct spool_ring *ring, struct spool_ring_entry *entry
 		spool_channel_process(fs, &entry->message);
 		if (entry->message.parked) {
 			entry->away = true;
-			spool_park_take(fs->park, &entry->message);
+			spool_channel_park(fs, &entry->message);
 			return;
 		}
 	} else {

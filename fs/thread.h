@@ -22,3 +22,6 @@ bool spool_thread_pin(unsigned int cpu);
  */
 void spool_thread_interrupt(pthread_t thread);
 void spool_thread_allow_interrupts(void);
+
+/** spool_thread_cond_init() - a condition whose timed waits go by CLOCK_MONOTONIC. */
+void spool_thread_cond_init(pthread_cond_t *ret);

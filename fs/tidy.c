@@ -83,17 +83,13 @@ void spool_tidy_kick(struct spool_tidy *tidy)
 int spool_tidy_new(struct spool_fs *fs, struct spool_tidy **ret)
 {
 	struct spool_tidy *tidy = calloc(1, sizeof(*tidy));
-	pthread_condattr_t attr;
 	int r;
 
 	if (!tidy)
 		return -ENOMEM;
 	tidy->fs = fs;
 	pthread_mutex_init(&tidy->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&tidy->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	spool_thread_cond_init(&tidy->changed);
 	r = spool_thread_start(&tidy->thread, tidy_main, tidy);
 	if (r < 0) {
 		pthread_cond_destroy(&tidy->changed);

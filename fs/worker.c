@@ -16,15 +16,25 @@
 
 #include "channel.h"
 #include "dev.h"
+#include "disk.h"
 #include "fs.h"
 #include "init.h"
 #include "mountpoint.h"
 #include "park.h"
 #include "ring.h"
+#include "room.h"
+#include "spill/backing_dir.h"
+#include "spiller.h"
 #include "thread.h"
 #include "tidy.h"
 #include "util/host.h"
 #include "util/macros.h"
+
+/* Our own descriptors are fewer than 20 and two for each CPU; files of the backing: what 65,535
+ * segments could use is far more than is of use. Guesses. */
+#define FILES_OWN 128u
+#define FILES_MIN 8u
+#define FILES_MAX 4096u
 
 struct worker {
 	struct spool_fs fs;
@@ -97,6 +107,8 @@ static void stop_serving(struct worker *worker)
 	if (worker->fs.session)
 		fuse_session_exit(worker->fs.session);
 	spool_park_stop(worker->fs.park);
+	spool_room_stop(worker->fs.room);
+	spool_disk_stop(worker->fs.disk);
 	spool_dev_stop(worker->fs.dev);
 	worker->fs.dev = NULL;
 	spool_rings_stop(worker->fs.rings);
@@ -105,6 +117,27 @@ static void stop_serving(struct worker *worker)
 	worker->fs.tidy = NULL;
 	spool_park_free(worker->fs.park);
 	worker->fs.park = NULL;
+	spool_spiller_free(worker->fs.spiller);
+	worker->fs.spiller = NULL;
+	spool_disk_free(worker->fs.disk);
+	worker->fs.disk = NULL;
+	spool_room_free(worker->fs.room);
+	worker->fs.room = NULL;
+}
+
+/* What only a mount with a disk needs. */
+static int start_tier(struct spool_fs *fs)
+{
+	int r;
+
+	if (fs->options->backing_fd < 0)
+		return 0;
+	r = spool_room_new(fs, &fs->room);
+	if (r == 0)
+		r = spool_disk_new(fs, &fs->disk);
+	if (r == 0)
+		r = spool_spiller_new(fs, &fs->spiller);
+	return r;
 }
 
 /* The kernel sends FUSE_INIT with the mount. Return: 0; -errno: the transport that was asked for
@@ -193,6 +226,8 @@ static int run_session(struct worker *worker, int socket)
 	if (r == 0)
 		r = spool_tidy_new(&worker->fs, &worker->fs.tidy);
 	if (r == 0)
+		r = start_tier(&worker->fs);
+	if (r == 0)
 		r = spool_dev_start(&worker->fs, fd, worker->done, &worker->fs.dev);
 	if (r == 0)
 		r = wait_for_init(worker);
@@ -205,6 +240,72 @@ out:
 	if (worker->fs.session)
 		fuse_session_destroy(worker->fs.session);
 	return r;
+}
+
+static void on_wake(void *ctx)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_spiller_wake(fs->spiller);
+}
+
+static void on_room(void *ctx)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_room_kick(fs->room);
+}
+
+/* Descriptors for the backing: what the limit allows, but for our own few. */
+static unsigned int backing_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return FILES_MIN;
+	limit.rlim_cur = limit.rlim_max; /* nobody else's: no program is run from here */
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur <= FILES_OWN + FILES_MIN)
+		return FILES_MIN;
+	return limit.rlim_cur - FILES_OWN < FILES_MAX ? (unsigned int)limit.rlim_cur - FILES_OWN
+						      : FILES_MAX;
+}
+
+static int make_engine(struct worker *worker)
+{
+	const struct spool_options *options = worker->fs.options;
+	struct spool_config config = options->config;
+	struct spool_tier_config tier = {
+		.encrypt = options->encrypt,
+		.threshold = options->threshold,
+		.reserve = options->reserve,
+		.max_files = backing_files(),
+		.wake = on_wake,
+		.room = on_room,
+		.ctx = &worker->fs,
+	};
+	int fd, r;
+
+	if (options->backing_fd < 0)
+		return spool_engine_new(&config, spool_host_system(), worker->fs.log,
+					&worker->fs.engine);
+	fd = fcntl(options->backing_fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return -errno;
+	r = spool_backing_dir_new(
+		spool_host_system(), fd, options->mask & SPOOL_FEATURE_BACKING_TMPFILE,
+		options->mask & SPOOL_FEATURE_BACKING_DIRECT, &tier.backing, &worker->fs.backing);
+	if (r < 0) {
+		worker->said = true;
+		spool_log(worker->fs.log, SPOOL_LOG_ERROR,
+			  "backing=%s: %s (allowed: a directory "
+			  "that takes files, or none)",
+			  options->backing, strerror(-r));
+		return r;
+	}
+	config.tier = &tier;
+	return spool_engine_new(&config, spool_host_system(), worker->fs.log, &worker->fs.engine);
 }
 
 /* The supervisor was killed: nobody else will unmount. This is no duty of the worker's, which may
@@ -231,11 +332,18 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	};
 	int r;
 
+	worker.fs.live = *options;
+	pthread_mutex_init(&worker.fs.set_lock, NULL);
 	harden();
 	clock_gettime(CLOCK_BOOTTIME, &worker.fs.started);
-	r = spool_engine_new(&options->config, spool_host_system(), log, &worker.fs.engine);
+	if (*options->backing_why)
+		spool_log(log, SPOOL_LOG_WARNING, "backing=/var/tmp, the default, %s: RAM only",
+			  options->backing_why);
+	r = make_engine(&worker);
 	if (r < 0) {
-		spool_log(log, SPOOL_LOG_ERROR, "cannot set up the filesystem: %s", strerror(-r));
+		if (!worker.said)
+			spool_log(log, SPOOL_LOG_ERROR, "cannot set up the filesystem: %s",
+				  strerror(-r));
 		return 1;
 	}
 	worker.fs.max_write = spool_init_max_write();

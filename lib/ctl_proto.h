@@ -96,9 +96,71 @@ struct spool_ctl_requests {
 	uint64_t counts[SPOOL_CTL_OPCODES];
 };
 
+enum spool_ctl_tier_flags {
+	SPOOL_CTL_TIER_ON = 1 << 0,      /* there is a backing directory */
+	SPOOL_CTL_TIER_ENCRYPT = 1 << 1, /* what spills is encrypted */
+	SPOOL_CTL_TIER_LOCKED = 1 << 2,  /* the keys cannot be swapped out */
+	SPOOL_CTL_TIER_FAILING = 1 << 3, /* the disk did not take the last data */
+	SPOOL_CTL_TIER_TMPFILE = 1
+				 << 4, /* of the backing filesystem: O_TMPFILE, direct I/O, holes */
+	SPOOL_CTL_TIER_DIRECT = 1 << 5,
+	SPOOL_CTL_TIER_PUNCH = 1 << 6,
+};
+
+/**
+ * struct spool_ctl_tier - SPOOL_IOC_TIER: what lies on the disk; sizes in bytes
+ * @threshold: SPOOL_CTL_NO_LIMIT: none
+ * @stored: data on the disk now; @written, @fetched: since the start
+ * @n_failed: batches that the disk did not take; @n_bad: pieces that were not what was written
+ * @waiting: requests that wait for RAM
+ * @why: why there is no backing directory, when the default one cannot be used
+ * For others than administrators all but flags, threshold and why is 0.
+ */
+struct spool_ctl_tier {
+	uint32_t version;
+	uint32_t flags;
+	uint64_t threshold, reserve;
+	uint64_t backing_free, backing_total;
+	uint64_t stored, written, fetched;
+	uint64_t n_failed, n_bad;
+	uint32_t files;
+	uint32_t waiting;
+	char backing[SPOOL_CTL_TEXT * 8];
+	char why[SPOOL_CTL_TEXT];
+};
+
+/**
+ * struct spool_ctl_set - SPOOL_IOC_SET: change an option of the live mount
+ * @option: in: "name=value", as in fstab
+ * @error: out: 0, or an errno with the reason in @message, one line
+ * For administrators only: -EPERM.
+ */
+struct spool_ctl_set {
+	uint32_t version;
+	int32_t error;
+	char option[SPOOL_CTL_TEXT];
+	char message[SPOOL_CTL_TEXT * 2];
+};
+
+/**
+ * struct spool_ctl_name - SPOOL_IOC_SPILL: bring a file to the disk now
+ * @name: of a file in the directory that is asked
+ * For the file's owner and administrators: -EPERM. Other errors: -ENOENT; -EISDIR, -EINVAL no
+ * regular file; -EOPNOTSUPP no disk; -ENOSPC, -EIO it does not take the data.
+ */
+struct spool_ctl_name {
+	uint32_t version;
+	uint32_t reserved;
+	char name[256];
+};
+
 #define SPOOL_IOC_STATUS _IOWR(SPOOL_CTL_MAGIC, 1, struct spool_ctl_status)
 #define SPOOL_IOC_USERS _IOWR(SPOOL_CTL_MAGIC, 2, struct spool_ctl_users)
 #define SPOOL_IOC_REQUESTS _IOWR(SPOOL_CTL_MAGIC, 3, struct spool_ctl_requests)
+
+#define SPOOL_IOC_TIER _IOWR(SPOOL_CTL_MAGIC, 4, struct spool_ctl_tier)
+#define SPOOL_IOC_SET _IOWR(SPOOL_CTL_MAGIC, 5, struct spool_ctl_set)
+#define SPOOL_IOC_SPILL _IOWR(SPOOL_CTL_MAGIC, 6, struct spool_ctl_name)
 
 _Static_assert(sizeof(struct spool_ctl_status) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_users) <= SPOOL_CTL_MAX, "ioctl size");

@@ -9,6 +9,7 @@
 #include "ns/acl.h"
 #include "ns/xattr.h"
 #include "store/object.h"
+#include "spill/backing.h"
 #include "store/pool.h"
 #include "util/host.h"
 #include "util/macros.h"
@@ -39,6 +40,7 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 		atomic_fetch_sub_explicit(&engine->n_nameless, 1, memory_order_relaxed);
 	if (S_ISREG(node->type) && node->file) {
 		engine_idle_remove(engine, node->file);
+		engine_tier_remove(engine, node->file);
 		spool_object_free(node->file->object, node->user);
 		node->file->object = NULL;
 	}
@@ -223,9 +225,19 @@ static int init_parts(struct spool_engine *engine)
 	if (r < 0)
 		return r;
 	r = spool_pool_new(host, &engine->pool);
+	if (r == 0 && engine->config.tier)
+		r = engine_tier_new(engine);
 	if (r < 0)
 		return r;
 	return make_root(engine);
+}
+
+/* The backing belongs to the engine, also when there will be none. */
+static int give_up(const struct spool_config *config, int r)
+{
+	if (config->tier)
+		config->tier->backing->ops->free(config->tier->backing);
+	return r;
 }
 
 int spool_engine_new(const struct spool_config *config, const struct spool_host *host,
@@ -235,10 +247,10 @@ int spool_engine_new(const struct spool_config *config, const struct spool_host 
 	int r;
 
 	if (config->layout > SPOOL_LAYOUT_SHARED || config->modes > SPOOL_MODES_REFUSE)
-		return -EINVAL;
+		return give_up(config, -EINVAL);
 	engine = spool_alloc(host, sizeof(*engine));
 	if (!engine)
-		return -ENOMEM;
+		return give_up(config, -ENOMEM);
 	engine->config = *config;
 	if (config->layout == SPOOL_LAYOUT_PRIVATE) {
 		engine->config.root_uid = 0;
@@ -255,14 +267,17 @@ int spool_engine_new(const struct spool_config *config, const struct spool_host 
 	r = spool_table_init(&engine->table, host);
 	if (r < 0) {
 		spool_free(host, engine);
-		return r;
+		return give_up(config, r);
 	}
 	spool_mutex_init(&engine->rename_lock);
 	engine_idle_init(engine);
 	r = init_parts(engine);
+	engine->config.tier = NULL; /* the caller's; engine_tier.c has a copy */
 	if (r < 0) {
+		bool had_tier = engine->tier;
+
 		spool_engine_free(engine);
-		return r;
+		return had_tier ? r : give_up(config, r);
 	}
 	*ret_engine = engine;
 	return 0;
@@ -293,6 +308,7 @@ bool spool_engine_free(struct spool_engine *engine)
 		return true;
 	drop_nodes(engine);
 	spool_table_fini(&engine->table);
+	engine_tier_free(engine);
 	spool_pool_free(engine->pool);
 	clean = spool_quota_free(engine->quota);
 	if (!clean)

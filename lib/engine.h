@@ -56,10 +56,35 @@ struct spool_engine;
 enum spool_layout { SPOOL_LAYOUT_PRIVATE, SPOOL_LAYOUT_SINGLE, SPOOL_LAYOUT_SHARED };
 enum spool_modes { SPOOL_MODES_OWNER, SPOOL_MODES_KEEP, SPOOL_MODES_REFUSE };
 
+struct spool_backing;
+
+/**
+ * struct spool_tier_config - the disk beside the RAM
+ * @backing: where spilled data go; owned by the engine from spool_engine_new() on, also when that
+ *	fails
+ * @encrypt: seal with AES-256-GCM, else with a checksum
+ * @threshold: a file with more data than this spills, in bytes; UINT64_MAX: only for want of RAM
+ * @reserve: bytes of the backing filesystem that stay free
+ * @max_files: descriptors for the backing
+ * @wake: there is something for spool_engine_spill() to do; called with locks held
+ * @room: RAM has come free for those who got -EAGAIN, or will not; called with locks held
+ */
+struct spool_tier_config {
+	struct spool_backing *backing;
+	bool encrypt;
+	uint64_t threshold;
+	uint64_t reserve;
+	unsigned int max_files;
+	void (*wake)(void *ctx);
+	void (*room)(void *ctx);
+	void *ctx;
+};
+
 /**
  * struct spool_config - what a mount is
  * @root_uid, @root_gid, @root_mode: the root directory's; in private it is always root's 0755
  * @acl: store system.posix_acl_*; only in shared, when the kernel enforces them
+ * @tier: NULL: RAM only
  */
 struct spool_config {
 	enum spool_layout layout;
@@ -69,6 +94,7 @@ struct spool_config {
 	mode_t root_mode;
 	bool acl;
 	struct spool_limits limits;
+	const struct spool_tier_config *tier;
 };
 
 /** struct spool_cred - on whose behalf: the caller's fsuid, fsgid, thread id and umask */
@@ -110,6 +136,21 @@ enum spool_write_flags {
 	SPOOL_WRITE_PAGEOUT = 1 << 0,      /* from the page cache: the caller's ids are unknown */
 	SPOOL_WRITE_KILL_SUIDGID = 1 << 1, /* drop set-id bits */
 };
+
+/*
+ * How long an operation on data may take; flags of spool_engine_open(), read(), write(),
+ * fallocate(), copy_range() and setattr(), beside their own.
+ *
+ * With SPOOL_NOWAIT it does not wait for the disk: it answers SPOOL_ON_DISK, and the caller asks
+ * again from a thread that may wait. What it had done by then is the same again.
+ *
+ * -EAGAIN says that nothing but RAM is used up, and that data are on their way to the disk: the
+ * caller asks again when config.spill.room() says so. With SPOOL_NOROOM it does not want to
+ * wait any longer: a write that has done a part says how much, anything else is -ENOSPC.
+ */
+#define SPOOL_NOWAIT (1u << 30)
+#define SPOOL_NOROOM (1u << 29)
+#define SPOOL_ON_DISK (-EINPROGRESS)
 
 /**
  * spool_engine_new() - an empty mount
@@ -256,9 +297,10 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 
 void spool_engine_release(struct spool_engine *engine, uint64_t ino);
 
-/** Return: bytes, short at the end of the file; -EISDIR, -EINVAL. */
+/** @flags: SPOOL_NOWAIT. Return: bytes, short at the end of the file; -EISDIR, -EINVAL;
+ * SPOOL_ON_DISK; -EIO what came from the disk is not what went there. */
 ssize_t spool_engine_read(struct spool_engine *engine, uint64_t ino, void *buf, size_t len,
-			  uint64_t off);
+			  uint64_t off, unsigned int flags);
 
 /** @flags: enum spool_write_flags. Return: bytes, see spool_object_write(). */
 ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void *buf, size_t len,
@@ -271,7 +313,7 @@ ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void
  * Return: 0; -EOPNOTSUPP another mode; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM; -EISDIR, -EINVAL.
  */
 int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, uint64_t off,
-			   uint64_t len);
+			   uint64_t len, unsigned int flags);
 
 /**
  * spool_engine_seek() - lseek(2) with SEEK_DATA or SEEK_HOLE
@@ -286,7 +328,58 @@ int64_t spool_engine_seek(struct spool_engine *engine, uint64_t ino, uint64_t of
  * overlap, or no regular file; -EISDIR; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM when nothing was copied.
  */
 ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint64_t src_off,
-				uint64_t dst, uint64_t dst_off, size_t len);
+				uint64_t dst, uint64_t dst_off, size_t len, unsigned int flags);
+
+/* The disk */
+
+struct spool_stage;
+
+enum spool_spill_result {
+	SPOOL_SPILL_IDLE,  /* nothing to do until wake() */
+	SPOOL_SPILL_MORE,  /* something was done; call again */
+	SPOOL_SPILL_LATER, /* call again in about a second: what is left was written just now */
+};
+
+/** spool_engine_new_stage() - what a thread that spills needs; spool_stage_free(). Return: 0;
+ * -ENOMEM.
+ */
+int spool_engine_new_stage(struct spool_engine *engine, struct spool_stage **ret_stage);
+void spool_engine_free_stage(struct spool_stage *stage);
+
+/**
+ * spool_engine_spill() - one batch on its way to the disk, and space given back there
+ * From any number of threads, each with a stage of its own. Blocks as long as the disk does.
+ * Return: enum spool_spill_result; -ENOSPC, -EIO, ...: the disk does not take it; it stays in RAM,
+ * charges answer as without a disk until it does again, and the caller tries again in a second.
+ */
+int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage);
+
+/** spool_engine_spill_file() - all of the file @ino to the disk now. Blocks. Return: 0; -ESTALE,
+ * -EISDIR, -EINVAL; -EOPNOTSUPP without a disk; as spool_engine_spill(). */
+int spool_engine_spill_file(struct spool_engine *engine, uint64_t ino, struct spool_stage *stage);
+
+/**
+ * struct spool_tier_stat - in bytes
+ * @stored: data on the disk; @written, @fetched: ever; @n_failed: batches that the disk did not
+ * take; @n_bad: pieces that were not what was written; @files: open files of the backing
+ * @waiting: places to be given back to the filesystem; @threshold, @reserve: in force
+ */
+struct spool_tier_stat {
+	uint64_t threshold, reserve;
+	uint64_t stored, written, fetched, n_failed, n_bad, waiting;
+	unsigned int files;
+	bool keys_locked, failing;
+};
+
+/** spool_engine_tier_stat() - Return: false without a disk. */
+bool spool_engine_tier_stat(struct spool_engine *engine, struct spool_tier_stat *ret);
+
+/** spool_engine_set_threshold(), spool_engine_set_reserve(): change them on the live mount. */
+void spool_engine_set_threshold(struct spool_engine *engine, uint64_t threshold);
+void spool_engine_set_reserve(struct spool_engine *engine, uint64_t reserve);
+
+/** spool_engine_set_limits() - as spool_quota_set_limits(). */
+void spool_engine_set_limits(struct spool_engine *engine, const struct spool_limits *limits);
 
 /* Extended attributes: user.* on files and directories; system.posix_acl_* with config.acl */
 

@@ -176,7 +176,7 @@ int spool_engine_setattr(struct spool_engine *engine, const struct spool_cred *c
 		return -ESTALE;
 	r = check_set(engine, node, set, attr, &bits);
 	if (r == 0 && (set & SPOOL_SET_SIZE))
-		r = engine_truncate(engine, node, attr->size);
+		r = engine_truncate(engine, node, attr->size, set);
 	if (r == 0) {
 		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 		r = set_locked(engine, cred, node, set, attr, bits);
@@ -212,8 +212,9 @@ int spool_engine_statfs(struct spool_engine *engine, const struct spool_cred *cr
 	spool_quota_user_usage(engine->quota, payer, &views[1]);
 	for (int i = 0; i < 2; i++) {
 		left_of(&views[i], SPOOL_RES_SIZE, &bytes, &bytes_left);
-		/* Without a spill tier every byte takes RAM. */
-		left_of(&views[i], SPOOL_RES_RAM, &bytes, &bytes_left);
+		/* without a disk every byte takes RAM */
+		if (!engine->tier)
+			left_of(&views[i], SPOOL_RES_RAM, &bytes, &bytes_left);
 		left_of(&views[i], SPOOL_RES_INODES, &inodes, &inodes_left);
 	}
 	ret->blocks = spool_max_u64(bytes >> SPOOL_PAGE_SHIFT, 1);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "store/object.h"
+#include "store/spill.h"
 #include "util/host.h"
 #include "util/macros.h"
 
@@ -53,7 +54,8 @@ static int make_file(struct spool_engine *engine, struct spool_node *node, struc
 	if (file)
 		goto out;
 	file = spool_alloc(engine->host, sizeof(*file));
-	r = file ? spool_object_new(engine->host, engine->pool, &file->object) : -ENOMEM;
+	r = file ? spool_object_new(engine->host, engine->pool, engine_spill(engine), &file->object)
+		 : -ENOMEM;
 	if (r < 0) {
 		spool_free(engine->host, file);
 		goto out;
@@ -74,6 +76,22 @@ static void mirror(struct spool_node *node)
 	node->blocks = spool_object_blocks(node->file->object);
 }
 
+/* @r is no more than a wait for RAM, and the caller does not want to wait. */
+static ssize_t no_room(ssize_t r, unsigned int flags)
+{
+	return r == -EAGAIN && (flags & SPOOL_NOROOM) ? -ENOSPC : r;
+}
+
+/* After an operation that came to block @index on the disk: brings it back, if the caller may wait.
+ * Return: 0: try again; SPOOL_ON_DISK; as engine_load(). */
+static int bring_back(struct spool_engine *engine, struct spool_node *node, uint64_t index,
+		      unsigned int flags)
+{
+	if (flags & SPOOL_NOWAIT)
+		return SPOOL_ON_DISK;
+	return engine_load(engine, node, index);
+}
+
 static void changed(struct spool_engine *engine, struct spool_node *node, bool kill_suidgid)
 {
 	struct timespec now;
@@ -89,7 +107,8 @@ static void changed(struct spool_engine *engine, struct spool_node *node, bool k
 	spool_mutex_unlock(&node->lock);
 }
 
-int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size)
+int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size,
+		    unsigned int flags)
 {
 	struct spool_file *file;
 	int r;
@@ -107,8 +126,9 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 	r = spool_object_truncate(file->object, node->user, size);
 	mirror(node);
+	engine_tier_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
-	return r;
+	return (int)no_room(r, flags);
 }
 
 int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int flags)
@@ -135,7 +155,7 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 	/* the reference from engine_get() is the open's from here on */
 	atomic_fetch_add_explicit(&engine->open_files, 1, memory_order_relaxed);
 	if ((flags & SPOOL_OPEN_TRUNCATE) && S_ISREG(node->type)) {
-		r = engine_truncate(engine, node, 0);
+		r = engine_truncate(engine, node, 0, flags);
 		if (r == 0)
 			changed(engine, node, !(flags & SPOOL_OPEN_KEEP_SUIDGID));
 		else
@@ -148,8 +168,8 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 void engine_drop_data(struct spool_engine *engine, struct spool_node *node)
 {
 	struct spool_file *file = NULL;
+	uint64_t index;
 
-	(void)engine;
 	if (!S_ISREG(node->type))
 		return;
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
@@ -161,8 +181,9 @@ void engine_drop_data(struct spool_engine *engine, struct spool_node *node)
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 	/* whole blocks go, so it cannot fail; the size that stat shows stays */
 	spool_object_fallocate(file->object, node->user, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			       0, SPOOL_OBJECT_MAX);
+			       0, SPOOL_OBJECT_MAX, &index);
 	mirror(node);
+	engine_tier_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
 }
 
@@ -211,8 +232,50 @@ static void accessed(struct spool_engine *engine, struct spool_node *node)
 	spool_mutex_unlock(&node->lock);
 }
 
+/* Blocks of the largest request, and one more as it may begin in the middle of one. */
+#define FETCHES 17u
+
+/* What can be read with one look at the file. */
+static ssize_t read_some(struct spool_engine *engine, struct spool_node *node, char *buf,
+			 size_t len, uint64_t off, bool nowait)
+{
+	struct spool_file *file = node->file;
+	struct spool_spill *spill = engine_spill(engine);
+	struct spool_fetch fetches[FETCHES];
+	size_t n = FETCHES;
+	ssize_t got;
+	int r = 0;
+
+	spool_rwlock_rdlock(&file->lock, SPOOL_RANK_OBJECT);
+	got = spool_object_read(file->object, buf, len, off, nowait ? NULL : fetches, &n);
+	spool_rwlock_unlock(&file->lock);
+	for (size_t i = 0; !nowait && i < n; i++) {
+		if (r == 0)
+			r = spool_fetch_run(spill, spool_object_key(file->object), &fetches[i]);
+		spool_fetch_drop(spill, &fetches[i]);
+	}
+	if (r < 0)
+		engine_note_fetch(engine, node->ino, r);
+	return r < 0 ? r : got;
+}
+
+static ssize_t read_file(struct spool_engine *engine, struct spool_node *node, char *buf,
+			 size_t len, uint64_t off, unsigned int flags)
+{
+	size_t done = 0;
+	ssize_t r;
+
+	do {
+		r = read_some(engine, node, buf + done, len - done, off + done,
+			      flags & SPOOL_NOWAIT);
+		if (r > 0)
+			done += (size_t)r;
+	} while (r > 0 && done < len);
+	return r < 0 ? r : (ssize_t)done;
+}
+
 ssize_t spool_engine_read(struct spool_engine *engine, uint64_t ino, void *buf, size_t len,
-			  uint64_t off)
+			  uint64_t off, unsigned int flags)
 {
 	struct spool_node *node;
 	struct spool_file *file;
@@ -222,20 +285,47 @@ ssize_t spool_engine_read(struct spool_engine *engine, uint64_t ino, void *buf, 
 	if (r < 0)
 		return r;
 	file = file_of(node);
-	if (file) {
-		spool_rwlock_rdlock(&file->lock, SPOOL_RANK_OBJECT);
-		r = spool_object_read(file->object, buf, len, off);
-		spool_rwlock_unlock(&file->lock);
-	}
-	accessed(engine, node);
+	if (file)
+		r = read_file(engine, node, buf, len, off, flags);
+	if (r >= 0)
+		accessed(engine, node);
 	engine_put(engine, node);
 	return r;
+}
+
+/* All of it, or what fits. */
+static ssize_t write_file(struct spool_engine *engine, struct spool_node *node,
+			  struct spool_file *file, const char *buf, size_t len, uint64_t off,
+			  unsigned int flags)
+{
+	unsigned int charge_flags = (flags & SPOOL_WRITE_PAGEOUT ? SPOOL_CHARGE_PAGEOUT : 0) |
+				    (flags & SPOOL_NOROOM ? SPOOL_CHARGE_FIRM : 0);
+	size_t done = 0;
+	ssize_t r;
+
+	do {
+		uint64_t index = 0;
+
+		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+		r = spool_object_write(file->object, node->user, buf + done, len - done, off + done,
+				       charge_flags, &index);
+		mirror(node);
+		engine_tier_update(engine, node);
+		spool_rwlock_unlock(&file->lock);
+		if (r > 0)
+			done += (size_t)r;
+		else if (r == SPOOL_ON_DISK)
+			r = bring_back(engine, node, index, flags) ?: 1;
+	} while (r > 0 && done < len && engine->tier);
+	if (r == SPOOL_ON_DISK || r == -EAGAIN)
+		return r == -EAGAIN && (flags & SPOOL_NOROOM) && done > 0 ? (ssize_t)done
+									  : no_room(r, flags);
+	return done > 0 ? (ssize_t)done : r;
 }
 
 ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void *buf, size_t len,
 			   uint64_t off, unsigned int flags)
 {
-	unsigned int charge_flags = flags & SPOOL_WRITE_PAGEOUT ? SPOOL_CHARGE_PAGEOUT : 0;
 	struct spool_node *node;
 	struct spool_file *file;
 	ssize_t r;
@@ -246,10 +336,7 @@ ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void
 	r = make_file(engine, node, &file);
 	if (r < 0)
 		goto out;
-	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
-	r = spool_object_write(file->object, node->user, buf, len, off, charge_flags);
-	mirror(node);
-	spool_rwlock_unlock(&file->lock);
+	r = write_file(engine, node, file, buf, len, off, flags);
 	if (r > 0)
 		changed(engine, node, flags & SPOOL_WRITE_KILL_SUIDGID);
 out:
@@ -257,8 +344,27 @@ out:
 	return r;
 }
 
+static int fallocate_file(struct spool_engine *engine, struct spool_node *node,
+			  struct spool_file *file, int mode, uint64_t off, uint64_t len,
+			  unsigned int flags)
+{
+	uint64_t index;
+	int r;
+
+	do {
+		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+		r = spool_object_fallocate(file->object, node->user, mode, off, len, &index);
+		mirror(node);
+		engine_tier_update(engine, node);
+		spool_rwlock_unlock(&file->lock);
+		if (r == SPOOL_ON_DISK)
+			r = bring_back(engine, node, index, flags) ?: 1;
+	} while (r > 0);
+	return (int)no_room(r, flags);
+}
+
 int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, uint64_t off,
-			   uint64_t len)
+			   uint64_t len, unsigned int flags)
 {
 	struct spool_node *node;
 	struct spool_file *file;
@@ -270,10 +376,7 @@ int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, 
 	r = make_file(engine, node, &file);
 	if (r < 0)
 		goto out;
-	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
-	r = spool_object_fallocate(file->object, node->user, mode, off, len);
-	mirror(node);
-	spool_rwlock_unlock(&file->lock);
+	r = fallocate_file(engine, node, file, mode, off, len, flags);
 	if (r == 0) /* the kernel has dropped set-id bits itself */
 		changed(engine, node, false);
 out:
@@ -310,8 +413,8 @@ static void lock_file(struct spool_file *file, bool writes, enum spool_rank rank
 }
 
 /* Copies with both files' locks held, the lower inode number's first. */
-static ssize_t copy_locked(struct spool_node *src, uint64_t src_off, struct spool_node *dst,
-			   uint64_t dst_off, size_t len)
+static ssize_t copy_locked(struct spool_engine *engine, struct spool_node *src, uint64_t src_off,
+			   struct spool_node *dst, uint64_t dst_off, size_t len)
 {
 	struct spool_node *first = src->ino < dst->ino ? src : dst;
 	struct spool_node *second = src->ino < dst->ino ? dst : src;
@@ -323,14 +426,66 @@ static ssize_t copy_locked(struct spool_node *src, uint64_t src_off, struct spoo
 	r = spool_object_copy(src->file->object, src_off, dst->file->object, dst->user, dst_off,
 			      len);
 	mirror(dst);
+	engine_tier_update(engine, dst);
 	if (first != second)
 		spool_rwlock_unlock(&second->file->lock);
 	spool_rwlock_unlock(&first->file->lock);
 	return r;
 }
 
+/* The next stretch of a copy: data through @bounce, or a hole. Return: its length; 0 at the end. */
+static ssize_t copy_stretch(struct spool_engine *engine, struct spool_node *src, uint64_t src_off,
+			    struct spool_node *dst, uint64_t dst_off, size_t len, char *bounce,
+			    unsigned int flags)
+{
+	struct spool_file *from = src->file, *to = dst->file;
+	uint64_t size, stop;
+	bool data;
+	ssize_t r;
+
+	spool_rwlock_rdlock(&from->lock, SPOOL_RANK_OBJECT);
+	size = spool_object_size(from->object);
+	stop = src_off + spool_min_u64(len, size > src_off ? size - src_off : 0);
+	stop = spool_object_stretch(from->object, src_off, stop, &data);
+	spool_rwlock_unlock(&from->lock);
+	if (stop <= src_off)
+		return 0;
+	if (!data) {
+		r = fallocate_file(engine, dst, to, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				   dst_off, stop - src_off, flags);
+		if (r == 0 && dst_off + (stop - src_off) > dst->size)
+			r = engine_truncate(engine, dst, dst_off + (stop - src_off), flags);
+		return r < 0 ? r : (ssize_t)(stop - src_off);
+	}
+	r = read_file(engine, src, bounce, spool_min_u64(stop - src_off, SPOOL_PLACE_SIZE), src_off,
+		      flags);
+	return r > 0 ? write_file(engine, dst, to, bounce, (size_t)r, dst_off, flags) : r;
+}
+
+/* A copy of which a part is on the disk: piece by piece, with no lock held in between. */
+static ssize_t copy_by_disk(struct spool_engine *engine, struct spool_node *src, uint64_t src_off,
+			    struct spool_node *dst, uint64_t dst_off, size_t len,
+			    unsigned int flags)
+{
+	char *bounce = spool_alloc(engine->host, SPOOL_PLACE_SIZE);
+	size_t done = 0;
+	ssize_t r = bounce ? 1 : -ENOMEM;
+
+	len = spool_min_u64(len, SPOOL_OBJECT_MAX - dst_off);
+	/* of the source as it is now: a copy to its own end does not copy what it has copied */
+	len = spool_min_u64(len, src->size > src_off ? src->size - src_off : 0);
+	while (r > 0 && done < len) {
+		r = copy_stretch(engine, src, src_off + done, dst, dst_off + done, len - done,
+				 bounce, flags);
+		if (r > 0)
+			done += (size_t)r;
+	}
+	spool_free(engine->host, bounce);
+	return done > 0 ? (ssize_t)done : r;
+}
+
 ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint64_t src_off,
-				uint64_t dst, uint64_t dst_off, size_t len)
+				uint64_t dst, uint64_t dst_off, size_t len, unsigned int flags)
 {
 	struct spool_node *from, *to;
 	struct spool_file *file;
@@ -347,7 +502,10 @@ ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint6
 	r = make_file(engine, to, &file);
 	if (r < 0)
 		goto out;
-	r = copy_locked(from, src_off, to, dst_off, len);
+	r = copy_locked(engine, from, src_off, to, dst_off, len);
+	if (r == SPOOL_ON_DISK && !(flags & SPOOL_NOWAIT))
+		r = copy_by_disk(engine, from, src_off, to, dst_off, len, flags);
+	r = no_room(r, flags);
 	if (r > 0) {
 		changed(engine, to, false);
 		accessed(engine, from);

@@ -15,6 +15,7 @@
 #include "util/log.h"
 
 struct spool_pool;
+struct engine_tier;
 
 struct spool_engine {
 	struct spool_config config;
@@ -22,6 +23,7 @@ struct spool_engine {
 	struct spool_log *log;
 	struct spool_quota *quota;
 	struct spool_pool *pool;
+	struct engine_tier *tier; /* NULL: RAM only */
 	struct spool_table table;
 	struct spool_mutex rename_lock; /* parents of directories */
 	struct spool_hash hash;
@@ -109,7 +111,8 @@ void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry, u
 
 /** Sets the size of a regular file. Return: 0; -EISDIR, -EINVAL; -EFBIG; -ENOMEM, -ENOSPC, -EDQUOT.
  */
-int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size);
+int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size,
+		    unsigned int flags);
 
 /**
  * engine_drop_data() - free the data of a file that nobody can read any more
@@ -120,6 +123,32 @@ void engine_drop_data(struct spool_engine *engine, struct spool_node *node);
 
 /** Moves atime as with relatime. Lock: node->lock. */
 void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node);
+
+/* engine_tier.c */
+
+/** engine_tier_new() - by engine->config.tier; after the quota. Return: 0; -ENOMEM; of the parts.
+ */
+int engine_tier_new(struct spool_engine *engine);
+
+/** engine_tier_free() - when all files have gone. NULL is allowed. */
+void engine_tier_free(struct spool_engine *engine);
+
+/** The struct spool_spill of the engine, or NULL. */
+struct spool_spill *engine_spill(struct spool_engine *engine);
+
+/** engine_tier_update() - the data of @node have changed. Lock: node->file->lock, exclusive. */
+void engine_tier_update(struct spool_engine *engine, struct spool_node *node);
+
+/** engine_tier_remove() - @file goes. */
+void engine_tier_remove(struct spool_engine *engine, struct spool_file *file);
+
+/** engine_load() - block @index of @node's file back into RAM. Blocks. Return: 0; -EIO; -ENOMEM;
+ * -EAGAIN, -ENOSPC, -EDQUOT. No locks held. */
+int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t index);
+
+/** engine_note_fetch() - after spool_fetch_run() of a file's data answered @r: what is bad is
+ * logged, the first time on a mount; how often it happens is counted in the tier's numbers. */
+void engine_note_fetch(struct spool_engine *engine, uint64_t ino, int r);
 
 /* engine_idle.c */
 

@@ -17,19 +17,19 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 apt_build="gcc libc6-dev meson ninja-build pkgconf libfuse3-dev fuse3 libxxhash-dev libbsd-dev
-    liburing-dev"
+    liburing-dev libssl-dev"
 apt_test="libcunit1-dev clang clang-format shellcheck mandoc python3 procps util-linux mount
     make git rsync sqlite3 vim perl acl attr openssh-client strace dpkg-dev gzip tar
     libpython3-testsuite"
 dnf_build="gcc glibc-devel meson ninja-build pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
-    liburing-devel"
+    liburing-devel openssl-devel"
 dnf_test="CUnit-devel clang clang-tools-extra ShellCheck mandoc python3 procps-ng util-linux make
     git rsync sqlite vim-enhanced perl acl attr openssh-clients strace python3-test"
-pacman_build="gcc meson ninja pkgconf fuse3 xxhash libbsd liburing"
+pacman_build="gcc meson ninja pkgconf fuse3 xxhash libbsd liburing openssl"
 pacman_test="cunit clang shellcheck mandoc python procps-ng util-linux make git rsync sqlite vim
     perl acl attr openssh strace"
 zypper_build="gcc glibc-devel meson ninja pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
-    liburing-devel"
+    liburing-devel libopenssl-devel"
 zypper_test="cunit-devel clang ShellCheck mandoc python3 procps util-linux make git rsync sqlite3
     vim perl acl attr openssh-clients strace python3-testsuite"
 

@@ -17,6 +17,7 @@
 #include "json.h"
 #include "mounts.h"
 #include "requests.h"
+#include "tier.h"
 #include "util/macros.h"
 #include "util/parse.h"
 
@@ -109,7 +110,8 @@ static void format_uptime(uint64_t ms, char *buf, size_t size)
 }
 
 /* What protects the files' contents, and what does not. */
-static void print_protection(const struct spool_ctl_status *status)
+static void print_protection(const struct spool_ctl_status *status,
+			     const struct spool_ctl_tier *tier)
 {
 	print_line("core dumps", status->protect & SPOOL_CTL_PROTECT_NODUMP
 					 ? "file data are left out"
@@ -117,12 +119,13 @@ static void print_protection(const struct spool_ctl_status *status)
 	print_line("swap", status->protect & SPOOL_CTL_PROTECT_NOSWAP
 				   ? "file data are never swapped"
 				   : "may swap: encrypt the swap, or turn it off");
-	print_line("disk", "nothing is written to one, so nothing is encrypted");
+	tier_print_protection(tier);
 	print_line("unmounting", "frees everything; pages of the kernel's cache are freed but not "
 				 "zeroed");
 }
 
-static void print_status(const char *mountpoint, const struct spool_ctl_status *status)
+static void print_status(const char *mountpoint, const struct spool_ctl_status *status,
+			 const struct spool_ctl_tier *tier)
 {
 	const struct spool_ctl_usage *usage = &status->usage;
 	bool all = status->caller_admin;
@@ -137,7 +140,7 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 	printf("  %-12s supervisor %d, worker %d, %u threads\n", "processes",
 	       status->supervisor_pid, status->worker_pid, status->threads);
 	printf("  %-12s %s (%s)\n", "transport", status->transport, status->transport_why);
-	print_line("tiers", "RAM only");
+	tier_print(tier, all);
 	print_bytes(all ? "size" : "your size", usage->size_used, usage->size_limit);
 	print_bytes(all ? "ram" : "your ram", usage->ram_used, usage->ram_limit);
 	print_count(all ? "inodes" : "your inodes", usage->inodes_used, usage->inodes_limit);
@@ -147,7 +150,7 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 		printf("  %-12s %8" PRIu64 "\n", "open files", status->open_files);
 		printf("  %-12s %8" PRIu64 " served\n", "requests", status->requests);
 	}
-	print_protection(status);
+	print_protection(status, tier);
 	print_line("features", status->features);
 }
 
@@ -248,17 +251,19 @@ static int ask(const char *path, struct spool_ctl_status *ret)
 static int show(struct view *view, const char *path)
 {
 	struct spool_ctl_status status;
+	struct spool_ctl_tier tier;
 	spool_cleanup(fd) int fd = ask(path, &status);
-	int r;
+	int r = fd < 0 ? fd : tier_ask(fd, &tier);
 
-	if (fd < 0) {
-		fprintf(stderr, "spoolctl: status: %s: %s\n", path, reason(-fd));
-		return fd;
+	if (r < 0) {
+		fprintf(stderr, "spoolctl: status: %s: %s\n", path, reason(-r));
+		return r;
 	}
 	view->shown++;
 	if (view->json) {
 		json_open(view->json, NULL, '{');
 		json_status(view->json, path, &status);
+		tier_json(view->json, &tier);
 		json_open(view->json, "users", '[');
 		r = show_users(fd, view->json);
 		json_close(view->json, ']');
@@ -266,7 +271,7 @@ static int show(struct view *view, const char *path)
 			r = requests_json(fd, view->json);
 		json_close(view->json, '}');
 	} else {
-		print_status(path, &status);
+		print_status(path, &status, &tier);
 		r = show_users(fd, NULL);
 	}
 	if (r < 0)

@@ -89,12 +89,12 @@ static void check_limits(struct doctor *doctor)
 		return;
 	format_limit(nofile.rlim_cur, 1, files, sizeof(files));
 	finding(doctor, "ok", "RLIMIT_NOFILE", NULL,
-		"%s descriptors; the daemon needs fewer than 20, however many files "
+		"%s descriptors; the daemon needs fewer than 64, however many files "
 		"are open",
 		files);
 	format_limit(memlock.rlim_cur, 1024, locked, sizeof(locked));
 	finding(doctor, "ok", "RLIMIT_MEMLOCK", NULL,
-		"%s%s; this version of spoolfs locks no memory", locked,
+		"%s%s: for the keys of encrypted data, 32 bytes a file", locked,
 		memlock.rlim_cur == RLIM_INFINITY ? "" : " KiB");
 }
 

@@ -66,12 +66,6 @@ static int refuse(const struct request *request)
 			request->namespace);
 		return EXIT_USAGE;
 	}
-	if (request->options && options_have(request->options, "remount")) {
-		fputs("mount.spoolfs: remount: not available in this version (allowed: unmount and "
-		      "mount again)\n",
-		      stderr);
-		return EXIT_USAGE;
-	}
 	return 0;
 }
 

@@ -17,6 +17,8 @@ static const struct command {
 } commands[] = {
 	{"run", "run a command with TMPDIR on a mount of its own", cmd_run},
 	{"status", "what a mount is, holds and allows", cmd_status},
+	{"set", "change options of a live mount", cmd_set},
+	{"spill", "bring files to the disk now", cmd_spill},
 	{"doctor", "what this machine offers and lacks", cmd_doctor},
 };
 
@@ -46,7 +48,9 @@ static int run_named(int argc, char *argv[])
 		if (strcmp(commands[i].name, argv[0]) == 0)
 			return commands[i].fn(argc, argv);
 	}
-	fprintf(stderr, "spoolctl: %s: unknown command (allowed: run, status, doctor)\n", argv[0]);
+	fprintf(stderr,
+		"spoolctl: %s: unknown command (allowed: run, status, set, spill, doctor)\n",
+		argv[0]);
 	return EXIT_USAGE;
 }
 
@@ -56,7 +60,8 @@ int main(int argc, char *argv[])
 
 	open_stdio();
 	if (argc < 2) {
-		fputs("spoolctl: no command (allowed: run, status, doctor; see spoolctl --help)\n",
+		fputs("spoolctl: no command (allowed: run, status, set, spill, doctor; see "
+		      "spoolctl --help)\n",
 		      stderr);
 		return EXIT_USAGE;
 	}

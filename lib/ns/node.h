@@ -44,6 +44,10 @@ struct spool_file {
 	uint64_t ino;                 /* lock: the engine's idle_lock, as the following */
 	struct spool_file_list *idle; /* the list that it is on, see engine_idle.c; or NULL */
 	TAILQ_ENTRY(spool_file) link;
+	struct spool_file_list *tier; /* lock: the tier's, as the following; see engine_tier.c */
+	TAILQ_ENTRY(spool_file) tier_link;
+	uint64_t tier_ino;
+	uint64_t tier_round;
 };
 
 struct spool_node {

@@ -29,9 +29,12 @@ RB_HEAD(spool_quota_tree, spool_quota_user);
 struct spool_quota {
 	const struct spool_host *host;
 	struct spool_mutex lock;
-	struct spool_limits limits;    /* lock */
-	uint64_t used[SPOOL_RES_N];    /* lock */
-	struct spool_quota_tree users; /* lock */
+	struct spool_limits limits;     /* lock */
+	uint64_t used[SPOOL_RES_N];     /* lock */
+	struct spool_quota_tree users;  /* lock */
+	bool elastic;                   /* lock */
+	bool starved;                   /* lock; a charge was refused for want of RAM */
+	struct spool_quota_watch watch; /* constant after the start */
 };
 
 static int compare_users(const struct spool_quota_user *a, const struct spool_quota_user *b)
@@ -156,49 +159,63 @@ static uint64_t reserve_for(const struct spool_quota *quota, int resource, unsig
 	return quota->limits.pageout_reserve;
 }
 
-static bool user_fits(const struct spool_quota_user *user, const struct spool_charge *charge,
-		      unsigned int flags)
+/* Which resources do not fit, one bit each. */
+static unsigned int short_of(const struct spool_quota *quota, const uint64_t *used,
+			     const uint64_t *limit, const struct spool_charge *charge,
+			     unsigned int flags)
 {
-	const struct spool_quota *quota = user->quota;
+	unsigned int missing = 0;
 
 	for (int i = 0; i < SPOOL_RES_N; i++) {
-		if (!fits(user->used[i], charge->amount[i], quota->limits.user[i],
-			  reserve_for(quota, i, flags)))
-			return false;
+		if (!fits(used[i], charge->amount[i], limit[i], reserve_for(quota, i, flags)))
+			missing |= 1u << i;
 	}
-	return true;
+	return missing;
+}
+
+static bool is_high(uint64_t used, uint64_t limit)
+{
+	return used > limit / 100 * SPOOL_RAM_HIGH;
 }
 
 int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
 		       unsigned int flags)
 {
 	struct spool_quota *quota = user->quota;
+	const struct spool_limits *limits = &quota->limits;
+	unsigned int mount, mine, elastic;
+	bool high = false;
 	int r = 0;
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
-	for (int i = 0; i < SPOOL_RES_N; i++) {
-		if (!fits(quota->used[i], charge->amount[i], quota->limits.mount[i],
-			  reserve_for(quota, i, flags))) {
-			r = -ENOSPC;
-			goto out;
-		}
-	}
-	if (!user_fits(user, charge, flags)) {
+	elastic = quota->elastic && !(flags & SPOOL_CHARGE_FIRM) ? 1u << SPOOL_RES_RAM : 0;
+	mount = short_of(quota, quota->used, limits->mount, charge, flags);
+	mine = short_of(quota, user->used, limits->user, charge, flags);
+	if (mount & ~elastic)
+		r = -ENOSPC;
+	else if (mine & ~elastic)
 		r = -EDQUOT;
-		goto out;
-	}
-	for (int i = 0; i < SPOOL_RES_N; i++) {
+	else if (mount | mine)
+		r = -EAGAIN;
+	quota->starved |= r == -EAGAIN;
+	for (int i = 0; i < SPOOL_RES_N && r == 0; i++) {
 		quota->used[i] += charge->amount[i];
 		user->used[i] += charge->amount[i];
 	}
-out:
+	if (quota->watch.high && charge->amount[SPOOL_RES_RAM] > 0)
+		high = r == -EAGAIN ||
+		       is_high(quota->used[SPOOL_RES_RAM], limits->mount[SPOOL_RES_RAM]) ||
+		       is_high(user->used[SPOOL_RES_RAM], limits->user[SPOOL_RES_RAM]);
 	spool_mutex_unlock(&quota->lock);
+	if (high)
+		quota->watch.high(quota->watch.ctx);
 	return r;
 }
 
 void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_charge *charge)
 {
 	struct spool_quota *quota = user->quota;
+	bool room = false;
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
 	for (int i = 0; i < SPOOL_RES_N; i++) {
@@ -207,7 +224,13 @@ void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_char
 		quota->used[i] -= charge->amount[i];
 		user->used[i] -= charge->amount[i];
 	}
+	if (quota->starved && charge->amount[SPOOL_RES_RAM] > 0) {
+		quota->starved = false;
+		room = quota->watch.room;
+	}
 	spool_mutex_unlock(&quota->lock);
+	if (room)
+		quota->watch.room(quota->watch.ctx);
 }
 
 int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
@@ -219,7 +242,7 @@ int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
 	if (from == to)
 		return 0;
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
-	if (!user_fits(to, charge, 0)) {
+	if (short_of(quota, to->used, quota->limits.user, charge, 0)) {
 		r = -EDQUOT;
 		goto out;
 	}
@@ -280,4 +303,39 @@ void spool_quota_set_limits(struct spool_quota *quota, const struct spool_limits
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
 	quota->limits = *limits;
 	spool_mutex_unlock(&quota->lock);
+}
+
+void spool_quota_set_watch(struct spool_quota *quota, const struct spool_quota_watch *watch)
+{
+	quota->watch = *watch;
+}
+
+void spool_quota_set_elastic(struct spool_quota *quota, bool elastic)
+{
+	bool room;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	room = !elastic && quota->starved && quota->watch.room;
+	quota->elastic = elastic;
+	spool_mutex_unlock(&quota->lock);
+	if (room) /* they are to hear that they wait in vain */
+		quota->watch.room(quota->watch.ctx);
+}
+
+bool spool_quota_over(struct spool_quota *quota, unsigned int percent, uid_t *ret_uid)
+{
+	struct spool_quota_user *user;
+	bool found = false;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	RB_FOREACH (user, spool_quota_tree, &quota->users) {
+		found = user->used[SPOOL_RES_RAM] >
+			quota->limits.user[SPOOL_RES_RAM] / 100 * percent;
+		if (found) {
+			*ret_uid = user->uid;
+			break;
+		}
+	}
+	spool_mutex_unlock(&quota->lock);
+	return found;
 }

@@ -40,9 +40,27 @@ struct spool_charge {
 	uint64_t amount[SPOOL_RES_N];
 };
 
+/**
+ * struct spool_quota_watch - who makes room in RAM
+ * @high: the use of RAM, of the mount or of the uid, is above SPOOL_RAM_HIGH percent of its limit
+ *	after a charge
+ * @room: RAM was given back after a charge had been refused with -EAGAIN
+ * Both are called without the quota's lock, but with whatever locks its caller has: they only
+ * wake somebody.
+ */
+struct spool_quota_watch {
+	void (*high)(void *ctx);
+	void (*room)(void *ctx);
+	void *ctx;
+};
+
+/* Percent of the ram limit above which data are to leave RAM. */
+#define SPOOL_RAM_HIGH 90u
+
 enum spool_charge_flags {
 	SPOOL_CHARGE_PAGEOUT =
-		1 << 0, /* the kernel writes back a mapped page: may use the reserve */
+		1 << 0,             /* the kernel writes back a mapped page: may use the reserve */
+	SPOOL_CHARGE_FIRM = 1 << 1, /* as if RAM were not elastic */
 };
 
 /** struct spool_usage - what is used now and at most; a snapshot */
@@ -86,7 +104,8 @@ uid_t spool_quota_user_uid(const struct spool_quota_user *user);
  * @charge: all of it is charged, or nothing
  * @flags: enum spool_charge_flags
  * Return: 0; -EDQUOT over a limit of the uid; -ENOSPC over a limit of the mount (checked first,
- * as a user can do nothing about it with his own files).
+ * as a user can do nothing about it with his own files); -EAGAIN when nothing but RAM is short and
+ * it is elastic: RAM will be had later.
  * Locks: takes the quota lock.
  */
 int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
@@ -117,3 +136,14 @@ bool spool_quota_next_user(struct spool_quota *quota, uint64_t from, uid_t *ret_
 
 /** spool_quota_set_limits() - new limits; use above them stays, growth is refused. */
 void spool_quota_set_limits(struct spool_quota *quota, const struct spool_limits *limits);
+
+/** spool_quota_set_watch() - before the first charge. */
+void spool_quota_set_watch(struct spool_quota *quota, const struct spool_quota_watch *watch);
+
+/** spool_quota_set_elastic() - whether somebody makes room in RAM: what a charge answers without.
+ */
+void spool_quota_set_elastic(struct spool_quota *quota, bool elastic);
+
+/** spool_quota_over() - the first uid whose use of RAM is above @percent of its limit.
+ * Return: false when there is none. Locks: takes the quota lock. */
+bool spool_quota_over(struct spool_quota *quota, unsigned int percent, uid_t *ret_uid);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/object_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "util/macros.h"
 
 int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
-		     struct spool_object **ret_object)
+		     struct spool_spill *spill, struct spool_object **ret_object)
 {
 	struct spool_object *object = spool_alloc(host, sizeof(*object));
 
@@ -17,6 +18,8 @@ int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
 		return -ENOMEM;
 	object->host = host;
 	object->pool = pool;
+	object->spill = spill;
+	TAILQ_INIT(&object->stages);
 	spool_blockmap_init(&object->map);
 	*ret_object = object;
 	return 0;
@@ -33,11 +36,22 @@ void spool_object_free(struct spool_object *object, struct spool_quota_user *use
 
 	if (!object)
 		return;
+	assert(TAILQ_EMPTY(&object->stages));
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
 		struct block block = spool_block_unpack(word);
 
 		if (block.kind == BLOCK_RAM)
 			spool_pool_release(object->pool, block.slot);
+		if (block.kind == BLOCK_DISK) {
+			object->spill->stored -= spool_block_size(&block);
+			spool_spilled_put(object->spill, block.disk);
+		}
+	}
+	if (object->spill) {
+		spool_places_disown(object->spill->places, object->own);
+		if (object->own)
+			object->spill->gave(object->spill->ctx);
+		spool_key_free(object->spill->seal, object->key);
 	}
 	spool_object_charge(object, user, -(int64_t)object->pages, -(int64_t)object->ram,
 			    -(int64_t)spool_blockmap_bytes(&object->map), 0);
@@ -64,11 +78,15 @@ static unsigned int piece(uint64_t off, uint64_t end, unsigned int *ret_from)
 	return (unsigned int)spool_min_u64(BLOCK_SIZE - from, end - off);
 }
 
-ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t len, uint64_t off)
+ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t len, uint64_t off,
+			  struct spool_fetch *fetches, size_t *n_fetches)
 {
-	uint64_t end;
+	uint64_t start = off, end;
+	size_t room = fetches ? *n_fetches : 0, used = 0;
 	char *to = buf;
 
+	if (fetches)
+		*n_fetches = 0;
 	if (off >= object->size || len == 0)
 		return 0;
 	end = off + spool_min_u64(len, object->size - off);
@@ -76,15 +94,28 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 		struct block block = spool_block_get(object, off >> BLOCK_SHIFT);
 		unsigned int from, n = piece(off, end, &from);
 
-		spool_block_read(object, &block, from, n, to);
+		if (block.kind == BLOCK_DISK && used == room) {
+			if (off == start)
+				return SPOOL_ON_DISK;
+			break; /* the rest is for another call */
+		}
+		if (block.kind == BLOCK_DISK)
+			spool_block_note(&block, from, n, to, &fetches[used++]);
+		else
+			spool_block_read(object, &block, from, n, to);
 		to += n;
 		off += n;
 	}
+	if (!fetches && off < end)
+		return SPOOL_ON_DISK;
+	if (fetches)
+		*n_fetches = used;
 	return to - (char *)buf;
 }
 
 ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user *user,
-			   const void *buf, size_t len, uint64_t off, unsigned int flags)
+			   const void *buf, size_t len, uint64_t off, unsigned int flags,
+			   uint64_t *ret_index)
 {
 	const char *from_buf = buf;
 	uint64_t end;
@@ -102,6 +133,8 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 		int r = spool_block_write(object, user, off >> BLOCK_SHIFT, from, n, from_buf,
 					  flags, whole);
 
+		if (ret_index)
+			*ret_index = off >> BLOCK_SHIFT;
 		if (r < 0 && from_buf == buf)
 			return r;
 		if (r < 0)
@@ -174,7 +207,8 @@ int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int w
 		}
 		block = spool_block_unpack(word);
 		page = (off & (BLOCK_SIZE - 1)) >> SPOOL_PAGE_SHIFT;
-		data = block.kind == BLOCK_RAM && (block.mask >> page & 1);
+		data = (block.kind == BLOCK_RAM || block.kind == BLOCK_DISK) &&
+		       (block.mask >> page & 1);
 		if (data == (whence == SEEK_DATA))
 			return (int64_t)off;
 		off = ((off >> SPOOL_PAGE_SHIFT) + 1) << SPOOL_PAGE_SHIFT;
@@ -182,9 +216,8 @@ int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int w
 	return whence == SEEK_HOLE ? (int64_t)object->size : -ENXIO;
 }
 
-/* The next stretch of @object from @off to at most @end that is all data or all hole. */
-static uint64_t stretch(const struct spool_object *object, uint64_t off, uint64_t end,
-			bool *ret_data)
+uint64_t spool_object_stretch(const struct spool_object *object, uint64_t off, uint64_t end,
+			      bool *ret_data)
 {
 	int64_t data = spool_object_seek(object, off, SEEK_DATA);
 	int64_t hole;
@@ -196,6 +229,22 @@ static uint64_t stretch(const struct spool_object *object, uint64_t off, uint64_
 		return spool_min_u64((uint64_t)data, end);
 	hole = spool_object_seek(object, off, SEEK_HOLE);
 	return spool_min_u64((uint64_t)hole, end);
+}
+
+/* Whether any block of [@off, @end) is on disk. */
+static bool touches_disk(const struct spool_object *object, uint64_t off, uint64_t end)
+{
+	uint64_t index = off >> BLOCK_SHIFT, word;
+
+	if (!object->spill)
+		return false;
+	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
+		if (index << BLOCK_SHIFT >= end)
+			return false;
+		if (spool_block_unpack(word).kind == BLOCK_DISK)
+			return true;
+	}
+	return false;
 }
 
 ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spool_object *dst,
@@ -213,13 +262,16 @@ ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spo
 	end = src_off + spool_min_u64(end - src_off, SPOOL_OBJECT_MAX - dst_off);
 	if (src == dst && src_off < dst_off + (end - src_off) && dst_off < end)
 		return -EINVAL;
+	if (touches_disk(src, src_off, end) ||
+	    touches_disk(dst, dst_off, dst_off + (end - src_off)))
+		return SPOOL_ON_DISK;
 	/* Data pass through a buffer: a write may move the very slot that it would read from. */
 	bounce = spool_alloc(src->host, BLOCK_SIZE);
 	if (!bounce)
 		return -ENOMEM;
 	while (src_off < end) {
 		bool data;
-		uint64_t stop = stretch(src, src_off, end, &data);
+		uint64_t stop = spool_object_stretch(src, src_off, end, &data);
 
 		if (!data) {
 			spool_object_punch(dst, dst_user, dst_off, dst_off + (stop - src_off));
@@ -227,9 +279,10 @@ ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spo
 			dst->size = spool_max_u64(dst->size, dst_off + (uint64_t)r);
 		} else {
 			size_t n = spool_min_u64(stop - src_off, BLOCK_SIZE);
+			uint64_t index;
 
-			spool_object_read(src, bounce, n, src_off);
-			r = spool_object_write(dst, dst_user, bounce, n, dst_off, 0);
+			spool_object_read(src, bounce, n, src_off, NULL, NULL);
+			r = spool_object_write(dst, dst_user, bounce, n, dst_off, 0, &index);
 		}
 		if (r < 0)
 			break;

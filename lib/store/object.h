@@ -5,41 +5,48 @@
  * The data of one regular file: the only door into store/.
  *
  * An object is a sparse map of 64 KiB blocks (store/blockmap.h). A block is a hole, reserved
- * (charged, no memory yet: fallocate), or in RAM; a RAM block knows which of its sixteen 4 KiB
- * pages hold data, and its slot covers just the range of pages in use, the last one in part,
- * so that a 100-byte file costs a 128-byte slot and a lone page in a big hole costs 4 KiB.
+ * (charged, no memory yet: fallocate), in RAM, or on disk (store/spill.h); a RAM block knows which
+ * of its sixteen 4 KiB pages hold data, and its slot covers just the range of pages in use, the
+ * last one in part, so that a 100-byte file costs a 128-byte slot and a lone page in a big hole
+ * costs 4 KiB.
  *
  * Invariants:
  *  1. every byte of a page that holds data is defined: written, or zero;
  *  2. every stored byte at or beyond the size is zero (growing a file exposes zeros);
  *  3. charged SIZE = 4096 * (pages with data or reserved) + the map's own memory;
- *     charged RAM = slot sizes (for reserved pages: the size of the slot they will need)
- *     + the map's own memory; both belong to @user;
+ *     charged RAM = slot sizes, records of blocks on disk, without a disk the size of the slots
+ *     that reserved pages will need, and the map's own memory; both belong to @user;
  *  4. an operation that fails has changed nothing; a write that does not fit as a whole is
- *     cut at a block boundary (short count), and fails only when nothing fits.
+ *     cut at a block boundary (short count), and fails only when nothing fits;
+ *  5. an operation that comes to a block on disk and cannot do without it says so
+ *     (SPOOL_ON_DISK) and which it is, having changed nothing but what it has counted.
  *
  * Locking: the caller holds the object's lock (it lives in the node that owns the object):
  * shared for read, seek and stat; exclusive for everything else. Quota and pool locks are
  * taken inside.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct spool_charge;
+struct spool_fetch;
 struct spool_host;
 struct spool_pool;
 struct spool_quota_user;
+struct spool_spill;
 struct spool_object;
 
 #define SPOOL_PAGE_SHIFT 12
 #define SPOOL_PAGE_SIZE (1u << SPOOL_PAGE_SHIFT)
 #define SPOOL_OBJECT_MAX ((uint64_t)INT64_MAX) /* largest size: loff_t, the kernel's s_maxbytes */
 
-/** spool_object_new() - an empty file. @host and @pool are borrowed. Return: 0; -ENOMEM. */
+/** spool_object_new() - an empty file. @host, @pool and @spill (NULL: RAM only) are borrowed.
+ * Return: 0; -ENOMEM. */
 int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
-		     struct spool_object **ret_object);
+		     struct spool_spill *spill, struct spool_object **ret_object);
 
 /** spool_object_bytes() - memory of an object without blocks, which it does not charge itself. */
 size_t spool_object_bytes(void);
@@ -56,19 +63,25 @@ uint64_t spool_object_blocks(const struct spool_object *object);
 
 /**
  * spool_object_read() - copy out up to @len bytes at @off
- * Return: bytes copied, less than @len only at the end of the file, 0 beyond it; never fails now,
- * -EIO is reserved for the spill tier.
+ * @fetches: room for what has to come from the disk, *@n_fetches of them; the caller drops every
+ *	one that is set, after running it (their number is then in *@n_fetches). NULL: nothing may
+ * Return: bytes copied or noted, less than @len at the end of the file (0 beyond it) or when there
+ * is no more room in @fetches; SPOOL_ON_DISK when there is none at all.
  */
-ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t len, uint64_t off);
+ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t len, uint64_t off,
+			  struct spool_fetch *fetches, size_t *n_fetches);
 
 /**
  * spool_object_write() - copy in @len bytes at @off, growing the file
  * @flags: enum spool_charge_flags
- * Return: bytes written (> 0; short only at a block boundary); 0 when @len is 0; -EFBIG beyond
- * SPOOL_OBJECT_MAX; -ENOSPC, -EDQUOT, -ENOMEM with nothing changed.
+ * @ret_index: the block that it stopped at; NULL without a disk
+ * Return: bytes written (> 0; short only at a block boundary, and then another call says why); 0
+ * when @len is 0; -EFBIG beyond SPOOL_OBJECT_MAX; -ENOSPC, -EDQUOT, -ENOMEM with nothing changed;
+ * -EAGAIN when it is only RAM that is used up (quota.h); SPOOL_ON_DISK.
  */
 ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user *user,
-			   const void *buf, size_t len, uint64_t off, unsigned int flags);
+			   const void *buf, size_t len, uint64_t off, unsigned int flags,
+			   uint64_t *ret_index);
 
 /**
  * spool_object_truncate() - set the size; data beyond it go, new bytes are a hole
@@ -83,11 +96,12 @@ int spool_object_truncate(struct spool_object *object, struct spool_quota_user *
  * Reserved pages are charged here and cannot fail later for want of a limit; they read as zeros.
  * In a block without data they cost no memory and count as holes for spool_object_seek() until
  * they are written, as on tmpfs; in a block that has data they become zeros that count as data.
- * Return: 0; -EOPNOTSUPP other modes; -EINVAL @len = 0; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM with
- * nothing changed.
+ * @ret_index: the block that must be loaded first; NULL without a disk
+ * Return: 0; -EOPNOTSUPP other modes; -EINVAL @len = 0; -EFBIG; -ENOSPC, -EDQUOT, -EAGAIN, -ENOMEM,
+ * SPOOL_ON_DISK with nothing changed.
  */
 int spool_object_fallocate(struct spool_object *object, struct spool_quota_user *user, int mode,
-			   uint64_t off, uint64_t len);
+			   uint64_t off, uint64_t len, uint64_t *ret_index);
 
 /**
  * spool_object_seek() - SEEK_DATA, SEEK_HOLE (the end of the file counts as a hole)
@@ -95,12 +109,19 @@ int spool_object_fallocate(struct spool_object *object, struct spool_quota_user 
  */
 int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int whence);
 
+/** spool_object_stretch() - how far from @off on, up to @end, it is all data (*@ret_data) or all
+ * hole.
+ */
+uint64_t spool_object_stretch(const struct spool_object *object, uint64_t off, uint64_t end,
+			      bool *ret_data);
+
 /**
  * spool_object_copy() - copy_file_range(2) between two objects or within one
  * Holes of the source become holes of the target. The ranges must not overlap when @src == @dst.
  * @src's lock is held at least shared, @dst's exclusive.
  * Return: bytes copied, short at the source's end or when space runs out after some; -EINVAL for an
- * overlap; -EFBIG, -ENOSPC, -EDQUOT, -ENOMEM as write.
+ * overlap; -EFBIG, -ENOSPC, -EDQUOT, -EAGAIN, -ENOMEM as write; SPOOL_ON_DISK when any block of
+ * either range is on disk.
  */
 ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spool_object *dst,
 			  struct spool_quota_user *dst_user, uint64_t dst_off, size_t len);

@@ -10,6 +10,10 @@
 #include "util/macros.h"
 
 #define KIND_SHIFT 62
+#define HOT ((uint64_t)1 << 61)
+#define DISK_SHIFT 16
+#define DISK_UNIT 16u /* of addresses: malloc's alignment */
+#define DISK_MASK (((uint64_t)1 << 46) - 1)
 #define SLOT_SHIFT 20
 #define FIRST_SHIFT 16
 #define SLOT_MASK (((uint64_t)1 << 41) - 1)
@@ -17,20 +21,34 @@
 
 struct block spool_block_unpack(uint64_t word)
 {
-	return (struct block){
+	struct block block = {
 		.kind = (enum block_kind)(word >> KIND_SHIFT),
-		.slot = (word >> SLOT_SHIFT) & SLOT_MASK,
-		.first = (unsigned int)(word >> FIRST_SHIFT) & 0xf,
 		.mask = (unsigned int)word & PAGE_MASK,
 	};
+
+	if (block.kind == BLOCK_DISK) {
+		block.disk = (struct spool_spilled *)(uintptr_t)((word >> DISK_SHIFT & DISK_MASK) *
+								 DISK_UNIT);
+	} else if (block.kind == BLOCK_RAM) {
+		block.slot = (word >> SLOT_SHIFT) & SLOT_MASK;
+		block.first = (unsigned int)(word >> FIRST_SHIFT) & 0xf;
+		block.hot = word & HOT;
+	}
+	return block;
 }
 
 uint64_t spool_block_pack(const struct block *block)
 {
+	uint64_t word = (uint64_t)block->kind << KIND_SHIFT | block->mask;
+
 	if (block->mask == 0)
 		return 0;
-	return (uint64_t)block->kind << KIND_SHIFT | block->slot << SLOT_SHIFT |
-	       (uint64_t)block->first << FIRST_SHIFT | block->mask;
+	if (block->kind == BLOCK_DISK)
+		return word | (uint64_t)(uintptr_t)block->disk / DISK_UNIT << DISK_SHIFT;
+	if (block->kind == BLOCK_RAM)
+		word |= block->slot << SLOT_SHIFT | (uint64_t)block->first << FIRST_SHIFT |
+			(block->hot ? HOT : 0);
+	return word;
 }
 
 struct block spool_block_get(const struct spool_object *object, uint64_t index)
@@ -55,11 +73,14 @@ unsigned int spool_block_pages(unsigned int from, unsigned int to)
 	return (2u << b) - (1u << a);
 }
 
-size_t spool_block_ram(const struct block *block)
+size_t spool_block_ram(const struct spool_object *object, const struct block *block)
 {
 	if (block->kind == BLOCK_RAM)
 		return spool_pool_size(block->slot);
-	if (block->kind == BLOCK_HOLE)
+	if (block->kind == BLOCK_DISK)
+		return spool_spilled_bytes(block->disk->n_pieces);
+	/* with a disk, RAM for what is reserved can always be had by waiting */
+	if (block->kind == BLOCK_HOLE || object->spill)
 		return 0;
 	return spool_pool_slot_size((size_t)(highest(block->mask) + 1 - lowest(block->mask))
 				    << SPOOL_PAGE_SHIFT);
@@ -70,6 +91,34 @@ unsigned int spool_block_end(const struct block *block)
 	if (block->kind != BLOCK_RAM)
 		return 0;
 	return (block->first << SPOOL_PAGE_SHIFT) + (unsigned int)spool_pool_size(block->slot);
+}
+
+uint64_t spool_block_size(const struct block *block)
+{
+	return (uint64_t)__builtin_popcount(block->mask) << SPOOL_PAGE_SHIFT;
+}
+
+bool spool_block_needed(const struct block *block, unsigned int from, unsigned int to)
+{
+	if (block->kind != BLOCK_DISK || to >= block->disk->end)
+		return false; /* what follows @from is zero already: the end moves */
+	return (from % SPOOL_PAGE_SIZE && (block->mask >> (from >> SPOOL_PAGE_SHIFT) & 1)) ||
+	       (to % SPOOL_PAGE_SIZE && (block->mask >> (to >> SPOOL_PAGE_SHIFT) & 1));
+}
+
+bool spool_block_keeps_some(const struct block *block, unsigned int from, unsigned int to)
+{
+	return from > lowest(block->mask) << SPOOL_PAGE_SHIFT || to < block->disk->end;
+}
+
+void spool_block_touch(struct spool_object *object, uint64_t index)
+{
+	struct spool_stage *stage;
+
+	TAILQ_FOREACH (stage, &object->stages, link) {
+		for (unsigned int i = 0; i < stage->n; i++)
+			stage->blocks[i].stale |= stage->blocks[i].index == index;
+	}
 }
 
 /* Where byte @at of the block is; the slot covers it. */
@@ -162,6 +211,8 @@ static void define_pages(struct spool_object *object, const struct block *block,
 	for (unsigned int fresh = block->mask & ~had; fresh; fresh &= fresh - 1) {
 		unsigned int a = lowest(fresh) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
 
+		if (a >= end)
+			break; /* zeros, which need no room */
 		b = b < end ? b : end;
 		if (a < from && a < b)
 			memset(byte_at(object, block, a), 0, (from < b ? from : b) - a);
@@ -213,19 +264,32 @@ static unsigned int needed_end(const struct block *block, unsigned int to)
 
 	if (block->kind == BLOCK_HOLE)
 		return to;
+	if (block->kind == BLOCK_DISK)
+		return to; /* @to reaches to its end */
 	used = (highest(block->mask) + 1) << SPOOL_PAGE_SHIFT;
 	if (block->kind == BLOCK_RAM && used > spool_block_end(block))
 		used = spool_block_end(block);
 	return used > to ? used : to;
 }
 
-/* Puts a new state of block @index into the map; everything that could fail has been done. */
-static void publish(struct spool_object *object, uint64_t index, const struct block *old,
-		    const struct block *new)
+void spool_block_publish(struct spool_object *object, uint64_t index, const struct block *old,
+			 const struct block *new)
 {
+	spool_block_touch(object, index);
 	spool_blockmap_set(&object->map, object->host, index, spool_block_pack(new));
+	if (new->kind == BLOCK_RAM)
+		object->slots += spool_pool_size(new->slot);
+	if (old->kind == BLOCK_RAM)
+		object->slots -= spool_pool_size(old->slot);
 	if (old->kind == BLOCK_RAM && (new->kind != BLOCK_RAM || new->slot != old->slot))
 		spool_pool_release(object->pool, old->slot);
+	if (new->kind == BLOCK_DISK)
+		object->spill->stored += spool_block_size(new);
+	if (old->kind == BLOCK_DISK) {
+		object->spill->stored -= spool_block_size(old);
+		if (new->kind != BLOCK_DISK || new->disk != old->disk)
+			spool_spilled_put(object->spill, old->disk);
+	}
 }
 
 /* A write that the slot does not cover: charge, take a new slot, grow the map, copy, publish. */
@@ -237,7 +301,7 @@ static int write_moved(struct spool_object *object, struct spool_quota_user *use
 		old->kind == BLOCK_HOLE ? spool_blockmap_missing(&object->map, index) : 0;
 	int64_t pages = __builtin_popcount(mask & ~old->mask);
 	size_t slot_size = spool_pool_slot_size(end - (lowest(mask) << SPOOL_PAGE_SHIFT));
-	int64_t ram = (int64_t)slot_size - (int64_t)spool_block_ram(old);
+	int64_t ram = (int64_t)slot_size - (int64_t)spool_block_ram(object, old);
 	int64_t more_ram = ram > 0 ? ram : 0;
 	int r;
 
@@ -273,6 +337,8 @@ int spool_block_write(struct spool_object *object, struct spool_quota_user *user
 	unsigned int had = old.kind == BLOCK_RAM ? old.mask : 0;
 	int r;
 
+	if (old.kind == BLOCK_DISK && spool_block_keeps_some(&old, from, to))
+		return SPOOL_ON_DISK;
 	if (old.kind == BLOCK_RAM && old.first <= lowest(mask) && end <= spool_block_end(&old)) {
 		r = 0;
 		if (mask != old.mask)
@@ -290,9 +356,11 @@ int spool_block_write(struct spool_object *object, struct spool_quota_user *user
 		if (r < 0)
 			return r;
 	}
+	/* whoever writes on from the end of a block will not come back to it soon */
+	new.hot = to < BLOCK_SIZE;
 	define_pages(object, &new, had, from, to);
 	memcpy(byte_at(object, &new, from), buf, len);
-	publish(object, index, &old, &new);
+	spool_block_publish(object, index, &old, &new);
 	return 0;
 }
 
@@ -304,22 +372,27 @@ void spool_block_punch(struct spool_object *object, struct spool_quota_user *use
 	unsigned int inner_to = to >> SPOOL_PAGE_SHIFT;
 	unsigned int whole = 0;
 	size_t map_before;
+	int64_t ram;
 
 	if (old.kind == BLOCK_HOLE)
 		return;
+	if (old.kind == BLOCK_RAM) {
+		spool_block_touch(object, index);
+		spool_block_zero(object, &old, from, to);
+	} else if (old.kind == BLOCK_DISK && to >= old.disk->end && from < old.disk->end) {
+		old.disk->end = from;
+	}
 	if (inner_from < inner_to)
 		whole = (1u << inner_to) - (1u << inner_from);
-	if (old.kind == BLOCK_RAM)
-		spool_block_zero(object, &old, from, to);
 	new.mask &= ~whole;
 	if (new.mask == 0)
 		new = (struct block){.kind = BLOCK_HOLE};
 	if (new.mask == old.mask)
 		return;
 	map_before = spool_blockmap_bytes(&object->map);
-	publish(object, index, &old, &new);
-	spool_object_charge(object, user, -(int64_t)__builtin_popcount(old.mask & ~new.mask),
-			    (int64_t)spool_block_ram(&new) - (int64_t)spool_block_ram(&old),
+	ram = (int64_t)spool_block_ram(object, &new) - (int64_t)spool_block_ram(object, &old);
+	spool_block_publish(object, index, &old, &new);
+	spool_object_charge(object, user, -(int64_t)__builtin_popcount(old.mask & ~new.mask), ram,
 			    (int64_t)spool_blockmap_bytes(&object->map) - (int64_t)map_before, 0);
 }
 
@@ -339,11 +412,13 @@ void spool_block_shrink(struct spool_object *object, struct spool_quota_user *us
 			end = eof;
 	}
 	if (spool_pool_slot_size(end - (lowest(old.mask) << SPOOL_PAGE_SHIFT)) * 2 >
-	    spool_block_ram(&old))
+	    spool_block_ram(object, &old))
 		return;
 	if (spool_block_move(object, &old, old.mask, end, &new) < 0)
 		return;
-	publish(object, index, &old, &new);
+	spool_block_publish(object, index, &old, &new);
 	spool_object_charge(object, user, 0,
-			    (int64_t)spool_block_ram(&new) - (int64_t)spool_block_ram(&old), 0, 0);
+			    (int64_t)spool_block_ram(object, &new) -
+				    (int64_t)spool_block_ram(object, &old),
+			    0, 0);
 }

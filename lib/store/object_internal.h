@@ -6,11 +6,12 @@
  *
  * The word of a block in the map:
  *
- *	bits 63-62	kind: 0 hole (the whole word is 0), 1 reserved, 2 in RAM; 3 is free for the
- *			spill tier
+ *	bits 63-62	kind: 0 hole (the whole word is 0), 1 reserved, 2 in RAM, 3 on disk
+ *	bit 61		RAM: written lately, see spool_object_stage()
  *	bits 60-20	RAM: the slot (store/pool.h)
  *	bits 19-16	RAM: the page that the slot begins with
- *	bits 15-0	pages that hold data (RAM) or are charged (reserved)
+ *	bits 61-16	on disk: the address of its struct spool_spilled, in units of 16
+ *	bits 15-0	pages that hold data (RAM, disk) or are charged (reserved)
  *
  * A RAM block's slot covers its bytes from the first page on, for the size of the slot. Pages in
  * the mask have all their covered bytes defined, and read as zeros beyond; pages not in the mask
@@ -20,19 +21,43 @@
 #include "store/blockmap.h"
 #include "store/object.h"
 #include "store/pool.h"
+#include "store/spill.h"
 
 #define BLOCK_SHIFT SPOOL_CHUNK_SHIFT
 #define BLOCK_SIZE SPOOL_CHUNK_SIZE
 #define BLOCK_PAGES (BLOCK_SIZE / SPOOL_PAGE_SIZE)
 
-enum block_kind { BLOCK_HOLE, BLOCK_RESERVED, BLOCK_RAM };
+enum block_kind { BLOCK_HOLE, BLOCK_RESERVED, BLOCK_RAM, BLOCK_DISK };
 
 /* A block's word, taken apart */
 struct block {
 	enum block_kind kind;
 	spool_slot_t slot;
+	struct spool_spilled *disk;
 	unsigned int first;
 	unsigned int mask;
+	bool hot;
+};
+
+/* Pieces of a block, and pages of a piece */
+#define BLOCK_PIECES (BLOCK_SIZE / SPOOL_PIECE_SIZE)
+#define PIECE_PAGES (SPOOL_PIECE_SIZE / SPOOL_PAGE_SIZE)
+
+/*
+ * A block on the disk. The map holds a reference, and so does each fetch under way. Each quarter
+ * of the block that has pages is a piece of its own: from its first such page to its last, with
+ * zeros for pages between them that have no data.
+ */
+struct spool_spilled {
+	_Atomic uint32_t refs;
+	uint32_t end; /* bytes of the block from here on are zeros; the object's lock */
+	spool_place_t place;
+	uint16_t stored; /* pages with data when it was written; the map's word has those left */
+	uint8_t n_pieces;
+	struct spool_spilled_piece {
+		uint64_t nonce;
+		uint8_t tag[SPOOL_TAG_SIZE];
+	} pieces[]; /* of the quarters that have any, in order */
 };
 
 struct spool_object {
@@ -41,7 +66,14 @@ struct spool_object {
 	struct spool_blockmap map;
 	uint64_t size;
 	uint64_t pages; /* with data or reserved */
-	uint64_t ram;   /* bytes of slots, and of the slots that reserved blocks will need */
+	uint64_t ram;   /* charged: slots, records of blocks on disk, without a disk what reserved
+			 * blocks will need */
+	struct spool_spill *spill; /* NULL: there is no disk */
+	struct spool_key *key;     /* from the first stage on */
+	int own;                   /* segment, 0 = none */
+	uint64_t slots;            /* bytes of slots */
+	uint64_t hand;             /* the block that the next stage begins with */
+	TAILQ_HEAD(, spool_stage) stages;
 };
 
 /* spool_block_unpack(), spool_block_pack(): between a word of the block map and what it says;
@@ -54,10 +86,32 @@ struct block spool_block_get(const struct spool_object *object, uint64_t index);
 unsigned int spool_block_pages(unsigned int from, unsigned int to);
 
 /** Bytes of RAM that a block is charged. */
-size_t spool_block_ram(const struct block *block);
+size_t spool_block_ram(const struct spool_object *object, const struct block *block);
+
+/** Puts a new state of block @index into the map; everything that could fail has been done. What
+ * the old state held and the new one does not goes. */
+void spool_block_publish(struct spool_object *object, uint64_t index, const struct block *old,
+			 const struct block *new);
+
+/** The block is about to change: copies of it that are on their way to the disk are worthless. */
+void spool_block_touch(struct spool_object *object, uint64_t index);
+
+/** Gives one reference back; with the last the place goes. */
+void spool_spilled_put(struct spool_spill *spill, struct spool_spilled *record);
+
+/** The bytes of quarter @i that go to the disk for a block with pages @stored: their number (0 when
+ * it has none), and where in the block they begin. */
+unsigned int spool_spilled_span(unsigned int stored, unsigned int i, unsigned int *ret_from);
+
+/** Bytes of a record with @n_pieces. */
+size_t spool_spilled_bytes(unsigned int n_pieces);
 
 /** The end of what the slot covers, in bytes of the block; 0 without one. */
 unsigned int spool_block_end(const struct block *block);
+
+/** Notes bytes @from to @from + @len of a block on disk for @to, with a reference on its record. */
+void spool_block_note(const struct block *block, unsigned int from, unsigned int len, char *to,
+		      struct spool_fetch *ret);
 
 /** Copies out bytes @from to @from + @len of a block; zeros where nothing is. */
 void spool_block_read(const struct spool_object *object, const struct block *block,
@@ -65,13 +119,15 @@ void spool_block_read(const struct spool_object *object, const struct block *blo
 
 /**
  * Copies in @len bytes at @from of block @index. @whole: take a slot for the whole block at once if
- * there is none yet. Return: 0; -ENOSPC, -EDQUOT, -ENOMEM with nothing changed.
+ * there is none yet. Return: 0; -ENOSPC, -EDQUOT, -EAGAIN, -ENOMEM, SPOOL_ON_DISK with nothing
+ * changed.
  */
 int spool_block_write(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
 		      unsigned int from, unsigned int len, const char *buf, unsigned int flags,
 		      bool whole);
 
-/** Makes bytes @from to @to of block @index a hole; cannot fail. */
+/** Makes bytes @from to @to of block @index a hole. A block on disk must have been loaded when
+ * spool_block_needed() says so; then it cannot fail. */
 void spool_block_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
 		       unsigned int from, unsigned int to);
 
@@ -93,6 +149,20 @@ int spool_block_move(struct spool_object *object, const struct block *block, uns
 int spool_object_charge(struct spool_object *object, struct spool_quota_user *user, int64_t pages,
 			int64_t ram, int64_t map_bytes, unsigned int flags);
 
-/** Makes [@off, @end) of the file a hole, visiting only blocks that are none; cannot fail. */
+/** Whether bytes @from to @to of a block cannot become zeros while it is on disk. */
+bool spool_block_needed(const struct block *block, unsigned int from, unsigned int to);
+
+/** Whether a write of bytes @from to @to of a block on disk leaves other data of it standing. */
+bool spool_block_keeps_some(const struct block *block, unsigned int from, unsigned int to);
+
+/** Bytes of the pages that a block has. */
+uint64_t spool_block_size(const struct block *block);
+
+/** Whether fallocate() with @mode on [@off, @end) needs a block that is on disk: the first. */
+bool spool_object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
+			uint64_t *ret_index);
+
+/** Makes [@off, @end) of the file a hole, visiting only blocks that are none; cannot fail once
+ * spool_object_needs() has found nothing. */
 void spool_object_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
 			uint64_t end);

@@ -56,7 +56,7 @@ static int reserve_hole(struct spool_object *object, struct spool_quota_user *us
 {
 	struct block block = {.kind = BLOCK_RESERVED, .mask = mask};
 	size_t map_bytes = spool_blockmap_missing(&object->map, index);
-	int64_t pages = __builtin_popcount(mask), ram = (int64_t)spool_block_ram(&block);
+	int64_t pages = __builtin_popcount(mask), ram = (int64_t)spool_block_ram(object, &block);
 	int r;
 
 	r = spool_object_charge(object, user, pages, ram, (int64_t)map_bytes, 0);
@@ -71,7 +71,8 @@ static int reserve_hole(struct spool_object *object, struct spool_quota_user *us
 	return 0;
 }
 
-/* Adds pages to a block that holds something; its old slot stays allocated until the end. */
+/* Adds pages to a block that holds something; what it held before stays until the end. A block on
+ * disk comes here only when all its data are to be zeros. */
 static int reserve_more(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
 			const struct block *old, unsigned int mask)
 {
@@ -79,37 +80,44 @@ static int reserve_more(struct spool_object *object, struct spool_quota_user *us
 	unsigned int end = mask_end(mask);
 	unsigned int lowest = (unsigned int)__builtin_ctz(mask);
 	int64_t pages = __builtin_popcount(mask & ~old->mask), ram;
+	bool moves =
+		old->kind == BLOCK_DISK ||
+		(old->kind == BLOCK_RAM && (old->first > lowest || end > spool_block_end(old)));
 	struct block fresh;
 	int r;
 
 	new.mask = mask;
-	if (old->kind == BLOCK_RAM && (old->first > lowest || end > spool_block_end(old)))
-		ram = (int64_t)spool_pool_slot_size(end - (lowest << SPOOL_PAGE_SHIFT)) -
-		      (int64_t)spool_block_ram(old);
+	if (moves)
+		ram = (int64_t)spool_pool_slot_size(end - (lowest << SPOOL_PAGE_SHIFT));
 	else
-		ram = (int64_t)spool_block_ram(&new) - (int64_t)spool_block_ram(old);
+		ram = (int64_t)spool_block_ram(object, &new);
+	if (old->kind != BLOCK_DISK) /* whose record is given back when it goes */
+		ram -= (int64_t)spool_block_ram(object, old);
 	ram = ram > 0 ? ram : 0; /* a smaller slot gives back when the old one goes */
 	r = spool_object_charge(object, user, pages, ram, 0, 0);
 	if (r < 0)
 		return r;
-	if (old->kind == BLOCK_RAM && (old->first > lowest || end > spool_block_end(old))) {
+	if (moves) {
 		r = spool_block_move(object, old, mask, end, &new);
 		if (r < 0) {
 			spool_object_charge(object, user, -pages, -ram, 0, 0);
 			return r;
 		}
+		object->slots += spool_pool_size(new.slot);
 	}
-	if (old->kind == BLOCK_RAM) {
+	if (new.kind == BLOCK_RAM) {
 		fresh = new;
-		fresh.mask = mask & ~old->mask;
+		fresh.mask = old->kind == BLOCK_RAM ? mask & ~old->mask : mask;
 		spool_block_zero(object, &fresh, 0, BLOCK_SIZE);
 	}
+	spool_block_touch(object, index);
 	spool_blockmap_set(&object->map, object->host, index, spool_block_pack(&new));
 	return 0;
 }
 
+/* @zero: the pages are to be zeros, and a block on disk among them has no others */
 static int reserve_block(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-			 unsigned int mask, struct undo *undo)
+			 unsigned int mask, bool zero, struct undo *undo)
 {
 	uint64_t word = spool_blockmap_get(&object->map, index);
 	struct block old = spool_block_unpack(word);
@@ -120,6 +128,8 @@ static int reserve_block(struct spool_object *object, struct spool_quota_user *u
 		return reserve_hole(object, user, index, mask);
 	if (old.kind == BLOCK_RAM)
 		enough &= mask_end(mask) <= spool_block_end(&old);
+	if (old.kind == BLOCK_DISK)
+		enough &= !zero;
 	r = undo_note(object, undo, index, word);
 	if (r < 0 || enough)
 		return r;
@@ -135,11 +145,19 @@ static void commit(struct spool_object *object, struct spool_quota_user *user, s
 	for (size_t i = 0; i < undo->n; i++) {
 		struct block old = spool_block_unpack(undo->changes[i].old_word);
 		struct block new = spool_block_get(object, undo->changes[i].index);
-		int64_t ram = (int64_t)spool_block_ram(&new) - (int64_t)spool_block_ram(&old);
+		int64_t ram = (int64_t)spool_block_ram(object, &new) -
+			      (int64_t)spool_block_ram(object, &old);
 
-		if (old.kind != BLOCK_RAM || new.slot == old.slot)
+		if (old.kind == BLOCK_RAM && new.slot != old.slot) {
+			object->slots -= spool_pool_size(old.slot);
+			spool_pool_release(object->pool, old.slot);
+		} else if (old.kind == BLOCK_DISK && new.kind != BLOCK_DISK) {
+			object->spill->stored -= spool_block_size(&old);
+			ram = -(int64_t)spool_block_ram(object, &old);
+			spool_spilled_put(object->spill, old.disk);
+		} else {
 			continue;
-		spool_pool_release(object->pool, old.slot);
+		}
 		if (ram < 0)
 			spool_object_charge(object, user, 0, ram, 0, 0);
 	}
@@ -158,10 +176,14 @@ static void roll_back(struct spool_object *object, struct spool_quota_user *user
 
 		if (next < undo->n && undo->changes[next].index == index)
 			old = spool_block_unpack(undo->changes[next++].old_word);
-		ram = (int64_t)spool_block_ram(&old) - (int64_t)spool_block_ram(&new);
+		ram = -(int64_t)spool_block_ram(object, &new);
+		if (old.kind != BLOCK_DISK || new.kind == BLOCK_DISK)
+			ram += (int64_t)spool_block_ram(object, &old);
 		spool_blockmap_set(&object->map, object->host, index, spool_block_pack(&old));
-		if (new.kind == BLOCK_RAM &&new.slot != old.slot)
+		if (new.kind == BLOCK_RAM &&new.slot != old.slot) {
+			object->slots -= spool_pool_size(new.slot);
 			spool_pool_release(object->pool, new.slot);
+		}
 		spool_object_charge(
 			object, user, __builtin_popcount(old.mask) - __builtin_popcount(new.mask),
 			ram < 0 ? ram : 0,
@@ -171,7 +193,7 @@ static void roll_back(struct spool_object *object, struct spool_quota_user *user
 
 /* Reserves [@off, @end), or changes nothing. */
 static int reserve(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
-		   uint64_t end)
+		   uint64_t end, bool zero)
 {
 	uint64_t first = off >> BLOCK_SHIFT, index = first;
 	struct undo undo = {0};
@@ -182,7 +204,7 @@ static int reserve(struct spool_object *object, struct spool_quota_user *user, u
 		unsigned int from = off > start ? (unsigned int)(off - start) : 0;
 		unsigned int to = (unsigned int)spool_min_u64(end - start, BLOCK_SIZE);
 
-		r = reserve_block(object, user, index, spool_block_pages(from, to), &undo);
+		r = reserve_block(object, user, index, spool_block_pages(from, to), zero, &undo);
 		if (r < 0)
 			break;
 	}
@@ -205,15 +227,50 @@ static void zero(struct spool_object *object, uint64_t off, uint64_t end)
 
 		if (start >= end)
 			return;
-		if (block.kind == BLOCK_RAM)
-			spool_block_zero(object, &block,
-					 off > start ? (unsigned int)(off - start) : 0,
-					 (unsigned int)spool_min_u64(end - start, BLOCK_SIZE));
+		if (block.kind != BLOCK_RAM)
+			continue;
+		spool_block_touch(object, index);
+		spool_block_zero(object, &block, off > start ? (unsigned int)(off - start) : 0,
+				 (unsigned int)spool_min_u64(end - start, BLOCK_SIZE));
 	}
 }
 
+/* Whether bytes @from to @to of a block on disk cannot be dealt with by @mode as it is. */
+static bool needs(const struct block *block, int mode, unsigned int from, unsigned int to)
+{
+	if (block->kind != BLOCK_DISK)
+		return false;
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		return spool_block_needed(block, from, to);
+	if (mode & FALLOC_FL_ZERO_RANGE)
+		return spool_block_keeps_some(block, from, to);
+	return spool_block_pages(from, to) & ~block->mask;
+}
+
+bool spool_object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
+			uint64_t *ret_index)
+{
+	uint64_t index = off >> BLOCK_SHIFT, word;
+
+	if (!object->spill)
+		return false;
+	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
+		uint64_t start = index << BLOCK_SHIFT;
+		struct block block = spool_block_unpack(word);
+
+		if (start >= end)
+			return false;
+		if (needs(&block, mode, off > start ? (unsigned int)(off - start) : 0,
+			  (unsigned int)spool_min_u64(end - start, BLOCK_SIZE))) {
+			*ret_index = index;
+			return true;
+		}
+	}
+	return false;
+}
+
 int spool_object_fallocate(struct spool_object *object, struct spool_quota_user *user, int mode,
-			   uint64_t off, uint64_t len)
+			   uint64_t off, uint64_t len, uint64_t *ret_index)
 {
 	uint64_t end;
 	int r;
@@ -232,11 +289,13 @@ int spool_object_fallocate(struct spool_object *object, struct spool_quota_user 
 		return -EINVAL;
 	if (spool_add_overflows(off, len, &end) || end > SPOOL_OBJECT_MAX)
 		return -EFBIG;
+	if (spool_object_needs(object, mode, off, end, ret_index))
+		return SPOOL_ON_DISK;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
 		spool_object_punch(object, user, off, end);
 		return 0;
 	}
-	r = reserve(object, user, off, end);
+	r = reserve(object, user, off, end, mode & FALLOC_FL_ZERO_RANGE);
 	if (r < 0)
 		return r;
 	if (mode & FALLOC_FL_ZERO_RANGE)

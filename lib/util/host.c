@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -83,6 +84,28 @@ static void system_arena_close(void *ctx, int fd)
 	close(fd);
 }
 
+static void *system_secret_map(void *ctx, size_t len, bool *ret_locked)
+{
+	void *addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)ctx;
+	if (addr == MAP_FAILED)
+		return NULL;
+	if (madvise(addr, len, MADV_DONTDUMP) < 0 || madvise(addr, len, MADV_WIPEONFORK) < 0) {
+		munmap(addr, len);
+		return NULL;
+	}
+	*ret_locked = mlock(addr, len) == 0;
+	return addr;
+}
+
+static void system_secret_unmap(void *ctx, void *addr, size_t len)
+{
+	(void)ctx;
+	explicit_bzero(addr, len);
+	munmap(addr, len);
+}
+
 static void system_now(void *ctx, struct timespec *ret)
 {
 	(void)ctx;
@@ -117,6 +140,8 @@ const struct spool_host *spool_host_system(void)
 		.arena_unmap = system_arena_unmap,
 		.arena_punch = system_arena_punch,
 		.arena_close = system_arena_close,
+		.secret_map = system_secret_map,
+		.secret_unmap = system_secret_unmap,
 		.now = system_now,
 		.random = system_random,
 	};

@@ -10,6 +10,7 @@
  * No function of lib/ outside host.c calls malloc, mmap, clock_gettime or getrandom itself.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -26,6 +27,9 @@
  * @arena_punch: gives the pages of a range back to the system; they read as zeros afterwards.
  *	Return: 0, or -errno (the memory then stays allocated)
  * @arena_close: closes the file of @arena_open
+ * @secret_map: memory for keys: @len zeroed bytes, not in core dumps, not inherited by a fork, and
+ *	locked where the limits allow it (*@ret_locked). Return: NULL when there is none
+ * @secret_unmap: overwrites it and gives it back
  * @now: the wall clock (CLOCK_REALTIME)
  * @random: fills @buf with @len unpredictable bytes. Return: 0, or -errno
  *
@@ -40,6 +44,8 @@ struct spool_host {
 	void (*arena_unmap)(void *ctx, void *addr, size_t len);
 	int (*arena_punch)(void *ctx, int fd, uint64_t offset, size_t len);
 	void (*arena_close)(void *ctx, int fd);
+	void *(*secret_map)(void *ctx, size_t len, bool *ret_locked);
+	void (*secret_unmap)(void *ctx, void *addr, size_t len);
 	void (*now)(void *ctx, struct timespec *ret);
 	int (*random)(void *ctx, void *buf, size_t len);
 };

@@ -22,6 +22,7 @@ enum spool_rank {
 	SPOOL_RANK_OBJECT = 30,  /* a file's data */
 	SPOOL_RANK_OBJECT2 = 31, /* second file of a copy; the lower inode number goes first */
 	SPOOL_RANK_TABLE = 40,   /* a shard of the inode table */
+	SPOOL_RANK_TIER = 45,    /* which files are to leave RAM */
 	SPOOL_RANK_POOL = 50,    /* the RAM pool's free lists */
 	SPOOL_RANK_QUOTA = 60,   /* users and their charges */
 	SPOOL_RANK_LEAF = 70,    /* nothing is taken below this */

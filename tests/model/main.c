@@ -3,7 +3,7 @@
 /*
  * Random operations on an engine and on a naive model of it, compared after each.
  *
- *	model [--layout private|single|shared] [--seed S] [--steps N] [--oom]
+ *	model [--layout private|single|shared] [--seed S] [--steps N] [--oom] [--tier]
  *
  * The seed determines everything, the layout as well unless it is given; without a seed it is
  * SPOOL_SEED or the time. The same seed with fewer steps does the same up to there.
@@ -30,7 +30,7 @@ static struct run run;
 static struct model model;
 static uint64_t host_rng; /* what the engine takes for randomness */
 static enum spool_layout layout;
-static bool seeded, wants_oom, any_layout = true;
+static bool seeded, wants_oom, wants_tier, any_layout = true;
 static uint64_t steps = 20000;
 
 static const struct {
@@ -47,9 +47,9 @@ static const run_op removing[] = {op_forget, op_unlink, op_unlink, op_rmdir, op_
 
 static void print_replay(void)
 {
-	printf("%s --layout %s --seed %llu --steps %llu%s\n", run.program, run.layout,
+	printf("%s --layout %s --seed %llu --steps %llu%s%s\n", run.program, run.layout,
 	       (unsigned long long)run.seed, (unsigned long long)run.step + 1,
-	       wants_oom ? " --oom" : "");
+	       wants_oom ? " --oom" : "", wants_tier ? " --tier" : "");
 }
 
 void run_fail(struct run *failed, const char *format, ...)
@@ -99,16 +99,35 @@ static bool is_near(const uint64_t *used, const uint64_t *limit, const uint64_t 
 	return false;
 }
 
-static bool mount_is_near(const struct run *r, const struct run_need *need)
+/* With a disk, a block may have to come back into RAM first, for both files of a copy. */
+static struct run_need with_loads(const struct run *r, const struct run_need *need)
 {
-	return need && is_near(r->before.mount, r->limits.mount, need->amount);
+	struct run_need all = *need;
+
+	if (r->tier)
+		all.amount[SPOOL_RES_RAM] += 4 * MODEL_BLOCK;
+	return all;
 }
 
-static bool user_is_near(const struct run *r, const struct run_need *need)
+static bool mount_is_near(const struct run *r, const struct run_need *given)
 {
-	for (size_t i = 0; need && i < RUN_UIDS; i++) {
-		if ((need->payers[0] == run_uids[i] || need->payers[1] == run_uids[i]) &&
-		    is_near(r->before.users[i], r->limits.user, need->amount))
+	struct run_need need;
+
+	if (!given)
+		return false;
+	need = with_loads(r, given);
+	return is_near(r->before.mount, r->limits.mount, need.amount);
+}
+
+static bool user_is_near(const struct run *r, const struct run_need *given)
+{
+	struct run_need need;
+
+	if (given)
+		need = with_loads(r, given);
+	for (size_t i = 0; given && i < RUN_UIDS; i++) {
+		if ((need.payers[0] == run_uids[i] || need.payers[1] == run_uids[i]) &&
+		    is_near(r->before.users[i], r->limits.user, need.amount))
 			return true;
 	}
 	return false;
@@ -129,11 +148,19 @@ bool run_settle(struct run *r, int64_t result, const struct run_need *need)
 		return true;
 	r->in_operation = false;
 	r->fired = r->rig.host.fired;
+	if (r->tier && result == -EAGAIN)
+		result = -ENOSPC;
+	if (r->tier && tier_fired()) {
+		r->fired = true;
+		if (result == -EIO)
+			result = -ENOMEM;
+	}
 	fault_host_arm(&r->rig.host, 0, false);
 	snprintf(line + len, sizeof(r->log[0]) - len, " = %lld%s", (long long)result,
 		 r->fired ? " (an allocation failed)" : "");
 	if ((r->fired && (result == -ENOMEM || result == -ENOSPC)) ||
 	    (result == -ENOSPC && mount_is_near(r, need)) ||
+	    (result == -ENOSPC && r->tier && user_is_near(r, need)) ||
 	    (result == -EDQUOT && user_is_near(r, need))) {
 		r->n_excused++;
 		return false;
@@ -171,6 +198,7 @@ static void set_up(void)
 		.root_mode = root_modes[layout],
 		.acl = layout == SPOOL_LAYOUT_SHARED && run_random(&run, 2),
 	};
+	struct spool_tier_config tier;
 	struct spool_attr self = {0};
 
 	if (layout == SPOOL_LAYOUT_SHARED)
@@ -178,12 +206,18 @@ static void set_up(void)
 	memset(&run.limits, 0xff, sizeof(run.limits));
 	run.limits.pageout_reserve = 0;
 	config.limits = run.limits;
+	if (run.tier) {
+		tier_config(&run, &tier);
+		config.tier = &tier;
+	}
 	fault_host_init(&run.rig.host);
 	run.rig.host.host.random = host_random;
 	run.rig.host.clock.tv_sec = 1700000000;
 	CU_ASSERT_EQUAL_FATAL(spool_engine_new(&config, &run.rig.host.host, NULL, &run.rig.engine),
 			      0);
 	run.engine = run.rig.engine;
+	if (run.tier)
+		tier_start(&run);
 	if (layout == SPOOL_LAYOUT_PRIVATE) {
 		const struct spool_cred root = {0};
 
@@ -255,7 +289,11 @@ static void one_step(void)
 	run.result = 0;
 	run.fired = run.may_use_reserve = false;
 	run.log[run.step % RUN_LOG][0] = '\0';
+	if (run.tier)
+		tier_turn(&run);
 	choose()(&run);
+	if (run.tier)
+		tier_fired();
 	check_step(&run);
 	if (run.step % EVERY_ALL == EVERY_ALL - 1)
 		check_all(&run);
@@ -340,8 +378,12 @@ static void tear_down(void)
 	check_usage_take(&run, &end);
 	if (memcmp(&end, &run.baseline, sizeof(end)) != 0)
 		run_fail(&run, "everything is removed, but more is used than at the start");
+	if (run.tier)
+		tier_stop(&run);
 	if (!spool_engine_free(run.engine) || run.rig.host.live != 0)
 		run_fail(&run, "something was leaked");
+	if (run.tier)
+		tier_end();
 	model_fini(&model);
 	free(run.noise);
 	free(run.buf);
@@ -359,6 +401,8 @@ static void random_run(void)
 	printf("replay: ");
 	print_replay();
 	run.rng = run.seed;
+	run.tier = wants_tier;
+	run.flags = wants_tier ? SPOOL_NOROOM : 0;
 	host_rng = ~run.seed;
 	run.step = 0;
 	set_up();
@@ -379,18 +423,17 @@ static int usage(const char *program)
 {
 	fprintf(stderr,
 		"usage: %s [--layout private|single|shared] [--seed S] [--steps N] "
-		"[--oom]\n",
+		"[--oom] [--tier]\n",
 		program);
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {{"layout", required_argument, NULL, 'l'},
-						{"seed", required_argument, NULL, 's'},
-						{"steps", required_argument, NULL, 'n'},
-						{"oom", no_argument, NULL, 'o'},
-						{0}};
+	static const struct option options[] = {
+		{"layout", required_argument, NULL, 'l'}, {"seed", required_argument, NULL, 's'},
+		{"steps", required_argument, NULL, 'n'},  {"oom", no_argument, NULL, 'o'},
+		{"tier", no_argument, NULL, 't'},         {0}};
 	static const struct unit_test tests[] = {{"random operations", random_run}};
 	unsigned int i = 0;
 
@@ -409,6 +452,8 @@ int main(int argc, char **argv)
 			steps = strtoull(optarg, NULL, 0);
 		} else if (c == 'o') {
 			wants_oom = true;
+		} else if (c == 't') {
+			wants_tier = true;
 		} else {
 			return usage(argv[0]);
 		}

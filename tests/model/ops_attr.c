@@ -102,7 +102,7 @@ void op_setattr(struct run *run)
 	run_begin(run, "setattr(uid %u, %llu, set 0x%x, mode %o, %u:%u, size %llu)", cred.uid,
 		  (ull)ino, set, attr.mode, attr.uid, attr.gid, (ull)attr.size);
 	run->touched[0] = ino;
-	r = spool_engine_setattr(run->engine, &cred, ino, set, &attr, &got);
+	r = spool_engine_setattr(run->engine, &cred, ino, set | run->flags, &attr, &got);
 	if (!run_settle(run, r, owner && !(set & SPOOL_SET_SIZE) ? &need : NULL))
 		return;
 	run_same(run, model_setattr(run->model, &cred, ino, set, &attr));
@@ -120,7 +120,7 @@ void op_open(struct run *run)
 		flags &= ~(unsigned int)SPOOL_OPEN_TRUNCATE;
 	run_begin(run, "open(%llu, flags %u)", (ull)ino, flags);
 	run->touched[0] = ino;
-	r = spool_engine_open(run->engine, ino, flags);
+	r = spool_engine_open(run->engine, ino, flags | run->flags);
 	if (run_settle(run, r, NULL))
 		run_same(run, model_open(run->model, ino, flags));
 }
@@ -226,6 +226,14 @@ static uint64_t left(const struct run *run, size_t user, int res, bool in_all)
 	return min(min(mount, own), INT64_MAX);
 }
 
+/* With a disk, RAM does not bound what can be stored. */
+static uint64_t bytes_left(const struct run *run, size_t user, bool total)
+{
+	uint64_t size = left(run, user, SPOOL_RES_SIZE, total);
+
+	return run->tier ? size : min(size, left(run, user, SPOOL_RES_RAM, total));
+}
+
 void op_statfs(struct run *run)
 {
 	size_t user = run_random(run, RUN_UIDS);
@@ -237,12 +245,8 @@ void op_statfs(struct run *run)
 	run_begin(run, "statfs(uid %u)", cred.uid);
 	run_settle(run, spool_engine_statfs(run->engine, &cred, &got), NULL);
 	run_same(run, 0);
-	want.blocks =
-		min(left(run, user, SPOOL_RES_SIZE, true), left(run, user, SPOOL_RES_RAM, true)) /
-		4096;
-	want.blocks_free =
-		min(left(run, user, SPOOL_RES_SIZE, false), left(run, user, SPOOL_RES_RAM, false)) /
-		4096;
+	want.blocks = bytes_left(run, user, true) / 4096;
+	want.blocks_free = bytes_left(run, user, false) / 4096;
 	want.inodes = left(run, user, SPOOL_RES_INODES, true);
 	want.inodes_free = left(run, user, SPOOL_RES_INODES, false);
 	want.blocks += want.blocks == 0;

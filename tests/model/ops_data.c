@@ -72,8 +72,9 @@ void op_read(struct run *run)
 	ssize_t r;
 
 	run_begin(run, "read(%llu, %zu bytes at %llu)", (ull)ino, len, (ull)off);
-	r = spool_engine_read(run->engine, ino, run->buf, len, off);
-	run_settle(run, r, NULL);
+	r = spool_engine_read(run->engine, ino, run->buf, len, off, 0);
+	if (!run_settle(run, r, NULL))
+		return;
 	run_same(run, model_read(run->model, ino, run->model_buf, len, off));
 	if (r > 0 && memcmp(run->buf, run->model_buf, (size_t)r) != 0)
 		run_fail(run, "the bytes that were read differ");
@@ -99,7 +100,7 @@ void op_write(struct run *run)
 	run_begin(run, "write(%llu, %zu bytes at %llu, flags %u)", (ull)ino, len, (ull)off, flags);
 	run->may_use_reserve = flags & SPOOL_WRITE_PAGEOUT;
 	run->touched[0] = ino;
-	r = spool_engine_write(run->engine, ino, bytes, len, off, flags);
+	r = spool_engine_write(run->engine, ino, bytes, len, off, flags | run->flags);
 	if (!run_settle(run, r, &need))
 		return;
 	need = data_need(run, ino, len);
@@ -135,7 +136,7 @@ void op_fallocate(struct run *run)
 	run_begin(run, "fallocate(%llu, mode %d, %llu bytes at %llu)", (ull)ino, mode, (ull)len,
 		  (ull)off);
 	run->touched[0] = ino;
-	r = spool_engine_fallocate(run->engine, ino, mode, off, len);
+	r = spool_engine_fallocate(run->engine, ino, mode, off, len, run->flags);
 	if (run_settle(run, r, &need))
 		run_same(run, model_fallocate(run->model, ino, mode, off, len));
 }
@@ -176,7 +177,7 @@ void op_copy(struct run *run)
 		  (ull)dst, (ull)dst_off, len);
 	run->touched[0] = dst;
 	run->touched[1] = src;
-	r = spool_engine_copy_range(run->engine, src, src_off, dst, dst_off, len);
+	r = spool_engine_copy_range(run->engine, src, src_off, dst, dst_off, len, run->flags);
 	if (!run_settle(run, r, &need))
 		return;
 	if (r > 0 && (size_t)r < len && run_excusable(run, &need))

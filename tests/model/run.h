@@ -45,7 +45,8 @@ struct run {
 	struct {
 		uint64_t dir, cookie;
 	} streams[RUN_STREAMS]; /* listings that are under way */
-	bool oom, may_use_reserve, in_operation, fired;
+	bool oom, tier, may_use_reserve, in_operation, fired;
+	unsigned int flags; /* for the engine: how long it may wait */
 	int64_t result;
 	uint64_t step, n_ok, n_refused, n_excused;
 	const char *program, *layout;
@@ -128,3 +129,19 @@ void check_step(struct run *run);
 
 /** check_all() - everything: each directory, file, link and extended attribute. */
 void check_all(struct run *run);
+
+/* tier.c */
+
+/** tier_config() - a disk in memory for the engine that is made next. */
+void tier_config(struct run *run, struct spool_tier_config *ret);
+
+/** tier_start(), tier_stop(): while there is an engine; tier_end(): when there is none any more. */
+void tier_start(struct run *run);
+void tier_stop(struct run *run);
+void tier_end(void);
+
+/** tier_turn() - between two operations: some data go to the disk. */
+void tier_turn(struct run *run);
+
+/** tier_fired() - whether a read failed in the operation; none will from here on. */
+bool tier_fired(void);

@@ -187,11 +187,13 @@ class Mount:
         self.uid = uid
         self.allow_log = allow_log
         self.source = source
+        self.disk = None
         masked = os.environ.get('SPOOL_MASK', '')
         self.masked = set(filter(None, masked.split('+')))
-        parts = [f'layout={layout}', options, f'mask={masked}' if masked else '']
-        self.options = ','.join(filter(None, parts))
         self.base = tempfile.mkdtemp(prefix='m', dir=os.environ.get('SPOOL_CASE_DIR', '/tmp'))
+        parts = [f'layout={layout}', options, f'mask={masked}' if masked else '',
+                 '' if 'backing=' in options else self.backing(options)]
+        self.options = ','.join(filter(None, parts))
         self.path = f'{self.base}/m'
         os.mkdir(self.path)
         if uid:
@@ -202,6 +204,17 @@ class Mount:
         self.log = tempfile.TemporaryFile('w+')
         self.process = None
         self.pids = []
+
+    def backing(self, options):
+        """RAM only; with --disk, all data go to a directory beside the mount point at once, unless
+        the case is about RAM."""
+        if os.environ.get('SPOOL_DISK') != '1' or 'ram=' in options:
+            return 'backing=none'
+        self.disk = f'{self.base}/disk'
+        os.mkdir(self.disk)
+        if self.uid:
+            os.chown(self.disk, self.uid, self.uid)
+        return f'backing={self.disk},backing_any=on,threshold=0,reserve=0'
 
     def tmpdir(self, uid=None):
         """Where files of this user go."""
@@ -253,6 +266,8 @@ class Mount:
         wait_until(lambda: not any(map(alive, self.pids)), 'all processes end')
         assert not os.listdir(self.path), 'something is left below the mount point'
         os.rmdir(self.path)
+        if self.disk:
+            os.rmdir(self.disk)  # nothing is left there
         os.rmdir(self.base)
         self.log.close()
 

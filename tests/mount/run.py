@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Runs the cases of tests/mount/cases on real mounts and prints TAP.
 
-    run.py [--filter TEXT] [--masked FEATURE[+FEATURE...]] [--backend tmpfs] [--jobs N] [--list]
+    run.py [--filter TEXT] [--masked FEATURE[+FEATURE...]] [--disk] [--backend tmpfs]
+           [--jobs N] [--list]
 
 SPOOLFS and SPOOLCTL name the programs. Every function with @case in a file of cases/ is a case:
 nothing else registers it. Each runs in a process, a session, a cgroup (where cgroup 2 can be had)
@@ -79,7 +80,7 @@ class Case:
         self.output = tempfile.TemporaryFile('w+', errors='replace')
 
     def fits(self, args):
-        if args.masked and not self.in_masked_runs:
+        if (args.masked or args.disk) and not self.in_masked_runs:
             return False
         if self.needs & set(args.masked.split('+')):
             return False  # that it fails cleanly without is a case of its own
@@ -212,7 +213,8 @@ class Case:
         masked = os.environ.get('SPOOL_MASK', '')
         notes.append(f'again: SPOOLFS={os.environ.get("SPOOLFS")} '
                      f'SPOOLCTL={os.environ.get("SPOOLCTL")} {HERE}/run.py --filter {self.name}'
-                     + (f' --masked {masked}' if masked else ''))
+                     + (f' --masked {masked}' if masked else '')
+                     + (' --disk' if os.environ.get('SPOOL_DISK') else ''))
         for line in output + notes + left:
             print('#', line, flush=True)
             print(f'{self.name}: {line}', file=sys.stderr)  # which meson's summary shows
@@ -258,6 +260,7 @@ def main():
     parser.add_argument('--masked', default='', help='pretend that the kernel lacks this')
     parser.add_argument('--backend', default='spoolfs', choices=['spoolfs', 'tmpfs'],
                         help='tmpfs: are the cases themselves right?')
+    parser.add_argument('--disk', action='store_true', help='all data go to the disk at once')
     parser.add_argument('--jobs', type=int, default=2)
     parser.add_argument('--list', action='store_true')
     args = parser.parse_args()
@@ -272,6 +275,7 @@ def main():
         os.environ.pop(variable, None)
     os.environ['SPOOL_MASK'] = args.masked
     os.environ['SPOOL_BACKEND'] = args.backend
+    os.environ['SPOOL_DISK'] = '1' if args.disk else ''
     # leak checking stops the process with ptrace: a mount's own process must not be waited for so
     os.environ.setdefault('ASAN_OPTIONS', 'detect_leaks=0')
     os.umask(0o022)

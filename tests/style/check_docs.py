@@ -36,7 +36,7 @@ def table_options():
     """{name: has a help text} of fs/options_table.c."""
     table = re.split(r'spool_option_table\[\]\s*=', read('fs/options_table.c'))[1]
     return {m[1]: not re.match(r'(\s*NULL,){3}', m[2]) for m in
-            re.finditer(r'\{"(\w+)",([^}]*)\}', table)}
+            re.finditer(r'\{"(\w+)", (?:true|false),([^}]*)\}', table)}
 
 
 def man_options():

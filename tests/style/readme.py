@@ -46,6 +46,10 @@ PLAN = [
          '[ "$(ls /run/spoolfs/0 | wc -l)" = 1 ]', ''),
         ('spoolctl status /run/spoolfs', '', '', '/run/spoolfs'),
         ('spoolctl doctor', '', '', 'kernel'),
+        ('spoolctl set ram=3G threshold=4M /run/spoolfs', '',
+         "spoolctl status --json /run/spoolfs | grep -q '\"threshold\": 4194304'", ''),
+        ('mount -o remount,ram=3G /run/spoolfs', '',
+         "spoolctl status --json /run/spoolfs | grep -q '\"ram_limit\": 3221225472'", ''),
         ('umount /run/spoolfs', '', GONE, ''),
     ]),
     ('using: fstab', [

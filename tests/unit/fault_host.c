@@ -80,6 +80,27 @@ static void fault_arena_close(void *ctx, int fd)
 	spool_host_system()->arena_close(NULL, fd);
 }
 
+static void *fault_secret_map(void *ctx, size_t len, bool *ret_locked)
+{
+	struct fault_host *fault = ctx;
+	void *addr;
+
+	if (fails(fault))
+		return NULL;
+	addr = spool_host_system()->secret_map(NULL, len, ret_locked);
+	if (addr)
+		fault->live++;
+	return addr;
+}
+
+static void fault_secret_unmap(void *ctx, void *addr, size_t len)
+{
+	struct fault_host *fault = ctx;
+
+	fault->live--;
+	spool_host_system()->secret_unmap(NULL, addr, len);
+}
+
 static void fault_now(void *ctx, struct timespec *ret)
 {
 	struct fault_host *fault = ctx;
@@ -105,6 +126,8 @@ void fault_host_init(struct fault_host *fault)
 		.arena_unmap = fault_arena_unmap,
 		.arena_punch = fault_arena_punch,
 		.arena_close = fault_arena_close,
+		.secret_map = fault_secret_map,
+		.secret_unmap = fault_secret_unmap,
 		.now = fault_now,
 		.random = fault_random,
 	};

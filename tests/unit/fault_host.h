@@ -32,6 +32,7 @@ void fault_host_init(struct fault_host *fault);
 /**
  * fault_host_arm() - let the @nth call from now on fail (from 1; 0 = none)
  * @persistent: and all that follow it
- * Counted are alloc (fails with NULL), arena_open, arena_map (-ENOMEM), and arena_punch (-EIO).
+ * Counted are alloc (fails with NULL), arena_open, arena_map (-ENOMEM), arena_punch (-EIO), and
+ * secret_map (NULL).
  */
 void fault_host_arm(struct fault_host *fault, long nth, bool persistent);

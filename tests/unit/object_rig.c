@@ -49,7 +49,7 @@ struct spool_object *rig_object(struct rig *rig)
 {
 	struct spool_object *object = NULL;
 
-	CU_ASSERT_EQUAL(spool_object_new(&rig->host.host, rig->pool, &object), 0);
+	CU_ASSERT_EQUAL(spool_object_new(&rig->host.host, rig->pool, NULL, &object), 0);
 	return object;
 }
 
@@ -102,7 +102,7 @@ unsigned int rig_audit(struct rig *rig, struct spool_object *const *objects, siz
 			struct block block = spool_block_unpack(word);
 
 			object_pages += (unsigned int)__builtin_popcount(block.mask);
-			object_ram += spool_block_ram(&block);
+			object_ram += spool_block_ram(object, &block);
 			if (block.kind == BLOCK_RAM)
 				slots += spool_pool_size(block.slot);
 			bad += wrong("bytes beyond the end", bytes_beyond(object, index, &block),
@@ -143,7 +143,7 @@ bool rig_is(const struct spool_object *object, uint64_t off, uint64_t len, unsig
 		size_t n = spool_min_u64(len, sizeof(buf));
 
 		memset(buf, (unsigned char)~expect, n);
-		if (spool_object_read(object, buf, n, off) != (ssize_t)n)
+		if (spool_object_read(object, buf, n, off, NULL, NULL) != (ssize_t)n)
 			return false;
 		for (size_t i = 0; i < n; i++) {
 			if (buf[i] != expect)

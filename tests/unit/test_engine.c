@@ -94,18 +94,18 @@ static void test_times(void)
 	} while (0)
 	MOVES(spool_engine_open(engine, file, false), "", "");
 	MOVES(spool_engine_write(engine, file, "hello", 5, 0, 0), "mc", "");
-	MOVES(spool_engine_read(engine, file, buf, 5, 0), "a", ""); /* not since the change */
-	MOVES(spool_engine_read(engine, file, buf, 5, 0), "", "");  /* relatime: seen already */
+	MOVES(spool_engine_read(engine, file, buf, 5, 0, 0), "a", ""); /* not since the change */
+	MOVES(spool_engine_read(engine, file, buf, 5, 0, 0), "", "");  /* relatime: seen already */
 	rig.host.clock.tv_sec += 86400;
-	MOVES(spool_engine_read(engine, file, buf, 5, 0), "a", ""); /* a day old */
+	MOVES(spool_engine_read(engine, file, buf, 5, 0, 0), "a", ""); /* a day old */
 	MOVES(set(file, SPOOL_SET_MODE, &to), "c", "");
 	MOVES(set(file, SPOOL_SET_GID, &to), "c", "");
 	MOVES(set(file, SPOOL_SET_SIZE, &to), "mc", "");
 	MOVES(set(file, SPOOL_SET_SIZE, &to), "mc", ""); /* also to the size that it has */
 	MOVES(set(file, SPOOL_SET_ATIME_NOW, &to), "ac", "");
 	MOVES(set(file, SPOOL_SET_MTIME_NOW, &to), "mc", "");
-	MOVES(spool_engine_fallocate(engine, file, 0, 0, 10), "mc", "");
-	MOVES(spool_engine_copy_range(engine, other, 0, file, 0, 5), "mc", "");
+	MOVES(spool_engine_fallocate(engine, file, 0, 0, 10, 0), "mc", "");
+	MOVES(spool_engine_copy_range(engine, other, 0, file, 0, 5, 0), "mc", "");
 	MOVES(spool_engine_seek(engine, file, 0, SEEK_DATA), "", "");
 	MOVES(spool_engine_setxattr(engine, &rig.cred, file, "user.a", "x", 1, 0), "c", "");
 	MOVES(spool_engine_removexattr(engine, &rig.cred, file, "user.a"), "c", "");
@@ -168,9 +168,9 @@ static void test_size(void)
 	CU_ASSERT_EQUAL(set(file, SPOOL_SET_SIZE, &to), 0);
 	CU_ASSERT_EQUAL(attr.size, 5000);
 	CU_ASSERT_EQUAL(attr.blocks, 0);
-	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, file, &byte, 1, 4999), 1);
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, file, &byte, 1, 4999, 0), 1);
 	CU_ASSERT_EQUAL(byte, 0);
-	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, file, &byte, 1, 5000), 0);
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, file, &byte, 1, 5000, 0), 0);
 	to.size = (uint64_t)INT64_MAX;
 	CU_ASSERT_EQUAL(set(file, SPOOL_SET_SIZE, &to), 0);
 	CU_ASSERT_EQUAL(attr.size, INT64_MAX);
@@ -180,9 +180,9 @@ static void test_size(void)
 	CU_ASSERT_EQUAL(attr.size, 42); /* untouched on failure */
 	CU_ASSERT_EQUAL(set(dir, SPOOL_SET_SIZE, &to), -EISDIR);
 	CU_ASSERT_EQUAL(set(file, SPOOL_SET_SIZE | SPOOL_SET_UID, &to), -EINVAL);
-	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, dir, &byte, 1, 0), -EISDIR);
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, dir, &byte, 1, 0, 0), -EISDIR);
 	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, dir, &byte, 1, 0, 0), -EISDIR);
-	CU_ASSERT_EQUAL(spool_engine_fallocate(rig.engine, dir, 0, 0, 1), -EISDIR);
+	CU_ASSERT_EQUAL(spool_engine_fallocate(rig.engine, dir, 0, 0, 1, 0), -EISDIR);
 	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, file, &byte, 1, INT64_MAX, 0), -EFBIG);
 	spool_engine_mknod(rig.engine, &rig.cred, ROOT, "p", S_IFIFO, 0, &attr);
 	CU_ASSERT_EQUAL(set(attr.ino, SPOOL_SET_SIZE, &to), -EINVAL);
@@ -199,10 +199,10 @@ static void test_empty_file(void)
 	start();
 	file = rig_file(&rig, ROOT, "f");
 	other = rig_file(&rig, ROOT, "g");
-	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, file, buf, 4, 0), 0);
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, file, buf, 4, 0, 0), 0);
 	CU_ASSERT_EQUAL(spool_engine_seek(rig.engine, file, 0, SEEK_DATA), -ENXIO);
 	CU_ASSERT_EQUAL(spool_engine_seek(rig.engine, file, 0, SEEK_HOLE), -ENXIO);
-	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, file, 0, other, 0, 4), 0);
+	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, file, 0, other, 0, 4, 0), 0);
 	CU_ASSERT_EQUAL(set(file, SPOOL_SET_SIZE, &to), 0);
 	CU_ASSERT_EQUAL(spool_engine_open(rig.engine, file, true), 0);
 	spool_engine_release(rig.engine, file);
@@ -219,17 +219,17 @@ static void test_copy(void)
 	a = rig_file(&rig, ROOT, "a");
 	rig_write(&rig, a, "0123456789");
 	/* both orders of inode numbers, and one file */
-	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, a, 2, b, 1, 100), 8);
+	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, a, 2, b, 1, 100, 0), 8);
 	CU_ASSERT_EQUAL(rig_attr(&rig, b).size, 9);
-	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, b, 1, a, 20, 3), 3);
-	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, a, 0, a, 5, 5), 5);
-	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, a, 0, a, 4, 5), -EINVAL);
-	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, a, buf, 16, 0), 16);
+	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, b, 1, a, 20, 3, 0), 3);
+	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, a, 0, a, 5, 5, 0), 5);
+	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, a, 0, a, 4, 5, 0), -EINVAL);
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, a, buf, 16, 0, 0), 16);
 	CU_ASSERT_EQUAL(memcmp(buf, "0123401234\0\0\0\0\0", 16), 0);
-	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, b, buf, 16, 0), 9);
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, b, buf, 16, 0, 0), 9);
 	CU_ASSERT_EQUAL(memcmp(buf, "\00023456789", 9), 0);
-	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, a, 0, ROOT, 0, 1), -EISDIR);
-	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, ROOT, 0, a, 0, 1), -EISDIR);
+	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, a, 0, ROOT, 0, 1, 0), -EISDIR);
+	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, ROOT, 0, a, 0, 1, 0), -EISDIR);
 	engine_rig_fini(&rig);
 }
 
@@ -308,7 +308,7 @@ static void test_no_space(void)
 	CU_ASSERT_EQUAL(engine_rig_audit(&rig), 0);
 	rig_limits(&rig, 1000, -1, 100, -1, -1);
 	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, file, buf, sizeof(buf), 0, 0), -EDQUOT);
-	CU_ASSERT_EQUAL(spool_engine_fallocate(rig.engine, file, 0, 0, 8192), -EDQUOT);
+	CU_ASSERT_EQUAL(spool_engine_fallocate(rig.engine, file, 0, 0, 8192, 0), -EDQUOT);
 	CU_ASSERT_EQUAL(rig_attr(&rig, file).size, 0);
 	CU_ASSERT_EQUAL(rig_attr(&rig, file).blocks, 0);
 	rig_limits(&rig, 1000, -1, 16384, -1, -1);

@@ -107,7 +107,7 @@ static void dump_node(FILE *out, uint64_t ino)
 	fprintf(out, " times %lld %lld %lld flags %u", (long long)a.atime.tv_sec,
 		(long long)a.mtime.tv_sec, (long long)a.ctime.tv_sec, node->flags);
 	if (S_ISREG(a.mode)) {
-		ssize_t n = spool_engine_read(rig.engine, ino, data, sizeof(data), 0);
+		ssize_t n = spool_engine_read(rig.engine, ino, data, sizeof(data), 0, 0);
 
 		for (ssize_t i = 0; i < n; i++)
 			sum = sum * 31 + (unsigned char)data[i];
@@ -260,12 +260,12 @@ static ssize_t do_open_truncate(void)
 
 static ssize_t do_fallocate(void)
 {
-	return spool_engine_fallocate(rig.engine, file, 0, 0, 150000);
+	return spool_engine_fallocate(rig.engine, file, 0, 0, 150000, 0);
 }
 
 static ssize_t do_copy(void)
 {
-	return spool_engine_copy_range(rig.engine, full, 0, second, 0, 5000);
+	return spool_engine_copy_range(rig.engine, full, 0, second, 0, 5000, 0);
 }
 
 static ssize_t do_chown(void)

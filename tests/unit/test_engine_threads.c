@@ -204,10 +204,10 @@ static void use_data(struct worker *worker, uint64_t ino, uint64_t other)
 	if (spool_engine_open(engine, ino, rig_random(&worker->state, 10) == 0) < 0)
 		return;
 	spool_engine_write(engine, ino, buf, rig_random(&worker->state, sizeof(buf)), off, 0);
-	spool_engine_read(engine, ino, buf, sizeof(buf), off);
-	spool_engine_fallocate(engine, ino, 0, off, 10000);
+	spool_engine_read(engine, ino, buf, sizeof(buf), off, 0);
+	spool_engine_fallocate(engine, ino, 0, off, 10000, 0);
 	spool_engine_seek(engine, ino, 0, SEEK_DATA);
-	spool_engine_copy_range(engine, ino, 0, other, 0, 70000);
+	spool_engine_copy_range(engine, ino, 0, other, 0, 70000, 0);
 	spool_engine_release(engine, ino);
 }
 

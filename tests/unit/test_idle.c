@@ -131,7 +131,7 @@ static void test_data_go_with_name_and_handle(void)
 	spool_engine_open(rig.engine, ino, 0);
 	rig_write(&rig, ino, "data");
 	spool_engine_unlink(rig.engine, &rig.cred, ROOT, "open");
-	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, ino, &byte, 1, 0), 1);
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, ino, &byte, 1, 0, 0), 1);
 	CU_ASSERT_EQUAL(byte, 'd');
 	CU_ASSERT_NOT_EQUAL(rig_attr(&rig, ino).blocks, 0);
 	spool_engine_release(rig.engine, ino);

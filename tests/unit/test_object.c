@@ -38,12 +38,12 @@ static void tear_down(void)
 
 static ssize_t put(uint64_t off, size_t len)
 {
-	return spool_object_write(object, rig.user, pattern, len, off, 0);
+	return spool_object_write(object, rig.user, pattern, len, off, 0, NULL);
 }
 
 static int allocate(int mode, uint64_t off, uint64_t len)
 {
-	return spool_object_fallocate(object, rig.user, mode, off, len);
+	return spool_object_fallocate(object, rig.user, mode, off, len, NULL);
 }
 
 static int truncate_to(uint64_t size)
@@ -78,16 +78,16 @@ static void test_read_edges(void)
 	char buf[16];
 
 	set_up();
-	CU_ASSERT_EQUAL(spool_object_read(object, buf, sizeof(buf), 0), 0);
+	CU_ASSERT_EQUAL(spool_object_read(object, buf, sizeof(buf), 0, NULL, NULL), 0);
 	CU_ASSERT_EQUAL(put(0, 0), 0);
 	CU_ASSERT_EQUAL(put(MAX, 0), 0);
 	CU_ASSERT_EQUAL(spool_object_size(object), 0);
 	CU_ASSERT_EQUAL(put(0, 10), 10);
-	CU_ASSERT_EQUAL(spool_object_read(object, buf, sizeof(buf), 0), 10);
-	CU_ASSERT_EQUAL(spool_object_read(object, buf, sizeof(buf), 9), 1);
-	CU_ASSERT_EQUAL(spool_object_read(object, buf, sizeof(buf), 10), 0);
-	CU_ASSERT_EQUAL(spool_object_read(object, buf, sizeof(buf), UINT64_MAX), 0);
-	CU_ASSERT_EQUAL(spool_object_read(object, buf, 0, 0), 0);
+	CU_ASSERT_EQUAL(spool_object_read(object, buf, sizeof(buf), 0, NULL, NULL), 10);
+	CU_ASSERT_EQUAL(spool_object_read(object, buf, sizeof(buf), 9, NULL, NULL), 1);
+	CU_ASSERT_EQUAL(spool_object_read(object, buf, sizeof(buf), 10, NULL, NULL), 0);
+	CU_ASSERT_EQUAL(spool_object_read(object, buf, sizeof(buf), UINT64_MAX, NULL, NULL), 0);
+	CU_ASSERT_EQUAL(spool_object_read(object, buf, 0, 0, NULL, NULL), 0);
 	tear_down();
 }
 
@@ -100,9 +100,9 @@ static void test_largest_offsets(void)
 	CU_ASSERT_EQUAL(put(UINT64_MAX, 1), -EFBIG);
 	CU_ASSERT_EQUAL(put(MAX - 1, 1), 1);
 	CU_ASSERT_EQUAL(spool_object_size(object), MAX);
-	CU_ASSERT_EQUAL(spool_object_read(object, &c, 1, MAX - 1), 1);
+	CU_ASSERT_EQUAL(spool_object_read(object, &c, 1, MAX - 1, NULL, NULL), 1);
 	CU_ASSERT_EQUAL(c, 'x');
-	CU_ASSERT_EQUAL(spool_object_read(object, &c, 1, MAX), 0);
+	CU_ASSERT_EQUAL(spool_object_read(object, &c, 1, MAX, NULL, NULL), 0);
 	CU_ASSERT_EQUAL(put(MAX - 5, 100), 5); /* cut at the end of the world */
 	CU_ASSERT_TRUE(rig_is(object, MAX - 5, 5, 'x'));
 	CU_ASSERT_EQUAL(spool_object_seek(object, 0, SEEK_DATA), (int64_t)(MAX - 4095));
@@ -388,9 +388,9 @@ static void test_pageout_reserve(void)
 	spool_quota_set_limits(rig.quota, &limits);
 	CU_ASSERT_EQUAL(put(0, 8192), 8192);
 	CU_ASSERT_EQUAL(put(8192, 4096), -ENOSPC);
-	CU_ASSERT_EQUAL(
-		spool_object_write(object, rig.user, pattern, 4096, 8192, SPOOL_CHARGE_PAGEOUT),
-		4096);
+	CU_ASSERT_EQUAL(spool_object_write(object, rig.user, pattern, 4096, 8192,
+					   SPOOL_CHARGE_PAGEOUT, NULL),
+			4096);
 	CU_ASSERT_EQUAL(truncate_to(0), 0);
 	tear_down();
 }
@@ -421,8 +421,8 @@ static void test_copy(void)
 
 	set_up();
 	from = rig_object(&rig);
-	spool_object_write(from, rig.user, pattern, 10000, 5000, 0);
-	spool_object_write(from, rig.user, pattern, 100, 1 * GIB, 0);
+	spool_object_write(from, rig.user, pattern, 10000, 5000, 0, NULL);
+	spool_object_write(from, rig.user, pattern, 100, 1 * GIB, 0, NULL);
 	memset(pattern, 'y', sizeof(pattern));
 	CU_ASSERT_EQUAL(put(0, 300000), 300000);
 	CU_ASSERT_EQUAL(spool_object_copy(from, 0, object, rig.user, 0, SSIZE_MAX),

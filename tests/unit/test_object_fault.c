@@ -37,11 +37,11 @@ static void set_up(void)
 	rig_init(&rig);
 	object = rig_object(&rig);
 	memset(pattern, 'x', sizeof(pattern));
-	spool_object_write(object, rig.user, pattern, FILE_SIZE / 2, 1000, 0);
-	spool_object_write(object, rig.user, pattern, 50, FILE_SIZE - 50, 0);
-	spool_object_write(object, rig.user, pattern, 4096, 1 * MIB, 0);
-	spool_object_fallocate(object, rig.user, 0, 2 * MIB, 70000);
-	spool_object_write(object, rig.user, pattern, 10, 2 * MIB + 20000, 0);
+	spool_object_write(object, rig.user, pattern, FILE_SIZE / 2, 1000, 0, NULL);
+	spool_object_write(object, rig.user, pattern, 50, FILE_SIZE - 50, 0, NULL);
+	spool_object_write(object, rig.user, pattern, 4096, 1 * MIB, 0, NULL);
+	spool_object_fallocate(object, rig.user, 0, 2 * MIB, 70000, NULL);
+	spool_object_write(object, rig.user, pattern, 10, 2 * MIB + 20000, 0, NULL);
 	memset(pattern, 'y', sizeof(pattern));
 }
 
@@ -74,7 +74,7 @@ static struct snapshot take_snapshot(unsigned char *content)
 	shot.slots = stat.used;
 	shot.live = rig.host.live;
 	memset(content, 0, sizeof(before));
-	spool_object_read(object, content, sizeof(before), 0);
+	spool_object_read(object, content, sizeof(before), 0, NULL, NULL);
 	return shot;
 }
 
@@ -187,7 +187,7 @@ static bool has_pattern(uint64_t off, ssize_t len)
 
 static ssize_t write_some(uint64_t off, size_t len)
 {
-	ssize_t r = spool_object_write(object, rig.user, pattern, len, off, 0);
+	ssize_t r = spool_object_write(object, rig.user, pattern, len, off, 0, NULL);
 
 	CU_ASSERT_TRUE(has_pattern(off, r));
 	if (r > 0 && (size_t)r < len)
@@ -231,7 +231,7 @@ static ssize_t punch(void)
 {
 	CU_ASSERT_EQUAL(spool_object_fallocate(object, rig.user,
 					       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 3000,
-					       3 * MIB),
+					       3 * MIB, NULL),
 			0); /* cannot fail */
 	CU_ASSERT_TRUE(rig_is(object, 1000, 2000, 'x'));
 	CU_ASSERT_TRUE(rig_is(object, 3000, 2 * MIB, 0));
@@ -240,18 +240,18 @@ static ssize_t punch(void)
 
 static ssize_t reserve(void)
 {
-	return spool_object_fallocate(object, rig.user, 0, 0, 3 * MIB);
+	return spool_object_fallocate(object, rig.user, 0, 0, 3 * MIB, NULL);
 }
 
 static ssize_t reserve_far(void)
 {
 	return spool_object_fallocate(object, rig.user, FALLOC_FL_KEEP_SIZE,
-				      ((uint64_t)1 << 40) - 100, 20 * SPOOL_CHUNK_SIZE);
+				      ((uint64_t)1 << 40) - 100, 20 * SPOOL_CHUNK_SIZE, NULL);
 }
 
 static ssize_t zero_range(void)
 {
-	return spool_object_fallocate(object, rig.user, FALLOC_FL_ZERO_RANGE, 100, 3 * MIB);
+	return spool_object_fallocate(object, rig.user, FALLOC_FL_ZERO_RANGE, 100, 3 * MIB, NULL);
 }
 
 static ssize_t copy_within(void)
@@ -298,7 +298,7 @@ static void test_new(void)
 
 	set_up();
 	fault_host_arm(&rig.host, 1, false);
-	CU_ASSERT_EQUAL(spool_object_new(&rig.host.host, rig.pool, &none), -ENOMEM);
+	CU_ASSERT_EQUAL(spool_object_new(&rig.host.host, rig.pool, NULL, &none), -ENOMEM);
 	CU_ASSERT_PTR_NULL(none);
 	fault_host_arm(&rig.host, 0, false);
 	spool_object_free(NULL, rig.user);

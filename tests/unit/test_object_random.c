@@ -107,7 +107,7 @@ static void do_write(struct file *file)
 
 	for (unsigned int i = 0; i < n; i++)
 		buf[i] = (unsigned char)(1 + pick(255));
-	r = spool_object_write(file->object, rig.user, buf, n, file->base + at, 0);
+	r = spool_object_write(file->object, rig.user, buf, n, file->base + at, 0, NULL);
 	expect(r == (ssize_t)n, "write");
 	model_write(file, at, n, buf);
 }
@@ -119,8 +119,8 @@ static void do_append(struct file *file)
 
 	for (unsigned int i = 0; i < 20 && at + step <= WINDOW; i++, at += step) {
 		memset(buf, (int)(1 + pick(255)), step);
-		expect(spool_object_write(file->object, rig.user, buf, step, file->base + at, 0) ==
-			       (ssize_t)step,
+		expect(spool_object_write(file->object, rig.user, buf, step, file->base + at, 0,
+					  NULL) == (ssize_t)step,
 		       "append");
 		model_write(file, at, step, buf);
 	}
@@ -150,7 +150,7 @@ static void do_punch(struct file *file)
 
 	expect(spool_object_fallocate(file->object, rig.user,
 				      FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, file->base + at,
-				      n) == 0,
+				      n, NULL) == 0,
 	       "punch");
 	model_punch(file, at, at + n);
 }
@@ -162,7 +162,7 @@ static void do_reserve(struct file *file)
 	unsigned int at = pick_offset(), n = pick_length(at);
 	int mode = modes[pick(4)];
 
-	expect(spool_object_fallocate(file->object, rig.user, mode, file->base + at, n) == 0,
+	expect(spool_object_fallocate(file->object, rig.user, mode, file->base + at, n, NULL) == 0,
 	       "reserve");
 	for (unsigned int page = at / SPOOL_PAGE_SIZE; page <= (at + n - 1) / SPOOL_PAGE_SIZE;
 	     page++)
@@ -215,7 +215,7 @@ static void check_size(const struct file *file)
 
 static void check_content(const struct file *file)
 {
-	ssize_t n = spool_object_read(file->object, buf, WINDOW, file->base);
+	ssize_t n = spool_object_read(file->object, buf, WINDOW, file->base, NULL, NULL);
 
 	expect(n == (file->sized ? (ssize_t)file->size : 0), "length read");
 	expect(n <= 0 || memcmp(buf, file->bytes, (size_t)n) == 0, "content");

@@ -106,11 +106,11 @@ static void test_no_such_inode(void)
 			spool_engine_setattr(engine, &rig.cred, ino, SPOOL_SET_MODE, &attr, &attr),
 			-ESTALE);
 		CU_ASSERT_EQUAL(spool_engine_open(engine, ino, false), -ESTALE);
-		CU_ASSERT_EQUAL(spool_engine_read(engine, ino, buf, 1, 0), -ESTALE);
+		CU_ASSERT_EQUAL(spool_engine_read(engine, ino, buf, 1, 0, 0), -ESTALE);
 		CU_ASSERT_EQUAL(spool_engine_write(engine, ino, buf, 1, 0, 0), -ESTALE);
-		CU_ASSERT_EQUAL(spool_engine_fallocate(engine, ino, 0, 0, 1), -ESTALE);
+		CU_ASSERT_EQUAL(spool_engine_fallocate(engine, ino, 0, 0, 1, 0), -ESTALE);
 		CU_ASSERT_EQUAL(spool_engine_seek(engine, ino, 0, SEEK_DATA), -ESTALE);
-		CU_ASSERT_EQUAL(spool_engine_copy_range(engine, ino, 0, ino, 0, 1), -ESTALE);
+		CU_ASSERT_EQUAL(spool_engine_copy_range(engine, ino, 0, ino, 0, 1, 0), -ESTALE);
 		CU_ASSERT_EQUAL(spool_engine_readlink(engine, &rig.cred, ino, buf), -ESTALE);
 		CU_ASSERT_EQUAL(spool_engine_readdir(engine, &rig.cred, ino, 0, false, NULL, NULL),
 				-ESTALE);
@@ -209,7 +209,7 @@ static void test_symlink(void)
 	CU_ASSERT_STRING_EQUAL(buf, "x");
 	CU_ASSERT_EQUAL(spool_engine_readlink(engine, &rig.cred, ROOT, buf), -EINVAL);
 	CU_ASSERT_EQUAL(spool_engine_open(engine, attr.ino, false), 0);
-	CU_ASSERT_EQUAL(spool_engine_read(engine, attr.ino, buf, 1, 0), -EINVAL);
+	CU_ASSERT_EQUAL(spool_engine_read(engine, attr.ino, buf, 1, 0, 0), -EINVAL);
 	spool_engine_release(engine, attr.ino);
 	/* a link to a symlink is one to the link itself */
 	CU_ASSERT_EQUAL(link_to(attr.ino, ROOT, "n"), 0);
@@ -288,7 +288,7 @@ static void test_unlinked_but_open(void)
 	CU_ASSERT_EQUAL(attr.mode, S_IFREG | 0400);
 	CU_ASSERT_EQUAL(spool_engine_open(engine, ino, false), 0); /* /proc/self/fd */
 	spool_engine_release(engine, ino);
-	CU_ASSERT_EQUAL(spool_engine_read(engine, ino, buf, sizeof(buf), 0), 3);
+	CU_ASSERT_EQUAL(spool_engine_read(engine, ino, buf, sizeof(buf), 0, 0), 3);
 	CU_ASSERT_STRING_EQUAL(buf, "hel");
 	CU_ASSERT_EQUAL(engine_rig_audit(&rig), 0);
 	spool_engine_release(engine, ino);

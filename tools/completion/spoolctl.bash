@@ -103,7 +103,7 @@ _spoolctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		_spool_words "run status doctor --help --version" "$cur"
+		_spool_words "run status set spill doctor --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -116,6 +116,13 @@ _spoolctl() {
 			compopt -o dirnames 2>/dev/null
 		fi
 		;;
+	set)
+		_spool_words "ram= size= nr_inodes= user_size= user_inodes= user_ram= threshold= \
+			reserve= log_level= --help" "$cur"
+		[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
+		[[ ${#COMPREPLY[@]} -gt 0 ]] || mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
+		;;
+	spill) compopt -o default 2>/dev/null ;;
 	doctor) _spool_words "--json --help" "$cur" ;;
 	esac
 }

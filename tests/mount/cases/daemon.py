@@ -57,9 +57,12 @@ def every_bad_option_is_one_line_and_nothing_is_mounted():
         nr_inodes=x user_size=0% user_inodes=-5 user_ram=1.5G layout=both layout=
         modes=all uid=x uid=007
         uid=4294967295,layout=single gid=-1 mode=999 mode=7777777,layout=single uid=0 mode=0700
-        noexec=1 log_level=loud unknown unknown=1 ro mask=nothing threshold=16M threshold=0
-        backing=/var/tmp reserve=10% lifetime=session lifetime=close linger=5 session=auto grace=1
-        detach=5 encrypt=on mlock=on passthrough=on backing_any=on pressure=on transport=wire
+        noexec=1 log_level=loud unknown unknown=1 ro mask=nothing threshold=-1
+        threshold=x
+        threshold= backing=relative backing=/missing backing=/etc/passwd backing=/dev/shm
+        backing= reserve=x reserve=101% encrypt=yes encrypt= backing_any=1
+        lifetime=session lifetime=close linger=5 session=auto grace=1
+        detach=5 mlock=on passthrough=on pressure=on transport=wire
         layout=shared,modes=owner fsname=a\\b'''.split()
     with Directory() as path:
         for option in bad:
@@ -193,9 +196,12 @@ def works_through_mount_8_and_fstab():
         mount -t spoolfs -o ram=64M first $dir/m; check first
         mount -t fuse.spoolfs -o ram=64M second $dir/m; check second
         echo "third $dir/m spoolfs ram=64M,noauto,nofail,x-systemd.automount 0 0" > $dir/fstab
-        mount -T $dir/fstab $dir/m; check third
-        ! mount -t spoolfs -o remount,ram=1G none $dir/m 2> $dir/error
-        grep -q remount $dir/error
+        mount -T $dir/fstab $dir/m
+        mount -o remount,ram=96M,threshold=1M $dir/m
+        "$SPOOLCTL" status --json $dir/m | grep -q '"ram_limit": 100663296'
+        ! mount -o remount,layout=single $dir/m 2> $dir/error
+        grep -q 'layout: cannot be changed' $dir/error
+        check third
         ! mount -t spoolfs -o ram=bad none $dir/m
         umount $sbin; umount -l $dir; rmdir $dir
         echo fine'''

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "reply.h"
+#include "room.h"
+
+static uint32_t tier_flags(const struct spool_fs *fs, const struct spool_tier_stat *stat)
+{
+	return SPOOL_CTL_TIER_ON | (fs->options->encrypt ? SPOOL_CTL_TIER_ENCRYPT : 0) |
+	       (fs->options->encrypt && stat->keys_locked ? SPOOL_CTL_TIER_LOCKED : 0) |
+	       (stat->failing ? SPOOL_CTL_TIER_FAILING : 0) |
+	       (fs->backing.tmpfile ? SPOOL_CTL_TIER_TMPFILE : 0) |
+	       (fs->backing.direct ? SPOOL_CTL_TIER_DIRECT : 0) |
+	       (fs->backing.punch ? SPOOL_CTL_TIER_PUNCH : 0);
+}
+
+static void fill_tier(struct spool_fs *fs, bool admin, struct spool_ctl_tier *out)
+{
+	struct spool_tier_stat stat;
+	struct statvfs space;
+
+	*out = (struct spool_ctl_tier){.version = SPOOL_CTL_VERSION};
+	snprintf(out->why, sizeof(out->why), "%s", fs->options->backing_why);
+	out->threshold = SPOOL_CTL_NO_LIMIT;
+	if (!spool_engine_tier_stat(fs->engine, &stat))
+		return;
+	out->flags = tier_flags(fs, &stat);
+	out->threshold = stat.threshold;
+	if (!admin)
+		return;
+	out->reserve = stat.reserve;
+	out->stored = stat.stored;
+	out->written = stat.written;
+	out->fetched = stat.fetched;
+	out->n_failed = stat.n_failed;
+	out->n_bad = stat.n_bad;
+	out->files = stat.files;
+	out->waiting = spool_room_waiting(fs->room);
+	snprintf(out->backing, sizeof(out->backing), "%s", fs->options->backing);
+	if (fstatvfs(fs->options->backing_fd, &space) == 0) {
+		out->backing_free = (uint64_t)space.f_bavail * space.f_frsize;
+		out->backing_total = (uint64_t)space.f_blocks * space.f_frsize;
+	}
+}
+
+void control_tier(struct control_call *call)
+{
+	struct spool_ctl_tier tier;
+	int r = control_take_in(&tier, sizeof(tier), call);
+
+	if (r == 0)
+		fill_tier(call->fs, control_is_admin(call->fs, &call->cred), &tier);
+	reply_ioctl(call->req, r, &tier, sizeof(tier));
+}
+
+/* Takes the change over: options that are live are the limits, the tier's and the log's. */
+static void apply(struct spool_fs *fs, const struct spool_options *changed)
+{
+	fs->log->level = changed->log_level;
+	spool_engine_set_threshold(fs->engine, changed->threshold);
+	spool_engine_set_reserve(fs->engine, changed->reserve);
+	spool_engine_set_limits(fs->engine, &changed->config.limits);
+}
+
+/* Return: 0; -errno and a line in @message. */
+static int change(struct spool_fs *fs, const char *option, char *message, size_t size)
+{
+	struct spool_options changed;
+	FILE *errors = fmemopen(message, size, "w");
+	int r;
+
+	if (!errors)
+		return -errno;
+	pthread_mutex_lock(&fs->set_lock);
+	r = spool_options_change(&fs->live, option, &changed, errors);
+	if (r == 0) {
+		fs->live = changed;
+		apply(fs, &changed);
+	}
+	pthread_mutex_unlock(&fs->set_lock);
+	fclose(errors);
+	message[size - 1] = '\0';
+	message[strcspn(message, "\n")] = '\0';
+	return r;
+}
+
+void control_set(struct control_call *call)
+{
+	struct spool_ctl_set set;
+	int r = control_take_in(&set, sizeof(set), call);
+
+	if (r == 0 && !control_is_admin(call->fs, &call->cred))
+		r = -EPERM;
+	if (r == 0 && !memchr(set.option, '\0', sizeof(set.option)))
+		r = -EINVAL;
+	if (r == 0) {
+		memset(set.message, 0, sizeof(set.message));
+		set.error = -change(call->fs, set.option, set.message, sizeof(set.message));
+	}
+	reply_ioctl(call->req, r, &set, sizeof(set));
+}
+
+/* The file @name in @call's directory, when the caller may act on it. Owes a lookup. */
+static int find_own(struct control_call *call, const char *name, uint64_t *ret_ino)
+{
+	struct spool_engine *engine = call->fs->engine;
+	struct spool_attr attr;
+	int r = spool_engine_lookup(engine, &call->cred, call->dir, name, &attr);
+
+	if (r < 0)
+		return r;
+	if (attr.uid != call->cred.uid && !control_is_admin(call->fs, &call->cred)) {
+		spool_engine_forget(engine, attr.ino, 1);
+		return -EPERM;
+	}
+	*ret_ino = attr.ino;
+	return 0;
+}
+
+static int spill(struct control_call *call, const char *name)
+{
+	struct spool_engine *engine = call->fs->engine;
+	struct spool_stage *stage;
+	uint64_t ino;
+	int r;
+
+	if (!call->fs->disk)
+		return -EOPNOTSUPP;
+	if (reply_wait_flags(call->req) & SPOOL_NOWAIT)
+		return SPOOL_ON_DISK; /* again, from a thread that may wait */
+	r = find_own(call, name, &ino);
+	if (r < 0)
+		return r;
+	r = spool_engine_new_stage(engine, &stage);
+	if (r == 0) {
+		r = spool_engine_spill_file(engine, ino, stage);
+		spool_engine_free_stage(stage);
+	}
+	spool_engine_forget(engine, ino, 1);
+	return r;
+}
+
+void control_spill(struct control_call *call)
+{
+	struct spool_ctl_name name;
+	int r = control_take_in(&name, sizeof(name), call);
+
+	if (r == 0 && (name.reserved || !memchr(name.name, '\0', sizeof(name.name))))
+		r = -EINVAL;
+	if (r == 0)
+		r = spill(call, name.name);
+	reply_ioctl(call->req, r, &name, sizeof(name));
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Threads that may wait for the disk: for requests that came to data there, as those who take
+ * requests from the kernel must never wait for it. One request of each user is served in turn. They
+ * are started when they are needed, up to DISK_THREADS.
+ */
+
+struct spool_disk;
+struct spool_fs;
+struct spool_message;
+
+/** spool_disk_new() - no threads yet. Return: 0; -ENOMEM. */
+int spool_disk_new(struct spool_fs *fs, struct spool_disk **ret);
+
+/** spool_disk_stop() - serves what is there, and ends the threads. What would come from now on is
+ * served by whoever brings it. NULL is allowed. Blocks as long as the disk does. */
+void spool_disk_stop(struct spool_disk *disk);
+
+/** spool_disk_free() - when nobody serves any more. NULL is allowed. */
+void spool_disk_free(struct spool_disk *disk);
+
+/** spool_disk_take() - @message is ours until its finish(). */
+void spool_disk_take(struct spool_disk *disk, struct spool_message *message);

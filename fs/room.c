@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include "room.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "channel.h"
+#include "fs.h"
+#include "thread.h"
+
+/* Longer than a busy disk takes for 64 MiB, shorter than what people take for a hang (the kernel
+ * reports tasks that are stuck for 120 s). A guess. */
+#define ROOM_LIMIT_S 30
+
+/* Users that one pass tells apart; more than these wait for the next. */
+#define PASS_UIDS 64u
+
+TAILQ_HEAD(message_list, spool_message);
+
+struct spool_room {
+	struct spool_fs *fs;
+	pthread_t thread;
+	pthread_mutex_t lock; /* of the following; nothing is called under it */
+	pthread_cond_t changed;
+	struct message_list list;
+	time_t last_room; /* CLOCK_MONOTONIC, s: when RAM last came free */
+	bool kicked;
+	bool stop;
+	atomic_uint n_waiting; /* on the list or being tried */
+};
+
+static time_t now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+void spool_room_take(struct spool_room *room, struct spool_message *message)
+{
+	bool stopped;
+
+	message->since = now_s();
+	pthread_mutex_lock(&room->lock);
+	stopped = room->stop;
+	if (!stopped) {
+		TAILQ_INSERT_TAIL(&room->list, message, link);
+		atomic_fetch_add(&room->n_waiting, 1);
+		pthread_cond_signal(&room->changed);
+	}
+	pthread_mutex_unlock(&room->lock);
+	if (stopped) {
+		spool_channel_process_last(room->fs, message);
+		message->finish(message);
+	}
+}
+
+void spool_room_kick(struct spool_room *room)
+{
+	if (!room || atomic_load(&room->n_waiting) == 0)
+		return;
+	pthread_mutex_lock(&room->lock);
+	room->kicked = true;
+	room->last_room = now_s();
+	pthread_cond_signal(&room->changed);
+	pthread_mutex_unlock(&room->lock);
+}
+
+unsigned int spool_room_waiting(struct spool_room *room)
+{
+	return room ? atomic_load(&room->n_waiting) : 0;
+}
+
+/* Until RAM has come free, or somebody's time is over. The lock is held. */
+static void wait_locked(struct spool_room *room)
+{
+	while (!room->stop && !room->kicked) {
+		struct spool_message *first = TAILQ_FIRST(&room->list);
+		struct timespec until = {0};
+
+		if (!first) {
+			pthread_cond_wait(&room->changed, &room->lock);
+			continue;
+		}
+		until.tv_sec = (first->since > room->last_room ? first->since : room->last_room) +
+			       ROOM_LIMIT_S;
+		if (pthread_cond_timedwait(&room->changed, &room->lock, &until) == ETIMEDOUT)
+			return;
+	}
+}
+
+/* Tries one. Return: false when it goes on waiting. */
+static bool try_one(struct spool_room *room, struct spool_message *message, bool last)
+{
+	if (last)
+		spool_channel_process_last(room->fs, message);
+	else
+		spool_channel_process(room->fs, message);
+	if (message->parked && message->waits_for == SPOOL_WAIT_ROOM)
+		return false;
+	atomic_fetch_sub(&room->n_waiting, 1);
+	if (message->parked)
+		spool_channel_park(room->fs, message);
+	else
+		message->finish(message);
+	return true;
+}
+
+/* One request of each user; of those that could be answered, users get another turn. Return:
+ * whether any was answered. What still waits is in @list, in its order. */
+static bool pass(struct spool_room *room, struct message_list *list, time_t last_room)
+{
+	struct spool_message *message, *next;
+	uid_t seen[PASS_UIDS];
+	unsigned int n_seen = 0;
+	bool any = false;
+
+	for (message = TAILQ_FIRST(list); message; message = next) {
+		time_t from = message->since > last_room ? message->since : last_room;
+		unsigned int i = 0;
+
+		next = TAILQ_NEXT(message, link);
+		while (i < n_seen && seen[i] != message->uid)
+			i++;
+		if (i < n_seen || n_seen == PASS_UIDS)
+			continue;
+		seen[n_seen++] = message->uid;
+		TAILQ_REMOVE(list, message, link);
+		if (try_one(room, message, now_s() >= from + ROOM_LIMIT_S))
+			any = true;
+		else if (next)
+			TAILQ_INSERT_BEFORE(next, message, link);
+		else
+			TAILQ_INSERT_TAIL(list, message, link);
+	}
+	return any;
+}
+
+static void *room_main(void *arg)
+{
+	struct spool_room *room = arg;
+	struct message_list list = TAILQ_HEAD_INITIALIZER(list);
+	bool stop = false;
+
+	while (!stop) {
+		struct spool_message *message;
+		time_t last_room;
+
+		pthread_mutex_lock(&room->lock);
+		wait_locked(room);
+		room->kicked = false;
+		stop = room->stop;
+		last_room = room->last_room;
+		TAILQ_CONCAT(&list, &room->list, link);
+		pthread_mutex_unlock(&room->lock);
+		while (!stop && pass(room, &list, last_room))
+			;
+		while (stop && (message = TAILQ_FIRST(&list))) {
+			TAILQ_REMOVE(&list, message, link);
+			try_one(room, message, true);
+		}
+		pthread_mutex_lock(&room->lock);
+		TAILQ_CONCAT(&list, &room->list, link); /* these have waited longer */
+		TAILQ_CONCAT(&room->list, &list, link);
+		pthread_mutex_unlock(&room->lock);
+	}
+	return NULL;
+}
+
+int spool_room_new(struct spool_fs *fs, struct spool_room **ret)
+{
+	struct spool_room *room = calloc(1, sizeof(*room));
+	int r;
+
+	if (!room)
+		return -ENOMEM;
+	room->fs = fs;
+	TAILQ_INIT(&room->list);
+	pthread_mutex_init(&room->lock, NULL);
+	spool_thread_cond_init(&room->changed);
+	r = spool_thread_start(&room->thread, room_main, room);
+	if (r < 0) {
+		spool_room_free(room);
+		return r;
+	}
+	*ret = room;
+	return 0;
+}
+
+void spool_room_stop(struct spool_room *room)
+{
+	if (!room)
+		return;
+	pthread_mutex_lock(&room->lock);
+	room->stop = true;
+	pthread_cond_signal(&room->changed);
+	pthread_mutex_unlock(&room->lock);
+	pthread_join(room->thread, NULL);
+}
+
+void spool_room_free(struct spool_room *room)
+{
+	if (!room)
+		return;
+	pthread_cond_destroy(&room->changed);
+	pthread_mutex_destroy(&room->lock);
+	free(room);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine_tier.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "spill/backing.h"
+#include "store/object.h"
+#include "util/host.h"
+
+int spool_engine_new_stage(struct spool_engine *engine, struct spool_stage **ret_stage)
+{
+	return spool_stage_new(&engine->tier->spill, ret_stage);
+}
+
+void spool_engine_free_stage(struct spool_stage *stage)
+{
+	spool_stage_free(stage);
+}
+
+/* Batches of one file before another has its turn: 8 MiB, some 10 ms of a disk. A guess. */
+#define TURN_BATCHES 8u
+
+/* The backing filesystem keeps its reserve. */
+static int check_space(const struct engine_tier *tier)
+{
+	struct spool_backing *backing = tier->config.backing;
+	struct spool_space space;
+	int r = backing->ops->space(backing, &space);
+
+	if (r < 0)
+		return r;
+	return space.free > tier->reserve ? 0 : -ENOSPC;
+}
+
+/* A segment of its own for a large file, before anything of it is staged. */
+static void give_own(struct engine_tier *tier, struct spool_file *file)
+{
+	bool wants;
+	int segment;
+
+	spool_rwlock_rdlock(&file->lock, SPOOL_RANK_OBJECT);
+	wants = spool_object_wants_own(file->object);
+	spool_rwlock_unlock(&file->lock);
+	if (!wants)
+		return;
+	segment = spool_places_own(tier->spill.places);
+	if (segment < 0)
+		return; /* a shared one will do */
+	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+	spool_object_give_own(file->object, segment);
+	spool_rwlock_unlock(&file->lock);
+}
+
+/* What became of a batch decides what charges answer while RAM is short: wait, or no space. */
+static void note_result(struct spool_engine *engine, int r)
+{
+	struct engine_tier *tier = engine->tier;
+
+	if (r < 0)
+		atomic_fetch_add_explicit(&tier->spill.n_failed, 1, memory_order_relaxed);
+	if (atomic_exchange(&tier->failing, r < 0) == (r < 0))
+		return;
+	if (r < 0)
+		spool_log(engine->log, SPOOL_LOG_WARNING,
+			  "the backing directory does not take data (error %d): they stay in RAM",
+			  -r);
+	else
+		spool_log(engine->log, SPOOL_LOG_INFO, "the backing directory takes data again");
+	spool_quota_set_elastic(engine->quota, r >= 0 && !tier->stuck);
+}
+
+/* One batch of @node. Return: blocks that were staged; -errno. */
+static int spill_batch(struct spool_engine *engine, struct spool_node *node,
+		       struct spool_stage *stage, bool all)
+{
+	struct engine_tier *tier = engine->tier;
+	struct spool_file *file = node->file;
+	int n, r;
+
+	give_own(tier, file);
+	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+	n = spool_object_stage(file->object, stage, all);
+	spool_rwlock_unlock(&file->lock);
+	if (n <= 0)
+		return n;
+	r = check_space(tier);
+	if (r == 0)
+		r = spool_stage_write(stage);
+	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+	spool_object_commit(file->object, node->user, stage, r == 0);
+	engine_tier_update(engine, node);
+	spool_rwlock_unlock(&file->lock);
+	note_result(engine, r);
+	return r < 0 ? r : n;
+}
+
+/* The file of @ino with a reference on its node, if it has data. */
+static struct spool_node *get_data(struct spool_engine *engine, uint64_t ino)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	bool has = false;
+
+	if (!node)
+		return NULL;
+	if (S_ISREG(node->type)) {
+		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+		has = node->file;
+		spool_mutex_unlock(&node->lock);
+	}
+	if (has)
+		return node;
+	engine_put(engine, node);
+	return NULL;
+}
+
+/* All were visited. What was written lately has lost its mark now: when RAM is short it goes in the
+ * next round, otherwise it gets a second. */
+static int end_round(struct spool_engine *engine, const struct engine_pick *pick)
+{
+	struct engine_tier *tier = engine->tier;
+
+	if (atomic_exchange(&tier->more, false))
+		return SPOOL_SPILL_MORE;
+	if (pick->is_short && pick->any && !atomic_exchange(&tier->second_round, true))
+		return SPOOL_SPILL_MORE;
+	atomic_store(&tier->second_round, false);
+	if (pick->is_short && atomic_load(&tier->n_working) == 0)
+		engine_tier_set_stuck(engine, true);
+	else if (pick->over)
+		return SPOOL_SPILL_LATER;
+	/* once more, for what came before it was known that we sleep */
+	return atomic_exchange(&tier->awake, false) ? SPOOL_SPILL_MORE : SPOOL_SPILL_IDLE;
+}
+
+/* Some batches of @node. Return: 0; -errno. */
+static int spill_turn(struct spool_engine *engine, struct spool_node *node,
+		      struct spool_stage *stage)
+{
+	struct engine_tier *tier = engine->tier;
+
+	for (unsigned int i = 0; i < TURN_BATCHES; i++) {
+		int n = spill_batch(engine, node, stage, false);
+
+		if (n < 0)
+			return n;
+		if (n > 0)
+			atomic_store(&tier->second_round, false);
+		if (n < (int)SPOOL_STAGE_BLOCKS)
+			return 0;
+	}
+	atomic_store(&tier->more, true);
+	return 0;
+}
+
+int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage)
+{
+	struct engine_tier *tier = engine->tier;
+	struct engine_pick pick;
+	struct spool_node *node;
+	int r = 0;
+
+	if (spool_places_tidy(tier->spill.places))
+		return SPOOL_SPILL_MORE;
+	if (!engine_tier_pick(engine, &pick))
+		return end_round(engine, &pick);
+	node = get_data(engine, pick.ino);
+	if (!node)
+		return SPOOL_SPILL_MORE;
+	atomic_fetch_add(&tier->n_working, 1);
+	r = spill_turn(engine, node, stage);
+	atomic_fetch_sub(&tier->n_working, 1);
+	engine_put(engine, node);
+	return r < 0 ? r : SPOOL_SPILL_MORE;
+}
+
+int spool_engine_spill_file(struct spool_engine *engine, uint64_t ino, struct spool_stage *stage)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	int r = 0;
+
+	if (!node)
+		return -ESTALE;
+	if (!S_ISREG(node->type))
+		r = S_ISDIR(node->type) ? -EISDIR : -EINVAL;
+	else if (!engine->tier)
+		r = -EOPNOTSUPP;
+	engine_put(engine, node);
+	if (r < 0)
+		return r;
+	node = get_data(engine, ino);
+	while (node && (r = spill_batch(engine, node, stage, true)) > 0)
+		;
+	engine_put(engine, node);
+	return r;
+}
+
+void engine_note_fetch(struct spool_engine *engine, uint64_t ino, int r)
+{
+	if (r != -EIO || atomic_exchange(&engine->tier->said_bad, true))
+		return;
+	spool_log(engine->log, SPOOL_LOG_ERROR,
+		  "inode %llu: what came back from the backing directory is not what was written "
+		  "there, or cannot be read: EIO",
+		  (unsigned long long)ino);
+}
+
+int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t index)
+{
+	struct spool_spill *spill = engine_spill(engine);
+	struct spool_file *file = node->file;
+	struct spool_fetch fetch;
+	char *data = spool_alloc(engine->host, SPOOL_PLACE_SIZE);
+	bool there;
+	int r = 0;
+
+	if (!data)
+		return -ENOMEM;
+	spool_rwlock_rdlock(&file->lock, SPOOL_RANK_OBJECT);
+	there = spool_object_fetch_block(file->object, index, data, &fetch);
+	spool_rwlock_unlock(&file->lock);
+	if (!there)
+		goto out;
+	r = spool_fetch_run(spill, spool_object_key(file->object), &fetch);
+	engine_note_fetch(engine, node->ino, r);
+	if (r == 0) {
+		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+		r = spool_object_install(file->object, node->user, index, fetch.record, data);
+		engine_tier_update(engine, node);
+		spool_rwlock_unlock(&file->lock);
+	}
+	spool_fetch_drop(spill, &fetch);
+out:
+	spool_free(engine->host, data);
+	return r;
+}

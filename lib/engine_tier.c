@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine_tier.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "spill/backing.h"
+#include "store/object.h"
+#include "util/host.h"
+#include "util/macros.h"
+
+/*
+ * Which file goes next. A file with data in RAM is on one list: of those past the threshold, or of
+ * the list of its user for its size in RAM, by powers of two. New files and files that
+ * have been visited go to the end of their list, so its head is the one that was left alone the
+ * longest.
+ *
+ * Past the threshold, files go one after the other. When RAM runs short, of the mount or of a uid,
+ * the largest go first, and of those the coldest.
+ */
+
+static int compare_users(const struct engine_tier_user *a, const struct engine_tier_user *b)
+{
+	return a->uid < b->uid ? -1 : a->uid > b->uid;
+}
+
+SPOOL_RB_GENERATE(engine_tier_users, engine_tier_user, by_uid, compare_users)
+
+void engine_tier_wake(struct engine_tier *tier)
+{
+	if (!atomic_exchange(&tier->awake, true))
+		tier->config.wake(tier->config.ctx);
+}
+
+static void on_gave(void *ctx)
+{
+	engine_tier_wake(ctx);
+}
+
+static void on_high(void *ctx)
+{
+	engine_tier_wake(ctx);
+}
+
+static void on_room(void *ctx)
+{
+	struct engine_tier *tier = ctx;
+
+	tier->config.room(tier->config.ctx);
+}
+
+int engine_tier_new(struct spool_engine *engine)
+{
+	const struct spool_tier_config *config = engine->config.tier;
+	const struct spool_host *host = engine->host;
+	struct engine_tier *tier = spool_alloc(host, sizeof(*tier));
+	struct spool_quota_watch watch = {on_high, on_room, tier};
+	int r;
+
+	if (!tier)
+		return -ENOMEM;
+	tier->config = *config;
+	tier->threshold = config->threshold;
+	tier->reserve = config->reserve;
+	TAILQ_INIT(&tier->over);
+	RB_INIT(&tier->users);
+	spool_mutex_init(&tier->lock);
+	engine->tier = tier;
+	r = spool_places_new(host, config->backing, config->max_files, &tier->spill.places);
+	if (r < 0)
+		return r;
+	r = spool_seal_new(host, config->encrypt ? SPOOL_SEAL_AES : SPOOL_SEAL_SUM,
+			   &tier->spill.seal);
+	if (r < 0)
+		return r;
+	tier->spill.host = host;
+	tier->spill.own_size = OWN_SIZE;
+	tier->spill.gave = on_gave;
+	tier->spill.ctx = tier;
+	spool_quota_set_watch(engine->quota, &watch);
+	spool_quota_set_elastic(engine->quota, true);
+	return 0;
+}
+
+void engine_tier_free(struct spool_engine *engine)
+{
+	struct engine_tier *tier = engine->tier;
+	struct engine_tier_user *user;
+
+	if (!tier)
+		return;
+	while ((user = RB_ROOT(&tier->users))) {
+		RB_REMOVE(engine_tier_users, &tier->users, user);
+		spool_free(engine->host, user);
+	}
+	spool_places_free(tier->spill.places);
+	spool_seal_free(tier->spill.seal);
+	tier->config.backing->ops->free(tier->config.backing);
+	spool_mutex_fini(&tier->lock);
+	spool_free(engine->host, tier);
+	engine->tier = NULL;
+}
+
+struct spool_spill *engine_spill(struct spool_engine *engine)
+{
+	return engine->tier ? &engine->tier->spill : NULL;
+}
+
+static struct engine_tier_user *user_locked(struct spool_engine *engine, uid_t uid)
+{
+	struct engine_tier *tier = engine->tier;
+	struct engine_tier_user key = {.uid = uid}, *user;
+
+	user = RB_FIND(engine_tier_users, &tier->users, &key);
+	if (user)
+		return user;
+	user = spool_alloc(engine->host, sizeof(*user));
+	if (!user)
+		return NULL;
+	user->uid = uid;
+	for (unsigned int i = 0; i < TIER_SIZES; i++)
+		TAILQ_INIT(&user->sizes[i]);
+	RB_INSERT(engine_tier_users, &tier->users, user);
+	return user;
+}
+
+static void remove_locked(struct engine_tier *tier, struct spool_file *file)
+{
+	if (!file->tier)
+		return;
+	TAILQ_REMOVE(file->tier, file, tier_link);
+	file->tier = NULL;
+	tier->n_files--;
+}
+
+/* The list that a file with @ram bytes in RAM and @data in all belongs to. NULL: none, or there is
+ * no memory for it; it will be asked again with the next write. */
+static struct spool_file_list *list_locked(struct spool_engine *engine, uid_t uid, uint64_t ram,
+					   uint64_t data)
+{
+	struct engine_tier *tier = engine->tier;
+	struct engine_tier_user *user;
+
+	if (ram == 0)
+		return NULL;
+	if (data > tier->threshold)
+		return &tier->over;
+	user = user_locked(engine, uid);
+	return user ? &user->sizes[63 - __builtin_clzll(ram)] : NULL;
+}
+
+void engine_tier_set_stuck(struct spool_engine *engine, bool stuck)
+{
+	if (atomic_exchange(&engine->tier->stuck, stuck) != stuck)
+		spool_quota_set_elastic(engine->quota, !stuck && !engine->tier->failing);
+}
+
+void engine_tier_update(struct spool_engine *engine, struct spool_node *node)
+{
+	struct engine_tier *tier = engine->tier;
+	struct spool_file *file = node->file;
+	struct spool_file_list *list;
+	bool over = false, fresh = false;
+
+	if (!tier)
+		return;
+	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
+	list = list_locked(engine, spool_quota_user_uid(node->user), spool_object_ram(file->object),
+			   spool_object_data(file->object));
+	if (file->tier != list) {
+		remove_locked(tier, file);
+		file->tier_ino = node->ino;
+		if (list) {
+			file->tier = list;
+			TAILQ_INSERT_TAIL(list, file, tier_link);
+			tier->n_files++;
+			fresh = true;
+		}
+		over = list == &tier->over;
+	}
+	spool_mutex_unlock(&tier->lock);
+	if (fresh && tier->stuck)
+		engine_tier_set_stuck(engine, false);
+	if (over)
+		engine_tier_wake(tier);
+}
+
+void engine_tier_remove(struct spool_engine *engine, struct spool_file *file)
+{
+	struct engine_tier *tier = engine->tier;
+
+	if (!tier)
+		return;
+	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
+	remove_locked(tier, file);
+	spool_mutex_unlock(&tier->lock);
+}
+
+/* The head of the list goes to its end, as visited. */
+static uint64_t visit_locked(struct engine_tier *tier, struct spool_file_list *list)
+{
+	struct spool_file *file = TAILQ_FIRST(list);
+
+	TAILQ_REMOVE(list, file, tier_link);
+	TAILQ_INSERT_TAIL(list, file, tier_link);
+	file->tier_round = tier->round;
+	return file->tier_ino;
+}
+
+/* The list of a user's largest files that were not visited in this round, or NULL. */
+static struct spool_file_list *largest_locked(const struct engine_tier *tier,
+					      struct engine_tier_user *user, unsigned int *ret_size)
+{
+	for (unsigned int i = TIER_SIZES; i-- > 0;) {
+		struct spool_file *file = TAILQ_FIRST(&user->sizes[i]);
+
+		if (file && file->tier_round != tier->round) {
+			*ret_size = i;
+			return &user->sizes[i];
+		}
+	}
+	return NULL;
+}
+
+/* Of @uid, or of all users. */
+static struct spool_file_list *victim_locked(struct engine_tier *tier, const uid_t *uid)
+{
+	struct spool_file_list *best = NULL;
+	struct engine_tier_user *user;
+	unsigned int best_size = 0;
+
+	RB_FOREACH (user, engine_tier_users, &tier->users) {
+		struct spool_file_list *list;
+		unsigned int size = 0;
+
+		if (uid && user->uid != *uid)
+			continue;
+		list = largest_locked(tier, user, &size);
+		if (list && (!best || size > best_size)) {
+			best = list;
+			best_size = size;
+		}
+	}
+	return best;
+}
+
+/* Whether the mount's RAM is to be emptied: from SPOOL_RAM_HIGH percent on, down to RAM_LOW. */
+static bool is_short(struct spool_engine *engine)
+{
+	struct engine_tier *tier = engine->tier;
+	struct spool_usage usage;
+	uint64_t used, percent;
+
+	spool_quota_usage(engine->quota, &usage);
+	used = usage.used[SPOOL_RES_RAM];
+	percent = usage.limit[SPOOL_RES_RAM] / 100;
+	if (used > percent * SPOOL_RAM_HIGH)
+		tier->evicting = true;
+	else if (used <= percent * RAM_LOW)
+		tier->evicting = false;
+	return tier->evicting;
+}
+
+bool engine_tier_pick(struct spool_engine *engine, struct engine_pick *ret)
+{
+	struct engine_tier *tier = engine->tier;
+	struct spool_file_list *list = NULL;
+	struct spool_file *file;
+	uid_t uid = 0;
+	bool user_short;
+
+	*ret = (struct engine_pick){.is_short = is_short(engine)};
+	user_short = spool_quota_over(engine->quota, SPOOL_RAM_HIGH, &uid);
+	ret->is_short |= user_short;
+	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
+	file = TAILQ_FIRST(&tier->over);
+	ret->any = tier->n_files > 0;
+	if (file && file->tier_round != tier->round)
+		list = &tier->over;
+	else if (user_short)
+		list = victim_locked(tier, &uid);
+	if (!list && tier->evicting)
+		list = victim_locked(tier, NULL);
+	if (list) {
+		ret->ino = visit_locked(tier, list);
+	} else {
+		ret->over = file;
+		tier->round++;
+	}
+	spool_mutex_unlock(&tier->lock);
+	return list;
+}
+
+void spool_engine_set_threshold(struct spool_engine *engine, uint64_t threshold)
+{
+	if (engine->tier)
+		engine->tier->threshold = threshold;
+}
+
+void spool_engine_set_reserve(struct spool_engine *engine, uint64_t reserve)
+{
+	if (engine->tier)
+		engine->tier->reserve = reserve;
+}
+
+void spool_engine_set_limits(struct spool_engine *engine, const struct spool_limits *limits)
+{
+	spool_quota_set_limits(engine->quota, limits);
+	if (engine->tier)
+		engine_tier_wake(engine->tier);
+}
+
+bool spool_engine_tier_stat(struct spool_engine *engine, struct spool_tier_stat *ret)
+{
+	struct engine_tier *tier = engine->tier;
+	struct spool_places_stat places;
+
+	if (!tier)
+		return false;
+	spool_places_stat(tier->spill.places, &places);
+	*ret = (struct spool_tier_stat){
+		.threshold = tier->threshold,
+		.reserve = tier->reserve,
+		.stored = tier->spill.stored,
+		.written = tier->spill.written,
+		.fetched = tier->spill.fetched,
+		.n_failed = tier->spill.n_failed,
+		.n_bad = tier->spill.n_bad,
+		.waiting = places.waiting,
+		.files = places.files,
+		.keys_locked = spool_seal_locked(tier->spill.seal),
+		.failing = tier->failing,
+	};
+	return true;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Which places of one segment are taken. A place is in exactly one of these states:
+ *
+ *	fresh	beyond the map's groups: never handed out
+ *	free	in its group's set of free places
+ *	used	in no set: handed out
+ *	waiting	in its group's set of waiting places: given back, still on the disk
+ *	leaving	in no set: in the hand of the thread that tidies the segment
+ *
+ * Free ones go out lowest first, which keeps what follows one another together and files short.
+ * Sets of places in a group, and of groups in a map, are two levels of words: the lowest member is
+ * found in two steps however many there are. A map begins with 1 KiB and grows by 1 KiB for each
+ * 4096 places.
+ *
+ * No locks: all functions are called with the one of spill/places.c held.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "spill/places.h"
+#include "util/host.h"
+
+/* 2^12 places in a group, at most 2^12 groups in a map: offsets up to 1 TiB. ext4 with blocks of
+ * 4 KiB has files of up to 16 TiB (Documentation/filesystems/ext4/overview.rst). */
+#define SPOOL_PLACE_GROUP_SHIFT 12
+#define SPOOL_PLACE_GROUP (1u << SPOOL_PLACE_GROUP_SHIFT)
+#define SPOOL_PLACE_MAP_MAX (1u << 2 * SPOOL_PLACE_GROUP_SHIFT)
+
+/* What spool_place_map_batch() takes at most: 64 runs, 256 MiB together. It bounds how long the
+ * lock is held for it. A guess. */
+#define SPOOL_PLACE_RUNS 64u
+#define SPOOL_PLACE_BATCH SPOOL_PLACE_GROUP
+
+/** struct spool_place_set - numbers below 4096. Bit i of @top: words[i] is not 0 */
+struct spool_place_set {
+	uint64_t top;
+	uint64_t words[64];
+};
+
+struct spool_place_group;
+
+/** struct spool_place_map - @used: places; @waiting: and leaving; the rest is
+ * private */
+struct spool_place_map {
+	uint32_t used, waiting;
+	uint32_t limit, n_groups, max_groups;
+	struct spool_place_group **groups;
+	struct spool_place_set with_free, with_waiting; /* groups */
+};
+
+struct spool_place_run {
+	uint32_t first, n;
+};
+
+/** spool_place_map_init() - in a file of at most @max_file bytes (SPOOL_BACKING_FILE_MIN or more)
+ */
+void spool_place_map_init(struct spool_place_map *map, uint64_t max_file);
+
+/** spool_place_map_fini() - gives its memory back, whatever state its places are in. */
+void spool_place_map_fini(const struct spool_host *host, struct spool_place_map *map);
+
+/** spool_place_map_has_room() - is there any place to take? */
+bool spool_place_map_has_room(const struct spool_place_map *map);
+
+/**
+ * spool_place_map_take() - the lowest free place, and those that follow it; there must be room
+ * Return: how many (1 to @n), from *@ret_first on; -ENOMEM.
+ */
+int spool_place_map_take(const struct spool_host *host, struct spool_place_map *map, unsigned int n,
+			 uint32_t *ret_first);
+
+/** spool_place_map_give() - a used place is waiting from now on. */
+void spool_place_map_give(struct spool_place_map *map, uint32_t place);
+
+/**
+ * spool_place_map_batch() - takes waiting places into the caller's hand: they are leaving
+ * @runs: room for SPOOL_PLACE_RUNS; no two touch
+ * Return: how many runs, 0 when no place is waiting.
+ */
+unsigned int spool_place_map_batch(struct spool_place_map *map, struct spool_place_run *runs);
+
+/** spool_place_map_freed() - the places of a run of spool_place_map_batch() are free. */
+void spool_place_map_freed(struct spool_place_map *map, struct spool_place_run run);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/object_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "util/host.h"
+#include "util/macros.h"
+
+/*
+ * What of spilling needs no lock: sealing and writing a stage, reading and opening a fetch.
+ */
+
+#define ALIGN SPOOL_BACKING_ALIGN
+
+/* @size bytes at an address that direct I/O can use. Return: NULL without memory. */
+static char *alloc_aligned(const struct spool_host *host, size_t size, void **ret_allocated)
+{
+	char *all = spool_alloc(host, size + ALIGN);
+
+	*ret_allocated = all;
+	return all ? all + (ALIGN - (uintptr_t)all % ALIGN) % ALIGN : NULL;
+}
+
+int spool_stage_new(struct spool_spill *spill, struct spool_stage **ret_stage)
+{
+	struct spool_stage *stage = spool_alloc(spill->host, sizeof(*stage));
+
+	if (!stage)
+		return -ENOMEM;
+	stage->spill = spill;
+	stage->buffer = alloc_aligned(spill->host, (size_t)SPOOL_STAGE_BLOCKS * BLOCK_SIZE,
+				      &stage->allocated);
+	if (!stage->buffer) {
+		spool_free(spill->host, stage);
+		return -ENOMEM;
+	}
+	*ret_stage = stage;
+	return 0;
+}
+
+void spool_stage_free(struct spool_stage *stage)
+{
+	if (!stage)
+		return;
+	assert(!stage->object);
+	spool_free(stage->spill->host, stage->allocated);
+	spool_free(stage->spill->host, stage);
+}
+
+unsigned int spool_spilled_span(unsigned int stored, unsigned int i, unsigned int *ret_from)
+{
+	unsigned int pages = stored & ((1u << PIECE_PAGES) - 1) << (i * PIECE_PAGES);
+	unsigned int first, last;
+
+	if (!pages)
+		return 0;
+	first = (unsigned int)__builtin_ctz(pages);
+	last = 31 - (unsigned int)__builtin_clz(pages);
+	*ret_from = first << SPOOL_PAGE_SHIFT;
+	return (last + 1 - first) << SPOOL_PAGE_SHIFT;
+}
+
+static int seal_block(struct spool_stage *stage, unsigned int at)
+{
+	struct spool_spilled *record = stage->blocks[at].record;
+	char *data = stage->buffer + (size_t)at * BLOCK_SIZE;
+	struct spool_piece pieces[BLOCK_PIECES];
+	unsigned int n = 0;
+	int r;
+
+	for (unsigned int i = 0; i < BLOCK_PIECES; i++) {
+		unsigned int from = 0, len = spool_spilled_span(record->stored, i, &from);
+
+		if (len)
+			pieces[n++] = (struct spool_piece){
+				.in = data + from, .out = data + from, .len = len};
+	}
+	r = spool_seal_pieces(stage->spill->seal, stage->key, pieces, n);
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < n; i++) {
+		record->pieces[i].nonce = pieces[i].nonce;
+		memcpy(record->pieces[i].tag, pieces[i].tag, SPOOL_TAG_SIZE);
+	}
+	return 0;
+}
+
+/* Writes [@from, @end) of the buffer; place @first is at @base of it. */
+static int write_range(struct spool_stage *stage, spool_place_t first, size_t base, size_t from,
+		       size_t end)
+{
+	struct iovec iov = {stage->buffer + from, end - from};
+	spool_place_t place = first + ((from - base) >> BLOCK_SHIFT);
+
+	atomic_fetch_add_explicit(&stage->spill->written, end - from, memory_order_relaxed);
+	return spool_places_write(stage->spill->places, place,
+				  (unsigned int)(from & (BLOCK_SIZE - 1)), &iov, 1);
+}
+
+/* Writes blocks @at to @at + @n, whose places follow one another from @first on. Bytes that follow
+ * one another go with one call. */
+static int write_run(struct spool_stage *stage, unsigned int at, unsigned int n,
+		     spool_place_t first)
+{
+	size_t base = (size_t)at * BLOCK_SIZE, from = 0, end = 0;
+	int r = 0;
+
+	for (unsigned int i = at; i < at + n; i++) {
+		for (unsigned int piece = 0; piece < BLOCK_PIECES; piece++) {
+			unsigned int in_block = 0;
+			unsigned int len = spool_spilled_span(stage->blocks[i].record->stored,
+							      piece, &in_block);
+			size_t start = (size_t)i * BLOCK_SIZE + in_block;
+
+			if (!len)
+				continue;
+			if (end && start != end)
+				r = write_range(stage, first, base, from, end);
+			if (r < 0)
+				return r;
+			from = end && start == end ? from : start;
+			end = start + len;
+		}
+	}
+	return write_range(stage, first, base, from, end);
+}
+
+int spool_stage_write(struct spool_stage *stage)
+{
+	int r;
+
+	for (unsigned int i = 0; i < stage->n; i++) {
+		r = seal_block(stage, i);
+		if (r < 0)
+			return r;
+	}
+	for (unsigned int i = 0; i < stage->n;) {
+		spool_place_t first;
+		int n = spool_places_take(stage->spill->places, stage->segment, stage->n - i,
+					  &first);
+
+		if (n < 0)
+			return n;
+		for (unsigned int k = 0; k < (unsigned int)n; k++)
+			stage->blocks[i + k].record->place = first + k;
+		r = write_run(stage, i, (unsigned int)n, first);
+		if (r < 0)
+			return r;
+		i += (unsigned int)n;
+	}
+	return 0;
+}
+
+void spool_fetch_drop(struct spool_spill *spill, struct spool_fetch *fetch)
+{
+	spool_spilled_put(spill, fetch->record);
+	fetch->record = NULL;
+}
+
+/* Copies what was asked for of bytes @from to @from + @len of the block, which @data holds. */
+static void hand_out(const struct spool_fetch *fetch, const char *data, unsigned int from,
+		     unsigned int len)
+{
+	unsigned int stop = from + len;
+
+	for (unsigned int at = from; at < stop; at += SPOOL_PAGE_SIZE) {
+		unsigned int a = at > fetch->from ? at : fetch->from;
+		unsigned int b = at + SPOOL_PAGE_SIZE, limit = fetch->from + fetch->len;
+
+		limit = limit < fetch->end ? limit : fetch->end;
+		b = b < limit ? b : limit;
+		if (a < b && (fetch->mask >> (at >> SPOOL_PAGE_SHIFT) & 1))
+			memcpy(fetch->to + (a - fetch->from), data + (a - from), b - a);
+	}
+}
+
+/* Reads and opens piece number @n of the record, quarter @i of the block. */
+static int fetch_piece(struct spool_spill *spill, struct spool_key *key,
+		       const struct spool_fetch *fetch, unsigned int i, unsigned int n,
+		       char *bounce)
+{
+	const struct spool_spilled *record = fetch->record;
+	unsigned int from = 0, len = spool_spilled_span(record->stored, i, &from);
+	struct iovec iov = {bounce, len};
+	struct spool_piece piece = {
+		.in = bounce, .out = bounce, .len = len, .nonce = record->pieces[n].nonce};
+	int r;
+
+	memcpy(piece.tag, record->pieces[n].tag, SPOOL_TAG_SIZE);
+	r = spool_places_read(spill->places, record->place, from, &iov, 1);
+	if (r < 0)
+		return r == -ENOMEM ? r : -EIO;
+	atomic_fetch_add_explicit(&spill->fetched, len, memory_order_relaxed);
+	r = spool_open_pieces(spill->seal, key, &piece, 1);
+	if (r == -EBADMSG) {
+		atomic_fetch_add_explicit(&spill->n_bad, 1, memory_order_relaxed);
+		return -EIO;
+	}
+	if (r < 0)
+		return r;
+	hand_out(fetch, bounce, from, len);
+	return 0;
+}
+
+int spool_fetch_run(struct spool_spill *spill, struct spool_key *key, struct spool_fetch *fetch)
+{
+	unsigned int stop = fetch->from + fetch->len, n = 0;
+	void *allocated = NULL;
+	char *bounce = alloc_aligned(spill->host, SPOOL_PIECE_SIZE, &allocated);
+	int r = bounce ? 0 : -ENOMEM;
+
+	memset(fetch->to, 0, fetch->len);
+	for (unsigned int i = 0; i < BLOCK_PIECES && r == 0; i++) {
+		unsigned int from = 0, len = spool_spilled_span(fetch->record->stored, i, &from);
+
+		if (!len)
+			continue;
+		if (from < stop && from + len > fetch->from && from < fetch->end)
+			r = fetch_piece(spill, key, fetch, i, n, bounce);
+		n++;
+	}
+	if (r < 0)
+		memset(fetch->to, 0, fetch->len);
+	spool_free(spill->host, allocated);
+	return r;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A disk beside the RAM: between operations, data go there at random. To the model nothing of it
+ * may show. With faults, the disk fails at random, and what then fails may have changed nothing.
+ */
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "fault_backing.h"
+#include "run.h"
+
+static struct fault_backing disk;
+static struct spool_stage *stage;
+
+static void nothing(void *ctx)
+{
+	(void)ctx;
+}
+
+void tier_config(struct run *run, struct spool_tier_config *ret)
+{
+	static const uint64_t thresholds[] = {0, 8192, 3 * MODEL_BLOCK, UINT64_MAX};
+
+	fault_backing_init(&disk);
+	*ret = (struct spool_tier_config){
+		.backing = &disk.backing,
+		.encrypt = run_random(run, 2),
+		.threshold = thresholds[run_random(run, 4)],
+		.max_files = 16,
+		.wake = nothing,
+		.room = nothing,
+	};
+}
+
+void tier_start(struct run *run)
+{
+	CU_ASSERT_EQUAL_FATAL(spool_engine_new_stage(run->engine, &stage), 0);
+}
+
+void tier_stop(struct run *run)
+{
+	(void)run;
+	spool_engine_free_stage(stage);
+}
+
+void tier_end(void)
+{
+	CU_ASSERT_EQUAL(disk.live, 0);
+	CU_ASSERT_EQUAL(disk.bytes, 0);
+	fault_backing_fini(&disk);
+}
+
+/* Some of the calls to the disk fail from now on. */
+static void arm(struct run *run)
+{
+	static const int errors[] = {-EIO, -ENOSPC};
+
+	for (int kind = 0; kind < FAULT_CLOSE; kind++) {
+		bool on = run->oom && run_random(run, 6) == 0;
+
+		fault_backing_arm(&disk, (enum fault_call)kind,
+				  on ? 1 + (long)run_random(run, 5) : 0, run_random(run, 2),
+				  errors[run_random(run, 2)]);
+	}
+}
+
+void tier_turn(struct run *run)
+{
+	uint64_t ino = run_node(run, S_IFREG);
+
+	arm(run);
+	for (uint64_t n = run_random(run, 8); n > 0; n--)
+		spool_engine_spill(run->engine, stage);
+	if (run_random(run, 8) == 0)
+		spool_engine_spill_file(run->engine, ino, stage);
+	check_usage_take(run, &run->before); /* RAM has become less, by records more */
+	for (int kind = 0; kind < FAULT_CLOSE; kind++) {
+		if (kind != FAULT_READ || !run->oom || run_random(run, 4))
+			fault_backing_arm(&disk, (enum fault_call)kind, 0, false, 0);
+	}
+}
+
+bool tier_fired(void)
+{
+	bool fired = disk.fired[FAULT_READ];
+
+	fault_backing_arm(&disk, FAULT_READ, 0, false, 0);
+	return fired;
+}

@@ -1,0 +1,325 @@
+"""Data that go to the disk: they come back, nothing readable is left, and limits hold."""
+import errno
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import tempfile
+
+from loop_disk import LoopDisk
+from rig import DEADLINE_S, Mount, as_user, binary, case, fails, get, put, run, wait_until
+from transport import status
+
+MIB = 1 << 20
+USER, OTHER = 61001, 61002
+
+
+class Backing:
+    """A directory for spilled data on the disk that /var/tmp is on; empty at the end."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix='spool-test-', dir='/var/tmp')
+        return self.path
+
+    def __exit__(self, kind, value, trace):
+        os.rmdir(self.path)
+
+
+def tier(mount):
+    return status(mount)['tier']
+
+
+def noise(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+def drop_caches():
+    with open('/proc/sys/vm/drop_caches', 'w', encoding='ascii') as file:
+        file.write('3')
+
+
+def wait_spilled(mount, size):
+    wait_until(lambda: tier(mount)['disk_used'] >= size, 'it spills')
+
+
+@case(mount=False)
+def a_file_past_the_threshold_spills_and_reads_back():
+    """With everything that the backing filesystem has, and without each of its features."""
+    data = noise(40 * MIB)
+    for options in ('', ',mask=backing_tmpfile', ',mask=backing_direct', ',encrypt=off'):
+        with Backing() as backing, \
+                Mount(options=f'backing={backing},threshold=1M{options}') as mount:
+            path = f'{mount.tmpdir()}/f'
+            put(path, data)
+            wait_spilled(mount, 39 * MIB)
+            assert os.listdir(backing) == []
+            drop_caches()
+            assert get(path) == data
+            with open(path, 'r+b') as file:  # a part of what is on the disk
+                os.pwrite(file.fileno(), b'changed', 20 * MIB + 5)
+                os.truncate(path, 30 * MIB + 1)
+            drop_caches()
+            want = bytearray(data[:30 * MIB + 1])
+            want[20 * MIB + 5:20 * MIB + 12] = b'changed'
+            assert get(path) == want
+            os.unlink(path)
+            wait_until(lambda m=mount: tier(m)['disk_used'] == 0, 'the disk space comes back')
+            assert tier(mount)['disk_bad_pieces'] == 0
+
+
+@case(mount=False)
+def small_files_stay_in_ram_and_threshold_0_spills_all():
+    with Backing() as backing, Mount(options=f'backing={backing},threshold=1M') as mount:
+        for i in range(50):
+            put(f'{mount.tmpdir()}/{i}', b'x' * 10000)
+        put(f'{mount.tmpdir()}/large', b'x' * (4 * MIB))
+        wait_spilled(mount, 3 * MIB)
+        assert tier(mount)['disk_used'] <= 4 * MIB
+        run(binary('SPOOLCTL'), 'set', 'threshold=0', mount.path)
+        put(f'{mount.tmpdir()}/0', b'y' * 10000)
+        wait_spilled(mount, 4 * MIB + 10000)
+
+
+@case(mount=False)
+def ram_is_a_bound_and_nothing_is_lost():
+    """A stream of eight times the RAM budget, read back in full; the daemon stays small."""
+    with Backing() as backing, \
+            Mount(options=f'ram=32M,user_ram=100%,backing={backing},threshold=none') as mount:
+        digest = hashlib.sha256()
+        with open(f'{mount.tmpdir()}/f', 'wb') as file:
+            for i in range(256):
+                chunk = noise(MIB, i)
+                digest.update(chunk)
+                file.write(chunk)
+        held = status(mount)
+        assert held['ram_used'] <= 32 * MIB and held['tier']['disk_used'] >= 224 * MIB
+        with open(f'/proc/{mount.worker}/smaps_rollup', encoding='ascii') as file:
+            pss = next(int(line.split()[1]) << 10 for line in file if line.startswith('Pss:'))
+        assert pss < 96 * MIB, pss
+        drop_caches()
+        with open(f'{mount.tmpdir()}/f', 'rb') as file:
+            assert hashlib.file_digest(file, 'sha256').digest() == digest.digest()
+
+
+@case(mount=False)
+def nothing_readable_is_left_on_the_disk():
+    """After removal, after unmount and after kill -9, on the raw disk; encrypt=off shows that the
+    search finds what is there."""
+    for kind in ('ext4', 'xfs', 'btrfs'):
+        for ending in ('remove', 'umount', 'kill'):
+            marker = f'marker of {kind} at {ending} '.encode() * 2
+            with LoopDisk(kind) as disk:
+                mount = Mount(options=f'backing={disk.path},threshold=0,reserve=0',
+                              allow_log=['killed by signal 9']).start()
+                put(f'{mount.tmpdir()}/f', marker * (20 * MIB // len(marker)))
+                wait_spilled(mount, 19 * MIB)
+                assert os.listdir(disk.path) == []
+                if ending == 'remove':
+                    os.unlink(f'{mount.tmpdir()}/f')
+                if ending == 'kill':
+                    os.kill(mount.worker, signal.SIGKILL)
+                    mount.process.wait(DEADLINE_S)
+                mount.stop(1 if ending == 'kill' else 0)
+                assert os.listdir(disk.path) == []
+                assert not disk.holds(marker), (kind, ending)
+    with LoopDisk('ext4') as disk:
+        with Mount(options=f'backing={disk.path},threshold=0,reserve=0,encrypt=off') as mount:
+            put(f'{mount.tmpdir()}/f', marker * (8 * MIB // len(marker)))
+            wait_spilled(mount, 7 * MIB)
+        assert disk.holds(marker)
+
+
+@case(mount=False)
+def a_full_disk_is_enospc_and_earlier_data_stay():
+    allowed = ['does not take data', 'takes data again']
+    with LoopDisk('ext4', 48) as disk:
+        with Mount(options=f'ram=16M,user_ram=100%,size=1G,user_size=100%,backing={disk.path},'
+                           'threshold=0,reserve=0', allow_log=allowed) as mount:
+            path = f'{mount.tmpdir()}/f'
+            written = 0
+            fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                while True:
+                    written += os.write(fd, noise(MIB, written // MIB))
+            except OSError as error:
+                assert error.errno == errno.ENOSPC, error
+            assert 30 * MIB < written < 80 * MIB, written
+            drop_caches()
+            for i in range(written // MIB):
+                assert os.pread(fd, MIB, i * MIB) == noise(MIB, i), i
+            os.close(fd)
+            os.unlink(path)
+            wait_until(lambda: disk.used() < 24 * MIB, 'the disk has its space back')
+
+            def usable():
+                try:
+                    put(f'{mount.tmpdir()}/g', b'x' * (20 * MIB))
+                    return True
+                except OSError:
+                    return False
+            wait_until(usable, 'the space can be used again')
+
+
+@case(mount=False)
+def the_reserve_stays_free():
+    with LoopDisk('ext4', 96) as disk:
+        total = os.statvfs(disk.mountpoint).f_blocks * os.statvfs(disk.mountpoint).f_frsize
+        with Mount(options=f'ram=8M,user_ram=100%,size=1G,user_size=100%,backing={disk.path},'
+                           'threshold=0,reserve=50%',
+                   allow_log=['does not take data', 'takes data again']) as mount:
+            fails(errno.ENOSPC, put, f'{mount.tmpdir()}/f', noise(100 * MIB))
+            stat = os.statvfs(disk.mountpoint)
+            assert stat.f_bavail * stat.f_frsize >= total // 2 - 4 * MIB
+            os.unlink(f'{mount.tmpdir()}/f')
+
+
+@case(mount=False)
+def data_that_were_changed_on_the_disk_are_eio():
+    for options in ('', ',encrypt=off'):
+        with Backing() as backing, \
+                Mount(options=f'backing={backing},threshold=0{options}',
+                      allow_log=['is not what was written']) as mount:
+            path = f'{mount.tmpdir()}/f'
+            put(path, noise(8 * MIB))
+            put(f'{mount.tmpdir()}/other', b'')
+            wait_spilled(mount, 8 * MIB)
+            changed = 0
+            for fd in os.listdir(f'/proc/{mount.worker}/fd'):
+                name = f'/proc/{mount.worker}/fd/{fd}'
+                if not os.readlink(name).startswith(f'{backing}/'):
+                    continue
+                with open(name, 'r+b', buffering=0) as file:
+                    for at in range(0, os.fstat(file.fileno()).st_size, 65536):
+                        byte = os.pread(file.fileno(), 1, at + 100)
+                        os.pwrite(file.fileno(), bytes([byte[0] ^ 1]), at + 100)
+                        changed += 1
+            assert changed >= 128
+            drop_caches()
+            fails(errno.EIO, get, path)
+            put(f'{mount.tmpdir()}/other', b'fine')
+            assert get(f'{mount.tmpdir()}/other') == b'fine'
+            assert tier(mount)['disk_bad_pieces'] > 0
+            os.unlink(path)
+
+
+@case(mount=False)
+def a_frozen_disk_stops_nobody_while_there_is_ram():
+    with LoopDisk('ext4') as disk:
+        with Mount(options=f'ram=48M,user_ram=100%,backing={disk.path},threshold=0,'
+                           'reserve=0') as mount:
+            run('fsfreeze', '-f', disk.mountpoint)
+            signal.alarm(DEADLINE_S)
+            for i in range(8):
+                put(f'{mount.tmpdir()}/{i}', noise(4 * MIB, i))
+            for i in range(8):
+                assert get(f'{mount.tmpdir()}/{i}') == noise(4 * MIB, i)
+            signal.alarm(0)
+            writer = subprocess.Popen(['dd', 'if=/dev/zero', f'of={mount.tmpdir()}/more', 'bs=1M',
+                                       'count=64', 'status=none'])
+            wait_until(lambda: tier(mount)['waiting_for_ram'] > 0, 'a write waits for RAM')
+            os.listdir(mount.tmpdir())
+            assert writer.poll() is None
+            run('fsfreeze', '-u', disk.mountpoint)
+            assert writer.wait(DEADLINE_S) == 0
+            drop_caches()
+            for i in range(8):
+                assert get(f'{mount.tmpdir()}/{i}') == noise(4 * MIB, i)
+            assert get(f'{mount.tmpdir()}/more') == b'\0' * (64 * MIB)
+
+
+@case(mount=False)
+def many_spilled_files_need_few_descriptors():
+    with Backing() as backing:
+        mount = Mount(options=f'ram=64M,user_ram=100%,backing={backing},threshold=0')
+        limited = f'{mount.base}/spoolfs'
+        with open(limited, 'w', encoding='utf-8') as file:
+            file.write(f'#!/bin/sh\nulimit -n 256\nexec {binary("SPOOLFS")} "$@"\n')
+        os.chmod(limited, 0o755)
+        os.environ['SPOOLFS'] = limited
+        mount.start()
+        os.unlink(limited)
+        for i in range(3000):
+            put(f'{mount.tmpdir()}/{i}', noise(16384, i))
+        wait_spilled(mount, 3000 * 16384)
+        assert len(os.listdir(f'/proc/{mount.worker}/fd')) < 64
+        drop_caches()
+        for i in range(0, 3000, 7):
+            assert get(f'{mount.tmpdir()}/{i}') == noise(16384, i)
+        for i in range(20):  # each of these gets a file of its own, as long as there are enough
+            put(f'{mount.tmpdir()}/large{i}', noise(17 * MIB, i)[:17 * MIB])
+        wait_spilled(mount, 300 * MIB)
+        assert get(f'{mount.tmpdir()}/large19') == noise(17 * MIB, 19)
+        mount.stop()
+
+
+@case(mount=False)
+def a_large_sparse_file_costs_what_it_holds():
+    with Backing() as backing, Mount(options=f'backing={backing},threshold=1M') as mount:
+        path = f'{mount.tmpdir()}/f'
+        with open(path, 'wb') as file:
+            for i in range(40):
+                file.seek(i * (100 << 30) // 40)
+                file.write(noise(65536, i))
+            file.truncate(100 << 30)
+        wait_spilled(mount, 39 * 65536)
+        drop_caches()
+        stat = os.stat(path)
+        assert stat.st_size == 100 << 30 and stat.st_blocks * 512 <= 41 * 65536 + 40 * 4096
+        with open(path, 'rb') as file:
+            for i in range(40):
+                at = i * (100 << 30) // 40
+                assert os.pread(file.fileno(), 65536, at) == noise(65536, i)
+                assert os.lseek(file.fileno(), at + 131072, os.SEEK_DATA) > at + 131072 \
+                    if i < 39 else True
+
+
+@case(mount=False)
+def spilling_on_demand_is_for_the_owner():
+    with Backing() as backing, Mount(options=f'backing={backing},threshold=none') as mount:
+        def make():
+            put(f'{mount.path}/{USER}/f', noise(3 * MIB))
+        as_user(USER, make)
+        path = f'{mount.path}/{USER}/f'
+        assert tier(mount)['disk_used'] == 0
+        for uid, want in ((OTHER, 1), (USER, 0)):
+            done = subprocess.run([binary('SPOOLCTL'), 'spill', path], user=uid, group=uid,
+                                  extra_groups=[], capture_output=True, check=False)
+            assert done.returncode == want, done
+        assert tier(mount)['disk_used'] == 3 * MIB
+        drop_caches()
+        assert as_user(USER, get, path) == noise(3 * MIB)
+        for args in (['set', 'ram=1G', mount.path],):
+            done = subprocess.run([binary('SPOOLCTL'), *args], user=USER, group=USER,
+                                  extra_groups=[], capture_output=True, check=False)
+            assert done.returncode == 1, done
+
+
+@case(mount=False)
+def one_user_who_floods_does_not_stop_another():
+    with Backing() as backing, \
+            Mount(options=f'ram=64M,backing={backing},threshold=none') as mount:
+        flood = subprocess.Popen(
+            ['dd', 'if=/dev/zero', f'of={mount.path}/{USER}/f', 'bs=1M', 'count=400',
+             'status=none'], user=USER, group=USER, extra_groups=[])
+        wait_until(lambda: tier(mount)['disk_used'] > 8 * MIB, 'it spills')
+
+        def work():
+            for i in range(50):
+                put(f'{mount.path}/{OTHER}/{i}', noise(65536, i))
+                assert get(f'{mount.path}/{OTHER}/{i}') == noise(65536, i)
+        as_user(OTHER, work)
+        assert flood.wait(60) == 0
+
+
+@case(mount=False)
+def without_a_usable_default_it_is_ram_only():
+    script = '''set -e
+        mount --make-rprivate /
+        mount -t tmpfs none /var/tmp
+        dir=$(mktemp -d)
+        "$SPOOLFS" $dir
+        "$SPOOLCTL" status --json $dir
+        umount $dir; rmdir $dir'''
+    done = run('unshare', '-m', 'sh', '-c', script)
+    assert '"on": false' in done.stdout and 'filesystem in memory' in done.stdout, done.stdout

@@ -1,0 +1,58 @@
+"""Small disks of files, for the cases about the backing directory."""
+import os
+import subprocess
+import tempfile
+
+from rig import Skip, need, run
+
+SIZES_MIB = {'ext4': 128, 'xfs': 320, 'btrfs': 256}  # mkfs.xfs takes no less than 300
+
+
+class LoopDisk:
+    """A filesystem in an image file, mounted; .path is a directory of root's on it."""
+
+    def __init__(self, kind='ext4', size_mib=None):
+        need(f'mkfs.{kind}', 'losetup')
+        if not os.path.exists('/dev/loop-control'):
+            raise Skip('no loop devices here')
+        self.kind = kind
+        self.size = (size_mib or SIZES_MIB[kind]) << 20
+        self.base = tempfile.mkdtemp(prefix='disk-', dir=os.environ.get('SPOOL_CASE_DIR', '/tmp'))
+        self.image = f'{self.base}/image'
+        self.mountpoint = f'{self.base}/mnt'
+        self.path = f'{self.mountpoint}/backing'
+
+    def __enter__(self):
+        with open(self.image, 'wb') as file:
+            file.truncate(self.size)
+        run(f'mkfs.{self.kind}', *(['-q'] if self.kind != 'btrfs' else ['-q', '-f']), self.image)
+        os.mkdir(self.mountpoint)
+        done = run('mount', '-o', 'loop', self.image, self.mountpoint, check=False)
+        if done.returncode != 0:
+            os.unlink(self.image)
+            raise Skip(f'{self.kind} cannot be mounted here')
+        os.mkdir(self.path, 0o700)
+        return self
+
+    def __exit__(self, kind, value, trace):
+        subprocess.run(['fsfreeze', '-u', self.mountpoint], check=False,
+                       stderr=subprocess.DEVNULL)
+        subprocess.run(['umount', self.mountpoint], check=kind is None)
+        os.unlink(self.image)
+        os.rmdir(self.mountpoint)
+        os.rmdir(self.base)
+
+    def used(self):
+        stat = os.statvfs(self.mountpoint)
+        return (stat.f_blocks - stat.f_bfree) * stat.f_frsize
+
+    def holds(self, text):
+        """Whether @text is anywhere on the raw disk."""
+        os.sync()
+        with open(self.image, 'rb') as file:
+            tail = b''
+            while chunk := file.read(1 << 20):
+                if text in tail + chunk:
+                    return True
+                tail = chunk[-len(text):]
+        return False

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+
+/* spoolctl spill: brings files to the disk now. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "ctl_proto.h"
+#include "util/macros.h"
+
+static const char *reason(int error)
+{
+	switch (error) {
+	case ENOTTY:
+		return "not on a spoolfs mount";
+	case EPERM:
+		return "not your file";
+	case EINVAL:
+		return "not a regular file";
+	case EOPNOTSUPP:
+		return "the mount has no backing directory";
+	default:
+		return strerror(error);
+	}
+}
+
+/* Return: 0; an errno. */
+static int spill(const char *path)
+{
+	struct spool_ctl_name name = {.version = SPOOL_CTL_VERSION};
+	spool_cleanup(free) char *for_dir = strdup(path), *for_base = strdup(path);
+	const char *base;
+	int r = 0, fd;
+
+	if (!for_dir || !for_base)
+		return ENOMEM;
+	base = basename(for_base);
+	if (strlen(base) >= sizeof(name.name))
+		return ENAMETOOLONG;
+	strcpy(name.name, base);
+	fd = open(dirname(for_dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	if (ioctl(fd, SPOOL_IOC_SPILL, &name) < 0)
+		r = errno;
+	close(fd);
+	return r;
+}
+
+int cmd_spill(int argc, char *argv[])
+{
+	bool failed = false;
+	int first = 1;
+
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		puts("usage: spoolctl spill [--] PATH...\n"
+		     "Brings the files to the disk now, whatever their size; they stay as they are "
+		     "to\nwhoever uses them. For the owner of a file, and for root.");
+		return EXIT_OK;
+	}
+	if (argc > 1 && strcmp(argv[1], "--") == 0)
+		first++;
+	if (argc <= first) {
+		fputs("spoolctl: spill: PATH is needed (see spoolctl spill --help)\n", stderr);
+		return EXIT_USAGE;
+	}
+	for (int i = first; i < argc; i++) {
+		int r = spill(argv[i]);
+
+		if (r) {
+			fprintf(stderr, "spoolctl: spill: %s: %s\n", argv[i], reason(r));
+			failed = true;
+		}
+	}
+	return failed ? EXIT_FAILED : EXIT_OK;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "tier.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#include "json.h"
+#include "util/parse.h"
+
+int tier_ask(int fd, struct spool_ctl_tier *ret)
+{
+	*ret = (struct spool_ctl_tier){.version = SPOOL_CTL_VERSION};
+	if (ioctl(fd, SPOOL_IOC_TIER, ret) == 0)
+		return 0;
+	return errno == ENOTTY ? 0 : -errno; /* a daemon that knows no disk yet */
+}
+
+void tier_json(struct json *json, const struct spool_ctl_tier *tier)
+{
+	json_open(json, "tier", '{');
+	json_bool(json, "on", tier->flags & SPOOL_CTL_TIER_ON);
+	json_string(json, "backing", tier->backing);
+	json_string(json, "why_not", tier->why);
+	json_bool(json, "encrypted", tier->flags & SPOOL_CTL_TIER_ENCRYPT);
+	json_bool(json, "keys_locked", tier->flags & SPOOL_CTL_TIER_LOCKED);
+	json_bool(json, "failing", tier->flags & SPOOL_CTL_TIER_FAILING);
+	json_bool(json, "o_tmpfile", tier->flags & SPOOL_CTL_TIER_TMPFILE);
+	json_bool(json, "direct_io", tier->flags & SPOOL_CTL_TIER_DIRECT);
+	json_bool(json, "punch", tier->flags & SPOOL_CTL_TIER_PUNCH);
+	json_limit(json, "threshold", tier->threshold);
+	json_number(json, "reserve", tier->reserve);
+	json_number(json, "backing_free", tier->backing_free);
+	json_number(json, "backing_total", tier->backing_total);
+	json_number(json, "disk_used", tier->stored);
+	json_number(json, "disk_written", tier->written);
+	json_number(json, "disk_read", tier->fetched);
+	json_number(json, "disk_failures", tier->n_failed);
+	json_number(json, "disk_bad_pieces", tier->n_bad);
+	json_number(json, "disk_files", tier->files);
+	json_number(json, "waiting_for_ram", tier->waiting);
+	json_close(json, '}');
+}
+
+void tier_print(const struct spool_ctl_tier *tier, bool admin)
+{
+	char threshold[16], stored[16], written[16], fetched[16], free_now[16], reserve[16];
+
+	if (!(tier->flags & SPOOL_CTL_TIER_ON)) {
+		printf("  %-12s RAM only%s%s\n", "tiers", *tier->why ? ": /var/tmp " : "",
+		       tier->why);
+		return;
+	}
+	spool_format_bytes(tier->threshold, threshold);
+	if (tier->threshold == SPOOL_CTL_NO_LIMIT)
+		printf("  %-12s RAM, then the disk for want of RAM\n", "tiers");
+	else
+		printf("  %-12s RAM, then the disk for files above %s\n", "tiers", threshold);
+	if (!admin)
+		return;
+	spool_format_bytes(tier->stored, stored);
+	spool_format_bytes(tier->written, written);
+	spool_format_bytes(tier->fetched, fetched);
+	spool_format_bytes(tier->backing_free, free_now);
+	spool_format_bytes(tier->reserve, reserve);
+	printf("  %-12s %s: %s free, %s of it stay free\n", "backing", tier->backing, free_now,
+	       reserve);
+	printf("  %-12s %8s used; %s written and %s read since the start\n", "on disk", stored,
+	       written, fetched);
+	if (tier->n_failed || (tier->flags & SPOOL_CTL_TIER_FAILING))
+		printf("  %-12s %8" PRIu64 " times it did not take data%s\n", "disk errors",
+		       tier->n_failed,
+		       tier->flags & SPOOL_CTL_TIER_FAILING ? ", nor does it now" : "");
+	if (tier->n_bad)
+		printf("  %-12s %8" PRIu64 " pieces were not what was written: EIO\n", "bad data",
+		       tier->n_bad);
+	if (tier->waiting)
+		printf("  %-12s %8" PRIu32 " requests wait for RAM\n", "waiting", tier->waiting);
+}
+
+void tier_print_protection(const struct spool_ctl_tier *tier)
+{
+	const char *text = "nothing is written to one, so nothing is encrypted";
+
+	if (tier->flags & SPOOL_CTL_TIER_ENCRYPT)
+		text = tier->flags & SPOOL_CTL_TIER_LOCKED
+			       ? "encrypted (AES-256-GCM), keys locked in RAM"
+			       : "encrypted (AES-256-GCM); the keys may swap (RLIMIT_MEMLOCK)";
+	else if (tier->flags & SPOOL_CTL_TIER_ON)
+		text = "not encrypted: what was written stays on the disk, in free space";
+	printf("  %-12s %s\n", "disk", text);
+}
