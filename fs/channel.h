@@ -54,7 +54,8 @@ struct spool_message {
 	uid_t uid;
 	bool kill_suidgid; /* drop set-id bits with this request (FUSE_HANDLE_KILLPRIV_V2) */
 	bool answered;
-	bool tried; /* and counted */
+	bool tried;     /* and counted */
+	bool retry_now; /* of park.h: room has just come */
 	bool may_wait;
 	bool last_try;
 	bool parked;

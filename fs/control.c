@@ -107,6 +107,7 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 	struct spool_engine_stat stat;
 	struct spool_usage usage;
 
+	spool_engine_drop_leaving(fs->engine);
 	spool_engine_stat(fs->engine, &stat);
 	*out = (struct spool_ctl_status){
 		.version = SPOOL_CTL_VERSION,

@@ -130,7 +130,7 @@ static int spill(struct control_call *call, const char *name)
 	uint64_t ino;
 	int r;
 
-	if (!call->fs->disk)
+	if (!call->fs->spiller)
 		return -EOPNOTSUPP;
 	if (reply_wait_flags(call->req) & SPOOL_NOWAIT)
 		return SPOOL_ON_DISK; /* again, from a thread that may wait */

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Threads that may wait for the disk: for requests that came to data there, as those who take
- * requests from the kernel must never wait for it. One request of each user is served in turn. They
- * are started when they are needed, up to DISK_THREADS.
+ * Threads that may wait: for the disk, or for another request. Requests that cannot do without come
+ * here, as those who take requests from the kernel must never wait. One request of each user is
+ * served in turn. They are started when they are needed, up to DISK_THREADS.
  */
 
 struct spool_disk;

@@ -40,8 +40,8 @@ struct spool_fs {
 	struct spool_rings *rings; /* NULL: all goes over /dev/fuse; set by INIT */
 	struct spool_park *park;
 	struct spool_tidy *tidy;
-	struct spool_room *room; /* the following: NULL without a disk */
 	struct spool_disk *disk;
+	struct spool_room *room; /* this and the spiller: NULL without a disk */
 	struct spool_spiller *spiller;
 	struct spool_backing_info backing; /* what it can do */
 	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see spool_fs_buffer() */

@@ -27,12 +27,25 @@ static void log_to_stderr(void *ctx, enum spool_log_level level, const char *lin
 	fprintf(stderr, "spoolfs: %s: %s\n", spool_log_level_name(level), line);
 }
 
+/* And to standard error, which leads to who started us until the mount serves, and nowhere then. */
 static void log_to_syslog(void *ctx, enum spool_log_level level, const char *line)
 {
 	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
-	(void)ctx;
 	syslog(priorities[level], "%s", line);
+	log_to_stderr(ctx, level, line);
+}
+
+/* A descriptor opened later must not be taken for standard input, output or error. */
+static bool open_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	spool_close(fd);
+	return fd >= 0;
 }
 
 static void nothing(void *arg)
@@ -122,6 +135,8 @@ int main(int argc, char *argv[])
 	char *mountpoint;
 	int r;
 
+	if (!open_stdio())
+		return 1; /* there is nobody to tell */
 	if (spool_options_parse(argc, argv, &machine, &options, stderr) < 0)
 		return EXIT_USAGE;
 	if (options.action == SPOOL_ACTION_HELP) {

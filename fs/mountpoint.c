@@ -74,9 +74,10 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* Looks through mountinfo: by device (@path NULL on entry) or by the last mount on a path. */
+/* Looks through mountinfo: by device (@wanted_path NULL) or by the last mount on a path.
+ * @ret_covered: by device: something else has been mounted on top of it. */
 static bool find_mount(const char *wanted_path, dev_t wanted_device, dev_t *ret_device,
-		       char **ret_path)
+		       char **ret_path, bool *ret_covered)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 	size_t room = 0;
@@ -95,6 +96,8 @@ static bool find_mount(const char *wanted_path, dev_t wanted_device, dev_t *ret_
 		path[strcspn(path, " ")] = '\0';
 		unescape(path);
 		device = makedev(major, minor);
+		if (ret_covered && *ret_path && strcmp(path, *ret_path) == 0)
+			*ret_covered = device != wanted_device;
 		if (wanted_path ? strcmp(path, wanted_path) != 0 : device != wanted_device)
 			continue;
 		found = true; /* the last one counts: it lies on top */
@@ -109,29 +112,6 @@ static bool find_mount(const char *wanted_path, dev_t wanted_device, dev_t *ret_
 	if (file)
 		fclose(file);
 	return found;
-}
-
-int spool_mount_do(const struct spool_options *options, struct spool_mount *mount)
-{
-	static const struct fuse_lowlevel_ops no_ops;
-	static char name[] = "spoolfs", dash_o[] = "-o";
-	spool_cleanup(free) char *text = mount_options(options);
-	char *argv[] = {name, dash_o, text, NULL};
-	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
-
-	if (!text)
-		return -ENOMEM;
-	mount->session = fuse_session_new(&args, &no_ops, sizeof(no_ops), NULL);
-	fuse_opt_free_args(&args);
-	if (!mount->session)
-		return -ENOMEM;
-	if (fuse_session_mount(mount->session, mount->path) != 0)
-		return -EIO;
-	mount->fd = fuse_session_fd(mount->session);
-	fcntl(mount->fd, F_SETFD, FD_CLOEXEC);
-	if (!find_mount(mount->path, 0, &mount->device, NULL))
-		return -EIO;
-	return 0;
 }
 
 static int run_fusermount(const char *path)
@@ -160,6 +140,32 @@ static int unmount_path(const char *path)
 	return umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH) == 0 ? 0 : -errno;
 }
 
+int spool_mount_do(const struct spool_options *options, struct spool_mount *mount)
+{
+	static const struct fuse_lowlevel_ops no_ops;
+	static char name[] = "spoolfs", dash_o[] = "-o";
+	spool_cleanup(free) char *text = mount_options(options);
+	char *argv[] = {name, dash_o, text, NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+
+	if (!text)
+		return -ENOMEM;
+	mount->session = fuse_session_new(&args, &no_ops, sizeof(no_ops), NULL);
+	fuse_opt_free_args(&args);
+	if (!mount->session)
+		return -ENOMEM;
+	if (fuse_session_mount(mount->session, mount->path) != 0)
+		return -EIO;
+	mount->fd = fuse_session_fd(mount->session);
+	fcntl(mount->fd, F_SETFD, FD_CLOEXEC);
+	if (find_mount(mount->path, 0, &mount->device, NULL, NULL))
+		return 0;
+	/* it is there, as we have just made it, though it cannot be looked up */
+	if (unmount_path(mount->path) < 0)
+		fprintf(stderr, "spoolfs: %s: a dead mount is left\n", mount->path);
+	return -ENOENT;
+}
+
 /*
  * Is what is mounted at @path, with our device number, really ours? Such numbers are used again as
  * soon as a filesystem is gone. While our connection lives, so does our filesystem, and the
@@ -178,13 +184,16 @@ static bool is_ours(const struct spool_mount *mount, const char *path)
 
 int spool_mount_undo(struct spool_mount *mount)
 {
+	bool covered = false;
 	char *path = NULL;
 	int r = 0;
 
-	/* It may be mounted in several places of this namespace by now (bind mounts). */
-	while (mount->device && r == 0 && find_mount(NULL, mount->device, NULL, &path) && path &&
-	       is_ours(mount, path)) {
-		r = unmount_path(path);
+	/* It may be mounted in several places of this namespace by now (bind mounts). Where
+	 * somebody has mounted something on top, that would be what is unmounted: ours stays there,
+	 * dead. */
+	while (mount->device && r == 0 && find_mount(NULL, mount->device, NULL, &path, &covered) &&
+	       path && (covered || is_ours(mount, path))) {
+		r = covered ? -EBUSY : unmount_path(path);
 		free(path);
 		path = NULL;
 	}

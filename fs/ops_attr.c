@@ -66,6 +66,7 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	struct spool_statfs stat;
 
 	(void)ino;
+	spool_engine_drop_leaving(fs_of(req)->engine); /* who looks wants to see what is free */
 	reply_statfs(req, spool_engine_statfs(fs_of(req)->engine, &cred, &stat), &stat);
 }
 

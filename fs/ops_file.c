@@ -73,11 +73,24 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 {
 	unsigned int flags = reply_wait_flags(req) | (fi->writepage ? SPOOL_WRITE_PAGEOUT : 0) |
 			     (reply_kill_suidgid(req) ? SPOOL_WRITE_KILL_SUIDGID : 0);
-	ssize_t r = -EINVAL;
+	struct spool_engine *engine = fs_of(req)->engine;
+	ssize_t r = -EINVAL, more = 0;
 
 	if (off >= 0)
-		r = spool_engine_write(fs_of(req)->engine, ino, buf, size, (uint64_t)off, flags);
+		r = spool_engine_write(engine, ino, buf, size, (uint64_t)off, flags);
+	/* cut short for want of room, while some is about to come: park.h sees errors only */
+	while (r > 0 && (size_t)r < size && more >= 0 && spool_engine_drop_leaving(engine) > 0) {
+		more = spool_engine_write(engine, ino, buf + r, size - (size_t)r,
+					  (uint64_t)off + (uint64_t)r, flags);
+		r += more > 0 ? more : 0;
+	}
 	reply_written(req, r);
+}
+
+/* These requests do not say whether the caller has CAP_FSETID: root is taken to have it. */
+static unsigned int keep_suidgid(fuse_req_t req)
+{
+	return reply_cred(req).uid == 0 ? SPOOL_KEEP_SUIDGID : 0;
 }
 
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
@@ -88,17 +101,41 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len
 	(void)fi;
 	if (off >= 0 && len > 0)
 		r = spool_engine_fallocate(fs_of(req)->engine, ino, mode, (uint64_t)off,
-					   (uint64_t)len, reply_wait_flags(req));
+					   (uint64_t)len,
+					   reply_wait_flags(req) | keep_suidgid(req));
 	reply_status(req, r);
+}
+
+/*
+ * Stores through a mapping, and with -o writeback all writes, may still be in the kernel's page
+ * cache, where it does not look for SEEK_DATA. So where the answer depends on a hole, they are
+ * fetched first: by dropping the cache, which writes out what is dirty. Those writes come back to
+ * us as requests, so a thread that takes requests must not wait for them.
+ */
+static bool must_fetch_pages(const struct spool_fs *fs, int64_t r, off_t off, int whence)
+{
+	if (fs->options->writeback)
+		return true;
+	return whence == SEEK_DATA ? r != off : r == off;
 }
 
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
 {
+	struct spool_fs *fs = fs_of(req);
 	int64_t r = -ENXIO;
 
 	(void)fi;
 	if (off >= 0)
-		r = spool_engine_seek(fs_of(req)->engine, ino, (uint64_t)off, whence);
+		r = spool_engine_seek(fs->engine, ino, (uint64_t)off, whence);
+	if (off >= 0 && (r >= 0 || r == -ENXIO) && must_fetch_pages(fs, r, off, whence)) {
+		if (reply_wait_flags(req) & SPOOL_NOWAIT) {
+			reply_offset(req, SPOOL_ON_DISK); /* again, from a thread that may wait */
+			return;
+		}
+		/* -ENOENT: the kernel has no such inode any more, and no pages */
+		fuse_lowlevel_notify_inval_inode(fs->session, ino, 0, 0);
+		r = spool_engine_seek(fs->engine, ino, (uint64_t)off, whence);
+	}
 	reply_offset(req, r);
 }
 
@@ -114,6 +151,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
 	len = spool_min_u64(len, (uint64_t)64 << 20);
 	if (flags == 0 && src_off >= 0 && dst_off >= 0)
 		r = spool_engine_copy_range(fs_of(req)->engine, src, (uint64_t)src_off, dst,
-					    (uint64_t)dst_off, len, reply_wait_flags(req));
+					    (uint64_t)dst_off, len,
+					    reply_wait_flags(req) | keep_suidgid(req));
 	reply_written(req, r);
 }

@@ -83,7 +83,10 @@ bool spool_park_wants(struct spool_park *park, struct spool_message *message, in
 		atomic_store(&park->in_vain, true);
 		return false;
 	}
-	if (spool_engine_nameless(park->fs->engine) == 0 || !take_place(park, message->uid))
+	if (spool_engine_nameless(park->fs->engine) == 0)
+		return false;
+	message->retry_now = spool_engine_drop_leaving(park->fs->engine) > 0;
+	if (!take_place(park, message->uid))
 		return false;
 	message->deadline =
 		now_ns() + (atomic_load(&park->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
@@ -98,6 +101,8 @@ void spool_park_take(struct spool_park *park, struct spool_message *message)
 	stopped = park->stop;
 	if (!stopped) {
 		TAILQ_INSERT_TAIL(&park->list, message, link);
+		park->kicked |= message->retry_now;
+		message->retry_now = false;
 		atomic_fetch_add(&park->n_parked, 1);
 		pthread_cond_signal(&park->changed);
 	}

@@ -92,8 +92,10 @@ int spool_receive_fd(int socket, dev_t *ret_device)
 
 void spool_stdio_to_null(void)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null;
 
+	close(STDIN_FILENO); /* so that there is a free descriptor */
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
 		return;
 	for (int i = 0; i < 3; i++)
@@ -125,16 +127,15 @@ static void stop_serving(struct worker *worker)
 	worker->fs.room = NULL;
 }
 
-/* What only a mount with a disk needs. */
+/* Threads that may wait, started when they are needed; and what only a mount with a disk needs. */
 static int start_tier(struct spool_fs *fs)
 {
 	int r;
 
-	if (fs->options->backing_fd < 0)
-		return 0;
+	r = spool_disk_new(fs, &fs->disk);
+	if (r < 0 || fs->options->backing_fd < 0)
+		return r;
 	r = spool_room_new(fs, &fs->room);
-	if (r == 0)
-		r = spool_disk_new(fs, &fs->disk);
 	if (r == 0)
 		r = spool_spiller_new(fs, &fs->spiller);
 	return r;
@@ -181,6 +182,18 @@ static void wait_for_end(struct worker *worker, int socket)
 		worker->orphan = recv(socket, &byte, 1, MSG_DONTWAIT) != 1;
 }
 
+/* Limits for the programs of who starts us are none for us: file data are not our own. */
+static void raise_limit(__rlimit_resource_t resource)
+{
+	const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit limit;
+
+	if (setrlimit(resource, &none) == 0 || getrlimit(resource, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(resource, &limit);
+}
+
 static void harden(void)
 {
 	const struct rlimit no_core = {0, 0};
@@ -193,10 +206,13 @@ static void harden(void)
 	setrlimit(RLIMIT_CORE, &no_core);
 	spool_thread_allow_interrupts();
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN); /* the terminal's ^C is the supervisor's */
+	signal(SIGXFSZ, SIG_IGN); /* of the backing's files: they get EFBIG */
+	signal(SIGINT, SIG_IGN);  /* the terminal's ^C is the supervisor's */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	unsetenv("TMPDIR");
+	raise_limit(RLIMIT_FSIZE);
+	raise_limit(RLIMIT_AS);
 }
 
 static int run_session(struct worker *worker, int socket)

@@ -40,6 +40,7 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 		atomic_fetch_sub_explicit(&engine->n_nameless, 1, memory_order_relaxed);
 	if (S_ISREG(node->type) && node->file) {
 		engine_idle_remove(engine, node->file);
+		engine_leaving_remove(engine, node->file);
 		engine_tier_remove(engine, node->file);
 		spool_object_free(node->file->object, node->user);
 		node->file->object = NULL;

@@ -150,6 +150,8 @@ enum spool_write_flags {
  */
 #define SPOOL_NOWAIT (1u << 30)
 #define SPOOL_NOROOM (1u << 29)
+/* Of fallocate() and copy_range(): who asks may keep set-id bits (root). */
+#define SPOOL_KEEP_SUIDGID (1u << 28)
 #define SPOOL_ON_DISK (-EINPROGRESS)
 
 /**
@@ -290,8 +292,9 @@ enum spool_open_flags {
 
 /**
  * spool_engine_open() - one more open; regular files and directories
- * @flags: enum spool_open_flags. Return: 0 and [+open]; -ESTALE no name and no open handle: the
- * caller came through a stale dentry (the VFS then looks up again).
+ * @flags: enum spool_open_flags. Return: 0 and [+open], also without a name, as the caller may have
+ * looked it up just before; -ESTALE its room was taken back by spool_engine_drop_leaving() (the
+ * VFS then looks up again).
  */
 int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int flags);
 
@@ -411,6 +414,13 @@ struct spool_engine_stat {
 	uint64_t inodes;
 	uint64_t open_files;
 };
+
+/**
+ * spool_engine_drop_leaving() - the room of files that have neither name nor open handle, now
+ * The kernel forgets them soon, and then they go by themselves; this is for who wants the room, or
+ * counts it, before that. Return: how many files lost their data.
+ */
+size_t spool_engine_drop_leaving(struct spool_engine *engine);
 
 /** spool_engine_nameless() - files without a name: their room comes back with the last handle. */
 uint64_t spool_engine_nameless(struct spool_engine *engine);

@@ -99,6 +99,7 @@ static void changed(struct spool_engine *engine, struct spool_node *node, bool k
 	engine_now(engine, &now);
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 	spool_node_set_times_locked(node, "mc", &now);
+	engine_leaving_add_locked(engine, node); /* the kernel may write pages out rather late */
 	if (kill_suidgid) {
 		node->mode &= ~(mode_t)S_ISUID;
 		if (node->mode & S_IXGRP)
@@ -140,13 +141,15 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 	if (!node)
 		return -ESTALE;
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	if (node->nlink == 0 && node->n_open == 0)
+	if (node->flags & SPOOL_NODE_DROPPED)
 		r = -ESTALE;
 	else
 		node->n_open++;
 	file = S_ISREG(node->type) ? node->file : NULL;
-	if (r == 0 && file)
+	if (r == 0 && file) {
 		engine_idle_remove(engine, file);
+		engine_leaving_remove(engine, file);
+	}
 	spool_mutex_unlock(&node->lock);
 	if (r < 0) {
 		engine_put(engine, node);
@@ -164,20 +167,27 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 	return r;
 }
 
-/* An O_TMPFILE file is spared: a link may still come through an O_PATH descriptor. */
-void engine_drop_data(struct spool_engine *engine, struct spool_node *node)
+void engine_leave(struct spool_engine *engine, struct spool_node *node)
+{
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	engine_leaving_add_locked(engine, node);
+	spool_mutex_unlock(&node->lock);
+}
+
+/* Takes the data of a file that has neither name nor handle; nobody can get one from here on. */
+static bool drop_data(struct spool_engine *engine, struct spool_node *node)
 {
 	struct spool_file *file = NULL;
 	uint64_t index;
 
-	if (!S_ISREG(node->type))
-		return;
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	if (node->nlink == 0 && node->n_open == 0 && !(node->flags & SPOOL_NODE_ANONYMOUS))
+	if (S_ISREG(node->type) && node->nlink == 0 && node->n_open == 0) {
 		file = node->file;
+		node->flags |= SPOOL_NODE_DROPPED;
+	}
 	spool_mutex_unlock(&node->lock);
 	if (!file)
-		return;
+		return false;
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 	/* whole blocks go, so it cannot fail; the size that stat shows stays */
 	spool_object_fallocate(file->object, node->user, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -185,6 +195,23 @@ void engine_drop_data(struct spool_engine *engine, struct spool_node *node)
 	mirror(node);
 	engine_tier_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
+	return true;
+}
+
+size_t spool_engine_drop_leaving(struct spool_engine *engine)
+{
+	size_t n = 0;
+	uint64_t ino;
+
+	while ((ino = engine_leaving_take(engine)) != 0) {
+		struct spool_node *node = engine_get(engine, ino);
+
+		if (!node)
+			continue; /* it has gone by itself */
+		n += drop_data(engine, node);
+		engine_put(engine, node);
+	}
+	return n;
 }
 
 void spool_engine_release(struct spool_engine *engine, uint64_t ino)
@@ -205,7 +232,7 @@ void spool_engine_release(struct spool_engine *engine, uint64_t ino)
 	else
 		spool_log(engine->log, SPOOL_LOG_DEBUG, "release of inode %llu, which is not open",
 			  (unsigned long long)ino);
-	engine_drop_data(engine, node);
+	engine_leave(engine, node);
 	engine_put_many(engine, node, was_open ? 2 : 1);
 }
 
@@ -377,8 +404,8 @@ int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, 
 	if (r < 0)
 		goto out;
 	r = fallocate_file(engine, node, file, mode, off, len, flags);
-	if (r == 0) /* the kernel has dropped set-id bits itself */
-		changed(engine, node, false);
+	if (r == 0)
+		changed(engine, node, !(flags & SPOOL_KEEP_SUIDGID));
 out:
 	engine_put(engine, node);
 	return r;
@@ -507,7 +534,7 @@ ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint6
 		r = copy_by_disk(engine, from, src_off, to, dst_off, len, flags);
 	r = no_room(r, flags);
 	if (r > 0) {
-		changed(engine, to, false);
+		changed(engine, to, !(flags & SPOOL_KEEP_SUIDGID));
 		accessed(engine, from);
 	}
 out:

@@ -21,6 +21,7 @@ void engine_idle_init(struct spool_engine *engine)
 	spool_mutex_init(&engine->idle_lock);
 	TAILQ_INIT(&engine->young);
 	TAILQ_INIT(&engine->old);
+	TAILQ_INIT(&engine->leaving);
 }
 
 void engine_idle_fini(struct spool_engine *engine)
@@ -50,6 +51,47 @@ void engine_idle_remove(struct spool_engine *engine, struct spool_file *file)
 		TAILQ_REMOVE(file->idle, file, link);
 	file->idle = NULL;
 	spool_mutex_unlock(&engine->idle_lock);
+}
+
+void engine_leaving_add_locked(struct spool_engine *engine, struct spool_node *node)
+{
+	struct spool_file *file = S_ISREG(node->type) ? node->file : NULL;
+
+	/* an O_TMPFILE file is spared: a link may still come through an O_PATH descriptor */
+	if (!file || node->n_open > 0 || node->nlink > 0 || (node->flags & SPOOL_NODE_ANONYMOUS))
+		return;
+	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	if (!file->leaving) {
+		file->leaving = true;
+		file->ino = node->ino;
+		TAILQ_INSERT_TAIL(&engine->leaving, file, leaving_link);
+	}
+	spool_mutex_unlock(&engine->idle_lock);
+}
+
+void engine_leaving_remove(struct spool_engine *engine, struct spool_file *file)
+{
+	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	if (file->leaving)
+		TAILQ_REMOVE(&engine->leaving, file, leaving_link);
+	file->leaving = false;
+	spool_mutex_unlock(&engine->idle_lock);
+}
+
+uint64_t engine_leaving_take(struct spool_engine *engine)
+{
+	struct spool_file *file;
+	uint64_t ino = 0;
+
+	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	file = TAILQ_FIRST(&engine->leaving);
+	if (file) {
+		TAILQ_REMOVE(&engine->leaving, file, leaving_link);
+		file->leaving = false;
+		ino = file->ino;
+	}
+	spool_mutex_unlock(&engine->idle_lock);
+	return ino;
 }
 
 size_t spool_engine_take_idle(struct spool_engine *engine, uint64_t *ret_inos, size_t n)

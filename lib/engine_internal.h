@@ -33,8 +33,9 @@ struct spool_engine {
 	_Atomic uint64_t open_files;
 	_Atomic uint64_t n_nameless; /* nodes with nlink 0 */
 	struct spool_mutex idle_lock;
-	struct spool_file_list young; /* idle_lock: files closed since the last round */
-	struct spool_file_list old;   /* idle_lock: and before */
+	struct spool_file_list young;   /* idle_lock: files closed since the last round */
+	struct spool_file_list old;     /* idle_lock: and before */
+	struct spool_file_list leaving; /* idle_lock: without name and open, see engine_leave() */
 };
 
 /* engine.c */
@@ -115,11 +116,12 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 		    unsigned int flags);
 
 /**
- * engine_drop_data() - free the data of a file that nobody can read any more
- * It has no name and no open handle, and cannot get one again (open() then is -ESTALE); what is
- * left of it goes when the kernel forgets it, which it says in its own time. No locks held.
+ * engine_leave() - a name or an open handle of @node has gone
+ * A file that has neither any more goes when the kernel forgets it, very soon. Until then it can be
+ * opened: by somebody who has looked it up just before. When room is wanted, or counted, before
+ * the kernel has said so, spool_engine_drop_leaving() takes the data. No locks held.
  */
-void engine_drop_data(struct spool_engine *engine, struct spool_node *node);
+void engine_leave(struct spool_engine *engine, struct spool_node *node);
 
 /** Moves atime as with relatime. Lock: node->lock. */
 void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node);
@@ -151,6 +153,14 @@ int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t i
 void engine_note_fetch(struct spool_engine *engine, uint64_t ino, int r);
 
 /* engine_idle.c */
+
+/** engine_leaving_add_locked(), engine_leaving_remove(): to and from the list of files that have
+ * neither name nor handle. Lock: node->lock for the first. */
+void engine_leaving_add_locked(struct spool_engine *engine, struct spool_node *node);
+void engine_leaving_remove(struct spool_engine *engine, struct spool_file *file);
+
+/** engine_leaving_take() - takes the first off the list. Return: its inode number; 0: none. */
+uint64_t engine_leaving_take(struct spool_engine *engine);
 
 /* engine_idle_init(), engine_idle_fini(): the lists and their lock. */
 void engine_idle_init(struct spool_engine *engine);

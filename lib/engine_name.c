@@ -366,7 +366,7 @@ static int remove_name(struct spool_engine *engine, uint64_t parent, const char 
 	r = remove_locked(engine, dir, name, want_dir, &entry);
 	spool_mutex_unlock(&dir->lock);
 	if (r == 0) {
-		engine_drop_data(engine, entry->node);
+		engine_leave(engine, entry->node);
 		engine_put(engine, entry->node); /* the name's reference */
 		engine_free_entry(engine, entry, 0);
 	}

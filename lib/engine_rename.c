@@ -235,7 +235,7 @@ int spool_engine_rename(struct spool_engine *engine, const struct spool_cred *cr
 	unlock_dirs(engine, rn.from_dir, rn.to_dir);
 	engine_free_entry(engine, rn.old, rn.credit);
 	if (gone)
-		engine_drop_data(engine, gone);
+		engine_leave(engine, gone);
 	engine_put(engine, gone);
 	engine_put(engine, rn.from_dir);
 	engine_put(engine, rn.to_dir);

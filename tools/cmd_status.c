@@ -28,6 +28,7 @@ struct view {
 	struct json *json; /* NULL: for people */
 	unsigned int shown;
 	bool failed;
+	bool all; /* not a certain mount */
 };
 
 static const char *name_of(const char *const *names, size_t n, uint32_t i)
@@ -247,6 +248,24 @@ static int ask(const char *path, struct spool_ctl_status *ret)
 	return fd;
 }
 
+static int is_same(void *arg, const char *path)
+{
+	return strcmp(arg, path) == 0;
+}
+
+/* A mount may go while we go through the list. */
+static bool is_mounted(const char *path)
+{
+	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
+	bool found = true; /* as far as we know */
+
+	if (!mountinfo)
+		return found;
+	found = mounts_each(mountinfo, is_same, (void *)(uintptr_t)path) != 0;
+	fclose(mountinfo);
+	return found;
+}
+
 /* Return: 0; -errno, after a line, with nothing shown. */
 static int show(struct view *view, const char *path)
 {
@@ -255,6 +274,8 @@ static int show(struct view *view, const char *path)
 	spool_cleanup(fd) int fd = ask(path, &status);
 	int r = fd < 0 ? fd : tier_ask(fd, &tier);
 
+	if (r < 0 && view->all && !is_mounted(path))
+		return 0;
 	if (r < 0) {
 		fprintf(stderr, "spoolctl: status: %s: %s\n", path, reason(-r));
 		return r;
@@ -299,6 +320,7 @@ static int show_all(struct view *view)
 		fprintf(stderr, "spoolctl: status: /proc/self/mountinfo: %s\n", strerror(errno));
 		return EXIT_FAILED;
 	}
+	view->all = true;
 	if (view->json)
 		json_open(view->json, NULL, '[');
 	r = mounts_each(mountinfo, show_any, view);

@@ -44,6 +44,8 @@ struct spool_file {
 	uint64_t ino;                 /* lock: the engine's idle_lock, as the following */
 	struct spool_file_list *idle; /* the list that it is on, see engine_idle.c; or NULL */
 	TAILQ_ENTRY(spool_file) link;
+	bool leaving; /* lock: idle_lock; on the engine's list of these */
+	TAILQ_ENTRY(spool_file) leaving_link;
 	struct spool_file_list *tier; /* lock: the tier's, as the following; see engine_tier.c */
 	TAILQ_ENTRY(spool_file) tier_link;
 	uint64_t tier_ino;
@@ -89,6 +91,7 @@ enum spool_node_role {
 enum spool_node_flags {
 	SPOOL_NODE_ANONYMOUS = 1 << 0, /* O_TMPFILE, never had a name */
 	SPOOL_NODE_DEAD = 1 << 1,      /* a removed directory */
+	SPOOL_NODE_DROPPED = 1 << 2,   /* a file without a name whose data have been taken back */
 };
 
 /** spool_node_new() - a node of @mode with no references, links or account. Return: NULL without

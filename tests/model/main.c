@@ -37,11 +37,12 @@ static const struct {
 	run_op op;
 	unsigned int weight;
 } ops[] = {
-	{op_create, 16}, {op_lookup, 6},  {op_forget, 10},  {op_link, 5},     {op_unlink, 7},
-	{op_rmdir, 3},   {op_rename, 9},  {op_readlink, 1}, {op_readdir, 6},  {op_setattr, 9},
-	{op_open, 4},    {op_release, 5}, {op_setxattr, 5}, {op_getxattr, 2}, {op_removexattr, 3},
-	{op_statfs, 1},  {op_limits, 1},  {op_read, 4},     {op_write, 18},   {op_fallocate, 10},
-	{op_seek, 4},    {op_copy, 6},
+	{op_create, 16},      {op_lookup, 6},   {op_forget, 10},     {op_link, 5},
+	{op_unlink, 7},       {op_rmdir, 3},    {op_rename, 9},      {op_readlink, 1},
+	{op_readdir, 6},      {op_setattr, 9},  {op_open, 4},        {op_release, 5},
+	{op_setxattr, 5},     {op_getxattr, 2}, {op_removexattr, 3}, {op_statfs, 1},
+	{op_drop_leaving, 1}, {op_limits, 1},   {op_read, 4},        {op_write, 18},
+	{op_fallocate, 10},   {op_seek, 4},     {op_copy, 6},
 };
 static const run_op removing[] = {op_forget, op_unlink, op_unlink, op_rmdir, op_release};
 

@@ -367,7 +367,6 @@ int model_remove(struct model *m, uint64_t dir, const char *name, bool want_dir)
 		return -ENOTEMPTY;
 	node->removed = want_dir;
 	drop_entry(m, entry);
-	model_drop_data(m, node);
 	model_times(m, node, "c");
 	model_times(m, parent, "mc");
 	return 0;
@@ -452,7 +451,6 @@ int model_rename(struct model *m, uint64_t dir, const char *name, uint64_t new_d
 	if (target) { /* the name stays where it is in the listing */
 		target->removed = model_is_dir(target);
 		to->ino = source->ino;
-		model_drop_data(m, target);
 	} else {
 		add_entry(m, to_dir, new_name, source->ino);
 	}

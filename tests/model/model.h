@@ -48,6 +48,7 @@ struct model_node {
 	enum model_role role;
 	bool nameless;        /* O_TMPFILE that never had a name */
 	bool removed;         /* a directory after rmdir */
+	bool dropped;         /* a file after model_drop_leaving() */
 	uint64_t above;       /* a directory's parent */
 	uint64_t next_cookie; /* of a directory */
 	char *target;         /* of a symlink */
@@ -138,8 +139,8 @@ int model_file(struct model *m, uint64_t ino, struct model_node **ret);
 uint64_t model_pages(const struct model_node *node);
 uint64_t model_blocks(const struct model_node *node);
 
-/** model_drop_data() - a file that nobody can open any more loses its data, not its size. */
-void model_drop_data(struct model *m, struct model_node *node);
+/** model_drop_leaving() - files without name and handle lose their data, not their size. */
+void model_drop_leaving(struct model *m);
 
 /** model_peek() - bytes of a file, zeros behind its end; model_read() - the same as read(2). */
 void model_peek(const struct model_node *node, void *buf, size_t len, uint64_t off);

@@ -142,13 +142,10 @@ int model_setattr(struct model *m, const struct spool_cred *cred, uint64_t ino, 
 int model_open(struct model *m, uint64_t ino, unsigned int flags)
 {
 	struct model_node *node = model_find(m, ino);
-	struct spool_attr attr;
 
 	if (!node)
 		return -ESTALE;
-	model_attr(m, node, &attr);
-	if (attr.nlink == 0 && node->n_open == 0)
-		return -ESTALE;
+	node->dropped = false;
 	node->n_open++;
 	if ((flags & SPOOL_OPEN_TRUNCATE) && model_is_file(node)) {
 		model_size(node, 0);
@@ -167,7 +164,6 @@ void model_release(struct model *m, uint64_t ino)
 		return;
 	if (node->n_open > 0)
 		node->n_open--;
-	model_drop_data(m, node);
 }
 
 static int check_xattr(struct model *m, uint64_t ino, const char *name, struct model_node **ret)

@@ -79,11 +79,17 @@ int model_size(struct model_node *node, uint64_t size)
 	return 0;
 }
 
-void model_drop_data(struct model *m, struct model_node *node)
+void model_drop_leaving(struct model *m)
 {
-	if (model_is_file(node) && node->n_open == 0 && !node->nameless &&
-	    model_names(m, node->ino) == 0)
+	for (size_t i = 0; i < m->n_nodes; i++) {
+		struct model_node *node = &m->nodes[i];
+
+		if (!model_is_file(node) || node->n_open > 0 || node->nameless ||
+		    model_names(m, node->ino) > 0)
+			continue;
 		punch(node, 0, MODEL_DATA);
+		node->dropped = true;
+	}
 }
 
 void model_peek(const struct model_node *node, void *buf, size_t len, uint64_t off)
@@ -180,6 +186,7 @@ int model_fallocate(struct model *m, uint64_t ino, int mode, uint64_t off, uint6
 		if (!(mode & keep))
 			grow(node, off + len);
 	}
+	model_kill_set_ids(node);
 	model_times(m, node, "mc");
 	return 0;
 }
@@ -258,6 +265,7 @@ ssize_t model_copy(struct model *m, uint64_t src, uint64_t src_off, uint64_t dst
 	if (from == to && src_off < dst_off + len && dst_off < src_off + len)
 		return -EINVAL;
 	copy(from, src_off, to, dst_off, len);
+	model_kill_set_ids(to);
 	model_times(m, to, "mc");
 	model_accessed(m, from);
 	return (ssize_t)len;

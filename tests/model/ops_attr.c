@@ -113,6 +113,7 @@ void op_setattr(struct run *run)
 void op_open(struct run *run)
 {
 	uint64_t ino = run_node(run, run_random(run, 3) ? S_IFREG : S_IFDIR);
+	struct model_node *node = model_find(run->model, ino);
 	unsigned int flags = (unsigned int)run_random(run, 4);
 	int r;
 
@@ -121,6 +122,10 @@ void op_open(struct run *run)
 	run_begin(run, "open(%llu, flags %u)", (ull)ino, flags);
 	run->touched[0] = ino;
 	r = spool_engine_open(run->engine, ino, flags | run->flags);
+	if (node && node->dropped && r == -ESTALE) {
+		run_settle(run, r, NULL); /* it had data, which are gone */
+		return;
+	}
 	if (run_settle(run, r, NULL))
 		run_same(run, model_open(run->model, ino, flags));
 }
@@ -232,6 +237,15 @@ static uint64_t bytes_left(const struct run *run, size_t user, bool total)
 	uint64_t size = left(run, user, SPOOL_RES_SIZE, total);
 
 	return run->tier ? size : min(size, left(run, user, SPOOL_RES_RAM, total));
+}
+
+void op_drop_leaving(struct run *run)
+{
+	run_begin(run, "drop_leaving()");
+	spool_engine_drop_leaving(run->engine);
+	model_drop_leaving(run->model);
+	run_settle(run, 0, NULL);
+	run_same(run, 0);
 }
 
 void op_statfs(struct run *run)

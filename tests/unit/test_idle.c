@@ -122,6 +122,12 @@ static void test_data_go_with_name_and_handle(void)
 	start();
 	ino = closed_file("closed");
 	spool_engine_unlink(rig.engine, &rig.cred, ROOT, "closed");
+	CU_ASSERT_EQUAL(spool_engine_open(rig.engine, ino, 0), 0); /* looked up just before */
+	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 0);
+	spool_engine_release(rig.engine, ino);
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, ino, &byte, 1, 0, 0), 1);
+	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 1);
+	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 0);
 	attr = rig_attr(&rig, ino); /* not forgotten yet */
 	CU_ASSERT_EQUAL(attr.blocks, 0);
 	CU_ASSERT_EQUAL(attr.size, 4);
@@ -134,13 +140,16 @@ static void test_data_go_with_name_and_handle(void)
 	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, ino, &byte, 1, 0, 0), 1);
 	CU_ASSERT_EQUAL(byte, 'd');
 	CU_ASSERT_NOT_EQUAL(rig_attr(&rig, ino).blocks, 0);
+	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 0);
 	spool_engine_release(rig.engine, ino);
+	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 1);
 	CU_ASSERT_EQUAL(rig_attr(&rig, ino).blocks, 0);
 
 	ino = closed_file("replaced");
 	rig_file(&rig, ROOT, "new");
 	CU_ASSERT_EQUAL(
 		spool_engine_rename(rig.engine, &rig.cred, ROOT, "new", ROOT, "replaced", 0), 0);
+	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 1);
 	CU_ASSERT_EQUAL(rig_attr(&rig, ino).blocks, 0);
 	engine_rig_fini(&rig);
 }

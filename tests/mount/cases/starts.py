@@ -1,0 +1,171 @@
+"""Starts that go wrong, and what lies on top: nothing hangs or is lost, and a line says why."""
+import errno
+import os
+import subprocess
+import tempfile
+import threading
+
+from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, get, is_mounted, put, run,
+                 wait_until)
+from transport import status
+
+
+class Place:
+    """A mount point for a daemon in the background; unmounted at the end."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(dir=os.environ['SPOOL_CASE_DIR'])
+        return self
+
+    def __exit__(self, kind, value, trace):
+        while is_mounted(self.path):
+            run('umount', '-l', self.path)
+        os.rmdir(self.path)
+
+
+@case(mount=False)
+def a_start_with_closed_standard_streams():
+    for closed in ('0<&-', '1>&-', '2>&-', '0<&- 1>&- 2>&-'):
+        with Place() as place:
+            run('sh', '-c', f'exec "$0" -o backing=none "$1" {closed}', binary('SPOOLFS'),
+                place.path, timeout=DEADLINE_S)
+            put(f'{place.path}/self/f', b'x')
+            got = status(place)
+            run('umount', place.path)
+            wait_until(lambda g=got: not alive(g['worker_pid']) and not alive(g['supervisor_pid']),
+                       'both processes end')
+
+
+@case(mount=False)
+def a_failed_start_in_the_background_says_why():
+    with Place() as place:
+        for option in ('nr_inodes=1', 'transport=uring,mask=uring'):
+            done = run(binary('SPOOLFS'), '-o', option, place.path, check=False)
+            assert done.returncode == 1 and done.stderr.startswith('spoolfs: '), (option, done)
+            assert not is_mounted(place.path)
+
+
+@case(mount=False)
+def a_start_without_descriptors_leaves_no_mount():
+    for limit in range(4, 14):
+        with Place() as place:
+            done = run('sh', '-c', f'ulimit -n {limit}; exec "$0" -o backing=none "$1"',
+                       binary('SPOOLFS'), place.path, check=False, timeout=DEADLINE_S)
+            if done.returncode == 0:
+                assert status(place)['layout'] == 'private'
+                run('umount', place.path)
+            assert not is_mounted(place.path), limit
+
+
+@case(mount=False)
+def limits_of_who_starts_it_do_not_end_it():
+    with Place() as place:
+        run('sh', '-c', 'ulimit -f 2000; exec "$0" -o backing=none "$1"', binary('SPOOLFS'),
+            place.path, timeout=DEADLINE_S)
+        try:
+            put(f'{place.path}/self/f', b'x' * (4 << 20))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC  # the arena is a file, too
+        os.unlink(f'{place.path}/self/f')
+        assert status(place)['layout'] == 'private'
+        run('umount', place.path)
+
+
+@case(mount=False)
+def what_is_mounted_on_top_stays():
+    """The end of the daemon does not unmount somebody else's filesystem."""
+    mount = Mount(allow_log=['cannot unmount']).start()
+    run('mount', '-t', 'tmpfs', 'none', mount.path)
+    put(f'{mount.path}/precious', b'data')
+    mount.process.terminate()
+    assert mount.process.wait(DEADLINE_S) == 1
+    assert get(f'{mount.path}/precious') == b'data'
+    run('umount', mount.path)
+    run('umount', mount.path)  # ours, dead since
+    assert os.listdir(mount.path) == []
+    os.rmdir(mount.path)
+    os.rmdir(mount.base)
+
+
+@case()
+def open_never_sees_a_rename_in_its_middle(d):
+    """A name that always exists can always be opened, also O_TRUNC, while it is replaced."""
+    for i in range(2):
+        put(f'f{i}', b'x' * 10)
+    put('name', b'x' * 10)
+    stop = threading.Event()
+
+    def replace():
+        i = 0
+        while not stop.is_set():
+            put(f'new{i % 2}', b'x' * 10)
+            os.rename(f'new{i % 2}', 'name')
+            i += 1
+    thread = threading.Thread(target=replace)
+    thread.start()
+    try:
+        for i in range(20000):
+            fd = os.open('name', os.O_RDWR | (os.O_TRUNC if i % 7 == 0 else 0))
+            assert os.read(fd, 20) in (b'x' * 10, b'')
+            os.close(fd)
+    finally:
+        stop.set()
+        thread.join()
+
+
+@case(mount=False, needs=['lseek'])
+def data_in_the_page_cache_are_no_hole():
+    """cp and tar find what was stored through a mapping, and with -o writeback what was written."""
+    script = '''import mmap, os, sys
+fd = os.open('mapped', os.O_RDWR | os.O_CREAT, 0o600)
+os.ftruncate(fd, 1000000)
+with mmap.mmap(fd, 1000000) as view:
+    os.close(fd)
+    view[500000:500010] = b'0123456789'
+    assert os.system('cp --sparse=auto mapped copy && cmp mapped copy') == 0
+    with open('mapped', 'rb') as file:
+        assert file.seek(0, os.SEEK_DATA) <= 500000
+with open('written', 'wb', buffering=0) as file:
+    file.write(b'y' * 1000000)
+    assert os.system('cp --sparse=auto written copy2 && cmp written copy2') == 0
+    assert os.system('tar -S -cf t.tar written && tar -xOf t.tar written | cmp - written') == 0
+'''
+    for options in ('', 'writeback'):
+        with Mount(options=options) as mount:
+            os.chdir(mount.tmpdir())
+            run('/usr/bin/python3', '-c', script)
+            os.chdir('/')
+
+
+@case(layout='shared')
+def set_id_bits_go_with_fallocate_and_copies(d):
+    def act():
+        for name in 'ab':
+            put(name, b'x' * 10000)
+        os.chmod('b', 0o6755)
+        fd = os.open('b', os.O_RDWR)
+        os.posix_fallocate(fd, 0, 20000)
+        assert os.stat('b').st_mode & 0o6000 == 0
+        os.fchmod(fd, 0o6755)
+        source = os.open('a', os.O_RDONLY)
+        os.copy_file_range(source, fd, 100, 0, 0)
+        assert os.stat('b').st_mode & 0o6000 == 0
+        os.close(source)
+        os.close(fd)
+    os.chmod('.', 0o777)
+    as_user(61001, act)
+
+
+@case(mount=False)
+def a_remount_changes_what_can_be_changed():
+    with Mount(options='ram=64M') as mount:
+        done = subprocess.run([binary('SPOOLFS'), '-o', 'remount,ram=32M,user_ram=25%',
+                               'spoolfs', mount.path], check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        got = status(mount)
+        assert got['ram_limit'] == 32 << 20
+        assert got['users'][0]['ram_limit'] == 8 << 20
+        for option, code in (('remount,layout=single', 2), ('remount,ro', 2), ('remount,ram=x', 2)):
+            done = subprocess.run([binary('SPOOLFS'), '-o', option, 'spoolfs', mount.path],
+                                  check=False, capture_output=True, text=True)
+            assert done.returncode == code and done.stderr.count('\n') == 1, (option, done)

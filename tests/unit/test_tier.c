@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Which data go to the disk, when, and what becomes of operations that meet them there. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine_rig.h"
+#include "fault_backing.h"
+
+#define KIB ((uint64_t)1 << 10)
+#define MIB ((uint64_t)1 << 20)
+#define BLOCK (64 * KIB)
+
+static struct engine_rig rig;
+static struct fault_backing disk;
+static struct spool_stage *stage;
+static unsigned int n_wakes, n_rooms;
+static char data[MIB], got[MIB];
+
+static void on_wake(void *ctx)
+{
+	(void)ctx;
+	n_wakes++;
+}
+
+static void on_room(void *ctx)
+{
+	(void)ctx;
+	n_rooms++;
+}
+
+static void set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
+{
+	struct spool_config config = engine_rig_config(SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
+	struct spool_tier_config tier = {
+		.backing = &disk.backing,
+		.encrypt = true,
+		.threshold = threshold,
+		.max_files = 16,
+		.wake = on_wake,
+		.room = on_room,
+	};
+
+	fault_backing_init(&disk);
+	config.tier = &tier;
+	config.limits.mount[SPOOL_RES_RAM] = ram;
+	config.limits.user[SPOOL_RES_RAM] = user_ram;
+	engine_rig_init_config(&rig, &config);
+	CU_ASSERT_EQUAL_FATAL(spool_engine_new_stage(rig.engine, &stage), 0);
+	n_wakes = n_rooms = 0;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (char)(i * 7 + i / 4096);
+}
+
+static void tear_down(void)
+{
+	spool_engine_free_stage(stage);
+	engine_rig_fini(&rig);
+	CU_ASSERT_EQUAL(disk.live, 0);
+	fault_backing_fini(&disk);
+}
+
+static struct spool_tier_stat stat_now(void)
+{
+	struct spool_tier_stat stat;
+
+	CU_ASSERT_TRUE(spool_engine_tier_stat(rig.engine, &stat));
+	return stat;
+}
+
+/* A file of @uid with @size bytes. */
+static uint64_t make(const char *name, uid_t uid, size_t size)
+{
+	uint64_t ino;
+
+	rig.cred.uid = rig.cred.gid = uid;
+	ino = rig_file(&rig, SPOOL_INO_ROOT, name);
+	for (size_t at = 0; at < size; at += sizeof(data)) {
+		size_t n = size - at < sizeof(data) ? size - at : sizeof(data);
+
+		CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, n, at, 0), (ssize_t)n);
+	}
+	return ino;
+}
+
+/* Spills until there is nothing to do; written-lately marks are not waited for. */
+static int spill_all(void)
+{
+	int r;
+
+	do
+		r = spool_engine_spill(rig.engine, stage);
+	while (r == SPOOL_SPILL_MORE);
+	return r;
+}
+
+static void same(uint64_t ino, size_t len, uint64_t off)
+{
+	memset(got, 'z', sizeof(got));
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, ino, got, len, off, 0), (ssize_t)len);
+	CU_ASSERT_EQUAL(memcmp(got, data + off, len), 0);
+}
+
+/* Exactly the threshold stays, a byte more goes. */
+static void past_the_threshold(void)
+{
+	uint64_t ino;
+
+	set_up(MIB / 2, UINT64_MAX, UINT64_MAX);
+	ino = make("f", 1000, MIB / 2);
+	CU_ASSERT_EQUAL(n_wakes, 0);
+	CU_ASSERT_EQUAL(spill_all(), SPOOL_SPILL_IDLE);
+	CU_ASSERT_EQUAL(stat_now().stored, 0);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data + MIB / 2, 1, MIB / 2, 0), 1);
+	CU_ASSERT_EQUAL(n_wakes, 1);
+	/* the last block was written just now: it gets a second */
+	CU_ASSERT_EQUAL(spill_all(), SPOOL_SPILL_LATER);
+	CU_ASSERT_EQUAL(stat_now().stored, MIB / 2);
+	CU_ASSERT_EQUAL(spill_all(), SPOOL_SPILL_IDLE);
+	CU_ASSERT_EQUAL(stat_now().stored, MIB / 2 + 4096);
+	same(ino, MIB / 2 + 1, 0);
+	tear_down();
+}
+
+/* Who may not wait for the disk is told so, and nothing else happens. */
+static void not_waiting(void)
+{
+	struct spool_node *node;
+	uint64_t ino;
+	long reads;
+
+	set_up(0, UINT64_MAX, UINT64_MAX);
+	ino = make("f", 1000, 4 * BLOCK);
+	spill_all();
+	reads = disk.calls[FAULT_READ];
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, ino, got, 10, 5, SPOOL_NOWAIT),
+			SPOOL_ON_DISK);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 10, 5, SPOOL_NOWAIT),
+			SPOOL_ON_DISK);
+	CU_ASSERT_EQUAL(spool_engine_fallocate(rig.engine, ino,
+					       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 5, 10,
+					       SPOOL_NOWAIT),
+			SPOOL_ON_DISK);
+	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, ino, 0, ino, MIB, 10, SPOOL_NOWAIT),
+			SPOOL_ON_DISK);
+	/* a block that is overwritten, punched or cut off as a whole is not needed */
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, BLOCK, 0, SPOOL_NOWAIT),
+			(ssize_t)BLOCK);
+	CU_ASSERT_EQUAL(spool_engine_fallocate(rig.engine, ino,
+					       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, BLOCK,
+					       BLOCK, SPOOL_NOWAIT),
+			0);
+	node = engine_get(rig.engine, ino);
+	CU_ASSERT_EQUAL(engine_truncate(rig.engine, node, 2 * BLOCK + 5, 0), 0);
+	engine_put(rig.engine, node);
+	CU_ASSERT_EQUAL(disk.calls[FAULT_READ], reads);
+	tear_down();
+}
+
+/* Bytes that are not what was written are an error and zeros, never data. */
+static void spoiled(void)
+{
+	uint64_t ino, other;
+
+	set_up(0, UINT64_MAX, UINT64_MAX);
+	ino = make("f", 1000, MIB);
+	other = make("g", 1000, 100);
+	spill_all();
+	spill_all();
+	CU_ASSERT_TRUE(fault_backing_spoil(&disk) > 0);
+	memset(got, 'z', sizeof(got));
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, ino, got, 5000, 100, 0), -EIO);
+	for (size_t i = 0; i < 5000; i++)
+		CU_ASSERT_EQUAL_FATAL(got[i], 0);
+	CU_ASSERT_TRUE(stat_now().n_bad > 0);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 10, 5, 0), -EIO);
+	/* what is new is good */
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, BLOCK, 0, 0), (ssize_t)BLOCK);
+	same(ino, BLOCK, 0);
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, other, got, 100, 0, 0), -EIO);
+	tear_down();
+}
+
+static void *spill_thread(void *arg)
+{
+	(void)arg;
+	spill_all();
+	return NULL;
+}
+
+/* While the disk stands still, the file is changed and removed: nothing waits for it, and what was
+ * on its way there does not come back. */
+static void changed_on_the_way(void)
+{
+	pthread_t thread;
+	uint64_t ino;
+
+	set_up(0, UINT64_MAX, UINT64_MAX);
+	ino = make("f", 1000, 8 * BLOCK);
+	fault_backing_gate(&disk, 1u << FAULT_WRITE);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, spill_thread, NULL), 0);
+	fault_backing_wait_blocked(&disk, 1);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, "new", 3, 2 * BLOCK, 0), 3);
+	CU_ASSERT_EQUAL(spool_engine_fallocate(rig.engine, ino,
+					       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					       4 * BLOCK, BLOCK, 0),
+			0);
+	fault_backing_gate(&disk, 0);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(stat_now().stored, 6 * BLOCK);
+	memcpy(data + 2 * BLOCK, "new", 3);
+	memset(data + 4 * BLOCK, 0, BLOCK);
+	same(ino, 8 * BLOCK, 0);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, MIB, 0, 0), (ssize_t)MIB);
+	fault_backing_gate(&disk, 1u << FAULT_WRITE);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, spill_thread, NULL), 0);
+	fault_backing_wait_blocked(&disk, 1);
+	CU_ASSERT_EQUAL(spool_engine_unlink(rig.engine, &rig.cred, SPOOL_INO_ROOT, "f"), 0);
+	spool_engine_forget(rig.engine, ino, 1);
+	CU_ASSERT_EQUAL(stat_now().stored, 0);
+	fault_backing_gate(&disk, 0);
+	pthread_join(thread, NULL);
+	spill_all();
+	CU_ASSERT_EQUAL(disk.bytes, 0);
+	tear_down();
+}
+
+/* Want of RAM is a wait as long as the disk takes data, and no space when it does not. */
+static void short_of_ram(void)
+{
+	uint64_t ino;
+
+	set_up(UINT64_MAX, MIB, UINT64_MAX);
+	ino = make("f", 1000, 14 * BLOCK);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, MIB, 0), -EAGAIN);
+	CU_ASSERT_TRUE(n_wakes > 0);
+	CU_ASSERT_EQUAL(n_rooms, 0);
+	fault_backing_arm(&disk, FAULT_WRITE, 1, true, -EIO);
+	CU_ASSERT_EQUAL(spool_engine_spill(rig.engine, stage), -EIO);
+	CU_ASSERT_TRUE(stat_now().failing);
+	CU_ASSERT_EQUAL(n_rooms, 1); /* they are told that they wait in vain */
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, 0), -ENOSPC);
+	same(ino, 14 * BLOCK, 0);
+	fault_backing_arm(&disk, FAULT_WRITE, 0, false, 0);
+	spill_all();
+	CU_ASSERT_FALSE(stat_now().failing);
+	CU_ASSERT_TRUE(rig_used(&rig, 1000, SPOOL_RES_RAM) <= MIB / 100 * 80);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 2 * BLOCK, MIB, 0),
+			(ssize_t)(2 * BLOCK));
+	same(ino, 14 * BLOCK, 0);
+	tear_down();
+}
+
+/* A uid's own limit makes its own data go, and nobody else's. */
+static void short_of_own_ram(void)
+{
+	uint64_t mine, theirs;
+
+	set_up(UINT64_MAX, UINT64_MAX, MIB);
+	theirs = make("theirs", 1001, 14 * BLOCK);
+	mine = make("mine", 1000, 14 * BLOCK);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, mine, data, 4 * BLOCK, MIB, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, mine, data, 4 * BLOCK, MIB, SPOOL_NOROOM),
+			(ssize_t)BLOCK);
+	spill_all();
+	CU_ASSERT_TRUE(rig_used(&rig, 1000, SPOOL_RES_RAM) < MIB / 2);
+	CU_ASSERT_TRUE(rig_used(&rig, 1001, SPOOL_RES_RAM) < MIB / 100 * 91);
+	same(mine, 14 * BLOCK, 0);
+	same(theirs, 14 * BLOCK, 0);
+	tear_down();
+}
+
+/* The largest file goes first, and only until there is enough. */
+static void the_largest_first(void)
+{
+	struct spool_tier_stat stat;
+
+	set_up(UINT64_MAX, 4 * MIB, UINT64_MAX);
+	make("small", 1000, BLOCK);
+	make("large", 1000, 2 * MIB);
+	make("middle", 1000, MIB + MIB / 2);
+	CU_ASSERT_EQUAL(spool_engine_spill(rig.engine, stage), SPOOL_SPILL_IDLE);
+	make("more", 1000, BLOCK * 3);
+	do
+		spool_engine_spill(rig.engine, stage);
+	while (stat_now().stored == 0);
+	stat = stat_now();
+	CU_ASSERT_EQUAL(stat.stored % MIB, 0);
+	spill_all();
+	CU_ASSERT_EQUAL(stat_now().stored, 2 * MIB);
+	tear_down();
+}
+
+/* What the filesystem is to keep free is not taken. */
+static void the_reserve(void)
+{
+	set_up(0, UINT64_MAX, UINT64_MAX);
+	fault_backing_capacity(&disk, 4 * MIB);
+	spool_engine_set_reserve(rig.engine, 4 * MIB);
+	make("f", 1000, MIB);
+	CU_ASSERT_EQUAL(spill_all(), -ENOSPC);
+	CU_ASSERT_EQUAL(disk.bytes, 0);
+	spool_engine_set_reserve(rig.engine, 2 * MIB);
+	spill_all(); /* the first round passes over what the failed one has visited */
+	spill_all();
+	CU_ASSERT_EQUAL(stat_now().stored, MIB);
+	tear_down();
+}
+
+/* Nothing of what was written is on the disk in clear, and all space comes back. */
+static void sealed(void)
+{
+	uint64_t ino;
+
+	set_up(0, UINT64_MAX, UINT64_MAX);
+	memset(data, 'p', sizeof(data));
+	ino = make("f", 1000, MIB);
+	spill_all();
+	CU_ASSERT_EQUAL(disk.bytes, MIB);
+	CU_ASSERT_FALSE(fault_backing_holds(&disk, "pppppppp", 8));
+	CU_ASSERT_EQUAL(spool_engine_spill_file(rig.engine, SPOOL_INO_ROOT, stage), -EISDIR);
+	CU_ASSERT_EQUAL(spool_engine_spill_file(rig.engine, 999, stage), -ESTALE);
+	CU_ASSERT_EQUAL(spool_engine_spill_file(rig.engine, ino, stage), 0);
+	tear_down();
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"past the threshold", past_the_threshold},
+		{"not waiting", not_waiting},
+		{"spoiled", spoiled},
+		{"changed on the way", changed_on_the_way},
+		{"short of RAM", short_of_ram},
+		{"short of own RAM", short_of_own_ram},
+		{"the largest first", the_largest_first},
+		{"the reserve", the_reserve},
+		{"sealed", sealed},
+	};
+
+	return unit_run("tier", tests, sizeof(tests) / sizeof(tests[0]));
+}
