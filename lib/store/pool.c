@@ -22,6 +22,9 @@
  *	full	cut into slots of a class, none free: on no list
  *	leaving	on its way from hot to cold: on no list, owned by the thread that punches it
  *
+ * Of a partial chunk, single pages that no slot uses are given back as well when too much is held
+ *in this way (they are "gone", until a slot that lies on them is taken).
+ *
  * Taking prefers hot, the one freed last first; what is given back comes from the other end.
  * Empty chunks leave their class at once: cutting a chunk anew costs no more than filling in a
  * bitmap, and any class can then use it.
@@ -30,6 +33,9 @@
 #define CLASS_MIN_SHIFT 6 /* 64 bytes: a cache line; smaller files do not get cheaper than that */
 #define N_CLASSES 21      /* 64 bytes to 64 KiB by powers of two and the halfs between them */
 #define BITMAP_WORDS (SPOOL_CHUNK_SIZE / (1u << CLASS_MIN_SHIFT) / 64)
+
+#define PAGE_SHIFT 12 /* of the system's memory: 4 KiB */
+#define CHUNK_PAGES (SPOOL_CHUNK_SIZE >> PAGE_SHIFT)
 
 #define CHUNK_BITS 26
 #define INDEX_BITS 10
@@ -61,6 +67,8 @@ struct chunk {
 	uint32_t number;
 	uint16_t free;  /* free slots */
 	uint16_t words; /* bit i: bits[i] has a free slot */
+	uint16_t gone;  /* bit i: page i is free, and the system has it */
+	bool cut;       /* partial or full */
 	uint8_t class;
 	uint64_t bits[BITMAP_WORDS]; /* free slots */
 };
@@ -85,6 +93,7 @@ struct spool_pool {
 	uint32_t fresh;    /* lock; the lowest chunk number that was never handed out */
 	uint32_t mapped;   /* lock; chunks in mapped segments */
 	uint64_t used;     /* lock; bytes in slots */
+	uint64_t n_gone;   /* lock; pages of partial chunks that are gone */
 	/*
 	 * Written under the lock before the first slot of the segment is handed out, never
 	 * changed until the pool is freed. Whoever holds a slot got it from spool_pool_alloc(),
@@ -238,12 +247,92 @@ static struct chunk *take_chunk_locked(struct spool_pool *pool)
 	return chunk;
 }
 
+static unsigned int n_slots(unsigned int class)
+{
+	return (unsigned int)(SPOOL_CHUNK_SIZE / class_size(class));
+}
+
+/* The pages that slot @index lies on. */
+static unsigned int slot_pages(unsigned int class, unsigned int index)
+{
+	size_t from = index * class_size(class), to = from + class_size(class) - 1;
+
+	return (2u << (to >> PAGE_SHIFT)) - (1u << (from >> PAGE_SHIFT));
+}
+
+/* Whether no slot of @chunk that is in use lies on @page. What is behind the last slot is free. */
+static bool is_free_page(const struct chunk *chunk, unsigned int page)
+{
+	size_t size = class_size(chunk->class);
+	unsigned int first = (unsigned int)(((size_t)page << PAGE_SHIFT) / size);
+	unsigned int last =
+		(unsigned int)((((size_t)page + 1) << PAGE_SHIFT) - 1) / (unsigned int)size;
+
+	for (unsigned int i = first; i <= last && i < n_slots(chunk->class); i++) {
+		if (!(chunk->bits[i / 64] >> i % 64 & 1))
+			return false;
+	}
+	return true;
+}
+
+/* Bytes that the system has given us, less what it has got back. */
+static uint64_t held_locked(const struct spool_pool *pool)
+{
+	return ((uint64_t)pool->n_held << SPOOL_CHUNK_SHIFT) - (pool->n_gone << PAGE_SHIFT);
+}
+
+/* Is more held in chunks that are used in part than we keep for reuse anyway? */
+static bool is_wasteful_locked(const struct spool_pool *pool)
+{
+	uint64_t hot = (uint64_t)pool->n_hot << SPOOL_CHUNK_SHIFT;
+
+	return held_locked(pool) - hot > pool->used + pool->used / SLACK_DIVISOR +
+						 ((uint64_t)SLACK_CHUNKS_MIN << SPOOL_CHUNK_SHIFT);
+}
+
+/*
+ * Gives the free pages among @pages of a partial chunk back. The lock is held, as nobody may take a
+ * slot there meanwhile: some microseconds for each run of pages.
+ */
+static void punch_pages_locked(struct spool_pool *pool, struct chunk *chunk, unsigned int pages)
+{
+	const struct spool_host *host = pool->host;
+
+	pages &= ~(unsigned int)chunk->gone;
+	for (unsigned int page = 0; page < CHUNK_PAGES; page++) {
+		unsigned int n = 0;
+
+		while (page + n < CHUNK_PAGES && (pages >> (page + n) & 1) &&
+		       is_free_page(chunk, page + n))
+			n++;
+		if (n == 0)
+			continue;
+		if (host->arena_punch(host->ctx, pool->fd,
+				      ((uint64_t)chunk->number << SPOOL_CHUNK_SHIFT) +
+					      ((uint64_t)page << PAGE_SHIFT),
+				      (size_t)n << PAGE_SHIFT) < 0)
+			return;
+		chunk->gone |= (uint16_t)(((1u << n) - 1) << page);
+		pool->n_gone += n;
+		page += n - 1;
+	}
+}
+
+/* Pages that are not gone any more: a slot on them is taken, or the chunk is none of the partial.
+ */
+static void come_back_locked(struct spool_pool *pool, struct chunk *chunk, unsigned int pages)
+{
+	pool->n_gone -= (unsigned int)__builtin_popcount(chunk->gone & pages);
+	chunk->gone &= (uint16_t)~pages;
+}
+
 static void cut_chunk(struct chunk *chunk, unsigned int class)
 {
-	unsigned int n = (unsigned int)(SPOOL_CHUNK_SIZE / class_size(class));
+	unsigned int n = n_slots(class);
 	unsigned int words = (n + 63) / 64;
 
 	chunk->class = (uint8_t) class;
+	chunk->cut = true;
 	chunk->free = (uint16_t)n;
 	chunk->words = (uint16_t)((1u << words) - 1);
 	for (unsigned int i = 0; i < words; i++)
@@ -279,6 +368,8 @@ int spool_pool_alloc(struct spool_pool *pool, size_t size, spool_slot_t *ret_slo
 	if (--chunk->free == 0)
 		TAILQ_REMOVE(&pool->partial[class], chunk, link);
 	pool->used += class_size(class);
+	if (chunk->gone)
+		come_back_locked(pool, chunk, slot_pages(class, word * 64 + bit));
 	*ret_slot = (uint64_t)chunk->number << CHUNK_SHIFT |
 		    (uint64_t)(word * 64 + bit) << INDEX_SHIFT | class;
 out:
@@ -366,12 +457,16 @@ void spool_pool_release(struct spool_pool *pool, spool_slot_t slot)
 	chunk->words |= (uint16_t)(1u << word);
 	chunk->free++;
 	pool->used -= class_size(class);
-	if (chunk->free == SPOOL_CHUNK_SIZE / class_size(class)) {
+	if (chunk->free == n_slots(class)) {
+		come_back_locked(pool, chunk, UINT16_MAX);
+		chunk->cut = false;
 		TAILQ_REMOVE(&pool->partial[class], chunk, link);
 		TAILQ_INSERT_HEAD(&pool->hot, chunk, link);
 		pool->n_hot++;
 		slack = slack_locked(pool);
 		give = pool->n_hot >= slack + BATCH && pool->n_hot >= pool->retry_at;
+	} else if (is_wasteful_locked(pool)) {
+		punch_pages_locked(pool, chunk, slot_pages(class, slot_index(slot)));
 	}
 	spool_mutex_unlock(&pool->lock);
 	if (give)
@@ -382,12 +477,21 @@ void spool_pool_stat(struct spool_pool *pool, struct spool_pool_stat *ret)
 {
 	spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
 	ret->used = pool->used;
-	ret->held = (uint64_t)pool->n_held << SPOOL_CHUNK_SHIFT;
+	ret->held = held_locked(pool);
 	spool_mutex_unlock(&pool->lock);
 }
 
 void spool_pool_trim(struct spool_pool *pool, uint64_t keep)
 {
+	bool more = true;
+
 	while (give_back(pool, keep >> SPOOL_CHUNK_SHIFT))
 		;
+	for (uint32_t number = 0; more; number++) { /* the lock is not held for long */
+		spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
+		more = number < pool->fresh && is_wasteful_locked(pool);
+		if (more && chunk_at(pool, number)->cut)
+			punch_pages_locked(pool, chunk_at(pool, number), UINT16_MAX);
+		spool_mutex_unlock(&pool->lock);
+	}
 }

@@ -67,5 +67,6 @@ struct spool_pool_stat {
 
 void spool_pool_stat(struct spool_pool *pool, struct spool_pool_stat *ret);
 
-/** spool_pool_trim() - give free chunks beyond @keep bytes back to the system. */
+/** spool_pool_trim() - give free chunks beyond @keep bytes back to the system, and free pages of
+ * chunks that are used in part when these hold much more than is used. */
 void spool_pool_trim(struct spool_pool *pool, uint64_t keep);

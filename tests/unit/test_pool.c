@@ -280,9 +280,60 @@ static void test_threads(void)
 	tear_down();
 }
 
+#define N_PIECES 4800u /* of 16 KiB: 75 MiB */
+
+/* One slot that stays in each chunk does not hold the rest of it. */
+static void test_pieces_of_chunks(void)
+{
+	static spool_slot_t slots[N_PIECES];
+	uint64_t full;
+
+	set_up();
+	for (unsigned int i = 0; i < N_PIECES; i++) {
+		slots[i] = take(16384);
+		memset(spool_pool_ptr(pool, slots[i]), (int)(i & 0x7f), 16384);
+	}
+	full = stat_now().held;
+	CU_ASSERT_EQUAL(full, (uint64_t)N_PIECES * 16384);
+	for (unsigned int i = 0; i < N_PIECES; i++) {
+		if (i % 4 != 1)
+			spool_pool_release(pool, slots[i]);
+	}
+	CU_ASSERT_TRUE(stat_now().held > stat_now().used); /* some is kept for reuse */
+	spool_pool_trim(pool, 0);
+	CU_ASSERT_TRUE(stat_now().held <= stat_now().used * 5 / 4 + 17 * MIB);
+	for (unsigned int i = 1; i < N_PIECES; i += 4) {
+		const char *bytes = spool_pool_ptr(pool, slots[i]);
+
+		CU_ASSERT_EQUAL_FATAL(bytes[0], (char)(i & 0x7f));
+		CU_ASSERT_EQUAL_FATAL(bytes[16383], (char)(i & 0x7f));
+	}
+	for (unsigned int i = 0; i < N_PIECES; i++) {
+		if (i % 4 != 1)
+			slots[i] = take(16384);
+	}
+	CU_ASSERT_EQUAL(stat_now().held, full);
+	/* what the system does not take back is still held, and still good */
+	fault_host_arm(&host, 1, true);
+	for (unsigned int i = 0; i < N_PIECES; i++) {
+		if (i % 4 != 1)
+			spool_pool_release(pool, slots[i]);
+	}
+	CU_ASSERT_EQUAL(stat_now().held, full);
+	fault_host_arm(&host, 0, false);
+	spool_pool_trim(pool, 0);
+	CU_ASSERT_TRUE(stat_now().held <= stat_now().used * 5 / 4 + 17 * MIB);
+	for (unsigned int i = 1; i < N_PIECES; i += 4)
+		spool_pool_release(pool, slots[i]);
+	spool_pool_trim(pool, 0);
+	CU_ASSERT_EQUAL(stat_now().held, 0);
+	tear_down();
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
+		{"pieces of chunks", test_pieces_of_chunks},
 		{"size classes", test_classes},
 		{"slots do not overlap", test_no_overlap},
 		{"recycled first", test_recycled_first},
