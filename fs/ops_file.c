@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "channel.h"
 #include "park.h"
@@ -68,22 +69,44 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	reply_data(req, r, buf);
 }
 
+/* Set-id bits that go with a write: the kernel leaves that to us (FUSE_HANDLE_KILLPRIV_V2), and
+ * does not look at the mode again by itself. Only attributes are dropped, so nothing waits for
+ * this. */
+static void forget_set_ids(struct spool_fs *fs, fuse_ino_t ino, mode_t before)
+{
+	struct spool_attr attr;
+
+	if (before & (S_ISUID | S_ISGID) && spool_engine_getattr(fs->engine, ino, &attr) == 0 &&
+	    attr.mode != before)
+		fuse_lowlevel_notify_inval_inode(fs->session, ino, -1, 0);
+}
+
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	      struct fuse_file_info *fi)
 {
 	unsigned int flags = reply_wait_flags(req) | (fi->writepage ? SPOOL_WRITE_PAGEOUT : 0) |
 			     (reply_kill_suidgid(req) ? SPOOL_WRITE_KILL_SUIDGID : 0);
 	struct spool_engine *engine = fs_of(req)->engine;
+	struct spool_attr before = {0};
 	ssize_t r = -EINVAL, more = 0;
 
+	if (flags & SPOOL_WRITE_KILL_SUIDGID)
+		spool_engine_getattr(engine, ino, &before);
 	if (off >= 0)
 		r = spool_engine_write(engine, ino, buf, size, (uint64_t)off, flags);
-	/* cut short for want of room, while some is about to come: park.h sees errors only */
-	while (r > 0 && (size_t)r < size && more >= 0 && spool_engine_drop_leaving(engine) > 0) {
+	/* Cut short for want of room, while some may just have come, or be about to: the rest is
+	 * tried at once, and then the whole is put aside as if nothing had been written; doing it
+	 * again changes nothing. */
+	while (r > 0 && (size_t)r < size && more >= 0) {
+		spool_engine_drop_leaving(engine);
 		more = spool_engine_write(engine, ino, buf + r, size - (size_t)r,
 					  (uint64_t)off + (uint64_t)r, flags);
 		r += more > 0 ? more : 0;
 	}
+	if (more < 0 &&
+	    spool_park_wants(fs_of(req)->park, spool_channel_current(fs_of(req)), (int)more))
+		r = more;
+	forget_set_ids(fs_of(req), ino, before.mode);
 	reply_written(req, r);
 }
 

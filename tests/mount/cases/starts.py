@@ -138,12 +138,16 @@ with open('written', 'wb', buffering=0) as file:
 
 
 @case(layout='shared')
-def set_id_bits_go_with_fallocate_and_copies(d):
+def set_id_bits_go_with_writes_fallocate_and_copies(d):
     def act():
         for name in 'ab':
             put(name, b'x' * 10000)
         os.chmod('b', 0o6755)
         fd = os.open('b', os.O_RDWR)
+        assert os.stat('b').st_mode & 0o6000
+        os.pwrite(fd, b'y', 0)
+        assert os.stat('b').st_mode & 0o7777 == 0o755
+        os.fchmod(fd, 0o6755)
         os.posix_fallocate(fd, 0, 20000)
         assert os.stat('b').st_mode & 0o6000 == 0
         os.fchmod(fd, 0o6755)
