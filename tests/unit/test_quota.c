@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Counters and limits: exact boundaries, all or nothing, and everything at zero in the end. */
+
+#include "quota/quota.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "fault_host.h"
+#include "unit.h"
+#include "util/macros.h"
+
+static struct fault_host host;
+static struct spool_quota *quota;
+static unsigned int n_high, n_room;
+
+static struct spool_limits no_limits(void)
+{
+	struct spool_limits limits;
+
+	memset(&limits, 0xff, sizeof(limits));
+	limits.pageout_reserve = 0;
+	return limits;
+}
+
+static void set_up(const struct spool_limits *limits)
+{
+	fault_host_init(&host);
+	CU_ASSERT_EQUAL_FATAL(spool_quota_new(&host.host, limits, &quota), 0);
+}
+
+static void tear_down(void)
+{
+	CU_ASSERT_TRUE(spool_quota_free(quota));
+	CU_ASSERT_EQUAL(host.live, 0);
+}
+
+static struct spool_quota_user *get(uid_t uid)
+{
+	struct spool_quota_user *user = NULL;
+
+	CU_ASSERT_EQUAL_FATAL(spool_quota_user_get(quota, uid, &user), 0);
+	CU_ASSERT_EQUAL(spool_quota_user_uid(user), uid);
+	return user;
+}
+
+static int charge(struct spool_quota_user *user, uint64_t size, uint64_t ram, uint64_t inodes,
+		  unsigned int flags)
+{
+	const struct spool_charge amount = {{size, ram, inodes}};
+
+	return spool_quota_charge(user, &amount, flags);
+}
+
+static void uncharge(struct spool_quota_user *user, uint64_t size, uint64_t ram, uint64_t inodes)
+{
+	const struct spool_charge amount = {{size, ram, inodes}};
+
+	spool_quota_uncharge(user, &amount);
+}
+
+static uint64_t used(enum spool_resource resource)
+{
+	struct spool_usage usage;
+
+	spool_quota_usage(quota, &usage);
+	return usage.used[resource];
+}
+
+/* Exactly the limit fits, one more does not, and then nothing of the charge is made. */
+static void test_limits(void)
+{
+	for (int resource = 0; resource < SPOOL_RES_N; resource++) {
+		for (int mine = 0; mine < 2; mine++) {
+			struct spool_limits limits = no_limits();
+			uint64_t amount[SPOOL_RES_N] = {1, 1, 1};
+			struct spool_quota_user *user;
+
+			(mine ? limits.user : limits.mount)[resource] = 100;
+			set_up(&limits);
+			user = get(7);
+			amount[resource] = 100;
+			CU_ASSERT_EQUAL(charge(user, amount[0], amount[1], amount[2], 0), 0);
+			CU_ASSERT_EQUAL(
+				charge(user, resource == 0, resource == 1, resource == 2, 0),
+				mine ? -EDQUOT : -ENOSPC);
+			CU_ASSERT_EQUAL(charge(user, 1, 1, 1, 0), mine ? -EDQUOT : -ENOSPC);
+			CU_ASSERT_EQUAL(used((enum spool_resource)resource), 100);
+			CU_ASSERT_EQUAL(used((enum spool_resource)((resource + 1) % 3)), 1);
+			uncharge(user, amount[0], amount[1], amount[2]);
+			CU_ASSERT_EQUAL(charge(user, 0, 0, 0, 0), 0);
+			spool_quota_user_put(user);
+			tear_down();
+		}
+	}
+}
+
+static void test_overflow(void)
+{
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *user;
+
+	set_up(&limits);
+	user = get(7);
+	CU_ASSERT_EQUAL(charge(user, UINT64_MAX, 0, 0, 0), 0);
+	CU_ASSERT_EQUAL(charge(user, 1, 0, 0, 0), -ENOSPC);
+	uncharge(user, UINT64_MAX, 0, 0);
+	spool_quota_user_put(user);
+	tear_down();
+}
+
+/* Page-outs, and they alone, may use the reserve; inodes have none. */
+static void test_reserve(void)
+{
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *user;
+
+	for (int i = 0; i < SPOOL_RES_N; i++)
+		limits.mount[i] = limits.user[i] = 10;
+	limits.pageout_reserve = 5;
+	set_up(&limits);
+	user = get(7);
+	CU_ASSERT_EQUAL(charge(user, 10, 10, 10, 0), 0);
+	CU_ASSERT_EQUAL(charge(user, 1, 0, 0, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(charge(user, 5, 5, 0, SPOOL_CHARGE_PAGEOUT), 0);
+	CU_ASSERT_EQUAL(charge(user, 1, 0, 0, SPOOL_CHARGE_PAGEOUT), -ENOSPC);
+	CU_ASSERT_EQUAL(charge(user, 0, 0, 1, SPOOL_CHARGE_PAGEOUT), -ENOSPC);
+	uncharge(user, 15, 15, 10);
+	spool_quota_user_put(user);
+	tear_down();
+}
+
+static void test_users(void)
+{
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *a, *b, *again;
+	struct spool_usage usage;
+	uid_t uid;
+
+	limits.user[SPOOL_RES_SIZE] = 50;
+	set_up(&limits);
+	b = get(2000);
+	a = get(1000);
+	again = get(1000);
+	CU_ASSERT_PTR_EQUAL(a, again);
+	CU_ASSERT_PTR_EQUAL(spool_quota_user_ref(a), a);
+	CU_ASSERT_EQUAL(charge(a, 30, 1, 1, 0), 0);
+	CU_ASSERT_EQUAL(charge(b, 40, 1, 1, 0), 0);
+	CU_ASSERT_TRUE(spool_quota_next_user(quota, 0, &uid, &usage));
+	CU_ASSERT_EQUAL(uid, 1000);
+	CU_ASSERT_EQUAL(usage.used[SPOOL_RES_SIZE], 30);
+	CU_ASSERT_EQUAL(usage.limit[SPOOL_RES_SIZE], 50);
+	CU_ASSERT_TRUE(spool_quota_next_user(quota, 1001, &uid, &usage));
+	CU_ASSERT_EQUAL(uid, 2000);
+	CU_ASSERT_FALSE(spool_quota_next_user(quota, 2001, &uid, &usage));
+	CU_ASSERT_FALSE(spool_quota_next_user(quota, UINT64_MAX, &uid, &usage));
+	/* chown: all of it, or nothing */
+	CU_ASSERT_EQUAL(spool_quota_move(a, b, &(struct spool_charge){{11, 1, 1}}), -EDQUOT);
+	CU_ASSERT_EQUAL(spool_quota_move(a, b, &(struct spool_charge){{10, 1, 1}}), 0);
+	CU_ASSERT_EQUAL(spool_quota_move(a, a, &(struct spool_charge){{99, 1, 1}}), 0);
+	spool_quota_user_usage(quota, 1000, &usage);
+	CU_ASSERT_EQUAL(usage.used[SPOOL_RES_SIZE], 20);
+	spool_quota_user_usage(quota, 3000, &usage);
+	CU_ASSERT_EQUAL(usage.used[SPOOL_RES_SIZE], 0);
+	CU_ASSERT_EQUAL(usage.limit[SPOOL_RES_SIZE], 50);
+	uncharge(a, 20, 0, 0);
+	uncharge(b, 50, 2, 2);
+	for (int i = 0; i < 3; i++)
+		spool_quota_user_put(a);
+	spool_quota_user_put(b);
+	spool_quota_user_put(NULL);
+	tear_down();
+}
+
+/* Use above a new limit stays, and does not grow. */
+static void test_live_limits(void)
+{
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *user;
+
+	set_up(&limits);
+	user = get(7);
+	CU_ASSERT_EQUAL(charge(user, 100, 100, 1, 0), 0);
+	limits.mount[SPOOL_RES_SIZE] = 50;
+	spool_quota_set_limits(quota, &limits);
+	CU_ASSERT_EQUAL(charge(user, 1, 0, 0, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, 0), 0);
+	uncharge(user, 60, 0, 0);
+	CU_ASSERT_EQUAL(charge(user, 10, 0, 0, 0), 0);
+	CU_ASSERT_EQUAL(charge(user, 1, 0, 0, 0), -ENOSPC);
+	uncharge(user, 50, 101, 1);
+	spool_quota_user_put(user);
+	tear_down();
+}
+
+static void on_high(void *ctx)
+{
+	(void)ctx;
+	n_high++;
+}
+
+static void on_room(void *ctx)
+{
+	(void)ctx;
+	n_room++;
+}
+
+/* RAM that somebody makes room in: a wait, not an end; everything else is one. */
+static void test_elastic(void)
+{
+	const struct spool_quota_watch watch = {on_high, on_room, NULL};
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *user;
+	uid_t uid;
+
+	limits.mount[SPOOL_RES_RAM] = 1000;
+	limits.user[SPOOL_RES_RAM] = 800;
+	limits.user[SPOOL_RES_SIZE] = 5000;
+	set_up(&limits);
+	spool_quota_set_watch(quota, &watch);
+	spool_quota_set_elastic(quota, true);
+	n_high = n_room = 0;
+	user = get(7);
+	CU_ASSERT_EQUAL(charge(user, 0, 720, 0, 0), 0);
+	CU_ASSERT_EQUAL(n_high, 0); /* 90% of 800 are not above it */
+	CU_ASSERT_FALSE(spool_quota_over(quota, 90, &uid));
+	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, 0), 0);
+	CU_ASSERT_EQUAL(n_high, 1);
+	CU_ASSERT_TRUE(spool_quota_over(quota, 90, &uid));
+	CU_ASSERT_EQUAL(uid, 7);
+	CU_ASSERT_EQUAL(charge(user, 0, 80, 0, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(charge(user, 0, 80, 0, SPOOL_CHARGE_FIRM), -EDQUOT);
+	CU_ASSERT_EQUAL(charge(user, 5001, 80, 0, 0), -EDQUOT);
+	CU_ASSERT_EQUAL(n_room, 0);
+	uncharge(user, 0, 1, 0);
+	CU_ASSERT_EQUAL(n_room, 1);
+	uncharge(user, 0, 1, 0);
+	CU_ASSERT_EQUAL(n_room, 1); /* nobody waits any more */
+	CU_ASSERT_EQUAL(charge(user, 0, 900, 0, 0), -EAGAIN);
+	spool_quota_set_elastic(quota, false);
+	CU_ASSERT_EQUAL(n_room, 2); /* they wait in vain */
+	CU_ASSERT_EQUAL(charge(user, 0, 900, 0, 0), -ENOSPC);
+	uncharge(user, 0, 719, 0);
+	spool_quota_user_put(user);
+	tear_down();
+}
+
+static void test_without_memory(void)
+{
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *user;
+
+	fault_host_init(&host);
+	fault_host_arm(&host, 1, false);
+	CU_ASSERT_EQUAL(spool_quota_new(&host.host, &limits, &quota), -ENOMEM);
+	set_up(&limits);
+	fault_host_arm(&host, 1, false);
+	CU_ASSERT_EQUAL(spool_quota_user_get(quota, 7, &user), -ENOMEM);
+	tear_down();
+	CU_ASSERT_TRUE(spool_quota_free(NULL));
+}
+
+#define N_THREADS 4
+#define N_ROUNDS 20000
+
+static void *charge_and_give_back(void *arg)
+{
+	uid_t uid = (uid_t)(uintptr_t)arg;
+
+	for (unsigned int i = 0; i < N_ROUNDS; i++) {
+		struct spool_quota_user *user;
+
+		if (spool_quota_user_get(quota, i % 3 ? uid : 1, &user) < 0)
+			continue;
+		if (charge(user, i % 100, i % 50, 1, 0) == 0)
+			uncharge(user, i % 100, i % 50, 1);
+		spool_quota_user_put(user);
+	}
+	return NULL;
+}
+
+static void test_threads(void)
+{
+	struct spool_limits limits = no_limits();
+	pthread_t threads[N_THREADS];
+
+	limits.mount[SPOOL_RES_INODES] = 2;
+	limits.mount[SPOOL_RES_SIZE] = 150;
+	set_up(&limits);
+	for (uintptr_t i = 0; i < N_THREADS; i++)
+		CU_ASSERT_EQUAL_FATAL(
+			pthread_create(&threads[i], NULL, charge_and_give_back, (void *)(i + 10)),
+			0);
+	for (unsigned int i = 0; i < N_THREADS; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < SPOOL_RES_N; i++)
+		CU_ASSERT_EQUAL(used((enum spool_resource)i), 0);
+	tear_down();
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"limits", test_limits},
+		{"overflow", test_overflow},
+		{"reserve", test_reserve},
+		{"users", test_users},
+		{"live limits", test_live_limits},
+		{"elastic", test_elastic},
+		{"without memory", test_without_memory},
+		{"threads", test_threads},
+	};
+
+	return unit_run("quota", tests, SPOOL_ARRAY_SIZE(tests));
+}

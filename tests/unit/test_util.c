@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What everything stands on: numbers as people write them, lines of the log, locks in their order,
+ * and the services of the machine. */
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "unit.h"
+#include "util/host.h"
+#include "util/lock.h"
+#include "util/log.h"
+#include "util/macros.h"
+#include "util/parse.h"
+
+#define UNTOUCHED 4242u
+
+static const char *const not_numbers[] = {"",     " 1", "1 ",  "+1", "-1", "1.5", "0x10", "1kk",
+					  "1KiB", "k",  "one", "1,", "%",  "1\n", "\x80"};
+
+static void test_bytes(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t value;
+	} good[] = {{"0", 0},
+		    {"1", 1},
+		    {"007", 7},
+		    {"1k", 1024},
+		    {"1K", 1024},
+		    {"64m", (uint64_t)64 << 20},
+		    {"2G", (uint64_t)2 << 30},
+		    {"3t", (uint64_t)3 << 40},
+		    {"4P", (uint64_t)4 << 50},
+		    {"7e", (uint64_t)7 << 60},
+		    {"9223372036854775807", INT64_MAX},
+		    {"9007199254740991k", (uint64_t)INT64_MAX - 1023}};
+	static const char *const large[] = {"9223372036854775808", "8e", "9007199254740992k",
+					    "99999999999999999999999999", "18446744073709551616"};
+	uint64_t value;
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(good); i++) {
+		CU_ASSERT_EQUAL(spool_parse_bytes(good[i].text, &value), 0);
+		CU_ASSERT_EQUAL(value, good[i].value);
+		CU_ASSERT_EQUAL(spool_parse_count(good[i].text, &value), 0);
+		CU_ASSERT_EQUAL(value, good[i].value);
+	}
+	value = UNTOUCHED;
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(large); i++)
+		CU_ASSERT_EQUAL(spool_parse_bytes(large[i], &value), -ERANGE);
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(not_numbers); i++)
+		CU_ASSERT_EQUAL(spool_parse_bytes(not_numbers[i], &value), -EINVAL);
+	CU_ASSERT_EQUAL(value, UNTOUCHED);
+}
+
+static void test_percent(void)
+{
+	unsigned int value;
+
+	CU_ASSERT_EQUAL(spool_parse_percent("0%", &value), 0);
+	CU_ASSERT_EQUAL(value, 0);
+	CU_ASSERT_EQUAL(spool_parse_percent("100%", &value), 0);
+	CU_ASSERT_EQUAL(value, 100);
+	value = UNTOUCHED;
+	CU_ASSERT_EQUAL(spool_parse_percent("101%", &value), -ERANGE);
+	CU_ASSERT_EQUAL(spool_parse_percent("99999999999999999999%", &value), -ERANGE);
+	CU_ASSERT_EQUAL(spool_parse_percent("50", &value), -EINVAL);
+	CU_ASSERT_EQUAL(spool_parse_percent("5%%", &value), -EINVAL);
+	CU_ASSERT_EQUAL(spool_parse_percent("5%5", &value), -EINVAL);
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(not_numbers); i++)
+		CU_ASSERT_EQUAL(spool_parse_percent(not_numbers[i], &value), -EINVAL);
+	CU_ASSERT_EQUAL(value, UNTOUCHED);
+}
+
+static void test_seconds(void)
+{
+	uint32_t value;
+
+	CU_ASSERT_EQUAL(spool_parse_seconds("0", &value), 0);
+	CU_ASSERT_EQUAL(value, 0);
+	CU_ASSERT_EQUAL(spool_parse_seconds("10s", &value), 0);
+	CU_ASSERT_EQUAL(value, 10);
+	CU_ASSERT_EQUAL(spool_parse_seconds("5m", &value), 0);
+	CU_ASSERT_EQUAL(value, 300);
+	CU_ASSERT_EQUAL(spool_parse_seconds("2h", &value), 0);
+	CU_ASSERT_EQUAL(value, 7200);
+	CU_ASSERT_EQUAL(spool_parse_seconds("1d", &value), 0);
+	CU_ASSERT_EQUAL(value, 86400);
+	CU_ASSERT_EQUAL(spool_parse_seconds("2147483647", &value), 0);
+	CU_ASSERT_EQUAL(value, INT32_MAX);
+	value = UNTOUCHED;
+	CU_ASSERT_EQUAL(spool_parse_seconds("2147483648", &value), -ERANGE);
+	CU_ASSERT_EQUAL(spool_parse_seconds("24856d", &value), -ERANGE);
+	CU_ASSERT_EQUAL(spool_parse_seconds("1w", &value), -EINVAL);
+	CU_ASSERT_EQUAL(spool_parse_seconds("", &value), -EINVAL);
+	CU_ASSERT_EQUAL(spool_parse_seconds("-1", &value), -EINVAL);
+	CU_ASSERT_EQUAL(value, UNTOUCHED);
+}
+
+static void test_modes_and_ids(void)
+{
+	mode_t mode = UNTOUCHED;
+	uint32_t id;
+
+	CU_ASSERT_EQUAL(spool_parse_octal("8", &mode), -EINVAL);
+	CU_ASSERT_EQUAL(spool_parse_octal("", &mode), -EINVAL);
+	CU_ASSERT_EQUAL(spool_parse_octal("10000", &mode), -ERANGE);
+	CU_ASSERT_EQUAL(mode, UNTOUCHED);
+	CU_ASSERT_EQUAL(spool_parse_octal("7777", &mode), 0);
+	CU_ASSERT_EQUAL(mode, 07777);
+	CU_ASSERT_EQUAL(spool_parse_octal("0700", &mode), 0);
+	CU_ASSERT_EQUAL(mode, 0700);
+	CU_ASSERT_EQUAL(spool_parse_id("0", &id), 0);
+	CU_ASSERT_EQUAL(id, 0);
+	CU_ASSERT_EQUAL(spool_parse_id("4294967294", &id), 0);
+	CU_ASSERT_EQUAL(id, 4294967294u);
+	id = UNTOUCHED;
+	CU_ASSERT_EQUAL(spool_parse_id("4294967295", &id), -ERANGE);
+	CU_ASSERT_EQUAL(spool_parse_id("99999999999999999999", &id), -ERANGE);
+	CU_ASSERT_EQUAL(spool_parse_id("01", &id), -EINVAL);
+	CU_ASSERT_EQUAL(spool_parse_id("00", &id), -EINVAL);
+	CU_ASSERT_EQUAL(spool_parse_id("root", &id), -EINVAL);
+	CU_ASSERT_EQUAL(spool_parse_id("1k", &id), -EINVAL);
+	CU_ASSERT_EQUAL(id, UNTOUCHED);
+}
+
+static void test_format(void)
+{
+	char buf[16];
+
+	spool_format_bytes(0, buf);
+	CU_ASSERT_STRING_EQUAL(buf, "0");
+	spool_format_bytes(1023, buf);
+	CU_ASSERT_STRING_EQUAL(buf, "1023");
+	spool_format_bytes(1024, buf);
+	CU_ASSERT_STRING_EQUAL(buf, "1K");
+	spool_format_bytes((uint64_t)16 << 20, buf);
+	CU_ASSERT_STRING_EQUAL(buf, "16M");
+	spool_format_bytes((uint64_t)3 << 29, buf);
+	CU_ASSERT_STRING_EQUAL(buf, "1.5G");
+	spool_format_bytes(UINT64_MAX, buf);
+	CU_ASSERT_TRUE(strlen(buf) < sizeof(buf));
+}
+
+static char logged[SPOOL_LOG_LINE_MAX];
+static unsigned int n_logged;
+
+static void sink(void *ctx, enum spool_log_level level, const char *line)
+{
+	CU_ASSERT_PTR_EQUAL(ctx, logged);
+	CU_ASSERT_EQUAL(level, SPOOL_LOG_WARNING);
+	snprintf(logged, sizeof(logged), "%s", line);
+	errno = EIO; /* a sink may do that */
+	n_logged++;
+}
+
+static void test_log(void)
+{
+	struct spool_log log = {.sink = sink, .ctx = logged, .level = SPOOL_LOG_WARNING};
+	char text[2 * SPOOL_LOG_LINE_MAX];
+
+	n_logged = 0;
+	errno = ENOENT;
+	spool_log(&log, SPOOL_LOG_WARNING, "%d %s", 42, "words");
+	CU_ASSERT_EQUAL(errno, ENOENT);
+	CU_ASSERT_STRING_EQUAL(logged, "42 words");
+	spool_log(&log, SPOOL_LOG_INFO, "too detailed");
+	CU_ASSERT_EQUAL(n_logged, 1);
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	spool_log(&log, SPOOL_LOG_WARNING, "%s", text);
+	CU_ASSERT_EQUAL(strlen(logged), SPOOL_LOG_LINE_MAX - 1);
+	spool_log(NULL, SPOOL_LOG_ERROR, "nowhere");
+	log.sink = NULL;
+	spool_log(&log, SPOOL_LOG_ERROR, "nowhere");
+	CU_ASSERT_EQUAL(n_logged, 2);
+	CU_ASSERT_STRING_EQUAL(spool_log_level_name(SPOOL_LOG_ERROR), "error");
+	CU_ASSERT_STRING_EQUAL(spool_log_level_name(SPOOL_LOG_DEBUG), "debug");
+	CU_ASSERT_STRING_EQUAL(spool_log_level_name((enum spool_log_level)99), "unknown");
+}
+
+/* Whether the lock checker ends a process that does this. */
+static bool aborts(void (*fn)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		signal(SIGABRT, SIG_DFL);
+		close(STDERR_FILENO);
+		fn();
+		_exit(0);
+	}
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static struct spool_mutex first, second;
+
+static void in_order(void)
+{
+	spool_mutex_lock(&first, SPOOL_RANK_DIR);
+	spool_mutex_lock(&second, SPOOL_RANK_NODE);
+	spool_mutex_unlock(&first);
+	spool_mutex_unlock(&second);
+	spool_lock_assert_none();
+}
+
+static void against_it(void)
+{
+	spool_mutex_lock(&first, SPOOL_RANK_NODE);
+	spool_mutex_lock(&second, SPOOL_RANK_DIR);
+}
+
+static void same_rank(void)
+{
+	spool_mutex_lock(&first, SPOOL_RANK_POOL);
+	spool_mutex_lock(&second, SPOOL_RANK_POOL);
+}
+
+static void held_at_the_end(void)
+{
+	spool_mutex_lock(&first, SPOOL_RANK_DIR);
+	spool_lock_assert_none();
+}
+
+static void test_lock_order(void)
+{
+	bool checked = false;
+
+#ifdef SPOOL_LOCK_CHECK
+	checked = true;
+#endif
+	spool_mutex_init(&first);
+	spool_mutex_init(&second);
+	in_order();
+	CU_ASSERT_EQUAL(aborts(in_order), false);
+	CU_ASSERT_EQUAL(aborts(against_it), checked);
+	CU_ASSERT_EQUAL(aborts(same_rank), checked);
+	CU_ASSERT_EQUAL(aborts(held_at_the_end), checked);
+	spool_mutex_fini(&first);
+	spool_mutex_fini(&second);
+}
+
+/* Whether the mapping at @addr has @flag ("dd": not in core dumps) in smaps. */
+static bool has_flag(const void *addr, const char *flag)
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	bool here = false, found = false;
+	char line[512];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned long from, to;
+
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			here = from <= (unsigned long)addr && (unsigned long)addr < to;
+		else if (here && strncmp(line, "VmFlags:", 8) == 0)
+			found = strstr(line, flag);
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static void test_host(void)
+{
+	const struct spool_host *host = spool_host_system();
+	static const char zeros[4096];
+	char *bytes = spool_alloc(host, sizeof(zeros));
+	bool locked = false;
+	void *secret, *arena;
+	int fd;
+
+	CU_ASSERT_EQUAL(memcmp(bytes, zeros, sizeof(zeros)), 0);
+	spool_free(host, bytes);
+	spool_free(host, NULL);
+	fd = host->arena_open(host->ctx);
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL_FATAL(host->arena_map(host->ctx, fd, 0, 1 << 20, &arena), 0);
+	CU_ASSERT_TRUE(has_flag(arena, " dd"));
+	memset(arena, 'x', 1 << 20);
+	CU_ASSERT_EQUAL(host->arena_punch(host->ctx, fd, 4096, 4096), 0);
+	CU_ASSERT_EQUAL(memcmp((char *)arena + 4096, zeros, sizeof(zeros)), 0);
+	CU_ASSERT_EQUAL(*(char *)arena, 'x');
+	CU_ASSERT_EQUAL(((char *)arena)[8192], 'x');
+	host->arena_unmap(host->ctx, arena, 1 << 20);
+	host->arena_close(host->ctx, fd);
+	secret = host->secret_map(host->ctx, 4096, &locked);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(secret);
+	CU_ASSERT_EQUAL(memcmp(secret, zeros, sizeof(zeros)), 0);
+	CU_ASSERT_TRUE(has_flag(secret, " dd"));
+	CU_ASSERT_EQUAL(has_flag(secret, " lo"), locked);
+	host->secret_unmap(host->ctx, secret, 4096);
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"bytes", test_bytes},           {"percent", test_percent},
+		{"seconds", test_seconds},       {"modes and ids", test_modes_and_ids},
+		{"format", test_format},         {"log", test_log},
+		{"lock order", test_lock_order}, {"host", test_host},
+	};
+
+	return unit_run("util", tests, SPOOL_ARRAY_SIZE(tests));
+}
