@@ -292,7 +292,11 @@ static void test_host(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(secret);
 	CU_ASSERT_EQUAL(memcmp(secret, zeros, sizeof(zeros)), 0);
 	CU_ASSERT_TRUE(has_flag(secret, " dd"));
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+	CU_ASSERT_TRUE(locked); /* their mlock() does nothing */
+#else
 	CU_ASSERT_EQUAL(has_flag(secret, " lo"), locked);
+#endif
 	host->secret_unmap(host->ctx, secret, 4096);
 }
 

@@ -1,4 +1,5 @@
 """Ends in full flight: writers are at work on each transport when the mount goes."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -88,8 +89,8 @@ def killed_writers_in_full_flight():
         for writer in flight.writers:
             writer.kill()
             writer.wait(DEADLINE_S)
-        names = os.listdir(flight.mount.tmpdir())
-        for name in names:
-            os.unlink(f'{flight.mount.tmpdir()}/{name}')
+        for name in os.listdir(flight.mount.tmpdir()):
+            with contextlib.suppress(FileNotFoundError):  # the rm of one lived on for a moment
+                os.unlink(f'{flight.mount.tmpdir()}/{name}')
         wait_until(lambda m=flight.mount: status(m)['inodes_used'] <= 3, 'all inodes come back')
         flight.mount.stop()
