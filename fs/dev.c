@@ -28,6 +28,9 @@
  * a hundred wake-ups per second of work. */
 #define NAP_NS (10 * 1000 * 1000)
 
+/* Errors in a row after which reading is given up: a second's worth. A guess. */
+#define ERRORS_MAX 100u
+
 /* In front of the data of the largest request: two headers; the kernel wants room for 8 KiB. */
 #define HEAD_SIZE 8192u
 
@@ -106,11 +109,24 @@ static void let_gather(const struct spool_dev *dev)
 		nanosleep(&time, NULL); /* stopping interrupts it */
 }
 
+/* An error that the kernel has no reason for but a passing one, like -ENOMEM. Return: whether to go
+ * on, after a pause. */
+static bool try_on(const struct spool_dev *dev, int error, unsigned int *n)
+{
+	const struct timespec pause = {.tv_nsec = NAP_NS};
+
+	if ((*n)++ == 0)
+		spool_log(dev->fs->log, SPOOL_LOG_ERROR, "/dev/fuse: %s", strerror(-error));
+	nanosleep(&pause, NULL);
+	return *n < ERRORS_MAX;
+}
+
 static void *dev_main(void *arg)
 {
 	struct spool_dev *dev = arg;
 	struct spool_fs *fs = dev->fs;
 	struct dev_buffer *buffer = new_buffer(fs->max_write + HEAD_SIZE);
+	unsigned int n_errors = 0;
 
 	while (buffer && !fuse_session_exited(fs->session)) {
 		ssize_t n = receive(dev, buffer);
@@ -118,8 +134,11 @@ static void *dev_main(void *arg)
 		/* ENOENT: the caller was interrupted before we came */
 		if (n == -EINTR || n == -EAGAIN || n == -ENOENT)
 			continue;
+		if (n < 0 && try_on(dev, (int)n, &n_errors))
+			continue;
 		if (n <= 0)
 			break;
+		n_errors = 0;
 		buffer = handle(dev, buffer, (size_t)n);
 		let_gather(dev);
 	}

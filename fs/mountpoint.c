@@ -101,6 +101,8 @@ static bool find_mount(const char *wanted_path, dev_t wanted_device, dev_t *ret_
 		if (wanted_path ? strcmp(path, wanted_path) != 0 : device != wanted_device)
 			continue;
 		found = true; /* the last one counts: it lies on top */
+		if (ret_covered)
+			*ret_covered = false;
 		if (ret_device)
 			*ret_device = device;
 		if (ret_path) {

@@ -150,7 +150,8 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse
 	(void)fi;
 	if (off >= 0)
 		r = spool_engine_seek(fs->engine, ino, (uint64_t)off, whence);
-	if (off >= 0 && (r >= 0 || r == -ENXIO) && must_fetch_pages(fs, r, off, whence)) {
+	if (off >= 0 && (r >= 0 || r == -ENXIO) && must_fetch_pages(fs, r, off, whence) &&
+	    !atomic_load(&fs->stopping)) {
 		if (reply_wait_flags(req) & SPOOL_NOWAIT) {
 			reply_offset(req, SPOOL_ON_DISK); /* again, from a thread that may wait */
 			return;

@@ -341,8 +341,10 @@ static const struct option switches[] = {
 static int remount_list(const char *list, int (*fn)(void *arg, const char *option), void *arg)
 {
 	char *copy = strdup(list), *save = NULL;
-	int r = copy ? 0 : -ENOMEM;
+	int r = 0;
 
+	if (!copy)
+		return -ENOMEM;
 	for (char *option = strtok_r(copy, ",", &save); option && r == 0;
 	     option = strtok_r(NULL, ",", &save)) {
 		const struct option_entry *entry = find_option(option, strcspn(option, "="));

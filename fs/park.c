@@ -144,10 +144,12 @@ static void try_again(struct spool_park *park, struct message_list *list)
 			spool_park_take(park, message);
 			continue;
 		}
-		if (message->parked)
+		if (message->parked) {
+			message->deadline = 0; /* it gives its place back, and may want one again */
 			spool_channel_park(park->fs, message);
-		else
+		} else {
 			message->finish(message);
+		}
 		give_place(park, uid);
 	}
 }

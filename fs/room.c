@@ -49,6 +49,7 @@ void spool_room_take(struct spool_room *room, struct spool_message *message)
 	if (!stopped) {
 		TAILQ_INSERT_TAIL(&room->list, message, link);
 		atomic_fetch_add(&room->n_waiting, 1);
+		room->kicked = true; /* room may have come between its attempt and now */
 		pthread_cond_signal(&room->changed);
 	}
 	pthread_mutex_unlock(&room->lock);

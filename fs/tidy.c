@@ -101,7 +101,7 @@ int spool_tidy_new(struct spool_fs *fs, struct spool_tidy **ret)
 	return 0;
 }
 
-void spool_tidy_free(struct spool_tidy *tidy)
+void spool_tidy_stop(struct spool_tidy *tidy)
 {
 	if (!tidy)
 		return;
@@ -110,6 +110,12 @@ void spool_tidy_free(struct spool_tidy *tidy)
 	pthread_cond_signal(&tidy->changed);
 	pthread_mutex_unlock(&tidy->lock);
 	pthread_join(tidy->thread, NULL);
+}
+
+void spool_tidy_free(struct spool_tidy *tidy)
+{
+	if (!tidy)
+		return;
 	pthread_cond_destroy(&tidy->changed);
 	pthread_mutex_destroy(&tidy->lock);
 	free(tidy);

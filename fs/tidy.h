@@ -16,7 +16,11 @@ struct spool_tidy;
 /** spool_tidy_new() - Return: 0; -errno. */
 int spool_tidy_new(struct spool_fs *fs, struct spool_tidy **ret);
 
-/** spool_tidy_free() - ends the thread. NULL is allowed. */
+/** spool_tidy_stop() - ends the thread, while others still serve: it may wait for a request of its
+ * own. NULL is allowed. */
+void spool_tidy_stop(struct spool_tidy *tidy);
+
+/** spool_tidy_free() - when nobody serves any more. NULL is allowed. */
 void spool_tidy_free(struct spool_tidy *tidy);
 
 /** spool_tidy_kick() - something was closed or forgotten. Cheap while a round is on. */

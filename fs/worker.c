@@ -104,13 +104,16 @@ void spool_stdio_to_null(void)
 		close(null);
 }
 
+/* Those who may wait for a request to be served end first, while there is somebody to serve it. */
 static void stop_serving(struct worker *worker)
 {
-	if (worker->fs.session)
-		fuse_session_exit(worker->fs.session);
+	atomic_store(&worker->fs.stopping, true);
+	spool_tidy_stop(worker->fs.tidy);
 	spool_park_stop(worker->fs.park);
 	spool_room_stop(worker->fs.room);
 	spool_disk_stop(worker->fs.disk);
+	if (worker->fs.session)
+		fuse_session_exit(worker->fs.session);
 	spool_dev_stop(worker->fs.dev);
 	worker->fs.dev = NULL;
 	spool_rings_stop(worker->fs.rings);
