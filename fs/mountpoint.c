@@ -18,6 +18,7 @@
 #include "fs.h"
 #include "util/macros.h"
 
+#define MTAB "/etc/mtab" /* where fusermount3 looks for what it may unmount */
 #define SUBTYPE "spoolfs"
 
 extern char **environ;
@@ -42,6 +43,16 @@ int spool_mount_check(const struct spool_options *options, struct spool_mount *r
 			options->mountpoint);
 		free(path);
 		return -ENOTDIR;
+	}
+	/* Not every system has it: it is made at a full one's start. */
+	if (geteuid() != 0 && access(MTAB, R_OK) < 0) {
+		r = -errno;
+		fprintf(errors,
+			"spoolfs: " MTAB ": %s: fusermount3 could not unmount (allowed: a link to "
+			"../proc/self/mounts)\n",
+			strerror(errno));
+		free(path);
+		return r;
 	}
 	ret->path = path;
 	return 0;

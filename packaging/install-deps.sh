@@ -20,7 +20,7 @@ apt_build="gcc libc6-dev meson ninja-build pkgconf libfuse3-dev fuse3 libxxhash-
     liburing-dev libssl-dev"
 apt_test="libcunit1-dev clang clang-format shellcheck mandoc python3 procps util-linux mount
     make git rsync sqlite3 vim perl acl attr openssh-client strace dpkg-dev gzip tar
-    libpython3-testsuite e2fsprogs xfsprogs btrfs-progs"
+    e2fsprogs xfsprogs btrfs-progs"
 dnf_build="gcc glibc-devel meson ninja-build pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
     liburing-devel openssl-devel"
 dnf_test="CUnit-devel clang clang-tools-extra ShellCheck mandoc python3 procps-ng util-linux make
@@ -61,6 +61,13 @@ one_by_one() {
     done
 }
 
+# The tests of Python itself bear the version in their name.
+python_tests() {
+    local version
+    version=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    one_by_one apt_install "libpython$version-testsuite"
+}
+
 dnf_install() { dnf install -y -q "$@"; }
 pacman_install() { pacman -S --needed --noconfirm "$@"; }
 zypper_install() { zypper --non-interactive install "$@"; }
@@ -87,4 +94,11 @@ $install $build
 if [ "$want_test" = yes ]; then
     # shellcheck disable=SC2086
     $install $tests || one_by_one "$install" $tests
+    if [ "$manager" = apt-get ]; then
+        python_tests
+    fi
+fi
+# Users unmount with fusermount3, which looks here; a system that was never started lacks it.
+if [ ! -e /etc/mtab ]; then
+    ln -sfn ../proc/self/mounts /etc/mtab
 fi

@@ -158,6 +158,10 @@ static void check_fusermount(struct doctor *doctor)
 	} else if (stat_buf.st_uid != 0 || !(stat_buf.st_mode & S_ISUID)) {
 		finding(doctor, state, "fusermount3", "As root: chown root and chmod u+s it.",
 			"%s is not set-uid root; only root can mount", path);
+	} else if (access("/etc/mtab", R_OK) < 0) {
+		finding(doctor, state, "fusermount3",
+			"As root: ln -s ../proc/self/mounts /etc/mtab.",
+			"/etc/mtab: %s; it could not unmount", strerror(errno));
 	} else {
 		version_of(path, version, sizeof(version));
 		finding(doctor, "ok", "fusermount3", NULL, "%s, set-uid root, %s", path,

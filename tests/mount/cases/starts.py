@@ -46,6 +46,25 @@ def a_failed_start_in_the_background_says_why():
 
 
 @case(mount=False)
+def a_user_who_could_not_unmount_does_not_mount():
+    """fusermount3 needs /etc/mtab for that, which a system that was never started lacks."""
+    with Place() as place:
+        os.chmod(os.environ['SPOOL_CASE_DIR'], 0o755)
+        os.chown(place.path, 1000, 1000)
+        os.mkdir(f'{place.path}/m')
+        os.chown(f'{place.path}/m', 1000, 1000)
+        script = '''set -e
+            mount -t tmpfs none /etc
+            exec setpriv --reuid=1000 --regid=1000 --clear-groups "$0" -f -o backing=none "$1"'''
+        done = run('unshare', '-m', 'sh', '-c', script, binary('SPOOLFS'), f'{place.path}/m',
+                   check=False, timeout=DEADLINE_S)
+        assert done.returncode == 1, done
+        assert done.stderr.startswith('spoolfs: /etc/mtab: No such file or directory'), done
+        assert done.stderr.count('\n') == 1, done
+        os.rmdir(f'{place.path}/m')
+
+
+@case(mount=False)
 def a_start_without_descriptors_leaves_no_mount():
     for limit in range(4, 14):
         with Place() as place:

@@ -76,7 +76,7 @@ def run_wipes_though_the_command_left_something_running():
 @case(mount=False)
 def run_leaves_nothing_for_late_writers():
     """What still writes to $TMPDIR must not reach the directory that the mount covered."""
-    script = 'echo $TMPDIR; (while :; do : > $TMPDIR/late; done) >/dev/null 2>&1 & echo $!'
+    script = 'echo $TMPDIR; (while :; do true > $TMPDIR/late; done) >/dev/null 2>&1 & echo $!'
     for _ in range(10):
         path, pid = spoolctl('run', 'sh', '-c', script).stdout.split()
         outer = os.path.dirname(path)
