@@ -46,8 +46,7 @@ struct run {
 	char **command;
 	char outer[48]; /* made by us, holds nothing but... */
 	char dir[64];   /* ...the mount point */
-	int holder;     /* our end: closing it ends the mount */
-	pid_t daemon;
+	struct daemon daemon;
 	pid_t child;
 	bool terminal;            /* there is a shell that may want to stop and continue us */
 	sigset_t inherited;       /* what was blocked when we were started */
@@ -95,85 +94,6 @@ static void remove_directories(const char *outer)
 		fprintf(stderr, "spoolctl: run: %s: cannot remove: %s\n", outer, strerror(errno));
 }
 
-/* Standard input and output are the command's alone: whoever waits for their end must not have to
- * wait for us. */
-static void leave_stdio(void)
-{
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	dup2(fd, STDIN_FILENO);
-	dup2(fd, STDOUT_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
-}
-
-static void exec_daemon(const struct run *run, int holder, int ready)
-{
-	char path[PATH_MAX], holder_arg[32], ready_arg[32], dir[sizeof(run->dir)];
-	char name[] = "spoolfs", f[] = "-f", o[] = "-o", source[] = "spoolfs-run";
-	char *argv[] = {name, f, o, run->options, holder_arg, ready_arg, source, dir, NULL};
-	sigset_t none;
-
-	leave_stdio();
-	/* before Linux 5.11 the daemon keeps what we were given; that is no harm to us */
-	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-	fcntl(holder, F_SETFD, 0);
-	fcntl(ready, F_SETFD, 0);
-	daemon_path(path, sizeof(path));
-	snprintf(holder_arg, sizeof(holder_arg), "--holder-fd=%d", holder);
-	snprintf(ready_arg, sizeof(ready_arg), "--ready-fd=%d", ready);
-	snprintf(dir, sizeof(dir), "%s", run->dir);
-	setsid(); /* the terminal's signals are the command's */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	execvp(path, argv);
-	fprintf(stderr, "spoolctl: run: %s: %s\n", path, strerror(errno));
-	_exit(EXIT_FAILED);
-}
-
-/* Waits for the daemon. Return: its exit status, EXIT_FAILED when a signal ended it. */
-static int reap_daemon(const struct run *run)
-{
-	int status = 0;
-
-	while (waitpid(run->daemon, &status, 0) < 0) {
-		if (errno != EINTR)
-			return EXIT_FAILED;
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
-}
-
-/* Return: 0 mounted; else an exit status, after a line. */
-static int start_daemon(struct run *run)
-{
-	int holder[2] = {-1, -1}, ready[2] = {-1, -1};
-	char line[8];
-	ssize_t n;
-
-	if (pipe2(holder, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0 ||
-	    (run->daemon = fork()) < 0) {
-		fprintf(stderr, "spoolctl: run: %s\n", strerror(errno));
-		return EXIT_FAILED;
-	}
-	if (run->daemon == 0) {
-		close(holder[1]);
-		exec_daemon(run, holder[0], ready[1]);
-	}
-	close(holder[0]);
-	close(ready[1]);
-	run->holder = holder[1];
-	do
-		n = read(ready[0], line, sizeof(line));
-	while (n < 0 && errno == EINTR);
-	close(ready[0]);
-	if (n > 0)
-		return 0;
-	close(run->holder);
-	return reap_daemon(run) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED; /* it has said why */
-}
-
 static void exec_command(const struct run *run, pid_t parent)
 {
 	static const char *const names[] = {"TMPDIR", "TMP", "TEMP"};
@@ -197,9 +117,9 @@ static void exec_command(const struct run *run, pid_t parent)
 static void close_inherited(const struct run *run)
 {
 	leave_stdio();
-	if (run->holder > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, (unsigned int)run->holder - 1, 0);
-	close_range((unsigned int)run->holder + 1, ~0U, 0);
+	if (run->daemon.holder > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned int)run->daemon.holder - 1, 0);
+	close_range((unsigned int)run->daemon.holder + 1, ~0U, 0);
 }
 
 /* Blocks what is to be passed on; wait_for_command() takes the signals one by one. */
@@ -269,8 +189,7 @@ static void finish(struct run *run)
 
 	snprintf(gone, sizeof(gone), "%s-end", run->outer);
 	renamed = rename(run->outer, gone) == 0;
-	close(run->holder);
-	reap_daemon(run);
+	daemon_end(&run->daemon);
 	remove_directories(renamed ? gone : run->outer);
 }
 
@@ -294,7 +213,7 @@ static int run_command(struct run *run)
 		fprintf(stderr, "spoolctl: run: %s: %s\n", run->outer, strerror(-r));
 		return EXIT_FAILED;
 	}
-	r = start_daemon(run);
+	r = daemon_start("spoolctl: run", run->options, "spoolfs-run", run->dir, &run->daemon);
 	if (r != 0) {
 		remove_directories(run->outer);
 		return r;
@@ -330,7 +249,7 @@ static int add_options(struct run *run, const char *more)
 
 int cmd_run(int argc, char *argv[])
 {
-	struct run run = {.holder = -1};
+	struct run run = {.daemon.holder = -1};
 	int i, r = add_options(&run, "layout=single,log_level=warning");
 
 	for (i = 1; r == 0 && i < argc && argv[i][0] == '-'; i++) {

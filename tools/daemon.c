@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd.h"
 #include "util/macros.h"
 
 static bool is_program(const char *path, size_t size, int len)
@@ -17,7 +22,8 @@ static bool is_program(const char *path, size_t size, int len)
 
 void daemon_path(char *ret, size_t size)
 {
-	static const char *const places[] = {"spoolfs", "../fs/spoolfs", "../sbin/spoolfs"};
+	static const char *const places[] = {"spoolfs", "../fs/spoolfs", "../../fs/spoolfs",
+					     "../sbin/spoolfs"};
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -33,4 +39,99 @@ void daemon_path(char *ret, size_t size)
 	}
 	if (!is_program(ret, size, snprintf(ret, size, "%s", SPOOLFS_INSTALLED)))
 		snprintf(ret, size, "spoolfs");
+}
+
+void leave_stdio(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+struct start {
+	const char *who, *options, *source, *dir;
+	int holder, ready;
+};
+
+static void exec_daemon(const struct start *start)
+{
+	char path[PATH_MAX], holder[32], ready[32];
+	const char *argv[] = {"spoolfs",     "-f",       "-o", start->options, holder, ready,
+			      start->source, start->dir, NULL};
+	sigset_t none;
+
+	leave_stdio();
+	/* before Linux 5.11 the daemon keeps what we were given; that is no harm to us */
+	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	fcntl(start->holder, F_SETFD, 0);
+	fcntl(start->ready, F_SETFD, 0);
+	daemon_path(path, sizeof(path));
+	snprintf(holder, sizeof(holder), "--holder-fd=%d", start->holder);
+	snprintf(ready, sizeof(ready), "--ready-fd=%d", start->ready);
+	setsid(); /* the terminal's signals are not for it */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execvp(path, (char *const *)argv);
+	fprintf(stderr, "%s: %s: %s\n", start->who, path, strerror(errno));
+	_exit(EXIT_FAILED);
+}
+
+/* Return: its exit status, EXIT_FAILED when a signal ended it. */
+static int reap(pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return EXIT_FAILED;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}
+
+int daemon_start(const char *who, const char *options, const char *source, const char *dir,
+		 struct daemon *ret)
+{
+	struct start start = {.who = who, .options = options, .source = source, .dir = dir};
+	int holder[2] = {-1, -1}, ready[2] = {-1, -1};
+	char line[8];
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(holder, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		fprintf(stderr, "%s: %s\n", who, strerror(errno));
+		for (int i = 0; i < 2; i++) {
+			spool_close(holder[i]);
+			spool_close(ready[i]);
+		}
+		return EXIT_FAILED;
+	}
+	if (pid == 0) {
+		close(holder[1]);
+		start.holder = holder[0];
+		start.ready = ready[1];
+		exec_daemon(&start);
+	}
+	close(holder[0]);
+	close(ready[1]);
+	do
+		n = read(ready[0], line, sizeof(line));
+	while (n < 0 && errno == EINTR);
+	close(ready[0]);
+	if (n > 0) {
+		*ret = (struct daemon){.pid = pid, .holder = holder[1]};
+		return EXIT_OK;
+	}
+	close(holder[1]);
+	return reap(pid) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED; /* it has said why */
+}
+
+int daemon_end(struct daemon *daemon)
+{
+	daemon->holder = spool_close(daemon->holder);
+	return reap(daemon->pid);
 }

@@ -4,6 +4,7 @@
 /* Where the daemon is: the tools start it and never become it. */
 
 #include <stddef.h>
+#include <sys/types.h>
 
 /**
  * daemon_path() - the spoolfs to run
@@ -14,3 +15,31 @@
  * tools never start another version's daemon; then where this build would be installed.
  */
 void daemon_path(char *ret, size_t size);
+
+/**
+ * struct daemon - one in the foreground, which lives as long as we do
+ * @holder: our end of a pipe: closing it, or our end, ends the mount
+ */
+struct daemon {
+	pid_t pid;
+	int holder;
+};
+
+/**
+ * daemon_start() - start one, and wait until it has mounted
+ * @who: in front of our lines on standard error
+ * @options: of -o
+ * @source: what mount(8) shows as the device
+ * @dir: the mount point
+ * It has neither our terminal nor our standard input and output.
+ * Return: 0; else an exit status (EXIT_FAILED, EXIT_USAGE), after a line; *@ret is unchanged.
+ */
+int daemon_start(const char *who, const char *options, const char *source, const char *dir,
+		 struct daemon *ret);
+
+/** daemon_end() - end the mount, and wait until all of it is gone. Return: its exit status. */
+int daemon_end(struct daemon *daemon);
+
+/** leave_stdio() - standard input and output become /dev/null: whoever waits for their end must not
+ * have to wait for us. */
+void leave_stdio(void);

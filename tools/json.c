@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 /* Bytes of the UTF-8 sequence at @text (RFC 3629: shortest form, no surrogates), 0 for none. */
 static size_t utf8_length(const unsigned char *text)
@@ -82,6 +83,15 @@ void json_bool(struct json *json, const char *key, bool value)
 {
 	next(json, key);
 	fputs(value ? "true" : "false", json->out);
+}
+
+void json_decimal(struct json *json, const char *key, double value)
+{
+	next(json, key);
+	if (isfinite(value))
+		fprintf(json->out, "%.6g", value);
+	else
+		fputs("null", json->out);
 }
 
 void json_limit(struct json *json, const char *key, uint64_t value)

@@ -27,5 +27,8 @@ void json_string(struct json *json, const char *key, const char *value);
 void json_number(struct json *json, const char *key, uint64_t value);
 void json_bool(struct json *json, const char *key, bool value);
 
+/** json_decimal() - six significant digits, null for what is not a number (NaN, infinite). */
+void json_decimal(struct json *json, const char *key, double value);
+
 /** json_limit() - a number, null for "no limit" (UINT64_MAX). */
 void json_limit(struct json *json, const char *key, uint64_t value);

@@ -13,7 +13,8 @@ from checks import TOP, Skip, files, name_of, run
 CONTRACT = '''ram threshold backing reserve size nr_inodes user_size user_inodes user_ram layout
     modes uid gid mode noexec lifetime linger session grace detach encrypt mlock passthrough
     backing_any pressure transport writeback log_level'''.split()
-MAN = TOP / 'fs/spoolfs.8', TOP / 'tools/spoolctl.1', TOP / 'tools/mount.spoolfs.8'
+MAN = (TOP / 'fs/spoolfs.8', TOP / 'tools/spoolctl.1', TOP / 'tools/mount.spoolfs.8',
+       TOP / 'tools/bench/spoolbench.1')
 BASH = TOP / 'tools/completion/spoolctl.bash'
 ZSH = TOP / 'tools/completion/_spoolctl'
 
@@ -106,6 +107,7 @@ def switches_are_in_the_manuals():
     helps = {'fs/spoolfs.8': program('SPOOLFS', '--help').split('Options (')[0],
              'tools/mount.spoolfs.8': program('MOUNT_SPOOLFS', '--help').replace(
                  '-sfnv', '-s -f -n -v').replace('mount -t', 'mount'),
+             'tools/bench/spoolbench.1': program('SPOOLBENCH', '--help'),
              'tools/spoolctl.1': ' '.join(program('SPOOLCTL', *command, '--help')
                                           for command in [[], *([c] for c in commands())])}
     for page, text in helps.items():

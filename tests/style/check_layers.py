@@ -28,8 +28,10 @@ def layer(path):
 def find(path, name):
     """The file of the project that #include "name" in @path means."""
     places = [path.parent, TOP / 'lib']
+    if layer(path) == 'tools':
+        places += [TOP / 'tools']
     if layer(path) == 'tests':
-        places += [TOP / 'tests/unit', TOP / 'fs', TOP / 'tools']
+        places += [TOP / 'tests/unit', TOP / 'fs', TOP / 'tools', TOP / 'tools/bench']
     for place in places:
         if (place / name).is_file():
             return (place / name).resolve()

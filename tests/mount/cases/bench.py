@@ -1,0 +1,112 @@
+"""spoolbench: what it measures adds up, and it leaves nothing behind."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+
+from rig import DEADLINE_S, case, run, wait_until
+
+WORKLOADS = ['life-4k', 'life-64k', 'life-1m', 'life-tmpfile-4k', 'life-unlinked-4k', 'stream-4k',
+             'stream-64k', 'random-4k', 'tree', 'sort', 'compile']
+FIGURES = ['life-4k', 'life-4k x2', 'write-4k', 'read-64k', 'random-read-4k', 'create', 'readdir',
+           'stat', 'unlink', 'sort', 'compile']
+
+
+def spoolbench(*args, check=True, **kwargs):
+    return run(os.environ['SPOOLBENCH'], *args, check=check, **kwargs)
+
+
+def places():
+    top = os.environ['SPOOL_CASE_DIR']
+    return [tempfile.mkdtemp(dir=top) for _ in range(3)]
+
+
+def remove(directories):
+    """Which fails when something is left in them."""
+    for path in directories:
+        os.rmdir(path)
+
+
+@case(mount=False)
+def every_workload_has_figures():
+    one, two, scratch = dirs = places()
+    listed = [line.split()[0] for line in spoolbench('--list').stdout.splitlines()]
+    assert listed == WORKLOADS
+    done = spoolbench('--quick', '--rounds=2', '--threads=1,2', '--json=-', f'--svg={scratch}/svg',
+                      f'--scratch={scratch}', f'first={one}', two)
+    got = json.loads(done.stdout)
+    rows = {row['name']: row for row in got['rows']}
+    assert set(FIGURES) <= set(rows) and got['rounds'] == 2 and got['quick']
+    assert {row['workload'] for row in got['rows']} == set(WORKLOADS)
+    for row in got['rows']:
+        first, second = row['places']
+        assert first['label'] == 'first' and first['ratio']['median'] == 1
+        for place in first, second:
+            value, ns = place['value'], place['ns']
+            assert len(ns) == 2 and min(ns) > 0, row
+            assert 0 < value['min'] <= value['median'] <= value['max'], row
+        ratios = [b / a for a, b in zip(first['ns'], second['ns'])]
+        if row['unit'] == 'MB/s':
+            ratios = [1 / ratio for ratio in ratios]
+        assert abs(sum(ratios) / 2 / second['ratio']['median'] - 1) < 1e-3, row
+    with open(f'{scratch}/svg', encoding='ascii') as file:
+        chart = file.read()
+    assert chart.startswith('<svg ') and chart.endswith('</svg>\n') and 'life-4k x2' in chart
+    os.unlink(f'{scratch}/svg')
+    remove(dirs)
+
+
+@case()
+def mounts_of_its_own_come_and_go(d):
+    before = set(os.listdir('/tmp')), set(os.listdir('/var/tmp'))
+    table = run('findmnt', '-l').stdout
+    done = spoolbench('--mounts', '-o', 'backing=none,ram=256M', '-q', '-r1', '-t1', '-w',
+                      'life-4k', '--markdown', f'here={d}')
+    head = done.stdout.split('\n\n')[1].splitlines()[0]
+    wanted = ['tmpfs', 'spoolfs', 'spoolfs-dev', 'spoolfs-writeback', 'disk (/var/tmp)', 'here']
+    assert [name for name in head.split('|') if name.strip() in wanted] == \
+        [f' {name} ' for name in wanted], head
+    assert run('findmnt', '-l').stdout == table
+    assert not [name for now, then in zip((os.listdir('/tmp'), os.listdir('/var/tmp')), before)
+                for name in set(now) - then if name.startswith('spoolbench')]
+    assert os.listdir(d) == []
+
+
+@case(mount=False)
+def a_signal_leaves_nothing():
+    one, two, scratch = dirs = places()
+    with subprocess.Popen([os.environ['SPOOLBENCH'], '-w', 'stream-64k', '--rounds=99', '--scratch',
+                           scratch, one, two], stdout=subprocess.DEVNULL) as bench:
+        wait_until(lambda: any(files for _, _, files in os.walk(one)), 'it has begun')
+        bench.send_signal(signal.SIGTERM)
+        assert bench.wait(DEADLINE_S) == 1
+    remove(dirs)
+
+
+@case(mount=False)
+def what_cannot_be_done_is_said_in_one_line():
+    one, two, scratch = dirs = places()
+    wrong = [['--rounds=0', one], ['--threads=1,x', one], ['--workload=nothing', one], [],
+             ['-o', 'x', one], [f'{"n" * 24}={one}'], [f'={one}'], [one] * 9]
+    for args in wrong:
+        done = spoolbench(*args, check=False)
+        assert done.returncode == 2 and done.stderr.count('\n') == 1, (args, done)
+        assert done.stderr.startswith('spoolbench: ') and done.stdout == ''
+    failing = [['x=/nowhere'], ['--scratch=/nowhere', one],
+               ['-qr1', '-wlife-4k', '--json=/nowhere/f', one], ['-qr1', '-wlife-4k', '/proc']]
+    for args in failing:
+        done = spoolbench(*args, check=False)
+        assert done.returncode == 1 and done.stderr.count('\n') == 1, (args, done)
+    remove(dirs)
+
+
+@case(mount=False)
+def a_full_directory_is_said():
+    one, two, scratch = dirs = places()
+    script = 'mount -t tmpfs -o size=1M none "$1"; ' \
+             'exec "$0" -qr1 -w stream-4k --scratch "$3" "$1" "$2"'
+    done = run('unshare', '-m', 'sh', '-c', script, os.environ['SPOOLBENCH'], *dirs, check=False)
+    assert done.returncode == 1 and done.stderr.count('\n') == 1, done
+    assert 'stream-4k' in done.stderr and 'No space left' in done.stderr
+    remove(dirs)

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The benchmark's arithmetic and its command line. */
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "bench.h"
+#include "cmd.h"
+#include "report.h"
+#include "stats.h"
+#include "unit.h"
+
+#define NONE ((double)NAN)
+
+static void test_spread(void)
+{
+	double odd[] = {5, 1, 3}, even[] = {4, 1, 2, 9}, one[] = {7}, holes[] = {NONE, 2, NONE, 1};
+	struct bench_spread spread = bench_spread(odd, 3);
+
+	CU_ASSERT_EQUAL(spread.median, 3);
+	CU_ASSERT_EQUAL(spread.min, 1);
+	CU_ASSERT_EQUAL(spread.max, 5);
+	CU_ASSERT_EQUAL(spread.n, 3);
+	spread = bench_spread(even, 4);
+	CU_ASSERT_EQUAL(spread.median, 3);
+	CU_ASSERT_EQUAL(spread.max, 9);
+	spread = bench_spread(one, 1);
+	CU_ASSERT_EQUAL(spread.median, 7);
+	CU_ASSERT_EQUAL(spread.min, spread.max);
+	spread = bench_spread(holes, 4);
+	CU_ASSERT_EQUAL(spread.median, 1.5);
+	CU_ASSERT_EQUAL(spread.n, 2);
+	holes[0] = NONE;
+	spread = bench_spread(holes, 1);
+	CU_ASSERT_EQUAL(spread.n, 0);
+	CU_ASSERT_TRUE(isnan(spread.median) && isnan(spread.min) && isnan(spread.max));
+}
+
+/* Three rounds of two places; in the second the machine is twice as slow for both. */
+static void fill(struct bench_row *row, enum bench_unit unit)
+{
+	static const double ns[3][2] = {{2000, 6000}, {4000, 12000}, {2000, 5000}};
+
+	memset(row, 0, sizeof(*row));
+	row->unit = unit;
+	for (int i = 0; i < 3; i++)
+		memcpy(row->ns[i], ns[i], sizeof(ns[i]));
+}
+
+static void test_ratio_is_of_one_round(void)
+{
+	struct bench_setup setup = {.n_places = 2, .n_rounds = 3};
+	struct bench_result result = {.setup = &setup};
+	static struct bench_row row; /* too large for a stack */
+	struct bench_spread spread;
+
+	fill(&row, BENCH_TIME);
+	spread = report_ratio(&result, &row, 1);
+	CU_ASSERT_EQUAL(spread.median, 3);
+	CU_ASSERT_EQUAL(spread.min, 2.5);
+	CU_ASSERT_EQUAL(spread.max, 3);
+	spread = report_value(&result, &row, 1);
+	CU_ASSERT_STRING_EQUAL(report_unit(&result, &row), "us");
+	CU_ASSERT_EQUAL(spread.median, 6);
+	fill(&row, BENCH_THROUGHPUT);
+	spread = report_ratio(&result, &row, 1);
+	CU_ASSERT_DOUBLE_EQUAL(spread.median, 1.0 / 3, 1e-12);
+	CU_ASSERT_DOUBLE_EQUAL(spread.max, 0.4, 1e-12);
+	spread = report_value(&result, &row, 0);
+	CU_ASSERT_STRING_EQUAL(report_unit(&result, &row), "MB/s");
+	CU_ASSERT_DOUBLE_EQUAL(spread.median, 0.5, 1e-12); /* 2000 ns for a byte */
+}
+
+static void test_place_without_figure(void)
+{
+	struct bench_setup setup = {.n_places = 2, .n_rounds = 3};
+	struct bench_result result = {.setup = &setup};
+	static struct bench_row row;
+
+	fill(&row, BENCH_TIME);
+	for (int i = 0; i < 3; i++)
+		row.ns[i][0] = NONE;
+	CU_ASSERT_EQUAL(report_ratio(&result, &row, 1).n, 0);
+	CU_ASSERT_EQUAL(report_value(&result, &row, 1).n, 3);
+	CU_ASSERT_EQUAL(report_value(&result, &row, 1).median, 6);
+}
+
+static void test_workloads(void)
+{
+	size_t n;
+	const struct bench_workload *workloads = bench_workloads(&n);
+
+	CU_ASSERT_TRUE(n > 0 && n <= BENCH_WORKLOADS);
+	for (size_t i = 0; i < n; i++) {
+		const char *name = workloads[i].name;
+
+		CU_ASSERT_PTR_EQUAL(bench_workload_find(name, strlen(name)), &workloads[i]);
+		CU_ASSERT_TRUE(bench_figures(&workloads[i]) > 0);
+		CU_ASSERT_EQUAL(workloads[i].n == 0, workloads[i].n_quick == 0);
+	}
+	CU_ASSERT_PTR_NULL(bench_workload_find("", 0));
+	CU_ASSERT_PTR_NULL(bench_workload_find("life-4", 6));
+}
+
+/* Parses one option and a directory, without its lines on standard error. */
+static int parse(const char *option, struct bench_arguments *arguments, struct bench_setup *setup)
+{
+	char program[] = "spoolbench", dir[] = "/x", text[64];
+	char *argv[] = {program, text, dir, NULL};
+	int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC), r;
+
+	memset(setup, 0, sizeof(*setup));
+	snprintf(text, sizeof(text), "%s", option);
+	optind = 0;
+	CU_ASSERT_EQUAL(dup2(null, STDERR_FILENO), STDERR_FILENO);
+	close(null);
+	r = arguments_parse(3, argv, arguments, setup);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	return r;
+}
+
+static void test_arguments(void)
+{
+	static const char *const bad[] = {"--rounds=0",
+					  "--rounds=100",
+					  "--rounds=",
+					  "--rounds=1x",
+					  "--rounds=-1",
+					  "--threads=0",
+					  "--threads=65",
+					  "--threads=1,,2",
+					  "--threads=,",
+					  "--workload=no",
+					  "--workload=sort,sort",
+					  "--workload=",
+					  "-ox",
+					  "--nothing",
+					  "--rounds=99999999999999999999",
+					  "--threads=1,1,1,1,1,1,1,1,1"};
+	struct bench_arguments arguments;
+	struct bench_setup setup;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CU_ASSERT_EQUAL(parse(bad[i], &arguments, &setup), EXIT_USAGE);
+	CU_ASSERT_EQUAL(parse("--rounds=99", &arguments, &setup), EXIT_OK);
+	CU_ASSERT_EQUAL(setup.n_rounds, 99);
+	CU_ASSERT_EQUAL(setup.n_threads, 3);
+	CU_ASSERT_EQUAL(arguments.n_dirs, 1);
+	CU_ASSERT_EQUAL(parse("--threads=64,1", &arguments, &setup), EXIT_OK);
+	CU_ASSERT_EQUAL(setup.n_threads, 2);
+	CU_ASSERT_EQUAL(setup.threads[0], 64);
+	CU_ASSERT_EQUAL(parse("--workload=sort,tree", &arguments, &setup), EXIT_OK);
+	CU_ASSERT_EQUAL(arguments.n_workloads, 2);
+	CU_ASSERT_STRING_EQUAL(arguments.workloads[1]->name, "tree");
+}
+
+static const struct unit_test tests[] = {
+	{"spread", test_spread},
+	{"ratio_is_of_one_round", test_ratio_is_of_one_round},
+	{"place_without_figure", test_place_without_figure},
+	{"workloads", test_workloads},
+	{"arguments", test_arguments},
+};
+
+int main(void)
+{
+	return unit_run("bench", tests, sizeof(tests) / sizeof(tests[0]));
+}

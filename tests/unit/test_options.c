@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The daemon's command line: what each option means, what is refused and how, and how much memory
+ * there is. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "options.h"
+#include "unit.h"
+
+#define GIB (UINT64_C(1) << 30)
+
+static const struct spool_machine roots = {.ram = 16 * GIB, .uid = 0, .gid = 0};
+static const struct spool_machine users = {.ram = 16 * GIB, .uid = 1000, .gid = 100};
+
+/* @ret's strings point into a buffer that the next call uses again. */
+static int parse(const struct spool_machine *machine, const char *list, struct spool_options *ret,
+		 char *line, size_t size)
+{
+	static char text[512], program[] = "spoolfs", o[] = "-o", dir[] = "/nowhere";
+	char *argv[] = {program, o, text, dir, NULL};
+	FILE *errors = fmemopen(line, size, "w");
+	int r;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(errors);
+	snprintf(text, sizeof(text), "%s", list);
+	r = spool_options_parse(4, argv, machine, ret, errors);
+	fclose(errors);
+	return r;
+}
+
+static void test_defaults(void)
+{
+	struct spool_options options;
+	char line[256] = "";
+	const struct spool_limits *limits = &options.config.limits;
+
+	CU_ASSERT_EQUAL(parse(&roots, "rw", &options, line, sizeof(line)), 0);
+	CU_ASSERT_STRING_EQUAL(line, "");
+	CU_ASSERT_EQUAL(limits->mount[SPOOL_RES_RAM], 4 * GIB);
+	CU_ASSERT_EQUAL(limits->mount[SPOOL_RES_SIZE], 4 * GIB); /* no backing */
+	CU_ASSERT_EQUAL(limits->mount[SPOOL_RES_INODES], 1 << 20);
+	CU_ASSERT_EQUAL(limits->user[SPOOL_RES_SIZE], 4 * GIB / 100 * 80 + 76);
+	CU_ASSERT_EQUAL(limits->user[SPOOL_RES_RAM], 2 * GIB);
+	CU_ASSERT_EQUAL(options.config.layout, SPOOL_LAYOUT_PRIVATE);
+	CU_ASSERT_TRUE(options.allow_other);
+	CU_ASSERT_TRUE(options.encrypt);
+	CU_ASSERT_EQUAL(options.threshold, 16 << 20);
+	CU_ASSERT_EQUAL(options.transport, SPOOL_TRANSPORT_AUTO);
+	CU_ASSERT_STRING_EQUAL(options.source, "spoolfs");
+	CU_ASSERT_EQUAL(parse(&users, "rw", &options, line, sizeof(line)), 0);
+	CU_ASSERT_EQUAL(options.config.layout, SPOOL_LAYOUT_SINGLE);
+	CU_ASSERT_EQUAL(options.config.root_uid, 1000);
+	CU_ASSERT_EQUAL(options.config.root_gid, 100);
+	CU_ASSERT_EQUAL(options.config.root_mode, 0700);
+	CU_ASSERT_FALSE(options.allow_other);
+}
+
+static void test_amounts(void)
+{
+	struct spool_options options;
+	const struct spool_limits *limits = &options.config.limits;
+	char line[256];
+
+	CU_ASSERT_EQUAL(parse(&roots, "ram=1M,size=10G,nr_inodes=7,user_size=1%,user_ram=100%",
+			      &options, line, sizeof(line)),
+			0);
+	CU_ASSERT_EQUAL(limits->mount[SPOOL_RES_RAM], 1 << 20);
+	CU_ASSERT_EQUAL(limits->mount[SPOOL_RES_SIZE], 10 * GIB);
+	CU_ASSERT_EQUAL(limits->mount[SPOOL_RES_INODES], 7);
+	CU_ASSERT_EQUAL(limits->user[SPOOL_RES_SIZE], 10 * GIB / 100);
+	CU_ASSERT_EQUAL(limits->user[SPOOL_RES_RAM], 1 << 20);
+	CU_ASSERT_EQUAL(parse(&roots, "ram=1M,ram=50%,threshold=0", &options, line, sizeof(line)),
+			0);
+	CU_ASSERT_EQUAL(limits->mount[SPOOL_RES_RAM], 8 * GIB); /* the last one counts */
+	CU_ASSERT_EQUAL(options.threshold, 0);
+	CU_ASSERT_EQUAL(parse(&roots, "threshold=none", &options, line, sizeof(line)), 0);
+	CU_ASSERT_EQUAL(options.threshold, UINT64_MAX);
+}
+
+/* One line that names the option, its value and what is allowed; nothing else. */
+static void test_refusals(void)
+{
+	static const char *const bad[][2] = {
+		{"ram=", "ram: needs a value"},
+		{"ram", "ram: needs a value"},
+		{"ram=0", "ram=0: out of range"},
+		{"ram=0%", "ram=0%: out of range"},
+		{"ram=101%", "ram=101%: out of range"},
+		{"ram=1048575", "ram=1048575: too small"},
+		{"ram=99999999999999999999", "ram=99999999999999999999: out of range"},
+		{"ram=16777216T", "ram=16777216T: out of range"},
+		{"ram=-1", "ram=-1: not a number"},
+		{"size=1k", "size=1024: too small"},
+		{"nr_inodes=5%", "nr_inodes=5%: not a number"},
+		{"user_size=x", "user_size=x: not a number"},
+		{"threshold=some", "threshold=some: not a number"},
+		{"reserve=200%", "reserve=200%: out of range"},
+		{"layout=public", "layout=public: unknown layout"},
+		{"modes=none", "modes=none: unknown modes"},
+		{"mode=9", "mode=9: not a mode"},
+		{"uid=4294967295", "uid=4294967295: not a uid"},
+		{"gid=-1", "gid=-1: not a gid"},
+		{"encrypt=yes", "encrypt=yes: neither on nor off"},
+		{"backing=relative", "backing=relative: not an absolute path"},
+		{"backing=/nowhere/at/all", "backing=/nowhere/at/all: "},
+		{"transport=tcp", "transport=tcp: unknown transport"},
+		{"log_level=all", "log_level=all: unknown level"},
+		{"mask=uring+x", "mask=x: unknown feature"},
+		{"lifetime=close", "lifetime=close: not available in this version"},
+		{"mlock=on", "mlock=on: not available in this version"},
+		{"noexec=1", "noexec=1: takes no value"},
+		{"ro", "ro: a scratch filesystem must be writable"},
+		{"nosuch", "nosuch: unknown option"},
+		{"rams=1G", "rams=1G: unknown option"},
+		{"=1", "=1: unknown option"},
+		{"fsname=a\\b", "fsname=a\\b: not a name"},
+		{"layout=private,uid=1", "uid=, gid=, mode=: "},
+		{"layout=shared,modes=owner", "modes=: layout=shared keeps all modes"},
+	};
+	struct spool_options options;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char line[512] = "", want[128];
+
+		CU_ASSERT_EQUAL(parse(&roots, bad[i][0], &options, line, sizeof(line)), -EINVAL);
+		snprintf(want, sizeof(want), "spoolfs: %s", bad[i][1]);
+		CU_ASSERT_EQUAL(strncmp(line, want, strlen(want)), 0);
+		CU_ASSERT_PTR_NOT_NULL(strstr(line, "(allowed: "));
+		CU_ASSERT_PTR_EQUAL(strchr(line, '\n'), line + strlen(line) - 1);
+	}
+}
+
+static void test_users_cannot_have_private(void)
+{
+	struct spool_options options;
+	char line[256] = "";
+
+	CU_ASSERT_EQUAL(parse(&users, "layout=private", &options, line, sizeof(line)), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "layout=private"));
+	CU_ASSERT_EQUAL(parse(&users, "layout=shared,mode=0775", &options, line, sizeof(line)), 0);
+	CU_ASSERT_EQUAL(options.config.root_mode, 0775);
+	CU_ASSERT_EQUAL(parse(&users, "mode=0775", &options, line, sizeof(line)), 0);
+	CU_ASSERT_EQUAL(options.config.root_mode, 0700); /* single is one user's */
+}
+
+static void test_change(void)
+{
+	struct spool_options now, then;
+	char line[256] = "";
+	FILE *errors = fmemopen(line, sizeof(line), "w");
+
+	CU_ASSERT_EQUAL(parse(&roots, "ram=1G,user_ram=50%", &now, line, sizeof(line)), 0);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "ram=2G", &then, errors), 0);
+	CU_ASSERT_EQUAL(then.config.limits.mount[SPOOL_RES_RAM], 2 * GIB);
+	CU_ASSERT_EQUAL(then.config.limits.user[SPOOL_RES_RAM], GIB);   /* a share follows */
+	CU_ASSERT_EQUAL(then.config.limits.mount[SPOOL_RES_SIZE], GIB); /* a default does not */
+	CU_ASSERT_EQUAL(now.config.limits.mount[SPOOL_RES_RAM], GIB);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "layout=single", &then, errors), -EINVAL);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "ram=0", &then, errors), -EINVAL);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "", &then, errors), -EINVAL);
+	fclose(errors);
+}
+
+static int note(void *arg, const char *option)
+{
+	strcat(arg, option);
+	strcat(arg, "|");
+	return 0;
+}
+
+/* mount(8) hands over all that is in fstab and what the kernel shows, with what is to change. */
+static void test_remount(void)
+{
+	char program[] = "spoolfs", o[] = "-o", source[] = "spoolfs", dir[] = "/mnt", got[256] = "";
+	char list[] = "rw,nosuid,nodev,user_id=0,group_id=0,default_permissions,allow_other,"
+		      "x-systemd.automount,remount,size=2G,threshold=none,nosuch=1";
+	char *argv[] = {program, o, list, source, dir, NULL};
+
+	CU_ASSERT_EQUAL(spool_options_remount(5, argv, note, got), 0);
+	CU_ASSERT_STRING_EQUAL(got, "size=2G|threshold=none|nosuch=1|");
+}
+
+static void write_text(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+static uint64_t total_with(const char *dir, const char *cgroup)
+{
+	char path[256];
+
+	write_text(dir, "cgroup", cgroup);
+	snprintf(path, sizeof(path), "%s/cgroup", dir);
+	return spool_memory_total(path, dir);
+}
+
+static void remove_all(const char *dir)
+{
+	static const char *const names[] = {
+		"a/b/memory.max", "a/memory.max", "memory/c/memory.limit_in_bytes",
+		"cgroup",         "a/b",          "a",
+		"memory/c",       "memory",       ""};
+	char path[256];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		CU_ASSERT_EQUAL(remove(path), 0);
+	}
+}
+
+/* Limits of a cgroup or of one above it, of both versions; and files that nobody should write. */
+static void test_memory(void)
+{
+	char dir[] = "/tmp/spool-memory-XXXXXX", path[64];
+	uint64_t machine = spool_memory_total("/nowhere", "/nowhere");
+	static const char *const dirs[] = {"a", "a/b", "memory", "memory/c"};
+
+	CU_ASSERT_TRUE(machine > 64 << 20);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, dirs[i]);
+		CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+	}
+	write_text(dir, "a/memory.max", "33554432\n");
+	write_text(dir, "a/b/memory.max", "max\n");
+	write_text(dir, "memory/c/memory.limit_in_bytes", "16777216\n");
+	CU_ASSERT_EQUAL(total_with(dir, "0::/a\n"), 32 << 20);
+	CU_ASSERT_EQUAL(total_with(dir, "0::/a/b\n"), 32 << 20); /* the one above */
+	CU_ASSERT_EQUAL(total_with(dir, "0::/\n"), machine);
+	CU_ASSERT_EQUAL(total_with(dir, "4:memory:/c\n"), 16 << 20);
+	CU_ASSERT_EQUAL(total_with(dir, "9:cpu,cpuacct:/c\n"), machine);
+	CU_ASSERT_EQUAL(total_with(dir, "0::/a/b\n4:memory:/c\n"), 16 << 20);
+	CU_ASSERT_EQUAL(total_with(dir, "0::/none\n"), machine);
+	CU_ASSERT_EQUAL(total_with(dir, "rubbish"), machine);
+	write_text(dir, "a/memory.max", "many\n");
+	CU_ASSERT_EQUAL(total_with(dir, "0::/a\n"), machine);
+	write_text(dir, "a/memory.max", "0\n");
+	CU_ASSERT_TRUE(total_with(dir, "0::/a\n") >= 1);
+	remove_all(dir);
+}
+
+static const struct unit_test tests[] = {
+	{"defaults", test_defaults}, {"amounts", test_amounts},
+	{"refusals", test_refusals}, {"users_cannot_have_private", test_users_cannot_have_private},
+	{"change", test_change},     {"remount", test_remount},
+	{"memory", test_memory},
+};
+
+int main(void)
+{
+	return unit_run("options", tests, sizeof(tests) / sizeof(tests[0]));
+}

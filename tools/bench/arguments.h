@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The command line of spoolbench(1). */
+
+#include <stdbool.h>
+
+#include "bench.h"
+
+#define BENCH_WORKLOADS 16u
+
+/** struct bench_arguments - what was asked for; all pointers are borrowed from argv */
+struct bench_arguments {
+	const struct bench_workload *workloads[BENCH_WORKLOADS];
+	unsigned int n_workloads;
+	const char *json, *svg, *scratch, *options;
+	char **dirs;
+	unsigned int n_dirs;
+	bool mounts, markdown;
+	bool done; /* all was said: --help and the like */
+};
+
+/**
+ * arguments_parse() - read @argv
+ * @setup: gets rounds, threads and quick
+ * Return: EXIT_OK; EXIT_USAGE, after a line on standard error.
+ */
+int arguments_parse(int argc, char *argv[], struct bench_arguments *ret, struct bench_setup *setup);

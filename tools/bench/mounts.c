@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "mounts.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "cmd.h"
+#include "daemon.h"
+#include "options.h"
+#include "util/macros.h"
+
+#define BASE "/tmp/spoolbench-XXXXXX"
+#define DISK "/var/tmp/spoolbench-XXXXXX"
+
+/* bindfs does not say when it is ready: its mount is waited for. */
+#define BINDFS_STEP_NS (10 * 1000 * 1000)
+#define BINDFS_STEPS 500u
+
+struct bench_mounts {
+	char base[sizeof(BASE)];
+	char disk[sizeof(DISK)];
+	bool has_base, has_disk;
+	struct daemon daemons[BENCH_PLACES];
+	unsigned int n_daemons;
+	pid_t bindfs; /* 0 = none */
+};
+
+static const struct variant {
+	const char *label, *options;
+} variants[] = {
+	{"spoolfs", NULL},
+	{"spoolfs-dev", "transport=dev"},
+	{"spoolfs-writeback", "writeback"},
+};
+
+static int failed(const char *what)
+{
+	fprintf(stderr, "spoolbench: %s: %s\n", what, strerror(errno));
+	return EXIT_FAILED;
+}
+
+static int own_namespace(struct bench_mounts *mounts)
+{
+	if (geteuid() != 0) {
+		fputs("spoolbench: --mounts: only for root (give directories to compare)\n",
+		      stderr);
+		return EXIT_FAILED;
+	}
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return failed("a mount namespace");
+	strcpy(mounts->base, BASE);
+	mounts->has_base = mkdtemp(mounts->base) != NULL;
+	strcpy(mounts->disk, DISK);
+	mounts->has_disk = mkdtemp(mounts->disk) != NULL;
+	return mounts->has_base && mounts->has_disk ? EXIT_OK : failed("a directory");
+}
+
+/* A directory below ours. Return: NULL out of memory, or it cannot be made. */
+static char *new_dir(const struct bench_mounts *mounts, const char *name)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", mounts->base, name) < 0)
+		return NULL;
+	if (mkdir(path, 0700) < 0) {
+		free(path);
+		return NULL;
+	}
+	return path;
+}
+
+static void add_place(struct bench_setup *setup, const char *label, char *base)
+{
+	struct bench_place *place = &setup->places[setup->n_places++];
+
+	snprintf(place->label, sizeof(place->label), "%s", label);
+	place->base = base;
+}
+
+static int add_tmpfs(struct bench_mounts *mounts, struct bench_setup *setup, const char *label)
+{
+	char *dir = new_dir(mounts, label);
+
+	if (!dir || mount("tmpfs", dir, "tmpfs", MS_NOSUID | MS_NODEV, NULL) < 0) {
+		free(dir);
+		return failed(label);
+	}
+	add_place(setup, label, dir);
+	return EXIT_OK;
+}
+
+static int add_spoolfs(struct bench_mounts *mounts, struct bench_setup *setup, const char *more,
+		       const struct variant *variant)
+{
+	spool_cleanup(free) char *dir = new_dir(mounts, variant->label);
+	spool_cleanup(free) char *options = NULL;
+	char *place;
+	int r;
+
+	if (!dir || options_join(&options, "log_level=warning") < 0 ||
+	    (more[0] && options_join(&options, more) < 0) ||
+	    (variant->options && options_join(&options, variant->options) < 0))
+		return failed(variant->label);
+	r = daemon_start("spoolbench", options, "spoolbench", dir,
+			 &mounts->daemons[mounts->n_daemons]);
+	if (r != EXIT_OK)
+		return r;
+	mounts->n_daemons++;
+	/* in the layout that root's mounts have, unless another is asked for */
+	if (asprintf(&place, "%s/self", dir) < 0)
+		return failed(variant->label);
+	if (access(place, W_OK) < 0)
+		strcpy(place, dir);
+	add_place(setup, variant->label, place);
+	return EXIT_OK;
+}
+
+static void exec_bindfs(const char *source, const char *dir)
+{
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	leave_stdio();
+	execlp("bindfs", "bindfs", "-f", source, dir, (char *)NULL);
+	_exit(errno == ENOENT ? 127 : 1);
+}
+
+static bool is_mounted(const char *dir, dev_t before)
+{
+	struct stat stat_buf;
+
+	return stat(dir, &stat_buf) == 0 && stat_buf.st_dev != before;
+}
+
+static int add_bindfs(struct bench_mounts *mounts, struct bench_setup *setup)
+{
+	const struct timespec step = {.tv_nsec = BINDFS_STEP_NS};
+	spool_cleanup(free) char *source = NULL;
+	char *dir = new_dir(mounts, "bindfs");
+	struct stat stat_buf;
+	bool mounted = false, gone = false;
+
+	if (!dir || stat(dir, &stat_buf) < 0 || !(source = new_dir(mounts, "tmpfs/bindfs")) ||
+	    (mounts->bindfs = fork()) < 0) {
+		free(dir);
+		mounts->bindfs = 0;
+		return failed("bindfs");
+	}
+	if (mounts->bindfs == 0)
+		exec_bindfs(source, dir);
+	for (unsigned int i = 0; i < BINDFS_STEPS && !mounted && !gone; i++) {
+		nanosleep(&step, NULL);
+		mounted = is_mounted(dir, stat_buf.st_dev);
+		gone = waitpid(mounts->bindfs, NULL, WNOHANG) != 0;
+	}
+	if (gone)
+		mounts->bindfs = 0;
+	if (!mounted) {
+		fputs("spoolbench: bindfs: not installed, or cannot be mounted: left out\n",
+		      stderr);
+		free(dir);
+		return EXIT_OK;
+	}
+	add_place(setup, "bindfs over tmpfs", dir);
+	return EXIT_OK;
+}
+
+static int add_disk(struct bench_mounts *mounts, struct bench_setup *setup)
+{
+	char *dir = strdup(mounts->disk);
+
+	if (!dir)
+		return failed("disk");
+	add_place(setup, "disk (/var/tmp)", dir);
+	return EXIT_OK;
+}
+
+int bench_mounts_make(const char *options, struct bench_setup *setup, struct bench_mounts **ret)
+{
+	struct bench_mounts *mounts = calloc(1, sizeof(*mounts));
+	int r;
+
+	*ret = mounts;
+	if (!mounts)
+		return failed("mounts");
+	r = own_namespace(mounts);
+	if (r == EXIT_OK)
+		r = add_tmpfs(mounts, setup, "tmpfs");
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(variants) && r == EXIT_OK; i++)
+		r = add_spoolfs(mounts, setup, options, &variants[i]);
+	if (r == EXIT_OK)
+		r = add_bindfs(mounts, setup);
+	if (r == EXIT_OK)
+		r = add_disk(mounts, setup);
+	return r;
+}
+
+/* The mounts themselves go with their namespace, which is ours alone: only their mount points,
+ * which others can see, must be empty for that. */
+static void remove_mount(const struct bench_mounts *mounts, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", mounts->base, name);
+	umount2(path, MNT_DETACH);
+	rmdir(path);
+}
+
+void bench_mounts_end(struct bench_mounts *mounts)
+{
+	if (!mounts)
+		return;
+	for (unsigned int i = 0; i < mounts->n_daemons; i++)
+		daemon_end(&mounts->daemons[i]);
+	if (mounts->bindfs > 0) {
+		kill(mounts->bindfs, SIGKILL); /* it keeps nothing */
+		waitpid(mounts->bindfs, NULL, 0);
+	}
+	if (mounts->has_base) {
+		for (size_t i = 0; i < SPOOL_ARRAY_SIZE(variants); i++)
+			remove_mount(mounts, variants[i].label);
+		remove_mount(mounts, "bindfs");
+		remove_mount(mounts, "tmpfs");
+		rmdir(mounts->base);
+	}
+	if (mounts->has_disk)
+		bench_remove_tree(mounts->disk);
+	free(mounts);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The rounds: each workload in each place, in turn. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "util/macros.h"
+
+/* Long enough that a round is not lost in the noise of a timer tick or two (4 ms). Guesses. */
+#define TARGET_NS (200 * 1000 * 1000)
+#define TARGET_QUICK_NS (10 * 1000 * 1000)
+
+#define N_MIN 16u
+#define N_MAX (1u << 20)
+
+/* How long a filesystem may go on to free what a run has left, before the next run. */
+#define SETTLE_STEP_NS (5 * 1000 * 1000)
+#define SETTLE_STEPS 400u
+#define SETTLED 3u /* looks in a row that find the same */
+
+int64_t bench_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int remove_one(const char *path, const struct stat *stat_buf, int type, struct FTW *ftw)
+{
+	(void)stat_buf;
+	(void)type;
+	(void)ftw;
+	remove(path);
+	return 0;
+}
+
+void bench_remove_tree(const char *path)
+{
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* Some filesystems free after unlink(2) has returned; that must not be taken out on the next. */
+static void settle(int dirfd)
+{
+	const struct timespec step = {.tv_nsec = SETTLE_STEP_NS};
+	struct statvfs before = {0}, now;
+	unsigned int same = 0;
+
+	for (unsigned int i = 0; i < SETTLE_STEPS && same < SETTLED; i++) {
+		if (fstatvfs(dirfd, &now) < 0)
+			return;
+		same = now.f_bfree == before.f_bfree && now.f_ffree == before.f_ffree ? same + 1
+										      : 0;
+		before = now;
+		nanosleep(&step, NULL);
+	}
+}
+
+static int run_once(struct bench_task *task, double ret_ns[BENCH_FIGURES])
+{
+	int r = task->workload->prepare ? task->workload->prepare(task) : 0;
+
+	if (r == 0)
+		r = task->workload->run(task, ret_ns);
+	settle(task->dirfd);
+	return r;
+}
+
+/* How often the work is to be done in a run, by the speed of the first place. */
+static int find_n(struct bench_task *task)
+{
+	double target = task->setup->quick ? TARGET_QUICK_NS : TARGET_NS, ns[BENCH_FIGURES], n;
+	int r;
+
+	for (task->n = N_MIN;; task->n *= 4) {
+		r = run_once(task, ns);
+		if (r < 0)
+			return r;
+		if (ns[0] * (double)(task->n * task->n_threads) >= target / 8 || task->n >= N_MAX)
+			break;
+	}
+	n = target / ns[0] / task->n_threads;
+	task->n = n > N_MAX ? N_MAX : n < N_MIN ? N_MIN : (uint64_t)n;
+	return 0;
+}
+
+static int complain(const struct bench_task *task, const char *dir, int error)
+{
+	fprintf(stderr, "spoolbench: %s: %s: %s\n", task->workload->name, dir,
+		error == -ECANCELED ? "a program has failed" : strerror(-error));
+	return error;
+}
+
+/* One run in place @place. Return: as run(), after a line for what is a failure. */
+static int run_in(struct bench_task *task, unsigned int place, bool find,
+		  double ret_ns[BENCH_FIGURES])
+{
+	const char *dir = task->setup->places[place].dir;
+	int r;
+
+	task->dir = dir;
+	task->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (task->dirfd < 0)
+		return complain(task, dir, -errno);
+	r = find ? find_n(task) : run_once(task, ret_ns);
+	close(task->dirfd);
+	task->dirfd = -1;
+	return r == 0 || r == BENCH_UNSUPPORTED ? r : complain(task, dir, r);
+}
+
+/* A line for each figure. With more than one thread the name tells. Return: the first; NULL. */
+static struct bench_row *add_rows(struct bench_result *result, const struct bench_task *task)
+{
+	const struct bench_workload *workload = task->workload;
+	unsigned int n = bench_figures(workload);
+	struct bench_row *rows =
+		reallocarray(result->rows, result->n_rows + n, sizeof(result->rows[0]));
+
+	if (!rows)
+		return NULL;
+	result->rows = rows;
+	rows += result->n_rows;
+	result->n_rows += n;
+	for (unsigned int i = 0; i < n; i++) {
+		struct bench_row *row = &rows[i];
+
+		row->workload = workload;
+		row->unit = workload->figures[i].unit;
+		if (task->n_threads > 1)
+			snprintf(row->name, sizeof(row->name), "%s x%u", workload->figures[i].name,
+				 task->n_threads);
+		else
+			snprintf(row->name, sizeof(row->name), "%s", workload->figures[i].name);
+		for (unsigned int round = 0; round < BENCH_ROUNDS; round++) {
+			for (unsigned int place = 0; place < BENCH_PLACES; place++)
+				row->ns[round][place] = NAN;
+		}
+	}
+	return rows;
+}
+
+static int run_rounds(struct bench_task *task, struct bench_row *rows)
+{
+	const struct bench_setup *setup = task->setup;
+	unsigned int n_figures = bench_figures(task->workload);
+
+	for (unsigned int i = 0; i < setup->n_rounds * setup->n_places; i++) {
+		unsigned int round = i / setup->n_places;
+		unsigned int place = (i + round) % setup->n_places;
+		double ns[BENCH_FIGURES];
+		int r = run_in(task, place, false, ns);
+
+		if (r < 0 && r != BENCH_UNSUPPORTED)
+			return r;
+		for (unsigned int figure = 0; r == 0 && figure < n_figures; figure++)
+			rows[figure].ns[round][place] = ns[figure];
+	}
+	return 0;
+}
+
+static int run_with_threads(struct bench_task *task, bool progress, struct bench_result *result)
+{
+	const struct bench_workload *workload = task->workload;
+	struct bench_row *rows;
+	int r = 0;
+
+	if (progress)
+		fprintf(stderr, "spoolbench: %s, %u thread(s)\n", workload->name, task->n_threads);
+	task->n = task->setup->quick ? workload->n_quick : workload->n;
+	if (task->n == 0)
+		r = run_in(task, 0, true, NULL);
+	if (r == BENCH_UNSUPPORTED) { /* by what the others are compared with */
+		task->n = N_MIN;
+		r = 0;
+	}
+	rows = r == 0 ? add_rows(result, task) : NULL;
+	if (r == 0 && !rows)
+		return complain(task, task->setup->places[0].dir, -ENOMEM);
+	return rows ? run_rounds(task, rows) : r;
+}
+
+int bench_run(const struct bench_setup *setup, const struct bench_workload *workload, bool progress,
+	      struct bench_result *result)
+{
+	struct bench_task task = {.setup = setup, .workload = workload, .dirfd = -1};
+	unsigned int n = workload->threaded ? setup->n_threads : 1;
+	int r = 0;
+
+	for (unsigned int i = 0; i < n && r == 0; i++) {
+		task.n_threads = workload->threaded ? setup->threads[i] : 1;
+		r = run_with_threads(&task, progress, result);
+	}
+	return r;
+}

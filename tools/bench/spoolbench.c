@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * spoolbench(1): measures temporary files in several directories.
+ *
+ * The measuring is done by a child, so that whatever becomes of it, and whatever signal comes,
+ * what was mounted and made for it is removed by us.
+ */
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "bench.h"
+#include "cmd.h"
+#include "mounts.h"
+#include "report.h"
+
+#define WORK_DIR "spoolbench-XXXXXX"
+
+/* A directory of our own in @parent. Return: NULL, after a line. */
+static char *work_dir(const char *parent)
+{
+	char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", parent, WORK_DIR) < 0)
+		path = NULL;
+	if (path && mkdtemp(path))
+		return path;
+	fprintf(stderr, "spoolbench: %s: %s\n", parent, strerror(errno));
+	free(path);
+	return NULL;
+}
+
+/* [NAME=]DIRECTORY; a directory with a = in its path needs a name. */
+static int add_dir(struct bench_setup *setup, const char *argument)
+{
+	const char *equals = strchr(argument, '='), *dir = equals ? equals + 1 : argument;
+	size_t len = equals ? (size_t)(equals - argument) : strlen(argument);
+	struct bench_place *place = &setup->places[setup->n_places];
+
+	if (setup->n_places == BENCH_PLACES) {
+		fprintf(stderr, "spoolbench: %s: too many (allowed: %u directories)\n", argument,
+			BENCH_PLACES);
+		return EXIT_USAGE;
+	}
+	if (equals && (len == 0 || len >= BENCH_LABEL)) {
+		fprintf(stderr, "spoolbench: %s: a name of %zu bytes (allowed: 1 to %u)\n",
+			argument, len, BENCH_LABEL - 1);
+		return EXIT_USAGE;
+	}
+	/* of a long path the end tells more */
+	if (!equals && len >= BENCH_LABEL)
+		argument += len - (BENCH_LABEL - 1);
+	snprintf(place->label, sizeof(place->label), "%.*s", (int)len, argument);
+	place->base = strdup(dir);
+	setup->n_places += place->base != NULL;
+	return place->base ? EXIT_OK : EXIT_FAILED;
+}
+
+/* Puts directories of our own into the places and into the scratch directory. */
+static int make_dirs(struct bench_setup *setup, const char *scratch)
+{
+	for (unsigned int i = 0; i < setup->n_places; i++) {
+		setup->places[i].dir = work_dir(setup->places[i].base);
+		if (!setup->places[i].dir)
+			return EXIT_FAILED;
+	}
+	if (!scratch)
+		scratch = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	setup->scratch = work_dir(scratch);
+	return setup->scratch ? EXIT_OK : EXIT_FAILED;
+}
+
+static void remove_dirs(struct bench_setup *setup)
+{
+	for (unsigned int i = 0; i < setup->n_places; i++) {
+		if (setup->places[i].dir)
+			bench_remove_tree(setup->places[i].dir);
+		free(setup->places[i].dir);
+		free(setup->places[i].base);
+	}
+	if (setup->scratch)
+		bench_remove_tree(setup->scratch);
+	free(setup->scratch);
+}
+
+static int write_file(const char *path, const struct bench_result *result,
+		      void (*report)(const struct bench_result *result, FILE *out))
+{
+	FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+	int r = EXIT_OK;
+
+	if (out) {
+		report(result, out);
+		if (fflush(out) != 0 || ferror(out))
+			r = EXIT_FAILED;
+		if (out != stdout && fclose(out) != 0)
+			r = EXIT_FAILED;
+	}
+	if (!out || r != EXIT_OK)
+		fprintf(stderr, "spoolbench: %s: %s\n", path, strerror(errno));
+	return out ? r : EXIT_FAILED;
+}
+
+static int tell(const struct bench_arguments *arguments, const struct bench_result *result)
+{
+	int r = EXIT_OK;
+
+	if (!arguments->json || strcmp(arguments->json, "-") != 0)
+		report_table(result, arguments->markdown, stdout);
+	if (fflush(stdout) != 0) {
+		fprintf(stderr, "spoolbench: cannot write: %s\n", strerror(errno));
+		r = EXIT_FAILED;
+	}
+	if (r == EXIT_OK && arguments->json)
+		r = write_file(arguments->json, result, report_json);
+	if (r == EXIT_OK && arguments->svg)
+		r = write_file(arguments->svg, result, report_svg);
+	return r;
+}
+
+static int measure(const struct bench_arguments *arguments, const struct bench_setup *setup,
+		   const char *command)
+{
+	struct bench_result result = {.setup = setup, .command = command};
+	int r = 0;
+
+	for (unsigned int i = 0; i < arguments->n_workloads && r == 0; i++)
+		r = bench_run(setup, arguments->workloads[i], isatty(STDERR_FILENO), &result);
+	r = r == 0 ? tell(arguments, &result) : EXIT_FAILED;
+	free(result.rows);
+	return r;
+}
+
+static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+
+static void block_signals(sigset_t *signals, sigset_t *before)
+{
+	sigemptyset(signals);
+	for (size_t i = 0; i < sizeof(ending_signals) / sizeof(ending_signals[0]); i++)
+		sigaddset(signals, ending_signals[i]);
+	sigprocmask(SIG_BLOCK, signals, before);
+}
+
+/* Waits for the child, or ends it. Return: its exit status; EXIT_FAILED. */
+static int wait_for(pid_t child, const sigset_t *signals)
+{
+	int status, sig;
+
+	for (;;) {
+		sig = sigwaitinfo(signals, NULL);
+		if (sig == SIGCHLD && waitpid(child, &status, WNOHANG) == child)
+			break;
+		if (sig < 0 || sig == SIGCHLD)
+			continue;
+		kill(-child, SIGTERM);
+		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+			;
+		break;
+	}
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "spoolbench: ended by signal %d\n", WTERMSIG(status));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}
+
+static int measure_in_child(const struct bench_arguments *arguments,
+			    const struct bench_setup *setup, const char *command,
+			    const sigset_t *signals, const sigset_t *before)
+{
+	pid_t parent = getpid(), child = fork();
+
+	if (child < 0) {
+		fprintf(stderr, "spoolbench: %s\n", strerror(errno));
+		return EXIT_FAILED;
+	}
+	if (child == 0) {
+		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(EXIT_FAILED);
+		sigprocmask(SIG_SETMASK, before, NULL);
+		exit(measure(arguments, setup, command));
+	}
+	setpgid(child, child); /* whoever is first */
+	return wait_for(child, signals);
+}
+
+/* The command line in one line. Return: NULL out of memory. */
+static char *join(int argc, char *argv[])
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	fputs("spoolbench", out);
+	for (int i = 1; i < argc; i++)
+		fprintf(out, " %s", argv[i]);
+	fclose(out);
+	return text;
+}
+
+int main(int argc, char *argv[])
+{
+	struct bench_arguments arguments;
+	struct bench_setup setup = {0};
+	struct bench_mounts *mounts = NULL;
+	sigset_t signals, before;
+	char *command = join(argc, argv);
+	int r = command ? arguments_parse(argc, argv, &arguments, &setup) : EXIT_FAILED;
+
+	if (r == EXIT_OK && !arguments.done) {
+		block_signals(&signals, &before);
+		if (arguments.mounts)
+			r = bench_mounts_make(arguments.options ? arguments.options : "", &setup,
+					      &mounts);
+		for (unsigned int i = 0; i < arguments.n_dirs && r == EXIT_OK; i++)
+			r = add_dir(&setup, arguments.dirs[i]);
+		if (r == EXIT_OK)
+			r = make_dirs(&setup, arguments.scratch);
+		if (r == EXIT_OK)
+			r = measure_in_child(&arguments, &setup, command, &signals, &before);
+		remove_dirs(&setup);
+		bench_mounts_end(mounts);
+	}
+	free(command);
+	return r;
+}

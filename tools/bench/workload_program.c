@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Programs that users run: sort(1) with little memory, and a C compiler. Their input is made once
+ * for all places, in the scratch directory; only their temporary files go to the place. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define LINE 100u      /* bytes of one line to be sorted */
+#define FUNCTIONS 150u /* of one C file: some 0.3 s to compile */
+#define SORT_MEMORY "64M"
+#define SORT_MEMORY_QUICK "1M" /* so that it needs temporary files as well */
+
+static int finish(FILE *file)
+{
+	int r = ferror(file) ? -EIO : 0;
+
+	if (fclose(file) != 0 && r == 0)
+		r = -errno;
+	return r;
+}
+
+static int make_lines(const char *path, uint64_t bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+	FILE *file = fopen(path, "we");
+	uint64_t state = 1;
+	char line[LINE];
+
+	if (!file)
+		return -errno;
+	for (uint64_t at = 0; at < bytes; at += LINE) {
+		for (size_t i = 0; i < LINE - 1; i++) {
+			/* a linear congruential generator, D. Knuth's MMIX */
+			if (i % 8 == 0)
+				state = state * 6364136223846793005u + 1442695040888963407u;
+			line[i] = digits[state >> (32 + i % 8 * 4) & 0xf];
+		}
+		line[LINE - 1] = '\n';
+		fwrite(line, 1, LINE, file);
+	}
+	return finish(file);
+}
+
+static int make_source(const char *path, unsigned int number)
+{
+	FILE *file = fopen(path, "we");
+
+	if (!file)
+		return -errno;
+	fputs("#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n", file);
+	for (unsigned int i = 0; i < FUNCTIONS; i++) {
+		fprintf(file,
+			"int f%u_%u(const char *text, int n)\n{\n\tint sum = %u;\n"
+			"\tfor (int i = 0; i < n && text[i]; i++) {\n"
+			"\t\tif (text[i] == '%c')\n\t\t\tsum += (int)strlen(text) * i;\n"
+			"\t\telse\n\t\t\tsum ^= abs(text[i] - i) << (i %% 7);\n\t}\n"
+			"\treturn printf(\"%%d\\n\", sum);\n}\n",
+			number, i, i * 7, 'a' + (int)(i % 26));
+	}
+	return finish(file);
+}
+
+static void source_path(const struct bench_task *task, unsigned int number, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/source%u.c", task->setup->scratch, number);
+}
+
+static void lines_path(const struct bench_task *task, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/lines", task->setup->scratch);
+}
+
+int bench_program_prepare(const struct bench_task *task)
+{
+	char path[PATH_MAX];
+	int r = 0;
+
+	if (task->workload->kind == PROGRAM_SORT) {
+		lines_path(task, path);
+		return access(path, R_OK) == 0 ? 0 : make_lines(path, task->n);
+	}
+	for (unsigned int i = 0; i < task->n && r == 0; i++) {
+		source_path(task, i, path);
+		if (access(path, R_OK) < 0)
+			r = make_source(path, i);
+	}
+	return r;
+}
+
+/* Return: 0; -errno; -ECANCELED when it ended with another status than 0. */
+static int run_program(const struct bench_task *task, char *const argv[])
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		setenv("TMPDIR", task->dir, 1);
+		setenv("LC_ALL", "C", 1);
+		execvp(argv[0], argv);
+		fprintf(stderr, "spoolbench: %s: %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECANCELED;
+}
+
+static int run_sort(const struct bench_task *task)
+{
+	char path[PATH_MAX], sort[] = "sort", memory[] = "-S", in_t[] = "-T", out[] = "-o",
+			     null[] = "/dev/null", one[] = "--parallel=1";
+	char *size = strdup(task->setup->quick ? SORT_MEMORY_QUICK : SORT_MEMORY);
+	char *dir = strdup(task->dir);
+	char *argv[] = {sort, one, memory, size, in_t, dir, out, null, path, NULL};
+	int r = -ENOMEM;
+
+	lines_path(task, path);
+	if (size && dir)
+		r = run_program(task, argv);
+	free(size);
+	free(dir);
+	return r;
+}
+
+static int run_compiler(const struct bench_task *task)
+{
+	char path[PATH_MAX], object[PATH_MAX], cc[] = "cc", opt[] = "-O2", c[] = "-c", o[] = "-o";
+	char *argv[] = {cc, opt, c, o, object, path, NULL};
+	int r = 0;
+
+	snprintf(object, sizeof(object), "%s/object.o", task->setup->scratch);
+	for (unsigned int i = 0; i < task->n && r == 0; i++) {
+		source_path(task, i, path);
+		r = run_program(task, argv);
+	}
+	return r;
+}
+
+int bench_program_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES])
+{
+	int64_t from = bench_now_ns();
+	int r = task->workload->kind == PROGRAM_SORT ? run_sort(task) : run_compiler(task);
+
+	ret_ns[0] = (double)(bench_now_ns() - from);
+	return r;
+}

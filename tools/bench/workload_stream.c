@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Large files: in order, and at random places. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "util/macros.h"
+
+#define NAME "stream"
+
+#define RANDOM_FILE (64u * 1024u * 1024u)
+#define SEED 88172645463325252u /* any odd number: xorshift64, G. Marsaglia, 2003 */
+
+static int write_all(int fd, const char *buffer, size_t size, uint64_t bytes)
+{
+	for (uint64_t at = 0; at < bytes; at += size) {
+		ssize_t n = pwrite(fd, buffer, size, (off_t)at);
+
+		if (n != (ssize_t)size)
+			return n < 0 ? -errno : -ENOSPC;
+	}
+	return 0;
+}
+
+static int read_all(int fd, char *buffer, size_t size, uint64_t bytes)
+{
+	for (uint64_t at = 0; at < bytes; at += size) {
+		ssize_t n = pread(fd, buffer, size, (off_t)at);
+
+		if (n != (ssize_t)size)
+			return n < 0 ? -errno : -EIO;
+	}
+	return 0;
+}
+
+/* The time of a close belongs to the writing: some filesystems write only then. */
+static int timed_write(const struct bench_task *task, const char *buffer, double *ret_ns)
+{
+	int64_t from = bench_now_ns();
+	int fd = openat(task->dirfd, NAME, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, buffer, task->workload->size, task->n);
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	*ret_ns = (double)(bench_now_ns() - from) / (double)task->n;
+	return r;
+}
+
+static int timed_read(const struct bench_task *task, char *buffer, double *ret_ns)
+{
+	int64_t from = bench_now_ns();
+	int fd = openat(task->dirfd, NAME, O_RDONLY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = read_all(fd, buffer, task->workload->size, task->n);
+	close(fd);
+	*ret_ns = (double)(bench_now_ns() - from) / (double)task->n;
+	return r;
+}
+
+int bench_stream_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES])
+{
+	spool_cleanup(free) char *buffer = malloc(task->workload->size);
+	int r;
+
+	if (!buffer)
+		return -ENOMEM;
+	memset(buffer, 'x', task->workload->size);
+	r = timed_write(task, buffer, &ret_ns[0]);
+	for (int i = 0; i < 2 && r == 0; i++)
+		r = timed_read(task, buffer, &ret_ns[1]);
+	unlinkat(task->dirfd, NAME, 0);
+	return r;
+}
+
+static off_t random_place(uint64_t *state, size_t size)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (off_t)(*state % (RANDOM_FILE / size) * size);
+}
+
+static int timed_random(const struct bench_task *task, int fd, char *buffer, bool reading,
+			double *ret_ns)
+{
+	size_t size = task->workload->size;
+	uint64_t state = SEED;
+	int64_t from = bench_now_ns();
+
+	for (uint64_t i = 0; i < task->n; i++) {
+		off_t at = random_place(&state, size);
+		ssize_t n = reading ? pread(fd, buffer, size, at) : pwrite(fd, buffer, size, at);
+
+		if (n != (ssize_t)size)
+			return n < 0 ? -errno : -EIO;
+	}
+	*ret_ns = (double)(bench_now_ns() - from) / (double)task->n;
+	return 0;
+}
+
+int bench_random_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES])
+{
+	spool_cleanup(free) char *buffer = malloc(task->workload->size);
+	spool_cleanup(fd) int fd = -1;
+	int r;
+
+	if (!buffer)
+		return -ENOMEM;
+	memset(buffer, 'x', task->workload->size);
+	fd = openat(task->dirfd, NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, buffer, task->workload->size, RANDOM_FILE);
+	if (r == 0)
+		r = timed_random(task, fd, buffer, false, &ret_ns[0]);
+	if (r == 0)
+		r = timed_random(task, fd, buffer, true, &ret_ns[1]);
+	unlinkat(task->dirfd, NAME, 0);
+	return r;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "bench.h"
+#include "util/macros.h"
+
+#define KIB 1024u
+#define MIB (1024u * KIB)
+
+#define FILES 100000u /* in one directory */
+#define FILES_QUICK 2000u
+#define STREAM (256u * MIB)
+#define STREAM_QUICK (8u * MIB)
+#define RANDOM 20000u /* reads, and writes */
+#define RANDOM_QUICK 500u
+#define SORT (1000u * 1000u * 1000u)
+#define SORT_QUICK (4u * 1000u * 1000u)
+#define COMPILE 24u /* files */
+#define COMPILE_QUICK 2u
+
+static const struct bench_workload workloads[] = {
+	{.name = "life-4k",
+	 .what = "create (O_EXCL), write, read, close and unlink a file of 4 KiB",
+	 .figures = {{"life-4k", BENCH_TIME}},
+	 .size = 4 * KIB,
+	 .threaded = true,
+	 .run = bench_life_run},
+	{.name = "life-64k",
+	 .what = "the same with 64 KiB",
+	 .figures = {{"life-64k", BENCH_TIME}},
+	 .size = 64 * KIB,
+	 .threaded = true,
+	 .run = bench_life_run},
+	{.name = "life-1m",
+	 .what = "the same with 1 MiB",
+	 .figures = {{"life-1m", BENCH_TIME}},
+	 .size = MIB,
+	 .threaded = true,
+	 .run = bench_life_run},
+	{.name = "life-tmpfile-4k",
+	 .what = "open (O_TMPFILE), write, read and close a file of 4 KiB",
+	 .figures = {{"life-tmpfile-4k", BENCH_TIME}},
+	 .size = 4 * KIB,
+	 .kind = LIFE_UNNAMED,
+	 .threaded = true,
+	 .run = bench_life_run},
+	{.name = "life-unlinked-4k",
+	 .what = "create, unlink, write, read and close a file of 4 KiB",
+	 .figures = {{"life-unlinked-4k", BENCH_TIME}},
+	 .size = 4 * KIB,
+	 .kind = LIFE_UNLINK_FIRST,
+	 .threaded = true,
+	 .run = bench_life_run},
+	{.name = "stream-4k",
+	 .what = "write a file of 256 MiB in pieces of 4 KiB, and read it twice (the second "
+		 "counts)",
+	 .figures = {{"write-4k", BENCH_THROUGHPUT}, {"read-4k", BENCH_THROUGHPUT}},
+	 .n = STREAM,
+	 .n_quick = STREAM_QUICK,
+	 .size = 4 * KIB,
+	 .run = bench_stream_run},
+	{.name = "stream-64k",
+	 .what = "the same in pieces of 64 KiB",
+	 .figures = {{"write-64k", BENCH_THROUGHPUT}, {"read-64k", BENCH_THROUGHPUT}},
+	 .n = STREAM,
+	 .n_quick = STREAM_QUICK,
+	 .size = 64 * KIB,
+	 .run = bench_stream_run},
+	{.name = "random-4k",
+	 .what = "20,000 times 4 KiB at random places of a file of 64 MiB, written and then read",
+	 .figures = {{"random-write-4k", BENCH_TIME}, {"random-read-4k", BENCH_TIME}},
+	 .n = RANDOM,
+	 .n_quick = RANDOM_QUICK,
+	 .size = 4 * KIB,
+	 .run = bench_random_run},
+	{.name = "tree",
+	 .what = "create 100,000 empty files in a directory; list, stat and unlink them",
+	 .figures = {{"create", BENCH_TIME},
+		     {"readdir", BENCH_TIME},
+		     {"stat", BENCH_TIME},
+		     {"unlink", BENCH_TIME}},
+	 .n = FILES,
+	 .n_quick = FILES_QUICK,
+	 .run = bench_tree_run},
+	{.name = "sort",
+	 .what = "sort -S 64M on 1 GB of text, its temporary files in the directory",
+	 .figures = {{"sort", BENCH_TIME}},
+	 .n = SORT,
+	 .n_quick = SORT_QUICK,
+	 .kind = PROGRAM_SORT,
+	 .prepare = bench_program_prepare,
+	 .run = bench_program_run},
+	{.name = "compile",
+	 .what = "cc -O2 -c on 24 files, TMPDIR being the directory",
+	 .figures = {{"compile", BENCH_TIME}},
+	 .n = COMPILE,
+	 .n_quick = COMPILE_QUICK,
+	 .kind = PROGRAM_COMPILE,
+	 .prepare = bench_program_prepare,
+	 .run = bench_program_run},
+};
+
+const struct bench_workload *bench_workloads(size_t *ret_n)
+{
+	*ret_n = SPOOL_ARRAY_SIZE(workloads);
+	return workloads;
+}
+
+const struct bench_workload *bench_workload_find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(workloads); i++) {
+		if (strlen(workloads[i].name) == len && memcmp(workloads[i].name, name, len) == 0)
+			return &workloads[i];
+	}
+	return NULL;
+}
+
+unsigned int bench_figures(const struct bench_workload *workload)
+{
+	unsigned int n = 0;
+
+	while (n < BENCH_FIGURES && workload->figures[n].name)
+		n++;
+	return n;
+}
