@@ -58,6 +58,7 @@ struct spool_message {
 	bool retry_now; /* of park.h: room has just come */
 	bool may_wait;
 	bool last_try;
+	bool crowding; /* of room.h: its user takes many entries already */
 	bool parked;
 	enum spool_wait waits_for;
 	time_t since;                   /* of room.h, CLOCK_MONOTONIC in s */

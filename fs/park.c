@@ -17,8 +17,9 @@
 #define PARK_LIMIT_NS (250 * 1000 * 1000)
 #define PARK_LIMIT_AGAIN_NS (20 * 1000 * 1000)
 
-#define PARKED_MAX 32u        /* in all; less than two rings' entries */
-#define PARKED_MAX_PER_UID 8u /* half a ring's entries */
+/* In all, and for one uid: no more than half of the smallest ring's entries. Guesses. */
+#define PARKED_MAX 32u
+#define PARKED_MAX_PER_UID 8u
 
 #define NS_PER_S 1000000000u
 

@@ -65,15 +65,19 @@ static enum ring_phase report(struct spool_ring *ring, enum ring_phase next, int
 
 static int map_entries(struct spool_ring *ring)
 {
-	size_t size = ENTRY_HEAD + ring->rings->payload_size;
-	char *memory = mmap(NULL, size * RING_ENTRIES, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t size = ENTRY_HEAD + ring->rings->payload_size, all = size * ring->rings->n_entries;
+	char *memory;
 
+	ring->entries = calloc(ring->rings->n_entries, sizeof(ring->entries[0]));
+	if (!ring->entries)
+		return -ENOMEM;
+	memory = mmap(NULL, all, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
-	madvise(memory, size * RING_ENTRIES, MADV_DONTDUMP);
+	madvise(memory, all, MADV_DONTDUMP);
 	ring->memory = memory;
-	for (unsigned int i = 0; i < RING_ENTRIES; i++, memory += size) {
+	for (unsigned int i = 0; i < ring->rings->n_entries; i++, memory += size) {
 		ring->entries[i].ring = ring;
 		ring->entries[i].header = (struct spool_wire_uring_header *)(void *)memory;
 		ring->entries[i].payload = memory + ENTRY_HEAD;
@@ -100,7 +104,7 @@ static int set_up(struct spool_ring *ring, const char **where)
 	if (ring->wake < 0)
 		return -errno;
 	*where = "io_uring_setup";
-	r = io_uring_queue_init_params(RING_ENTRIES + 1, &ring->uring, &params);
+	r = io_uring_queue_init_params(ring->rings->n_entries + 1, &ring->uring, &params);
 	if (r < 0)
 		return r;
 	*where = "io_uring_register";
@@ -178,12 +182,15 @@ static struct spool_rings *new_rings(struct spool_fs *fs, int fd, size_t payload
 	rings->fd = fd;
 	rings->payload_size = payload_size;
 	rings->n = n;
+	rings->n_entries = (unsigned int)spool_max_u64(
+		RING_ENTRIES_MIN, spool_min_u64(RING_ENTRIES_MAX, RING_ENTRIES_ALL / n));
 	pthread_mutex_init(&rings->lock, NULL);
 	pthread_cond_init(&rings->changed, NULL);
 	for (unsigned int i = 0; i < n; i++) {
 		rings->rings[i].rings = rings;
 		rings->rings[i].cpu = i;
 		rings->rings[i].wake = -1;
+		STAILQ_INIT(&rings->rings[i].ready);
 		SLIST_INIT(&rings->rings[i].returned);
 		pthread_mutex_init(&rings->rings[i].lock, NULL);
 	}
@@ -230,7 +237,7 @@ int spool_rings_start(struct spool_rings *rings, char why[128])
 	for (unsigned int i = 0; i < rings->n; i++)
 		pinned += rings->rings[i].pinned;
 	snprintf(why, 128, "%u rings of %u entries, %u of them pinned to their CPU", rings->n,
-		 RING_ENTRIES, pinned);
+		 rings->n_entries, pinned);
 	return 0;
 }
 
@@ -253,8 +260,8 @@ void spool_rings_stop(struct spool_rings *rings)
 		struct spool_ring *ring = &rings->rings[i];
 
 		if (ring->memory)
-			munmap(ring->memory,
-			       (ENTRY_HEAD + rings->payload_size) * (size_t)RING_ENTRIES);
+			munmap(ring->memory, (ENTRY_HEAD + rings->payload_size) * rings->n_entries);
+		free(ring->entries);
 		spool_close(ring->wake);
 		pthread_mutex_destroy(&ring->lock);
 	}

@@ -15,9 +15,15 @@
  * An entry is room for one request and its reply. The kernel writes the request in pieces; the two
  * small ones are copied in front of the payload, which then is the message in one piece, and data
  * that are read go straight into the payload. Payloads are large but touched late, and given back
- * to the system after a while without requests. A request that finds no free entry waits in its
- * ring's queue; it waits for the handlers before it, all of which only touch memory (what would
- * wait for something else is parked, and park.h bounds how many entries that may take).
+ * to the system after a while without requests.
+ *
+ * Handlers only touch memory, and a ring takes the requests of different users in turn: whoever
+ * sends a hundred at a time makes others wait for one of them. What would wait for something else
+ * is put aside (park.h, room.h, disk.h) but keeps its entry, as the kernel has no way to take a
+ * request back. A request that finds no free entry waits in the kernel for the first to become
+ * free, behind all that came before it. It takes as many waiting requests as a ring has entries for
+ * that, of one CPU; what they wait for is bounded: park.h by 250 ms and 8 of each user, room.h by
+ * 30 s, and by 2 s for what goes beyond half of a ring's entries, disk.h by the disk.
  */
 
 #include <stdbool.h>

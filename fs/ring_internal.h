@@ -12,9 +12,12 @@
 #include "ring.h"
 #include "wire.h"
 
-/* Requests of one CPU that can be in our hands at once. As handlers do not wait it takes few: one
- * is being answered, others are on their way; the rest is room for parked ones. A guess. */
-#define RING_ENTRIES 16u
+/* Requests of one CPU that can be in our hands at once: one is being answered, others are on their
+ * way or put aside. One that finds no entry waits in the kernel, in the order of arrival, so they
+ * are many; on a machine with many CPUs, where each has its own, fewer. Guesses. */
+#define RING_ENTRIES_ALL 1024u
+#define RING_ENTRIES_MIN 16u
+#define RING_ENTRIES_MAX 128u
 
 /* In front of the payload, one page: the kernel's header at its beginning, and at its end the
  * message's head, so that it runs on into the payload. */
@@ -28,11 +31,14 @@ struct spool_ring_entry {
 	struct spool_wire_uring_header *header;
 	char *payload;
 	uint64_t commit_id;
-	bool away; /* parked: neither the kernel's nor the ring thread's */
-	SLIST_ENTRY(spool_ring_entry) link;
+	uid_t uid;                          /* of the request, while it is ready */
+	bool away;                          /* parked: neither the kernel's nor the ring thread's */
+	SLIST_ENTRY(spool_ring_entry) link; /* returned */
+	STAILQ_ENTRY(spool_ring_entry) ready_link; /* ready */
 };
 
 SLIST_HEAD(ring_entry_list, spool_ring_entry);
+STAILQ_HEAD(ring_entry_queue, spool_ring_entry);
 
 enum ring_phase { RING_PREPARE, RING_GO, RING_GIVE_UP };
 
@@ -47,15 +53,18 @@ struct spool_ring {
 	int wake;           /* eventfd: something in @returned, or the end */
 	size_t touched;     /* most bytes of a payload used since they were given back */
 	void *memory;
-	struct spool_ring_entry entries[RING_ENTRIES];
-	pthread_mutex_t lock; /* of @returned; nothing is called under it */
+	struct spool_ring_entry *entries; /* rings->n_entries */
+	struct ring_entry_queue ready;    /* have come, in this order, and are not begun */
+	uid_t last;                       /* whose was begun last */
+	pthread_mutex_t lock;             /* of @returned; nothing is called under it */
 	struct ring_entry_list returned;
 };
 
 struct spool_rings {
 	struct spool_fs *fs;
 	int fd;
-	size_t payload_size; /* bytes, whole pages */
+	size_t payload_size;    /* bytes, whole pages */
+	unsigned int n_entries; /* of each ring */
 	unsigned int n;
 	atomic_bool stop;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */

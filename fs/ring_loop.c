@@ -60,7 +60,7 @@ int ring_register(struct spool_ring *ring)
 	struct io_uring_cqe *cqe;
 	int r, error = -EIO;
 
-	for (unsigned int i = 0; i < RING_ENTRIES; i++) {
+	for (unsigned int i = 0; i < ring->rings->n_entries; i++) {
 		struct spool_ring_entry *entry = &ring->entries[i];
 		const struct iovec iov[] = {
 			{.iov_base = entry->header, .iov_len = sizeof(*entry->header)},
@@ -146,6 +146,16 @@ static bool assemble(struct spool_ring *ring, struct spool_ring_entry *entry)
 	return spool_channel_parse(&entry->message);
 }
 
+/* Whether so many entries wait for something on behalf of @uid that others might find none. */
+static bool is_crowding(const struct spool_ring *ring, uid_t uid)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < ring->rings->n_entries; i++)
+		n += ring->entries[i].away && ring->entries[i].uid == uid;
+	return n >= ring->rings->n_entries / 2;
+}
+
 static void take_request(struct spool_ring *ring, struct spool_ring_entry *entry)
 {
 	struct spool_fs *fs = ring->rings->fs;
@@ -153,6 +163,7 @@ static void take_request(struct spool_ring *ring, struct spool_ring_entry *entry
 	if (assemble(ring, entry)) {
 		spool_channel_process(fs, &entry->message);
 		if (entry->message.parked) {
+			entry->message.crowding = is_crowding(ring, entry->uid);
 			entry->away = true;
 			spool_channel_park(fs, &entry->message);
 			return;
@@ -183,16 +194,24 @@ static void take_returned(struct spool_ring *ring)
 	prepare_wake(ring);
 }
 
+/* The kernel has filled an entry. */
+static void add_ready(struct spool_ring *ring, struct spool_ring_entry *entry)
+{
+	struct fuse_in_header header;
+
+	memcpy(&header, entry->header->in_out, sizeof(header));
+	entry->uid = header.uid;
+	STAILQ_INSERT_TAIL(&ring->ready, entry, ready_link);
+}
+
 static void complete(struct spool_ring *ring, uint64_t data, int result)
 {
-	struct spool_ring_entry *entry = (struct spool_ring_entry *)(uintptr_t)data;
-
 	if (data == WAKE_DATA) {
 		take_returned(ring);
 		return;
 	}
 	if (result == 0) {
-		take_request(ring, entry);
+		add_ready(ring, (struct spool_ring_entry *)(uintptr_t)data);
 		return;
 	}
 	ring->alive--; /* the connection is gone */
@@ -201,13 +220,45 @@ static void complete(struct spool_ring *ring, uint64_t data, int result)
 			  ring->cpu, strerror(-result));
 }
 
+static void complete_all(struct spool_ring *ring)
+{
+	struct io_uring_cqe *cqe;
+
+	while (io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
+		uint64_t data = io_uring_cqe_get_data64(cqe);
+		int result = cqe->res;
+
+		io_uring_cqe_seen(&ring->uring, cqe);
+		complete(ring, data, result);
+	}
+}
+
+/* The first of another user than the last, or the first: who sends many at a time does not make
+ * others wait for all of them. Return: NULL when none is ready. */
+static struct spool_ring_entry *next_ready(struct spool_ring *ring)
+{
+	struct spool_ring_entry *entry;
+
+	STAILQ_FOREACH(entry, &ring->ready, ready_link)
+	{
+		if (entry->uid != ring->last)
+			break;
+	}
+	entry = entry ? entry : STAILQ_FIRST(&ring->ready);
+	if (entry) {
+		STAILQ_REMOVE(&ring->ready, entry, spool_ring_entry, ready_link);
+		ring->last = entry->uid;
+	}
+	return entry;
+}
+
 /* No request is being put into these payloads: with IORING_SETUP_DEFER_TASKRUN the kernel does so
- * only while we wait for completions, and there are none that we have not seen. */
+ * only while we wait for completions, and there are none that we have not seen; none is ready. */
 static void give_back(struct spool_ring *ring)
 {
 	size_t size = ring->rings->payload_size;
 
-	for (unsigned int i = 0; i < RING_ENTRIES && size > IDLE_KEEP; i++) {
+	for (unsigned int i = 0; i < ring->rings->n_entries && size > IDLE_KEEP; i++) {
 		if (!ring->entries[i].away)
 			madvise(ring->entries[i].payload + IDLE_KEEP, size - IDLE_KEEP,
 				MADV_DONTNEED);
@@ -230,20 +281,20 @@ static void wait_for_requests(struct spool_ring *ring)
 
 void ring_serve(struct spool_ring *ring)
 {
-	struct io_uring_cqe *cqe;
+	struct spool_ring_entry *entry;
 
 	prepare_wake(ring);
 	while (ring->alive > 0 && !atomic_load(&ring->rings->stop)) {
 		wait_for_requests(ring);
-		while (io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
-			uint64_t data = io_uring_cqe_get_data64(cqe);
-			int result = cqe->res;
-
-			io_uring_cqe_seen(&ring->uring, cqe);
-			complete(ring, data, result);
-			/* an answer does not wait for the requests behind it */
-			if (io_uring_cq_ready(&ring->uring) > 0)
-				io_uring_submit(&ring->uring);
+		complete_all(ring);
+		while ((entry = next_ready(ring))) {
+			take_request(ring, entry);
+			if (STAILQ_EMPTY(&ring->ready))
+				break;
+			/* An answer does not wait for the requests behind it, nor does what has
+			 * come meanwhile: the kernel hands over some 20 at a time. */
+			io_uring_submit_and_get_events(&ring->uring);
+			complete_all(ring);
 		}
 	}
 }

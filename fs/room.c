@@ -14,6 +14,9 @@
  * reports tasks that are stuck for 120 s). A guess. */
 #define ROOM_LIMIT_S 30
 
+/* For users whose waiting requests take half of a ring: others must find an entry. A guess. */
+#define CROWDING_LIMIT_S 2
+
 /* Users that one pass tells apart; more than these wait for the next. */
 #define PASS_UIDS 64u
 
@@ -75,19 +78,31 @@ unsigned int spool_room_waiting(struct spool_room *room)
 	return room ? atomic_load(&room->n_waiting) : 0;
 }
 
+/* When a request is answered though no RAM has come. */
+static time_t end_of(const struct spool_message *message, time_t last_room)
+{
+	time_t from = message->since > last_room ? message->since : last_room;
+
+	return from + (message->crowding ? CROWDING_LIMIT_S : ROOM_LIMIT_S);
+}
+
 /* Until RAM has come free, or somebody's time is over. The lock is held. */
 static void wait_locked(struct spool_room *room)
 {
 	while (!room->stop && !room->kicked) {
-		struct spool_message *first = TAILQ_FIRST(&room->list);
+		struct spool_message *message;
 		struct timespec until = {0};
 
-		if (!first) {
+		if (TAILQ_EMPTY(&room->list)) {
 			pthread_cond_wait(&room->changed, &room->lock);
 			continue;
 		}
-		until.tv_sec = (first->since > room->last_room ? first->since : room->last_room) +
-			       ROOM_LIMIT_S;
+		TAILQ_FOREACH (message, &room->list, link) {
+			time_t end = end_of(message, room->last_room);
+
+			if (until.tv_sec == 0 || end < until.tv_sec)
+				until.tv_sec = end;
+		}
 		if (pthread_cond_timedwait(&room->changed, &room->lock, &until) == ETIMEDOUT)
 			return;
 	}
@@ -120,7 +135,6 @@ static bool pass(struct spool_room *room, struct message_list *list, time_t last
 	bool any = false;
 
 	for (message = TAILQ_FIRST(list); message; message = next) {
-		time_t from = message->since > last_room ? message->since : last_room;
 		unsigned int i = 0;
 
 		next = TAILQ_NEXT(message, link);
@@ -130,7 +144,7 @@ static bool pass(struct spool_room *room, struct message_list *list, time_t last
 			continue;
 		seen[n_seen++] = message->uid;
 		TAILQ_REMOVE(list, message, link);
-		if (try_one(room, message, now_s() >= from + ROOM_LIMIT_S))
+		if (try_one(room, message, now_s() >= end_of(message, last_room)))
 			any = true;
 		else if (next)
 			TAILQ_INSERT_BEFORE(next, message, link);

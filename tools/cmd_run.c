@@ -203,6 +203,7 @@ static bool has_terminal(void)
 static int run_command(struct run *run)
 {
 	pid_t self = getpid();
+	char program[PATH_MAX];
 	sigset_t signals;
 	int r;
 
@@ -213,7 +214,9 @@ static int run_command(struct run *run)
 		fprintf(stderr, "spoolctl: run: %s: %s\n", run->outer, strerror(-r));
 		return EXIT_FAILED;
 	}
-	r = daemon_start("spoolctl: run", run->options, "spoolfs-run", run->dir, &run->daemon);
+	daemon_path(program, sizeof(program));
+	r = daemon_start("spoolctl: run", program, run->options, "spoolfs-run", run->dir,
+			 &run->daemon);
 	if (r != 0) {
 		remove_directories(run->outer);
 		return r;

@@ -54,13 +54,13 @@ void leave_stdio(void)
 }
 
 struct start {
-	const char *who, *options, *source, *dir;
+	const char *who, *program, *options, *source, *dir;
 	int holder, ready;
 };
 
 static void exec_daemon(const struct start *start)
 {
-	char path[PATH_MAX], holder[32], ready[32];
+	char holder[32], ready[32];
 	const char *argv[] = {"spoolfs",     "-f",       "-o", start->options, holder, ready,
 			      start->source, start->dir, NULL};
 	sigset_t none;
@@ -70,14 +70,13 @@ static void exec_daemon(const struct start *start)
 	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	fcntl(start->holder, F_SETFD, 0);
 	fcntl(start->ready, F_SETFD, 0);
-	daemon_path(path, sizeof(path));
 	snprintf(holder, sizeof(holder), "--holder-fd=%d", start->holder);
 	snprintf(ready, sizeof(ready), "--ready-fd=%d", start->ready);
 	setsid(); /* the terminal's signals are not for it */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execvp(path, (char *const *)argv);
-	fprintf(stderr, "%s: %s: %s\n", start->who, path, strerror(errno));
+	execvp(start->program, (char *const *)argv);
+	fprintf(stderr, "%s: %s: %s\n", start->who, start->program, strerror(errno));
 	_exit(EXIT_FAILED);
 }
 
@@ -93,10 +92,11 @@ static int reap(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
 }
 
-int daemon_start(const char *who, const char *options, const char *source, const char *dir,
-		 struct daemon *ret)
+int daemon_start(const char *who, const char *program, const char *options, const char *source,
+		 const char *dir, struct daemon *ret)
 {
-	struct start start = {.who = who, .options = options, .source = source, .dir = dir};
+	struct start start = {
+		.who = who, .program = program, .options = options, .source = source, .dir = dir};
 	int holder[2] = {-1, -1}, ready[2] = {-1, -1};
 	char line[8];
 	ssize_t n;

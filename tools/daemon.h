@@ -28,14 +28,15 @@ struct daemon {
 /**
  * daemon_start() - start one, and wait until it has mounted
  * @who: in front of our lines on standard error
+ * @program: daemon_path(), found out before anything changes how the file tree looks
  * @options: of -o
  * @source: what mount(8) shows as the device
  * @dir: the mount point
  * It has neither our terminal nor our standard input and output.
  * Return: 0; else an exit status (EXIT_FAILED, EXIT_USAGE), after a line; *@ret is unchanged.
  */
-int daemon_start(const char *who, const char *options, const char *source, const char *dir,
-		 struct daemon *ret);
+int daemon_start(const char *who, const char *program, const char *options, const char *source,
+		 const char *dir, struct daemon *ret);
 
 /** daemon_end() - end the mount, and wait until all of it is gone. Return: its exit status. */
 int daemon_end(struct daemon *daemon);

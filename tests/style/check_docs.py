@@ -187,9 +187,9 @@ def manuals_have_no_faults():
 def manuals_are_installed():
     wrong = []
     for path in MAN:
-        build = read(f'{path.parent.name}/meson.build')
+        build = read(path.parent / 'meson.build')
         if not re.search(rf"install_man\([^)]*'{re.escape(path.name)}'", build):
-            wrong.append(f'{path.parent.name}/meson.build: does not install {path.name}')
+            wrong.append(f'{name_of(path.parent)}/meson.build: does not install {path.name}')
     return f'{len(MAN)} pages', wrong
 
 
@@ -222,7 +222,8 @@ def tests_are_registered():
 
 def versions_are_the_same():
     version = re.search(r"version : '([\d.]+)'", read('meson.build'))[1]
-    wrong = [f'{name}: {text.strip()} (meson.build: {version})' for name in ('SPOOLFS', 'SPOOLCTL')
+    wrong = [f'{name}: {text.strip()} (meson.build: {version})'
+             for name in ('SPOOLFS', 'SPOOLCTL', 'SPOOLBENCH')
              if (text := program(name, '--version')).split()[-1] != version]
     return version, wrong
 

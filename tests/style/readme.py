@@ -15,7 +15,7 @@ from pathlib import Path
 
 from checks import SKIPPED, TOP
 
-UID = 1000  # an ordinary user; no account is needed
+UID = 65534  # nobody: fusermount3 wants a user with a name
 PROGRAMS = 'spoolfs', 'spoolctl', 'meson', 'ninja', 'mount', 'umount', 'packaging/'
 COMMAND_SECTIONS = 'Using it', 'Building'
 FSTAB = re.compile(r'\S+\s+/\S+\s+spoolfs\s+\S+\s+\d\s+\d')

@@ -32,6 +32,7 @@ struct bench_mounts {
 	char base[sizeof(BASE)];
 	char disk[sizeof(DISK)];
 	bool has_base, has_disk;
+	char program[PATH_MAX]; /* spoolfs */
 	struct daemon daemons[BENCH_PLACES];
 	unsigned int n_daemons;
 	pid_t bindfs; /* 0 = none */
@@ -58,6 +59,7 @@ static int own_namespace(struct bench_mounts *mounts)
 		      stderr);
 		return EXIT_FAILED;
 	}
+	daemon_path(mounts->program, sizeof(mounts->program));
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return failed("a mount namespace");
 	strcpy(mounts->base, BASE);
@@ -113,7 +115,7 @@ static int add_spoolfs(struct bench_mounts *mounts, struct bench_setup *setup, c
 	    (more[0] && options_join(&options, more) < 0) ||
 	    (variant->options && options_join(&options, variant->options) < 0))
 		return failed(variant->label);
-	r = daemon_start("spoolbench", options, "spoolbench", dir,
+	r = daemon_start("spoolbench", mounts->program, options, "spoolbench", dir,
 			 &mounts->daemons[mounts->n_daemons]);
 	if (r != EXIT_OK)
 		return r;

@@ -13,7 +13,10 @@ from rig import (DEADLINE_S, Mount, as_user, binary, case, fails, is_mounted, pu
 from transport import (IO_URING_SETUP, SCHED_SETAFFINITY, counts, forbid, need_uring, status,
                        transports)
 
-ENTRIES = 16  # of a ring: RING_ENTRIES, fs/ring_internal.h
+
+def ring_entries(rings):
+    """Of each of so many rings: RING_ENTRIES_..., fs/ring_internal.h"""
+    return max(16, min(128, 1024 // rings))
 
 
 @case(mount=False)
@@ -23,7 +26,7 @@ def auto_takes_the_rings():
         got = status(mount)
         assert got['transport'] == 'uring', got['transport_why']
         rings = os.sysconf('SC_NPROCESSORS_CONF')
-        assert got['transport_why'].startswith(f'{rings} rings of {ENTRIES} entries')
+        assert got['transport_why'].startswith(f'{rings} rings of {ring_entries(rings)} entries')
         assert got['threads'] == rings + 1
         assert ' uring' in got['features'] and '-uring' not in got['features']
 
@@ -148,16 +151,17 @@ def more_writers_than_entries():
     """4 x (entries x queues) of them, in two users' trees: all come through."""
     for options in transports():
         with Mount(options=options) as mount:
-            n = 4 * ENTRIES * os.sysconf('SC_NPROCESSORS_CONF')
-            data = [bytes([i % 251]) * 200_000 for i in range(n)]
+            rings = os.sysconf('SC_NPROCESSORS_CONF')
+            n = 4 * ring_entries(rings) * rings
+            data = [bytes([i]) * 100_000 for i in range(251)]
             failed = []
 
             def writer(i, base=mount.path):
                 try:
                     path = f'{base}/0/f{i}'
-                    put(path, data[i])
+                    put(path, data[i % 251])
                     with open(path, 'rb') as file:
-                        assert file.read() == data[i]
+                        assert file.read() == data[i % 251]
                     os.unlink(path)
                 except (OSError, AssertionError) as error:
                     failed.append((i, error))
@@ -168,6 +172,46 @@ def more_writers_than_entries():
             for thread in threads:
                 thread.join()
             assert not failed, failed[:3]
+
+
+def waiting_requests(mount):
+    number = os.minor(os.stat(mount.path).st_dev)
+    with open(f'/sys/fs/fuse/connections/{number}/waiting', encoding='ascii') as file:
+        return int(file.read())
+
+
+@case(mount=False)
+def a_flood_of_one_user_lets_others_pass():
+    """All requests are there before the first is served; the other user's came last."""
+    need_uring()
+    n, cpu = 100, min(os.sched_getaffinity(0))
+    run('mount', '-t', 'fusectl', 'none', '/sys/fs/fuse/connections', check=False)
+    with Mount() as mount:
+        for i in range(n):
+            put(f'{mount.path}/0/f{i}', b'')
+        as_user(1000, put, f'{mount.path}/1000/other', b'')
+        worker = status(mount)['worker_pid']
+        files = [f'{mount.path}/0/f{i}' for i in range(n)] + [f'{mount.path}/1000/other']
+
+        def change(path):
+            os.sched_setaffinity(0, {cpu})
+            os.truncate(path, 1)
+
+        threads = [threading.Thread(target=change, args=(path,)) for path in files[:n]]
+        threads.append(threading.Thread(target=as_user, args=(1000, change, files[n])))
+        known = waiting_requests(mount)
+        os.kill(worker, signal.SIGSTOP)
+        for thread in threads[:n]:
+            thread.start()
+        wait_until(lambda: waiting_requests(mount) >= known + n, 'all wait')
+        threads[n].start()
+        wait_until(lambda: waiting_requests(mount) > known + n, 'the other one waits')
+        os.kill(worker, signal.SIGCONT)
+        for thread in threads:
+            thread.join()
+        # the time of the change is when it was served, whoever is woken up first
+        order = sorted(files, key=lambda path: os.stat(path).st_ctime_ns)
+        assert order.index(files[n]) < n / 2, order
 
 
 @case(mount=False)
