@@ -65,7 +65,7 @@ static void *tidy_main(void *arg)
 	while (wait_round(tidy, more)) {
 		drop_pages(tidy);
 		more = spool_engine_next_round(tidy->fs->engine);
-		spool_engine_trim(tidy->fs->engine);
+		more |= spool_engine_trim(tidy->fs->engine);
 		malloc_trim(0);
 	}
 	return NULL;

@@ -214,6 +214,17 @@ static int make_root(struct spool_engine *engine)
 	return 0;
 }
 
+/* Memory for reuse: as much as a mount in use turns over, without going far beyond its ram=. Both
+ * are guesses. */
+#define KEEP_MAX ((uint64_t)512 << 20)
+#define KEEP_DIVISOR 2
+
+void engine_keep_memory(struct spool_engine *engine, const struct spool_limits *limits)
+{
+	spool_pool_set_keep(engine->pool,
+			    spool_min_u64(limits->mount[SPOOL_RES_RAM] / KEEP_DIVISOR, KEEP_MAX));
+}
+
 static int init_parts(struct spool_engine *engine)
 {
 	const struct spool_host *host = engine->host;
@@ -226,6 +237,8 @@ static int init_parts(struct spool_engine *engine)
 	if (r < 0)
 		return r;
 	r = spool_pool_new(host, &engine->pool);
+	if (r == 0)
+		engine_keep_memory(engine, &engine->config.limits);
 	if (r == 0 && engine->config.tier)
 		r = engine_tier_new(engine);
 	if (r < 0)

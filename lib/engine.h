@@ -434,8 +434,11 @@ size_t spool_engine_take_idle(struct spool_engine *engine, uint64_t *ret_inos, s
 /** spool_engine_next_round() - a round begins. Return: whether take_idle() has any now. */
 bool spool_engine_next_round(struct spool_engine *engine);
 
-/** spool_engine_trim() - gives memory that is kept for reuse back to the system. */
-void spool_engine_trim(struct spool_engine *engine);
+/**
+ * spool_engine_trim() - gives memory that was not used again in a round back to the system
+ * Return: whether some is still kept.
+ */
+bool spool_engine_trim(struct spool_engine *engine);
 
 void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret);
 

@@ -123,7 +123,7 @@ bool spool_engine_next_round(struct spool_engine *engine)
 	return any;
 }
 
-void spool_engine_trim(struct spool_engine *engine)
+bool spool_engine_trim(struct spool_engine *engine)
 {
-	spool_pool_trim(engine->pool, 0);
+	return spool_pool_age(engine->pool);
 }

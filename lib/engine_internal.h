@@ -162,6 +162,9 @@ void engine_leaving_remove(struct spool_engine *engine, struct spool_file *file)
 /** engine_leaving_take() - takes the first off the list. Return: its inode number; 0: none. */
 uint64_t engine_leaving_take(struct spool_engine *engine);
 
+/** engine_keep_memory() - how much free memory the pool keeps for reuse, by @limits. */
+void engine_keep_memory(struct spool_engine *engine, const struct spool_limits *limits);
+
 /* engine_idle_init(), engine_idle_fini(): the lists and their lock. */
 void engine_idle_init(struct spool_engine *engine);
 void engine_idle_fini(struct spool_engine *engine);

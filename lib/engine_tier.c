@@ -308,6 +308,7 @@ void spool_engine_set_reserve(struct spool_engine *engine, uint64_t reserve)
 void spool_engine_set_limits(struct spool_engine *engine, const struct spool_limits *limits)
 {
 	spool_quota_set_limits(engine->quota, limits);
+	engine_keep_memory(engine, limits);
 	if (engine->tier)
 		engine_tier_wake(engine->tier);
 }

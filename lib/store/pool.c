@@ -53,8 +53,9 @@
 #define N_SEGMENTS (1u << (CHUNK_BITS - SEGMENT_CHUNK_SHIFT))
 
 /*
- * Free memory that is kept for reuse: at least 16 MiB (a compile job's turnover), and a quarter of
- * what is in use, so that a large mount does not punch and fault the same pages again and again.
+ * Free memory that is kept for reuse: at least 16 MiB (a compile job's turnover), a quarter of
+ * what is in use, so that a large mount does not punch and fault the same pages again and again,
+ * and what the owner allows; until it was not needed between two calls of spool_pool_age().
  * Given back in batches of 32 chunks, 2 MiB: an unlink that triggers one waits for some 0.2 ms.
  * All three are guesses.
  */
@@ -88,12 +89,14 @@ struct spool_pool {
 	struct chunk_list cold;               /* lock */
 	struct chunk_list partial[N_CLASSES]; /* lock */
 	uint32_t n_hot;                       /* lock */
-	uint32_t n_held;   /* lock; chunks whose memory is ours: hot, partial, full, leaving */
-	uint32_t retry_at; /* lock; n_hot at which punching is tried again after a failure */
-	uint32_t fresh;    /* lock; the lowest chunk number that was never handed out */
-	uint32_t mapped;   /* lock; chunks in mapped segments */
-	uint64_t used;     /* lock; bytes in slots */
-	uint64_t n_gone;   /* lock; pages of partial chunks that are gone */
+	uint32_t least_hot; /* lock; what n_hot was never below since spool_pool_age() */
+	uint32_t keep;      /* lock; chunks that may be kept for reuse */
+	uint32_t n_held;    /* lock; chunks whose memory is ours: hot, partial, full, leaving */
+	uint32_t retry_at;  /* lock; n_hot at which punching is tried again after a failure */
+	uint32_t fresh;     /* lock; the lowest chunk number that was never handed out */
+	uint32_t mapped;    /* lock; chunks in mapped segments */
+	uint64_t used;      /* lock; bytes in slots */
+	uint64_t n_gone;    /* lock; pages of partial chunks that are gone */
 	/*
 	 * Written under the lock before the first slot of the segment is handed out, never
 	 * changed until the pool is freed. Whoever holds a slot got it from spool_pool_alloc(),
@@ -225,13 +228,20 @@ static int map_segment_locked(struct spool_pool *pool)
 }
 
 /* Takes a free chunk off its list. Return: NULL when the machine gives no more. */
+static void remove_hot_locked(struct spool_pool *pool, struct chunk *chunk)
+{
+	TAILQ_REMOVE(&pool->hot, chunk, link);
+	pool->n_hot--;
+	if (pool->n_hot < pool->least_hot)
+		pool->least_hot = pool->n_hot;
+}
+
 static struct chunk *take_chunk_locked(struct spool_pool *pool)
 {
 	struct chunk *chunk = TAILQ_FIRST(&pool->hot);
 
 	if (chunk) {
-		TAILQ_REMOVE(&pool->hot, chunk, link);
-		pool->n_hot--;
+		remove_hot_locked(pool, chunk);
 		return chunk;
 	}
 	chunk = TAILQ_FIRST(&pool->cold);
@@ -381,7 +391,8 @@ static uint32_t slack_locked(const struct spool_pool *pool)
 {
 	uint64_t slack = pool->used / SLACK_DIVISOR >> SPOOL_CHUNK_SHIFT;
 
-	return slack > SLACK_CHUNKS_MIN ? (uint32_t)slack : SLACK_CHUNKS_MIN;
+	slack = spool_max_u64(slack, pool->keep);
+	return (uint32_t)spool_max_u64(slack, SLACK_CHUNKS_MIN);
 }
 
 /* Takes up to BATCH chunks that were freed longest ago off the hot list, sorted by place. */
@@ -393,8 +404,7 @@ static unsigned int take_batch_locked(struct spool_pool *pool, uint64_t keep, st
 		struct chunk *chunk = TAILQ_LAST(&pool->hot, chunk_list);
 		unsigned int at = n++;
 
-		TAILQ_REMOVE(&pool->hot, chunk, link);
-		pool->n_hot--;
+		remove_hot_locked(pool, chunk);
 		for (; at > 0 && batch[at - 1]->number > chunk->number; at--)
 			batch[at] = batch[at - 1];
 		batch[at] = chunk;
@@ -494,4 +504,27 @@ void spool_pool_trim(struct spool_pool *pool, uint64_t keep)
 			punch_pages_locked(pool, chunk_at(pool, number), UINT16_MAX);
 		spool_mutex_unlock(&pool->lock);
 	}
+}
+
+void spool_pool_set_keep(struct spool_pool *pool, uint64_t bytes)
+{
+	spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
+	pool->keep = (uint32_t)spool_min_u64(bytes >> SPOOL_CHUNK_SHIFT, UINT32_MAX);
+	spool_mutex_unlock(&pool->lock);
+}
+
+bool spool_pool_age(struct spool_pool *pool)
+{
+	uint64_t needed;
+	bool more;
+
+	spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
+	needed = pool->n_hot - pool->least_hot;
+	spool_mutex_unlock(&pool->lock);
+	spool_pool_trim(pool, needed << SPOOL_CHUNK_SHIFT);
+	spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
+	pool->least_hot = pool->n_hot;
+	more = pool->n_hot > 0;
+	spool_mutex_unlock(&pool->lock);
+	return more;
 }

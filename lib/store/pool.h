@@ -16,6 +16,7 @@
  * The pool does not charge anybody: quota is the caller's affair.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -70,3 +71,12 @@ void spool_pool_stat(struct spool_pool *pool, struct spool_pool_stat *ret);
 /** spool_pool_trim() - give free chunks beyond @keep bytes back to the system, and free pages of
  * chunks that are used in part when these hold much more than is used. */
 void spool_pool_trim(struct spool_pool *pool, uint64_t keep);
+
+/** spool_pool_set_keep() - up to @bytes of free chunks may be kept for reuse. At first: 16 MiB. */
+void spool_pool_set_keep(struct spool_pool *pool, uint64_t bytes);
+
+/**
+ * spool_pool_age() - give back what was free all the time since the last call, as spool_pool_trim()
+ * Return: whether free chunks are still kept.
+ */
+bool spool_pool_age(struct spool_pool *pool);

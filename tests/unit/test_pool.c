@@ -169,6 +169,38 @@ static void test_give_back(void)
 	tear_down();
 }
 
+static void take_and_release(spool_slot_t *slots, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		slots[i] = take(SPOOL_CHUNK_SIZE);
+	for (size_t i = 0; i < n; i++)
+		spool_pool_release(pool, slots[i]);
+}
+
+/* What was free all the time between two calls is given back, and what was needed is not. */
+static void test_age(void)
+{
+	enum { N = 1024 };
+	static spool_slot_t slots[N];
+
+	set_up();
+	spool_pool_set_keep(pool, 32 * MIB);
+	take_and_release(slots, N);
+	CU_ASSERT_TRUE(stat_now().held >= 32 * MIB && stat_now().held <= 34 * MIB);
+	CU_ASSERT_TRUE(spool_pool_age(pool)); /* all of it was needed */
+	CU_ASSERT_TRUE(stat_now().held >= 32 * MIB);
+	take_and_release(slots, 8 * MIB / SPOOL_CHUNK_SIZE);
+	CU_ASSERT_TRUE(spool_pool_age(pool));
+	CU_ASSERT_EQUAL(stat_now().held, 8 * MIB);
+	CU_ASSERT_FALSE(spool_pool_age(pool));
+	CU_ASSERT_EQUAL(stat_now().held, 0);
+	CU_ASSERT_FALSE(spool_pool_age(pool));
+	spool_pool_set_keep(pool, 0);
+	take_and_release(slots, N);
+	CU_ASSERT_TRUE(stat_now().held <= 18 * MIB);
+	tear_down();
+}
+
 /* The system refuses to take memory back: nothing is lost, and it is asked again later. */
 static void test_give_back_refused(void)
 {
@@ -339,6 +371,7 @@ int main(void)
 		{"recycled first", test_recycled_first},
 		{"growth over segments", test_growth},
 		{"give back", test_give_back},
+		{"age", test_age},
 		{"give back refused", test_give_back_refused},
 		{"no memory", test_no_memory},
 		{"threads", test_threads},
