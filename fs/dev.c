@@ -158,7 +158,7 @@ int spool_dev_start(struct spool_fs *fs, int fd, int ended, struct spool_dev **r
 		return -ENOMEM;
 	*dev = (struct spool_dev){.fs = fs, .fd = fd, .ended = ended, .n = 1};
 	*ret = dev; /* the thread itself already wants it, for FUSE_INIT */
-	r = spool_thread_start(&dev->threads[0], dev_main, dev);
+	r = spool_thread_start(&dev->threads[0], "spoolfs-dev", dev_main, dev);
 	if (r < 0) {
 		*ret = NULL;
 		free(dev);
@@ -173,7 +173,8 @@ unsigned int spool_dev_widen(struct spool_dev *dev)
 
 	if (wanted > THREADS_MAX)
 		wanted = THREADS_MAX;
-	while (dev->n < wanted && spool_thread_start(&dev->threads[dev->n], dev_main, dev) == 0)
+	while (dev->n < wanted &&
+	       spool_thread_start(&dev->threads[dev->n], "spoolfs-dev", dev_main, dev) == 0)
 		dev->n++;
 	return dev->n;
 }

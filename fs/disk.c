@@ -84,7 +84,8 @@ static bool put(struct spool_disk *disk, struct spool_message *message)
 
 	pthread_mutex_lock(&disk->lock);
 	if (!disk->stop && disk->n_idle == 0 && disk->n_threads < DISK_THREADS &&
-	    spool_thread_start(&disk->threads[disk->n_threads], disk_main, disk) == 0)
+	    spool_thread_start(&disk->threads[disk->n_threads], "spoolfs-disk", disk_main, disk) ==
+		    0)
 		disk->n_threads++;
 	ok = !disk->stop && disk->n_threads > 0;
 	if (ok) {

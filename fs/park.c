@@ -215,7 +215,7 @@ int spool_park_new(struct spool_fs *fs, struct spool_park **ret)
 	TAILQ_INIT(&park->list);
 	pthread_mutex_init(&park->lock, NULL);
 	spool_thread_cond_init(&park->changed);
-	r = spool_thread_start(&park->thread, park_main, park);
+	r = spool_thread_start(&park->thread, "spoolfs-park", park_main, park);
 	if (r < 0) {
 		pthread_cond_destroy(&park->changed);
 		pthread_mutex_destroy(&park->lock);

@@ -161,7 +161,7 @@ static int start_threads(struct spool_rings *rings, const char **where)
 	for (i = 0; i < rings->n && r == 0; i++) {
 		struct spool_ring *ring = &rings->rings[i];
 
-		r = spool_thread_start(&ring->thread, ring_main, ring);
+		r = spool_thread_start(&ring->thread, "spoolfs-ring", ring_main, ring);
 		ring->has_thread = r == 0;
 	}
 	if (r == 0) {

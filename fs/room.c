@@ -196,7 +196,7 @@ int spool_room_new(struct spool_fs *fs, struct spool_room **ret)
 	TAILQ_INIT(&room->list);
 	pthread_mutex_init(&room->lock, NULL);
 	spool_thread_cond_init(&room->changed);
-	r = spool_thread_start(&room->thread, room_main, room);
+	r = spool_thread_start(&room->thread, "spoolfs-room", room_main, room);
 	if (r < 0) {
 		spool_room_free(room);
 		return r;

@@ -117,7 +117,8 @@ int spool_spiller_new(struct spool_fs *fs, struct spool_spiller **ret)
 		thread->spiller = spiller;
 		r = spool_engine_new_stage(fs->engine, &thread->stage);
 		if (r == 0)
-			r = spool_thread_start(&thread->thread, spill_main, thread);
+			r = spool_thread_start(&thread->thread, "spoolfs-spill", spill_main,
+					       thread);
 		if (r == 0)
 			spiller->n++;
 		else

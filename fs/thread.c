@@ -9,7 +9,7 @@
 #define STACK_SIZE (256u << 10) /* bytes; the deepest handler needs about 20 KiB (ioctl) */
 #define JOIN_RETRY_NS (10 * 1000 * 1000)
 
-int spool_thread_start(pthread_t *ret, void *(*run)(void *arg), void *arg)
+int spool_thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg)
 {
 	pthread_attr_t attr;
 	int r;
@@ -17,6 +17,8 @@ int spool_thread_start(pthread_t *ret, void *(*run)(void *arg), void *arg)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	r = -pthread_create(ret, &attr, run, arg);
+	if (r == 0)
+		pthread_setname_np(*ret, name); /* for ps(1); can be done without */
 	pthread_attr_destroy(&attr);
 	return r;
 }

@@ -6,8 +6,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/** spool_thread_start() - a thread with a small stack. Return: 0; -errno. */
-int spool_thread_start(pthread_t *ret, void *(*run)(void *arg), void *arg);
+/** spool_thread_start() - a thread with a small stack. @name: at most 15 bytes. Return: 0; -errno.
+ */
+int spool_thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg);
 
 /**
  * spool_thread_pin() - keep the calling thread on @cpu

@@ -90,7 +90,7 @@ int spool_tidy_new(struct spool_fs *fs, struct spool_tidy **ret)
 	tidy->fs = fs;
 	pthread_mutex_init(&tidy->lock, NULL);
 	spool_thread_cond_init(&tidy->changed);
-	r = spool_thread_start(&tidy->thread, tidy_main, tidy);
+	r = spool_thread_start(&tidy->thread, "spoolfs-tidy", tidy_main, tidy);
 	if (r < 0) {
 		pthread_cond_destroy(&tidy->changed);
 		pthread_mutex_destroy(&tidy->lock);

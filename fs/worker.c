@@ -351,6 +351,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	};
 	int r;
 
+	prctl(PR_SET_NAME, "spoolfs");
 	worker.fs.live = *options;
 	pthread_mutex_init(&worker.fs.set_lock, NULL);
 	harden();

@@ -31,6 +31,7 @@
 #include "cmd.h"
 #include "daemon.h"
 #include "options.h"
+#include "tree.h"
 #include "util/macros.h"
 
 #define EXIT_NOT_EXECUTABLE 126 /* as in sh(1) */
@@ -48,6 +49,7 @@ struct run {
 	char dir[64];   /* ...the mount point */
 	struct daemon daemon;
 	pid_t child;
+	bool away;                /* the mount is out of the command's reach */
 	bool terminal;            /* there is a shell that may want to stop and continue us */
 	sigset_t inherited;       /* what was blocked when we were started */
 	struct sigaction sigchld; /* what was done with it then */
@@ -84,13 +86,12 @@ static int make_directories(struct run *run)
 	return 0;
 }
 
-/* Mostly the daemon has done it. What cannot be removed is told: somebody must look at it. */
+/* Mostly the daemon has done it. Where it was killed, the command may have written to what the
+ * mount had covered. What cannot be removed is told: somebody must look at it. */
 static void remove_directories(const char *outer)
 {
-	char dir[sizeof(((struct run *)NULL)->dir)];
-
-	snprintf(dir, sizeof(dir), "%s/t", outer);
-	if ((rmdir(dir) < 0 && errno != ENOENT) || (rmdir(outer) < 0 && errno != ENOENT))
+	remove_tree(outer);
+	if (rmdir(outer) < 0 && errno != ENOENT)
 		fprintf(stderr, "spoolctl: run: %s: cannot remove: %s\n", outer, strerror(errno));
 }
 
@@ -116,10 +117,16 @@ static void exec_command(const struct run *run, pid_t parent)
 /* Lets go of what we were given but do not use, now that the command has it. */
 static void close_inherited(const struct run *run)
 {
+	const struct daemon *daemon = &run->daemon;
+	int first = daemon->holder < daemon->alive ? daemon->holder : daemon->alive;
+	int second = daemon->holder + daemon->alive - first;
+
 	leave_stdio();
-	if (run->daemon.holder > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, (unsigned int)run->daemon.holder - 1, 0);
-	close_range((unsigned int)run->daemon.holder + 1, ~0U, 0);
+	if (first > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned int)first - 1, 0);
+	if (second > first + 1)
+		close_range((unsigned int)first + 1, (unsigned int)second - 1, 0);
+	close_range((unsigned int)second + 1, ~0U, 0);
 }
 
 /* Blocks what is to be passed on; wait_for_command() takes the signals one by one. */
@@ -166,7 +173,37 @@ static bool has_ended(const struct run *run, int *ret_status)
 	return false;
 }
 
-static int wait_for_command(const struct run *run, const sigset_t *signals)
+/* Takes the mount, or what it has covered, out of the command's reach: a mount point itself cannot
+ * be renamed, the directory that it is in can. */
+static void take_away(struct run *run)
+{
+	char gone[sizeof(run->outer)];
+
+	if (run->away)
+		return;
+	run->away = true;
+	if (snprintf(gone, sizeof(gone), "%s-end", run->outer) < (int)sizeof(gone) &&
+	    rename(run->outer, gone) == 0)
+		strcpy(run->outer, gone);
+}
+
+static void finish(struct run *run)
+{
+	take_away(run);
+	daemon_end(&run->daemon);
+	remove_directories(run->outer);
+}
+
+/* The daemon ends before the command only when it was killed. */
+static void look_after_daemon(struct run *run)
+{
+	if (run->away || !daemon_has_ended(&run->daemon))
+		return;
+	take_away(run);
+	fputs("spoolctl: run: the daemon has ended: TMPDIR is gone\n", stderr);
+}
+
+static int wait_for_command(struct run *run, const sigset_t *signals)
 {
 	int status;
 
@@ -174,23 +211,13 @@ static int wait_for_command(const struct run *run, const sigset_t *signals)
 		siginfo_t info;
 		int sig = sigwaitinfo(signals, &info);
 
+		if (sig == SIGCHLD)
+			look_after_daemon(run);
 		if (sig == SIGCHLD && has_ended(run, &status))
 			return status;
 		if (sig > 0 && sig != SIGCHLD)
 			pass_on(run, &info);
 	}
-}
-
-/* Takes the mount out of the command's reach, ends it, and removes what it was in. */
-static void finish(struct run *run)
-{
-	char gone[sizeof(run->outer) + 4];
-	bool renamed;
-
-	snprintf(gone, sizeof(gone), "%s-end", run->outer);
-	renamed = rename(run->outer, gone) == 0;
-	daemon_end(&run->daemon);
-	remove_directories(renamed ? gone : run->outer);
 }
 
 static bool has_terminal(void)
@@ -252,7 +279,7 @@ static int add_options(struct run *run, const char *more)
 
 int cmd_run(int argc, char *argv[])
 {
-	struct run run = {.daemon.holder = -1};
+	struct run run = {.daemon = {.holder = -1, .alive = -1}};
 	int i, r = add_options(&run, "layout=single,log_level=warning");
 
 	for (i = 1; r == 0 && i < argc && argv[i][0] == '-'; i++) {

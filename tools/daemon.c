@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +15,9 @@
 
 #include "cmd.h"
 #include "util/macros.h"
+
+/* A worker that is left alone has unmounted after 2 s; a guess with some room. */
+#define WORKER_MS 5000
 
 static bool is_program(const char *path, size_t size, int len)
 {
@@ -55,7 +59,7 @@ void leave_stdio(void)
 
 struct start {
 	const char *who, *program, *options, *source, *dir;
-	int holder, ready;
+	int holder, ready, alive;
 };
 
 static void exec_daemon(const struct start *start)
@@ -70,6 +74,7 @@ static void exec_daemon(const struct start *start)
 	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	fcntl(start->holder, F_SETFD, 0);
 	fcntl(start->ready, F_SETFD, 0);
+	fcntl(start->alive, F_SETFD, 0);
 	snprintf(holder, sizeof(holder), "--holder-fd=%d", start->holder);
 	snprintf(ready, sizeof(ready), "--ready-fd=%d", start->ready);
 	setsid(); /* the terminal's signals are not for it */
@@ -80,7 +85,12 @@ static void exec_daemon(const struct start *start)
 	_exit(EXIT_FAILED);
 }
 
-/* Return: its exit status, EXIT_FAILED when a signal ended it. */
+/* A status of waitpid(2). Return: the exit status, EXIT_FAILED when a signal ended it. */
+static int exit_status(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}
+
 static int reap(pid_t pid)
 {
 	int status = 0;
@@ -89,7 +99,7 @@ static int reap(pid_t pid)
 		if (errno != EINTR)
 			return EXIT_FAILED;
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+	return exit_status(status);
 }
 
 int daemon_start(const char *who, const char *program, const char *options, const char *source,
@@ -97,16 +107,18 @@ int daemon_start(const char *who, const char *program, const char *options, cons
 {
 	struct start start = {
 		.who = who, .program = program, .options = options, .source = source, .dir = dir};
-	int holder[2] = {-1, -1}, ready[2] = {-1, -1};
+	int holder[2] = {-1, -1}, ready[2] = {-1, -1}, alive[2] = {-1, -1};
 	char line[8];
 	ssize_t n;
 	pid_t pid;
 
-	if (pipe2(holder, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+	if (pipe2(holder, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0 ||
+	    pipe2(alive, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
 		fprintf(stderr, "%s: %s\n", who, strerror(errno));
 		for (int i = 0; i < 2; i++) {
 			spool_close(holder[i]);
 			spool_close(ready[i]);
+			spool_close(alive[i]);
 		}
 		return EXIT_FAILED;
 	}
@@ -114,24 +126,47 @@ int daemon_start(const char *who, const char *program, const char *options, cons
 		close(holder[1]);
 		start.holder = holder[0];
 		start.ready = ready[1];
+		start.alive = alive[1];
 		exec_daemon(&start);
 	}
 	close(holder[0]);
 	close(ready[1]);
+	close(alive[1]);
 	do
 		n = read(ready[0], line, sizeof(line));
 	while (n < 0 && errno == EINTR);
 	close(ready[0]);
 	if (n > 0) {
-		*ret = (struct daemon){.pid = pid, .holder = holder[1]};
+		*ret = (struct daemon){.pid = pid, .holder = holder[1], .alive = alive[0]};
 		return EXIT_OK;
 	}
 	close(holder[1]);
+	close(alive[0]);
 	return reap(pid) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED; /* it has said why */
+}
+
+bool daemon_has_ended(struct daemon *daemon)
+{
+	int status;
+
+	if (daemon->pid > 0 && waitpid(daemon->pid, &status, WNOHANG) == daemon->pid) {
+		daemon->pid = 0;
+		daemon->status = exit_status(status);
+	}
+	return daemon->pid == 0;
 }
 
 int daemon_end(struct daemon *daemon)
 {
+	struct pollfd fd = {.fd = daemon->alive};
+
 	daemon->holder = spool_close(daemon->holder);
-	return reap(daemon->pid);
+	if (daemon->pid > 0)
+		daemon->status = reap(daemon->pid);
+	daemon->pid = 0;
+	/* where the supervisor was killed, its worker unmounts */
+	while (poll(&fd, 1, WORKER_MS) < 0 && errno == EINTR)
+		;
+	daemon->alive = spool_close(daemon->alive);
+	return daemon->status;
 }

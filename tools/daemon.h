@@ -3,6 +3,7 @@
 
 /* Where the daemon is: the tools start it and never become it. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,10 +20,12 @@ void daemon_path(char *ret, size_t size);
 /**
  * struct daemon - one in the foreground, which lives as long as we do
  * @holder: our end of a pipe: closing it, or our end, ends the mount
+ * @alive: our end of a pipe whose other end all its processes have
  */
 struct daemon {
-	pid_t pid;
-	int holder;
+	pid_t pid; /* 0: it has ended, with @status */
+	int status;
+	int holder, alive;
 };
 
 /**
@@ -37,6 +40,9 @@ struct daemon {
  */
 int daemon_start(const char *who, const char *program, const char *options, const char *source,
 		 const char *dir, struct daemon *ret);
+
+/** daemon_has_ended() - has it ended by itself? Does not wait. */
+bool daemon_has_ended(struct daemon *daemon);
 
 /** daemon_end() - end the mount, and wait until all of it is gone. Return: its exit status. */
 int daemon_end(struct daemon *daemon);

@@ -16,8 +16,8 @@ from pathlib import Path
 from checks import SKIPPED, TOP
 
 UID = 65534  # nobody: fusermount3 wants a user with a name
-PROGRAMS = 'spoolfs', 'spoolctl', 'meson', 'ninja', 'mount', 'umount', 'packaging/'
-COMMAND_SECTIONS = 'Using it', 'Building'
+PROGRAMS = 'spoolfs', 'spoolctl', 'spoolbench', 'meson', 'ninja', 'mount', 'umount', 'packaging/'
+COMMAND_SECTIONS = 'Using it', 'Building', 'Measuring'
 FSTAB = re.compile(r'\S+\s+/\S+\s+spoolfs\s+\S+\s+\d\s+\d')
 MOUNTED = 'grep -q " $1 .* fuse.spoolfs spoolfs " /proc/self/mountinfo'
 GONE = '[ ! -e /run/spoolfs/self ] && [ -z "$(ls -A /run/spoolfs)" ]'
@@ -50,6 +50,7 @@ PLAN = [
          "spoolctl status --json /run/spoolfs | grep -q '\"threshold\": 4194304'", ''),
         ('mount -o remount,ram=3G /run/spoolfs', '',
          "spoolctl status --json /run/spoolfs | grep -q '\"ram_limit\": 3221225472'", ''),
+        ('spoolbench --quick now=/var/tmp then=/run/spoolfs/self', '', '', 'life-4k'),
         ('umount /run/spoolfs', '', GONE, ''),
     ]),
     ('using: fstab', [

@@ -136,6 +136,3 @@ int bench_run(const struct bench_setup *setup, const struct bench_workload *work
 
 /** bench_now_ns() - CLOCK_MONOTONIC. */
 int64_t bench_now_ns(void);
-
-/** bench_remove_tree() - @path and all below it; what is not there is no error. */
-void bench_remove_tree(const char *path);

@@ -19,6 +19,7 @@
 #include "cmd.h"
 #include "daemon.h"
 #include "options.h"
+#include "tree.h"
 #include "util/macros.h"
 
 #define BASE "/tmp/spoolbench-XXXXXX"
@@ -240,6 +241,6 @@ void bench_mounts_end(struct bench_mounts *mounts)
 		rmdir(mounts->base);
 	}
 	if (mounts->has_disk)
-		bench_remove_tree(mounts->disk);
+		remove_tree(mounts->disk);
 	free(mounts);
 }

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,20 +33,6 @@ int64_t bench_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static int remove_one(const char *path, const struct stat *stat_buf, int type, struct FTW *ftw)
-{
-	(void)stat_buf;
-	(void)type;
-	(void)ftw;
-	remove(path);
-	return 0;
-}
-
-void bench_remove_tree(const char *path)
-{
-	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
 /* Some filesystems free after unlink(2) has returned; that must not be taken out on the next. */

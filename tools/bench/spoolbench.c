@@ -22,6 +22,7 @@
 #include "cmd.h"
 #include "mounts.h"
 #include "report.h"
+#include "tree.h"
 
 #define WORK_DIR "spoolbench-XXXXXX"
 
@@ -83,12 +84,12 @@ static void remove_dirs(struct bench_setup *setup)
 {
 	for (unsigned int i = 0; i < setup->n_places; i++) {
 		if (setup->places[i].dir)
-			bench_remove_tree(setup->places[i].dir);
+			remove_tree(setup->places[i].dir);
 		free(setup->places[i].dir);
 		free(setup->places[i].base);
 	}
 	if (setup->scratch)
-		bench_remove_tree(setup->scratch);
+		remove_tree(setup->scratch);
 	free(setup->scratch);
 }
 

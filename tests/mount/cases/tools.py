@@ -85,6 +85,25 @@ def run_leaves_nothing_for_late_writers():
 
 
 @case(mount=False)
+def run_leaves_nothing_when_its_daemon_is_killed():
+    """What the mount had covered is not to be written to: it is on some disk."""
+    script = 'echo $TMPDIR; read x; echo secret > $TMPDIR/f; echo status $?'
+    for victim in ('supervisor_pid', 'worker_pid'):
+        with subprocess.Popen([binary('SPOOLCTL'), 'run', 'sh', '-c', script], text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:
+            path = process.stdout.readline().strip()
+            outer = os.path.dirname(path)
+            os.kill(json.loads(spoolctl('status', '--json', path).stdout)[victim], signal.SIGKILL)
+            wait_until(lambda o=outer: not os.path.exists(o), 'the directory is taken away')
+            out, log = process.communicate('go\n', timeout=DEADLINE_S)
+            assert out != 'status 0\n' and process.returncode == 0, (out, log)
+            assert 'the daemon has ended' in log, log
+        assert not is_mounted(path)
+        assert not os.path.exists(outer) and not os.path.exists(f'{outer}-end')
+
+
+@case(mount=False)
 def run_nests():
     inner = f'{binary("SPOOLCTL")} run -- sh -c "echo \\$TMPDIR"'
     done = spoolctl('run', 'sh', '-c', f'echo $TMPDIR; {inner}; test -d $TMPDIR')

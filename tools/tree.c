@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#include "tree.h"
+
+#include <ftw.h>
+#include <stdio.h>
+
+#define DESCRIPTORS 16 /* that nftw(3) may have open; deeper trees take more time */
+
+static int remove_one(const char *path, const struct stat *stat_buf, int type, struct FTW *ftw)
+{
+	(void)stat_buf;
+	(void)type;
+	(void)ftw;
+	remove(path);
+	return 0;
+}
+
+void remove_tree(const char *path)
+{
+	nftw(path, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
