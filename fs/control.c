@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "ctl_proto.h"
 #include "util/macros.h"
 
@@ -114,7 +115,8 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 		.caller_admin = control_is_admin(fs, cred),
 		.layout = fs->options->config.layout,
 		.modes = fs->options->config.modes,
-		.protect = SPOOL_CTL_PROTECT_NODUMP,
+		.protect = SPOOL_CTL_PROTECT_NODUMP |
+			   (fs->arena->noswap ? SPOOL_CTL_PROTECT_NOSWAP : 0),
 		.threads = fs->n_threads,
 		.supervisor_pid = fs->supervisor,
 		.worker_pid = getpid(),

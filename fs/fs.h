@@ -18,6 +18,7 @@
 #include "spill/backing_dir.h"
 #include "util/log.h"
 
+struct spool_arena;
 struct spool_dev;
 struct spool_disk;
 struct spool_park;
@@ -44,6 +45,7 @@ struct spool_fs {
 	struct spool_room *room; /* this and the spiller: NULL without a disk */
 	struct spool_spiller *spiller;
 	struct spool_backing_info backing; /* what it can do */
+	const struct spool_arena *arena;
 	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see spool_fs_buffer() */
 	pthread_key_t current; /* per thread: the struct spool_message that is processed */
 	size_t max_write;      /* bytes of data in the largest request */

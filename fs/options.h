@@ -31,8 +31,9 @@ enum spool_feature {
 	SPOOL_FEATURE_URING = 1 << 13,
 	SPOOL_FEATURE_BACKING_TMPFILE = 1 << 14, /* O_TMPFILE in the backing directory */
 	SPOOL_FEATURE_BACKING_DIRECT = 1 << 15,  /* direct I/O there */
+	SPOOL_FEATURE_NOSWAP = 1 << 16,          /* a tmpfs that is not swapped */
 };
-#define SPOOL_FEATURES_N 16
+#define SPOOL_FEATURES_N 17
 
 /** spool_feature_name() - "tmpfile" ... of feature bit number @i, or NULL beyond the last. */
 const char *spool_feature_name(unsigned int i);
@@ -86,6 +87,7 @@ struct spool_options {
 	int backing_fd;         /* the directory; -1 without */
 	char backing_why[128];  /* why the default directory is not used; "" */
 	bool encrypt;
+	bool mlock;
 	uint64_t threshold;   /* bytes; UINT64_MAX = none */
 	uint64_t reserve;     /* bytes of the backing filesystem */
 	uint64_t machine_ram; /* struct spool_machine's */

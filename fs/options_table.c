@@ -8,10 +8,10 @@
 #include "util/parse.h"
 
 static const char *const feature_names[SPOOL_FEATURES_N] = {
-	"tmpfile",         "readdirplus", "rename2",         "copy_file_range",
-	"fallocate",       "lseek",       "dont_mask",       "posix_acl",
-	"parallel_dirops", "ioctl_dir",   "async_read",      "atomic_o_trunc",
-	"killpriv",        "uring",       "backing_tmpfile", "backing_direct",
+	"tmpfile",        "readdirplus",    "rename2",   "copy_file_range", "fallocate",
+	"lseek",          "dont_mask",      "posix_acl", "parallel_dirops", "ioctl_dir",
+	"async_read",     "atomic_o_trunc", "killpriv",  "uring",           "backing_tmpfile",
+	"backing_direct", "noswap",
 };
 
 const char *spool_feature_name(unsigned int i)
@@ -130,6 +130,11 @@ static int set_backing_any(struct given *given, const struct option_entry *entry
 static int set_encrypt(struct given *given, const struct option_entry *entry, const char *value)
 {
 	return set_switch(given, entry, value, &given->options->encrypt);
+}
+
+static int set_mlock(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_switch(given, entry, value, &given->options->mlock);
 }
 
 /* The place of @value among @names, or -1. */
@@ -305,7 +310,7 @@ static int tolerate(struct given *given, const struct option_entry *entry, const
 #define FEATURES                                                                              \
 	"tmpfile+readdirplus+rename2+copy_file_range+fallocate+lseek+dont_mask+posix_acl+"    \
 	"parallel_dirops+ioctl_dir+async_read+atomic_o_trunc+killpriv+uring+backing_tmpfile+" \
-	"backing_direct"
+	"backing_direct+noswap"
 
 const struct option_entry spool_option_table[] = {
 	{"layout", false, "private|single|shared", "private for root, else single",
@@ -340,7 +345,8 @@ const struct option_entry spool_option_table[] = {
 	{"detach", false, "never", "never", "seconds to serve a lazily unmounted mount", set_later},
 	{"encrypt", false, "on|off", "on", "encrypt what spills (off: checksums only)",
 	 set_encrypt},
-	{"mlock", false, "off", "off", "lock file data in RAM", set_later},
+	{"mlock", false, "on|off", "off", "lock file data in RAM, so that they are never swapped",
+	 set_mlock},
 	{"passthrough", false, "off", "off", "kernel reads spilled files itself", set_later},
 	{"backing_any", false, "on|off", "off", "allow a backing directory in RAM or on FUSE",
 	 set_backing_any},

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "channel.h"
 #include "dev.h"
 #include "disk.h"
@@ -38,6 +39,7 @@
 
 struct worker {
 	struct spool_fs fs;
+	struct spool_arena arena;
 	int done;     /* eventfd: a thread has ended */
 	dev_t device; /* of the mount; 0 before there is one */
 	bool said;    /* why it failed was logged */
@@ -216,6 +218,9 @@ static void harden(void)
 	unsetenv("TMPDIR");
 	raise_limit(RLIMIT_FSIZE);
 	raise_limit(RLIMIT_AS);
+	raise_limit(RLIMIT_MEMLOCK);
+	/* What the kernel does to find memory for us must not wait for requests to us. For root. */
+	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 }
 
 static int run_session(struct worker *worker, int socket)
@@ -304,10 +309,20 @@ static int make_engine(struct worker *worker)
 		.room = on_room,
 		.ctx = &worker->fs,
 	};
+	char why[128] = "";
 	int fd, r;
 
+	r = spool_arena_init(&worker->arena, options->mlock,
+			     !(options->mask & SPOOL_FEATURE_NOSWAP),
+			     config.limits.mount[SPOOL_RES_RAM], why);
+	if (r < 0) {
+		worker->said = true;
+		spool_log(worker->fs.log, SPOOL_LOG_ERROR, "mlock=on: %s",
+			  *why ? why : strerror(-r));
+		return r;
+	}
 	if (options->backing_fd < 0)
-		return spool_engine_new(&config, spool_host_system(), worker->fs.log,
+		return spool_engine_new(&config, &worker->arena.host, worker->fs.log,
 					&worker->fs.engine);
 	fd = fcntl(options->backing_fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
@@ -324,7 +339,7 @@ static int make_engine(struct worker *worker)
 		return r;
 	}
 	config.tier = &tier;
-	return spool_engine_new(&config, spool_host_system(), worker->fs.log, &worker->fs.engine);
+	return spool_engine_new(&config, &worker->arena.host, worker->fs.log, &worker->fs.engine);
 }
 
 /* The supervisor was killed: nobody else will unmount. This is no duty of the worker's, which may
@@ -353,6 +368,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 
 	prctl(PR_SET_NAME, "spoolfs");
 	worker.fs.live = *options;
+	worker.fs.arena = &worker.arena;
 	pthread_mutex_init(&worker.fs.set_lock, NULL);
 	harden();
 	clock_gettime(CLOCK_BOOTTIME, &worker.fs.started);

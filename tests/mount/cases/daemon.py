@@ -1,6 +1,7 @@
 """The daemon: starting, refusing, mount(8), dying and what is left."""
 import ctypes
 import errno
+import json
 import os
 import re
 import shutil
@@ -62,7 +63,7 @@ def every_bad_option_is_one_line_and_nothing_is_mounted():
         threshold= backing=relative backing=/missing backing=/etc/passwd backing=/dev/shm
         backing= reserve=x reserve=101% encrypt=yes encrypt= backing_any=1
         lifetime=session lifetime=close linger=5 session=auto grace=1
-        detach=5 mlock=on passthrough=on pressure=on transport=wire
+        detach=5 mlock=yes passthrough=on pressure=on transport=wire
         layout=shared,modes=owner fsname=a\\b'''.split()
     with Directory() as path:
         for option in bad:
@@ -252,8 +253,73 @@ def nothing_of_a_file_is_in_a_core_dump():
     with Mount() as mount:
         put(f'{mount.tmpdir()}/f', b'secret' * 100000)
         areas = get(f'/proc/{mount.worker}/smaps').decode()
-        arena = re.findall(r'memfd:spoolfs.*?VmFlags: ([^\n]*)', areas, re.S)
+        arena = re.findall(r'(?:memfd:spoolfs|/#\d+ \(deleted\)).*?VmFlags: ([^\n]*)', areas,
+                           re.S)
         assert arena and all('dd' in flags.split() for flags in arena), arena
+
+
+def locked_kib(pid):
+    with open(f'/proc/{pid}/smaps', encoding='utf-8') as file:
+        areas = re.split(r'^(?=[0-9a-f]+-)', file.read(), flags=re.M)
+    return sum(int(re.search(r'Locked: +(\d+) kB', area)[1]) for area in areas
+               if 'memfd:spoolfs' in area or '(deleted)' in area)
+
+
+@case(mount=False)
+def data_are_not_swapped_where_that_can_be_had():
+    """On a tmpfs with noswap, or locked, or neither; status tells which."""
+    def protected(options):
+        with Mount(options=options) as mount:
+            put(f'{mount.tmpdir()}/f', bytes(range(256)) * 40000)
+            assert get(f'{mount.tmpdir()}/f') == bytes(range(256)) * 40000
+            got = json.loads(run(binary('SPOOLCTL'), 'status', '--json', mount.path).stdout)
+            return got['swap_protected'], locked_kib(mount.worker) * 1024 >= 10_000_000
+
+    script = 'mount -t tmpfs -o noswap none "$1"'
+    has_noswap = run('unshare', '-m', 'sh', '-c', script, 'sh', os.environ['SPOOL_CASE_DIR'],
+                     check=False).returncode == 0
+    assert protected('') == (has_noswap, False)
+    assert protected('mask=noswap') == (False, False)
+    assert protected('mlock=on') == (True, True)
+    assert protected('mlock=on,mask=noswap') == (True, True)
+
+
+@case(mount=False)
+def what_may_not_be_locked_is_refused():
+    with Directory() as path:
+        os.chown(path, 1000, 1000)
+        os.chmod(path, 0o755)
+        done = run('setpriv', '--reuid=1000', '--regid=1000', '--clear-groups', 'prlimit',
+                   '--memlock=1048576', binary('SPOOLFS'), '-f', '-o',
+                   'backing=none,ram=64M,mlock=on', path, check=False)
+        assert done.returncode == 1 and done.stderr.count('\n') == 1, done
+        assert 'mlock=on: RLIMIT_MEMLOCK is 1048576 bytes (allowed: at least twice ram=)' \
+            in done.stderr, done
+
+
+@case(mount=False)
+def the_oom_killer_is_sent_elsewhere_unless_somebody_has_decided():
+    def score(value):
+        with Directory() as path:
+            script = f'echo {value} > /proc/self/oom_score_adj; exec "$0" -o backing=none "$1"'
+            run('sh', '-c', script, binary('SPOOLFS'), path)
+            got = json.loads(run(binary('SPOOLCTL'), 'status', '--json', path).stdout)
+            scores = {get(f'/proc/{got[pid]}/oom_score_adj').decode().strip()
+                      for pid in ('worker_pid', 'supervisor_pid')}
+            run('umount', path)
+            wait_until(lambda: not alive(got['supervisor_pid']), 'the daemon ends')
+        return scores
+
+    try:
+        with open('/proc/self/oom_score_adj', 'w', encoding='ascii') as file:
+            file.write('-500')
+        with open('/proc/self/oom_score_adj', 'w', encoding='ascii') as file:
+            file.write('0')
+        lower = '-500'
+    except OSError:
+        lower = '0'  # root without CAP_SYS_RESOURCE, as in a container
+    assert score(0) == {lower}
+    assert score(300) == {'300'}
 
 
 @case(mount=False)
