@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "pressure.h"
 #include "reply.h"
 #include "room.h"
 
@@ -15,6 +16,7 @@ static uint32_t tier_flags(const struct spool_fs *fs, const struct spool_tier_st
 	return SPOOL_CTL_TIER_ON | (fs->options->encrypt ? SPOOL_CTL_TIER_ENCRYPT : 0) |
 	       (fs->options->encrypt && stat->keys_locked ? SPOOL_CTL_TIER_LOCKED : 0) |
 	       (stat->failing ? SPOOL_CTL_TIER_FAILING : 0) |
+	       (spool_pressure_is_on(fs->pressure) ? SPOOL_CTL_TIER_PRESSURE : 0) |
 	       (fs->backing.tmpfile ? SPOOL_CTL_TIER_TMPFILE : 0) |
 	       (fs->backing.direct ? SPOOL_CTL_TIER_DIRECT : 0) |
 	       (fs->backing.punch ? SPOOL_CTL_TIER_PUNCH : 0);
@@ -35,6 +37,7 @@ static void fill_tier(struct spool_fs *fs, bool admin, struct spool_ctl_tier *ou
 	if (!admin)
 		return;
 	out->reserve = stat.reserve;
+	out->budget = stat.budget;
 	out->stored = stat.stored;
 	out->written = stat.written;
 	out->fetched = stat.fetched;
@@ -68,6 +71,15 @@ static void apply(struct spool_fs *fs, const struct spool_options *changed)
 	spool_engine_set_limits(fs->engine, &changed->config.limits);
 }
 
+static int set_pressure(struct spool_fs *fs, const struct spool_options *changed, FILE *errors)
+{
+	int r = spool_pressure_set(fs->pressure, changed->pressure != SPOOL_PRESSURE_OFF);
+
+	if (r < 0 && changed->pressure == SPOOL_PRESSURE_ON)
+		fputs("spoolfs: pressure=on: the kernel does not tell (allowed: off)\n", errors);
+	return changed->pressure == SPOOL_PRESSURE_ON ? r : 0;
+}
+
 /* Return: 0; -errno and a line in @message. */
 static int change(struct spool_fs *fs, const char *option, char *message, size_t size)
 {
@@ -79,6 +91,8 @@ static int change(struct spool_fs *fs, const char *option, char *message, size_t
 		return -errno;
 	pthread_mutex_lock(&fs->set_lock);
 	r = spool_options_change(&fs->live, option, &changed, errors);
+	if (r == 0)
+		r = set_pressure(fs, &changed, errors);
 	if (r == 0) {
 		fs->live = changed;
 		apply(fs, &changed);

@@ -22,6 +22,7 @@ struct spool_arena;
 struct spool_dev;
 struct spool_disk;
 struct spool_park;
+struct spool_pressure;
 struct spool_rings;
 struct spool_room;
 struct spool_spiller;
@@ -42,7 +43,8 @@ struct spool_fs {
 	struct spool_park *park;
 	struct spool_tidy *tidy;
 	struct spool_disk *disk;
-	struct spool_room *room; /* this and the spiller: NULL without a disk */
+	struct spool_pressure *pressure; /* NULL where there is none */
+	struct spool_room *room;         /* this and the spiller: NULL without a disk */
 	struct spool_spiller *spiller;
 	struct spool_backing_info backing; /* what it can do */
 	const struct spool_arena *arena;

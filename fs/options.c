@@ -66,7 +66,7 @@ static int set_option(struct given *given, char *option)
 		fprintf(given->errors,
 			"spoolfs: %s: cannot be changed while mounted (allowed: ram, size, "
 			"nr_inodes, user_size, user_inodes, user_ram, threshold, reserve, "
-			"log_level)\n",
+			"pressure, log_level)\n",
 			entry->name);
 		return -EINVAL;
 	}

@@ -49,6 +49,9 @@ struct spool_machine {
 /** How requests travel; auto takes the rings where they can be had */
 enum spool_transport { SPOOL_TRANSPORT_AUTO, SPOOL_TRANSPORT_URING, SPOOL_TRANSPORT_DEV };
 
+/** Whether memory pressure shrinks the RAM budget; auto: where the kernel tells of it */
+enum spool_pressure_option { SPOOL_PRESSURE_AUTO, SPOOL_PRESSURE_ON, SPOOL_PRESSURE_OFF };
+
 enum spool_action {
 	SPOOL_ACTION_MOUNT,
 	SPOOL_ACTION_REMOUNT, /* change a live mount: mount -o remount */
@@ -75,6 +78,7 @@ struct spool_options {
 	bool noexec;
 	bool writeback;
 	enum spool_transport transport;
+	enum spool_pressure_option pressure;
 	bool allow_other;
 	bool allow_other_given;
 	int holder_fd;     /* -1 = none */

@@ -137,6 +137,16 @@ static int set_mlock(struct given *given, const struct option_entry *entry, cons
 	return set_switch(given, entry, value, &given->options->mlock);
 }
 
+static int set_pressure(struct given *given, const struct option_entry *entry, const char *value)
+{
+	bool on = false;
+	int r = set_switch(given, entry, value, &on);
+
+	if (r == 0)
+		given->options->pressure = on ? SPOOL_PRESSURE_ON : SPOOL_PRESSURE_OFF;
+	return r;
+}
+
 /* The place of @value among @names, or -1. */
 static int choose(const char *const *names, size_t n, const char *value)
 {
@@ -350,7 +360,8 @@ const struct option_entry spool_option_table[] = {
 	{"passthrough", false, "off", "off", "kernel reads spilled files itself", set_later},
 	{"backing_any", false, "on|off", "off", "allow a backing directory in RAM or on FUSE",
 	 set_backing_any},
-	{"pressure", false, "off", "off", "shrink under memory pressure", set_later},
+	{"pressure", true, "on|off", "on where /proc/pressure/memory exists",
+	 "use less RAM when the machine is short of it", set_pressure},
 	{"transport", false, "auto|uring|dev", "auto",
 	 "how requests travel: io_uring, or /dev/fuse", set_transport},
 	{"writeback", false, NULL, "off",

@@ -23,6 +23,7 @@
 #include "mountpoint.h"
 #include "park.h"
 #include "ring.h"
+#include "pressure.h"
 #include "room.h"
 #include "spill/backing_dir.h"
 #include "spiller.h"
@@ -110,6 +111,8 @@ void spool_stdio_to_null(void)
 static void stop_serving(struct worker *worker)
 {
 	atomic_store(&worker->fs.stopping, true);
+	spool_pressure_stop(worker->fs.pressure);
+	worker->fs.pressure = NULL;
 	spool_tidy_stop(worker->fs.tidy);
 	spool_park_stop(worker->fs.park);
 	spool_room_stop(worker->fs.room);
@@ -223,6 +226,32 @@ static void harden(void)
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 }
 
+static int start_pressure(struct worker *worker)
+{
+	bool asked_for = worker->fs.options->pressure == SPOOL_PRESSURE_ON;
+	int r = spool_pressure_new(&worker->fs, asked_for, &worker->fs.pressure);
+
+	if (r < 0) {
+		worker->said = true;
+		spool_log(worker->fs.log, SPOOL_LOG_ERROR,
+			  "pressure=on: /proc/pressure/memory: %s (allowed: off)", strerror(-r));
+	}
+	return r;
+}
+
+static int start_helpers(struct worker *worker)
+{
+	int r = spool_park_new(&worker->fs, &worker->fs.park);
+
+	if (r == 0)
+		r = spool_tidy_new(&worker->fs, &worker->fs.tidy);
+	if (r == 0)
+		r = start_tier(&worker->fs);
+	if (r == 0)
+		r = start_pressure(worker);
+	return r;
+}
+
 static int run_session(struct worker *worker, int socket)
 {
 	static char name[] = "spoolfs", debug[] = "-d";
@@ -234,23 +263,19 @@ static int run_session(struct worker *worker, int socket)
 	worker->fs.session =
 		fuse_session_new(&args, spool_ops(), sizeof(struct fuse_lowlevel_ops), &worker->fs);
 	if (!worker->fs.session)
-		goto out;
-	if (write(socket, &ok, 1) != 1) {
+		return r;
+	/* what can fail without a mount fails before there is one */
+	r = start_helpers(worker);
+	if (r == 0 && write(socket, &ok, 1) != 1)
 		r = -errno;
+	if (r < 0)
 		goto out;
-	}
 	fd = spool_receive_fd(socket, &worker->device);
 	if (fd < 0) {
 		r = fd == -EPIPE ? 0 : fd; /* nothing was mounted: the supervisor has said why */
 		goto out;
 	}
 	r = spool_channel_attach(worker->fs.session, fd);
-	if (r == 0)
-		r = spool_park_new(&worker->fs, &worker->fs.park);
-	if (r == 0)
-		r = spool_tidy_new(&worker->fs, &worker->fs.tidy);
-	if (r == 0)
-		r = start_tier(&worker->fs);
 	if (r == 0)
 		r = spool_dev_start(&worker->fs, fd, worker->done, &worker->fs.dev);
 	if (r == 0)
@@ -259,10 +284,9 @@ static int run_session(struct worker *worker, int socket)
 		spool_stdio_to_null();
 	if (r == 0 && write(socket, &ok, 1) == 1)
 		wait_for_end(worker, socket);
-	stop_serving(worker);
 out:
-	if (worker->fs.session)
-		fuse_session_destroy(worker->fs.session);
+	stop_serving(worker);
+	fuse_session_destroy(worker->fs.session);
 	return r;
 }
 

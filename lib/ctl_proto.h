@@ -105,6 +105,7 @@ enum spool_ctl_tier_flags {
 				 << 4, /* of the backing filesystem: O_TMPFILE, direct I/O, holes */
 	SPOOL_CTL_TIER_DIRECT = 1 << 5,
 	SPOOL_CTL_TIER_PUNCH = 1 << 6,
+	SPOOL_CTL_TIER_PRESSURE = 1 << 7, /* memory pressure shrinks the budget */
 };
 
 /**
@@ -113,13 +114,14 @@ enum spool_ctl_tier_flags {
  * @stored: data on the disk now; @written, @fetched: since the start
  * @n_failed: batches that the disk did not take; @n_bad: pieces that were not what was written
  * @waiting: requests that wait for RAM
+ * @budget: bytes of RAM for data: ram=, or less under memory pressure
  * @why: why there is no backing directory, when the default one cannot be used
  * For others than administrators all but flags, threshold and why is 0.
  */
 struct spool_ctl_tier {
 	uint32_t version;
 	uint32_t flags;
-	uint64_t threshold, reserve;
+	uint64_t threshold, reserve, budget;
 	uint64_t backing_free, backing_total;
 	uint64_t stored, written, fetched;
 	uint64_t n_failed, n_bad;

@@ -365,10 +365,11 @@ int spool_engine_spill_file(struct spool_engine *engine, uint64_t ino, struct sp
  * struct spool_tier_stat - in bytes
  * @stored: data on the disk; @written, @fetched: ever; @n_failed: batches that the disk did not
  * take; @n_bad: pieces that were not what was written; @files: open files of the backing
- * @waiting: places to be given back to the filesystem; @threshold, @reserve: in force
+ * @waiting: places to be given back to the filesystem; @threshold, @reserve: in force; @budget: of
+ * RAM, ram= or less under memory pressure
  */
 struct spool_tier_stat {
-	uint64_t threshold, reserve;
+	uint64_t threshold, reserve, budget;
 	uint64_t stored, written, fetched, n_failed, n_bad, waiting;
 	unsigned int files;
 	bool keys_locked, failing;
@@ -439,6 +440,16 @@ bool spool_engine_next_round(struct spool_engine *engine);
  * Return: whether some is still kept.
  */
 bool spool_engine_trim(struct spool_engine *engine);
+
+/**
+ * spool_engine_squeeze() - the machine is short of memory: use less
+ * The RAM budget becomes three quarters of what is used, data above it go to the disk, and free
+ * memory to the system. Without a disk only the latter. Return: the budget in bytes.
+ */
+uint64_t spool_engine_squeeze(struct spool_engine *engine);
+
+/** spool_engine_relax() - a step back. Return: whether there are more. */
+bool spool_engine_relax(struct spool_engine *engine);
 
 void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret);
 

@@ -7,6 +7,7 @@
 
 #include "spill/backing.h"
 #include "store/object.h"
+#include "store/pool.h"
 #include "util/host.h"
 #include "util/macros.h"
 
@@ -19,6 +20,12 @@
  * Past the threshold, files go one after the other. When RAM runs short, of the mount or of a uid,
  * the largest go first, and of those the coldest.
  */
+
+/* Under pressure the RAM for data shrinks no further than this, and comes back in so many steps of
+ * the whole. Guesses: what the working set of a compile job has; 80 s of calm with fs/pressure.c.
+ */
+#define SQUEEZE_MIN ((uint64_t)32 << 20)
+#define RELAX_STEPS 8
 
 static int compare_users(const struct engine_tier_user *a, const struct engine_tier_user *b)
 {
@@ -255,7 +262,7 @@ static bool is_short(struct spool_engine *engine)
 
 	spool_quota_usage(engine->quota, &usage);
 	used = usage.used[SPOOL_RES_RAM];
-	percent = usage.limit[SPOOL_RES_RAM] / 100;
+	percent = spool_quota_budget(engine->quota) / 100;
 	if (used > percent * SPOOL_RAM_HIGH)
 		tier->evicting = true;
 	else if (used <= percent * RAM_LOW)
@@ -313,6 +320,34 @@ void spool_engine_set_limits(struct spool_engine *engine, const struct spool_lim
 		engine_tier_wake(engine->tier);
 }
 
+uint64_t spool_engine_squeeze(struct spool_engine *engine)
+{
+	struct spool_usage usage;
+	uint64_t budget = spool_quota_budget(engine->quota);
+
+	spool_quota_usage(engine->quota, &usage);
+	budget = spool_min_u64(budget, usage.used[SPOOL_RES_RAM]) / 4 * 3;
+	budget = spool_max_u64(budget, SQUEEZE_MIN);
+	spool_quota_squeeze(engine->quota, budget);
+	spool_pool_trim(engine->pool, 0);
+	if (engine->tier)
+		engine_tier_wake(engine->tier);
+	return budget;
+}
+
+bool spool_engine_relax(struct spool_engine *engine)
+{
+	struct spool_usage usage;
+	uint64_t budget = spool_quota_budget(engine->quota);
+
+	spool_quota_usage(engine->quota, &usage);
+	budget += usage.limit[SPOOL_RES_RAM] / RELAX_STEPS + 1;
+	if (budget >= usage.limit[SPOOL_RES_RAM])
+		budget = UINT64_MAX;
+	spool_quota_squeeze(engine->quota, budget);
+	return budget != UINT64_MAX;
+}
+
 bool spool_engine_tier_stat(struct spool_engine *engine, struct spool_tier_stat *ret)
 {
 	struct engine_tier *tier = engine->tier;
@@ -333,6 +368,7 @@ bool spool_engine_tier_stat(struct spool_engine *engine, struct spool_tier_stat 
 		.files = places.files,
 		.keys_locked = spool_seal_locked(tier->spill.seal),
 		.failing = tier->failing,
+		.budget = spool_quota_budget(engine->quota),
 	};
 	return true;
 }

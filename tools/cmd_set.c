@@ -15,7 +15,8 @@ int cmd_set(int argc, char *argv[])
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		puts("usage: spoolctl set OPTION=VALUE... MOUNT\n"
 		     "Changes options of a live mount: ram, size, nr_inodes, user_size, "
-		     "user_inodes,\nuser_ram, threshold, reserve, log_level. See spoolfs(8).");
+		     "user_inodes,\nuser_ram, threshold, reserve, pressure, log_level. See "
+		     "spoolfs(8).");
 		return EXIT_OK;
 	}
 	if (argc < 3) {

@@ -31,6 +31,8 @@ void tier_json(struct json *json, const struct spool_ctl_tier *tier)
 	json_bool(json, "punch", tier->flags & SPOOL_CTL_TIER_PUNCH);
 	json_limit(json, "threshold", tier->threshold);
 	json_number(json, "reserve", tier->reserve);
+	json_bool(json, "pressure", tier->flags & SPOOL_CTL_TIER_PRESSURE);
+	json_number(json, "ram_budget", tier->budget);
 	json_number(json, "backing_free", tier->backing_free);
 	json_number(json, "backing_total", tier->backing_total);
 	json_number(json, "disk_used", tier->stored);
@@ -57,6 +59,9 @@ void tier_print(const struct spool_ctl_tier *tier, bool admin)
 		printf("  %-12s RAM, then the disk for want of RAM\n", "tiers");
 	else
 		printf("  %-12s RAM, then the disk for files above %s\n", "tiers", threshold);
+	printf("  %-12s %s\n", "pressure",
+	       tier->flags & SPOOL_CTL_TIER_PRESSURE ? "less RAM while the machine is short of it"
+						     : "is not watched");
 	if (!admin)
 		return;
 	spool_format_bytes(tier->stored, stored);

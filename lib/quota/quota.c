@@ -33,6 +33,7 @@ struct spool_quota {
 	uint64_t used[SPOOL_RES_N];     /* lock */
 	struct spool_quota_tree users;  /* lock */
 	bool elastic;                   /* lock */
+	uint64_t squeeze;               /* lock; bytes of RAM, UINT64_MAX = no limit */
 	bool starved;                   /* lock; a charge was refused for want of RAM */
 	struct spool_quota_watch watch; /* constant after the start */
 };
@@ -53,6 +54,7 @@ int spool_quota_new(const struct spool_host *host, const struct spool_limits *li
 		return -ENOMEM;
 	quota->host = host;
 	quota->limits = *limits;
+	quota->squeeze = UINT64_MAX;
 	RB_INIT(&quota->users);
 	spool_mutex_init(&quota->lock);
 	*ret_quota = quota;
@@ -178,18 +180,29 @@ static bool is_high(uint64_t used, uint64_t limit)
 	return used > limit / 100 * SPOOL_RAM_HIGH;
 }
 
+/* What of the mount's RAM limit pressure leaves. */
+static uint64_t budget_locked(const struct spool_quota *quota)
+{
+	return spool_min_u64(quota->limits.mount[SPOOL_RES_RAM], quota->squeeze);
+}
+
 int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
 		       unsigned int flags)
 {
 	struct spool_quota *quota = user->quota;
 	const struct spool_limits *limits = &quota->limits;
 	unsigned int mount, mine, elastic;
+	uint64_t budget;
 	bool high = false;
 	int r = 0;
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
 	elastic = quota->elastic && !(flags & SPOOL_CHARGE_FIRM) ? 1u << SPOOL_RES_RAM : 0;
+	budget = elastic ? budget_locked(quota) : limits->mount[SPOOL_RES_RAM];
 	mount = short_of(quota, quota->used, limits->mount, charge, flags);
+	if (!fits(quota->used[SPOOL_RES_RAM], charge->amount[SPOOL_RES_RAM], budget,
+		  reserve_for(quota, SPOOL_RES_RAM, flags)))
+		mount |= 1u << SPOOL_RES_RAM;
 	mine = short_of(quota, user->used, limits->user, charge, flags);
 	if (mount & ~elastic)
 		r = -ENOSPC;
@@ -203,8 +216,7 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 		user->used[i] += charge->amount[i];
 	}
 	if (quota->watch.high && charge->amount[SPOOL_RES_RAM] > 0)
-		high = r == -EAGAIN ||
-		       is_high(quota->used[SPOOL_RES_RAM], limits->mount[SPOOL_RES_RAM]) ||
+		high = r == -EAGAIN || is_high(quota->used[SPOOL_RES_RAM], budget_locked(quota)) ||
 		       is_high(user->used[SPOOL_RES_RAM], limits->user[SPOOL_RES_RAM]);
 	spool_mutex_unlock(&quota->lock);
 	if (high)
@@ -303,6 +315,30 @@ void spool_quota_set_limits(struct spool_quota *quota, const struct spool_limits
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
 	quota->limits = *limits;
 	spool_mutex_unlock(&quota->lock);
+}
+
+uint64_t spool_quota_budget(struct spool_quota *quota)
+{
+	uint64_t budget;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	budget = budget_locked(quota);
+	spool_mutex_unlock(&quota->lock);
+	return budget;
+}
+
+void spool_quota_squeeze(struct spool_quota *quota, uint64_t bytes)
+{
+	bool room;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	room = bytes > quota->squeeze && quota->starved && quota->watch.room;
+	if (room)
+		quota->starved = false;
+	quota->squeeze = bytes;
+	spool_mutex_unlock(&quota->lock);
+	if (room)
+		quota->watch.room(quota->watch.ctx);
 }
 
 void spool_quota_set_watch(struct spool_quota *quota, const struct spool_quota_watch *watch)

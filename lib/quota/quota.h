@@ -137,6 +137,17 @@ bool spool_quota_next_user(struct spool_quota *quota, uint64_t from, uid_t *ret_
 /** spool_quota_set_limits() - new limits; use above them stays, growth is refused. */
 void spool_quota_set_limits(struct spool_quota *quota, const struct spool_limits *limits);
 
+/**
+ * spool_quota_squeeze() - a limit of the mount's RAM below that of spool_limits, while RAM is
+ * elastic
+ * @bytes: UINT64_MAX: none
+ * Charges that it refuses are -EAGAIN; firm ones are not asked. Use above it stays.
+ */
+void spool_quota_squeeze(struct spool_quota *quota, uint64_t bytes);
+
+/** spool_quota_budget() - the lower one of the mount's RAM limit and spool_quota_squeeze(). */
+uint64_t spool_quota_budget(struct spool_quota *quota);
+
 /** spool_quota_set_watch() - before the first charge. */
 void spool_quota_set_watch(struct spool_quota *quota, const struct spool_quota_watch *watch);
 

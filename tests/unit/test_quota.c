@@ -247,6 +247,42 @@ static void test_elastic(void)
 	tear_down();
 }
 
+/* Less RAM than the limit, while others make room; firm charges and the limit itself stay. */
+static void test_squeeze(void)
+{
+	const struct spool_quota_watch watch = {on_high, on_room, NULL};
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *user;
+
+	limits.mount[SPOOL_RES_RAM] = 1000;
+	set_up(&limits);
+	spool_quota_set_watch(quota, &watch);
+	n_high = n_room = 0;
+	user = get(7);
+	CU_ASSERT_EQUAL(spool_quota_budget(quota), 1000);
+	spool_quota_squeeze(quota, 500);
+	CU_ASSERT_EQUAL(spool_quota_budget(quota), 500);
+	CU_ASSERT_EQUAL(charge(user, 0, 600, 0, 0), 0); /* nobody would make room */
+	spool_quota_set_elastic(quota, true);
+	n_high = 0;
+	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(n_high, 1);
+	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, SPOOL_CHARGE_FIRM), 0);
+	CU_ASSERT_EQUAL(n_room, 0);
+	spool_quota_squeeze(quota, 602);
+	CU_ASSERT_EQUAL(n_room, 1); /* who was refused is to try again */
+	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, 0), 0);
+	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, 0), -EAGAIN);
+	spool_quota_squeeze(quota, UINT64_MAX);
+	CU_ASSERT_EQUAL(n_room, 2);
+	CU_ASSERT_EQUAL(spool_quota_budget(quota), 1000);
+	CU_ASSERT_EQUAL(charge(user, 0, 398, 0, 0), 0);
+	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, 0), -EAGAIN);
+	uncharge(user, 0, 1000, 0);
+	spool_quota_user_put(user);
+	tear_down();
+}
+
 static void test_without_memory(void)
 {
 	struct spool_limits limits = no_limits();
@@ -303,13 +339,10 @@ static void test_threads(void)
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"limits", test_limits},
-		{"overflow", test_overflow},
-		{"reserve", test_reserve},
-		{"users", test_users},
-		{"live limits", test_live_limits},
-		{"elastic", test_elastic},
-		{"without memory", test_without_memory},
+		{"limits", test_limits},           {"overflow", test_overflow},
+		{"reserve", test_reserve},         {"users", test_users},
+		{"live limits", test_live_limits}, {"elastic", test_elastic},
+		{"squeeze", test_squeeze},         {"without memory", test_without_memory},
 		{"threads", test_threads},
 	};
 

@@ -328,6 +328,35 @@ static void sealed(void)
 	tear_down();
 }
 
+/* Under pressure RAM use goes down to less than what it was, step by step, and may grow again. */
+static void squeezed(void)
+{
+	uint64_t ino;
+
+	set_up(UINT64_MAX, 256 * MIB, UINT64_MAX);
+	ino = make("f", 1000, 100 * MIB);
+	CU_ASSERT_EQUAL(spill_all(), SPOOL_SPILL_IDLE);
+	CU_ASSERT_EQUAL(stat_now().stored, 0);
+	CU_ASSERT_EQUAL(stat_now().budget, 256 * MIB);
+	n_wakes = 0;
+	CU_ASSERT_TRUE(spool_engine_squeeze(rig.engine) < 76 * MIB);
+	CU_ASSERT_TRUE(n_wakes > 0);
+	spill_all();
+	CU_ASSERT_TRUE(stat_now().stored > 24 * MIB);
+	same(ino, MIB, 0);
+	for (int i = 0; i < 10; i++)
+		spool_engine_squeeze(rig.engine);
+	CU_ASSERT_EQUAL(stat_now().budget, 32 * MIB); /* no less */
+	spill_all();
+	CU_ASSERT_TRUE(stat_now().stored > 68 * MIB);
+	for (int i = 0; i < 6; i++)
+		CU_ASSERT_TRUE(spool_engine_relax(rig.engine));
+	CU_ASSERT_FALSE(spool_engine_relax(rig.engine));
+	CU_ASSERT_EQUAL(stat_now().budget, 256 * MIB);
+	same(ino, MIB, 0);
+	tear_down();
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -340,6 +369,7 @@ int main(void)
 		{"the largest first", the_largest_first},
 		{"the reserve", the_reserve},
 		{"sealed", sealed},
+		{"squeezed", squeezed},
 	};
 
 	return unit_run("tier", tests, sizeof(tests) / sizeof(tests[0]));

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Memory pressure of the machine, from the kernel's pressure stall information (psi(7), PSI).
+ *
+ * The kernel wakes us when tasks have waited for memory for STALL_US of WINDOW_US; each time the
+ * RAM budget of the mount shrinks, and after a calm while it grows again, step by step. Nobody is
+ * woken while the machine is calm and the budget whole.
+ */
+
+#include <stdbool.h>
+
+struct spool_fs;
+struct spool_pressure;
+
+/**
+ * spool_pressure_new() - begin to watch
+ * Return: 0; -errno: the kernel has no PSI, or does not let us; 0 with *@ret NULL: it was not asked
+ * for, and cannot be had.
+ */
+int spool_pressure_new(struct spool_fs *fs, bool asked_for, struct spool_pressure **ret);
+
+/** spool_pressure_stop() - ends the thread and frees all. NULL is allowed. */
+void spool_pressure_stop(struct spool_pressure *pressure);
+
+/** spool_pressure_is_on() - NULL: no. */
+bool spool_pressure_is_on(const struct spool_pressure *pressure);
+
+/** spool_pressure_set() - pressure=on or off on the live mount. Return: 0; -EOPNOTSUPP no PSI. */
+int spool_pressure_set(struct spool_pressure *pressure, bool on);

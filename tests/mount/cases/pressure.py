@@ -1,0 +1,103 @@
+"""Memory pressure: whether it is watched, and what it does."""
+import os
+import subprocess
+import tempfile
+
+from rig import DEADLINE_S, Mount, Skip, alive, binary, case, get, put, run, wait_until
+from transport import status
+
+MIB = 1 << 20
+PSI = '/proc/pressure/memory'
+CGROUP = '/sys/fs/cgroup/memory'  # version 1; in version 2 the limit is in another file
+
+
+def need_psi():
+    try:
+        with open(PSI, encoding='ascii'):
+            pass
+    except OSError as error:
+        raise Skip('no pressure stall information') from error
+
+
+def watched(mount):
+    return status(mount)['tier']['pressure']
+
+
+@case(mount=False)
+def it_is_watched_by_default_and_can_be_switched():
+    need_psi()
+    with Mount(options='backing=/var/tmp') as mount:
+        assert watched(mount)
+        run(binary('SPOOLCTL'), 'set', 'pressure=off', mount.path)
+        assert not watched(mount)
+        run(binary('SPOOLCTL'), 'set', 'pressure=on', mount.path)
+        assert watched(mount)
+    for value, wanted in ('on', True), ('off', False):
+        with Mount(options=f'backing=/var/tmp,pressure={value}') as mount:
+            assert watched(mount) == wanted
+
+
+@case(mount=False)
+def a_kernel_that_does_not_tell_is_not_asked():
+    script = '''set -e
+        mount -t tmpfs none /proc/pressure
+        mount -t tmpfs none "$1"; cd /
+        mkdir "$1/m"
+        ! "$0" -o pressure=on "$1/m" 2>"$1/log"
+        grep -q "pressure=on: /proc/pressure/memory: .* (allowed: off)" "$1/log"
+        "$0" "$1/m"
+        "$2" status --json "$1/m" >"$1/status"
+        grep -q '"pressure": false' "$1/status"
+        ! "$2" set pressure=on "$1/m" 2>"$1/log"
+        grep -q "pressure=on: the kernel does not tell (allowed: off)" "$1/log"
+        "$2" set pressure=off "$1/m"
+        umount "$1/m"
+        sed -n 's/.*"supervisor_pid": \\([0-9]*\\).*/\\1/p' "$1/status"'''
+    need_psi()
+    done = run('unshare', '-m', 'sh', '-c', script, binary('SPOOLFS'),
+               os.environ['SPOOL_CASE_DIR'], binary('SPOOLCTL'), timeout=DEADLINE_S)
+    wait_until(lambda: not alive(int(done.stdout)), 'the daemon ends')
+
+
+class Thrash:
+    """Reads a file with less memory than it needs, in a cgroup of its own: others may go on."""
+
+    def __enter__(self):
+        if not os.access(f'{CGROUP}/memory.limit_in_bytes', os.R_OK):
+            raise Skip('no memory cgroup of version 1')
+        self.group = tempfile.mkdtemp(prefix='spool-thrash-', dir=CGROUP)
+        put(f'{self.group}/memory.limit_in_bytes', b'8M')
+        self.file = tempfile.NamedTemporaryFile(dir='/var/tmp')
+        self.file.truncate(512 * MIB)
+        script = f'echo $$ > {self.group}/cgroup.procs; while :; do cat {self.file.name}; done'
+        self.readers = [subprocess.Popen(['sh', '-c', script], stdout=subprocess.DEVNULL)
+                        for _ in range(4)]
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for reader in self.readers:
+            reader.kill()
+            reader.wait()
+        wait_until(lambda: get(f'{self.group}/cgroup.procs') == b'', 'the readers end')
+        os.rmdir(self.group)
+        self.file.close()
+
+
+@case(mount=False)
+def pressure_brings_data_to_the_disk():
+    """Well below ram= and the threshold: only the machine's want of memory can be the reason."""
+    need_psi()
+    data = os.urandom(MIB)
+    with Mount(options='backing=/var/tmp,threshold=none,ram=1G',
+               allow_log=['memory is short']) as mount:
+        for i in range(100):
+            put(f'{mount.tmpdir()}/f{i}', data)
+        before = status(mount)['tier']
+        assert before['disk_used'] == 0 and before['ram_budget'] == 1 << 30
+        with Thrash():
+            wait_until(lambda: status(mount)['tier']['disk_used'] >= 20 * MIB, 'data leave RAM')
+        assert status(mount)['tier']['ram_budget'] < 100 * MIB
+        for i in range(100):
+            assert get(f'{mount.tmpdir()}/f{i}') == data
+        run(binary('SPOOLCTL'), 'set', 'pressure=off', mount.path)
+        wait_until(lambda: status(mount)['tier']['ram_budget'] == 1 << 30, 'the budget is back')
