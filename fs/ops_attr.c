@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "subuid.h"
 #include "util/macros.h"
 
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -54,6 +55,8 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	int r;
 
 	(void)fi;
+	if (to_set & FUSE_SET_ATTR_UID)
+		spool_subuids_refresh(fs_of(req)->subuids, attr->st_uid);
 	if (reply_kill_suidgid(req))
 		set |= SPOOL_SET_KILL_SUIDGID;
 	r = spool_engine_setattr(fs_of(req)->engine, &cred, ino, set, &wanted, &result);

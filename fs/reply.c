@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "channel.h"
+#include "subuid.h"
 #include "util/lock.h"
 
 /* All changes pass through us, so the kernel may keep what it knows. A year, in seconds, is as
@@ -15,6 +16,7 @@ struct spool_cred reply_cred(fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
+	spool_subuids_refresh(fs_of(req)->subuids, ctx->uid);
 	return (struct spool_cred){
 		.uid = ctx->uid, .gid = ctx->gid, .pid = ctx->pid, .umask = ctx->umask};
 }

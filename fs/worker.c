@@ -27,6 +27,7 @@
 #include "room.h"
 #include "spill/backing_dir.h"
 #include "spiller.h"
+#include "subuid.h"
 #include "thread.h"
 #include "tidy.h"
 #include "util/host.h"
@@ -336,6 +337,8 @@ static int make_engine(struct worker *worker)
 	char why[128] = "";
 	int fd, r;
 
+	config.payer = spool_subuids_owner;
+	config.payer_ctx = worker->fs.subuids;
 	r = spool_arena_init(&worker->arena, options->mlock,
 			     !(options->mask & SPOOL_FEATURE_NOSWAP),
 			     config.limits.mount[SPOOL_RES_RAM], why);
@@ -399,7 +402,9 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	if (*options->backing_why)
 		spool_log(log, SPOOL_LOG_WARNING, "backing=/var/tmp, the default, %s: RAM only",
 			  options->backing_why);
-	r = make_engine(&worker);
+	r = spool_subuids_new("/etc/subuid", &worker.fs.subuids);
+	if (r == 0)
+		r = make_engine(&worker);
 	if (r < 0) {
 		if (!worker.said)
 			spool_log(log, SPOOL_LOG_ERROR, "cannot set up the filesystem: %s",
@@ -421,6 +426,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	unmount_for_supervisor(&worker);
 	if (!spool_engine_free(worker.fs.engine))
 		r = -EIO;
+	spool_subuids_free(worker.fs.subuids);
 	spool_close(worker.done);
 	spool_close(worker.fs.inited);
 	return r < 0 ? 1 : 0;

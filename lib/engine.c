@@ -377,7 +377,7 @@ void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *re
 
 void spool_engine_user_usage(struct spool_engine *engine, uid_t uid, struct spool_usage *ret)
 {
-	spool_quota_user_usage(engine->quota, uid, ret);
+	spool_quota_user_usage(engine->quota, engine_payer(engine, uid), ret);
 }
 
 bool spool_engine_next_user(struct spool_engine *engine, uint64_t from, uid_t *ret_uid,

@@ -85,6 +85,7 @@ struct spool_tier_config {
  * @root_uid, @root_gid, @root_mode: the root directory's; in private it is always root's 0755
  * @acl: store system.posix_acl_*; only in shared, when the kernel enforces them
  * @tier: NULL: RAM only
+ * @payer: who pays for what @uid has; called with locks held; NULL: everybody for himself
  */
 struct spool_config {
 	enum spool_layout layout;
@@ -95,6 +96,8 @@ struct spool_config {
 	bool acl;
 	struct spool_limits limits;
 	const struct spool_tier_config *tier;
+	uid_t (*payer)(void *ctx, uid_t uid);
+	void *payer_ctx;
 };
 
 /** struct spool_cred - on whose behalf: the caller's fsuid, fsgid, thread id and umask */

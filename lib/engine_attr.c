@@ -62,7 +62,7 @@ static int change_payer(struct spool_engine *engine, struct spool_node *node, ui
 	bool has_data = S_ISREG(node->type) && node->file;
 	int r;
 
-	r = spool_quota_user_get(engine->quota, uid, &to);
+	r = spool_quota_user_get(engine->quota, engine_payer(engine, uid), &to);
 	if (r < 0)
 		return r;
 	if (has_data) {
@@ -209,7 +209,7 @@ int spool_engine_statfs(struct spool_engine *engine, const struct spool_cred *cr
 	struct spool_usage views[2];
 
 	spool_quota_usage(engine->quota, &views[0]);
-	spool_quota_user_usage(engine->quota, payer, &views[1]);
+	spool_quota_user_usage(engine->quota, engine_payer(engine, payer), &views[1]);
 	for (int i = 0; i < 2; i++) {
 		left_of(&views[i], SPOOL_RES_SIZE, &bytes, &bytes_left);
 		/* without a disk every byte takes RAM */

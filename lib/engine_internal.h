@@ -192,6 +192,12 @@ int engine_policy_chmod(const struct spool_engine *engine, mode_t mode, mode_t *
 int engine_policy_chown(const struct spool_engine *engine, const struct spool_cred *cred,
 			const struct spool_node *node, uid_t uid, gid_t gid);
 
+/** engine_payer() - who pays for what @uid has. */
+static inline uid_t engine_payer(const struct spool_engine *engine, uid_t uid)
+{
+	return engine->config.payer ? engine->config.payer(engine->config.payer_ctx, uid) : uid;
+}
+
 /** Whose account pays for what @cred makes below @parent. Return: 0 and a reference; -ENOMEM. */
 int engine_policy_payer(struct spool_engine *engine, const struct spool_cred *cred,
 			const struct spool_node *parent, struct spool_quota_user **ret);

@@ -66,7 +66,7 @@ int engine_policy_payer(struct spool_engine *engine, const struct spool_cred *cr
 		*ret = spool_quota_user_ref(parent->user);
 		return 0;
 	}
-	return spool_quota_user_get(engine->quota, cred->uid, ret);
+	return spool_quota_user_get(engine->quota, engine_payer(engine, cred->uid), ret);
 }
 
 /* A directory or link in the private root, which is locked. Owned and paid for by @owner. */

@@ -1,11 +1,13 @@
 """Layouts: who sees and reaches what."""
 import errno
+import json
 import os
 import shutil
 import stat
 import subprocess
+import tempfile
 
-from rig import Mount, Skip, as_user, case, fails, get, put, run
+from rig import Mount, Skip, alive, as_user, binary, case, fails, get, put, run, wait_until
 
 ALICE, BOB = 61001, 61002
 
@@ -194,3 +196,37 @@ def tar_and_rsync_set_the_top_directory_without_harm(mount):
         os.chmod(f'{mount.path}/{ALICE}', 0o755)
         return os.stat(f'{mount.path}/{ALICE}').st_mode
     assert stat.S_IMODE(as_user(ALICE, touch)) == 0o700
+
+
+@case(mount=False)
+def subordinate_uids_are_charged_to_their_owner():
+    """Otherwise 65,536 uids of a user's user namespaces would each have his limits."""
+    script = '''set -e
+        echo 1000:100000:65536 > "$1/subuid"
+        mount --bind "$1/subuid" /etc/subuid
+        mkdir "$1/m"
+        "$0" -o backing=none,ram=64M,user_size=10M,layout=$3 "$1/m"
+        as() { setpriv --reuid=$1 --regid=$1 --clear-groups sh -c "$2"; }
+        write() { as $1 "head -c 4M /dev/zero > $2/f$1" 2>"$d/log"; }
+        d=$1 t=$1/m
+        for uid in 100000 100001 1000; do
+            [ $3 = shared ] || t=$d/m/self
+            case $uid in
+            1000) ! write $uid "$t"; grep -q -i quota "$d/log";;
+            *) write $uid "$t";;
+            esac
+        done
+        "$2" status --json "$d/m"
+        umount "$d/m"'''
+    if not os.path.exists('/etc/subuid'):
+        raise Skip('/etc/subuid is not installed')
+    for layout in 'private', 'shared':
+        top = tempfile.mkdtemp(dir=os.environ['SPOOL_CASE_DIR'])
+        os.chmod(top, 0o755)
+        done = run('unshare', '-m', 'sh', '-c', script, binary('SPOOLFS'), top,
+                   binary('SPOOLCTL'), layout)
+        got = json.loads(done.stdout)
+        assert 1000 in [user['uid'] for user in got['users']], got['users']
+        assert not [user for user in got['users'] if user['uid'] > 65535], got['users']
+        pids = got['supervisor_pid'], got['worker_pid']
+        wait_until(lambda p=pids: not any(map(alive, p)), 'the daemon ends')

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "subuid.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "util/parse.h"
+
+/* Lower ones are system's and people's own, whatever the file says; SUB_UID_MIN of login.defs(5) is
+ * 100000. */
+#define SUBUID_MIN 65536u
+
+struct range {
+	uid_t first, last, owner;
+};
+
+struct table {
+	size_t n;
+	struct range ranges[];
+};
+
+struct spool_subuids {
+	const char *path;
+	_Atomic uint64_t looked_s; /* CLOCK_MONOTONIC: when the file was looked at last */
+	pthread_mutex_t lock;      /* of the following; nothing is called under it */
+	struct table *table;
+	struct stat seen; /* of the file that the table is from */
+};
+
+/* A name or a number. Return: false for nobody that there is. */
+static bool find_owner(const char *text, uid_t *ret)
+{
+	char buffer[4096];
+	struct passwd entry, *found = NULL;
+	uint32_t id;
+
+	if (spool_parse_id(text, &id) == 0)
+		*ret = id;
+	else if (getpwnam_r(text, &entry, buffer, sizeof(buffer), &found) == 0 && found)
+		*ret = entry.pw_uid;
+	else
+		return false;
+	return true;
+}
+
+/* owner:first:count. Return: false for what is none, or has no uid that could be subordinate. */
+static bool parse_line(char *line, struct range *ret)
+{
+	char *save = NULL, *owner = strtok_r(line, ":", &save);
+	char *first = strtok_r(NULL, ":", &save), *count = strtok_r(NULL, ":\n", &save);
+	uint64_t from, n;
+
+	if (!count || spool_parse_count(first, &from) < 0 || spool_parse_count(count, &n) < 0 ||
+	    from >= UINT32_MAX || n == 0 || n > UINT32_MAX || from + n <= SUBUID_MIN ||
+	    !find_owner(owner, &ret->owner))
+		return false;
+	ret->first = from < SUBUID_MIN ? SUBUID_MIN : (uid_t)from;
+	ret->last = from + n > UINT32_MAX ? UINT32_MAX - 1 : (uid_t)(from + n - 1);
+	return true;
+}
+
+/* Return: what of the file could be read and understood; NULL: no memory. */
+static struct table *read_table(const char *path)
+{
+	struct table *table = calloc(1, sizeof(*table)), *more;
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t room = 0;
+	struct range range;
+
+	while (table && file && getline(&line, &room, file) > 0) {
+		if (!parse_line(line, &range))
+			continue;
+		more = realloc(table, sizeof(*table) + (table->n + 1) * sizeof(table->ranges[0]));
+		if (!more)
+			break;
+		table = more;
+		table->ranges[table->n++] = range;
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return table;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
+{
+	struct table *table;
+	struct timespec time;
+	struct stat now;
+	bool same;
+
+	if (!subuids || uid < SUBUID_MIN)
+		return;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+	if (atomic_exchange(&subuids->looked_s, (uint64_t)time.tv_sec) == (uint64_t)time.tv_sec)
+		return;
+	if (stat(subuids->path, &now) < 0)
+		memset(&now, 0, sizeof(now));
+	pthread_mutex_lock(&subuids->lock);
+	same = is_same(&now, &subuids->seen);
+	pthread_mutex_unlock(&subuids->lock);
+	table = same ? NULL : read_table(subuids->path);
+	if (!table)
+		return;
+	pthread_mutex_lock(&subuids->lock);
+	free(subuids->table);
+	subuids->table = table;
+	subuids->seen = now;
+	pthread_mutex_unlock(&subuids->lock);
+}
+
+int spool_subuids_new(const char *path, struct spool_subuids **ret)
+{
+	struct spool_subuids *subuids = calloc(1, sizeof(*subuids));
+
+	if (!subuids)
+		return -ENOMEM;
+	subuids->path = path;
+	subuids->looked_s = UINT64_MAX;
+	pthread_mutex_init(&subuids->lock, NULL);
+	*ret = subuids;
+	return 0;
+}
+
+void spool_subuids_free(struct spool_subuids *subuids)
+{
+	if (!subuids)
+		return;
+	pthread_mutex_destroy(&subuids->lock);
+	free(subuids->table);
+	free(subuids);
+}
+
+uid_t spool_subuids_owner(void *ctx, uid_t uid)
+{
+	struct spool_subuids *subuids = ctx;
+	uid_t owner = uid;
+
+	if (uid < SUBUID_MIN)
+		return uid;
+	pthread_mutex_lock(&subuids->lock);
+	for (size_t i = 0; subuids->table && i < subuids->table->n; i++) {
+		const struct range *range = &subuids->table->ranges[i];
+
+		if (uid >= range->first && uid <= range->last) {
+			owner = range->owner;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&subuids->lock);
+	return owner;
+}
