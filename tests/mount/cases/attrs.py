@@ -147,3 +147,13 @@ def set_id_bits_go_when_others_write():
         as_user(1000, write)
         assert mode(path) == 0o777, oct(mode(path))
         assert get(path) == b'y'
+
+
+@case()
+def programs_are_told_to_use_large_buffers(d):
+    """stdio's, Python's and others' are as large as st_blksize: fewer requests."""
+    with open('f', 'wb') as file:
+        assert os.fstat(file.fileno()).st_blksize == 65536
+        file.write(b'x')
+    assert os.stat('f').st_blksize == os.stat(d).st_blksize == 65536
+    assert os.stat('f').st_blocks == 8
