@@ -11,9 +11,14 @@
 #include "thread.h"
 #include "util/macros.h"
 
-/* A file is dropped in the second round after its close, so after 20 to 40 s: within a minute of
- * its last use nothing is held twice, and what is read again soon is still there. A guess. */
-#define TIDY_ROUND_S 20
+/* Memory of removed files goes back to the system after one to two rounds in which nobody wanted
+ * it. A guess: longer than a compiler or a sort is without a temporary file. */
+#define TIDY_ROUND_S 5
+
+/* Each of so many rounds is one for the page cache. A file is dropped in the second of those after
+ * its close, so after 20 to 40 s: within a minute of its last use nothing is held twice, and what
+ * is read again soon is still there. A guess. */
+#define CACHE_ROUNDS 4u
 
 struct spool_tidy {
 	struct spool_fs *fs;
@@ -60,12 +65,16 @@ static void drop_pages(struct spool_tidy *tidy)
 static void *tidy_main(void *arg)
 {
 	struct spool_tidy *tidy = arg;
-	bool more = false;
+	bool pages = false, memory = false;
 
-	while (wait_round(tidy, more)) {
-		drop_pages(tidy);
-		more = spool_engine_next_round(tidy->fs->engine);
-		more |= spool_engine_trim(tidy->fs->engine);
+	for (unsigned int round = 1; wait_round(tidy, pages || memory); round++) {
+		if (round % CACHE_ROUNDS == 0) {
+			drop_pages(tidy);
+			pages = spool_engine_next_round(tidy->fs->engine);
+		} else {
+			pages = true; /* something was closed, or there was more already */
+		}
+		memory = spool_engine_trim(tidy->fs->engine);
 		malloc_trim(0);
 	}
 	return NULL;

@@ -192,7 +192,8 @@ class Mount:
         self.masked = set(filter(None, masked.split('+')))
         self.base = tempfile.mkdtemp(prefix='m', dir=os.environ.get('SPOOL_CASE_DIR', '/tmp'))
         parts = [f'layout={layout}', options, f'mask={masked}' if masked else '',
-                 '' if 'backing=' in options else self.backing(options)]
+                 '' if 'backing=' in options else self.backing(options),
+                 '' if 'pressure=' in options else self.pressure()]
         self.options = ','.join(filter(None, parts))
         self.path = f'{self.base}/m'
         os.mkdir(self.path)
@@ -204,6 +205,11 @@ class Mount:
         self.log = tempfile.TemporaryFile('w+')
         self.process = None
         self.pids = []
+
+    @staticmethod
+    def pressure():
+        """What other cases do to the machine is not to change this one's mount."""
+        return 'pressure=off'
 
     def backing(self, options):
         """RAM only; with --disk, all data go to a directory beside the mount point at once, unless

@@ -1,4 +1,5 @@
 """Memory pressure: whether it is watched, and what it does."""
+import json
 import os
 import subprocess
 import tempfile
@@ -24,9 +25,9 @@ def watched(mount):
 
 
 @case(mount=False)
-def it_is_watched_by_default_and_can_be_switched():
+def it_can_be_switched():
     need_psi()
-    with Mount(options='backing=/var/tmp') as mount:
+    with Mount(options='backing=/var/tmp,pressure=on') as mount:
         assert watched(mount)
         run(binary('SPOOLCTL'), 'set', 'pressure=off', mount.path)
         assert not watched(mount)
@@ -59,6 +60,22 @@ def a_kernel_that_does_not_tell_is_not_asked():
     wait_until(lambda: not alive(int(done.stdout)), 'the daemon ends')
 
 
+@case(mount=False)
+def it_is_watched_by_default():
+    script = '''set -e
+        mount -t tmpfs none "$1"; cd /
+        mkdir "$1/m"
+        "$0" "$1/m"
+        "$2" status --json "$1/m"
+        umount "$1/m"'''
+    need_psi()
+    done = run('unshare', '-m', 'sh', '-c', script, binary('SPOOLFS'),
+               os.environ['SPOOL_CASE_DIR'], binary('SPOOLCTL'), timeout=DEADLINE_S)
+    got = json.loads(done.stdout)
+    assert got['tier']['pressure']
+    wait_until(lambda: not alive(got['supervisor_pid']), 'the daemon ends')
+
+
 class Thrash:
     """Reads a file with less memory than it needs, in a cgroup of its own: others may go on."""
 
@@ -88,7 +105,7 @@ def pressure_brings_data_to_the_disk():
     """Well below ram= and the threshold: only the machine's want of memory can be the reason."""
     need_psi()
     data = os.urandom(MIB)
-    with Mount(options='backing=/var/tmp,threshold=none,ram=1G',
+    with Mount(options='backing=/var/tmp,threshold=none,ram=1G,pressure=on',
                allow_log=['memory is short']) as mount:
         for i in range(100):
             put(f'{mount.tmpdir()}/f{i}', data)
