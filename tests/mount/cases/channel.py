@@ -174,8 +174,7 @@ def more_writers_than_entries():
             assert not failed, failed[:3]
 
 
-def waiting_requests(mount):
-    number = os.minor(os.stat(mount.path).st_dev)
+def waiting_requests(number):
     with open(f'/sys/fs/fuse/connections/{number}/waiting', encoding='ascii') as file:
         return int(file.read())
 
@@ -191,6 +190,7 @@ def a_flood_of_one_user_lets_others_pass():
             put(f'{mount.path}/0/f{i}', b'')
         as_user(1000, put, f'{mount.path}/1000/other', b'')
         worker = status(mount)['worker_pid']
+        number = os.minor(os.stat(mount.path).st_dev)  # which must not be asked for later
         files = [f'{mount.path}/0/f{i}' for i in range(n)] + [f'{mount.path}/1000/other']
 
         def change(path):
@@ -199,14 +199,16 @@ def a_flood_of_one_user_lets_others_pass():
 
         threads = [threading.Thread(target=change, args=(path,)) for path in files[:n]]
         threads.append(threading.Thread(target=as_user, args=(1000, change, files[n])))
-        known = waiting_requests(mount)
+        wait_until(lambda: waiting_requests(number) == 0, 'what was closed is released')
         os.kill(worker, signal.SIGSTOP)
-        for thread in threads[:n]:
-            thread.start()
-        wait_until(lambda: waiting_requests(mount) >= known + n, 'all wait')
-        threads[n].start()
-        wait_until(lambda: waiting_requests(mount) > known + n, 'the other one waits')
-        os.kill(worker, signal.SIGCONT)
+        try:
+            for thread in threads[:n]:
+                thread.start()
+            wait_until(lambda: waiting_requests(number) >= n, 'all wait')
+            threads[n].start()
+            wait_until(lambda: waiting_requests(number) > n, 'the other one waits')
+        finally:
+            os.kill(worker, signal.SIGCONT)
         for thread in threads:
             thread.join()
         # the time of the change is when it was served, whoever is woken up first
