@@ -484,7 +484,7 @@ static ssize_t copy_stretch(struct spool_engine *engine, struct spool_node *src,
 			r = engine_truncate(engine, dst, dst_off + (stop - src_off), flags);
 		return r < 0 ? r : (ssize_t)(stop - src_off);
 	}
-	r = read_file(engine, src, bounce, spool_min_u64(stop - src_off, SPOOL_PLACE_SIZE), src_off,
+	r = read_file(engine, src, bounce, spool_min_u64(stop - src_off, SPOOL_BLOCK_SIZE), src_off,
 		      flags);
 	return r > 0 ? write_file(engine, dst, to, bounce, (size_t)r, dst_off, flags) : r;
 }
@@ -494,7 +494,7 @@ static ssize_t copy_by_disk(struct spool_engine *engine, struct spool_node *src,
 			    struct spool_node *dst, uint64_t dst_off, size_t len,
 			    unsigned int flags)
 {
-	char *bounce = spool_alloc(engine->host, SPOOL_PLACE_SIZE);
+	char *bounce = spool_alloc(engine->host, SPOOL_BLOCK_SIZE);
 	size_t done = 0;
 	ssize_t r = bounce ? 1 : -ENOMEM;
 

@@ -210,7 +210,7 @@ int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t i
 	struct spool_spill *spill = engine_spill(engine);
 	struct spool_file *file = node->file;
 	struct spool_fetch fetch;
-	char *data = spool_alloc(engine->host, SPOOL_PLACE_SIZE);
+	char *data = spool_alloc(engine->host, SPOOL_BLOCK_SIZE);
 	bool there;
 	int r = 0;
 

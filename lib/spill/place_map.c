@@ -56,7 +56,7 @@ static unsigned int set_take_run(struct spool_place_set *set, unsigned int max,
 
 void spool_place_map_init(struct spool_place_map *map, uint64_t max_file)
 {
-	uint64_t groups = max_file >> SPOOL_PLACE_SHIFT >> SPOOL_PLACE_GROUP_SHIFT;
+	uint64_t groups = max_file >> SPOOL_BLOCK_SHIFT >> SPOOL_PLACE_GROUP_SHIFT;
 
 	assert(max_file >= SPOOL_BACKING_FILE_MIN && groups > 0);
 	memset(map, 0, sizeof(*map));

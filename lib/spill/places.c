@@ -329,14 +329,14 @@ int spool_places_write(struct spool_places *places, spool_place_t place, unsigne
 		       const struct iovec *iov, int n)
 {
 	return places->backing->ops->write(places->backing, segment_of(places, place)->file, iov, n,
-					   (index_of(place) << SPOOL_PLACE_SHIFT) + from);
+					   (index_of(place) << SPOOL_BLOCK_SHIFT) + from);
 }
 
 int spool_places_read(struct spool_places *places, spool_place_t place, unsigned int from,
 		      const struct iovec *iov, int n)
 {
 	return places->backing->ops->read(places->backing, segment_of(places, place)->file, iov, n,
-					  (index_of(place) << SPOOL_PLACE_SHIFT) + from);
+					  (index_of(place) << SPOOL_BLOCK_SHIFT) + from);
 }
 
 /* Drops the lock while it punches. What cannot be punched is free all the same. */
@@ -351,8 +351,8 @@ static void punch_locked(struct spool_places *places, struct segment *segment)
 	spool_mutex_unlock(&places->lock);
 	for (unsigned int i = 0; i < n && !stale; i++)
 		stale = backing->ops->punch(backing, segment->file,
-					    (uint64_t)runs[i].first << SPOOL_PLACE_SHIFT,
-					    (uint64_t)runs[i].n << SPOOL_PLACE_SHIFT) < 0;
+					    (uint64_t)runs[i].first << SPOOL_BLOCK_SHIFT,
+					    (uint64_t)runs[i].n << SPOOL_BLOCK_SHIFT) < 0;
 	spool_mutex_lock(&places->lock, SPOOL_RANK_POOL);
 	segment->busy = false;
 	segment->stale = stale;

@@ -18,9 +18,7 @@
 
 #include "spill/backing.h"
 #include "util/host.h"
-
-#define SPOOL_PLACE_SHIFT 16
-#define SPOOL_PLACE_SIZE (1u << SPOOL_PLACE_SHIFT)
+#include "util/units.h"
 
 /* A place: segment (16 bits, from 1) and index in it (48 bits); 0 is none. */
 typedef uint64_t spool_place_t;

@@ -31,6 +31,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "util/units.h"
+
 struct spool_charge;
 struct spool_fetch;
 struct spool_host;
@@ -39,8 +41,6 @@ struct spool_quota_user;
 struct spool_spill;
 struct spool_object;
 
-#define SPOOL_PAGE_SHIFT 12
-#define SPOOL_PAGE_SIZE (1u << SPOOL_PAGE_SHIFT)
 #define SPOOL_OBJECT_MAX ((uint64_t)INT64_MAX) /* largest size: loff_t, the kernel's s_maxbytes */
 
 /** spool_object_new() - an empty file. @host, @pool and @spill (NULL: RAM only) are borrowed.

@@ -23,8 +23,8 @@
 #include "store/pool.h"
 #include "store/spill.h"
 
-#define BLOCK_SHIFT SPOOL_CHUNK_SHIFT
-#define BLOCK_SIZE SPOOL_CHUNK_SIZE
+#define BLOCK_SHIFT SPOOL_BLOCK_SHIFT
+#define BLOCK_SIZE SPOOL_BLOCK_SIZE
 #define BLOCK_PAGES (BLOCK_SIZE / SPOOL_PAGE_SIZE)
 
 enum block_kind { BLOCK_HOLE, BLOCK_RESERVED, BLOCK_RAM, BLOCK_DISK };

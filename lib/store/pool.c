@@ -32,10 +32,9 @@
 
 #define CLASS_MIN_SHIFT 6 /* 64 bytes: a cache line; smaller files do not get cheaper than that */
 #define N_CLASSES 21      /* 64 bytes to 64 KiB by powers of two and the halfs between them */
-#define BITMAP_WORDS (SPOOL_CHUNK_SIZE / (1u << CLASS_MIN_SHIFT) / 64)
+#define BITMAP_WORDS (SPOOL_BLOCK_SIZE / (1u << CLASS_MIN_SHIFT) / 64)
 
-#define PAGE_SHIFT 12 /* of the system's memory: 4 KiB */
-#define CHUNK_PAGES (SPOOL_CHUNK_SIZE >> PAGE_SHIFT)
+#define CHUNK_PAGES (SPOOL_BLOCK_SIZE >> SPOOL_PAGE_SHIFT)
 
 #define CHUNK_BITS 26
 #define INDEX_BITS 10
@@ -49,7 +48,7 @@
  */
 #define SEGMENT_CHUNK_SHIFT 10
 #define SEGMENT_CHUNKS (1u << SEGMENT_CHUNK_SHIFT)
-#define SEGMENT_SIZE ((size_t)SEGMENT_CHUNKS << SPOOL_CHUNK_SHIFT)
+#define SEGMENT_SIZE ((size_t)SEGMENT_CHUNKS << SPOOL_BLOCK_SHIFT)
 #define N_SEGMENTS (1u << (CHUNK_BITS - SEGMENT_CHUNK_SHIFT))
 
 /*
@@ -59,7 +58,7 @@
  * Given back in batches of 32 chunks, 2 MiB: an unlink that triggers one waits for some 0.2 ms.
  * All three are guesses.
  */
-#define SLACK_CHUNKS_MIN (16u << 20 >> SPOOL_CHUNK_SHIFT)
+#define SLACK_CHUNKS_MIN (16u << 20 >> SPOOL_BLOCK_SHIFT)
 #define SLACK_DIVISOR 4
 #define BATCH 32u
 
@@ -146,7 +145,7 @@ static struct chunk *chunk_at(const struct spool_pool *pool, uint32_t number)
 
 size_t spool_pool_slot_size(size_t size)
 {
-	assert(size > 0 && size <= SPOOL_CHUNK_SIZE);
+	assert(size > 0 && size <= SPOOL_BLOCK_SIZE);
 	return class_size(class_of(size));
 }
 
@@ -160,7 +159,7 @@ void *spool_pool_ptr(const struct spool_pool *pool, spool_slot_t slot)
 	uint32_t number = slot_chunk(slot);
 
 	return pool->segments[number >> SEGMENT_CHUNK_SHIFT]->base +
-	       ((size_t)(number % SEGMENT_CHUNKS) << SPOOL_CHUNK_SHIFT) +
+	       ((size_t)(number % SEGMENT_CHUNKS) << SPOOL_BLOCK_SHIFT) +
 	       slot_index(slot) * class_size(slot_class(slot));
 }
 
@@ -259,7 +258,7 @@ static struct chunk *take_chunk_locked(struct spool_pool *pool)
 
 static unsigned int n_slots(unsigned int class)
 {
-	return (unsigned int)(SPOOL_CHUNK_SIZE / class_size(class));
+	return (unsigned int)(SPOOL_BLOCK_SIZE / class_size(class));
 }
 
 /* The pages that slot @index lies on. */
@@ -267,16 +266,16 @@ static unsigned int slot_pages(unsigned int class, unsigned int index)
 {
 	size_t from = index * class_size(class), to = from + class_size(class) - 1;
 
-	return (2u << (to >> PAGE_SHIFT)) - (1u << (from >> PAGE_SHIFT));
+	return (2u << (to >> SPOOL_PAGE_SHIFT)) - (1u << (from >> SPOOL_PAGE_SHIFT));
 }
 
 /* Whether no slot of @chunk that is in use lies on @page. What is behind the last slot is free. */
 static bool is_free_page(const struct chunk *chunk, unsigned int page)
 {
 	size_t size = class_size(chunk->class);
-	unsigned int first = (unsigned int)(((size_t)page << PAGE_SHIFT) / size);
+	unsigned int first = (unsigned int)(((size_t)page << SPOOL_PAGE_SHIFT) / size);
 	unsigned int last =
-		(unsigned int)((((size_t)page + 1) << PAGE_SHIFT) - 1) / (unsigned int)size;
+		(unsigned int)((((size_t)page + 1) << SPOOL_PAGE_SHIFT) - 1) / (unsigned int)size;
 
 	for (unsigned int i = first; i <= last && i < n_slots(chunk->class); i++) {
 		if (!(chunk->bits[i / 64] >> i % 64 & 1))
@@ -288,16 +287,16 @@ static bool is_free_page(const struct chunk *chunk, unsigned int page)
 /* Bytes that the system has given us, less what it has got back. */
 static uint64_t held_locked(const struct spool_pool *pool)
 {
-	return ((uint64_t)pool->n_held << SPOOL_CHUNK_SHIFT) - (pool->n_gone << PAGE_SHIFT);
+	return ((uint64_t)pool->n_held << SPOOL_BLOCK_SHIFT) - (pool->n_gone << SPOOL_PAGE_SHIFT);
 }
 
 /* Is more held in chunks that are used in part than we keep for reuse anyway? */
 static bool is_wasteful_locked(const struct spool_pool *pool)
 {
-	uint64_t hot = (uint64_t)pool->n_hot << SPOOL_CHUNK_SHIFT;
+	uint64_t hot = (uint64_t)pool->n_hot << SPOOL_BLOCK_SHIFT;
 
 	return held_locked(pool) - hot > pool->used + pool->used / SLACK_DIVISOR +
-						 ((uint64_t)SLACK_CHUNKS_MIN << SPOOL_CHUNK_SHIFT);
+						 ((uint64_t)SLACK_CHUNKS_MIN << SPOOL_BLOCK_SHIFT);
 }
 
 /*
@@ -318,9 +317,9 @@ static void punch_pages_locked(struct spool_pool *pool, struct chunk *chunk, uns
 		if (n == 0)
 			continue;
 		if (host->arena_punch(host->ctx, pool->fd,
-				      ((uint64_t)chunk->number << SPOOL_CHUNK_SHIFT) +
-					      ((uint64_t)page << PAGE_SHIFT),
-				      (size_t)n << PAGE_SHIFT) < 0)
+				      ((uint64_t)chunk->number << SPOOL_BLOCK_SHIFT) +
+					      ((uint64_t)page << SPOOL_PAGE_SHIFT),
+				      (size_t)n << SPOOL_PAGE_SHIFT) < 0)
 			return;
 		chunk->gone |= (uint16_t)(((1u << n) - 1) << page);
 		pool->n_gone += n;
@@ -358,7 +357,7 @@ int spool_pool_alloc(struct spool_pool *pool, size_t size, spool_slot_t *ret_slo
 	struct chunk *chunk;
 	int r = 0;
 
-	assert(size > 0 && size <= SPOOL_CHUNK_SIZE);
+	assert(size > 0 && size <= SPOOL_BLOCK_SIZE);
 	spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
 	chunk = TAILQ_FIRST(&pool->partial[class]);
 	if (!chunk) {
@@ -389,7 +388,7 @@ out:
 
 static uint32_t slack_locked(const struct spool_pool *pool)
 {
-	uint64_t slack = pool->used / SLACK_DIVISOR >> SPOOL_CHUNK_SHIFT;
+	uint64_t slack = pool->used / SLACK_DIVISOR >> SPOOL_BLOCK_SHIFT;
 
 	slack = spool_max_u64(slack, pool->keep);
 	return (uint32_t)spool_max_u64(slack, SLACK_CHUNKS_MIN);
@@ -432,8 +431,8 @@ static bool give_back(struct spool_pool *pool, uint64_t keep)
 		while (done + run < n && batch[done + run]->number == batch[done]->number + run)
 			run++;
 		if (host->arena_punch(host->ctx, pool->fd,
-				      (uint64_t)batch[done]->number << SPOOL_CHUNK_SHIFT,
-				      (size_t)run << SPOOL_CHUNK_SHIFT) < 0)
+				      (uint64_t)batch[done]->number << SPOOL_BLOCK_SHIFT,
+				      (size_t)run << SPOOL_BLOCK_SHIFT) < 0)
 			break;
 		done += run;
 	}
@@ -495,7 +494,7 @@ void spool_pool_trim(struct spool_pool *pool, uint64_t keep)
 {
 	bool more = true;
 
-	while (give_back(pool, keep >> SPOOL_CHUNK_SHIFT))
+	while (give_back(pool, keep >> SPOOL_BLOCK_SHIFT))
 		;
 	for (uint32_t number = 0; more; number++) { /* the lock is not held for long */
 		spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
@@ -509,7 +508,7 @@ void spool_pool_trim(struct spool_pool *pool, uint64_t keep)
 void spool_pool_set_keep(struct spool_pool *pool, uint64_t bytes)
 {
 	spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
-	pool->keep = (uint32_t)spool_min_u64(bytes >> SPOOL_CHUNK_SHIFT, UINT32_MAX);
+	pool->keep = (uint32_t)spool_min_u64(bytes >> SPOOL_BLOCK_SHIFT, UINT32_MAX);
 	spool_mutex_unlock(&pool->lock);
 }
 
@@ -521,7 +520,7 @@ bool spool_pool_age(struct spool_pool *pool)
 	spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
 	needed = pool->n_hot - pool->least_hot;
 	spool_mutex_unlock(&pool->lock);
-	spool_pool_trim(pool, needed << SPOOL_CHUNK_SHIFT);
+	spool_pool_trim(pool, needed << SPOOL_BLOCK_SHIFT);
 	spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
 	pool->least_hot = pool->n_hot;
 	more = pool->n_hot > 0;

@@ -20,11 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/units.h"
+
 struct spool_host;
 struct spool_pool;
-
-#define SPOOL_CHUNK_SHIFT 16
-#define SPOOL_CHUNK_SIZE (1u << SPOOL_CHUNK_SHIFT)
 
 /* A slot: chunk number (26 bits: arenas up to 4 TiB), slot in the chunk (10 bits), class (5 bits).
  */
@@ -45,7 +44,7 @@ size_t spool_pool_slot_size(size_t size);
 
 /**
  * spool_pool_alloc() - take a slot of at least @size bytes, content undefined
- * @size: 1 to SPOOL_CHUNK_SIZE
+ * @size: 1 to SPOOL_BLOCK_SIZE
  * Return: 0 and *@ret_slot; -ENOSPC when the machine gives no memory (or the arena is at 4 TiB).
  * Locks: takes the pool lock (SPOOL_RANK_POOL).
  */

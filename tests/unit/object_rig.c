@@ -126,10 +126,10 @@ void rig_poison(struct rig *rig, uint64_t bytes)
 	static spool_slot_t slots[1024];
 	size_t n = 0;
 
-	for (; n < SPOOL_ARRAY_SIZE(slots) && n * (uint64_t)SPOOL_CHUNK_SIZE < bytes; n++) {
-		if (spool_pool_alloc(rig->pool, SPOOL_CHUNK_SIZE, &slots[n]) < 0)
+	for (; n < SPOOL_ARRAY_SIZE(slots) && n * (uint64_t)SPOOL_BLOCK_SIZE < bytes; n++) {
+		if (spool_pool_alloc(rig->pool, SPOOL_BLOCK_SIZE, &slots[n]) < 0)
 			break;
-		memset(spool_pool_ptr(rig->pool, slots[n]), 0xa5, SPOOL_CHUNK_SIZE);
+		memset(spool_pool_ptr(rig->pool, slots[n]), 0xa5, SPOOL_BLOCK_SIZE);
 	}
 	while (n > 0)
 		spool_pool_release(rig->pool, slots[--n]);

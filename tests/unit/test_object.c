@@ -148,15 +148,15 @@ static unsigned int stale_after_write(uint64_t off, size_t len)
 	bad += put(off, len) != (ssize_t)len;
 	bad += !rig_is(object, 0, off, 0);
 	bad += !rig_is(object, off, len, 'x');
-	bad += truncate_to(4 * SPOOL_CHUNK_SIZE) != 0;
-	bad += !rig_is(object, off + len, 4 * SPOOL_CHUNK_SIZE - off - len, 0);
+	bad += truncate_to(4 * SPOOL_BLOCK_SIZE) != 0;
+	bad += !rig_is(object, off + len, 4 * SPOOL_BLOCK_SIZE - off - len, 0);
 	bad += put(off + len + 3000, 1) != 1; /* grows the slot over a gap */
 	bad += !rig_is(object, off + len, 3000, 0);
-	bad += !rig_is(object, off + len + 3001, 2 * SPOOL_CHUNK_SIZE - off - len - 3001, 0);
+	bad += !rig_is(object, off + len + 3001, 2 * SPOOL_BLOCK_SIZE - off - len - 3001, 0);
 	bad += truncate_to(off + len / 2) != 0; /* cuts inside of what was written */
-	bad += truncate_to(3 * SPOOL_CHUNK_SIZE) != 0;
+	bad += truncate_to(3 * SPOOL_BLOCK_SIZE) != 0;
 	bad += !rig_is(object, off, len / 2, 'x');
-	bad += !rig_is(object, off + len / 2, 3 * SPOOL_CHUNK_SIZE - off - len / 2, 0);
+	bad += !rig_is(object, off + len / 2, 3 * SPOOL_BLOCK_SIZE - off - len / 2, 0);
 	bad += truncate_to(0) != 0;
 	return bad;
 }
@@ -182,12 +182,12 @@ static void test_nothing_stale(void)
 static void test_nothing_stale_reserved(void)
 {
 	set_up();
-	CU_ASSERT_EQUAL(allocate(0, 0, 3 * SPOOL_CHUNK_SIZE), 0);
-	CU_ASSERT_TRUE(rig_is(object, 0, 3 * SPOOL_CHUNK_SIZE, 0));
+	CU_ASSERT_EQUAL(allocate(0, 0, 3 * SPOOL_BLOCK_SIZE), 0);
+	CU_ASSERT_TRUE(rig_is(object, 0, 3 * SPOOL_BLOCK_SIZE, 0));
 	rig_poison(&rig, 1 * MIB);
 	CU_ASSERT_EQUAL(put(70000, 10), 10);
 	CU_ASSERT_TRUE(rig_is(object, 0, 70000, 0));
-	CU_ASSERT_TRUE(rig_is(object, 70010, 3 * SPOOL_CHUNK_SIZE - 70010, 0));
+	CU_ASSERT_TRUE(rig_is(object, 70010, 3 * SPOOL_BLOCK_SIZE - 70010, 0));
 	CU_ASSERT_EQUAL(truncate_to(0), 0);
 	rig_poison(&rig, 1 * MIB);
 	CU_ASSERT_EQUAL(put(20000, 100), 100);
@@ -233,7 +233,7 @@ static void test_punch_gives_memory_back(void)
 static void test_punch_edges(void)
 {
 	set_up();
-	CU_ASSERT_EQUAL(put(0, 3 * SPOOL_CHUNK_SIZE), 3 * SPOOL_CHUNK_SIZE);
+	CU_ASSERT_EQUAL(put(0, 3 * SPOOL_BLOCK_SIZE), 3 * SPOOL_BLOCK_SIZE);
 	CU_ASSERT_EQUAL(allocate(PUNCH, 1, 4096), 0); /* no whole page: zeros only */
 	CU_ASSERT_EQUAL(spool_object_blocks(object), 3 * 128);
 	CU_ASSERT_TRUE(rig_is(object, 0, 1, 'x'));
@@ -242,13 +242,13 @@ static void test_punch_edges(void)
 	CU_ASSERT_EQUAL(allocate(PUNCH, 4095, 4098), 0); /* just one */
 	CU_ASSERT_EQUAL(spool_object_blocks(object), 3 * 128 - 8);
 	CU_ASSERT_TRUE(rig_is(object, 4095, 4098, 0));
-	CU_ASSERT_TRUE(rig_is(object, 8193, 3 * SPOOL_CHUNK_SIZE - 8193, 'x'));
+	CU_ASSERT_TRUE(rig_is(object, 8193, 3 * SPOOL_BLOCK_SIZE - 8193, 'x'));
 	CU_ASSERT_EQUAL(spool_object_seek(object, 0, SEEK_HOLE), 4096);
 	CU_ASSERT_EQUAL(spool_object_seek(object, 4096, SEEK_DATA), 8192);
-	CU_ASSERT_EQUAL(allocate(PUNCH, 0, 3 * SPOOL_CHUNK_SIZE), 0);
+	CU_ASSERT_EQUAL(allocate(PUNCH, 0, 3 * SPOOL_BLOCK_SIZE), 0);
 	CU_ASSERT_EQUAL(rig_used(&rig, SPOOL_RES_SIZE), 0);
 	CU_ASSERT_EQUAL(rig_used(&rig, SPOOL_RES_RAM), 0);
-	CU_ASSERT_EQUAL(spool_object_size(object), 3 * SPOOL_CHUNK_SIZE);
+	CU_ASSERT_EQUAL(spool_object_size(object), 3 * SPOOL_BLOCK_SIZE);
 	tear_down();
 }
 
@@ -271,7 +271,7 @@ static void test_reserve(void)
 	for (uint64_t off = 0; off < 100000; off += 5000) /* full, and yet no write fails */
 		CU_ASSERT_EQUAL(put(off, 5000), 5000);
 	CU_ASSERT_TRUE(rig_is(object, 0, 100000, 'x'));
-	CU_ASSERT_EQUAL(put(SPOOL_CHUNK_SIZE * 2, 1), -ENOSPC);
+	CU_ASSERT_EQUAL(put(SPOOL_BLOCK_SIZE * 2, 1), -ENOSPC);
 	CU_ASSERT_EQUAL(truncate_to(100000), 0);
 	tear_down();
 }
@@ -308,7 +308,7 @@ static void test_reserve_huge(void)
 	CU_ASSERT_EQUAL(allocate(0, 1, 100 * GIB), 0);
 	CU_ASSERT_EQUAL(spool_object_size(object), 100 * GIB + 1);
 	spool_pool_stat(rig.pool, &stat);
-	CU_ASSERT_TRUE(stat.used <= SPOOL_CHUNK_SIZE);
+	CU_ASSERT_TRUE(stat.used <= SPOOL_BLOCK_SIZE);
 	CU_ASSERT_TRUE(rig_used(&rig, SPOOL_RES_SIZE) >= 100 * GIB);
 	CU_ASSERT_TRUE(rig_used(&rig, SPOOL_RES_SIZE) <= 100 * GIB + 64 * MIB);
 	CU_ASSERT_EQUAL(allocate(PUNCH, 0, (uint64_t)1 << 60), 0);
@@ -351,10 +351,10 @@ static void test_full(void)
 	CU_ASSERT_EQUAL(put(0, 96), 96);
 	CU_ASSERT_EQUAL(put(96, 1), -ENOSPC);
 	CU_ASSERT_EQUAL(truncate_to(0), 0);
-	rig_limit(&rig, 3 * SPOOL_CHUNK_SIZE, UINT64_MAX);
-	CU_ASSERT_EQUAL(put(0, 3 * SPOOL_CHUNK_SIZE), 2 * SPOOL_CHUNK_SIZE); /* the map costs too */
-	CU_ASSERT_EQUAL(spool_object_size(object), 2 * SPOOL_CHUNK_SIZE);
-	CU_ASSERT_EQUAL(put(2 * SPOOL_CHUNK_SIZE, SPOOL_CHUNK_SIZE), -ENOSPC);
+	rig_limit(&rig, 3 * SPOOL_BLOCK_SIZE, UINT64_MAX);
+	CU_ASSERT_EQUAL(put(0, 3 * SPOOL_BLOCK_SIZE), 2 * SPOOL_BLOCK_SIZE); /* the map costs too */
+	CU_ASSERT_EQUAL(spool_object_size(object), 2 * SPOOL_BLOCK_SIZE);
+	CU_ASSERT_EQUAL(put(2 * SPOOL_BLOCK_SIZE, SPOOL_BLOCK_SIZE), -ENOSPC);
 	tear_down();
 }
 

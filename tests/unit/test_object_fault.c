@@ -98,7 +98,7 @@ static size_t exhaust(spool_slot_t *slots, size_t room)
 	size_t n = 0;
 
 	fault_host_arm(&rig.host, 1, true);
-	while (n < room && spool_pool_alloc(rig.pool, SPOOL_CHUNK_SIZE, &slots[n]) == 0)
+	while (n < room && spool_pool_alloc(rig.pool, SPOOL_BLOCK_SIZE, &slots[n]) == 0)
 		n++;
 	fault_host_arm(&rig.host, 0, false);
 	return n;
@@ -117,7 +117,7 @@ static void sweep_one(scenario_fn scenario, bool persistent, bool exhausted)
 		set_up();
 		if (exhausted)
 			n = exhaust(slots, SPOOL_ARRAY_SIZE(slots));
-		rig.outside = n * (uint64_t)SPOOL_CHUNK_SIZE;
+		rig.outside = n * (uint64_t)SPOOL_BLOCK_SIZE;
 		old = take_snapshot(before);
 		fault_host_arm(&rig.host, nth, persistent);
 		r = scenario();
@@ -191,13 +191,13 @@ static ssize_t write_some(uint64_t off, size_t len)
 
 	CU_ASSERT_TRUE(has_pattern(off, r));
 	if (r > 0 && (size_t)r < len)
-		CU_ASSERT_EQUAL((off + (uint64_t)r) % SPOOL_CHUNK_SIZE, 0);
+		CU_ASSERT_EQUAL((off + (uint64_t)r) % SPOOL_BLOCK_SIZE, 0);
 	return r;
 }
 
 static ssize_t write_over(void)
 {
-	return write_some(500, 3 * SPOOL_CHUNK_SIZE);
+	return write_some(500, 3 * SPOOL_BLOCK_SIZE);
 }
 
 static ssize_t write_far(void)
@@ -246,7 +246,7 @@ static ssize_t reserve(void)
 static ssize_t reserve_far(void)
 {
 	return spool_object_fallocate(object, rig.user, FALLOC_FL_KEEP_SIZE,
-				      ((uint64_t)1 << 40) - 100, 20 * SPOOL_CHUNK_SIZE, NULL);
+				      ((uint64_t)1 << 40) - 100, 20 * SPOOL_BLOCK_SIZE, NULL);
 }
 
 static ssize_t zero_range(void)

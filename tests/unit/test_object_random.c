@@ -54,7 +54,7 @@ static unsigned int pick_offset(void)
 		at &= ~(SPOOL_PAGE_SIZE - 1);
 		break;
 	case 1:
-		at &= ~(SPOOL_CHUNK_SIZE - 1);
+		at &= ~(SPOOL_BLOCK_SIZE - 1);
 		break;
 	case 2:
 		at = (at | (SPOOL_PAGE_SIZE - 1)) + 1 - pick(2);
@@ -228,8 +228,8 @@ static void check_content(const struct file *file)
  */
 static bool share_block(unsigned int from, unsigned int to, unsigned int n)
 {
-	return from / SPOOL_CHUNK_SIZE <= (to + n - 1) / SPOOL_CHUNK_SIZE &&
-	       to / SPOOL_CHUNK_SIZE <= (from + n - 1) / SPOOL_CHUNK_SIZE;
+	return from / SPOOL_BLOCK_SIZE <= (to + n - 1) / SPOOL_BLOCK_SIZE &&
+	       to / SPOOL_BLOCK_SIZE <= (from + n - 1) / SPOOL_BLOCK_SIZE;
 }
 
 static void start_over(struct file *file)
@@ -322,7 +322,7 @@ static void step(void)
 static void start_file(struct file *file)
 {
 	static const uint64_t bases[] = {0,
-					 SPOOL_CHUNK_SIZE,
+					 SPOOL_BLOCK_SIZE,
 					 63ull << 16,
 					 4095ull << 16,
 					 4 * GIB,

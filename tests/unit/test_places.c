@@ -395,7 +395,7 @@ static void test_million(void)
 /* A file's own segment is full, and it goes on in shared ones, until they are full, too. */
 static void fill_up(uint64_t max_file)
 {
-	uint64_t all = max_file / SPOOL_PLACE_SIZE / SPOOL_PLACE_GROUP * SPOOL_PLACE_GROUP;
+	uint64_t all = max_file / SPOOL_BLOCK_SIZE / SPOOL_PLACE_GROUP * SPOOL_PLACE_GROUP;
 	uint64_t total = 0, index = 1;
 	spool_place_t first, more[3];
 	int segment;

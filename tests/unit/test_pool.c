@@ -71,8 +71,8 @@ static void test_no_overlap(void)
 	static spool_slot_t slots[MAX];
 
 	set_up();
-	for (size_t size = 64; size <= SPOOL_CHUNK_SIZE; size = spool_pool_slot_size(size + 1)) {
-		size_t n = 3 * (SPOOL_CHUNK_SIZE / size), bad = 0;
+	for (size_t size = 64; size <= SPOOL_BLOCK_SIZE; size = spool_pool_slot_size(size + 1)) {
+		size_t n = 3 * (SPOOL_BLOCK_SIZE / size), bad = 0;
 
 		for (size_t i = 0; i < n; i++) {
 			slots[i] = take(size);
@@ -85,11 +85,11 @@ static void test_no_overlap(void)
 			bad += at[0] != i % 251 || memcmp(at, at + 1, size - 1) != 0;
 		}
 		CU_ASSERT_EQUAL(bad, 0);
-		CU_ASSERT_TRUE(stat_now().held <= 3 * SPOOL_CHUNK_SIZE);
+		CU_ASSERT_TRUE(stat_now().held <= 3 * SPOOL_BLOCK_SIZE);
 		for (size_t i = n; i-- > 0;)
 			spool_pool_release(pool, slots[i]);
 		CU_ASSERT_EQUAL(stat_now().used, 0);
-		if (size == SPOOL_CHUNK_SIZE)
+		if (size == SPOOL_BLOCK_SIZE)
 			break;
 	}
 	tear_down();
@@ -101,14 +101,14 @@ static void test_recycled_first(void)
 	void *at;
 
 	set_up();
-	a = take(SPOOL_CHUNK_SIZE);
-	b = take(SPOOL_CHUNK_SIZE);
+	a = take(SPOOL_BLOCK_SIZE);
+	b = take(SPOOL_BLOCK_SIZE);
 	at = spool_pool_ptr(pool, a);
 	spool_pool_release(pool, b);
 	spool_pool_release(pool, a);
 	c = take(1);
 	CU_ASSERT_PTR_EQUAL(spool_pool_ptr(pool, c), at); /* the chunk that was freed last */
-	CU_ASSERT_EQUAL(stat_now().held, 2 * SPOOL_CHUNK_SIZE);
+	CU_ASSERT_EQUAL(stat_now().held, 2 * SPOOL_BLOCK_SIZE);
 	spool_pool_release(pool, c);
 	tear_down();
 }
@@ -123,7 +123,7 @@ static void test_growth(void)
 
 	set_up();
 	for (size_t i = 0; i < N; i++) {
-		slots[i] = take(SPOOL_CHUNK_SIZE);
+		slots[i] = take(SPOOL_BLOCK_SIZE);
 		places[i] = spool_pool_ptr(pool, slots[i]);
 		memcpy(places[i], &i, sizeof(i));
 	}
@@ -140,15 +140,15 @@ static void test_give_back(void)
 {
 	enum { N = 2048 };
 	static spool_slot_t slots[N];
-	static const char zeros[SPOOL_CHUNK_SIZE];
+	static const char zeros[SPOOL_BLOCK_SIZE];
 	unsigned int dirty = 0;
 
 	set_up();
 	for (size_t i = 0; i < N; i++) {
-		slots[i] = take(SPOOL_CHUNK_SIZE);
-		memset(spool_pool_ptr(pool, slots[i]), 0xaa, SPOOL_CHUNK_SIZE);
+		slots[i] = take(SPOOL_BLOCK_SIZE);
+		memset(spool_pool_ptr(pool, slots[i]), 0xaa, SPOOL_BLOCK_SIZE);
 	}
-	CU_ASSERT_EQUAL(stat_now().held, N * (uint64_t)SPOOL_CHUNK_SIZE);
+	CU_ASSERT_EQUAL(stat_now().held, N * (uint64_t)SPOOL_BLOCK_SIZE);
 	for (size_t i = 0; i < N; i++)
 		spool_pool_release(pool, slots[i]);
 	CU_ASSERT_TRUE(stat_now().held >= 16 * MIB); /* the slack stays for reuse */
@@ -160,7 +160,7 @@ static void test_give_back(void)
 	spool_pool_trim(pool, 0);
 	CU_ASSERT_EQUAL(stat_now().held, 0);
 	for (size_t i = 0; i < N; i++) { /* what was given back is gone, and comes back as zeros */
-		slots[i] = take(SPOOL_CHUNK_SIZE);
+		slots[i] = take(SPOOL_BLOCK_SIZE);
 		dirty += memcmp(spool_pool_ptr(pool, slots[i]), zeros, sizeof(zeros)) != 0;
 	}
 	CU_ASSERT_EQUAL(dirty, 0);
@@ -172,7 +172,7 @@ static void test_give_back(void)
 static void take_and_release(spool_slot_t *slots, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		slots[i] = take(SPOOL_CHUNK_SIZE);
+		slots[i] = take(SPOOL_BLOCK_SIZE);
 	for (size_t i = 0; i < n; i++)
 		spool_pool_release(pool, slots[i]);
 }
@@ -189,7 +189,7 @@ static void test_age(void)
 	CU_ASSERT_TRUE(stat_now().held >= 32 * MIB && stat_now().held <= 34 * MIB);
 	CU_ASSERT_TRUE(spool_pool_age(pool)); /* all of it was needed */
 	CU_ASSERT_TRUE(stat_now().held >= 32 * MIB);
-	take_and_release(slots, 8 * MIB / SPOOL_CHUNK_SIZE);
+	take_and_release(slots, 8 * MIB / SPOOL_BLOCK_SIZE);
 	CU_ASSERT_TRUE(spool_pool_age(pool));
 	CU_ASSERT_EQUAL(stat_now().held, 8 * MIB);
 	CU_ASSERT_FALSE(spool_pool_age(pool));
@@ -209,16 +209,16 @@ static void test_give_back_refused(void)
 
 	set_up();
 	for (size_t i = 0; i < N; i++)
-		slots[i] = take(SPOOL_CHUNK_SIZE);
+		slots[i] = take(SPOOL_BLOCK_SIZE);
 	fault_host_arm(&host, 1, true);
 	for (size_t i = 0; i < N; i++)
 		spool_pool_release(pool, slots[i]);
 	CU_ASSERT_TRUE(host.fired);
 	CU_ASSERT_EQUAL(stat_now().used, 0);
-	CU_ASSERT_EQUAL(stat_now().held, N * (uint64_t)SPOOL_CHUNK_SIZE);
+	CU_ASSERT_EQUAL(stat_now().held, N * (uint64_t)SPOOL_BLOCK_SIZE);
 	for (size_t i = 0; i < N; i++) /* all of it can still be used without the system's help */
-		slots[i] = take(SPOOL_CHUNK_SIZE);
-	CU_ASSERT_EQUAL(stat_now().held, N * (uint64_t)SPOOL_CHUNK_SIZE);
+		slots[i] = take(SPOOL_BLOCK_SIZE);
+	CU_ASSERT_EQUAL(stat_now().held, N * (uint64_t)SPOOL_BLOCK_SIZE);
 	for (size_t i = 0; i < N; i++)
 		spool_pool_release(pool, slots[i]);
 	fault_host_arm(&host, 0, false);
