@@ -21,6 +21,7 @@
 #include "store/blockmap.h"
 #include "store/object.h"
 #include "store/pool.h"
+#include "store/record.h"
 #include "store/spill.h"
 
 #define BLOCK_SHIFT SPOOL_BLOCK_SHIFT
@@ -37,27 +38,6 @@ struct block {
 	unsigned int first;
 	unsigned int mask;
 	bool hot;
-};
-
-/* Pieces of a block, and pages of a piece */
-#define BLOCK_PIECES (BLOCK_SIZE / SPOOL_PIECE_SIZE)
-#define PIECE_PAGES (SPOOL_PIECE_SIZE / SPOOL_PAGE_SIZE)
-
-/*
- * A block on the disk. The map holds a reference, and so does each fetch under way. Each quarter
- * of the block that has pages is a piece of its own: from its first such page to its last, with
- * zeros for pages between them that have no data.
- */
-struct spool_spilled {
-	_Atomic uint32_t refs;
-	uint32_t end; /* bytes of the block from here on are zeros; the object's lock */
-	spool_place_t place;
-	uint16_t stored; /* pages with data when it was written; the map's word has those left */
-	uint8_t n_pieces;
-	struct spool_spilled_piece {
-		uint64_t nonce;
-		uint8_t tag[SPOOL_TAG_SIZE];
-	} pieces[]; /* of the quarters that have any, in order */
 };
 
 struct spool_object {
@@ -95,16 +75,6 @@ void spool_block_publish(struct spool_object *object, uint64_t index, const stru
 
 /** The block is about to change: copies of it that are on their way to the disk are worthless. */
 void spool_block_touch(struct spool_object *object, uint64_t index);
-
-/** Gives one reference back; with the last the place goes. */
-void spool_spilled_put(struct spool_spill *spill, struct spool_spilled *record);
-
-/** The bytes of quarter @i that go to the disk for a block with pages @stored: their number (0 when
- * it has none), and where in the block they begin. */
-unsigned int spool_spilled_span(unsigned int stored, unsigned int i, unsigned int *ret_from);
-
-/** Bytes of a record with @n_pieces. */
-size_t spool_spilled_bytes(unsigned int n_pieces);
 
 /** The end of what the slot covers, in bytes of the block; 0 without one. */
 unsigned int spool_block_end(const struct block *block);

@@ -9,22 +9,6 @@
 #include "util/host.h"
 #include "util/macros.h"
 
-size_t spool_spilled_bytes(unsigned int n_pieces)
-{
-	return sizeof(struct spool_spilled) + n_pieces * sizeof(struct spool_spilled_piece);
-}
-
-void spool_spilled_put(struct spool_spill *spill, struct spool_spilled *record)
-{
-	if (atomic_fetch_sub_explicit(&record->refs, 1, memory_order_acq_rel) > 1)
-		return;
-	if (record->place) {
-		spool_places_give(spill->places, record->place);
-		spill->gave(spill->ctx);
-	}
-	spool_free(spill->host, record);
-}
-
 uint64_t spool_object_ram(const struct spool_object *object)
 {
 	return object->slots;

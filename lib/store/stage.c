@@ -49,19 +49,6 @@ void spool_stage_free(struct spool_stage *stage)
 	spool_free(stage->spill->host, stage);
 }
 
-unsigned int spool_spilled_span(unsigned int stored, unsigned int i, unsigned int *ret_from)
-{
-	unsigned int pages = stored & ((1u << PIECE_PAGES) - 1) << (i * PIECE_PAGES);
-	unsigned int first, last;
-
-	if (!pages)
-		return 0;
-	first = (unsigned int)__builtin_ctz(pages);
-	last = 31 - (unsigned int)__builtin_clz(pages);
-	*ret_from = first << SPOOL_PAGE_SHIFT;
-	return (last + 1 - first) << SPOOL_PAGE_SHIFT;
-}
-
 static int seal_block(struct spool_stage *stage, unsigned int at)
 {
 	struct spool_spilled *record = stage->blocks[at].record;

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/record.h"
+
+#include <stdatomic.h>
+
+#include "store/spill.h"
+#include "util/host.h"
+
+size_t spool_spilled_bytes(unsigned int n_pieces)
+{
+	return sizeof(struct spool_spilled) + n_pieces * sizeof(struct spool_spilled_piece);
+}
+
+void spool_spilled_put(struct spool_spill *spill, struct spool_spilled *record)
+{
+	if (atomic_fetch_sub_explicit(&record->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	if (record->place) {
+		spool_places_give(spill->places, record->place);
+		spill->gave(spill->ctx);
+	}
+	spool_free(spill->host, record);
+}
+
+unsigned int spool_spilled_span(unsigned int stored, unsigned int i, unsigned int *ret_from)
+{
+	unsigned int pages = stored & ((1u << PIECE_PAGES) - 1) << (i * PIECE_PAGES);
+	unsigned int first, last;
+
+	if (!pages)
+		return 0;
+	first = (unsigned int)__builtin_ctz(pages);
+	last = 31 - (unsigned int)__builtin_clz(pages);
+	*ret_from = first << SPOOL_PAGE_SHIFT;
+	return (last + 1 - first) << SPOOL_PAGE_SHIFT;
+}

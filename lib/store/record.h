@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What is known in RAM of a block on the disk: where it is, and how to tell that it is intact.
+ * The map of its file holds a reference, and so does each fetch under way.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spill/places.h"
+#include "spill/seal.h"
+#include "util/units.h"
+
+struct spool_spill;
+
+/* Pieces of a block, and pages of a piece */
+#define BLOCK_PIECES (SPOOL_BLOCK_SIZE / SPOOL_PIECE_SIZE)
+#define PIECE_PAGES (SPOOL_PIECE_SIZE / SPOOL_PAGE_SIZE)
+
+/*
+ * Each quarter of the block that has pages is a piece of its own: from its first such page to its
+ * last, with zeros for pages between them that have no data.
+ */
+struct spool_spilled {
+	_Atomic uint32_t refs;
+	uint32_t end; /* bytes of the block from here on are zeros; the object's lock */
+	spool_place_t place;
+	uint16_t stored; /* pages with data when it was written; the map's word has those left */
+	uint8_t n_pieces;
+	struct spool_spilled_piece {
+		uint64_t nonce;
+		uint8_t tag[SPOOL_TAG_SIZE];
+	} pieces[]; /* of the quarters that have any, in order */
+};
+
+/** spool_spilled_put() - gives one reference back; with the last the place goes. Any locks. */
+void spool_spilled_put(struct spool_spill *spill, struct spool_spilled *record);
+
+/**
+ * spool_spilled_span() - the bytes of quarter @i of a block with pages @stored that go to the disk
+ * Return: their number, 0 when the quarter has none; *@ret_from is where in the block they begin.
+ */
+unsigned int spool_spilled_span(unsigned int stored, unsigned int i, unsigned int *ret_from);
+
+/** spool_spilled_bytes() - the size of a record with @n_pieces. */
+size_t spool_spilled_bytes(unsigned int n_pieces);
