@@ -20,6 +20,7 @@
 
 struct spool_arena;
 struct spool_dev;
+struct spool_dirs;
 struct spool_disk;
 struct spool_park;
 struct spool_pressure;
@@ -41,6 +42,7 @@ struct spool_fs {
 	struct fuse_session *session;
 	struct spool_dev *dev;
 	struct spool_rings *rings; /* NULL: all goes over /dev/fuse; set by INIT */
+	struct spool_dirs *dirs;
 	struct spool_park *park;
 	struct spool_tidy *tidy;
 	struct spool_disk *disk;

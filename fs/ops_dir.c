@@ -6,13 +6,27 @@
 
 #include <linux/fuse.h>
 
+#include "dirs.h"
 #include "util/macros.h"
 
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	int r = spool_engine_open(fs_of(req)->engine, ino, false);
+	struct spool_fs *fs = fs_of(req);
+	int r = spool_dirs_open(fs->dirs, &fi->fh);
 
-	reply_open(req, ino, r, fi);
+	if (r == 0) {
+		r = spool_engine_open(fs->engine, ino, 0);
+		if (r < 0)
+			spool_dirs_close(fs->dirs, fi->fh);
+	}
+	if (reply_open(req, ino, r, fi) < 0 && r == 0)
+		spool_dirs_close(fs->dirs, fi->fh);
+}
+
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	spool_dirs_close(fs_of(req)->dirs, fi->fh);
+	op_release(req, ino, fi);
 }
 
 struct listing {
@@ -58,7 +72,8 @@ static void forget_entries(struct spool_engine *engine, const struct listing *li
 	}
 }
 
-static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool plus)
+static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, uint64_t handle,
+		     bool plus)
 {
 	struct spool_fs *fs = fs_of(req);
 	struct spool_cred cred = reply_cred(req);
@@ -67,21 +82,19 @@ static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, boo
 
 	list.size = spool_min_u64(size, fs_of(req)->max_write);
 	if (list.buf)
-		r = spool_engine_readdir(fs->engine, &cred, ino, (uint64_t)off, plus, add_entry,
-					 &list);
+		r = spool_engine_readdir(fs->engine, &cred, ino, (uint64_t)off,
+					 spool_dirs_end(handle), plus, add_entry, &list);
 	if (reply_data(req, r < 0 ? r : (ssize_t)list.used, list.buf) < 0 && r == 0 && plus)
 		forget_entries(fs->engine, &list);
 }
 
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	(void)fi;
-	list_dir(req, ino, size, off, false);
+	list_dir(req, ino, size, off, fi->fh, false);
 }
 
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	(void)fi;
-	list_dir(req, ino, size, off, true);
+	list_dir(req, ino, size, off, fi->fh, true);
 }

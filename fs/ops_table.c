@@ -100,7 +100,7 @@ const struct fuse_lowlevel_ops *spool_ops(void)
 		.opendir = op_opendir,
 		.readdir = op_readdir,
 		.readdirplus = op_readdirplus,
-		.releasedir = op_release,
+		.releasedir = op_releasedir,
 		.statfs = op_statfs,
 		.setxattr = op_setxattr,
 		.getxattr = op_getxattr,

@@ -115,15 +115,17 @@ void reply_create(fuse_req_t req, int r, const struct spool_attr *attr, struct f
 	}
 }
 
-void reply_open(fuse_req_t req, fuse_ino_t ino, int r, struct fuse_file_info *fi)
+int reply_open(fuse_req_t req, fuse_ino_t ino, int r, struct fuse_file_info *fi)
 {
 	struct spool_engine *engine = fs_of(req)->engine;
 
 	spool_lock_assert_none();
 	if (r < 0)
-		fuse_reply_err(req, -r);
-	else if (fuse_reply_open(req, fi) < 0)
+		return fuse_reply_err(req, -r);
+	r = fuse_reply_open(req, fi);
+	if (r < 0)
 		spool_engine_release(engine, ino);
+	return r;
 }
 
 void reply_attr(fuse_req_t req, int r, const struct spool_attr *attr)

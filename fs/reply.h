@@ -33,7 +33,9 @@ void reply_entry(fuse_req_t req, int r, const struct spool_attr *attr, bool nega
 /** A created file: owes a lookup and an open. */
 void reply_create(fuse_req_t req, int r, const struct spool_attr *attr, struct fuse_file_info *fi);
 
-void reply_open(fuse_req_t req, fuse_ino_t ino, int r, struct fuse_file_info *fi);
+/** @r: 0, then it owes an open; or -errno. Return: 0; -errno the kernel did not take it. */
+int reply_open(fuse_req_t req, fuse_ino_t ino, int r, struct fuse_file_info *fi);
+
 void reply_attr(fuse_req_t req, int r, const struct spool_attr *attr);
 
 /** @r: bytes in @buf, or -errno. Return: 0; -errno the kernel did not take it. */

@@ -17,6 +17,7 @@
 #include "arena.h"
 #include "channel.h"
 #include "dev.h"
+#include "dirs.h"
 #include "disk.h"
 #include "fs.h"
 #include "init.h"
@@ -134,6 +135,8 @@ static void stop_serving(struct worker *worker)
 	worker->fs.disk = NULL;
 	spool_room_free(worker->fs.room);
 	worker->fs.room = NULL;
+	spool_dirs_free(worker->fs.dirs);
+	worker->fs.dirs = NULL;
 }
 
 /* Threads that may wait, started when they are needed; and what only a mount with a disk needs. */
@@ -242,8 +245,10 @@ static int start_pressure(struct worker *worker)
 
 static int start_helpers(struct worker *worker)
 {
-	int r = spool_park_new(&worker->fs, &worker->fs.park);
+	int r = spool_dirs_new(&worker->fs.dirs);
 
+	if (r == 0)
+		r = spool_park_new(&worker->fs, &worker->fs.park);
 	if (r == 0)
 		r = spool_tidy_new(&worker->fs, &worker->fs.tidy);
 	if (r == 0)

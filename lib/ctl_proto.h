@@ -73,7 +73,8 @@ struct spool_ctl_user {
 
 /**
  * struct spool_ctl_users - SPOOL_IOC_USERS: use per uid, in ascending order
- * @cursor: in: lowest uid wanted; out: where to go on, or SPOOL_CTL_END
+ * @cursor: in: lowest uid wanted; out: where to go on, or SPOOL_CTL_END. It only goes up, so that a
+ *	listing shows each uid once at most and ends, whoever comes meanwhile
  * Administrators see every uid, others their own only.
  */
 #define SPOOL_CTL_END UINT64_MAX

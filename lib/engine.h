@@ -245,6 +245,9 @@ int spool_engine_readlink(struct spool_engine *engine, const struct spool_cred *
 /**
  * spool_engine_readdir() - entries after @cookie, in an order that never changes
  * @cookie: 0 to begin, then the cookie of the last entry that was taken
+ * @end: of one open directory, 0 at first; where its listing ends: set here with @cookie 0 to what
+ *	is there now. Entries that come later, also by a rename, are not in it: who renames what he
+ *	reads would never be done. Protected by the directory's lock. NULL: there is no end
  * @plus: fill complete attributes and give [+lookup] for every entry that @emit took, but for "."
  *	and ".."; else only ino and the type bits of mode are set
  * @emit: takes one entry, or returns false when it has no room (then it is not counted as taken and
@@ -255,7 +258,7 @@ int spool_engine_readlink(struct spool_engine *engine, const struct spool_cred *
 typedef bool (*spool_emit_fn)(void *arg, const char *name, size_t name_len,
 			      const struct spool_attr *attr, uint64_t cookie);
 int spool_engine_readdir(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
-			 uint64_t cookie, bool plus, spool_emit_fn emit, void *arg);
+			 uint64_t cookie, uint64_t *end, bool plus, spool_emit_fn emit, void *arg);
 
 /* Attributes */
 

@@ -32,8 +32,8 @@ static bool emit_entry(struct spool_engine *engine, const struct spool_entry *en
 }
 
 static void walk_locked(struct spool_engine *engine, const struct spool_cred *cred,
-			struct spool_node *dir, uint64_t cookie, bool plus, spool_emit_fn emit,
-			void *arg)
+			struct spool_node *dir, uint64_t cookie, uint64_t end, bool plus,
+			spool_emit_fn emit, void *arg)
 {
 	struct spool_entry *entry;
 
@@ -42,7 +42,7 @@ static void walk_locked(struct spool_engine *engine, const struct spool_cred *cr
 	if (cookie < SPOOL_COOKIE_DOTDOT &&
 	    !emit_dot(emit, arg, dir->dir->parent, "..", 2, SPOOL_COOKIE_DOTDOT))
 		return;
-	for (entry = spool_dir_after(dir->dir, cookie); entry;
+	for (entry = spool_dir_after(dir->dir, cookie); entry && entry->cookie < end;
 	     entry = spool_dir_after(dir->dir, entry->cookie)) {
 		if (!engine_policy_sees(engine, cred, dir, entry))
 			continue;
@@ -52,7 +52,7 @@ static void walk_locked(struct spool_engine *engine, const struct spool_cred *cr
 }
 
 int spool_engine_readdir(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
-			 uint64_t cookie, bool plus, spool_emit_fn emit, void *arg)
+			 uint64_t cookie, uint64_t *end, bool plus, spool_emit_fn emit, void *arg)
 {
 	struct spool_node *dir;
 	int r = engine_get_dir(engine, ino, &dir);
@@ -60,7 +60,9 @@ int spool_engine_readdir(struct spool_engine *engine, const struct spool_cred *c
 	if (r < 0)
 		return r;
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
-	walk_locked(engine, cred, dir, cookie, plus, emit, arg);
+	if (end && (cookie == 0 || *end == 0))
+		*end = dir->dir->next_cookie;
+	walk_locked(engine, cred, dir, cookie, end ? *end : UINT64_MAX, plus, emit, arg);
 	engine_accessed_locked(engine, dir);
 	spool_mutex_unlock(&dir->lock);
 	engine_put(engine, dir);

@@ -123,7 +123,7 @@ uint64_t check_list(struct run *run, const struct spool_cred *cred, uint64_t dir
 	struct model_node *node = model_find(run->model, dir);
 	struct listing list = {.room = room};
 	struct model_entry want;
-	int r = spool_engine_readdir(run->engine, cred, dir, cookie, plus, emit, &list);
+	int r = spool_engine_readdir(run->engine, cred, dir, cookie, NULL, plus, emit, &list);
 	size_t i;
 
 	run_settle(run, r, NULL);

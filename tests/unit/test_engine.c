@@ -151,7 +151,7 @@ static void test_utimens(void)
 	CU_ASSERT_EQUAL(set(attr.ino, SPOOL_SET_ATIME | SPOOL_SET_ATIME_NOW, &to), 0);
 	CU_ASSERT_EQUAL(attr.atime.tv_sec, now());
 	rig_tick(&rig);
-	spool_engine_readdir(rig.engine, &rig.cred, ROOT, 0, false, take_nothing, NULL);
+	spool_engine_readdir(rig.engine, &rig.cred, ROOT, 0, NULL, false, take_nothing, NULL);
 	CU_ASSERT_STRING_EQUAL(times_now(ROOT), "a");
 	engine_rig_fini(&rig);
 }

@@ -140,7 +140,8 @@ static char *dump(void)
 		if (spool_engine_getattr(rig.engine, ino, &attr) < 0)
 			continue;
 		if (S_ISDIR(attr.mode))
-			spool_engine_readdir(rig.engine, &root, ino, 0, false, dump_entry, out);
+			spool_engine_readdir(rig.engine, &root, ino, 0, NULL, false, dump_entry,
+					     out);
 		dump_node(out, ino);
 	}
 	for (uint64_t from = 0; spool_engine_next_user(rig.engine, from, &uid, &usage);

@@ -258,7 +258,8 @@ static void *do_anything(void *arg)
 			break;
 		case 2:
 			spool_engine_readdir(engine, &worker->cred, any_dir(worker),
-					     rig_random(&worker->state, 20), true, take, inos);
+					     rig_random(&worker->state, 20), NULL, true, take,
+					     inos);
 			while (inos[0] > 0)
 				spool_engine_forget(engine, inos[inos[0]--], 1);
 			break;
@@ -376,8 +377,8 @@ static void *churn_or_read(void *arg)
 		memset(&list, 0, sizeof(list));
 		do {
 			list.n = 0;
-			spool_engine_readdir(engine, &worker->cred, ROOT, list.last, false, note,
-					     &list);
+			spool_engine_readdir(engine, &worker->cred, ROOT, list.last, NULL, false,
+					     note, &list);
 		} while (list.n > 0 && steps++ < 100000);
 		for (unsigned int i = 0; i < STAY; i++)
 			worker->count += list.seen[i] != 1;

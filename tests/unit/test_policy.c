@@ -55,7 +55,7 @@ static const char *listing(const struct spool_cred *cred)
 	static char names[4096];
 
 	names[0] = '\0';
-	spool_engine_readdir(rig.engine, cred, ROOT, 0, false, emit, names);
+	spool_engine_readdir(rig.engine, cred, ROOT, 0, NULL, false, emit, names);
 	return names;
 }
 

@@ -112,8 +112,9 @@ static void test_no_such_inode(void)
 		CU_ASSERT_EQUAL(spool_engine_seek(engine, ino, 0, SEEK_DATA), -ESTALE);
 		CU_ASSERT_EQUAL(spool_engine_copy_range(engine, ino, 0, ino, 0, 1, 0), -ESTALE);
 		CU_ASSERT_EQUAL(spool_engine_readlink(engine, &rig.cred, ino, buf), -ESTALE);
-		CU_ASSERT_EQUAL(spool_engine_readdir(engine, &rig.cred, ino, 0, false, NULL, NULL),
-				-ESTALE);
+		CU_ASSERT_EQUAL(
+			spool_engine_readdir(engine, &rig.cred, ino, 0, NULL, false, NULL, NULL),
+			-ESTALE);
 		spool_engine_release(engine, ino);
 		spool_engine_forget(engine, ino, 7);
 	}
@@ -135,8 +136,9 @@ static void test_not_a_directory(void)
 			-ENOTDIR);
 	CU_ASSERT_EQUAL(spool_engine_rename(rig.engine, &rig.cred, ROOT, "f", file, "b", 0),
 			-ENOTDIR);
-	CU_ASSERT_EQUAL(spool_engine_readdir(rig.engine, &rig.cred, file, 0, false, NULL, NULL),
-			-ENOTDIR);
+	CU_ASSERT_EQUAL(
+		spool_engine_readdir(rig.engine, &rig.cred, file, 0, NULL, false, NULL, NULL),
+		-ENOTDIR);
 	CU_ASSERT_EQUAL(unlink_name(ROOT, "none"), -ENOENT);
 	CU_ASSERT_EQUAL(remove_dir(ROOT, "none"), -ENOENT);
 	CU_ASSERT_EQUAL(remove_dir(ROOT, "f"), -ENOTDIR);
@@ -462,20 +464,21 @@ static void test_readdir(void)
 	start();
 	file = rig_file(&rig, rig_mkdir(&rig, ROOT, "s1"), "f");
 	rig_file(&rig, ROOT, "s2");
-	CU_ASSERT_EQUAL(spool_engine_readdir(rig.engine, &rig.cred, ROOT, 0, false, emit, &list),
-			0);
+	CU_ASSERT_EQUAL(
+		spool_engine_readdir(rig.engine, &rig.cred, ROOT, 0, NULL, false, emit, &list), 0);
 	CU_ASSERT_EQUAL(list.last, SPOOL_COOKIE_DOT);
 	list = (struct listing){.room = 100};
-	spool_engine_readdir(rig.engine, &rig.cred, ROOT, SPOOL_COOKIE_DOT, false, emit, &list);
+	spool_engine_readdir(rig.engine, &rig.cred, ROOT, SPOOL_COOKIE_DOT, NULL, false, emit,
+			     &list);
 	CU_ASSERT_EQUAL(list.n, 3);
 	CU_ASSERT_EQUAL(list.wrong, 0);
 	CU_ASSERT_EQUAL(list.seen[1] + list.seen[2], 2);
 	list = (struct listing){.room = 100};
-	spool_engine_readdir(rig.engine, &rig.cred, ROOT, UINT64_MAX, false, emit, &list);
+	spool_engine_readdir(rig.engine, &rig.cred, ROOT, UINT64_MAX, NULL, false, emit, &list);
 	CU_ASSERT_EQUAL(list.n, 0);
 	/* plus: one lookup for what was taken, but for dots, and none for what had no room */
 	list = (struct listing){.room = 3, .plus = true};
-	spool_engine_readdir(rig.engine, &rig.cred, ROOT, 0, true, emit, &list);
+	spool_engine_readdir(rig.engine, &rig.cred, ROOT, 0, NULL, true, emit, &list);
 	CU_ASSERT_EQUAL(list.n, 3);
 	CU_ASSERT_EQUAL(list.wrong, 0);
 	CU_ASSERT_EQUAL(spool_table_get(&rig.engine->table, ROOT)->n_lookup, 1);
@@ -485,6 +488,41 @@ static void test_readdir(void)
 			1);
 	(void)file;
 	CU_ASSERT_TRUE(spool_engine_free(rig.engine)); /* the gets above were not put */
+}
+
+/* Who renames and adds to what he reads is done all the same; from the start again he sees all. */
+static void test_readdir_ends(void)
+{
+	struct listing list = {.room = 1};
+	uint64_t end = 0, before;
+	char name[16];
+
+	start();
+	for (unsigned int i = 0; i < 10; i++)
+		rig_file(&rig, ROOT, (snprintf(name, sizeof(name), "s%u", i), name));
+	for (unsigned int steps = 0; list.n < 100 && steps < 100; steps++) {
+		before = list.last;
+		list.room = list.n + 1;
+		spool_engine_readdir(rig.engine, &rig.cred, ROOT, list.last, &end, false, emit,
+				     &list);
+		if (list.last == before)
+			break;
+		snprintf(name, sizeof(name), "n%u", steps);
+		rig_file(&rig, ROOT, name);
+		spool_engine_rename(rig.engine, &rig.cred, ROOT, name, ROOT, "moved", 0);
+	}
+	CU_ASSERT_EQUAL(list.n, 12); /* with "." and ".." */
+	list = (struct listing){.room = 100};
+	spool_engine_readdir(rig.engine, &rig.cred, ROOT, 0, &end, false, emit, &list);
+	CU_ASSERT_EQUAL(list.n, 13);
+	/* in the middle of a listing that was not begun here, what is there now */
+	end = 0;
+	before = list.last;
+	list = (struct listing){.room = 100};
+	rig_file(&rig, ROOT, "late");
+	spool_engine_readdir(rig.engine, &rig.cred, ROOT, before, &end, false, emit, &list);
+	CU_ASSERT_EQUAL(list.n, 1);
+	engine_rig_fini(&rig);
 }
 
 static void churn(uint64_t *state)
@@ -528,8 +566,8 @@ static void test_readdir_under_churn(void)
 		do {
 			list.n = 0;
 			list.room = (unsigned int)rig_random(&state, 40) + 1;
-			spool_engine_readdir(rig.engine, &rig.cred, ROOT, list.last, list.plus,
-					     emit, &list);
+			spool_engine_readdir(rig.engine, &rig.cred, ROOT, list.last, NULL,
+					     list.plus, emit, &list);
 			churn(&state);
 		} while (list.n > 0 && steps++ < 100000);
 		for (unsigned int i = 0; i < 1000; i++)
@@ -586,6 +624,7 @@ int main(void)
 		{"forget", test_forget},
 		{"deep", test_deep},
 		{"readdir", test_readdir},
+		{"readdir_ends", test_readdir_ends},
 		{"readdir_under_churn", test_readdir_under_churn},
 		{"colliding_names", test_colliding_names},
 	};

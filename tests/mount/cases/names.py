@@ -303,6 +303,40 @@ def a_listing_in_small_steps_goes_on_where_it_was(d):
     os.close(fd)
 
 
+def read_while(d, change):
+    """Reads a directory of 3000 in small steps, with change(name) after each entry. Twice."""
+    for i in range(3000):
+        put(f'{i}')
+    fd = os.open(d, os.O_RDONLY)
+    for _ in range(2):
+        there, seen, all_seen = set(os.listdir(d)), 0, 0
+        os.lseek(fd, 0, os.SEEK_SET)
+        buffer = ctypes.create_string_buffer(1024)
+        while (n := syscall('getdents64', fd, buffer, 1024)) > 0:
+            at = 0
+            while at < n:
+                length, = struct.unpack_from('=H', buffer.raw, at + 16)
+                name = os.fsdecode(buffer.raw[at + 19:at + length].split(b'\0')[0])
+                if name not in '..':
+                    seen += name in there
+                    all_seen += 1
+                    assert all_seen < 3 * len(there), 'it never ends'
+                    change(name)
+                at += length
+        assert seen == len(there), f'{seen} of {len(there)}'
+    os.close(fd)
+
+
+@case()
+def who_renames_what_he_lists_comes_to_an_end(d):
+    read_while(d, lambda name: os.rename(name, f'{name}x'))
+
+
+@case()
+def who_creates_where_he_lists_comes_to_an_end(d):
+    read_while(d, lambda name: put(f'{name}+'[:200]))
+
+
 @case(needs=['tmpfile'])
 def o_tmpfile_is_linked_by_its_descriptor_alone(d):
     fd = os.open(d, os.O_TMPFILE | os.O_WRONLY, 0o600)
