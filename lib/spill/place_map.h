@@ -21,8 +21,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "spill/places.h"
+#include "spill/backing.h"
 #include "util/host.h"
+#include "util/units.h"
 
 /* 2^12 places in a group, at most 2^12 groups in a map: offsets up to 1 TiB. ext4 with blocks of
  * 4 KiB has files of up to 16 TiB (Documentation/filesystems/ext4/overview.rst). */
