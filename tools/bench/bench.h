@@ -133,6 +133,3 @@ struct bench_result {
  */
 int bench_run(const struct bench_setup *setup, const struct bench_workload *workload, bool progress,
 	      struct bench_result *result);
-
-/** bench_now_ns() - CLOCK_MONOTONIC. */
-int64_t bench_now_ns(void);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "util/macros.h"
 
 /* Long enough that a round is not lost in the noise of a timer tick or two (4 ms). Guesses. */
 #define TARGET_NS (200 * 1000 * 1000)
@@ -26,14 +25,6 @@
 #define SETTLE_STEP_NS (5 * 1000 * 1000)
 #define SETTLE_STEPS 400u
 #define SETTLED 3u /* looks in a row that find the same */
-
-int64_t bench_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* Some filesystems free after unlink(2) has returned; that must not be taken out on the next. */
 static void settle(int dirfd)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "clock.h"
 #include "util/macros.h"
 
 /* Threads wait for its lock, which the first one holds until all are there. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "clock.h"
 
 #define LINE 100u      /* bytes of one line to be sorted */
 #define FUNCTIONS 150u /* of one C file: some 0.3 s to compile */

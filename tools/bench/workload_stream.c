@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "clock.h"
 #include "util/macros.h"
 
 #define NAME "stream"

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "clock.h"
 
 enum tree_step { TREE_CREATE, TREE_LIST, TREE_STAT, TREE_UNLINK, TREE_STEPS };
 
