@@ -14,32 +14,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "setup.h"
+
 #define BENCH_FIGURES 4u /* of one workload, at most */
-#define BENCH_PLACES 8u
-#define BENCH_ROUNDS 99u
-#define BENCH_THREADS 64u
-#define BENCH_LABEL 24u /* bytes of a place's name, with the NUL */
 
 #define BENCH_UNSUPPORTED (-EOPNOTSUPP) /* a place cannot do this; not a failure */
-
-/** struct bench_place - a directory that is measured */
-struct bench_place {
-	char label[BENCH_LABEL];
-	char *base; /* as given */
-	char *dir;  /* of our own in it, removed at the end; NULL until it is made */
-};
-
-/** struct bench_setup - what the command line says */
-struct bench_setup {
-	struct bench_place
-		places[BENCH_PLACES]; /* the first is what the others are compared with */
-	unsigned int n_places;
-	unsigned int n_rounds;
-	unsigned int threads[BENCH_PLACES]; /* numbers of threads of the workloads that have them */
-	unsigned int n_threads;
-	bool quick;
-	char *scratch; /* a directory of our own for input that is not measured */
-};
 
 /**
  * struct bench_task - one run of one workload in one place

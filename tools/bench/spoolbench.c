@@ -22,76 +22,6 @@
 #include "cmd.h"
 #include "mounts.h"
 #include "report.h"
-#include "tree.h"
-
-#define WORK_DIR "spoolbench-XXXXXX"
-
-/* A directory of our own in @parent. Return: NULL, after a line. */
-static char *work_dir(const char *parent)
-{
-	char *path = NULL;
-
-	if (asprintf(&path, "%s/%s", parent, WORK_DIR) < 0)
-		path = NULL;
-	if (path && mkdtemp(path))
-		return path;
-	fprintf(stderr, "spoolbench: %s: %s\n", parent, strerror(errno));
-	free(path);
-	return NULL;
-}
-
-/* [NAME=]DIRECTORY; a directory with a = in its path needs a name. */
-static int add_dir(struct bench_setup *setup, const char *argument)
-{
-	const char *equals = strchr(argument, '='), *dir = equals ? equals + 1 : argument;
-	size_t len = equals ? (size_t)(equals - argument) : strlen(argument);
-	struct bench_place *place = &setup->places[setup->n_places];
-
-	if (setup->n_places == BENCH_PLACES) {
-		fprintf(stderr, "spoolbench: %s: too many (allowed: %u directories)\n", argument,
-			BENCH_PLACES);
-		return EXIT_USAGE;
-	}
-	if (equals && (len == 0 || len >= BENCH_LABEL)) {
-		fprintf(stderr, "spoolbench: %s: a name of %zu bytes (allowed: 1 to %u)\n",
-			argument, len, BENCH_LABEL - 1);
-		return EXIT_USAGE;
-	}
-	/* of a long path the end tells more */
-	if (!equals && len >= BENCH_LABEL)
-		argument += len - (BENCH_LABEL - 1);
-	snprintf(place->label, sizeof(place->label), "%.*s", (int)len, argument);
-	place->base = strdup(dir);
-	setup->n_places += place->base != NULL;
-	return place->base ? EXIT_OK : EXIT_FAILED;
-}
-
-/* Puts directories of our own into the places and into the scratch directory. */
-static int make_dirs(struct bench_setup *setup, const char *scratch)
-{
-	for (unsigned int i = 0; i < setup->n_places; i++) {
-		setup->places[i].dir = work_dir(setup->places[i].base);
-		if (!setup->places[i].dir)
-			return EXIT_FAILED;
-	}
-	if (!scratch)
-		scratch = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-	setup->scratch = work_dir(scratch);
-	return setup->scratch ? EXIT_OK : EXIT_FAILED;
-}
-
-static void remove_dirs(struct bench_setup *setup)
-{
-	for (unsigned int i = 0; i < setup->n_places; i++) {
-		if (setup->places[i].dir)
-			remove_tree(setup->places[i].dir);
-		free(setup->places[i].dir);
-		free(setup->places[i].base);
-	}
-	if (setup->scratch)
-		remove_tree(setup->scratch);
-	free(setup->scratch);
-}
 
 static int write_file(const char *path, const struct bench_result *result,
 		      void (*report)(const struct bench_result *result, FILE *out))
@@ -225,12 +155,12 @@ int main(int argc, char *argv[])
 			r = bench_mounts_make(arguments.options ? arguments.options : "", &setup,
 					      &mounts);
 		for (unsigned int i = 0; i < arguments.n_dirs && r == EXIT_OK; i++)
-			r = add_dir(&setup, arguments.dirs[i]);
+			r = bench_setup_add(&setup, arguments.dirs[i]);
 		if (r == EXIT_OK)
-			r = make_dirs(&setup, arguments.scratch);
+			r = bench_setup_make(&setup, arguments.scratch);
 		if (r == EXIT_OK)
 			r = measure_in_child(&arguments, &setup, command, &signals, &before);
-		remove_dirs(&setup);
+		bench_setup_remove(&setup);
 		bench_mounts_end(mounts);
 	}
 	free(command);
