@@ -14,6 +14,7 @@
 #include "report.h"
 #include "stats.h"
 #include "unit.h"
+#include "workloads.h"
 
 #define NONE ((double)NAN)
 

@@ -9,6 +9,7 @@
 
 #include "cmd.h"
 #include "util/macros.h"
+#include "workloads.h"
 
 #define ROUNDS 7u
 

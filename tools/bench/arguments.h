@@ -5,9 +5,11 @@
 
 #include <stdbool.h>
 
-#include "bench.h"
+#include "setup.h"
 
 #define BENCH_WORKLOADS 16u
+
+struct bench_workload;
 
 /** struct bench_arguments - what was asked for; all pointers are borrowed from argv */
 struct bench_arguments {

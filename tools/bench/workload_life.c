@@ -2,6 +2,8 @@
 
 /* The whole life of a temporary file, many times over, by one or more threads. */
 
+#include "workload_life.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -10,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "clock.h"
 #include "util/macros.h"
 

@@ -3,6 +3,8 @@
 /* Programs that users run: sort(1) with little memory, and a C compiler. Their input is made once
  * for all places, in the scratch directory; only their temporary files go to the place. */
 
+#include "workload_program.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "clock.h"
 
 #define LINE 100u      /* bytes of one line to be sorted */

@@ -2,13 +2,14 @@
 
 /* Large files: in order, and at random places. */
 
+#include "workload_stream.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "clock.h"
 #include "util/macros.h"
 

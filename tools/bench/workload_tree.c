@@ -2,6 +2,8 @@
 
 /* Many small names in one directory. */
 
+#include "workload_tree.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "clock.h"
 
 enum tree_step { TREE_CREATE, TREE_LIST, TREE_STAT, TREE_UNLINK, TREE_STEPS };

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "workloads.h"
+
 #include <string.h>
 
-#include "bench.h"
 #include "util/macros.h"
+#include "workload_life.h"
+#include "workload_program.h"
+#include "workload_stream.h"
+#include "workload_tree.h"
 
 #define KIB 1024u
 #define MIB (1024u * KIB)
@@ -113,13 +118,4 @@ const struct bench_workload *bench_workload_find(const char *name, size_t len)
 			return &workloads[i];
 	}
 	return NULL;
-}
-
-unsigned int bench_figures(const struct bench_workload *workload)
-{
-	unsigned int n = 0;
-
-	while (n < BENCH_FIGURES && workload->figures[n].name)
-		n++;
-	return n;
 }

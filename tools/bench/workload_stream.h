@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* Large files. See struct bench_workload. */
+
+#include "workload.h"
+
+/** bench_stream_run() - two figures: a byte written, a byte read. */
+int bench_stream_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);
+
+/** bench_random_run() - two figures: one write, one read, at random places. */
+int bench_random_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);
