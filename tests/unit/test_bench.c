@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "arguments.h"
-#include "bench.h"
 #include "cmd.h"
 #include "report.h"
+#include "result.h"
 #include "stats.h"
 #include "unit.h"
 #include "workloads.h"

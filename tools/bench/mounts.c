@@ -15,10 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "cmd.h"
 #include "daemon.h"
 #include "options.h"
+#include "setup.h"
 #include "tree.h"
 #include "util/macros.h"
 

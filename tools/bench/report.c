@@ -6,8 +6,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "bench.h"
 #include "json.h"
+#include "result.h"
 
 /* What one unit of a row's values has in ns: the largest of ns, µs, ms and s that the value of the
  * first place that has one reaches. */

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "bench.h"
 #include "report.h"
+#include "result.h"
 
 #define LEFT 170      /* of the bars, room for names */
 #define WIDTH 560     /* of the bars */

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The rounds: each workload in each place, in turn. */
+#include "run.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "result.h"
 
 /* Long enough that a round is not lost in the noise of a timer tick or two (4 ms). Guesses. */
 #define TARGET_NS (200 * 1000 * 1000)
@@ -95,37 +93,6 @@ static int run_in(struct bench_task *task, unsigned int place, bool find,
 	return r == 0 || r == BENCH_UNSUPPORTED ? r : complain(task, dir, r);
 }
 
-/* A line for each figure. With more than one thread the name tells. Return: the first; NULL. */
-static struct bench_row *add_rows(struct bench_result *result, const struct bench_task *task)
-{
-	const struct bench_workload *workload = task->workload;
-	unsigned int n = bench_figures(workload);
-	struct bench_row *rows =
-		reallocarray(result->rows, result->n_rows + n, sizeof(result->rows[0]));
-
-	if (!rows)
-		return NULL;
-	result->rows = rows;
-	rows += result->n_rows;
-	result->n_rows += n;
-	for (unsigned int i = 0; i < n; i++) {
-		struct bench_row *row = &rows[i];
-
-		row->workload = workload;
-		row->unit = workload->figures[i].unit;
-		if (task->n_threads > 1)
-			snprintf(row->name, sizeof(row->name), "%s x%u", workload->figures[i].name,
-				 task->n_threads);
-		else
-			snprintf(row->name, sizeof(row->name), "%s", workload->figures[i].name);
-		for (unsigned int round = 0; round < BENCH_ROUNDS; round++) {
-			for (unsigned int place = 0; place < BENCH_PLACES; place++)
-				row->ns[round][place] = NAN;
-		}
-	}
-	return rows;
-}
-
 static int run_rounds(struct bench_task *task, struct bench_row *rows)
 {
 	const struct bench_setup *setup = task->setup;
@@ -160,7 +127,7 @@ static int run_with_threads(struct bench_task *task, bool progress, struct bench
 		task->n = N_MIN;
 		r = 0;
 	}
-	rows = r == 0 ? add_rows(result, task) : NULL;
+	rows = r == 0 ? bench_result_add(result, workload, task->n_threads) : NULL;
 	if (r == 0 && !rows)
 		return complain(task, task->setup->places[0].dir, -ENOMEM);
 	return rows ? run_rounds(task, rows) : r;

@@ -18,10 +18,11 @@
 #include <unistd.h>
 
 #include "arguments.h"
-#include "bench.h"
 #include "cmd.h"
 #include "mounts.h"
 #include "report.h"
+#include "result.h"
+#include "run.h"
 
 static int write_file(const char *path, const struct bench_result *result,
 		      void (*report)(const struct bench_result *result, FILE *out))

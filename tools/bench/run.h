@@ -10,34 +10,13 @@
  */
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
 
-#include "setup.h"
-#include "workload.h"
+struct bench_result;
+struct bench_setup;
+struct bench_workload;
 
 /**
- * struct bench_row - all figures of one name: a line of the tables
- * @ns: by round and place; NaN where a place cannot do this
- */
-struct bench_row {
-	char name[40];
-	const struct bench_workload *workload;
-	enum bench_unit unit;
-	double ns[BENCH_ROUNDS][BENCH_PLACES];
-};
-
-/** struct bench_result - of a whole run */
-struct bench_result {
-	const struct bench_setup *setup;
-	const char *command; /* as typed */
-	struct bench_row *rows;
-	size_t n_rows;
-};
-
-/**
- * bench_run() - run @workloads, and add their rows to @result
+ * bench_run() - run @workload, and add its rows to @result
  * @progress: whether to tell on standard error what is being done
  * Return: 0; -errno, after a line on standard error.
  */
