@@ -197,10 +197,14 @@ void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 	if (message->opcode < SPOOL_OPCODES && !message->tried)
 		atomic_fetch_add_explicit(&fs->by_opcode[message->opcode], 1, memory_order_relaxed);
 	message->tried = true;
-	message->parked = false;
 	spool_channel_rewrite(message->data, message->len, fs->options->mask);
 	pthread_setspecific(fs->current, message);
-	fuse_session_process_buf(fs->session, &buf);
+	do {
+		message->parked = false;
+		message->again = false;
+		message->returned = spool_engine_returned(fs->engine);
+		fuse_session_process_buf(fs->session, &buf);
+	} while (message->again);
 	pthread_setspecific(fs->current, NULL);
 }
 
@@ -260,6 +264,16 @@ static bool waits(struct spool_fs *fs, struct spool_message *message, int error)
 	return spool_park_wants(fs->park, message, error);
 }
 
+bool spool_channel_waits(struct spool_fs *fs, int error)
+{
+	struct spool_message *message = spool_channel_current(fs);
+
+	if (!message)
+		return false;
+	message->parked = waits(fs, message, error);
+	return message->parked;
+}
+
 static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	struct spool_fs *fs = userdata;
@@ -273,10 +287,9 @@ static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userda
 		return writev(fd, iov, count);
 	if (message->opcode == FUSE_INIT)
 		return spool_init_answer(fs, message, fd, iov, count);
-	if (waits(fs, message, header.error)) {
-		message->parked = true;
+	/* what the handler was told holds: time goes on, and may change the answer to another */
+	if (message->parked || spool_channel_waits(fs, header.error))
 		return total(iov, count);
-	}
 	if (header.error == -EAGAIN) { /* of RAM, which did not come */
 		header.error = -ENOSPC;
 		memcpy(iov[0].iov_base, &header, sizeof(header));

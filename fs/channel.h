@@ -44,6 +44,8 @@ enum spool_wait { SPOOL_WAIT_RELEASE, SPOOL_WAIT_ROOM, SPOOL_WAIT_DISK };
  * @may_wait: the thread that processes it may wait for the disk
  * @last_try: it is to be answered now, however it stands
  * @parked, @waits_for: by the last attempt: it is not answered
+ * @returned: spool_engine_returned() before the last attempt
+ * @again: of park.h: room has come since, so it is tried again at once; @n_again: how often so far
  * @finish: gives a message that was parked back to where it came from; NULL while none is needed
  */
 struct spool_message {
@@ -54,13 +56,15 @@ struct spool_message {
 	uid_t uid;
 	bool kill_suidgid; /* drop set-id bits with this request (FUSE_HANDLE_KILLPRIV_V2) */
 	bool answered;
-	bool tried;     /* and counted */
-	bool retry_now; /* of park.h: room has just come */
+	bool tried; /* and counted */
+	bool again;
 	bool may_wait;
 	bool last_try;
 	bool crowding; /* of room.h: its user takes many entries already */
 	bool parked;
 	enum spool_wait waits_for;
+	unsigned int n_again;
+	uint64_t returned;
 	time_t since;                   /* of room.h, CLOCK_MONOTONIC in s */
 	uint64_t deadline;              /* of park.h, CLOCK_MONOTONIC in ns; 0 = was never parked */
 	struct spool_ring_entry *entry; /* NULL: came from /dev/fuse */
@@ -120,6 +124,13 @@ void spool_channel_park(struct spool_fs *fs, struct spool_message *message);
 /** spool_channel_process_last() - as spool_channel_process(), but it is answered afterwards, though
  * the thread wait for the disk. */
 void spool_channel_process_last(struct spool_fs *fs, struct spool_message *message);
+
+/**
+ * spool_channel_waits() - is the answer @error (-errno) of the message in this thread none yet?
+ * For a handler that would answer something else. When it is true the handler must answer @error,
+ * which goes nowhere: the message will be tried again. Return: false also without a message.
+ */
+bool spool_channel_waits(struct spool_fs *fs, int error);
 
 /** spool_channel_current() - the message that this thread is processing, or NULL. */
 struct spool_message *spool_channel_current(struct spool_fs *fs);

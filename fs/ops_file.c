@@ -86,7 +86,8 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 {
 	unsigned int flags = reply_wait_flags(req) | (fi->writepage ? SPOOL_WRITE_PAGEOUT : 0) |
 			     (reply_kill_suidgid(req) ? SPOOL_WRITE_KILL_SUIDGID : 0);
-	struct spool_engine *engine = fs_of(req)->engine;
+	struct spool_fs *fs = fs_of(req);
+	struct spool_engine *engine = fs->engine;
 	struct spool_attr before = {0};
 	ssize_t r = -EINVAL, more = 0;
 
@@ -95,18 +96,17 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	if (off >= 0)
 		r = spool_engine_write(engine, ino, buf, size, (uint64_t)off, flags);
 	/* Cut short for want of room, while some may just have come, or be about to: the rest is
-	 * tried at once, and then the whole is put aside as if nothing had been written; doing it
-	 * again changes nothing. */
+	 * tried at once. Where that has to wait, for whatever it is, the whole does, as if nothing
+	 * had been written; doing it again changes nothing. */
 	while (r > 0 && (size_t)r < size && more >= 0) {
 		spool_engine_drop_leaving(engine);
 		more = spool_engine_write(engine, ino, buf + r, size - (size_t)r,
 					  (uint64_t)off + (uint64_t)r, flags);
 		r += more > 0 ? more : 0;
 	}
-	if (more < 0 &&
-	    spool_park_wants(fs_of(req)->park, spool_channel_current(fs_of(req)), (int)more))
+	if (more < 0 && spool_channel_waits(fs, (int)more))
 		r = more;
-	forget_set_ids(fs_of(req), ino, before.mode);
+	forget_set_ids(fs, ino, before.mode);
 	reply_written(req, r);
 }
 

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "park.h"
 #include "tidy.h"
 
 /* A missing name may be remembered by the kernel, as only we make names; but not in the private
@@ -26,7 +25,6 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
 	spool_engine_forget(fs_of(req)->engine, ino, nlookup);
-	spool_park_kick(fs_of(req)->park);
 	spool_tidy_kick(fs_of(req)->tidy);
 	reply_none(req);
 }
@@ -35,7 +33,6 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 {
 	for (size_t i = 0; i < count; i++)
 		spool_engine_forget(fs_of(req)->engine, forgets[i].ino, forgets[i].nlookup);
-	spool_park_kick(fs_of(req)->park);
 	spool_tidy_kick(fs_of(req)->tidy);
 	reply_none(req);
 }

@@ -17,6 +17,10 @@
 #define PARK_LIMIT_NS (250 * 1000 * 1000)
 #define PARK_LIMIT_AGAIN_NS (20 * 1000 * 1000)
 
+/* A request that finds room come back is tried again so often before it is put aside: each time
+ * somebody else may be faster. A guess. */
+#define AGAIN_MAX 8u
+
 /* In all, and for one uid: no more than half of the smallest ring's entries. Guesses. */
 #define PARKED_MAX 32u
 #define PARKED_MAX_PER_UID 8u
@@ -74,19 +78,31 @@ static void give_place(struct spool_park *park, uid_t uid)
 	pthread_mutex_unlock(&park->lock);
 }
 
+/* Whether room has come back since @message was refused, or while it was. */
+static bool has_returned(struct spool_park *park, const struct spool_message *message)
+{
+	return spool_engine_returned(park->fs->engine) != message->returned;
+}
+
 bool spool_park_wants(struct spool_park *park, struct spool_message *message, int error)
 {
+	bool nameless, returned;
+
 	if ((error != -ENOSPC && error != -EDQUOT) || !park)
 		return false;
-	if (message->deadline) {
-		if (now_ns() < message->deadline)
-			return true;
+	if (message->deadline && now_ns() >= message->deadline) {
 		atomic_store(&park->in_vain, true);
 		return false;
 	}
-	if (spool_engine_nameless(park->fs->engine) == 0)
+	nameless = spool_engine_nameless(park->fs->engine) > 0; /* and then what has returned */
+	if (nameless)
+		spool_engine_drop_leaving(park->fs->engine);
+	returned = has_returned(park, message);
+	message->again = returned && message->n_again++ < AGAIN_MAX;
+	if (message->again || message->deadline)
+		return true;
+	if (!nameless && !returned)
 		return false;
-	message->retry_now = spool_engine_drop_leaving(park->fs->engine) > 0;
 	if (!take_place(park, message->uid))
 		return false;
 	message->deadline =
@@ -102,9 +118,9 @@ void spool_park_take(struct spool_park *park, struct spool_message *message)
 	stopped = park->stop;
 	if (!stopped) {
 		TAILQ_INSERT_TAIL(&park->list, message, link);
-		park->kicked |= message->retry_now;
-		message->retry_now = false;
 		atomic_fetch_add(&park->n_parked, 1);
+		/* from here on a kick is not missed; one may have been before */
+		park->kicked |= has_returned(park, message);
 		pthread_cond_signal(&park->changed);
 	}
 	pthread_mutex_unlock(&park->lock);
@@ -122,6 +138,8 @@ void spool_park_refuse(struct spool_park *park, struct spool_message *message)
 
 void spool_park_kick(struct spool_park *park)
 {
+	if (!park)
+		return;
 	if (atomic_load(&park->in_vain))
 		atomic_store(&park->in_vain, false);
 	if (atomic_load(&park->n_parked) == 0)

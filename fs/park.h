@@ -8,7 +8,8 @@
  * later. Whoever removes a file from a full filesystem and goes on writing must not get ENOSPC for
  * that. So a request that ended in ENOSPC or EDQUOT, which has changed nothing, is put aside while
  * there are files without a name, and is tried again whenever one of those has gone, until
- * PARK_LIMIT_NS after its first attempt. Nobody waits in the meantime but its caller.
+ * PARK_LIMIT_NS after its first attempt. Nobody waits in the meantime but its caller. One whose
+ * room came while it was being refused is tried again at once, and takes no place.
  *
  * How many can be put aside is limited, in all and for every uid, so that one user's requests do
  * not take all entries of a ring; one more is answered at once.
@@ -34,7 +35,8 @@ void spool_park_free(struct spool_park *park);
 
 /**
  * spool_park_wants() - is the answer @error (-errno) of @message to be held back?
- * Return: true: a place is taken; the caller must call spool_park_take() or spool_park_refuse().
+ * Return: true: either message->again is set, and it is to be tried again by its thread; or a place
+ * is taken, and the caller must call spool_park_take() or spool_park_refuse().
  */
 bool spool_park_wants(struct spool_park *park, struct spool_message *message, int error);
 
@@ -44,5 +46,6 @@ void spool_park_take(struct spool_park *park, struct spool_message *message);
 /** spool_park_refuse() - it cannot be given away after all: it is tried and answered now. */
 void spool_park_refuse(struct spool_park *park, struct spool_message *message);
 
-/** spool_park_kick() - a file may be gone: try again. Cheap when nothing is parked. */
+/** spool_park_kick() - a file may be gone: try again. Any locks; cheap when nothing is parked. NULL
+ * is allowed. */
 void spool_park_kick(struct spool_park *park);

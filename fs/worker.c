@@ -127,8 +127,6 @@ static void stop_serving(struct worker *worker)
 	worker->fs.rings = NULL;
 	spool_tidy_free(worker->fs.tidy);
 	worker->fs.tidy = NULL;
-	spool_park_free(worker->fs.park);
-	worker->fs.park = NULL;
 	spool_spiller_free(worker->fs.spiller);
 	worker->fs.spiller = NULL;
 	spool_disk_free(worker->fs.disk);
@@ -137,6 +135,8 @@ static void stop_serving(struct worker *worker)
 	worker->fs.room = NULL;
 	spool_dirs_free(worker->fs.dirs);
 	worker->fs.dirs = NULL;
+	spool_park_free(worker->fs.park);
+	worker->fs.park = NULL;
 }
 
 /* Threads that may wait, started when they are needed; and what only a mount with a disk needs. */
@@ -310,6 +310,13 @@ static void on_room(void *ctx)
 	spool_room_kick(fs->room);
 }
 
+static void on_returned(void *ctx)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_park_kick(fs->park);
+}
+
 /* Descriptors for the backing: what the limit allows, but for our own few. */
 static unsigned int backing_files(void)
 {
@@ -344,6 +351,8 @@ static int make_engine(struct worker *worker)
 
 	config.payer = spool_subuids_owner;
 	config.payer_ctx = worker->fs.subuids;
+	config.returned = on_returned;
+	config.returned_ctx = &worker->fs;
 	r = spool_arena_init(&worker->arena, options->mlock,
 			     !(options->mask & SPOOL_FEATURE_NOSWAP),
 			     config.limits.mount[SPOOL_RES_RAM], why);

@@ -33,11 +33,20 @@ void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t ino
 	spool_quota_uncharge(user, &charge);
 }
 
-/* Data, xattrs and the account of a node; what is left is memory for spool_node_free(). */
+void engine_room_returned(struct spool_engine *engine)
+{
+	atomic_fetch_add(&engine->n_returned, 1);
+	if (engine->config.returned)
+		engine->config.returned(engine->config.returned_ctx);
+}
+
+/* Data, xattrs and the account of a node; what is left is memory for spool_node_free(). Who finds
+ * no room looks for files whose room is still to come, and then whether some has: so a file leaves
+ * the count of those last. */
 void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 {
-	if (node->nlink == 0)
-		atomic_fetch_sub_explicit(&engine->n_nameless, 1, memory_order_relaxed);
+	bool nameless = node->nlink == 0;
+
 	if (S_ISREG(node->type) && node->file) {
 		engine_idle_remove(engine, node->file);
 		engine_leaving_remove(engine, node->file);
@@ -57,6 +66,10 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 		node->user = NULL;
 	}
 	spool_node_free(engine->host, node);
+	if (nameless) {
+		engine_room_returned(engine);
+		atomic_fetch_sub(&engine->n_nameless, 1);
+	}
 }
 
 /* Frees a node that is out of the table. A directory holds a reference on the one above: a loop, as
@@ -361,7 +374,12 @@ void spool_engine_forget(struct spool_engine *engine, uint64_t ino, uint64_t cou
 
 uint64_t spool_engine_nameless(struct spool_engine *engine)
 {
-	return atomic_load_explicit(&engine->n_nameless, memory_order_relaxed);
+	return atomic_load(&engine->n_nameless);
+}
+
+uint64_t spool_engine_returned(struct spool_engine *engine)
+{
+	return atomic_load(&engine->n_returned);
 }
 
 void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret)

@@ -86,6 +86,7 @@ struct spool_tier_config {
  * @acl: store system.posix_acl_*; only in shared, when the kernel enforces them
  * @tier: NULL: RAM only
  * @payer: who pays for what @uid has; called with locks held; NULL: everybody for himself
+ * @returned: as often as spool_engine_returned() moves on; called with locks held; may be NULL
  */
 struct spool_config {
 	enum spool_layout layout;
@@ -98,6 +99,8 @@ struct spool_config {
 	const struct spool_tier_config *tier;
 	uid_t (*payer)(void *ctx, uid_t uid);
 	void *payer_ctx;
+	void (*returned)(void *ctx);
+	void *returned_ctx;
 };
 
 /** struct spool_cred - on whose behalf: the caller's fsuid, fsgid, thread id and umask */
@@ -429,8 +432,16 @@ struct spool_engine_stat {
  */
 size_t spool_engine_drop_leaving(struct spool_engine *engine);
 
-/** spool_engine_nameless() - files without a name: their room comes back with the last handle. */
+/** spool_engine_nameless() - files without a name: their room comes back with the last handle. One
+ * counts until its room is back. */
 uint64_t spool_engine_nameless(struct spool_engine *engine);
+
+/**
+ * spool_engine_returned() - how often room of files without a name has come back so far
+ * Who was refused room, and sees neither a file without a name nor another count than before it
+ * asked, was refused for good: look at the files first.
+ */
+uint64_t spool_engine_returned(struct spool_engine *engine);
 
 /**
  * spool_engine_take_idle() - files with data that have been closed for a whole round, up to @n

@@ -195,6 +195,7 @@ static bool drop_data(struct spool_engine *engine, struct spool_node *node)
 	mirror(node);
 	engine_tier_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
+	engine_room_returned(engine);
 	return true;
 }
 

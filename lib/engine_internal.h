@@ -32,6 +32,7 @@ struct spool_engine {
 	_Atomic uint64_t next_ino;
 	_Atomic uint64_t open_files;
 	_Atomic uint64_t n_nameless; /* nodes with nlink 0 */
+	_Atomic uint64_t n_returned; /* how often room of such has come back */
 	struct spool_mutex idle_lock;
 	struct spool_file_list young;   /* idle_lock: files closed since the last round */
 	struct spool_file_list old;     /* idle_lock: and before */
@@ -83,6 +84,9 @@ struct engine_make {
 int engine_make_node(struct spool_engine *engine, const struct spool_cred *cred,
 		     struct spool_node *parent, const struct engine_make *make,
 		     struct spool_node **ret);
+
+/** engine_room_returned() - room of a file without a name has come back. Any locks. */
+void engine_room_returned(struct spool_engine *engine);
 
 /** Frees a node that is in no table (any more), with all that it holds, and its charges. */
 void engine_destroy_node(struct spool_engine *engine, struct spool_node *node);

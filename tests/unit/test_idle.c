@@ -208,6 +208,52 @@ static void test_nameless(void)
 	engine_rig_fini(&rig);
 }
 
+/* Who finds no room asks first whether a file is still to go, and then whether one has gone. */
+static struct {
+	unsigned int n;
+	uint64_t nameless, inodes, bytes; /* when it was called last */
+} returned;
+
+static void on_returned(void *ctx)
+{
+	(void)ctx;
+	returned.n++;
+	returned.nameless = spool_engine_nameless(rig.engine);
+	returned.inodes = rig_used(&rig, 1000, SPOOL_RES_INODES);
+	returned.bytes = rig_used(&rig, 1000, SPOOL_RES_SIZE);
+}
+
+static void test_room_is_back_before_its_file_stops_counting(void)
+{
+	struct spool_config config = engine_rig_config(SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
+	uint64_t file, inodes, bytes;
+
+	config.returned = on_returned;
+	engine_rig_init_config(&rig, &config);
+	returned.n = 0;
+	inodes = rig_used(&rig, 1000, SPOOL_RES_INODES);
+	bytes = rig_used(&rig, 1000, SPOOL_RES_SIZE);
+	file = closed_file("f");
+	spool_engine_unlink(rig.engine, &rig.cred, ROOT, "f");
+	CU_ASSERT_EQUAL(returned.n, 0);
+	CU_ASSERT_EQUAL(spool_engine_returned(rig.engine), 0);
+	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 1); /* its data */
+	CU_ASSERT_EQUAL(returned.n, 1);
+	CU_ASSERT_EQUAL(returned.nameless, 1);
+	CU_ASSERT_EQUAL(returned.inodes, inodes + 1);
+	spool_engine_forget(rig.engine, file, 1); /* and all the rest */
+	CU_ASSERT_EQUAL(returned.n, 2);
+	CU_ASSERT_EQUAL(returned.nameless, 1);
+	CU_ASSERT_EQUAL(returned.inodes, inodes);
+	CU_ASSERT_EQUAL(returned.bytes, bytes);
+	CU_ASSERT_EQUAL(spool_engine_returned(rig.engine), 2);
+	CU_ASSERT_EQUAL(spool_engine_nameless(rig.engine), 0);
+
+	file = rig_file(&rig, ROOT, "named"); /* at the end of the mount all goes, named or not */
+	engine_rig_fini(&rig);
+	CU_ASSERT_EQUAL(returned.n, 2);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -219,6 +265,8 @@ int main(void)
 		{"data stay with another name", test_data_stay_with_another_name},
 		{"data stay in a closed tmpfile", test_data_stay_in_a_closed_tmpfile},
 		{"nameless", test_nameless},
+		{"room is back before its file stops counting",
+		 test_room_is_back_before_its_file_stops_counting},
 	};
 
 	return unit_run("idle", tests, SPOOL_ARRAY_SIZE(tests));

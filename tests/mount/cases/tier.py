@@ -9,7 +9,7 @@ import tempfile
 
 from loop_disk import LoopDisk
 from rig import DEADLINE_S, Mount, as_user, binary, case, fails, get, put, run, wait_until
-from transport import status
+from transport import status, transports
 
 MIB = 1 << 20
 USER, OTHER = 61001, 61002
@@ -159,6 +159,34 @@ def a_full_disk_is_enospc_and_earlier_data_stay():
                 except OSError:
                     return False
             wait_until(usable, 'the space can be used again')
+
+
+def refill(path, how, size):
+    """Fills @path, and makes room again in one way. The write that comes next must find it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    for _ in range(size // MIB):
+        assert os.write(fd, b'x' * MIB) == MIB
+    if how == 'close last':
+        os.unlink(path)
+    os.close(fd)
+    if how == 'unlink':
+        os.unlink(path)
+    elif how == 'rename over':
+        put(f'{path}.new')
+        os.rename(f'{path}.new', path)
+
+
+@case(mount=False)
+def room_of_a_removed_file_is_there_for_the_next_write():
+    """Whatever is short: of the size, or of RAM, in which data wait for the disk."""
+    for transport in transports():
+        for options in 'ram=2M,user_ram=100%,threshold=0,backing=/var/tmp', 'ram=32M':
+            with Mount(options=f'{transport},size=6M,user_size=100%,{options}') as mount:
+                for how in 'unlink', 'rename over', 'close last':
+                    for _ in range(40):
+                        refill(f'{mount.tmpdir()}/f', how, 4 * MIB)
+                    if how == 'rename over':
+                        os.unlink(f'{mount.tmpdir()}/f')
 
 
 @case(mount=False)
