@@ -12,6 +12,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "memory.h"
 #include "options.h"
 #include "remount.h"
@@ -137,6 +138,16 @@ static void avoid_oom_killer(void)
 		close(fd);
 }
 
+/* Those of who starts us are no business of ours, and would be held open for as long as we serve.
+ */
+static void forget_descriptors(const struct spool_options *options)
+{
+	const int keep[] = {options->holder_fd, options->ready_fd, options->alive_fd,
+			    options->backing_fd};
+
+	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
+}
+
 int main(int argc, char *argv[])
 {
 	const struct spool_machine machine = {
@@ -164,6 +175,7 @@ int main(int argc, char *argv[])
 	}
 	if (options.action == SPOOL_ACTION_REMOUNT)
 		return spool_remount(argc, argv, options.mountpoint);
+	forget_descriptors(&options);
 	log.level = options.log_level;
 	avoid_oom_killer();
 	mountpoint = realpath(options.mountpoint, NULL);

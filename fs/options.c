@@ -317,6 +317,8 @@ static int parse_switch(struct given *given, int c, char *argv[])
 		return parse_fd(given, "holder-fd", optarg, &options->holder_fd);
 	case 'R':
 		return parse_fd(given, "ready-fd", optarg, &options->ready_fd);
+	case 'A':
+		return parse_fd(given, "alive-fd", optarg, &options->alive_fd);
 	case ':':
 		fprintf(given->errors, "spoolfs: %s: needs a value (allowed: see spoolfs --help)\n",
 			argv[optind - 1]);
@@ -334,6 +336,7 @@ static const struct option switches[] = {
 	{"version", no_argument, NULL, 'V'},
 	{"holder-fd", required_argument, NULL, 'H'},
 	{"ready-fd", required_argument, NULL, 'R'},
+	{"alive-fd", required_argument, NULL, 'A'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -386,6 +389,7 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 	*ret = (struct spool_options){
 		.holder_fd = -1,
 		.ready_fd = -1,
+		.alive_fd = -1,
 		.log_level = SPOOL_LOG_INFO,
 		.machine_ram = machine->ram,
 		.backing_fd = -1,
@@ -444,6 +448,8 @@ void spool_options_help(FILE *out)
 	      "  --holder-fd=N    unmount and remove MOUNTPOINT when this descriptor ends, and\n"
 	      "                   the directory that it is in when that is empty then\n"
 	      "  --ready-fd=N     write \"ready\" and a newline there when mounted\n"
+	      "  --alive-fd=N     keep this descriptor open in every process, to the end of the "
+	      "last\n"
 	      "  --help           print this and exit\n"
 	      "  --version        print the version and exit\n\n"
 	      "Options (with what this version allows):\n",

@@ -83,6 +83,7 @@ struct spool_options {
 	bool allow_other_given;
 	int holder_fd;     /* -1 = none */
 	int ready_fd;      /* -1 = none */
+	int alive_fd;      /* -1 = none; open in all our processes, and never used */
 	unsigned int mask; /* enum spool_feature */
 	enum spool_log_level log_level;
 	const char *source;

@@ -13,8 +13,10 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "mountpoint.h"
 #include "util/macros.h"
 #include "worker.h"
@@ -44,6 +46,15 @@ static void block_signals(sigset_t *old, sigset_t *blocked)
 	sigprocmask(SIG_BLOCK, blocked, old);
 }
 
+/* The worker has of us what it needs. syslog(3) connects again with the next line. */
+static void forget_ours(const struct supervisor *sup, int socket)
+{
+	const int keep[] = {socket, sup->options->backing_fd, sup->options->alive_fd};
+
+	closelog();
+	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
+}
+
 static int start_worker(struct supervisor *sup)
 {
 	pid_t self = getpid();
@@ -60,10 +71,7 @@ static int start_worker(struct supervisor *sup)
 	if (sup->worker < 0)
 		return -errno;
 	if (sup->worker == 0) {
-		close(pair[0]);
-		close(sup->signals);
-		spool_close(sup->options->holder_fd);
-		spool_close(sup->options->ready_fd);
+		forget_ours(sup, pair[1]);
 		sigprocmask(SIG_SETMASK, &old, NULL);
 		exit(spool_worker_main(sup->options, sup->log, pair[1], self));
 	}

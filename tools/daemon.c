@@ -64,9 +64,9 @@ struct start {
 
 static void exec_daemon(const struct start *start)
 {
-	char holder[32], ready[32];
-	const char *argv[] = {"spoolfs",     "-f",       "-o", start->options, holder, ready,
-			      start->source, start->dir, NULL};
+	char holder[32], ready[32], alive[32];
+	const char *argv[] = {"spoolfs", "-f",  "-o",          start->options, holder,
+			      ready,     alive, start->source, start->dir,     NULL};
 	sigset_t none;
 
 	leave_stdio();
@@ -77,6 +77,7 @@ static void exec_daemon(const struct start *start)
 	fcntl(start->alive, F_SETFD, 0);
 	snprintf(holder, sizeof(holder), "--holder-fd=%d", start->holder);
 	snprintf(ready, sizeof(ready), "--ready-fd=%d", start->ready);
+	snprintf(alive, sizeof(alive), "--alive-fd=%d", start->alive);
 	setsid(); /* the terminal's signals are not for it */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What a process of ours has open: what it was given on purpose, and nothing that whoever started
+ * it had left open. */
+
+#include <stddef.h>
+
+/**
+ * spool_keep_descriptors() - close all but the standard streams and @keep
+ * @keep: @n descriptors to keep; -1 among them means none
+ * Nothing else may be in use: neither a stream nor a library's (closelog(3) first).
+ */
+void spool_keep_descriptors(const int *keep, size_t n);
