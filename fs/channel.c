@@ -123,9 +123,22 @@ bool spool_channel_parse(struct spool_message *message)
 		return false;
 	message->unique = header.unique;
 	message->opcode = header.opcode;
+	message->nodeid = header.nodeid;
 	message->uid = header.uid;
+	message->pid = (pid_t)header.pid;
+	message->payer = header.uid;
 	message->kill_suidgid = wants_kill_suidgid(message);
 	return true;
+}
+
+void spool_channel_set_payer(struct spool_fs *fs, struct spool_message *message)
+{
+	const struct spool_cred cred = {.uid = message->uid, .pid = message->pid};
+
+	/* these never wait, come in masses, and are nobody's */
+	if (message->opcode == FUSE_FORGET || message->opcode == FUSE_BATCH_FORGET)
+		return;
+	message->payer = spool_engine_payer(fs->engine, &cred, message->nodeid);
 }
 
 bool spool_channel_offers(const void *offer, size_t len, uint32_t flags, uint32_t flags2)

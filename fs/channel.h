@@ -33,12 +33,17 @@ struct spool_ring_entry;
 
 #define SPOOL_TMPFILE_NAME "/" /* what create() is called with for O_TMPFILE */
 
+TAILQ_HEAD(spool_message_list, spool_message);
+
 /** What a request that is put aside waits for: room.h, disk.h, park.h */
 enum spool_wait { SPOOL_WAIT_RELEASE, SPOOL_WAIT_ROOM, SPOOL_WAIT_DISK };
 
 /**
  * struct spool_message - one request, from its arrival to its reply
  * @data: the request in one piece, @len bytes; changed in place
+ * @payer: the uid that is charged for what it does: the owner of a subordinate uid; for what the
+ *	kernel sends by itself (RELEASE, page-outs), and for root in a user's tree, who pays for the
+ *	inode. Turns and bounds go by it (turn.h).
  * @out: room for the reply's payload in the ring's entry (@out_size bytes); NULL for /dev/fuse
  * @answer: of a ring's: the reply's header, and with @answer_size the bytes at @out
  * @may_wait: the thread that processes it may wait for the disk
@@ -53,14 +58,17 @@ struct spool_message {
 	size_t len;
 	uint64_t unique;
 	uint32_t opcode; /* as the kernel sent it */
+	uint64_t nodeid;
 	uid_t uid;
+	pid_t pid;
+	uid_t payer;
 	bool kill_suidgid; /* drop set-id bits with this request (FUSE_HANDLE_KILLPRIV_V2) */
 	bool answered;
 	bool tried; /* and counted */
 	bool again;
 	bool may_wait;
 	bool last_try;
-	bool crowding; /* of room.h: its user takes many entries already */
+	bool crowding; /* of room.h: its payer takes many entries already */
 	bool parked;
 	enum spool_wait waits_for;
 	unsigned int n_again;
@@ -74,6 +82,7 @@ struct spool_message {
 	uint32_t answer_size;
 	void (*finish)(struct spool_message *message);
 	TAILQ_ENTRY(spool_message) link;
+	struct spool_message_list behind; /* of turn.h */
 };
 
 /**
@@ -87,6 +96,9 @@ void spool_channel_rewrite(void *message, size_t len, unsigned int mask);
  * Return: false when it is shorter than a header, or not as long as its header says.
  */
 bool spool_channel_parse(struct spool_message *message);
+
+/** spool_channel_set_payer() - find out who pays for a parsed @message. No locks but short ones. */
+void spool_channel_set_payer(struct spool_fs *fs, struct spool_message *message);
 
 /** struct spool_init_extra - what the answer to FUSE_INIT is to accept beyond libfuse's own */
 struct spool_init_extra {

@@ -83,6 +83,7 @@ static struct dev_buffer *handle(struct spool_dev *dev, struct dev_buffer *buffe
 		spool_log(dev->fs->log, SPOOL_LOG_WARNING, "/dev/fuse: a request makes no sense");
 		return buffer;
 	}
+	spool_channel_set_payer(dev->fs, &buffer->message);
 	spool_channel_process(dev->fs, &buffer->message);
 	if (!buffer->message.parked)
 		return buffer;

@@ -8,40 +8,21 @@
 #include "channel.h"
 #include "fs.h"
 #include "thread.h"
+#include "turn.h"
 
 /* Requests that wait for the disk at the same time: enough to keep a queue of 8 to 32 requests of
  * an SSD busy, and 16 stacks. A guess. */
 #define DISK_THREADS 16u
 
-TAILQ_HEAD(message_list, spool_message);
-
 struct spool_disk {
 	struct spool_fs *fs;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	pthread_cond_t changed;
-	struct message_list list;
+	struct spool_turns turns;
 	pthread_t threads[DISK_THREADS];
 	unsigned int n_threads, n_idle;
-	uid_t last; /* who was served last */
 	bool stop;
 };
-
-/* The first of another user than the last, or the first. The lock is held. */
-static struct spool_message *next_locked(struct spool_disk *disk)
-{
-	struct spool_message *message, *first = TAILQ_FIRST(&disk->list);
-
-	TAILQ_FOREACH (message, &disk->list, link) {
-		if (message->uid != disk->last)
-			break;
-	}
-	message = message ? message : first;
-	if (message) {
-		TAILQ_REMOVE(&disk->list, message, link);
-		disk->last = message->uid;
-	}
-	return message;
-}
 
 static void serve(struct spool_disk *disk, struct spool_message *message)
 {
@@ -60,7 +41,7 @@ static void *disk_main(void *arg)
 
 	pthread_mutex_lock(&disk->lock);
 	for (;;) {
-		message = next_locked(disk);
+		message = spool_turns_next(&disk->turns);
 		if (!message && disk->stop)
 			break;
 		if (!message) {
@@ -89,7 +70,7 @@ static bool put(struct spool_disk *disk, struct spool_message *message)
 		disk->n_threads++;
 	ok = !disk->stop && disk->n_threads > 0;
 	if (ok) {
-		TAILQ_INSERT_TAIL(&disk->list, message, link);
+		spool_turns_add(&disk->turns, message);
 		pthread_cond_signal(&disk->changed);
 	}
 	pthread_mutex_unlock(&disk->lock);
@@ -109,7 +90,7 @@ int spool_disk_new(struct spool_fs *fs, struct spool_disk **ret)
 	if (!disk)
 		return -ENOMEM;
 	disk->fs = fs;
-	TAILQ_INIT(&disk->list);
+	spool_turns_init(&disk->turns);
 	pthread_mutex_init(&disk->lock, NULL);
 	pthread_cond_init(&disk->changed, NULL);
 	*ret = disk;

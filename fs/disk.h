@@ -3,8 +3,8 @@
 
 /*
  * Threads that may wait: for the disk, or for another request. Requests that cannot do without come
- * here, as those who take requests from the kernel must never wait. One request of each user is
- * served in turn. They are started when they are needed, up to DISK_THREADS.
+ * here, as those who take requests from the kernel must never wait. One request of each payer
+ * is served in turn (turn.h). They are started when they are needed, up to DISK_THREADS.
  */
 
 struct spool_disk;

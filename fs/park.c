@@ -9,6 +9,7 @@
 #include "channel.h"
 #include "fs.h"
 #include "thread.h"
+#include "turn.h"
 
 /* A RELEASE or FORGET comes within tens of microseconds on an idle machine; this is for busy ones,
  * where 20 ms have been seen not to be enough for two runnable programs per processor. Where a
@@ -21,22 +22,21 @@
  * somebody else may be faster. A guess. */
 #define AGAIN_MAX 8u
 
-/* In all, and for one uid: no more than half of the smallest ring's entries. Guesses. */
-#define PARKED_MAX 32u
-#define PARKED_MAX_PER_UID 8u
+/* Of one payer: no more than half of the smallest ring's entries; and of so many payers. Guesses.
+ */
+#define PARKED_MAX_PER_PAYER 8u
+#define PARKED_MAX (32u * PARKED_MAX_PER_PAYER)
 
 #define NS_PER_S 1000000000u
-
-TAILQ_HEAD(message_list, spool_message);
 
 struct spool_park {
 	struct spool_fs *fs;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	pthread_cond_t changed;
-	struct message_list list;
-	uid_t uids[PARKED_MAX]; /* whose places are taken */
-	unsigned int n_taken;   /* places: on the list, on their way there, or being tried */
+	struct spool_message_list list;
+	uid_t payers[PARKED_MAX]; /* whose places are taken */
+	unsigned int n_taken;     /* places: on the list, on their way there, or being tried */
 	bool kicked;
 	bool stop;
 	atomic_uint n_parked; /* on the list, for a look without the lock */
@@ -51,27 +51,27 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-static bool take_place(struct spool_park *park, uid_t uid)
+static bool take_place(struct spool_park *park, uid_t payer)
 {
 	unsigned int mine = 0;
 	bool ok;
 
 	pthread_mutex_lock(&park->lock);
 	for (unsigned int i = 0; i < park->n_taken; i++)
-		mine += park->uids[i] == uid;
-	ok = !park->stop && park->n_taken < PARKED_MAX && mine < PARKED_MAX_PER_UID;
+		mine += park->payers[i] == payer;
+	ok = !park->stop && park->n_taken < PARKED_MAX && mine < PARKED_MAX_PER_PAYER;
 	if (ok)
-		park->uids[park->n_taken++] = uid;
+		park->payers[park->n_taken++] = payer;
 	pthread_mutex_unlock(&park->lock);
 	return ok;
 }
 
-static void give_place(struct spool_park *park, uid_t uid)
+static void give_place(struct spool_park *park, uid_t payer)
 {
 	pthread_mutex_lock(&park->lock);
 	for (unsigned int i = 0; i < park->n_taken; i++) {
-		if (park->uids[i] == uid) {
-			park->uids[i] = park->uids[--park->n_taken];
+		if (park->payers[i] == payer) {
+			park->payers[i] = park->payers[--park->n_taken];
 			break;
 		}
 	}
@@ -103,7 +103,7 @@ bool spool_park_wants(struct spool_park *park, struct spool_message *message, in
 		return true;
 	if (!nameless && !returned)
 		return false;
-	if (!take_place(park, message->uid))
+	if (!take_place(park, message->payer))
 		return false;
 	message->deadline =
 		now_ns() + (atomic_load(&park->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
@@ -133,7 +133,7 @@ void spool_park_take(struct spool_park *park, struct spool_message *message)
 void spool_park_refuse(struct spool_park *park, struct spool_message *message)
 {
 	spool_channel_process_last(park->fs, message);
-	give_place(park, message->uid);
+	give_place(park, message->payer);
 }
 
 void spool_park_kick(struct spool_park *park)
@@ -150,14 +150,19 @@ void spool_park_kick(struct spool_park *park)
 	pthread_mutex_unlock(&park->lock);
 }
 
-static void try_again(struct spool_park *park, struct message_list *list)
+static void try_again(struct spool_park *park, struct spool_message_list *list)
 {
 	struct spool_message *message;
+	struct spool_turns turns;
 
+	spool_turns_init(&turns);
 	while ((message = TAILQ_FIRST(list))) {
-		uid_t uid = message->uid;
-
 		TAILQ_REMOVE(list, message, link);
+		spool_turns_add(&turns, message);
+	}
+	while ((message = spool_turns_next(&turns))) {
+		uid_t payer = message->payer;
+
 		spool_channel_process(park->fs, message);
 		if (message->parked && message->waits_for == SPOOL_WAIT_RELEASE) {
 			spool_park_take(park, message);
@@ -169,7 +174,7 @@ static void try_again(struct spool_park *park, struct message_list *list)
 		} else {
 			message->finish(message);
 		}
-		give_place(park, uid);
+		give_place(park, payer);
 	}
 }
 
@@ -199,7 +204,7 @@ static void *park_main(void *arg)
 	bool stop = false;
 
 	while (!stop) {
-		struct message_list list = TAILQ_HEAD_INITIALIZER(list);
+		struct spool_message_list list = TAILQ_HEAD_INITIALIZER(list);
 
 		pthread_mutex_lock(&park->lock);
 		wait_locked(park);

@@ -11,8 +11,8 @@
  * PARK_LIMIT_NS after its first attempt. Nobody waits in the meantime but its caller. One whose
  * room came while it was being refused is tried again at once, and takes no place.
  *
- * How many can be put aside is limited, in all and for every uid, so that one user's requests do
- * not take all entries of a ring; one more is answered at once.
+ * How many can be put aside is limited, in all and for every payer (turn.h), so that one user's
+ * requests do not take all entries of a ring; one more is answered at once.
  */
 
 #include <stdbool.h>

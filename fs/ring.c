@@ -190,7 +190,7 @@ static struct spool_rings *new_rings(struct spool_fs *fs, int fd, size_t payload
 		rings->rings[i].rings = rings;
 		rings->rings[i].cpu = i;
 		rings->rings[i].wake = -1;
-		STAILQ_INIT(&rings->rings[i].ready);
+		spool_turns_init(&rings->rings[i].ready);
 		SLIST_INIT(&rings->rings[i].returned);
 		pthread_mutex_init(&rings->rings[i].lock, NULL);
 	}

@@ -17,8 +17,8 @@
  * that are read go straight into the payload. Payloads are large but touched late, and given back
  * to the system after a while without requests.
  *
- * Handlers only touch memory, and a ring takes the requests of different users in turn: whoever
- * sends a hundred at a time makes others wait for one of them. What would wait for something else
+ * Handlers only touch memory, and a ring takes the requests of different payers in turn
+ * (turn.h). What would wait for something else
  * is put aside (park.h, room.h, disk.h) but keeps its entry, as the kernel has no way to take a
  * request back. A request that finds no free entry waits in the kernel for the first to become
  * free, behind all that came before it. It takes as many waiting requests as a ring has entries for

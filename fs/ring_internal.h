@@ -10,6 +10,7 @@
 
 #include "channel.h"
 #include "ring.h"
+#include "turn.h"
 #include "wire.h"
 
 /* Requests of one CPU that can be in our hands at once: one is being answered, others are on their
@@ -31,14 +32,11 @@ struct spool_ring_entry {
 	struct spool_wire_uring_header *header;
 	char *payload;
 	uint64_t commit_id;
-	uid_t uid;                          /* of the request, while it is ready */
 	bool away;                          /* parked: neither the kernel's nor the ring thread's */
 	SLIST_ENTRY(spool_ring_entry) link; /* returned */
-	STAILQ_ENTRY(spool_ring_entry) ready_link; /* ready */
 };
 
 SLIST_HEAD(ring_entry_list, spool_ring_entry);
-STAILQ_HEAD(ring_entry_queue, spool_ring_entry);
 
 enum ring_phase { RING_PREPARE, RING_GO, RING_GIVE_UP };
 
@@ -54,8 +52,7 @@ struct spool_ring {
 	size_t touched;     /* most bytes of a payload used since they were given back */
 	void *memory;
 	struct spool_ring_entry *entries; /* rings->n_entries */
-	struct ring_entry_queue ready;    /* have come, in this order, and are not begun */
-	uid_t last;                       /* whose was begun last */
+	struct spool_turns ready;         /* have come and are not begun */
 	pthread_mutex_t lock;             /* of @returned; nothing is called under it */
 	struct ring_entry_list returned;
 };

@@ -146,33 +146,28 @@ static bool assemble(struct spool_ring *ring, struct spool_ring_entry *entry)
 	return spool_channel_parse(&entry->message);
 }
 
-/* Whether so many entries wait for something on behalf of @uid that others might find none. */
-static bool is_crowding(const struct spool_ring *ring, uid_t uid)
+/* Whether so many entries wait for something on behalf of @payer that others might find none. */
+static bool is_crowding(const struct spool_ring *ring, uid_t payer)
 {
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < ring->rings->n_entries; i++)
-		n += ring->entries[i].away && ring->entries[i].uid == uid;
+		n += ring->entries[i].away && ring->entries[i].message.payer == payer;
 	return n >= ring->rings->n_entries / 2;
 }
 
-static void take_request(struct spool_ring *ring, struct spool_ring_entry *entry)
+static void take_request(struct spool_ring *ring, struct spool_message *message)
 {
 	struct spool_fs *fs = ring->rings->fs;
 
-	if (assemble(ring, entry)) {
-		spool_channel_process(fs, &entry->message);
-		if (entry->message.parked) {
-			entry->message.crowding = is_crowding(ring, entry->uid);
-			entry->away = true;
-			spool_channel_park(fs, &entry->message);
-			return;
-		}
+	spool_channel_process(fs, message);
+	if (message->parked) {
+		message->crowding = is_crowding(ring, message->payer);
+		message->entry->away = true;
+		spool_channel_park(fs, message);
 	} else {
-		spool_log(fs->log, SPOOL_LOG_WARNING, "ring %u: a request makes no sense (%u)",
-			  ring->cpu, entry->message.opcode);
+		commit(ring, message->entry);
 	}
-	commit(ring, entry);
 }
 
 static void take_returned(struct spool_ring *ring)
@@ -197,11 +192,16 @@ static void take_returned(struct spool_ring *ring)
 /* The kernel has filled an entry. */
 static void add_ready(struct spool_ring *ring, struct spool_ring_entry *entry)
 {
-	struct fuse_in_header header;
+	struct spool_fs *fs = ring->rings->fs;
 
-	memcpy(&header, entry->header->in_out, sizeof(header));
-	entry->uid = header.uid;
-	STAILQ_INSERT_TAIL(&ring->ready, entry, ready_link);
+	if (assemble(ring, entry)) {
+		spool_channel_set_payer(fs, &entry->message);
+		spool_turns_add(&ring->ready, &entry->message);
+	} else {
+		spool_log(fs->log, SPOOL_LOG_WARNING, "ring %u: a request makes no sense (%u)",
+			  ring->cpu, entry->message.opcode);
+		commit(ring, entry);
+	}
 }
 
 static void complete(struct spool_ring *ring, uint64_t data, int result)
@@ -233,25 +233,6 @@ static void complete_all(struct spool_ring *ring)
 	}
 }
 
-/* The first of another user than the last, or the first: who sends many at a time does not make
- * others wait for all of them. Return: NULL when none is ready. */
-static struct spool_ring_entry *next_ready(struct spool_ring *ring)
-{
-	struct spool_ring_entry *entry;
-
-	STAILQ_FOREACH(entry, &ring->ready, ready_link)
-	{
-		if (entry->uid != ring->last)
-			break;
-	}
-	entry = entry ? entry : STAILQ_FIRST(&ring->ready);
-	if (entry) {
-		STAILQ_REMOVE(&ring->ready, entry, spool_ring_entry, ready_link);
-		ring->last = entry->uid;
-	}
-	return entry;
-}
-
 /* No request is being put into these payloads: with IORING_SETUP_DEFER_TASKRUN the kernel does so
  * only while we wait for completions, and there are none that we have not seen; none is ready. */
 static void give_back(struct spool_ring *ring)
@@ -281,15 +262,15 @@ static void wait_for_requests(struct spool_ring *ring)
 
 void ring_serve(struct spool_ring *ring)
 {
-	struct spool_ring_entry *entry;
+	struct spool_message *message;
 
 	prepare_wake(ring);
 	while (ring->alive > 0 && !atomic_load(&ring->rings->stop)) {
 		wait_for_requests(ring);
 		complete_all(ring);
-		while ((entry = next_ready(ring))) {
-			take_request(ring, entry);
-			if (STAILQ_EMPTY(&ring->ready))
+		while ((message = spool_turns_next(&ring->ready))) {
+			take_request(ring, message);
+			if (spool_turns_is_empty(&ring->ready))
 				break;
 			/* An answer does not wait for the requests behind it, nor does what has
 			 * come meanwhile: the kernel hands over some 20 at a time. */

@@ -9,29 +9,26 @@
 #include "channel.h"
 #include "fs.h"
 #include "thread.h"
+#include "turn.h"
 
 /* Longer than a busy disk takes for 64 MiB, shorter than what people take for a hang (the kernel
  * reports tasks that are stuck for 120 s). A guess. */
 #define ROOM_LIMIT_S 30
 
-/* For users whose waiting requests take half of a ring: others must find an entry. A guess. */
+/* For payers whose waiting requests take half of a ring: others must find an entry. A guess. */
 #define CROWDING_LIMIT_S 2
-
-/* Users that one pass tells apart; more than these wait for the next. */
-#define PASS_UIDS 64u
-
-TAILQ_HEAD(message_list, spool_message);
 
 struct spool_room {
 	struct spool_fs *fs;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	pthread_cond_t changed;
-	struct message_list list;
+	struct spool_message_list arrived;
 	time_t last_room; /* CLOCK_MONOTONIC, s: when RAM last came free */
 	bool kicked;
 	bool stop;
-	atomic_uint n_waiting; /* on the list or being tried */
+	struct spool_turns turns; /* of the thread: those that have arrived before */
+	atomic_uint n_waiting;    /* arrived, in turn or being tried */
 };
 
 static time_t now_s(void)
@@ -50,7 +47,7 @@ void spool_room_take(struct spool_room *room, struct spool_message *message)
 	pthread_mutex_lock(&room->lock);
 	stopped = room->stop;
 	if (!stopped) {
-		TAILQ_INSERT_TAIL(&room->list, message, link);
+		TAILQ_INSERT_TAIL(&room->arrived, message, link);
 		atomic_fetch_add(&room->n_waiting, 1);
 		room->kicked = true; /* room may have come between its attempt and now */
 		pthread_cond_signal(&room->changed);
@@ -90,15 +87,15 @@ static time_t end_of(const struct spool_message *message, time_t last_room)
 static void wait_locked(struct spool_room *room)
 {
 	while (!room->stop && !room->kicked) {
-		struct spool_message *message;
+		struct spool_message *first;
 		struct timespec until = {0};
 
-		if (TAILQ_EMPTY(&room->list)) {
+		if (spool_turns_is_empty(&room->turns)) {
 			pthread_cond_wait(&room->changed, &room->lock);
 			continue;
 		}
-		TAILQ_FOREACH (message, &room->list, link) {
-			time_t end = end_of(message, room->last_room);
+		TAILQ_FOREACH (first, &room->turns.firsts, link) {
+			time_t end = end_of(first, room->last_room);
 
 			if (until.tv_sec == 0 || end < until.tv_sec)
 				until.tv_sec = end;
@@ -125,31 +122,19 @@ static bool try_one(struct spool_room *room, struct spool_message *message, bool
 	return true;
 }
 
-/* One request of each user; of those that could be answered, users get another turn. Return:
- * whether any was answered. What still waits is in @list, in its order. */
-static bool pass(struct spool_room *room, struct message_list *list, time_t last_room)
+/* One request of each payer. Return: whether any was answered: then all get another turn. */
+static bool pass(struct spool_room *room, time_t last_room)
 {
-	struct spool_message *message, *next;
-	uid_t seen[PASS_UIDS];
-	unsigned int n_seen = 0;
+	unsigned int n = room->turns.n_payers;
 	bool any = false;
 
-	for (message = TAILQ_FIRST(list); message; message = next) {
-		unsigned int i = 0;
+	while (n-- > 0) {
+		struct spool_message *message = spool_turns_next(&room->turns);
 
-		next = TAILQ_NEXT(message, link);
-		while (i < n_seen && seen[i] != message->uid)
-			i++;
-		if (i < n_seen || n_seen == PASS_UIDS)
-			continue;
-		seen[n_seen++] = message->uid;
-		TAILQ_REMOVE(list, message, link);
 		if (try_one(room, message, now_s() >= end_of(message, last_room)))
 			any = true;
-		else if (next)
-			TAILQ_INSERT_BEFORE(next, message, link);
 		else
-			TAILQ_INSERT_TAIL(list, message, link);
+			spool_turns_put_back(&room->turns, message);
 	}
 	return any;
 }
@@ -157,7 +142,6 @@ static bool pass(struct spool_room *room, struct message_list *list, time_t last
 static void *room_main(void *arg)
 {
 	struct spool_room *room = arg;
-	struct message_list list = TAILQ_HEAD_INITIALIZER(list);
 	bool stop = false;
 
 	while (!stop) {
@@ -169,18 +153,15 @@ static void *room_main(void *arg)
 		room->kicked = false;
 		stop = room->stop;
 		last_room = room->last_room;
-		TAILQ_CONCAT(&list, &room->list, link);
-		pthread_mutex_unlock(&room->lock);
-		while (!stop && pass(room, &list, last_room))
-			;
-		while (stop && (message = TAILQ_FIRST(&list))) {
-			TAILQ_REMOVE(&list, message, link);
-			try_one(room, message, true);
+		while ((message = TAILQ_FIRST(&room->arrived))) {
+			TAILQ_REMOVE(&room->arrived, message, link);
+			spool_turns_add(&room->turns, message);
 		}
-		pthread_mutex_lock(&room->lock);
-		TAILQ_CONCAT(&list, &room->list, link); /* these have waited longer */
-		TAILQ_CONCAT(&room->list, &list, link);
 		pthread_mutex_unlock(&room->lock);
+		while (!stop && pass(room, last_room))
+			;
+		while (stop && (message = spool_turns_next(&room->turns)))
+			try_one(room, message, true);
 	}
 	return NULL;
 }
@@ -193,7 +174,8 @@ int spool_room_new(struct spool_fs *fs, struct spool_room **ret)
 	if (!room)
 		return -ENOMEM;
 	room->fs = fs;
-	TAILQ_INIT(&room->list);
+	TAILQ_INIT(&room->arrived);
+	spool_turns_init(&room->turns);
 	pthread_mutex_init(&room->lock, NULL);
 	spool_thread_cond_init(&room->changed);
 	r = spool_thread_start(&room->thread, "spoolfs-room", room_main, room);

@@ -3,9 +3,9 @@
 
 /*
  * Requests that wait for RAM: data are on their way to the disk, and what they leave is for these.
- * One request of each user is tried in turn, so that many of one do not come before the few of
- * another. Nobody waits for ever: when no room has come for ROOM_LIMIT_S, the request is answered
- * as it stands (ENOSPC, or a short count). Nobody waits in the meantime but its caller.
+ * One request of each payer is tried in turn (turn.h), so that many of one do not come before the
+ * few of another. Nobody waits for ever: when no room has come for ROOM_LIMIT_S, the request is
+ * answered as it stands (ENOSPC, or a short count). Nobody waits in the meantime but its caller.
  */
 
 struct spool_fs;

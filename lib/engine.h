@@ -444,6 +444,15 @@ uint64_t spool_engine_nameless(struct spool_engine *engine);
 uint64_t spool_engine_returned(struct spool_engine *engine);
 
 /**
+ * spool_engine_payer() - who is charged for what a request does
+ * @cred: whose it is, as the kernel says: uid and pid 0, or no uid (UINT32_MAX), when nobody's
+ * @ino: what it is about; it may have gone
+ * The owner of the caller's uid, if that is a subordinate one. Of what nobody has asked for, and of
+ * root's requests in a user's tree (private and single): who pays for the inode. Locks: a node's.
+ */
+uid_t spool_engine_payer(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino);
+
+/**
  * spool_engine_take_idle() - files with data that have been closed for a whole round, up to @n
  * The caller makes the kernel drop their pages. Return: how many inode numbers are in @ret_inos.
  */

@@ -69,6 +69,28 @@ int engine_policy_payer(struct spool_engine *engine, const struct spool_cred *cr
 	return spool_quota_user_get(engine->quota, engine_payer(engine, cred->uid), ret);
 }
 
+uid_t spool_engine_payer(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino)
+{
+	bool nobody = cred->uid == (uid_t)-1 || (cred->uid == 0 && cred->pid == 0);
+	struct spool_node *node;
+	uid_t payer = 0;
+
+	if (cred->uid != 0 && !nobody)
+		return engine_payer(engine, cred->uid);
+	if (!nobody && engine->config.layout == SPOOL_LAYOUT_SHARED)
+		return 0;
+	node = engine_get(engine, ino);
+	if (!node)
+		return 0;
+	if (!engine_is_private_root(engine, node)) {
+		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+		payer = spool_quota_user_uid(node->user);
+		spool_mutex_unlock(&node->lock);
+	}
+	engine_put(engine, node);
+	return payer;
+}
+
 /* A directory or link in the private root, which is locked. Owned and paid for by @owner. */
 static int add_to_root(struct spool_engine *engine, const struct spool_cred *owner,
 		       const char *name, const struct engine_make *make, enum spool_node_role role,

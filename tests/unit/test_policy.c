@@ -372,6 +372,50 @@ static void test_bad_config(void)
 	CU_ASSERT_TRUE(spool_engine_free(NULL));
 }
 
+static uid_t owner_of(void *ctx, uid_t uid)
+{
+	(void)ctx;
+	return uid >= 100000 ? 1000 : uid;
+}
+
+static uid_t payer(uid_t uid, pid_t pid, uint64_t ino)
+{
+	const struct spool_cred cred = {.uid = uid, .pid = pid};
+
+	return spool_engine_payer(rig.engine, &cred, ino);
+}
+
+/* Who pays is who is charged: also for root's requests, and the kernel's own. */
+static void test_payer(void)
+{
+	struct spool_config config = engine_rig_config(SPOOL_LAYOUT_PRIVATE, SPOOL_MODES_OWNER);
+	const struct spool_cred sub = {.uid = 100000, .gid = 100000, .umask = 022};
+	uint64_t top;
+
+	config.payer = owner_of;
+	engine_rig_init_config(&rig, &config);
+	CU_ASSERT_EQUAL(lookup(&sub, "100000"), 0);
+	top = attr.ino;
+	CU_ASSERT_EQUAL(payer(1001, 7, ROOT), 1001);
+	CU_ASSERT_EQUAL(payer(100001, 7, ROOT), 1000);
+	CU_ASSERT_EQUAL(payer(0, 0, top), 1000);
+	CU_ASSERT_EQUAL(payer(0, 7, top), 1000);
+	CU_ASSERT_EQUAL(payer((uid_t)-1, 0, top), 1000);
+	CU_ASSERT_EQUAL(payer(0, 7, ROOT), 0);
+	CU_ASSERT_EQUAL(payer(0, 0, 4711), 0); /* it has gone */
+	engine_rig_fini(&rig);
+
+	config = engine_rig_config(SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
+	config.payer = owner_of;
+	engine_rig_init_config(&rig, &config);
+	top = rig_mkdir(&rig, ROOT, "d");
+	CU_ASSERT_EQUAL(payer(0, 0, top), 1000);
+	CU_ASSERT_EQUAL(payer((uid_t)-1, 0, top), 1000);
+	CU_ASSERT_EQUAL(payer(0, 7, top), 0); /* root's own request: root pays for what it makes */
+	CU_ASSERT_EQUAL(payer(100001, 7, top), 1000);
+	engine_rig_fini(&rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -387,6 +431,7 @@ int main(void)
 		{"setgid_directories", test_setgid_directories},
 		{"shared_chown", test_shared_chown},
 		{"single_chown", test_single_chown},
+		{"payer", test_payer},
 		{"bad_config", test_bad_config},
 	};
 

@@ -6,10 +6,11 @@ import os
 import signal
 import struct
 import subprocess
+import sys
 import threading
 
-from rig import (DEADLINE_S, Mount, as_user, binary, case, fails, is_mounted, put, run,
-                 wait_until)
+from rig import (DEADLINE_S, Mount, as_user, binary, case, fails, is_mounted, own_subuids, put,
+                 run, wait_until)
 from transport import (IO_URING_SETUP, SCHED_SETAFFINITY, counts, forbid, need_uring, status,
                        transports)
 
@@ -179,41 +180,67 @@ def waiting_requests(number):
         return int(file.read())
 
 
+TRUNCATE_ALL = '''
+import os, sys, threading
+os.sched_setaffinity(0, {int(sys.argv[1])})
+threads = [threading.Thread(target=os.truncate, args=(path, 1)) for path in sys.argv[2:]]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+'''
+
+
+def place_behind_a_flood(mount, floods, victim, n=100):
+    """The place in which a request of @victim is served that came after @n of @floods, in turn; all
+    are there before the first is served, on one CPU."""
+    cpu = min(os.sched_getaffinity(0))
+
+    files = [f'{mount.path}/{uid}/f{i}'
+             for i, uid in enumerate([floods[i % len(floods)] for i in range(n)] + [victim])]
+
+    def make(uid):
+        for path in files:
+            if path.split('/')[-2] == str(uid):
+                put(path, b'')
+
+    for uid in {*floods, victim}:
+        as_user(uid, make, uid)
+    worker = status(mount)['worker_pid']
+    number = os.minor(os.stat(mount.path).st_dev)  # which must not be asked for later
+
+    def change(uid):
+        """Starts a program in which @uid truncates each of his files, all at the same time."""
+        paths = [path for path in files if path.split('/')[-2] == str(uid)]
+        return subprocess.Popen([sys.executable, '-c', TRUNCATE_ALL, str(cpu), *paths], user=uid,
+                                group=uid, extra_groups=[])
+
+    wait_until(lambda: waiting_requests(number) == 0, 'what was closed is released')
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        programs = [change(uid) for uid in floods]
+        wait_until(lambda: waiting_requests(number) >= n, 'all wait')
+        programs.append(change(victim))
+        wait_until(lambda: waiting_requests(number) > n, 'the other one waits')
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    for program in programs:
+        assert program.wait(DEADLINE_S) == 0
+    # the time of the change is when it was served, whoever is woken up first
+    order = sorted(files, key=lambda path: os.stat(path).st_ctime_ns)
+    return order.index(files[n])
+
+
 @case(mount=False)
 def a_flood_of_one_user_lets_others_pass():
-    """All requests are there before the first is served; the other user's came last."""
+    """Also one of his subordinate uids, and of two users together."""
     need_uring()
-    n, cpu = 100, min(os.sched_getaffinity(0))
     run('mount', '-t', 'fusectl', 'none', '/sys/fs/fuse/connections', check=False)
-    with Mount() as mount:
-        for i in range(n):
-            put(f'{mount.path}/0/f{i}', b'')
-        as_user(1000, put, f'{mount.path}/1000/other', b'')
-        worker = status(mount)['worker_pid']
-        number = os.minor(os.stat(mount.path).st_dev)  # which must not be asked for later
-        files = [f'{mount.path}/0/f{i}' for i in range(n)] + [f'{mount.path}/1000/other']
-
-        def change(path):
-            os.sched_setaffinity(0, {cpu})
-            os.truncate(path, 1)
-
-        threads = [threading.Thread(target=change, args=(path,)) for path in files[:n]]
-        threads.append(threading.Thread(target=as_user, args=(1000, change, files[n])))
-        wait_until(lambda: waiting_requests(number) == 0, 'what was closed is released')
-        os.kill(worker, signal.SIGSTOP)
-        try:
-            for thread in threads[:n]:
-                thread.start()
-            wait_until(lambda: waiting_requests(number) >= n, 'all wait')
-            threads[n].start()
-            wait_until(lambda: waiting_requests(number) > n, 'the other one waits')
-        finally:
-            os.kill(worker, signal.SIGCONT)
-        for thread in threads:
-            thread.join()
-        # the time of the change is when it was served, whoever is woken up first
-        order = sorted(files, key=lambda path: os.stat(path).st_ctime_ns)
-        assert order.index(files[n]) < n / 2, order
+    own_subuids('1000:100000:65536\n')
+    for floods in (0,), (100000, 100001, 1000), (1000, 1002, 100000):
+        with Mount() as mount:
+            place = place_behind_a_flood(mount, floods, 1001)
+            assert place < 50, (floods, place)
 
 
 @case(mount=False)

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Who is next: payers in turn, each payer's requests in their order. */
+
+#include "turn.h"
+#include "unit.h"
+
+#define N 8u
+
+static struct spool_message messages[N];
+
+/* Adds one of @payer. */
+static void add(struct spool_turns *turns, unsigned int i, uid_t payer)
+{
+	messages[i] = (struct spool_message){.unique = i, .payer = payer};
+	spool_turns_add(turns, &messages[i]);
+}
+
+/* Takes all. @want: their numbers in order, -1 behind the last. */
+static void expect(struct spool_turns *turns, const int *want)
+{
+	for (; *want >= 0; want++) {
+		struct spool_message *message = spool_turns_next(turns);
+
+		CU_ASSERT_PTR_EQUAL(message, &messages[*want]);
+	}
+	CU_ASSERT_PTR_NULL(spool_turns_next(turns));
+	CU_ASSERT_TRUE(spool_turns_is_empty(turns));
+	CU_ASSERT_EQUAL(turns->n_payers, 0);
+}
+
+static void nobody(void)
+{
+	struct spool_turns turns;
+
+	spool_turns_init(&turns);
+	expect(&turns, (const int[]){-1});
+}
+
+static void one_keeps_its_order(void)
+{
+	struct spool_turns turns;
+
+	spool_turns_init(&turns);
+	for (unsigned int i = 0; i < N; i++)
+		add(&turns, i, 1000);
+	CU_ASSERT_EQUAL(turns.n_payers, 1);
+	expect(&turns, (const int[]){0, 1, 2, 3, 4, 5, 6, 7, -1});
+}
+
+/* Two with three requests each: the third, who came last, waits for one of each. */
+static void two_cannot_starve_a_third(void)
+{
+	struct spool_turns turns;
+
+	spool_turns_init(&turns);
+	for (unsigned int i = 0; i < 6; i++)
+		add(&turns, i, 1000 + i % 2);
+	add(&turns, 6, 1002);
+	CU_ASSERT_EQUAL(turns.n_payers, 3);
+	expect(&turns, (const int[]){0, 1, 6, 2, 3, 4, 5, -1});
+}
+
+/* Who was served is behind those who wait, also with what he sends now. */
+static void the_served_come_last(void)
+{
+	struct spool_turns turns;
+
+	spool_turns_init(&turns);
+	add(&turns, 0, 1000);
+	add(&turns, 1, 1000);
+	add(&turns, 2, 1001);
+	CU_ASSERT_PTR_EQUAL(spool_turns_next(&turns), &messages[0]);
+	add(&turns, 3, 1001);
+	add(&turns, 4, 1000);
+	expect(&turns, (const int[]){2, 1, 3, 4, -1});
+}
+
+static void put_back(void)
+{
+	struct spool_turns turns;
+
+	spool_turns_init(&turns);
+	add(&turns, 0, 1000);
+	add(&turns, 1, 1000);
+	add(&turns, 2, 1000);
+	add(&turns, 3, 1001);
+	spool_turns_put_back(&turns, spool_turns_next(&turns));
+	CU_ASSERT_EQUAL(turns.n_payers, 2);
+	spool_turns_put_back(&turns, spool_turns_next(&turns));
+	CU_ASSERT_EQUAL(turns.n_payers, 2);
+	expect(&turns, (const int[]){0, 3, 1, 2, -1});
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"nobody", nobody},
+		{"one keeps its order", one_keeps_its_order},
+		{"two cannot starve a third", two_cannot_starve_a_third},
+		{"the served come last", the_served_come_last},
+		{"put back", put_back},
+	};
+
+	return unit_run("turn", tests, sizeof(tests) / sizeof(tests[0]));
+}
