@@ -219,7 +219,10 @@ static int resolve_layout(struct given *given)
 	config->layout = root ? SPOOL_LAYOUT_PRIVATE : SPOOL_LAYOUT_SINGLE;
 	if (given->layout >= 0)
 		config->layout = (enum spool_layout)given->layout;
-	config->modes = given->modes >= 0 ? (enum spool_modes)given->modes : SPOOL_MODES_OWNER;
+	config->modes =
+		config->layout == SPOOL_LAYOUT_SHARED ? SPOOL_MODES_KEEP : SPOOL_MODES_OWNER;
+	if (given->modes >= 0)
+		config->modes = (enum spool_modes)given->modes;
 	if (config->layout == SPOOL_LAYOUT_PRIVATE && !root) {
 		fputs("spoolfs: layout=private: only root can mount for all users (allowed: "
 		      "single, "

@@ -167,7 +167,7 @@ static int set_layout(struct given *given, const struct option_entry *entry, con
 
 static int set_modes(struct given *given, const struct option_entry *entry, const char *value)
 {
-	static const char *const names[] = {"owner", "keep", "refuse"};
+	static const char *const names[] = {"owner", "keep", "refuse", "strict"};
 
 	given->modes = choose(names, SPOOL_ARRAY_SIZE(names), value);
 	return given->modes < 0 ? bad(given, entry, value, "unknown modes") : 0;
@@ -325,8 +325,10 @@ static int tolerate(struct given *given, const struct option_entry *entry, const
 const struct option_entry spool_option_table[] = {
 	{"layout", false, "private|single|shared", "private for root, else single",
 	 "a directory for each uid; one user's; one tree for all", set_layout},
-	{"modes", false, "owner|keep|refuse", "owner",
-	 "0700 at most; any mode; EPERM for more than 0700 (not in shared)", set_modes},
+	{"modes", false, "owner|strict|keep|refuse", "owner",
+	 "files are made 0700 at most, chmod is honoured; is cut; creation is honoured too; more "
+	 "than 0700 is EPERM (not in shared)",
+	 set_modes},
 	{"ram", true, "BYTES|PERCENT%", "25% of the machine's RAM or of its cgroup's limit",
 	 "RAM budget", set_ram},
 	{"size", true, "BYTES|PERCENT%", "ram + 80% of what is free on the backing filesystem",

@@ -143,7 +143,7 @@ static int fill_node(struct spool_engine *engine, const struct spool_cred *cred,
 
 	node->uid = cred->uid;
 	node->gid = cred->gid;
-	if (parent && engine->config.modes != SPOOL_MODES_OWNER && (parent->mode & S_ISGID)) {
+	if (parent && (parent->mode & S_ISGID)) {
 		node->gid = parent->gid;
 		if (S_ISDIR(node->type))
 			node->mode |= S_ISGID;
@@ -273,7 +273,7 @@ int spool_engine_new(const struct spool_config *config, const struct spool_host 
 	struct spool_engine *engine;
 	int r;
 
-	if (config->layout > SPOOL_LAYOUT_SHARED || config->modes > SPOOL_MODES_REFUSE)
+	if (config->layout > SPOOL_LAYOUT_SHARED || config->modes > SPOOL_MODES_STRICT)
 		return give_up(config, -EINVAL);
 	engine = spool_alloc(host, sizeof(*engine));
 	if (!engine)

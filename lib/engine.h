@@ -54,7 +54,14 @@ struct spool_engine;
 #define SPOOL_XATTR_LIST_MAX 65536u /* XATTR_LIST_MAX */
 
 enum spool_layout { SPOOL_LAYOUT_PRIVATE, SPOOL_LAYOUT_SINGLE, SPOOL_LAYOUT_SHARED };
-enum spool_modes { SPOOL_MODES_OWNER, SPOOL_MODES_KEEP, SPOOL_MODES_REFUSE };
+/* What becomes of modes in private and single: at creation, and of chmod. The numbers are
+ * ctl_proto.h's as well. */
+enum spool_modes {
+	SPOOL_MODES_OWNER,  /* made with mode & 0700; chmod is honoured */
+	SPOOL_MODES_KEEP,   /* both as asked for, with the umask */
+	SPOOL_MODES_REFUSE, /* made with mode & 0700; chmod to more is -EPERM */
+	SPOOL_MODES_STRICT, /* made with mode & 0700, and so is chmod */
+};
 
 struct spool_backing;
 

@@ -162,7 +162,7 @@ static int check_set(const struct spool_engine *engine, const struct spool_node 
 		return -EPERM;
 	if ((set & SPOOL_SET_SIZE) && (set & (SPOOL_SET_UID | SPOOL_SET_GID)))
 		return -EINVAL; /* both can fail, and neither could be taken back */
-	return set & SPOOL_SET_MODE ? engine_policy_chmod(engine, attr->mode, ret_bits) : 0;
+	return set & SPOOL_SET_MODE ? engine_policy_chmod(engine, node, attr->mode, ret_bits) : 0;
 }
 
 int spool_engine_setattr(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,

@@ -189,8 +189,9 @@ bool engine_is_private_root(const struct spool_engine *engine, const struct spoo
 mode_t engine_policy_create_mode(const struct spool_engine *engine, const struct spool_cred *cred,
 				 const struct spool_node *parent, mode_t mode);
 
-/** chmod: Return: 0 and the bits to set in *@ret; -EPERM. */
-int engine_policy_chmod(const struct spool_engine *engine, mode_t mode, mode_t *ret);
+/** chmod of @node: Return: 0 and the bits to set in *@ret; -EPERM. */
+int engine_policy_chmod(const struct spool_engine *engine, const struct spool_node *node,
+			mode_t mode, mode_t *ret);
 
 /** chown: Return: 0; -EPERM. @uid, @gid: the wanted owner, the current one where not to change. */
 int engine_policy_chown(const struct spool_engine *engine, const struct spool_cred *cred,

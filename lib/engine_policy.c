@@ -33,12 +33,16 @@ mode_t engine_policy_create_mode(const struct spool_engine *engine, const struct
 	return mode & (S_IFMT | 0700);
 }
 
-int engine_policy_chmod(const struct spool_engine *engine, mode_t mode, mode_t *ret)
+int engine_policy_chmod(const struct spool_engine *engine, const struct spool_node *node,
+			mode_t mode, mode_t *ret)
 {
+	/* the 0700 that isolates all that lies below it, whatever modes are there */
+	bool isolates = engine->config.layout == SPOOL_LAYOUT_SINGLE && node == engine->root;
+
 	mode &= 07777;
 	if (engine->config.modes == SPOOL_MODES_REFUSE && (mode & ~0700u))
 		return -EPERM;
-	*ret = engine->config.modes == SPOOL_MODES_KEEP ? mode : mode & 0700;
+	*ret = isolates || engine->config.modes == SPOOL_MODES_STRICT ? mode & 0700 : mode;
 	return 0;
 }
 

@@ -22,7 +22,7 @@
 #include "util/parse.h"
 
 static const char *const layouts[] = {"private", "single", "shared"};
-static const char *const modes[] = {"owner", "keep", "refuse"};
+static const char *const modes[] = {"owner", "keep", "refuse", "strict"};
 
 struct view {
 	struct json *json; /* NULL: for people */

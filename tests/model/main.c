@@ -193,7 +193,7 @@ static void set_up(void)
 	static const mode_t root_modes[] = {0755, 0700, 01777};
 	struct spool_config config = {
 		.layout = layout,
-		.modes = (enum spool_modes)run_random(&run, 3),
+		.modes = (enum spool_modes)run_random(&run, 4),
 		.root_uid = layout == SPOOL_LAYOUT_SINGLE ? 1000 : 0,
 		.root_gid = layout == SPOOL_LAYOUT_SINGLE ? 1000 : 0,
 		.root_mode = root_modes[layout],

@@ -108,11 +108,14 @@ int model_setattr(struct model *m, const struct spool_cred *cred, uint64_t ino, 
 		  const struct spool_attr *attr)
 {
 	struct model_node *node = model_find(m, ino);
-	mode_t keep = m->config.modes == SPOOL_MODES_KEEP ? 07777 : 0700;
+	mode_t keep = 07777;
 	int r = node ? check_set(m, cred, node, set, attr) : -ESTALE;
 
 	if (r < 0 || node->role == MODEL_TOP)
 		return r; /* of a user's own directory nothing that shows may change */
+	if (m->config.modes == SPOOL_MODES_STRICT ||
+	    (m->config.layout == SPOOL_LAYOUT_SINGLE && ino == SPOOL_INO_ROOT))
+		keep = 0700;
 	if (set & SPOOL_SET_SIZE)
 		model_size(node, attr->size);
 	if (set & (SPOOL_SET_UID | SPOOL_SET_GID)) {

@@ -61,6 +61,28 @@ static void test_defaults(void)
 	CU_ASSERT_FALSE(options.allow_other);
 }
 
+static void test_modes(void)
+{
+	static const struct {
+		const char *list;
+		enum spool_modes modes;
+	} want[] = {
+		{"rw", SPOOL_MODES_OWNER},
+		{"modes=owner", SPOOL_MODES_OWNER},
+		{"modes=strict", SPOOL_MODES_STRICT},
+		{"modes=keep", SPOOL_MODES_KEEP},
+		{"modes=refuse", SPOOL_MODES_REFUSE},
+		{"layout=shared", SPOOL_MODES_KEEP},
+	};
+	struct spool_options options;
+	char line[256] = "";
+
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		CU_ASSERT_EQUAL(parse(&roots, want[i].list, &options, line, sizeof(line)), 0);
+		CU_ASSERT_EQUAL(options.config.modes, want[i].modes);
+	}
+}
+
 static void test_amounts(void)
 {
 	struct spool_options options;
@@ -254,9 +276,13 @@ static void test_memory(void)
 }
 
 static const struct unit_test tests[] = {
-	{"defaults", test_defaults}, {"amounts", test_amounts},
-	{"refusals", test_refusals}, {"users_cannot_have_private", test_users_cannot_have_private},
-	{"change", test_change},     {"remount", test_remount},
+	{"defaults", test_defaults},
+	{"amounts", test_amounts},
+	{"modes", test_modes},
+	{"refusals", test_refusals},
+	{"users_cannot_have_private", test_users_cannot_have_private},
+	{"change", test_change},
+	{"remount", test_remount},
 	{"memory", test_memory},
 };
 

@@ -257,11 +257,58 @@ static void test_modes_owner(void)
 	CU_ASSERT_EQUAL(created(0, false), 0);
 	CU_ASSERT_EQUAL(created(0777, true), 0700);
 	CU_ASSERT_EQUAL(created(0055, true), 0);
-	CU_ASSERT_EQUAL(chmod_to(&alice, attr.ino, 06755), 0);
+	CU_ASSERT_EQUAL(chmod_to(&alice, attr.ino, 0644), 0);
+	CU_ASSERT_EQUAL(attr.mode, S_IFDIR | 0644);
+	CU_ASSERT_EQUAL(created(0666, false), 0600);
+	CU_ASSERT_EQUAL(chmod_to(&alice, attr.ino, 07777), 0);
+	CU_ASSERT_EQUAL(attr.mode, S_IFREG | 07777);
+	engine_rig_fini(&rig);
+}
+
+/* A directory that was made set-group-ID hands its group down, as everywhere. */
+static void test_modes_owner_setgid(void)
+{
+	struct spool_cred other = {.uid = 1000, .gid = 77};
+	uint64_t dir;
+
+	engine_rig_init(&rig, SPOOL_LAYOUT_SINGLE, SPOOL_MODES_OWNER);
+	dir = rig_mkdir(&rig, ROOT, "d");
+	CU_ASSERT_EQUAL(chmod_to(&alice, dir, 02770), 0);
+	CU_ASSERT_EQUAL(spool_engine_create(rig.engine, &other, dir, "f", 0666, &attr), 0);
+	CU_ASSERT_EQUAL(attr.gid, 1000);
+	CU_ASSERT_EQUAL(attr.mode, S_IFREG | 0600);
+	CU_ASSERT_EQUAL(spool_engine_mkdir(rig.engine, &other, dir, "sub", 0777, &attr), 0);
+	CU_ASSERT_EQUAL(attr.gid, 1000);
+	CU_ASSERT_EQUAL(attr.mode, S_IFDIR | 02700);
+	engine_rig_fini(&rig);
+}
+
+static void test_modes_strict(void)
+{
+	engine_rig_init(&rig, SPOOL_LAYOUT_SINGLE, SPOOL_MODES_STRICT);
+	CU_ASSERT_EQUAL(created(0666, false), 0600);
+	CU_ASSERT_EQUAL(created(0777, true), 0700);
+	CU_ASSERT_EQUAL(chmod_to(&alice, attr.ino, 07755), 0);
 	CU_ASSERT_EQUAL(attr.mode, S_IFDIR | 0700);
 	CU_ASSERT_EQUAL(chmod_to(&alice, attr.ino, 0444), 0);
 	CU_ASSERT_EQUAL(attr.mode, S_IFDIR | 0400);
 	engine_rig_fini(&rig);
+}
+
+/* The directory that isolates all others has 0700 at most, whatever modes= says of the others. */
+static void test_root_of_single(void)
+{
+	for (unsigned int modes = SPOOL_MODES_OWNER; modes <= SPOOL_MODES_STRICT; modes++) {
+		bool refuses = modes == SPOOL_MODES_REFUSE;
+
+		engine_rig_init(&rig, SPOOL_LAYOUT_SINGLE, (enum spool_modes)modes);
+		CU_ASSERT_EQUAL(chmod_to(&alice, ROOT, 0700), 0);
+		CU_ASSERT_EQUAL(chmod_to(&alice, ROOT, 07777), refuses ? -EPERM : 0);
+		CU_ASSERT_EQUAL(rig_attr(&rig, ROOT).mode, S_IFDIR | 0700);
+		CU_ASSERT_EQUAL(chmod_to(&alice, ROOT, 0500), 0);
+		CU_ASSERT_EQUAL(rig_attr(&rig, ROOT).mode, S_IFDIR | 0500);
+		engine_rig_fini(&rig);
+	}
 }
 
 static void test_modes_keep(void)
@@ -363,7 +410,7 @@ static void test_bad_config(void)
 	config.layout = SPOOL_LAYOUT_SHARED + 1;
 	CU_ASSERT_EQUAL(spool_engine_new(&config, spool_host_system(), NULL, &engine), -EINVAL);
 	config.layout = SPOOL_LAYOUT_SHARED;
-	config.modes = SPOOL_MODES_REFUSE + 1;
+	config.modes = SPOOL_MODES_STRICT + 1;
 	CU_ASSERT_EQUAL(spool_engine_new(&config, spool_host_system(), NULL, &engine), -EINVAL);
 	config.modes = SPOOL_MODES_KEEP;
 	config.limits.mount[SPOOL_RES_INODES] = 0; /* no room for the root itself */
@@ -426,6 +473,9 @@ int main(void)
 		{"trees_are_apart", test_trees_are_apart},
 		{"no_room_for_a_top", test_no_room_for_a_top},
 		{"modes_owner", test_modes_owner},
+		{"modes_owner_setgid", test_modes_owner_setgid},
+		{"modes_strict", test_modes_strict},
+		{"root_of_single", test_root_of_single},
 		{"modes_keep", test_modes_keep},
 		{"modes_refuse", test_modes_refuse},
 		{"setgid_directories", test_setgid_directories},

@@ -12,41 +12,6 @@ def mode(path):
 MASKED = True  # also run without each feature of the kernel
 
 
-@case(needs=['dont_mask'])
-def modes_owner_drops_group_and_other_silently(d):
-    for umask in (0, 0o022, 0o777):
-        old = os.umask(umask)
-        put(f'f{umask}')
-        os.mkdir(f'd{umask}', 0o755)
-        os.umask(old)
-        assert mode(f'f{umask}') == 0o600 and mode(f'd{umask}') == 0o700
-    os.chmod('f0', 0o755)
-    assert mode('f0') == 0o700
-    os.chmod('f0', 0o4777)
-    assert mode('f0') == 0o700
-    os.chmod('f0', 0o444)
-    assert mode('f0') == 0o400
-    fails(errno.EPERM, os.mknod, 'dev', stat.S_IFCHR | 0o600, os.makedev(1, 3))
-
-
-@case(options='modes=keep')
-def modes_keep_honours_them_below_the_top(d):
-    put('f', mode=0o666)
-    assert mode('f') == 0o644
-    os.chmod('f', 0o4755)
-    assert mode('f') == 0o4755
-    assert mode('..') == 0o700
-
-
-@case(options='modes=refuse')
-def modes_refuse_says_eperm(d):
-    put('f')
-    assert mode('f') == 0o600
-    fails(errno.EPERM, os.chmod, 'f', 0o644)
-    os.chmod('f', 0o700)
-    assert mode('f') == 0o700
-
-
 @case()
 def chown_to_somebody_else_is_refused(mount):
     os.stat(f'{mount.path}/1000')
