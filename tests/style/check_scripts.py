@@ -10,6 +10,7 @@ import checks
 from checks import TOP, Skip, files, name_of
 
 SHELL = [*sorted((TOP / 'packaging').glob('*.sh')), TOP / '.ci/run']
+PYTHON = [*files('tests', '.py'), TOP / 'tools/bench/spoolbench-chart']
 COMPLETION = TOP / 'tools/completion/spoolctl.bash'
 
 
@@ -53,8 +54,8 @@ def shell_scripts_stop_at_errors():
 
 
 def python_can_read_them():
-    wrong, paths = [], list(files('tests', '.py'))
-    for path in paths:
+    wrong = []
+    for path in PYTHON:
         text = path.read_text(encoding='utf-8')
         try:
             tree = ast.parse(text, str(path))
@@ -65,7 +66,7 @@ def python_can_read_them():
             wrong.append(f'{name_of(path)}:1: does not say what it is for')
         if text.startswith('#!') != os.access(path, os.X_OK):
             wrong.append(f'{name_of(path)}: executable, or begins with #!, but not both')
-    return f'{len(paths)} files', wrong
+    return f'{len(PYTHON)} files', wrong
 
 
 if __name__ == '__main__':

@@ -68,7 +68,8 @@ def headers_are_read_once():
 def lines_have_their_form():
     """Tabs in C, four blanks in Python and shell; no line too wide; nothing at its end."""
     wrong, seen = [], 0
-    scripts = list(files('tests packaging', '.py', '.sh')) + [TOP / '.ci/run']
+    scripts = list(files('tests packaging', '.py', '.sh')) + \
+        [TOP / '.ci/run', TOP / 'tools/bench/spoolbench-chart']
     for path in c_files() + scripts:
         text = path.read_text(encoding='utf-8')
         if not text.endswith('\n') or text.endswith('\n\n'):

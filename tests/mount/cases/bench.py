@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import tempfile
+from pathlib import Path
+from xml.etree import ElementTree
 
 from rig import DEADLINE_S, case, run, wait_until
 
@@ -11,6 +13,7 @@ WORKLOADS = ['life-4k', 'life-64k', 'life-1m', 'life-tmpfile-4k', 'life-unlinked
              'stream-64k', 'random-4k', 'tree', 'sort', 'compile']
 FIGURES = ['life-4k', 'life-4k x2', 'write-4k', 'read-64k', 'random-read-4k', 'create', 'readdir',
            'stat', 'unlink', 'sort', 'compile']
+CHART = str(Path(__file__).resolve().parents[3] / 'tools/bench/spoolbench-chart')
 
 
 def spoolbench(*args, check=True, **kwargs):
@@ -55,6 +58,27 @@ def every_workload_has_figures():
     assert chart.startswith('<svg ') and chart.endswith('</svg>\n') and 'life-4k x2' in chart
     os.unlink(f'{scratch}/svg')
     remove(dirs)
+
+
+def a_row(name, unit, *ratios):
+    return {'name': name, 'unit': unit, 'places': [
+        {'label': f'<{i}>', 'ratio': {'median': ratio}} for i, ratio in enumerate(ratios)]}
+
+
+@case(mount=False)
+def a_chart_shows_the_ratios():
+    rows = [a_row('life', 'us', 1, 4, 0.25), a_row('write', 'MB/s', 1, 0.25, None)]
+    done = run(CHART, input=json.dumps({'rows': rows}))
+    svg = ElementTree.fromstring(done.stdout)
+    bars = [float(bar.get('width')) for bar in svg.findall('{*}rect') if bar.get('height') == '8']
+    assert len(bars) == 3 and max(bars) - min(bars) < 0.2, bars
+    texts = [text.text for text in svg.findall('{*}text')]
+    assert {'life', 'write', '<1>', '<2>', 'x 1', '-'} <= set(texts), texts
+    assert texts.count('4.00') == 2 and texts.count('0.25') == 1, texts
+    for wrong in '', '[]', '{"rows": []}', '{"rows": [{}]}':
+        done = run(CHART, input=wrong, check=False)
+        assert done.returncode == 1 and done.stderr.count('\n') == 1 and done.stdout == '', done
+    assert run(CHART, 'one', 'two', check=False).returncode == 2
 
 
 @case()
