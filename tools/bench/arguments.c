@@ -13,7 +13,7 @@
 
 #define ROUNDS 7u
 
-enum { OPT_MOUNTS = 1, OPT_MARKDOWN, OPT_LIST, OPT_JSON, OPT_SVG, OPT_SCRATCH, OPT_VERSION };
+enum { OPT_MOUNTS = 1, OPT_MARKDOWN, OPT_LIST, OPT_JSON, OPT_SCRATCH, OPT_VERSION };
 
 static const struct option long_options[] = {
 	{"rounds", required_argument, NULL, 'r'},
@@ -24,7 +24,6 @@ static const struct option long_options[] = {
 	{"options", required_argument, NULL, 'o'},
 	{"markdown", no_argument, NULL, OPT_MARKDOWN},
 	{"json", required_argument, NULL, OPT_JSON},
-	{"svg", required_argument, NULL, OPT_SVG},
 	{"scratch", required_argument, NULL, OPT_SCRATCH},
 	{"list", no_argument, NULL, OPT_LIST},
 	{"help", no_argument, NULL, 'h'},
@@ -47,7 +46,6 @@ static void print_help(void)
 	       "  --scratch DIR      for input that is not measured (default: /dev/shm, or /tmp)\n"
 	       "  --markdown         a table for a README\n"
 	       "  --json FILE        all figures (-: standard output, and no table)\n"
-	       "  --svg FILE         a chart of the ratios\n"
 	       "  --list             what work there is\n",
 	       BENCH_ROUNDS, ROUNDS, BENCH_THREADS);
 }
@@ -146,9 +144,6 @@ static int take_option(int option, char *value, struct bench_arguments *ret,
 		break;
 	case OPT_JSON:
 		ret->json = value;
-		break;
-	case OPT_SVG:
-		ret->svg = value;
 		break;
 	case OPT_SCRATCH:
 		ret->scratch = value;

@@ -15,7 +15,7 @@ struct bench_workload;
 struct bench_arguments {
 	const struct bench_workload *workloads[BENCH_WORKLOADS];
 	unsigned int n_workloads;
-	const char *json, *svg, *scratch, *options;
+	const char *json, *scratch, *options;
 	char **dirs;
 	unsigned int n_dirs;
 	bool mounts, markdown;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What a result is told as: a table, JSON, a chart. Errors of the stream are its owner's. */
+/* What a result is told as: a table, JSON. Errors of the stream are its owner's. */
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,6 +30,3 @@ const char *report_unit(const struct bench_result *result, const struct bench_ro
 void report_table(const struct bench_result *result, bool markdown, FILE *out);
 
 void report_json(const struct bench_result *result, FILE *out);
-
-/** report_svg() - a chart of the ratios. */
-void report_svg(const struct bench_result *result, FILE *out);

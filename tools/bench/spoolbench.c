@@ -24,14 +24,13 @@
 #include "result.h"
 #include "run.h"
 
-static int write_file(const char *path, const struct bench_result *result,
-		      void (*report)(const struct bench_result *result, FILE *out))
+static int write_json(const char *path, const struct bench_result *result)
 {
 	FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
 	int r = EXIT_OK;
 
 	if (out) {
-		report(result, out);
+		report_json(result, out);
 		if (fflush(out) != 0 || ferror(out))
 			r = EXIT_FAILED;
 		if (out != stdout && fclose(out) != 0)
@@ -53,9 +52,7 @@ static int tell(const struct bench_arguments *arguments, const struct bench_resu
 		r = EXIT_FAILED;
 	}
 	if (r == EXIT_OK && arguments->json)
-		r = write_file(arguments->json, result, report_json);
-	if (r == EXIT_OK && arguments->svg)
-		r = write_file(arguments->svg, result, report_svg);
+		r = write_json(arguments->json, result);
 	return r;
 }
 
