@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 int options_join(char **list, const char *more)
 {
@@ -16,16 +15,4 @@ int options_join(char **list, const char *more)
 	free(*list);
 	*list = joined;
 	return 0;
-}
-
-bool options_have(const char *list, const char *name)
-{
-	size_t len;
-
-	for (; *list; list += len + (list[len] == ',')) {
-		len = strcspn(list, ",");
-		if (len == strlen(name) && memcmp(list, name, len) == 0)
-			return true;
-	}
-	return false;
 }

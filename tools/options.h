@@ -3,14 +3,9 @@
 
 /* Lists of mount options, as in fstab(5): "ram=1G,noexec". */
 
-#include <stdbool.h>
-
 /**
  * options_join() - add @more to *@list
  * @list: NULL or from malloc; replaced, to be freed by the caller
  * Return: 0; -ENOMEM with *@list unchanged.
  */
 int options_join(char **list, const char *more);
-
-/** options_have() - is @name (the whole option, no value) in @list? */
-bool options_have(const char *list, const char *name);

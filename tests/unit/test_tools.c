@@ -114,13 +114,6 @@ static void test_option_lists(void)
 	CU_ASSERT_STRING_EQUAL(list, "a=1");
 	CU_ASSERT_EQUAL(options_join(&list, "noexec,b"), 0);
 	CU_ASSERT_STRING_EQUAL(list, "a=1,noexec,b");
-	CU_ASSERT_TRUE(options_have(list, "noexec"));
-	CU_ASSERT_TRUE(options_have(list, "b"));
-	CU_ASSERT_TRUE(options_have(list, "a=1"));
-	CU_ASSERT_FALSE(options_have(list, "a"));
-	CU_ASSERT_FALSE(options_have(list, "exec"));
-	CU_ASSERT_FALSE(options_have(list, "noexe"));
-	CU_ASSERT_FALSE(options_have("", "b"));
 	free(list);
 }
 
