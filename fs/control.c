@@ -12,59 +12,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arena.h"
 #include "ctl_proto.h"
 #include "util/macros.h"
-
-#define CAP_SYS_ADMIN_BIT 21 /* linux/capability.h */
-
-static bool same_file(const char *a, const char *b)
-{
-	struct stat sa, sb;
-
-	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
-	       sa.st_ino == sb.st_ino;
-}
-
-/* Effective CAP_SYS_ADMIN, and a pid that is its own name in just one pid namespace: ours. */
-static bool status_says_admin(const char *path)
-{
-	bool capable = false, top_pidns = false;
-	char line[256];
-	FILE *file = fopen(path, "re");
-
-	if (!file)
-		return false;
-	while (fgets(line, sizeof(line), file)) {
-		unsigned long long caps;
-		int a, b;
-
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			capable = caps >> CAP_SYS_ADMIN_BIT & 1;
-		else if (strncmp(line, "NSpid:", 6) == 0)
-			top_pidns = sscanf(line + 6, "%d %d", &a, &b) == 1;
-	}
-	fclose(file);
-	return capable && top_pidns;
-}
+#include "witness.h"
 
 /* Read while the call is pending, so the caller is still there and is who the kernel says. */
 bool control_is_admin(const struct spool_fs *fs, const struct spool_cred *cred)
 {
-	char path[64];
-
 	if (fs->owner != 0 && cred->uid == fs->owner)
 		return true; /* a user's own mount */
 	if (cred->pid <= 0 || cred->uid != 0)
 		return false;
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)cred->pid);
-	if (!same_file(path, "/proc/self/ns/user"))
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)cred->pid);
-	return status_says_admin(path);
+	return spool_witness_is_admin(fs->witness, cred->pid);
 }
 
 static void fill_usage(const struct spool_usage *usage, struct spool_ctl_usage *ret)

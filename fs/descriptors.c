@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -49,4 +50,18 @@ void spool_keep_descriptors(const int *keep, size_t n)
 		first = next + 1;
 	}
 	close_from((unsigned int)first, ~0U);
+}
+
+void spool_stdio_to_null(void)
+{
+	int null;
+
+	close(STDIN_FILENO); /* so that there is a free descriptor */
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		dup2(null, i);
+	if (null > 2)
+		close(null);
 }

@@ -12,3 +12,9 @@
  * Nothing else may be in use: neither a stream nor a library's (closelog(3) first).
  */
 void spool_keep_descriptors(const int *keep, size_t n);
+
+/**
+ * spool_stdio_to_null() - lets go of standard input, output and error
+ * In the background nobody may have to wait for us: a pipe ends when its last writer does.
+ */
+void spool_stdio_to_null(void);

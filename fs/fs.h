@@ -29,6 +29,7 @@ struct spool_room;
 struct spool_spiller;
 struct spool_subuids;
 struct spool_tidy;
+struct spool_witness;
 
 #define SPOOL_OPCODES SPOOL_CTL_OPCODES /* counted each by itself; the highest is 53 (7.45) */
 #define SPOOL_MAX_BACKGROUND 64u /* kernel default 12; per mount, so several users share it */
@@ -52,6 +53,7 @@ struct spool_fs {
 	struct spool_backing_info backing; /* what it can do */
 	const struct spool_arena *arena;
 	struct spool_subuids *subuids;
+	struct spool_witness *witness; /* asked what we may not look at */
 	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see spool_fs_buffer() */
 	pthread_key_t current; /* per thread: the struct spool_message that is processed */
 	size_t max_write;      /* bytes of data in the largest request */

@@ -19,20 +19,13 @@
  * 100000. */
 #define SUBUID_MIN 65536u
 
-struct range {
-	uid_t first, last, owner;
-};
-
-struct table {
-	size_t n;
-	struct range ranges[];
-};
-
 struct spool_subuids {
 	const char *path;
+	spool_read_subuids_fn reader;
+	void *ctx;
 	_Atomic uint64_t looked_s; /* CLOCK_MONOTONIC: when the file was looked at last */
 	pthread_mutex_t lock;      /* of the following; nothing is called under it */
-	struct table *table;
+	struct spool_subuid_table *table;
 	struct stat seen; /* of the file that the table is from */
 };
 
@@ -53,7 +46,7 @@ static bool find_owner(const char *text, uid_t *ret)
 }
 
 /* owner:first:count. Return: false for what is none, or has no uid that could be subordinate. */
-static bool parse_line(char *line, struct range *ret)
+static bool parse_line(char *line, struct spool_subuid_range *ret)
 {
 	char *save = NULL, *owner = strtok_r(line, ":", &save);
 	char *first = strtok_r(NULL, ":", &save), *count = strtok_r(NULL, ":\n", &save);
@@ -68,15 +61,32 @@ static bool parse_line(char *line, struct range *ret)
 	return true;
 }
 
-/* Return: what of the file could be read and understood; NULL: no memory. */
-static struct table *read_table(const char *path)
+size_t spool_subuids_size(const struct spool_subuid_table *table)
 {
-	struct table *table = calloc(1, sizeof(*table)), *more;
+	return sizeof(*table) + table->n * sizeof(table->ranges[0]);
+}
+
+bool spool_subuids_is_table(const void *bytes, size_t size)
+{
+	size_t n;
+
+	if (size < sizeof(struct spool_subuid_table))
+		return false;
+	memcpy(&n, bytes, sizeof(n));
+	size -= sizeof(struct spool_subuid_table);
+	return size / sizeof(struct spool_subuid_range) == n &&
+	       size % sizeof(struct spool_subuid_range) == 0;
+}
+
+struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path)
+{
+	struct spool_subuid_table *table = calloc(1, sizeof(*table)), *more;
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
 	size_t room = 0;
-	struct range range;
+	struct spool_subuid_range range;
 
+	(void)ctx;
 	while (table && file && getline(&line, &room, file) > 0) {
 		if (!parse_line(line, &range))
 			continue;
@@ -100,7 +110,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 
 void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
 {
-	struct table *table;
+	struct spool_subuid_table *table;
 	struct timespec time;
 	struct stat now;
 	bool same;
@@ -115,7 +125,7 @@ void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
 	pthread_mutex_lock(&subuids->lock);
 	same = is_same(&now, &subuids->seen);
 	pthread_mutex_unlock(&subuids->lock);
-	table = same ? NULL : read_table(subuids->path);
+	table = same ? NULL : subuids->reader(subuids->ctx, subuids->path);
 	if (!table)
 		return;
 	pthread_mutex_lock(&subuids->lock);
@@ -125,13 +135,16 @@ void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
 	pthread_mutex_unlock(&subuids->lock);
 }
 
-int spool_subuids_new(const char *path, struct spool_subuids **ret)
+int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
+		      struct spool_subuids **ret)
 {
 	struct spool_subuids *subuids = calloc(1, sizeof(*subuids));
 
 	if (!subuids)
 		return -ENOMEM;
 	subuids->path = path;
+	subuids->reader = reader;
+	subuids->ctx = ctx;
 	subuids->looked_s = UINT64_MAX;
 	pthread_mutex_init(&subuids->lock, NULL);
 	*ret = subuids;
@@ -156,7 +169,7 @@ uid_t spool_subuids_owner(void *ctx, uid_t uid)
 		return uid;
 	pthread_mutex_lock(&subuids->lock);
 	for (size_t i = 0; subuids->table && i < subuids->table->n; i++) {
-		const struct range *range = &subuids->table->ranges[i];
+		const struct spool_subuid_range *range = &subuids->table->ranges[i];
 
 		if (uid >= range->first && uid <= range->last) {
 			owner = range->owner;

@@ -8,13 +8,42 @@
  * The file is read again when it has changed.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 struct spool_subuids;
 
-/** spool_subuids_new() - @path: "/etc/subuid"; borrowed; it need not be there. Return: 0; -errno.
+/** struct spool_subuid_table - what stands in the file: @n ranges, one that comes first counts */
+struct spool_subuid_table {
+	size_t n;
+	struct spool_subuid_range {
+		uid_t first, last, owner;
+	} ranges[];
+};
+
+/** spool_read_subuids_fn - Return: a table, to be freed with free(3); NULL: it cannot be had now.
  */
-int spool_subuids_new(const char *path, struct spool_subuids **ret);
+typedef struct spool_subuid_table *(*spool_read_subuids_fn)(void *ctx, const char *path);
+
+/** spool_subuids_read() - a reader that reads the file itself, by getpwnam(3) where it has names.
+ * @ctx: not used. What is not there or cannot be understood is left out. */
+struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path);
+
+/** spool_subuids_size() - Return: the bytes of a table. */
+size_t spool_subuids_size(const struct spool_subuid_table *table);
+
+/** spool_subuids_is_table() - are these @size bytes a whole table? */
+bool spool_subuids_is_table(const void *bytes, size_t size);
+
+/**
+ * spool_subuids_new() - no table yet: it is read with the first uid that asks for it
+ * @path: "/etc/subuid"; borrowed; it need not be there
+ * @reader: how it is read; @ctx: is passed to it
+ * Return: 0; -errno.
+ */
+int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
+		      struct spool_subuids **ret);
 
 /** spool_subuids_free() - NULL is allowed. */
 void spool_subuids_free(struct spool_subuids *subuids);

@@ -16,6 +16,7 @@
 
 #include "arena.h"
 #include "channel.h"
+#include "descriptors.h"
 #include "dev.h"
 #include "dirs.h"
 #include "disk.h"
@@ -33,12 +34,15 @@
 #include "tidy.h"
 #include "util/host.h"
 #include "util/macros.h"
+#include "witness.h"
 
 /* Our own descriptors are fewer than 20 and two for each CPU; files of the backing: what 65,535
  * segments could use is far more than is of use. Guesses. */
 #define FILES_OWN 128u
 #define FILES_MIN 8u
 #define FILES_MAX 4096u
+
+#define SUBUID_FILE "/etc/subuid"
 
 struct worker {
 	struct spool_fs fs;
@@ -93,20 +97,6 @@ int spool_receive_fd(int socket, dev_t *ret_device)
 		return -EPIPE; /* the supervisor gave up */
 	memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
 	return fd;
-}
-
-void spool_stdio_to_null(void)
-{
-	int null;
-
-	close(STDIN_FILENO); /* so that there is a free descriptor */
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0)
-		return;
-	for (int i = 0; i < 3; i++)
-		dup2(null, i);
-	if (null > 2)
-		close(null);
 }
 
 /* Those who may wait for a request to be served end first, while there is somebody to serve it. */
@@ -416,7 +406,10 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	if (*options->backing_why)
 		spool_log(log, SPOOL_LOG_WARNING, "backing=/var/tmp, the default, %s: RAM only",
 			  options->backing_why);
-	r = spool_subuids_new("/etc/subuid", &worker.fs.subuids);
+	r = spool_witness_start(SUBUID_FILE, options->alive_fd, &worker.fs.witness);
+	if (r == 0)
+		r = spool_subuids_new(SUBUID_FILE, spool_witness_subuids, worker.fs.witness,
+				      &worker.fs.subuids);
 	if (r == 0)
 		r = make_engine(&worker);
 	if (r < 0) {
@@ -441,6 +434,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	if (!spool_engine_free(worker.fs.engine))
 		r = -EIO;
 	spool_subuids_free(worker.fs.subuids);
+	spool_witness_free(worker.fs.witness);
 	spool_close(worker.done);
 	spool_close(worker.fs.inited);
 	return r < 0 ? 1 : 0;

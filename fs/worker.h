@@ -31,9 +31,3 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
  */
 int spool_send_fd(int socket, int fd, dev_t device);
 int spool_receive_fd(int socket, dev_t *ret_device);
-
-/**
- * spool_stdio_to_null() - lets go of standard input, output and error
- * In the background nobody may have to wait for us: a pipe ends when its last writer does.
- */
-void spool_stdio_to_null(void);

@@ -28,7 +28,7 @@ static struct spool_subuids *reader_of(const char *text)
 	struct spool_subuids *subuids;
 
 	write_file(text);
-	CU_ASSERT_EQUAL_FATAL(spool_subuids_new(path, &subuids), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_subuids_new(path, spool_subuids_read, NULL, &subuids), 0);
 	spool_subuids_refresh(subuids, 100000);
 	return subuids;
 }
@@ -71,7 +71,8 @@ static void no_file(void)
 {
 	struct spool_subuids *subuids;
 
-	CU_ASSERT_EQUAL_FATAL(spool_subuids_new("/nowhere/subuid", &subuids), 0);
+	CU_ASSERT_EQUAL_FATAL(
+		spool_subuids_new("/nowhere/subuid", spool_subuids_read, NULL, &subuids), 0);
 	spool_subuids_refresh(subuids, 100000);
 	CU_ASSERT_EQUAL(spool_subuids_owner(subuids, 100000), 100000);
 	spool_subuids_free(subuids);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The capabilities of a process of ours (capabilities(7)), and that it never gains one. */
+
+#include <stddef.h>
+
+/**
+ * spool_privileges_drop() - for good: all capabilities but @keep, and no_new_privs
+ * @keep: number of one of them (CAP_SYS_PTRACE ...), -1: none; one that we do not have is not added
+ * Concerns the calling thread and those that it starts later.
+ * Return: 0; -errno.
+ */
+int spool_privileges_drop(int keep);
+
+/** spool_privileges_names() - those that are in force, as "sys_ptrace ipc_lock", "" for none. */
+void spool_privileges_names(char *ret, size_t size);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The process that looks at other processes and reads accounts for the worker, which may do neither
+ * (fs/sandbox.h). Whether a caller is in the user namespace that we are in is shown to those only
+ * who might trace him, and /etc is closed to the worker. The witness takes two kinds of questions
+ * and no data: is this process an administrator's, and what are the ranges of subordinate uids.
+ *
+ * It ends with the worker. A question takes 0.1 ms. One that is not answered in a second is
+ * answered "no", so nobody waits for ever.
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct spool_subuid_table;
+struct spool_witness;
+
+/**
+ * spool_witness_start() - fork it; there is no other thread yet
+ * @subuid_path: /etc/subuid
+ * Return: 0; -errno.
+ */
+int spool_witness_start(const char *subuid_path, int alive_fd, struct spool_witness **ret);
+
+/** spool_witness_free() - it ends. NULL is none. */
+void spool_witness_free(struct spool_witness *witness);
+
+/**
+ * spool_witness_is_admin() - has thread or process @pid effective CAP_SYS_ADMIN in the initial
+ * (our) user and pid namespaces? Good only while its request is pending: the number may mean
+ * somebody else afterwards. Any thread.
+ */
+bool spool_witness_is_admin(struct spool_witness *witness, pid_t pid);
+
+/**
+ * spool_witness_subuids() - @ctx: the witness. A reader for spool_subuids_new().
+ * Return: the table, to be freed with free(3); NULL: no memory, or no answer in time.
+ */
+struct spool_subuid_table *spool_witness_subuids(void *ctx, const char *path);

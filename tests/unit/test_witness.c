@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The process that looks at others: whom it takes for an administrator, what it may do itself, and
+ * that nobody waits for ever when it does not answer. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "privileges.h"
+#include "subuid.h"
+#include "unit.h"
+#include "witness.h"
+
+static char subuids[] = "/tmp/spool-witness-XXXXXX";
+
+/* A process that has done @prepare and then waits. Return: its pid; 0 when that could not be done.
+ */
+static pid_t start_process(bool (*prepare)(void))
+{
+	int fds[2];
+	char ok = 0;
+	pid_t pid;
+
+	CU_ASSERT_EQUAL_FATAL(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	CU_ASSERT_FATAL(pid >= 0);
+	if (pid == 0) {
+		if (!prepare() || write(fds[1], "k", 1) != 1)
+			_exit(1);
+		close(fds[1]);
+		for (;;)
+			pause();
+	}
+	close(fds[1]);
+	if (read(fds[0], &ok, 1) != 1) {
+		waitpid(pid, NULL, 0);
+		pid = 0;
+	}
+	close(fds[0]);
+	return pid;
+}
+
+static void end_process(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static bool nothing(void)
+{
+	return true;
+}
+
+static bool drop_all(void)
+{
+	return spool_privileges_drop(-1) == 0;
+}
+
+/* With all capabilities, but in a namespace of its own. */
+static bool enter_user_namespace(void)
+{
+	return unshare(CLONE_NEWUSER) == 0;
+}
+
+static bool are_we_admin(void)
+{
+	char names[1024];
+
+	spool_privileges_names(names, sizeof(names));
+	return strstr(names, "sys_admin") != NULL;
+}
+
+static bool is_admin(struct spool_witness *witness, bool (*prepare)(void))
+{
+	pid_t pid = start_process(prepare);
+	bool yes;
+
+	if (pid == 0)
+		return false;
+	yes = spool_witness_is_admin(witness, pid);
+	end_process(pid);
+	return yes;
+}
+
+static void administrators(void)
+{
+	struct spool_witness *witness;
+
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, &witness), 0);
+	CU_ASSERT_EQUAL(spool_witness_is_admin(witness, getpid()), are_we_admin());
+	CU_ASSERT_EQUAL(is_admin(witness, nothing), are_we_admin());
+	CU_ASSERT_FALSE(is_admin(witness, drop_all));
+	CU_ASSERT_FALSE(is_admin(witness, enter_user_namespace));
+	CU_ASSERT_FALSE(spool_witness_is_admin(witness, 0));
+	CU_ASSERT_FALSE(spool_witness_is_admin(witness, -1));
+	CU_ASSERT_FALSE(spool_witness_is_admin(witness, 1 << 30));
+	spool_witness_free(witness);
+	CU_ASSERT_TRUE(wait(NULL) > 0);
+	CU_ASSERT_FALSE(spool_witness_is_admin(NULL, getpid()));
+	spool_witness_free(NULL);
+}
+
+/* Our only child. */
+static pid_t witness_pid(void)
+{
+	char path[64];
+	int pid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	file = fopen(path, "re");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	CU_ASSERT_EQUAL(fscanf(file, "%d", &pid), 1);
+	fclose(file);
+	CU_ASSERT_TRUE_FATAL(pid > 0);
+	return pid;
+}
+
+/* What stands after @name in /proc/@pid/status, read as a hexadecimal number. */
+static unsigned long long status_of(pid_t pid, const char *name)
+{
+	unsigned long long value = ~0ULL;
+	char path[64], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':')
+			value = strtoull(line + strlen(name) + 1, NULL, 16);
+	}
+	if (file)
+		fclose(file);
+	return value;
+}
+
+static void it_has_one_capability(void)
+{
+	const unsigned long long ptrace = 1ULL << 19; /* CAP_SYS_PTRACE, linux/capability.h */
+	struct spool_witness *witness;
+	pid_t pid;
+
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, &witness), 0);
+	CU_ASSERT_EQUAL(spool_witness_is_admin(witness, getpid()), are_we_admin());
+	pid = witness_pid();
+	CU_ASSERT_EQUAL(status_of(pid, "CapPrm") & ~ptrace, 0);
+	CU_ASSERT_EQUAL(status_of(pid, "CapEff") & ~ptrace, 0);
+	CU_ASSERT_EQUAL(status_of(pid, "CapInh"), 0);
+	CU_ASSERT_EQUAL(status_of(pid, "CapAmb"), 0);
+	CU_ASSERT_EQUAL(status_of(pid, "NoNewPrivs"), 1);
+	spool_witness_free(witness);
+	CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
+}
+
+static void subordinate_uids(void)
+{
+	struct spool_witness *witness;
+	struct spool_subuid_table *table;
+
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, &witness), 0);
+	table = spool_witness_subuids(witness, subuids);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(table);
+	CU_ASSERT_EQUAL_FATAL(table->n, 2);
+	CU_ASSERT_EQUAL(table->ranges[0].first, 100000);
+	CU_ASSERT_EQUAL(table->ranges[0].last, 165535);
+	CU_ASSERT_EQUAL(table->ranges[0].owner, 1000);
+	CU_ASSERT_EQUAL(table->ranges[1].owner, 0); /* by its name */
+	free(table);
+	spool_witness_free(witness);
+	CU_ASSERT_TRUE(wait(NULL) > 0);
+}
+
+/* Longer than a pipe holds. */
+static void many_subordinate_uids(void)
+{
+	struct spool_witness *witness;
+	struct spool_subuid_table *table;
+	FILE *file = fopen(subuids, "ae");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	for (unsigned int i = 0; i < 20000; i++)
+		fprintf(file, "%u:%u:10\n", 2000 + i, 200000 + 10 * i);
+	fclose(file);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, &witness), 0);
+	table = spool_witness_subuids(witness, subuids);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(table);
+	CU_ASSERT_EQUAL_FATAL(table->n, 20002);
+	CU_ASSERT_EQUAL(table->ranges[20001].owner, 21999);
+	free(table);
+	spool_witness_free(witness);
+	CU_ASSERT_TRUE(wait(NULL) > 0);
+}
+
+static void one_that_does_not_answer(void)
+{
+	struct spool_witness *witness;
+	pid_t pid;
+	int status;
+
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, &witness), 0);
+	pid = witness_pid();
+	kill(pid, SIGSTOP);
+	CU_ASSERT_EQUAL(waitpid(pid, &status, WUNTRACED), pid);
+	CU_ASSERT_FALSE(spool_witness_is_admin(witness, getpid()));
+	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, subuids));
+	end_process(pid);
+	CU_ASSERT_FALSE(spool_witness_is_admin(witness, getpid()));
+	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, subuids));
+	spool_witness_free(witness);
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"administrators", administrators},
+		{"it has one capability", it_has_one_capability},
+		{"subordinate uids", subordinate_uids},
+		{"many subordinate uids", many_subordinate_uids},
+		{"one that does not answer", one_that_does_not_answer},
+	};
+	static const char text[] = "1000:100000:65536\nroot:165536:10\n";
+	int r, fd = mkstemp(subuids);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return 1;
+	close(fd);
+	r = unit_run("witness", tests, sizeof(tests) / sizeof(tests[0]));
+	unlink(subuids);
+	return r;
+}
