@@ -244,6 +244,17 @@ void spool_channel_process_last(struct spool_fs *fs, struct spool_message *messa
 	spool_channel_process(fs, message);
 }
 
+bool spool_channel_counts(struct spool_fs *fs)
+{
+	struct spool_message *message = spool_channel_current(fs);
+
+	if (!message)
+		return false;
+	message->waits_for = SPOOL_WAIT_RELEASE;
+	message->parked = spool_park_wants_count(fs->park, message);
+	return message->parked;
+}
+
 /* Messages come through ring.h and dev.h; libfuse does not read by itself. */
 static ssize_t channel_read(int fd, void *buf, size_t buf_len, void *userdata)
 {

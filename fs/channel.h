@@ -50,6 +50,7 @@ enum spool_wait { SPOOL_WAIT_RELEASE, SPOOL_WAIT_ROOM, SPOOL_WAIT_DISK };
  * @last_try: it is to be answered now, however it stands
  * @parked, @waits_for: by the last attempt: it is not answered
  * @returned: spool_engine_returned() before the last attempt
+ * @kept: of park.h: it counts, and what has no name has been waited for in vain before
  * @again: of park.h: room has come since, so it is tried again at once; @n_again: how often so far
  * @finish: gives a message that was parked back to where it came from; NULL while none is needed
  */
@@ -65,6 +66,7 @@ struct spool_message {
 	bool kill_suidgid; /* drop set-id bits with this request (FUSE_HANDLE_KILLPRIV_V2) */
 	bool answered;
 	bool tried; /* and counted */
+	bool kept;
 	bool again;
 	bool may_wait;
 	bool last_try;
@@ -143,6 +145,13 @@ void spool_channel_process_last(struct spool_fs *fs, struct spool_message *messa
  * which goes nowhere: the message will be tried again. Return: false also without a message.
  */
 bool spool_channel_waits(struct spool_fs *fs, int error);
+
+/**
+ * spool_channel_counts() - does the message in this thread, which counts what is free, wait first?
+ * When it is true the handler must answer -EAGAIN, which goes nowhere. Files that nobody has any
+ * more have no data afterwards.
+ */
+bool spool_channel_counts(struct spool_fs *fs);
 
 /** spool_channel_current() - the message that this thread is processing, or NULL. */
 struct spool_message *spool_channel_current(struct spool_fs *fs);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "channel.h"
 #include "ctl_proto.h"
 #include "util/macros.h"
 #include "witness.h"
@@ -70,7 +71,6 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 	struct spool_engine_stat stat;
 	struct spool_usage usage;
 
-	spool_engine_drop_leaving(fs->engine);
 	spool_engine_stat(fs->engine, &stat);
 	*out = (struct spool_ctl_status){
 		.version = SPOOL_CTL_VERSION,
@@ -157,6 +157,8 @@ static void do_status(struct control_call *call)
 	struct spool_ctl_status status;
 	int r = control_take_in(&status, sizeof(status), call);
 
+	if (r == 0 && spool_channel_counts(call->fs))
+		r = -EAGAIN;
 	if (r == 0)
 		get_status(call->fs, &call->cred, &status);
 	reply_ioctl(call->req, r, &status, sizeof(status));
@@ -167,6 +169,8 @@ static void do_users(struct control_call *call)
 	struct spool_ctl_users users;
 	int r = control_take_in(&users, sizeof(users), call);
 
+	if (r == 0 && spool_channel_counts(call->fs))
+		r = -EAGAIN;
 	if (r == 0)
 		get_users(call->fs, &call->cred, &users);
 	reply_ioctl(call->req, r, &users, sizeof(users));

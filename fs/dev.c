@@ -103,11 +103,10 @@ static struct dev_buffer *handle(struct spool_dev *dev, struct dev_buffer *buffe
 /* With rings, lets messages gather unless there are some already. */
 static void let_gather(const struct spool_dev *dev)
 {
-	const struct timespec time = {.tv_nsec = NAP_NS};
 	struct pollfd fd = {.fd = dev->fd, .events = POLLIN};
 
 	if (dev->fs->rings && poll(&fd, 1, 0) == 0)
-		nanosleep(&time, NULL); /* stopping interrupts it */
+		spool_park_gather(dev->fs->park, NAP_NS);
 }
 
 /* An error that the kernel has no reason for but a passing one, like -ENOMEM. Return: whether to go

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "channel.h"
 #include "subuid.h"
 #include "util/macros.h"
 
@@ -67,10 +68,12 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct spool_cred cred = reply_cred(req);
 	struct spool_statfs stat;
+	int r = -EAGAIN;
 
 	(void)ino;
-	spool_engine_drop_leaving(fs_of(req)->engine); /* who looks wants to see what is free */
-	reply_statfs(req, spool_engine_statfs(fs_of(req)->engine, &cred, &stat), &stat);
+	if (!spool_channel_counts(fs_of(req)))
+		r = spool_engine_statfs(fs_of(req)->engine, &cred, &stat);
+	reply_statfs(req, r, &stat);
 }
 
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,

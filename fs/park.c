@@ -18,6 +18,12 @@
 #define PARK_LIMIT_NS (250 * 1000 * 1000)
 #define PARK_LIMIT_AGAIN_NS (20 * 1000 * 1000)
 
+/* Who counts what is free does so when RELEASE and FORGET have come for what has no name: it waits
+ * less, as it may also be a file that somebody keeps open; and least where as many have been waited
+ * for in vain before. Guesses. */
+#define COUNT_LIMIT_NS (50 * 1000 * 1000)
+#define COUNT_LIMIT_AGAIN_NS (5 * 1000 * 1000)
+
 /* A request that finds room come back is tried again so often before it is put aside: each time
  * somebody else may be faster. A guess. */
 #define AGAIN_MAX 8u
@@ -34,13 +40,15 @@ struct spool_park {
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	pthread_cond_t changed;
+	pthread_cond_t wanted; /* somebody waits for what others may be gathering */
 	struct spool_message_list list;
 	uid_t payers[PARKED_MAX]; /* whose places are taken */
 	unsigned int n_taken;     /* places: on the list, on their way there, or being tried */
 	bool kicked;
 	bool stop;
-	atomic_uint n_parked; /* on the list, for a look without the lock */
-	atomic_bool in_vain;  /* one has waited, and nothing has gone since */
+	atomic_uint n_parked;    /* on the list, for a look without the lock */
+	atomic_bool in_vain;     /* one has waited, and nothing has gone since */
+	_Atomic uint64_t n_kept; /* files without a name that somebody keeps, as far as is known */
 };
 
 static uint64_t now_ns(void)
@@ -110,6 +118,28 @@ bool spool_park_wants(struct spool_park *park, struct spool_message *message, in
 	return true;
 }
 
+bool spool_park_wants_count(struct spool_park *park, struct spool_message *message)
+{
+	uint64_t nameless, kept;
+
+	spool_engine_drop_leaving(park->fs->engine);
+	nameless = spool_engine_nameless(park->fs->engine);
+	kept = atomic_load(&park->n_kept);
+	if (nameless < kept || (message->deadline && now_ns() >= message->deadline)) {
+		atomic_store(&park->n_kept, nameless);
+		return false;
+	}
+	if (nameless == 0)
+		return false;
+	if (message->deadline)
+		return nameless > kept || message->kept;
+	if (!take_place(park, message->payer))
+		return false;
+	message->kept = nameless == kept;
+	message->deadline = now_ns() + (message->kept ? COUNT_LIMIT_AGAIN_NS : COUNT_LIMIT_NS);
+	return true;
+}
+
 void spool_park_take(struct spool_park *park, struct spool_message *message)
 {
 	bool stopped;
@@ -122,6 +152,7 @@ void spool_park_take(struct spool_park *park, struct spool_message *message)
 		/* from here on a kick is not missed; one may have been before */
 		park->kicked |= has_returned(park, message);
 		pthread_cond_signal(&park->changed);
+		pthread_cond_broadcast(&park->wanted);
 	}
 	pthread_mutex_unlock(&park->lock);
 	if (stopped) {
@@ -147,6 +178,23 @@ void spool_park_kick(struct spool_park *park)
 	pthread_mutex_lock(&park->lock);
 	park->kicked = true;
 	pthread_cond_signal(&park->changed);
+	pthread_mutex_unlock(&park->lock);
+}
+
+static struct timespec time_of(uint64_t ns)
+{
+	return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S),
+				 .tv_nsec = (long)(ns % NS_PER_S)};
+}
+
+void spool_park_gather(struct spool_park *park, uint64_t ns)
+{
+	const struct timespec until = time_of(now_ns() + ns);
+
+	pthread_mutex_lock(&park->lock);
+	while (!park->stop && atomic_load(&park->n_parked) == 0 &&
+	       pthread_cond_timedwait(&park->wanted, &park->lock, &until) != ETIMEDOUT)
+		;
 	pthread_mutex_unlock(&park->lock);
 }
 
@@ -191,8 +239,7 @@ static void wait_locked(struct spool_park *park)
 			pthread_cond_wait(&park->changed, &park->lock);
 			continue;
 		}
-		until = (struct timespec){.tv_sec = (time_t)(first->deadline / NS_PER_S),
-					  .tv_nsec = (long)(first->deadline % NS_PER_S)};
+		until = time_of(first->deadline);
 		if (pthread_cond_timedwait(&park->changed, &park->lock, &until) == ETIMEDOUT)
 			return;
 	}
@@ -238,11 +285,10 @@ int spool_park_new(struct spool_fs *fs, struct spool_park **ret)
 	TAILQ_INIT(&park->list);
 	pthread_mutex_init(&park->lock, NULL);
 	spool_thread_cond_init(&park->changed);
+	spool_thread_cond_init(&park->wanted);
 	r = spool_thread_start(&park->thread, "spoolfs-park", park_main, park);
 	if (r < 0) {
-		pthread_cond_destroy(&park->changed);
-		pthread_mutex_destroy(&park->lock);
-		free(park);
+		spool_park_free(park);
 		return r;
 	}
 	*ret = park;
@@ -256,6 +302,7 @@ void spool_park_stop(struct spool_park *park)
 	pthread_mutex_lock(&park->lock);
 	park->stop = true;
 	pthread_cond_signal(&park->changed);
+	pthread_cond_broadcast(&park->wanted);
 	pthread_mutex_unlock(&park->lock);
 	pthread_join(park->thread, NULL);
 }
@@ -264,6 +311,7 @@ void spool_park_free(struct spool_park *park)
 {
 	if (!park)
 		return;
+	pthread_cond_destroy(&park->wanted);
 	pthread_cond_destroy(&park->changed);
 	pthread_mutex_destroy(&park->lock);
 	free(park);

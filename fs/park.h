@@ -11,11 +11,15 @@
  * PARK_LIMIT_NS after its first attempt. Nobody waits in the meantime but its caller. One whose
  * room came while it was being refused is tried again at once, and takes no place.
  *
+ * Who counts what is free (statfs) waits likewise, for less long, so that a file that was closed
+ * and unlinked before is counted no more.
+ *
  * How many can be put aside is limited, in all and for every payer (turn.h), so that one user's
  * requests do not take all entries of a ring; one more is answered at once.
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct spool_fs;
 struct spool_message;
@@ -40,11 +44,21 @@ void spool_park_free(struct spool_park *park);
  */
 bool spool_park_wants(struct spool_park *park, struct spool_message *message, int error);
 
+/**
+ * spool_park_wants_count() - is @message, which counts what is free, to wait for files to go?
+ * Takes the data of those that nobody has open. Return: true: as spool_park_wants(), with a place.
+ */
+bool spool_park_wants_count(struct spool_park *park, struct spool_message *message);
+
 /** spool_park_take() - @message is ours until its finish(). */
 void spool_park_take(struct spool_park *park, struct spool_message *message);
 
 /** spool_park_refuse() - it cannot be given away after all: it is tried and answered now. */
 void spool_park_refuse(struct spool_park *park, struct spool_message *message);
+
+/** spool_park_gather() - waits @ns, so that messages gather; not while one of these waits for them.
+ */
+void spool_park_gather(struct spool_park *park, uint64_t ns);
 
 /** spool_park_kick() - a file may be gone: try again. Any locks; cheap when nothing is parked. NULL
  * is allowed. */

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <pthread.h>
 
 #include "channel.h"
 #include "engine_rig.h"
@@ -120,6 +121,72 @@ static void test_not_for_ever(void)
 	end();
 }
 
+/* Who counts waits for what may be about to go, and takes the data of what has gone. */
+static void test_counting(void)
+{
+	struct spool_message message = {.uid = 1000};
+	struct spool_attr attr;
+	uint64_t ino;
+
+	start();
+	attempt(&message);
+	CU_ASSERT_FALSE(spool_park_wants_count(fs.park, &message));
+	ino = removed_file();
+	CU_ASSERT_TRUE(spool_park_wants_count(fs.park, &message));
+	CU_ASSERT_EQUAL(spool_engine_getattr(rig.engine, ino, &attr), 0);
+	CU_ASSERT_EQUAL(attr.blocks, 0);
+	CU_ASSERT_TRUE(spool_park_wants_count(fs.park, &message)); /* it is still there */
+	spool_engine_forget(rig.engine, ino, 1);
+	CU_ASSERT_FALSE(spool_park_wants_count(fs.park, &message));
+	end();
+}
+
+/* A file that somebody keeps holds others up for long only once. */
+static void test_counting_what_is_kept(void)
+{
+	struct spool_message first = {.uid = 1000}, second = {.uid = 1000}, third = {.uid = 1000};
+	uint64_t kept, other;
+
+	start();
+	kept = removed_file();
+	CU_ASSERT_TRUE(spool_park_wants_count(fs.park, &first));
+	CU_ASSERT_FALSE(first.kept);
+	first.deadline = 1; /* long ago */
+	CU_ASSERT_FALSE(spool_park_wants_count(fs.park, &first));
+
+	CU_ASSERT_TRUE(spool_park_wants_count(fs.park, &second));
+	CU_ASSERT_TRUE(second.kept);
+	CU_ASSERT_TRUE(spool_park_wants_count(fs.park, &second));
+
+	other = removed_file();
+	CU_ASSERT_TRUE(spool_park_wants_count(fs.park, &third));
+	CU_ASSERT_FALSE(third.kept);
+	spool_engine_forget(rig.engine, other, 1);
+	CU_ASSERT_FALSE(spool_park_wants_count(fs.park, &third)); /* the kept one alone */
+	spool_engine_forget(rig.engine, kept, 1);
+	CU_ASSERT_FALSE(spool_park_wants_count(fs.park, &second));
+	end();
+}
+
+static void *gather(void *arg)
+{
+	spool_park_gather(arg, UINT64_C(3600) * 1000000000);
+	return NULL;
+}
+
+/* Whoever lets messages gather does not hold the end up. */
+static void test_gathering(void)
+{
+	pthread_t thread;
+
+	start();
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, gather, fs.park), 0);
+	spool_park_stop(fs.park);
+	pthread_join(thread, NULL);
+	spool_park_free(fs.park);
+	engine_rig_fini(&rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -127,6 +194,9 @@ int main(void)
 		{"room that came meanwhile", test_room_that_came_meanwhile},
 		{"room that is taken now", test_room_that_is_taken_now},
 		{"not for ever", test_not_for_ever},
+		{"counting", test_counting},
+		{"counting what is kept", test_counting_what_is_kept},
+		{"gathering", test_gathering},
 	};
 
 	return unit_run("park", tests, SPOOL_ARRAY_SIZE(tests));

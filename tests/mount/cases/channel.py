@@ -265,6 +265,48 @@ def room_of_a_removed_file_is_there_at_once():
                 os.unlink(f'{mount.tmpdir()}/f{i}')
 
 
+def in_use(path):
+    stat = os.statvfs(path)
+    return stat.f_blocks - stat.f_bfree, stat.f_files - stat.f_ffree
+
+
+@case(mount=False)
+def a_removed_file_is_not_counted():
+    """Neither its data nor itself, by who asks straight after close() and unlink()."""
+    for options in transports():
+        with Mount(options=f'{options},ram=8M') as mount:
+            base = mount.tmpdir()
+            before = in_use(base)
+            for first in 'close', 'unlink', 'tmpfile':
+                for _ in range(60):
+                    fd = os.open(base if first == 'tmpfile' else f'{base}/f', os.O_RDWR |
+                                 (os.O_TMPFILE if first == 'tmpfile' else os.O_CREAT), 0o600)
+                    assert os.write(fd, b'x' * 100000) == 100000
+                    if first == 'unlink':
+                        os.unlink(f'{base}/f')
+                    os.close(fd)
+                    if first == 'close':
+                        os.unlink(f'{base}/f')
+                    assert in_use(base) == before, (first, in_use(base), before)
+
+
+@case(mount=False)
+def a_file_that_is_kept_holds_nobody_up_who_counts():
+    """It counts as long as it is open; only the first who asks waits for it in earnest."""
+    with Mount(options='ram=8M') as mount:
+        base = mount.tmpdir()
+        with open(f'{base}/kept', 'wb', buffering=0) as kept:
+            kept.write(b'x' * 1000000)
+            os.unlink(f'{base}/kept')
+            signal.alarm(DEADLINE_S)
+            for _ in range(100):
+                assert in_use(base)[0] >= 1000000 // 4096
+                assert status(mount)['size_used'] >= 1000000
+            signal.alarm(0)
+        assert in_use(base)[0] < 100
+        assert status(mount)['size_used'] < 100000
+
+
 @case(mount=False)
 def a_full_mount_says_so_soon():
     """A file without a name that somebody keeps open does not hold ENOSPC up for long: only the
