@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "descriptors.h"
-#include "memory.h"
 #include "options.h"
 #include "remount.h"
 #include "supervisor.h"
+#include "util/cgroup.h"
 #include "util/macros.h"
 #include "worker.h"
 

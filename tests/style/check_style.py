@@ -23,7 +23,8 @@ FILE_CALLS = re.compile(r'(?<![\w.>])(open|openat2?|creat|fopen|fdopen|opendir|p
                         r'f?statv?fs|f?access|faccessat|unlink(?:at)?|rename(?:at2?)?|'
                         r'link(?:at)?|mkdir(?:at)?)\s*\(')
 HOSTS = {'lib/util/host.c': (), 'lib/spill/backing_dir.c': (HOST_CALLS,),
-         'lib/spill/backing_check.c': (HOST_CALLS,)}
+         'lib/spill/backing_check.c': (HOST_CALLS,),
+         'lib/util/cgroup.c': (HOST_CALLS,)}  # asked before there is an engine
 
 
 def functions_are_short():

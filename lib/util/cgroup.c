@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "memory.h"
+#include "util/cgroup.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/macros.h"
 #include "util/parse.h"
 
 /* The number in a limit file, UINT64_MAX when there is none ("max" in v2). */
@@ -33,12 +34,10 @@ static uint64_t walk_up(const char *root, char *path, const char *name)
 
 	for (;;) {
 		char file[PATH_MAX];
-		uint64_t limit;
 		char *slash;
 
 		if (snprintf(file, sizeof(file), "%s%s/%s", root, path, name) < (int)sizeof(file)) {
-			limit = read_limit(file);
-			lowest = limit < lowest ? limit : lowest;
+			lowest = spool_min_u64(lowest, read_limit(file));
 		}
 		slash = strrchr(path, '/');
 		if (!slash)
@@ -81,19 +80,30 @@ static uint64_t line_limit(char *line, const char *cgroup_root)
 	return walk_up(root, path, "memory.limit_in_bytes");
 }
 
-uint64_t spool_memory_total(const char *proc_cgroup, const char *cgroup_root)
+uint64_t spool_machine_memory(void)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
-	uint64_t total = pages > 0 ? (uint64_t)pages * (uint64_t)page_size : UINT64_MAX;
+
+	return pages > 0 ? (uint64_t)pages * (uint64_t)page_size : UINT64_MAX;
+}
+
+uint64_t spool_cgroup_memory(const char *proc_cgroup, const char *cgroup_root)
+{
 	FILE *file = fopen(proc_cgroup, "re");
+	uint64_t lowest = UINT64_MAX;
 	char line[PATH_MAX + 256];
 
-	while (file && fgets(line, sizeof(line), file)) {
-		uint64_t limit = line_limit(line, cgroup_root);
-
-		total = limit < total ? limit : total;
-	}
+	while (file && fgets(line, sizeof(line), file))
+		lowest = spool_min_u64(lowest, line_limit(line, cgroup_root));
 	if (file)
 		fclose(file);
+	return lowest;
+}
+
+uint64_t spool_memory_total(const char *proc_cgroup, const char *cgroup_root)
+{
+	uint64_t total = spool_min_u64(spool_machine_memory(),
+				       spool_cgroup_memory(proc_cgroup, cgroup_root));
+
 	return total > 0 ? total : 1;
 }
