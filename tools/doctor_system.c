@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <glob.h>
-#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdint.h>
@@ -13,11 +12,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "util/cgroup.h"
 #include "util/macros.h"
 #include "util/parse.h"
-
-/* More than any machine has: what cgroup v1 shows for "no limit" is about 2^63. */
-#define NO_LIMIT (UINT64_C(1) << 60)
 
 static void check_pressure(struct doctor *doctor)
 {
@@ -98,65 +95,14 @@ static void check_limits(struct doctor *doctor)
 		memlock.rlim_cur == RLIM_INFINITY ? "" : " KiB");
 }
 
-/* The limit in @dir/@name and all directories above, down to @root. The lowest counts. */
-static uint64_t lowest_limit(char *dir, size_t root, const char *name)
-{
-	uint64_t lowest = UINT64_MAX;
-
-	for (;;) {
-		char path[PATH_MAX], text[32];
-		uint64_t limit;
-		char *slash;
-		int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
-
-		if (n > 0 && (size_t)n < sizeof(path) && first_line(path, text, sizeof(text)) &&
-		    spool_parse_bytes(text, &limit) == 0)
-			lowest = spool_min_u64(lowest, limit);
-		slash = strrchr(dir + root, '/');
-		if (!slash)
-			return lowest;
-		*slash = '\0';
-	}
-}
-
-/* The memory limit of our cgroup, v2 or v1, UINT64_MAX for none. */
-static uint64_t cgroup_limit(void)
-{
-	static const char v1[] = "/sys/fs/cgroup/memory", v2[] = "/sys/fs/cgroup";
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	uint64_t lowest = UINT64_MAX;
-	char line[PATH_MAX], dir[PATH_MAX + sizeof(v1)];
-
-	while (file && fgets(line, sizeof(line), file)) {
-		char *controllers = strchr(line, ':');
-		char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-		bool is_v2;
-
-		if (!path)
-			continue;
-		*path++ = '\0';
-		path[strcspn(path, "\n")] = '\0';
-		is_v2 = controllers[1] == '\0';
-		if (!is_v2 && strcmp(controllers + 1, "memory") != 0)
-			continue;
-		snprintf(dir, sizeof(dir), "%s%s", is_v2 ? v2 : v1, path);
-		lowest = spool_min_u64(
-			lowest, lowest_limit(dir, (is_v2 ? sizeof(v2) : sizeof(v1)) - 1,
-					     is_v2 ? "memory.max" : "memory.limit_in_bytes"));
-	}
-	if (file)
-		fclose(file);
-	return lowest;
-}
-
 static void check_memory(struct doctor *doctor)
 {
-	uint64_t limit = cgroup_limit();
-	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t limit = spool_cgroup_memory("/proc/self/cgroup", "/sys/fs/cgroup");
+	uint64_t ram = spool_machine_memory();
 	char machine[16], cgroup[16];
 
 	spool_format_bytes(ram, machine);
-	if (limit >= NO_LIMIT || limit >= ram) {
+	if (limit >= ram) {
 		finding(doctor, "ok", "memory", NULL, "%s, no lower limit of this cgroup", machine);
 		return;
 	}
