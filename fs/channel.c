@@ -9,6 +9,7 @@
 #include "disk.h"
 #include "fs.h"
 #include "init.h"
+#include "notify.h"
 #include "options.h"
 #include "park.h"
 #include "room.h"
@@ -233,7 +234,37 @@ void spool_channel_park(struct spool_fs *fs, struct spool_message *message)
 	case SPOOL_WAIT_DISK:
 		spool_disk_take(fs->disk, message);
 		break;
+	case SPOOL_WAIT_NOTIFY:
+		spool_notify_take(fs->notify, message);
+		break;
 	}
+}
+
+/* -ENOENT: the kernel has forgotten the inode, which is as good. */
+static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what)
+{
+	const struct spool_fs *fs = ctx;
+
+	fuse_lowlevel_notify_inval_inode(fs->session, ino, what == SPOOL_TELL_PAGES ? 0 : -1, 0);
+}
+
+static void answer_told(void *ctx, struct spool_message *message)
+{
+	struct spool_fs *fs = ctx;
+
+	spool_channel_process(fs, message);
+	if (message->parked)
+		spool_channel_park(fs, message);
+	else
+		message->finish(message);
+}
+
+int spool_channel_new_notify(struct spool_fs *fs)
+{
+	const struct spool_notify_config config = {
+		.tell = tell_kernel, .answer = answer_told, .ctx = fs};
+
+	return spool_notify_new(&config, &fs->notify);
 }
 
 void spool_channel_process_last(struct spool_fs *fs, struct spool_message *message)

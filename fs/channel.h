@@ -35,8 +35,13 @@ struct spool_ring_entry;
 
 TAILQ_HEAD(spool_message_list, spool_message);
 
-/** What a request that is put aside waits for: room.h, disk.h, park.h */
-enum spool_wait { SPOOL_WAIT_RELEASE, SPOOL_WAIT_ROOM, SPOOL_WAIT_DISK };
+/** What a request that is put aside waits for: room.h, disk.h, park.h, notify.h */
+enum spool_wait { SPOOL_WAIT_RELEASE, SPOOL_WAIT_ROOM, SPOOL_WAIT_DISK, SPOOL_WAIT_NOTIFY };
+
+/** What the kernel is to be told to drop before a request is answered, see notify.h; and whether it
+ * was, or the limit has passed before */
+enum spool_tell { SPOOL_TELL_ATTRS, SPOOL_TELL_PAGES };
+enum spool_told { SPOOL_TOLD_NOT, SPOOL_TOLD, SPOOL_TOLD_LATE };
 
 /**
  * struct spool_message - one request, from its arrival to its reply
@@ -52,6 +57,8 @@ enum spool_wait { SPOOL_WAIT_RELEASE, SPOOL_WAIT_ROOM, SPOOL_WAIT_DISK };
  * @returned: spool_engine_returned() before the last attempt
  * @kept: of park.h: it counts, and what has no name has been waited for in vain before
  * @again: of park.h: room has come since, so it is tried again at once; @n_again: how often so far
+ * @tell, @tell_ino, @result: by the last attempt: what is to be told first, and what to answer then
+ * @told: it is processed again after that
  * @finish: gives a message that was parked back to where it came from; NULL while none is needed
  */
 struct spool_message {
@@ -75,7 +82,12 @@ struct spool_message {
 	enum spool_wait waits_for;
 	unsigned int n_again;
 	uint64_t returned;
-	time_t since;                   /* of room.h, CLOCK_MONOTONIC in s */
+	time_t since; /* of room.h, CLOCK_MONOTONIC in s */
+	enum spool_tell tell;
+	enum spool_told told;
+	uint64_t tell_ino;
+	uint64_t tell_until_ms; /* of notify.h, CLOCK_MONOTONIC */
+	ssize_t result;
 	uint64_t deadline;              /* of park.h, CLOCK_MONOTONIC in ns; 0 = was never parked */
 	struct spool_ring_entry *entry; /* NULL: came from /dev/fuse */
 	void *out;
@@ -152,6 +164,9 @@ bool spool_channel_waits(struct spool_fs *fs, int error);
  * more have no data afterwards.
  */
 bool spool_channel_counts(struct spool_fs *fs);
+
+/** spool_channel_new_notify() - makes fs->notify, which answers through us. Return: 0; -errno. */
+int spool_channel_new_notify(struct spool_fs *fs);
 
 /** spool_channel_current() - the message that this thread is processing, or NULL. */
 struct spool_message *spool_channel_current(struct spool_fs *fs);

@@ -22,6 +22,7 @@ struct spool_arena;
 struct spool_dev;
 struct spool_dirs;
 struct spool_disk;
+struct spool_notify;
 struct spool_park;
 struct spool_pressure;
 struct spool_rings;
@@ -46,6 +47,7 @@ struct spool_fs {
 	struct spool_dirs *dirs;
 	struct spool_park *park;
 	struct spool_tidy *tidy;
+	struct spool_notify *notify;
 	struct spool_disk *disk;
 	struct spool_pressure *pressure; /* NULL where there is none */
 	struct spool_room *room;         /* this and the spiller: NULL without a disk */

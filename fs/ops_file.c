@@ -69,16 +69,14 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	reply_data(req, r, buf);
 }
 
-/* Set-id bits that go with a write: the kernel leaves that to us (FUSE_HANDLE_KILLPRIV_V2), and
- * does not look at the mode again by itself. Only attributes are dropped, so nothing waits for
- * this. */
-static void forget_set_ids(struct spool_fs *fs, fuse_ino_t ino, mode_t before)
+/* Set-id bits that went with a write: the kernel leaves that to us (FUSE_HANDLE_KILLPRIV_V2), and
+ * does not look at the mode again by itself. */
+static bool lost_set_ids(struct spool_fs *fs, fuse_ino_t ino, mode_t before)
 {
 	struct spool_attr attr;
 
-	if (before & (S_ISUID | S_ISGID) && spool_engine_getattr(fs->engine, ino, &attr) == 0 &&
-	    attr.mode != before)
-		fuse_lowlevel_notify_inval_inode(fs->session, ino, -1, 0);
+	return before & (S_ISUID | S_ISGID) && spool_engine_getattr(fs->engine, ino, &attr) == 0 &&
+	       attr.mode != before;
 }
 
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
@@ -91,6 +89,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	struct spool_attr before = {0};
 	ssize_t r = -EINVAL, more = 0;
 
+	if (reply_told(req, &r) != SPOOL_TOLD_NOT) {
+		reply_written(req, r);
+		return;
+	}
 	if (flags & SPOOL_WRITE_KILL_SUIDGID)
 		spool_engine_getattr(engine, ino, &before);
 	if (off >= 0)
@@ -106,8 +108,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	}
 	if (more < 0 && spool_channel_waits(fs, (int)more))
 		r = more;
-	forget_set_ids(fs, ino, before.mode);
-	reply_written(req, r);
+	if (lost_set_ids(fs, ino, before.mode) && reply_can_tell(req))
+		reply_tell_first(req, ino, SPOOL_TELL_ATTRS, r);
+	else
+		reply_written(req, r);
 }
 
 /* These requests do not say whether the caller has CAP_FSETID: root is taken to have it. */
@@ -133,7 +137,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len
  * Stores through a mapping, and with -o writeback all writes, may still be in the kernel's page
  * cache, where it does not look for SEEK_DATA. So where the answer depends on a hole, they are
  * fetched first: by dropping the cache, which writes out what is dirty. Those writes come back to
- * us as requests, so a thread that takes requests must not wait for them.
+ * us as requests, and wait for whatever has the pages: so the request is put aside (notify.h).
  */
 static bool must_fetch_pages(const struct spool_fs *fs, int64_t r, off_t off, int whence)
 {
@@ -142,23 +146,38 @@ static bool must_fetch_pages(const struct spool_fs *fs, int64_t r, off_t off, in
 	return whence == SEEK_DATA ? r != off : r == off;
 }
 
+/* What is true whatever the kernel still has: that all is data. With -o writeback it may also have
+ * an end of the file that we do not know. */
+static int64_t seek_without_pages(const struct spool_fs *fs, fuse_ino_t ino, off_t off, int whence)
+{
+	struct spool_attr attr;
+	int r = spool_engine_getattr(fs->engine, ino, &attr);
+
+	if (r < 0)
+		return r;
+	if (fs->options->writeback)
+		return -EIO;
+	if ((uint64_t)off >= attr.size)
+		return -ENXIO;
+	return whence == SEEK_DATA ? off : (int64_t)attr.size;
+}
+
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
 {
+	enum spool_told told = reply_told(req, NULL);
 	struct spool_fs *fs = fs_of(req);
 	int64_t r = -ENXIO;
 
 	(void)fi;
 	if (off >= 0)
 		r = spool_engine_seek(fs->engine, ino, (uint64_t)off, whence);
-	if (off >= 0 && (r >= 0 || r == -ENXIO) && must_fetch_pages(fs, r, off, whence) &&
-	    !atomic_load(&fs->stopping)) {
-		if (reply_wait_flags(req) & SPOOL_NOWAIT) {
-			reply_offset(req, SPOOL_ON_DISK); /* again, from a thread that may wait */
+	if (off >= 0 && (r >= 0 || r == -ENXIO) && told != SPOOL_TOLD &&
+	    must_fetch_pages(fs, r, off, whence)) {
+		if (told == SPOOL_TOLD_NOT && reply_can_tell(req)) {
+			reply_tell_first(req, ino, SPOOL_TELL_PAGES, 0);
 			return;
 		}
-		/* -ENOENT: the kernel has no such inode any more, and no pages */
-		fuse_lowlevel_notify_inval_inode(fs->session, ino, 0, 0);
-		r = spool_engine_seek(fs->engine, ino, (uint64_t)off, whence);
+		r = seek_without_pages(fs, ino, off, whence);
 	}
 	reply_offset(req, r);
 }

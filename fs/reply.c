@@ -42,6 +42,38 @@ unsigned int reply_wait_flags(fuse_req_t req)
 	return (message->may_wait ? 0 : SPOOL_NOWAIT) | (message->last_try ? SPOOL_NOROOM : 0);
 }
 
+enum spool_told reply_told(fuse_req_t req, ssize_t *ret_result)
+{
+	struct spool_message *message = spool_channel_current(fs_of(req));
+	enum spool_told told = message ? message->told : SPOOL_TOLD_NOT;
+
+	if (told != SPOOL_TOLD_NOT && ret_result)
+		*ret_result = message->result;
+	if (message)
+		message->told = SPOOL_TOLD_NOT;
+	return told;
+}
+
+bool reply_can_tell(fuse_req_t req)
+{
+	const struct spool_message *message = spool_channel_current(fs_of(req));
+
+	return message && !message->last_try && !atomic_load(&fs_of(req)->stopping);
+}
+
+void reply_tell_first(fuse_req_t req, fuse_ino_t ino, enum spool_tell what, ssize_t result)
+{
+	struct spool_message *message = spool_channel_current(fs_of(req));
+
+	message->parked = true;
+	message->waits_for = SPOOL_WAIT_NOTIFY;
+	message->again = false; /* not before that */
+	message->tell = what;
+	message->tell_ino = ino;
+	message->result = result;
+	reply_status(req, -EAGAIN); /* which goes nowhere */
+}
+
 void reply_status(fuse_req_t req, int r)
 {
 	spool_lock_assert_none();

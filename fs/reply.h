@@ -7,6 +7,7 @@
  * No lock may be held: a reply may be what lets the kernel send the next request.
  */
 
+#include "channel.h"
 #include "fs.h"
 
 static inline struct spool_fs *fs_of(fuse_req_t req)
@@ -22,6 +23,21 @@ struct spool_cred reply_cred(fuse_req_t req);
 
 /** reply_wait_flags() - SPOOL_NOWAIT, SPOOL_NOROOM: what this thread may wait for. */
 unsigned int reply_wait_flags(fuse_req_t req);
+
+/**
+ * reply_told() - is this the request's turn after reply_tell_first()? Then it is over with that.
+ * @ret_result: the result that was given there, set unless it is not; may be NULL
+ */
+enum spool_told reply_told(fuse_req_t req, ssize_t *ret_result);
+
+/** reply_can_tell() - may this request wait for the kernel to be told something? */
+bool reply_can_tell(fuse_req_t req);
+
+/**
+ * reply_tell_first() - have the kernel drop @what of @ino, then process this request again
+ * reply_can_tell() must have said so. @result is kept for then. This is all the reply for now.
+ */
+void reply_tell_first(fuse_req_t req, fuse_ino_t ino, enum spool_tell what, ssize_t result);
 
 /** @r: 0 or -errno. */
 void reply_status(fuse_req_t req, int r);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "fs.h"
+#include "notify.h"
 #include "thread.h"
 #include "util/macros.h"
 
@@ -52,13 +53,17 @@ static bool wait_round(struct spool_tidy *tidy, bool more)
 static void drop_pages(struct spool_tidy *tidy)
 {
 	struct spool_fs *fs = tidy->fs;
+	const struct spool_cred nobody = {.uid = (uid_t)-1}; /* but who pays for the file */
 	uint64_t inos[256];
 	size_t n;
 
 	while ((n = spool_engine_take_idle(fs->engine, inos, SPOOL_ARRAY_SIZE(inos))) > 0) {
-		/* -ENOENT: the kernel has forgotten it, which is as good */
-		for (size_t i = 0; i < n; i++)
-			fuse_lowlevel_notify_inval_inode(fs->session, inos[i], 0, 0);
+		/* what the kernel does not take now it may after its next close */
+		for (size_t i = 0; i < n; i++) {
+			uid_t payer = spool_engine_payer(fs->engine, &nobody, inos[i]);
+
+			spool_notify_drop(fs->notify, inos[i], payer);
+		}
 	}
 }
 

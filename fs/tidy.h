@@ -6,8 +6,8 @@
  * in the kernel's page cache as well. Pages of files that have been closed for a while are dropped
  * there, and memory that we keep for reuse goes back to the system.
  *
- * A thread of its own does it, as nobody may wait for the kernel's answer to an invalidation. It
- * sleeps for good while nothing is closed, and works in rounds of TIDY_ROUND_S otherwise.
+ * A thread of its own does it, by way of notify.h. It sleeps for good while nothing is closed, and
+ * works in rounds of TIDY_ROUND_S otherwise.
  */
 
 struct spool_fs;
@@ -16,8 +16,7 @@ struct spool_tidy;
 /** spool_tidy_new() - Return: 0; -errno. */
 int spool_tidy_new(struct spool_fs *fs, struct spool_tidy **ret);
 
-/** spool_tidy_stop() - ends the thread, while others still serve: it may wait for a request of its
- * own. NULL is allowed. */
+/** spool_tidy_stop() - ends the thread. NULL is allowed. */
 void spool_tidy_stop(struct spool_tidy *tidy);
 
 /** spool_tidy_free() - when nobody serves any more. NULL is allowed. */

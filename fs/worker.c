@@ -23,6 +23,7 @@
 #include "fs.h"
 #include "init.h"
 #include "mountpoint.h"
+#include "notify.h"
 #include "park.h"
 #include "ring.h"
 #include "pressure.h"
@@ -99,16 +100,25 @@ int spool_receive_fd(int socket, dev_t *ret_device)
 	return fd;
 }
 
-/* Those who may wait for a request to be served end first, while there is somebody to serve it. */
-static void stop_serving(struct worker *worker)
+/* For a thread that waits in the kernel for requests of others, which are answered. A guess. */
+#define NOTIFY_WAIT_MS 1000u
+
+/* Those who may wait for a request to be served end first, while there is somebody to serve it.
+ * Return: false when threads are left that only the end of the connection frees: what they use must
+ * stay. */
+static bool stop_serving(struct worker *worker)
 {
+	bool ended;
+
 	atomic_store(&worker->fs.stopping, true);
 	spool_pressure_stop(worker->fs.pressure);
 	worker->fs.pressure = NULL;
+	spool_notify_stop(worker->fs.notify);
 	spool_tidy_stop(worker->fs.tidy);
 	spool_park_stop(worker->fs.park);
 	spool_room_stop(worker->fs.room);
 	spool_disk_stop(worker->fs.disk);
+	ended = spool_notify_end(worker->fs.notify, NOTIFY_WAIT_MS);
 	if (worker->fs.session)
 		fuse_session_exit(worker->fs.session);
 	spool_dev_stop(worker->fs.dev);
@@ -127,6 +137,12 @@ static void stop_serving(struct worker *worker)
 	worker->fs.dirs = NULL;
 	spool_park_free(worker->fs.park);
 	worker->fs.park = NULL;
+	if (ended)
+		spool_notify_free(worker->fs.notify);
+	else
+		spool_log(worker->fs.log, SPOOL_LOG_WARNING,
+			  "a thread waits in the kernel for the end of the connection");
+	return ended;
 }
 
 /* Threads that may wait, started when they are needed; and what only a mount with a disk needs. */
@@ -238,6 +254,8 @@ static int start_helpers(struct worker *worker)
 	int r = spool_dirs_new(&worker->fs.dirs);
 
 	if (r == 0)
+		r = spool_channel_new_notify(&worker->fs);
+	if (r == 0)
 		r = spool_park_new(&worker->fs, &worker->fs.park);
 	if (r == 0)
 		r = spool_tidy_new(&worker->fs, &worker->fs.tidy);
@@ -281,8 +299,8 @@ static int run_session(struct worker *worker, int socket)
 	if (r == 0 && write(socket, &ok, 1) == 1)
 		wait_for_end(worker, socket);
 out:
-	stop_serving(worker);
-	fuse_session_destroy(worker->fs.session);
+	if (stop_serving(worker))
+		fuse_session_destroy(worker->fs.session);
 	return r;
 }
 
