@@ -101,15 +101,6 @@ static int set_owner(struct spool_engine *engine, const struct spool_cred *cred,
 	return 0;
 }
 
-static void kill_set_ids(struct spool_node *node)
-{
-	if (!S_ISREG(node->type))
-		return;
-	node->mode &= ~(mode_t)S_ISUID;
-	if (node->mode & S_IXGRP)
-		node->mode &= ~(mode_t)S_ISGID;
-}
-
 static void set_mode(struct spool_engine *engine, struct spool_node *node, mode_t bits)
 {
 	node->mode = node->type | bits;
@@ -144,7 +135,7 @@ static int set_locked(struct spool_engine *engine, const struct spool_cred *cred
 	if (set & SPOOL_SET_MODE)
 		set_mode(engine, node, bits);
 	else if (set & (SPOOL_SET_UID | SPOOL_SET_GID | SPOOL_SET_KILL_SUIDGID))
-		kill_set_ids(node);
+		spool_node_kill_set_ids_locked(node);
 	engine_now(engine, &now);
 	set_time(node, set, SPOOL_SET_ATIME, SPOOL_SET_ATIME_NOW, "a", &attr->atime, &now);
 	set_time(node, set, SPOOL_SET_MTIME, SPOOL_SET_MTIME_NOW, "m", &attr->mtime, &now);

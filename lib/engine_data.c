@@ -100,11 +100,8 @@ static void changed(struct spool_engine *engine, struct spool_node *node, bool k
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 	spool_node_set_times_locked(node, "mc", &now);
 	engine_leaving_add_locked(engine, node); /* the kernel may write pages out rather late */
-	if (kill_suidgid) {
-		node->mode &= ~(mode_t)S_ISUID;
-		if (node->mode & S_IXGRP)
-			node->mode &= ~(mode_t)S_ISGID;
-	}
+	if (kill_suidgid)
+		spool_node_kill_set_ids_locked(node);
 	spool_mutex_unlock(&node->lock);
 }
 

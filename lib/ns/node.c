@@ -75,6 +75,15 @@ void spool_node_set_times_locked(struct spool_node *node, const char *which,
 	}
 }
 
+void spool_node_kill_set_ids_locked(struct spool_node *node)
+{
+	if (S_ISDIR(node->type))
+		return;
+	node->mode &= ~(mode_t)S_ISUID;
+	if (node->mode & S_IXGRP)
+		node->mode &= ~(mode_t)S_ISGID;
+}
+
 void spool_node_times_locked(const struct spool_node *node, struct timespec *atime,
 			     struct timespec *mtime, struct timespec *ctime)
 {

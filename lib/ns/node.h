@@ -109,6 +109,14 @@ uint64_t spool_node_bytes(mode_t mode);
 void spool_node_set_times_locked(struct spool_node *node, const char *which,
 				 const struct timespec *now);
 
+/**
+ * spool_node_kill_set_ids_locked() - what a change of data or owner takes from the mode
+ * The set-user-ID bit, and the set-group-ID bit where the group may execute (otherwise it is no
+ * such bit); nothing of a directory, where it means something else. The rule of chown(2) and
+ * write(2). Lock: node->lock.
+ */
+void spool_node_kill_set_ids_locked(struct spool_node *node);
+
 /** spool_node_times_locked() - read them. */
 void spool_node_times_locked(const struct spool_node *node, struct timespec *atime,
 			     struct timespec *mtime, struct timespec *ctime);

@@ -64,7 +64,7 @@ void model_accessed(struct model *m, struct model_node *node)
 
 void model_kill_set_ids(struct model_node *node)
 {
-	if (!model_is_file(node))
+	if (model_is_dir(node))
 		return;
 	node->mode &= ~(mode_t)S_ISUID;
 	if (node->mode & S_IXGRP)

@@ -272,6 +272,27 @@ static void test_set_id_bits(void)
 	engine_rig_fini(&rig);
 }
 
+/* The rule of chown is about everything but directories. */
+static void test_set_id_bits_of_other_kinds(void)
+{
+	static const mode_t types[] = {S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK, S_IFREG};
+	const struct spool_attr to = {.mode = 06755, .gid = 1000};
+
+	engine_rig_init(&rig, SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(types); i++) {
+		const char name[] = {(char)('a' + i), '\0'};
+
+		CU_ASSERT_EQUAL(spool_engine_mknod(rig.engine, &rig.cred, ROOT, name,
+						   types[i] | 0644, 0, &attr),
+				0);
+		set(attr.ino, SPOOL_SET_MODE, &to);
+		CU_ASSERT_EQUAL(attr.mode, types[i] | 06755);
+		set(attr.ino, SPOOL_SET_GID, &to);
+		CU_ASSERT_EQUAL(attr.mode, types[i] | 0755);
+	}
+	engine_rig_fini(&rig);
+}
+
 static void test_open_counts(void)
 {
 	struct spool_engine_stat stat;
@@ -433,6 +454,7 @@ int main(void)
 		{"empty_file", test_empty_file},
 		{"copy", test_copy},
 		{"set_id_bits", test_set_id_bits},
+		{"set_id_bits_of_other_kinds", test_set_id_bits_of_other_kinds},
 		{"open_counts", test_open_counts},
 		{"no_space", test_no_space},
 		{"pageout_reserve", test_pageout_reserve},
