@@ -142,6 +142,25 @@ void spool_channel_set_payer(struct spool_fs *fs, struct spool_message *message)
 	message->payer = spool_engine_payer(fs->engine, &cred, message->nodeid);
 }
 
+void spool_channel_shorten_setxattr(struct spool_message *message)
+{
+	const size_t more = sizeof(struct fuse_setxattr_in) - FUSE_COMPAT_SETXATTR_IN_SIZE;
+	const size_t keep = sizeof(struct fuse_in_header) + FUSE_COMPAT_SETXATTR_IN_SIZE;
+	struct fuse_in_header header;
+
+	if (message->opcode != FUSE_SETXATTR || message->len < keep + more)
+		return;
+	message->kill_suidgid =
+		argument_word(message, offsetof(struct fuse_setxattr_in, setxattr_flags)) &
+		FUSE_SETXATTR_ACL_KILL_SGID;
+	memmove((char *)message->data + more, message->data, keep);
+	message->data = (char *)message->data + more;
+	message->len -= more;
+	memcpy(&header, message->data, sizeof(header));
+	header.len = (uint32_t)message->len;
+	memcpy(message->data, &header, sizeof(header));
+}
+
 bool spool_channel_offers(const void *offer, size_t len, uint32_t flags, uint32_t flags2)
 {
 	struct fuse_init_in in;
@@ -203,15 +222,26 @@ struct spool_message *spool_channel_current(struct spool_fs *fs)
 	return pthread_getspecific(fs->current);
 }
 
+/* What is done once for a request, however often it is tried. */
+static void first_time(struct spool_fs *fs, struct spool_message *message)
+{
+	if (message->opcode < SPOOL_OPCODES)
+		atomic_fetch_add_explicit(&fs->by_opcode[message->opcode], 1, memory_order_relaxed);
+	if (fs->setxattr_ext)
+		spool_channel_shorten_setxattr(message);
+	message->tried = true;
+}
+
 void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 {
-	struct fuse_buf buf = {.mem = message->data, .size = message->len};
+	struct fuse_buf buf = {0};
 
 	atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
-	if (message->opcode < SPOOL_OPCODES && !message->tried)
-		atomic_fetch_add_explicit(&fs->by_opcode[message->opcode], 1, memory_order_relaxed);
-	message->tried = true;
+	if (!message->tried)
+		first_time(fs, message);
 	spool_channel_rewrite(message->data, message->len, fs->options->mask);
+	buf.mem = message->data;
+	buf.size = message->len;
 	pthread_setspecific(fs->current, message);
 	do {
 		message->parked = false;

@@ -10,6 +10,9 @@
  * name. What -o mask= hides is taken out of the kernel's offer in FUSE_INIT, or answered as an old
  * libfuse would: not known.
  *
+ * With an ACL the kernel says whether the set-group-ID bit goes, in a longer fuse_setxattr_in
+ * (protocol 7.33) that libfuse does not know: it gets the short one.
+ *
  * On the way out, the answer to FUSE_INIT also accepts what the kernel offers and libfuse has not
  * heard of, or would not let us ask for. Other answers go to where their request came from: to a
  * ring's entry, or to /dev/fuse.
@@ -70,7 +73,8 @@ struct spool_message {
 	uid_t uid;
 	pid_t pid;
 	uid_t payer;
-	bool kill_suidgid; /* drop set-id bits with this request (FUSE_HANDLE_KILLPRIV_V2) */
+	bool kill_suidgid; /* drop set-id bits with this request (FUSE_HANDLE_KILLPRIV_V2), or the
+			    * set-group-ID bit with an ACL (FUSE_SETXATTR_EXT) */
 	bool answered;
 	bool tried; /* and counted */
 	bool kept;
@@ -113,6 +117,13 @@ bool spool_channel_parse(struct spool_message *message);
 
 /** spool_channel_set_payer() - find out who pays for a parsed @message. No locks but short ones. */
 void spool_channel_set_payer(struct spool_fs *fs, struct spool_message *message);
+
+/**
+ * spool_channel_shorten_setxattr() - makes a FUSE_SETXATTR of the longer form one of the short form
+ * What the longer one says more goes to @message->kill_suidgid. One that is too short for it is
+ * left to libfuse, as are other requests. To be called once for a request.
+ */
+void spool_channel_shorten_setxattr(struct spool_message *message);
 
 /** struct spool_init_extra - what the answer to FUSE_INIT is to accept beyond libfuse's own */
 struct spool_init_extra {

@@ -69,6 +69,7 @@ struct spool_fs {
 	struct timespec started; /* CLOCK_BOOTTIME */
 	uint32_t missing; /* enum spool_feature: not offered by the kernel or masked; set by INIT */
 	bool has_ioctl_dir;
+	bool setxattr_ext;    /* the longer fuse_setxattr_in comes; set by INIT */
 	atomic_bool stopping; /* nothing waits for another request any more */
 };
 

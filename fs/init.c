@@ -59,7 +59,7 @@ static struct spool_rings *try_rings(struct spool_fs *fs, const struct spool_mes
 
 static uint32_t extra_flags(const struct spool_fs *fs)
 {
-	uint32_t flags = FUSE_HANDLE_KILLPRIV_V2;
+	uint32_t flags = FUSE_HANDLE_KILLPRIV_V2 | FUSE_SETXATTR_EXT;
 
 	if (fs->options->writeback)
 		flags |= FUSE_WRITEBACK_CACHE;
@@ -97,6 +97,7 @@ ssize_t spool_init_answer(struct spool_fs *fs, struct spool_message *message, in
 		extra.flags2 |= SPOOL_WIRE_OVER_IO_URING;
 	if (spool_channel_extend_init(message->data, message->len, &extra, &out))
 		iov[1].iov_base = &out;
+	fs->setxattr_ext = out.flags & FUSE_SETXATTR_EXT;
 	if (!spool_channel_offers(message->data, message->len, FUSE_HANDLE_KILLPRIV_V2, 0))
 		fs->missing |= SPOOL_FEATURE_KILLPRIV;
 	r = writev(fd, iov, count);

@@ -2,6 +2,7 @@
 #include "ops_internal.h"
 
 #include <errno.h>
+#include <sys/xattr.h>
 
 #include "channel.h"
 #include "subuid.h"
@@ -81,6 +82,9 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 {
 	struct spool_cred cred = reply_cred(req);
 
+	flags &= XATTR_CREATE | XATTR_REPLACE;
+	if (reply_kill_suidgid(req))
+		flags |= SPOOL_XATTR_KILL_SGID;
 	reply_status(req, spool_engine_setxattr(fs_of(req)->engine, &cred, ino, name, value, size,
 						flags));
 }

@@ -15,7 +15,7 @@ static inline struct spool_fs *fs_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
-/** Does this request want set-id bits dropped (FUSE_HANDLE_KILLPRIV_V2)? */
+/** Does this request want set-id bits dropped (FUSE_HANDLE_KILLPRIV_V2, FUSE_SETXATTR_EXT)? */
 bool reply_kill_suidgid(fuse_req_t req);
 
 /** The caller as the engine wants it. */

@@ -403,8 +403,12 @@ void spool_engine_set_limits(struct spool_engine *engine, const struct spool_lim
 
 /* Extended attributes: user.* on files and directories; system.posix_acl_* with config.acl */
 
+/* Of setxattr(), beside its own: who sets an access ACL is outside the file's group. */
+#define SPOOL_XATTR_KILL_SGID (1 << 16)
+
 /**
- * @flags: XATTR_CREATE, XATTR_REPLACE. Return: 0; -EEXIST; -ENODATA; -EOPNOTSUPP another namespace
+ * @flags: XATTR_CREATE, XATTR_REPLACE, SPOOL_XATTR_KILL_SGID: an access ACL drops the set-group-ID
+ * bit. Return: 0; -EEXIST; -ENODATA; -EOPNOTSUPP another namespace
  * or user.spoolfs.*; -ERANGE name; -E2BIG value; -ENOSPC names over SPOOL_XATTR_LIST_MAX; -EDQUOT.
  */
 int spool_engine_setxattr(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,

@@ -40,6 +40,14 @@ static int check_name(const struct spool_engine *engine, const struct spool_node
 	return S_ISREG(node->type) || S_ISDIR(node->type) ? 0 : -EPERM;
 }
 
+static void touch_locked(struct spool_engine *engine, struct spool_node *node)
+{
+	struct timespec now;
+
+	engine_now(engine, &now);
+	spool_node_set_times_locked(node, "c", &now);
+}
+
 /* Puts @fresh (charged by the difference) in the place of @at's attribute, or takes that out. */
 static int replace_locked(struct spool_engine *engine, struct spool_node *node,
 			  struct spool_xattr **at, struct spool_xattr *fresh)
@@ -47,7 +55,6 @@ static int replace_locked(struct spool_engine *engine, struct spool_node *node,
 	struct spool_xattr *old = *at;
 	uint64_t more = fresh ? spool_xattr_bytes(fresh->name_len, fresh->size) : 0;
 	uint64_t less = old ? spool_xattr_bytes(old->name_len, old->size) : 0;
-	struct timespec now;
 	int r = 0;
 
 	if (more > less)
@@ -61,8 +68,7 @@ static int replace_locked(struct spool_engine *engine, struct spool_node *node,
 		fresh->next = old ? old->next : NULL;
 	*at = fresh ? fresh : old->next;
 	spool_free(engine->host, old);
-	engine_now(engine, &now);
-	spool_node_set_times_locked(node, "c", &now);
+	touch_locked(engine, node);
 	return 0;
 }
 
@@ -89,11 +95,11 @@ static int set_locked(struct spool_engine *engine, struct spool_node *node, cons
 
 /* An ACL changes the mode with it; one that says no more than a mode is not kept. */
 static int set_acl_locked(struct spool_engine *engine, struct spool_node *node, const char *name,
-			  const void *value, size_t size)
+			  const void *value, size_t size, int flags)
 {
 	struct spool_xattr **at = spool_xattr_find(&node->xattrs, name);
 	bool access = strcmp(name, SPOOL_ACL_ACCESS) == 0;
-	mode_t mode = node->mode;
+	mode_t mode = node->mode & ~(flags & SPOOL_XATTR_KILL_SGID ? (mode_t)S_ISGID : 0);
 	bool plain;
 	int r = spool_acl_check(value, size);
 
@@ -110,6 +116,8 @@ static int set_acl_locked(struct spool_engine *engine, struct spool_node *node, 
 		r = set_locked(engine, node, name, value, size, 0);
 	if (r == 0 && access)
 		node->mode = mode;
+	if (r == 0)
+		touch_locked(engine, node); /* also when only the mode has changed */
 	return r;
 }
 
@@ -128,7 +136,7 @@ int spool_engine_setxattr(struct spool_engine *engine, const struct spool_cred *
 	if (r == 0) {
 		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 		if (spool_acl_is_name(name))
-			r = set_acl_locked(engine, node, name, value, size);
+			r = set_acl_locked(engine, node, name, value, size, flags);
 		else
 			r = set_locked(engine, node, name, value, size, flags);
 		spool_mutex_unlock(&node->lock);
@@ -210,7 +218,9 @@ int spool_engine_removexattr(struct spool_engine *engine, const struct spool_cre
 		at = spool_xattr_find(&node->xattrs, name);
 		if (*at)
 			r = replace_locked(engine, node, at, NULL);
-		else if (!spool_acl_is_name(name)) /* no ACL is what was asked for */
+		else if (spool_acl_is_name(name)) /* no ACL is what was asked for */
+			touch_locked(engine, node);
+		else
 			r = -ENODATA;
 		spool_mutex_unlock(&node->lock);
 	}

@@ -180,6 +180,49 @@ static void test_in_step(void)
 	engine_rig_fini(&rig);
 }
 
+/* The mode's change is one of the file, also where no ACL is kept. */
+static void test_times(void)
+{
+	struct acl acl = plain(6, 4, 4);
+	uint64_t file;
+
+	start();
+	file = rig_file(&rig, ROOT, "f");
+	rig_tick(&rig);
+	CU_ASSERT_EQUAL(set_acl(file, SPOOL_ACL_ACCESS, &acl), 0);
+	CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, S_IFREG | 0644);
+	CU_ASSERT_EQUAL(rig_attr(&rig, file).ctime.tv_sec, rig.host.clock.tv_sec);
+	rig_tick(&rig);
+	CU_ASSERT_EQUAL(spool_engine_removexattr(rig.engine, &rig.cred, file, SPOOL_ACL_ACCESS), 0);
+	CU_ASSERT_EQUAL(rig_attr(&rig, file).ctime.tv_sec, rig.host.clock.tv_sec);
+	engine_rig_fini(&rig);
+}
+
+/* Who is outside the file's group cannot keep its set-group-ID bit with an access ACL. */
+static void test_set_group_id(void)
+{
+	const struct spool_attr set = {.mode = 02755};
+	struct acl acl = extended(7, 7, 5, 7, 0);
+	struct spool_attr attr;
+	uint64_t dir;
+
+	start();
+	dir = rig_mkdir(&rig, ROOT, "d");
+	spool_engine_setattr(rig.engine, &rig.cred, dir, SPOOL_SET_MODE, &set, &attr);
+	CU_ASSERT_EQUAL(attr.mode, S_IFDIR | 02755);
+	CU_ASSERT_EQUAL(set_acl(dir, SPOOL_ACL_ACCESS, &acl), 0);
+	CU_ASSERT_EQUAL(rig_attr(&rig, dir).mode, S_IFDIR | 02770);
+	CU_ASSERT_EQUAL(spool_engine_setxattr(rig.engine, &rig.cred, dir, SPOOL_ACL_DEFAULT, &acl,
+					      acl.size, SPOOL_XATTR_KILL_SGID),
+			0);
+	CU_ASSERT_EQUAL(rig_attr(&rig, dir).mode, S_IFDIR | 02770);
+	CU_ASSERT_EQUAL(spool_engine_setxattr(rig.engine, &rig.cred, dir, SPOOL_ACL_ACCESS, &acl,
+					      acl.size, SPOOL_XATTR_KILL_SGID),
+			0);
+	CU_ASSERT_EQUAL(rig_attr(&rig, dir).mode, S_IFDIR | 0770);
+	engine_rig_fini(&rig);
+}
+
 static void test_refused(void)
 {
 	struct acl acl = extended(7, 7, 5, 7, 0);
@@ -282,9 +325,14 @@ static void test_random_bytes(void)
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"check", test_check},     {"mode", test_mode},
-		{"in_step", test_in_step}, {"refused", test_refused},
-		{"inherit", test_inherit}, {"random_bytes", test_random_bytes},
+		{"check", test_check},
+		{"mode", test_mode},
+		{"in_step", test_in_step},
+		{"times", test_times},
+		{"set_group_id", test_set_group_id},
+		{"refused", test_refused},
+		{"inherit", test_inherit},
+		{"random_bytes", test_random_bytes},
 	};
 
 	return unit_run("acl", tests, SPOOL_ARRAY_SIZE(tests));

@@ -30,6 +30,7 @@ struct request {
 		struct fuse_setattr_in setattr;
 		struct fuse_open_in open;
 		struct fuse_create_in create;
+		struct fuse_setxattr_in setxattr;
 	} arg;
 	char rest[8];
 };
@@ -115,6 +116,47 @@ static void test_tmpfile_is_a_create(void)
 	spool_channel_rewrite(&request, request.header.len, SPOOL_FEATURE_TMPFILE);
 	CU_ASSERT_NOT_EQUAL(request.header.opcode, FUSE_CREATE);
 	CU_ASSERT_NOT_EQUAL(request.header.opcode, FUSE_TMPFILE);
+}
+
+/* The longer form loses its last two words and nothing else; what is no such request stays. */
+static void test_shorten_setxattr(void)
+{
+	struct request request = new_request(FUSE_SETXATTR, sizeof(request.arg.setxattr) + 3);
+	struct request before = request;
+	struct spool_message message;
+	struct fuse_in_header header;
+	char *name = (char *)&request.arg.setxattr + sizeof(request.arg.setxattr);
+
+	request.arg.setxattr = (struct fuse_setxattr_in){
+		.size = 1, .flags = 2, .setxattr_flags = FUSE_SETXATTR_ACL_KILL_SGID};
+	memcpy(name, "n\0v", 3);
+	before = request;
+	message = message_of(&request);
+	CU_ASSERT_TRUE(spool_channel_parse(&message));
+	CU_ASSERT_FALSE(message.kill_suidgid);
+	spool_channel_shorten_setxattr(&message);
+	CU_ASSERT_TRUE(message.kill_suidgid);
+	CU_ASSERT_EQUAL(message.len, before.header.len - 8);
+	memcpy(&header, message.data, sizeof(header));
+	CU_ASSERT_EQUAL(header.len, message.len);
+	CU_ASSERT_EQUAL(header.unique, UNIQUE);
+	CU_ASSERT_EQUAL(memcmp((char *)message.data + sizeof(header), &before.arg, 8), 0);
+	CU_ASSERT_EQUAL(memcmp((char *)message.data + sizeof(header) + 8, "n\0v", 3), 0);
+	for (size_t len = sizeof(header); len < sizeof(header) + 16; len++) {
+		request = before;
+		request.header.len = (uint32_t)len;
+		message = message_of(&request);
+		CU_ASSERT_TRUE(spool_channel_parse(&message));
+		spool_channel_shorten_setxattr(&message);
+		CU_ASSERT_EQUAL(message.len, len);
+		CU_ASSERT_PTR_EQUAL(message.data, &request);
+	}
+	request.header.opcode = FUSE_WRITE;
+	request.header.len = before.header.len;
+	message = message_of(&request);
+	CU_ASSERT_TRUE(spool_channel_parse(&message));
+	spool_channel_shorten_setxattr(&message);
+	CU_ASSERT_EQUAL(message.len, before.header.len);
 }
 
 /* Everything else passes as it is, and so does what is too short to be looked at. */
@@ -265,6 +307,7 @@ static const struct unit_test tests[] = {
 	{"parse", test_parse},
 	{"parse_lengths", test_parse_lengths},
 	{"kill_suidgid", test_kill_suidgid},
+	{"shorten_setxattr", test_shorten_setxattr},
 	{"tmpfile_is_a_create", test_tmpfile_is_a_create},
 	{"rewrite_leaves_others", test_rewrite_leaves_others},
 	{"masked_offer", test_masked_offer},

@@ -7,7 +7,8 @@ import stat
 import subprocess
 import tempfile
 
-from rig import Mount, Skip, alive, as_user, binary, case, fails, get, put, run, wait_until
+from rig import Mount, Skip, alive, as_user, binary, case, fails, get, need, put, run, \
+    wait_until
 
 ALICE, BOB = 61001, 61002
 
@@ -160,6 +161,48 @@ def shared_obeys_nosuid(mount):
     os.chmod(f'{mount.path}/id', 0o4755)
     assert stat.S_IMODE(os.stat(f'{mount.path}/id').st_mode) == 0o4755
     assert as_user(ALICE, lambda: run(f'{mount.path}/id', '-u').stdout) == f'{ALICE}\n'
+
+
+@case(layout='shared')
+def shared_chown_drops_set_ids_of_all_but_directories(mount):
+    for name, kind in (('fifo', stat.S_IFIFO), ('socket', stat.S_IFSOCK), ('file', stat.S_IFREG)):
+        os.mknod(f'{mount.path}/{name}', kind | 0o600)
+    os.mknod(f'{mount.path}/device', stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    os.mkdir(f'{mount.path}/dir')
+    for name in ('fifo', 'socket', 'file', 'device', 'dir'):
+        path = f'{mount.path}/{name}'
+        os.chown(path, ALICE, ALICE)
+        as_user(ALICE, os.chmod, path, 0o6555)
+        as_user(ALICE, os.chown, path, -1, BOB, groups=[BOB])
+        want = 0o6555 if name == 'dir' else 0o555
+        assert stat.S_IMODE(os.stat(path).st_mode) == want, name
+
+
+@case(layout='shared', needs=['posix_acl', 'dont_mask'])
+def shared_acl_that_is_a_mode_moves_ctime(mount):
+    need('setfacl')
+    path = f'{mount.path}/f'
+    put(path, b'x', 0o600)
+    before = os.stat(path)
+    run('setfacl', '-m', 'g::rw,o::r', path)
+    after = os.stat(path)
+    assert stat.S_IMODE(after.st_mode) == 0o664
+    assert after.st_ctime_ns > before.st_ctime_ns
+
+
+@case(layout='shared', needs=['posix_acl', 'dont_mask'])
+def shared_acl_from_outside_the_group_drops_setgid(mount):
+    need('setfacl')
+    for name, make in (('f', put), ('d', os.mkdir)):
+        path = f'{mount.path}/{name}'
+        make(path)
+        os.chown(path, ALICE, 4711)
+        os.chmod(path, 0o2775)
+        as_user(ALICE, run, 'setfacl', '-m', f'u:{BOB}:rwx', path, groups=[4711])
+        assert os.stat(path).st_mode & stat.S_ISGID, 'dropped for a member'
+        as_user(ALICE, run, 'setfacl', '-m', f'u:{BOB}:r', path)
+        assert not os.stat(path).st_mode & stat.S_ISGID, 'kept for who is outside'
+        assert f'user:{BOB}:r--' in run('getfacl', '-p', '-n', path).stdout
 
 
 @case(layout='shared', needs=['posix_acl', 'dont_mask'])
