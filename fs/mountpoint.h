@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Mounting and unmounting: root by mount(2), others through fusermount3, both by libfuse. */
+/* Mounting: root by mount(2), others through fusermount3, both by libfuse. unmount.h undoes it. */
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,12 +24,6 @@ int spool_mount_check(const struct spool_options *options, struct spool_mount *r
 
 /** spool_mount_do() - mount. Return: 0 and @mount->fd; -errno (libfuse has written why). */
 int spool_mount_do(const struct spool_options *options, struct spool_mount *mount);
-
-/**
- * spool_mount_undo() - unmount, also when it is busy or was moved; never somebody else's mount
- * Closes @mount->fd. Return: 0 it is gone; -errno.
- */
-int spool_mount_undo(struct spool_mount *mount);
 
 /** spool_mount_guard() - what was covered becomes root's and unwritable for others (after a crash).
  */

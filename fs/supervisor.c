@@ -18,12 +18,18 @@
 
 #include "descriptors.h"
 #include "mountpoint.h"
+#include "process.h"
+#include "unmount.h"
 #include "util/macros.h"
+#include "util/parse.h"
 #include "worker.h"
 
 /* How long a worker that was told to stop may take to free everything. Freeing 24 GiB takes about
  * a second; past this it hangs. A guess on the safe side. */
 #define STOP_TIMEOUT_MS 10000
+
+/* And one that was killed, to die: the kernel frees its memory, 24 GiB in about a second. */
+#define KILL_TIMEOUT_MS 5000
 
 struct supervisor {
 	const struct spool_options *options;
@@ -32,6 +38,7 @@ struct supervisor {
 	pid_t worker;
 	int socket; /* to the worker; -1 when closed */
 	int signals;
+	int hurry; /* all limits of time are divided by this */
 	bool reaped;
 	int status; /* of the worker, when reaped */
 };
@@ -92,42 +99,33 @@ static bool worker_says_ok(struct supervisor *sup)
 	return n == 1 && byte == WORKER_OK;
 }
 
-static void reap(struct supervisor *sup, int flags)
+static void reap(struct supervisor *sup)
 {
-	pid_t pid;
-
-	if (sup->reaped)
-		return;
-	do
-		pid = waitpid(sup->worker, &sup->status, flags);
-	while (pid < 0 && errno == EINTR);
-	sup->reaped = pid == sup->worker || pid < 0;
+	if (!sup->reaped)
+		sup->reaped = spool_process_wait(sup->worker, 0, &sup->status);
 }
 
-/* Ends the worker: first by a word on its socket, then by force. */
+/* Ends the worker: first by a word on its socket, then by force. A thread of it that is held up in
+ * the kernel for good keeps it from dying; we do not wait for that. */
 static void stop_worker(struct supervisor *sup)
 {
-	struct pollfd fd = {.fd = sup->signals, .events = POLLIN};
-	struct signalfd_siginfo info;
 	const char ok = WORKER_OK;
-	int waited = 0;
 
 	if (send(sup->socket, &ok, 1, MSG_NOSIGNAL) < 0)
 		spool_log(sup->log, SPOOL_LOG_DEBUG, "the worker has ended: %s", strerror(errno));
 	sup->socket = spool_close(sup->socket);
-	reap(sup, WNOHANG);
-	while (!sup->reaped && waited < STOP_TIMEOUT_MS) {
-		poll(&fd, 1, 100); /* SIGCHLD ends it at once; other signals change nothing now */
-		while (read(sup->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-			;
-		waited += 100;
-		reap(sup, WNOHANG);
-	}
+	if (!sup->reaped)
+		sup->reaped =
+			spool_process_wait(sup->worker, STOP_TIMEOUT_MS / sup->hurry, &sup->status);
 	if (sup->reaped)
 		return;
 	spool_log(sup->log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
 	kill(sup->worker, SIGKILL);
-	reap(sup, 0);
+	sup->reaped = spool_process_wait(sup->worker, KILL_TIMEOUT_MS / sup->hurry, &sup->status);
+	if (!sup->reaped)
+		spool_log(sup->log, SPOOL_LOG_ERROR,
+			  "the worker (pid %d) does not die, it is held up in the kernel",
+			  (int)sup->worker);
 }
 
 enum event { EVENT_STOP, EVENT_WORKER };
@@ -150,7 +148,7 @@ static enum event wait_for_event(struct supervisor *sup)
 		while (read(sup->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 			if (info.ssi_signo != SIGCHLD)
 				return EVENT_STOP;
-			reap(sup, WNOHANG);
+			reap(sup);
 			if (sup->reaped)
 				return EVENT_WORKER;
 		}
@@ -172,6 +170,24 @@ static void say_how_it_ended(const struct supervisor *sup)
 			  sup->mount.path, WEXITSTATUS(sup->status));
 }
 
+/*
+ * Aborts, unmounts and stops the worker; none of these waits for another for ever. A worker that
+ * does not let go keeps the connection where we may not abort it, so that once it is dead what
+ * failed before is tried again.
+ */
+static int end_mount(struct supervisor *sup)
+{
+	int r = spool_unmount(&sup->mount);
+
+	stop_worker(sup);
+	if (r < 0 && r != -EBUSY)
+		r = spool_unmount(&sup->mount);
+	if (r < 0)
+		spool_log(sup->log, SPOOL_LOG_ERROR, "%s: cannot unmount: %s", sup->mount.path,
+			  strerror(-r));
+	return r;
+}
+
 /* Serves until the end. Return: whether all was in order. */
 static bool serve(struct supervisor *sup)
 {
@@ -180,16 +196,13 @@ static bool serve(struct supervisor *sup)
 
 	if (event == EVENT_WORKER && ended_well(sup)) {
 		/* somebody has unmounted us; what is left are mounts that were lazily detached */
-		spool_mount_undo(&sup->mount);
+		spool_unmount(&sup->mount);
 		return true;
 	}
-	r = spool_mount_undo(&sup->mount); /* closes our descriptor: without a worker this aborts */
-	if (r < 0)
-		spool_log(sup->log, SPOOL_LOG_ERROR, "%s: cannot unmount: %s", sup->mount.path,
-			  strerror(-r));
-	stop_worker(sup);
+	r = end_mount(sup);
 	if (event == EVENT_WORKER || !ended_well(sup)) {
-		say_how_it_ended(sup);
+		if (sup->reaped)
+			say_how_it_ended(sup);
 		spool_mount_guard(&sup->mount, sup->log);
 	}
 	return r == 0 && ended_well(sup);
@@ -217,6 +230,18 @@ static void say_ready(const struct spool_options *options)
 	if (write(options->ready_fd, ready, sizeof(ready) - 1) < 0)
 		return;
 	close(options->ready_fd);
+}
+
+/* Tests cannot wait for limits of many seconds. What root starts in the foreground may have all of
+ * them divided, by up to 1000. */
+static int read_hurry(const struct spool_options *options)
+{
+	const char *text = getenv("SPOOL_TEST_HURRY");
+	uint64_t n;
+
+	if (!text || geteuid() != 0 || !options->foreground || spool_parse_count(text, &n) < 0)
+		return 1;
+	return n < 1 || n > 1000 ? 1 : (int)n;
 }
 
 static int start(struct supervisor *sup)
@@ -248,6 +273,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 
 	if (spool_mount_check(options, &sup.mount, stderr) < 0)
 		return 1;
+	sup.hurry = read_hurry(options);
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_NAME, "spoolfs-super");
 	if (start(&sup) == 0) {
@@ -255,7 +281,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 		started(arg);
 		ok = serve(&sup);
 	} else {
-		spool_mount_undo(&sup.mount);
+		spool_unmount(&sup.mount);
 		if (sup.worker > 0)
 			stop_worker(&sup);
 	}

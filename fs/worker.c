@@ -22,7 +22,6 @@
 #include "disk.h"
 #include "fs.h"
 #include "init.h"
-#include "mountpoint.h"
 #include "notify.h"
 #include "park.h"
 #include "ring.h"
@@ -33,6 +32,7 @@
 #include "subuid.h"
 #include "thread.h"
 #include "tidy.h"
+#include "unmount.h"
 #include "util/host.h"
 #include "util/macros.h"
 #include "witness.h"
@@ -400,7 +400,7 @@ static void unmount_for_supervisor(const struct worker *worker)
 	if (worker->device == 0 || !worker->orphan)
 		return;
 	spool_log(worker->fs.log, SPOOL_LOG_ERROR, "the supervisor is gone, unmounting");
-	if (spool_mount_undo(&mount) < 0)
+	if (spool_unmount(&mount) < 0)
 		spool_log(worker->fs.log, SPOOL_LOG_ERROR, "cannot unmount; a dead mount is left");
 }
 

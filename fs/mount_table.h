@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* Where filesystems are mounted in this mount namespace: /proc/self/mountinfo, read by libmount. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/** struct spool_place - where a filesystem is mounted */
+struct spool_place {
+	int id;       /* of the mount; used again when it has gone */
+	char *path;   /* of the mount point */
+	bool covered; /* something is mounted on top, which an unmount of the path would meet */
+};
+
+/**
+ * spool_mount_table_find() - all places of a filesystem, in the order of the table
+ * @ret: for spool_mount_table_free()
+ * Return: how many; -errno: the table cannot be read.
+ */
+int spool_mount_table_find(dev_t device, struct spool_place **ret);
+
+void spool_mount_table_free(struct spool_place *places, int n);
+
+/** spool_mount_table_device() - what lies uppermost on @path. Return: its device; 0: nothing is
+ * mounted there, or it cannot be told. */
+dev_t spool_mount_table_device(const char *path);

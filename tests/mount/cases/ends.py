@@ -1,0 +1,92 @@
+"""What ends badly: held up in the kernel, moved, covered, or lied to."""
+import errno
+import os
+import re
+import signal
+import subprocess
+
+from loop_disk import LoopDisk
+from rig import (DEADLINE_S, Mount, Skip, alive, as_user, case, fails, is_mounted, put,
+                 run, wait_until)
+from transport import transports
+
+NOBODY = 65534
+
+
+def hurry(factor):
+    """Daemons that are started from now on divide their limits of time by this."""
+    os.environ['SPOOL_TEST_HURRY'] = str(factor)
+
+
+def in_the_kernel(pid):
+    """Whether a thread of it is held up there, where no signal reaches it."""
+    for task in os.listdir(f'/proc/{pid}/task'):
+        with open(f'/proc/{pid}/task/{task}/stat', encoding='utf-8') as file:
+            if file.read().rsplit(')', 1)[1].split()[0] == 'D':
+                return True
+    return False
+
+
+def has_threads(pid):
+    """A process that dies is a zombie already while threads of it still hold what it had."""
+    try:
+        return len(os.listdir(f'/proc/{pid}/task')) > 1
+    except FileNotFoundError:
+        return False
+
+
+@case(mount=False)
+def a_worker_held_up_in_the_kernel_does_not_hold_the_end():
+    """A disk that hangs keeps the worker from dying, SIGKILL or not. The mount goes."""
+    hurry(20)
+    with LoopDisk() as disk:
+        for end in ('SIGTERM to the supervisor', 'SIGKILL to the worker'):
+            mount = Mount(options=f'backing={disk.path},threshold=0,reserve=0',
+                          allow_log=['does not stop', 'does not die', 'killed by signal']).start()
+            run('fsfreeze', '-f', disk.mountpoint)
+            put(f'{mount.tmpdir()}/f', b'x' * 4_000_000)
+            wait_until(lambda m=mount: in_the_kernel(m.worker), 'the worker waits for the disk')
+            if end.startswith('SIGKILL'):
+                os.kill(mount.worker, signal.SIGKILL)
+            mount.process.terminate()
+            mount.process.wait(DEADLINE_S)
+            assert not is_mounted(mount.path), end
+            run('fsfreeze', '-u', disk.mountpoint)
+            mount.stop(status=1)
+            wait_until(lambda m=mount: not has_threads(m.worker), 'the last thread ends')
+
+
+@case(mount=False)
+def a_stopped_worker_does_not_hold_the_end():
+    """With requests that wait for it, on each transport."""
+    hurry(20)
+    for options in transports():
+        mount = Mount(options=options, allow_log=['does not stop', 'killed by signal 9']).start()
+        os.kill(mount.worker, signal.SIGSTOP)
+        callers = [subprocess.Popen(['mkdir', f'{mount.tmpdir()}/{i}'], stderr=subprocess.DEVNULL)
+                   for i in range(4)]
+        mount.process.terminate()
+        for caller in callers:
+            assert caller.wait(DEADLINE_S) != 0
+        mount.stop(status=1)
+
+
+@case(mount=False)
+def an_unmount_that_does_not_happen_is_told():
+    """fusermount3 says that it has unmounted, and has not."""
+    if not os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
+        raise Skip('an ordinary user may not open /dev/fuse')
+    base = os.environ['SPOOL_CASE_DIR']
+    with open(f'{base}/fusermount3', 'w', encoding='utf-8') as file:
+        file.write('#!/bin/sh\ncase "$*" in *-u*) exit 0;; esac\n'
+                   'exec /usr/bin/fusermount3 "$@"\n')
+    os.chmod(f'{base}/fusermount3', 0o755)
+    os.environ['PATH'] = f'{base}:{os.environ["PATH"]}'
+    mount = Mount(layout='single', uid=NOBODY).start()
+    mount.process.terminate()
+    assert mount.process.wait(DEADLINE_S) == 1
+    assert re.search(r'cannot unmount: Input/output error', mount.read_log()), mount.read_log()
+    assert is_mounted(mount.path)
+    fails(errno.ENOTCONN, as_user, NOBODY, os.statvfs, mount.path)  # aborted: nobody waits
+    wait_until(lambda: not any(map(alive, mount.pids)), 'all processes end')
+    run('umount', '-l', mount.path)
