@@ -22,7 +22,7 @@ int spool_mount_check(const struct spool_options *options, struct spool_mount *r
 	char *path;
 	int r;
 
-	*ret = (struct spool_mount){.fd = -1};
+	*ret = (struct spool_mount){.fd = -1, .covered = -1};
 	path = realpath(options->mountpoint, NULL);
 	if (!path || stat(path, &stat_buf) < 0) {
 		r = -errno;
@@ -48,6 +48,8 @@ int spool_mount_check(const struct spool_options *options, struct spool_mount *r
 		return r;
 	}
 	ret->path = path;
+	/* taken now: later this path may mean something else. Not everybody may read it. */
+	ret->covered = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return 0;
 }
 
@@ -92,27 +94,23 @@ int spool_mount_do(const struct spool_options *options, struct spool_mount *moun
 void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log)
 {
 	struct stat stat_buf;
-	int fd;
+	int fd = mount->covered;
 
-	if (geteuid() != 0)
+	if (geteuid() != 0 || fd < 0 || fstat(fd, &stat_buf) < 0)
 		return;
-	fd = open(mount->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &stat_buf) < 0)
-		goto out;
 	if (stat_buf.st_uid == 0 && !(stat_buf.st_mode & (S_IWGRP | S_IWOTH)))
-		goto out;
+		return;
 	if (fchown(fd, 0, (gid_t)-1) == 0 && fchmod(fd, stat_buf.st_mode & 07755) == 0)
 		spool_log(log, SPOOL_LOG_WARNING,
 			  "%s: made root's own, so that nobody writes to what was covered",
 			  mount->path);
-out:
-	spool_close(fd);
 }
 
 void spool_mount_fini(struct spool_mount *mount)
 {
 	/* not fuse_session_destroy(): it would close the descriptor a second time */
 	spool_close(mount->fd);
+	spool_close(mount->covered);
 	free(mount->path);
 	mount->path = NULL;
 }

@@ -14,6 +14,7 @@ struct spool_mount {
 	dev_t device;                 /* of the filesystem, 0 when not mounted */
 	struct fuse_session *session; /* holds what libfuse needs to know */
 	int fd;                       /* /dev/fuse; -1 when closed */
+	int covered;                  /* the directory below; -1 when it may not be read */
 };
 
 /**

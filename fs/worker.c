@@ -395,7 +395,7 @@ static int make_engine(struct worker *worker)
  * lack the rights; where it has them no dead mount is left. */
 static void unmount_for_supervisor(const struct worker *worker)
 {
-	struct spool_mount mount = {.device = worker->device, .fd = -1};
+	struct spool_mount mount = {.device = worker->device, .fd = -1, .covered = -1};
 
 	if (worker->device == 0 || !worker->orphan)
 		return;

@@ -72,6 +72,25 @@ def a_stopped_worker_does_not_hold_the_end():
 
 
 @case(mount=False)
+def what_was_covered_is_guarded_wherever_it_is_now():
+    """The directory, not its path, which means another one meanwhile."""
+    mount = Mount(allow_log=['killed by signal', "made root's own"])
+    os.chmod(mount.path, 0o1777)
+    mount.start()
+    moved = f'{mount.base}-moved'
+    os.rename(mount.base, moved)
+    os.makedirs(mount.path)
+    os.chmod(mount.path, 0o1777)
+    os.kill(mount.worker, signal.SIGKILL)
+    mount.process.wait(DEADLINE_S)
+    assert not os.stat(f'{moved}/m').st_mode & 0o022, 'what was covered can be written to'
+    assert os.stat(mount.path).st_mode & 0o7777 == 0o1777, 'a stranger was changed'
+    os.rmdir(f'{moved}/m')
+    os.rmdir(moved)
+    mount.stop(status=1)
+
+
+@case(mount=False)
 def an_unmount_that_does_not_happen_is_told():
     """fusermount3 says that it has unmounted, and has not."""
     if not os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
