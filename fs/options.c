@@ -2,6 +2,7 @@
 #include "options_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -264,6 +265,13 @@ static int parse_fd(struct given *given, const char *name, const char *value, in
 		fprintf(given->errors,
 			"spoolfs: --%s=%s: not a file descriptor (allowed: 0 to %d)\n", name, value,
 			INT_MAX);
+		return -EINVAL;
+	}
+	/* before we open anything ourselves, which might get its number */
+	if (fcntl((int)number, F_GETFD) < 0) {
+		fprintf(given->errors,
+			"spoolfs: --%s=%s: not open (allowed: a descriptor that was passed on)\n",
+			name, value);
 		return -EINVAL;
 	}
 	*ret = (int)number;

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from loop_disk import LoopDisk
-from rig import (DEADLINE_S, Mount, Skip, alive, as_user, case, fails, is_mounted, put,
+from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, fails, is_mounted, put,
                  run, wait_until)
 from transport import transports
 
@@ -69,6 +69,18 @@ def a_stopped_worker_does_not_hold_the_end():
         for caller in callers:
             assert caller.wait(DEADLINE_S) != 0
         mount.stop(status=1)
+
+
+@case(mount=False)
+def a_holder_that_is_not_open_is_refused():
+    base = os.environ['SPOOL_CASE_DIR']
+    os.makedirs(f'{base}/outer/m')
+    for switch in ('--holder-fd=77', '--ready-fd=77'):
+        done = run(binary('SPOOLFS'), switch, f'{base}/outer/m', check=False)
+        assert done.returncode == 2, done
+        assert done.stderr == f'spoolfs: {switch}: not open (allowed: a descriptor that was ' \
+            'passed on)\n', done
+        assert os.listdir(f'{base}/outer') == ['m'] and not is_mounted(f'{base}/outer/m')
 
 
 @case(mount=False)
