@@ -94,8 +94,10 @@ def run_leaves_nothing_when_its_daemon_is_killed():
                               stderr=subprocess.PIPE) as process:
             path = process.stdout.readline().strip()
             outer = os.path.dirname(path)
-            os.kill(json.loads(spoolctl('status', '--json', path).stdout)[victim], signal.SIGKILL)
+            status = json.loads(spoolctl('status', '--json', path).stdout)
+            os.kill(status[victim], signal.SIGKILL)
             wait_until(lambda o=outer: not os.path.exists(o), 'the directory is taken away')
+            wait_until(lambda s=status: not alive(s['supervisor_pid']), 'the daemon ends')
             out, log = process.communicate('go\n', timeout=DEADLINE_S)
             assert out != 'status 0\n' and process.returncode == 0, (out, log)
             assert 'the daemon has ended' in log, log
