@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "thread.h"
 #include "util/parse.h"
 
 /* Lower ones are system's and people's own, whatever the file says; SUB_UID_MIN of login.defs(5) is
@@ -23,10 +24,15 @@ struct spool_subuids {
 	const char *path;
 	spool_read_subuids_fn reader;
 	void *ctx;
-	_Atomic uint64_t looked_s; /* CLOCK_MONOTONIC: when the file was looked at last */
-	pthread_mutex_t lock;      /* of the following; nothing is called under it */
+	_Atomic uint64_t looked_s; /* CLOCK_MONOTONIC: when the thread was last sent to look */
+	pthread_mutex_t lock;      /* of the following; only a thread is started under it */
+	pthread_cond_t changed;
 	struct spool_subuid_table *table;
 	struct stat seen; /* of the file that the table is from */
+	pthread_t thread;
+	bool has_thread;
+	bool wanted; /* the thread is to look */
+	bool stop;
 };
 
 /* A name or a number. Return: false for nobody that there is. */
@@ -108,22 +114,17 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
+/* Reads the file if it has changed. */
+static void look(struct spool_subuids *subuids)
 {
 	struct spool_subuid_table *table;
-	struct timespec time;
 	struct stat now;
 	bool same;
 
-	if (!subuids || uid < SUBUID_MIN)
-		return;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-	if (atomic_exchange(&subuids->looked_s, (uint64_t)time.tv_sec) == (uint64_t)time.tv_sec)
-		return;
 	if (stat(subuids->path, &now) < 0)
 		memset(&now, 0, sizeof(now));
 	pthread_mutex_lock(&subuids->lock);
-	same = is_same(&now, &subuids->seen);
+	same = subuids->table && is_same(&now, &subuids->seen);
 	pthread_mutex_unlock(&subuids->lock);
 	table = same ? NULL : subuids->reader(subuids->ctx, subuids->path);
 	if (!table)
@@ -132,6 +133,43 @@ void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
 	free(subuids->table);
 	subuids->table = table;
 	subuids->seen = now;
+	pthread_mutex_unlock(&subuids->lock);
+}
+
+static void *subuids_main(void *arg)
+{
+	struct spool_subuids *subuids = arg;
+
+	pthread_mutex_lock(&subuids->lock);
+	while (!subuids->stop) {
+		if (!subuids->wanted) {
+			pthread_cond_wait(&subuids->changed, &subuids->lock);
+			continue;
+		}
+		subuids->wanted = false;
+		pthread_mutex_unlock(&subuids->lock);
+		look(subuids);
+		pthread_mutex_lock(&subuids->lock);
+	}
+	pthread_mutex_unlock(&subuids->lock);
+	return NULL;
+}
+
+void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
+{
+	struct timespec time;
+
+	if (!subuids || uid < SUBUID_MIN)
+		return;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+	if (atomic_exchange(&subuids->looked_s, (uint64_t)time.tv_sec) == (uint64_t)time.tv_sec)
+		return;
+	pthread_mutex_lock(&subuids->lock);
+	subuids->wanted = true;
+	if (!subuids->has_thread)
+		subuids->has_thread = spool_thread_start(&subuids->thread, "spoolfs-subuid",
+							 subuids_main, subuids) == 0;
+	pthread_cond_signal(&subuids->changed);
 	pthread_mutex_unlock(&subuids->lock);
 }
 
@@ -147,6 +185,8 @@ int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
 	subuids->ctx = ctx;
 	subuids->looked_s = UINT64_MAX;
 	pthread_mutex_init(&subuids->lock, NULL);
+	pthread_cond_init(&subuids->changed, NULL);
+	look(subuids);
 	*ret = subuids;
 	return 0;
 }
@@ -155,6 +195,13 @@ void spool_subuids_free(struct spool_subuids *subuids)
 {
 	if (!subuids)
 		return;
+	pthread_mutex_lock(&subuids->lock);
+	subuids->stop = true;
+	pthread_cond_signal(&subuids->changed);
+	pthread_mutex_unlock(&subuids->lock);
+	if (subuids->has_thread)
+		pthread_join(subuids->thread, NULL);
+	pthread_cond_destroy(&subuids->changed);
 	pthread_mutex_destroy(&subuids->lock);
 	free(subuids->table);
 	free(subuids);

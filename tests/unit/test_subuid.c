@@ -3,6 +3,7 @@
 /* Who pays for subordinate uids, by a file that may hold anything and may change. */
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -29,7 +30,6 @@ static struct spool_subuids *reader_of(const char *text)
 
 	write_file(text);
 	CU_ASSERT_EQUAL_FATAL(spool_subuids_new(path, spool_subuids_read, NULL, &subuids), 0);
-	spool_subuids_refresh(subuids, 100000);
 	return subuids;
 }
 
@@ -99,6 +99,62 @@ static void a_change_is_seen(void)
 	spool_subuids_free(subuids);
 }
 
+/* A reader that is not answered until it is let go, but for the first time */
+struct service {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned int n_asked;
+	bool open;
+};
+
+static struct spool_subuid_table *read_slowly(void *ctx, const char *name)
+{
+	struct service *service = ctx;
+
+	pthread_mutex_lock(&service->lock);
+	service->n_asked++;
+	pthread_cond_broadcast(&service->changed);
+	while (service->n_asked > 1 && !service->open)
+		pthread_cond_wait(&service->changed, &service->lock);
+	pthread_mutex_unlock(&service->lock);
+	return spool_subuids_read(NULL, name);
+}
+
+static unsigned int times_asked(struct service *service)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&service->lock);
+	n = service->n_asked;
+	pthread_mutex_unlock(&service->lock);
+	return n;
+}
+
+/* As long as there is no answer, what was known before holds, and nobody waits. */
+static void names_that_take_for_ever(void)
+{
+	struct service service = {.lock = PTHREAD_MUTEX_INITIALIZER,
+				  .changed = PTHREAD_COND_INITIALIZER};
+	const struct timespec step = {.tv_nsec = 50 * 1000 * 1000};
+	struct spool_subuids *subuids;
+
+	write_file("1000:100000:65536\n");
+	CU_ASSERT_EQUAL_FATAL(spool_subuids_new(path, read_slowly, &service, &subuids), 0);
+	write_file("1002:100000:65536\n# more\n");
+	while (times_asked(&service) < 2) {
+		spool_subuids_refresh(subuids, 100000);
+		nanosleep(&step, NULL);
+	}
+	CU_ASSERT_EQUAL(spool_subuids_owner(subuids, 100000), 1000);
+	pthread_mutex_lock(&service.lock);
+	service.open = true;
+	pthread_cond_broadcast(&service.changed);
+	pthread_mutex_unlock(&service.lock);
+	while (spool_subuids_owner(subuids, 100000) != 1002)
+		nanosleep(&step, NULL);
+	spool_subuids_free(subuids);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -106,6 +162,7 @@ int main(void)
 		{"nonsense", nonsense},
 		{"no file", no_file},
 		{"a change is seen", a_change_is_seen},
+		{"names that take for ever", names_that_take_for_ever},
 	};
 	int r, fd = mkstemp(path);
 
