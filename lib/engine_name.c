@@ -300,7 +300,7 @@ int spool_engine_link(struct spool_engine *engine, const struct spool_cred *cred
 		r = -EPERM;
 	else if (find(engine, dir, name))
 		r = -EEXIST;
-	else if (engine->config.layout == SPOOL_LAYOUT_PRIVATE && node->user != dir->user)
+	else if (engine->config.layout == SPOOL_LAYOUT_PRIVATE && node->tree != dir->tree)
 		r = -EXDEV; /* another user's tree is another filesystem */
 	else
 		r = link_locked(engine, cred, dir, node, name);

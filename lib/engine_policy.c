@@ -22,13 +22,24 @@ bool engine_is_private_root(const struct spool_engine *engine, const struct spoo
 	return engine->config.layout == SPOOL_LAYOUT_PRIVATE && node == engine->root;
 }
 
+/* Whether @cred, who can only be root, makes something in the tree of another. */
+static bool in_anothers_tree(const struct spool_engine *engine, const struct spool_cred *cred,
+			     const struct spool_node *parent)
+{
+	return parent && !engine_is_private_root(engine, parent) && parent->tree != cred->uid;
+}
+
 mode_t engine_policy_create_mode(const struct spool_engine *engine, const struct spool_cred *cred,
 				 const struct spool_node *parent, mode_t mode)
 {
-	(void)parent;
+	bool keep = engine->config.modes == SPOOL_MODES_KEEP;
+
 	if (S_ISLNK(mode))
 		return S_IFLNK | 0777;
-	if (engine->config.modes == SPOOL_MODES_KEEP) /* with ACLs the umask waits for them */
+	/* the bits of root alone would shut the owner of the tree out of what root makes for him */
+	if (engine->config.modes == SPOOL_MODES_OWNER)
+		keep = in_anothers_tree(engine, cred, parent);
+	if (keep) /* with ACLs the umask waits for them */
 		return engine->config.acl ? mode : mode & ~(cred->umask & 0777);
 	return mode & (S_IFMT | 0700);
 }
@@ -57,9 +68,8 @@ int engine_policy_chown(const struct spool_engine *engine, const struct spool_cr
 		return -EPERM;
 	if (uid == node->uid)
 		return 0; /* to one of the owner's groups: the kernel has checked that */
-	if (cred->uid == 0 && spool_quota_user_uid(node->user) == 0)
-		return 0; /* root in root's own tree */
-	return -EPERM;
+	/* root: in root's own tree to anybody, in a user's tree back to that user */
+	return cred->uid == 0 && (node->tree == 0 || uid == node->tree) ? 0 : -EPERM;
 }
 
 int engine_policy_payer(struct spool_engine *engine, const struct spool_cred *cred,

@@ -86,7 +86,7 @@ static int check(const struct spool_engine *engine, const struct rename *rn)
 	if (engine_is_private_root(engine, rn->from_dir) ||
 	    engine_is_private_root(engine, rn->to_dir))
 		return -EPERM;
-	if (engine->config.layout == SPOOL_LAYOUT_PRIVATE && rn->from_dir->user != rn->to_dir->user)
+	if (engine->config.layout == SPOOL_LAYOUT_PRIVATE && rn->from_dir->tree != rn->to_dir->tree)
 		return -EXDEV; /* another user's tree is another filesystem */
 	source = rn->from->node;
 	if (makes_loop(rn, source, rn->to_dir))

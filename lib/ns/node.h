@@ -78,6 +78,7 @@ struct spool_node {
 		dev_t rdev;   /* device */
 	};
 	mode_t type;   /* constant: mode & S_IFMT */
+	uid_t tree;    /* constant: in private and single, whose tree it is in */
 	uint8_t role;  /* constant: enum spool_node_role */
 	uint8_t flags; /* lock: enum spool_node_flags */
 };

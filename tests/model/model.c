@@ -258,11 +258,13 @@ void model_forget(struct model *m, uint64_t ino, uint64_t count)
 		node->n_lookup -= count < node->n_lookup ? count : node->n_lookup;
 }
 
-static mode_t create_mode(const struct model *m, const struct spool_cred *cred, mode_t mode)
+static mode_t create_mode(const struct model *m, const struct spool_cred *cred,
+			  const struct model_node *parent, mode_t mode)
 {
 	if (S_ISLNK(mode))
 		return S_IFLNK | 0777;
-	if (m->config.modes == SPOOL_MODES_KEEP)
+	if (m->config.modes == SPOOL_MODES_KEEP ||
+	    (m->config.modes == SPOOL_MODES_OWNER && cred->uid != parent->payer))
 		return mode & ~(cred->umask & 0777);
 	return mode & (S_IFMT | 0700);
 }
@@ -297,7 +299,7 @@ int model_make(struct model *m, const struct spool_cred *cred, uint64_t dir, con
 		return -EPERM;
 	if (ino <= m->last_ino)
 		return REUSED;
-	node = add_node(m, ino, create_mode(m, cred, make->mode));
+	node = add_node(m, ino, create_mode(m, cred, parent, make->mode));
 	node->uid = cred->uid;
 	node->gid = cred->gid;
 	if (parent->mode & S_ISGID) {

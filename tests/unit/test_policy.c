@@ -213,12 +213,82 @@ static void test_trees_are_apart(void)
 	CU_ASSERT_EQUAL(rig_used(&rig, 0, SPOOL_RES_INODES), 2); /* the root and self */
 	CU_ASSERT_EQUAL(spool_engine_rename(rig.engine, &root, mine, "f", his, "f", 0), -EXDEV);
 	CU_ASSERT_EQUAL(spool_engine_link(rig.engine, &root, file, his, "f", &attr), -EXDEV);
-	CU_ASSERT_EQUAL(chown_to(&root, file, 1000, 1000), -EPERM);
 	CU_ASSERT_EQUAL(lookup(&root, "0"), 0);
 	CU_ASSERT_EQUAL(spool_engine_create(rig.engine, &root, attr.ino, "f", 0600, &attr), 0);
 	CU_ASSERT_EQUAL(chown_to(&root, attr.ino, 1000, 1000), 0); /* in root's own tree */
 	CU_ASSERT_EQUAL(attr.uid, 1000);
 	CU_ASSERT_EQUAL(rig_used(&rig, 1000, SPOOL_RES_INODES), 2);
+	engine_rig_fini(&rig);
+}
+
+/* What root makes in a user's tree can be given to that user, and to nobody else; who pays is the
+ * same before and after. */
+static void test_root_gives_back(void)
+{
+	uint64_t file, mine;
+
+	engine_rig_init(&rig, SPOOL_LAYOUT_PRIVATE, SPOOL_MODES_OWNER);
+	lookup(&alice, "1000");
+	mine = attr.ino;
+	CU_ASSERT_EQUAL(spool_engine_mkdir(rig.engine, &root, mine, "d", 0777, &attr), 0);
+	CU_ASSERT_EQUAL(attr.mode, S_IFDIR | 0755); /* she can use it at once */
+	CU_ASSERT_EQUAL(spool_engine_create(rig.engine, &root, mine, "secret", 0600, &attr), 0);
+	CU_ASSERT_EQUAL(attr.mode, S_IFREG | 0600);
+	CU_ASSERT_EQUAL(spool_engine_create(rig.engine, &root, mine, "f", 0666, &attr), 0);
+	CU_ASSERT_EQUAL(attr.mode, S_IFREG | 0644);
+	file = attr.ino;
+	rig_write(&rig, file, "text");
+	CU_ASSERT_EQUAL(chown_to(&root, file, 1001, 1001), -EPERM);
+	CU_ASSERT_EQUAL(chown_to(&alice, file, 1000, 1000), -EPERM);
+	CU_ASSERT_EQUAL(rig_attr(&rig, file).uid, 0);
+	rig_limits(&rig, 1000, -1, 0, 0, 0); /* nothing is charged anew */
+	CU_ASSERT_EQUAL(chown_to(&root, file, 1000, 77), 0);
+	CU_ASSERT_EQUAL(attr.uid, 1000);
+	CU_ASSERT_EQUAL(attr.gid, 77);
+	CU_ASSERT_EQUAL(rig_used(&rig, 1000, SPOOL_RES_INODES), 4);
+	CU_ASSERT_EQUAL(chown_to(&root, file, 0, 0), -EPERM);
+	CU_ASSERT_EQUAL(chown_to(&root, file, 1000, 0), 0);
+	engine_rig_fini(&rig);
+	engine_rig_init(&rig, SPOOL_LAYOUT_SINGLE, SPOOL_MODES_OWNER);
+	CU_ASSERT_EQUAL(spool_engine_mkdir(rig.engine, &root, ROOT, "d", 0700, &attr), 0);
+	CU_ASSERT_EQUAL(chown_to(&root, attr.ino, 1001, 1001), -EPERM);
+	CU_ASSERT_EQUAL(chown_to(&root, attr.ino, 1000, 1000), 0);
+	CU_ASSERT_EQUAL(attr.uid, 1000);
+	engine_rig_fini(&rig);
+	engine_rig_init(&rig, SPOOL_LAYOUT_SINGLE, SPOOL_MODES_STRICT);
+	CU_ASSERT_EQUAL(spool_engine_mkdir(rig.engine, &root, ROOT, "d", 0777, &attr), 0);
+	CU_ASSERT_EQUAL(attr.mode, S_IFDIR | 0700);
+	engine_rig_fini(&rig);
+}
+
+static uid_t pays_for(void *ctx, uid_t uid)
+{
+	(void)ctx;
+	return uid == 1001 ? 0 : uid == 100000 ? 1000 : uid;
+}
+
+/* Whose tree it is does not follow from who pays for it. */
+static void test_subordinate_trees(void)
+{
+	struct spool_config config = engine_rig_config(SPOOL_LAYOUT_PRIVATE, SPOOL_MODES_OWNER);
+	uint64_t mine, sub, of_root;
+
+	config.payer = pays_for;
+	engine_rig_init_config(&rig, &config);
+	lookup(&root, "1000");
+	mine = attr.ino;
+	lookup(&root, "100000");
+	sub = attr.ino;
+	lookup(&root, "1001");
+	of_root = attr.ino;
+	CU_ASSERT_EQUAL(spool_engine_create(rig.engine, &root, sub, "f", 0600, &attr), 0);
+	CU_ASSERT_EQUAL(chown_to(&root, attr.ino, 1000, 1000), -EPERM);
+	CU_ASSERT_EQUAL(chown_to(&root, attr.ino, 100000, 100000), 0);
+	CU_ASSERT_EQUAL(spool_engine_rename(rig.engine, &root, sub, "f", mine, "f", 0), -EXDEV);
+	CU_ASSERT_EQUAL(spool_engine_link(rig.engine, &root, attr.ino, mine, "f", &attr), -EXDEV);
+	CU_ASSERT_EQUAL(spool_engine_create(rig.engine, &root, of_root, "f", 0600, &attr), 0);
+	CU_ASSERT_EQUAL(chown_to(&root, attr.ino, 1000, 1000), -EPERM);
+	CU_ASSERT_EQUAL(chown_to(&root, attr.ino, 1001, 1001), 0);
 	engine_rig_fini(&rig);
 }
 
@@ -471,6 +541,8 @@ int main(void)
 		{"top_is_constant", test_top_is_constant},
 		{"self", test_self},
 		{"trees_are_apart", test_trees_are_apart},
+		{"root_gives_back", test_root_gives_back},
+		{"subordinate_trees", test_subordinate_trees},
 		{"no_room_for_a_top", test_no_room_for_a_top},
 		{"modes_owner", test_modes_owner},
 		{"modes_owner_setgid", test_modes_owner_setgid},
