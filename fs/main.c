@@ -12,11 +12,11 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "descriptors.h"
 #include "options.h"
 #include "remount.h"
 #include "supervisor.h"
 #include "util/cgroup.h"
+#include "util/descriptors.h"
 #include "util/macros.h"
 #include "worker.h"
 

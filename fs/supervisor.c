@@ -16,10 +16,10 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "descriptors.h"
 #include "mountpoint.h"
 #include "process.h"
 #include "unmount.h"
+#include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/parse.h"
 #include "worker.h"

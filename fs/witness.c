@@ -16,9 +16,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "descriptors.h"
 #include "privileges.h"
 #include "subuid.h"
+#include "util/descriptors.h"
 #include "util/macros.h"
 
 /* Every question brings the pipe that its answer is wanted on, so that answers cannot be mixed up

@@ -16,7 +16,6 @@
 
 #include "arena.h"
 #include "channel.h"
-#include "descriptors.h"
 #include "dev.h"
 #include "dirs.h"
 #include "disk.h"
@@ -33,6 +32,7 @@
 #include "thread.h"
 #include "tidy.h"
 #include "unmount.h"
+#include "util/descriptors.h"
 #include "util/host.h"
 #include "util/macros.h"
 #include "witness.h"

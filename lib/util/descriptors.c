@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "descriptors.h"
+#include "util/descriptors.h"
 
 #include <dirent.h>
 #include <errno.h>
