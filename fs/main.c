@@ -37,18 +37,6 @@ static void log_to_syslog(void *ctx, enum spool_log_level level, const char *lin
 	log_to_stderr(ctx, level, line);
 }
 
-/* A descriptor opened later must not be taken for standard input, output or error. */
-static bool open_stdio(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	spool_close(fd);
-	return fd >= 0;
-}
-
 static void nothing(void *arg)
 {
 	(void)arg;
@@ -81,7 +69,7 @@ static void tell_parent(void *arg)
 	if (write(*fd, &ok, 1) != 1)
 		return; /* it is gone; nobody to tell */
 	*fd = spool_close(*fd);
-	spool_stdio_to_null();
+	spool_stdio_to_null(STDERR_FILENO);
 }
 
 /* The starting process: ends when the mount serves, with what became of the start. */
@@ -161,7 +149,7 @@ int main(int argc, char *argv[])
 	char *mountpoint;
 	int r;
 
-	if (!open_stdio())
+	if (!spool_stdio_open())
 		return 1; /* there is nobody to tell */
 	if (spool_options_parse(argc, argv, &machine, &options, stderr) < 0)
 		return EXIT_USAGE;

@@ -140,7 +140,7 @@ static _Noreturn void serve(int socket, int alive_fd, const char *subuid_path)
 	const int keep[] = {socket, alive_fd};
 
 	prctl(PR_SET_NAME, "spoolfs-witness");
-	spool_stdio_to_null();
+	spool_stdio_to_null(STDERR_FILENO);
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 	signal(SIGCHLD, SIG_IGN); /* those who read accounts end by themselves */
 	if (spool_privileges_drop(CAP_SYS_PTRACE) < 0)

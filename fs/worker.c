@@ -295,7 +295,7 @@ static int run_session(struct worker *worker, int socket)
 	if (r == 0)
 		r = wait_for_init(worker);
 	if (r == 0 && !worker->fs.options->foreground)
-		spool_stdio_to_null();
+		spool_stdio_to_null(STDERR_FILENO);
 	if (r == 0 && write(socket, &ok, 1) == 1)
 		wait_for_end(worker, socket);
 out:

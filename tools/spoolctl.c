@@ -3,12 +3,11 @@
 /* spoolctl(1): finds the command and hands over. */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd.h"
+#include "util/descriptors.h"
 
 static const struct command {
 	const char *name;
@@ -30,18 +29,6 @@ static void usage(FILE *out)
 	fputs("\nspoolctl COMMAND --help tells more. See spoolctl(1).\n", out);
 }
 
-/* A descriptor opened later must not be taken for standard input or output. */
-static void open_stdio(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
-
 static int run_named(int argc, char *argv[])
 {
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -58,7 +45,7 @@ int main(int argc, char *argv[])
 {
 	int r = EXIT_OK;
 
-	open_stdio();
+	spool_stdio_open();
 	if (argc < 2) {
 		fputs("spoolctl: no command (allowed: run, status, set, spill, doctor; see "
 		      "spoolctl --help)\n",

@@ -4,10 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <unistd.h>
 
+#include "util/macros.h"
 #include "util/parse.h"
 
 /* Before Linux 5.9: one by one. */
@@ -52,16 +52,27 @@ void spool_keep_descriptors(const int *keep, size_t n)
 	close_from((unsigned int)first, ~0U);
 }
 
-void spool_stdio_to_null(void)
+bool spool_stdio_open(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	spool_close(fd);
+	return fd >= 0;
+}
+
+void spool_stdio_to_null(int last)
 {
 	int null;
 
 	close(STDIN_FILENO); /* so that there is a free descriptor */
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	null = open("/dev/null", O_RDWR);
 	if (null < 0)
 		return;
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i <= last; i++)
 		dup2(null, i);
-	if (null > 2)
+	if (null > last)
 		close(null);
 }

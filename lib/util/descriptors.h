@@ -4,6 +4,7 @@
 /* What a process of ours has open: what it was given on purpose, and nothing that whoever started
  * it had left open. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /**
@@ -14,7 +15,14 @@
 void spool_keep_descriptors(const int *keep, size_t n);
 
 /**
- * spool_stdio_to_null() - lets go of standard input, output and error
+ * spool_stdio_open() - what is closed of standard input, output and error becomes /dev/null
+ * A descriptor that is opened later must not be taken for one of them. Return: false: it cannot be.
+ */
+bool spool_stdio_open(void);
+
+/**
+ * spool_stdio_to_null() - lets go of standard input and the other streams up to @last
+ * @last: STDOUT_FILENO or STDERR_FILENO
  * In the background nobody may have to wait for us: a pipe ends when its last writer does.
  */
-void spool_stdio_to_null(void);
+void spool_stdio_to_null(int last);
