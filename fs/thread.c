@@ -4,21 +4,45 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #define STACK_SIZE (256u << 10) /* bytes; the deepest handler needs about 20 KiB (ioctl) */
 #define JOIN_RETRY_NS (10 * 1000 * 1000)
 
+struct start {
+	void *(*run)(void *arg);
+	void *arg;
+	char name[16];
+};
+
+/* It names itself: another thread would have to open a file for that. For ps(1). */
+static void *begin(void *arg)
+{
+	struct start start = *(struct start *)arg;
+
+	free(arg);
+	prctl(PR_SET_NAME, start.name);
+	return start.run(start.arg);
+}
+
 int spool_thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg)
 {
+	struct start *start = malloc(sizeof(*start));
 	pthread_attr_t attr;
 	int r;
 
+	if (!start)
+		return -ENOMEM;
+	*start = (struct start){.run = run, .arg = arg};
+	strncpy(start->name, name, sizeof(start->name) - 1);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	r = -pthread_create(ret, &attr, run, arg);
-	if (r == 0)
-		pthread_setname_np(*ret, name); /* for ps(1); can be done without */
+	r = -pthread_create(ret, &attr, begin, start);
+	if (r < 0)
+		free(start);
 	pthread_attr_destroy(&attr);
 	return r;
 }
