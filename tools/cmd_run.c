@@ -32,6 +32,7 @@
 #include "daemon.h"
 #include "options.h"
 #include "tree.h"
+#include "util/descriptors.h"
 #include "util/macros.h"
 
 #define EXIT_NOT_EXECUTABLE 126 /* as in sh(1) */
@@ -117,16 +118,10 @@ static void exec_command(const struct run *run, pid_t parent)
 /* Lets go of what we were given but do not use, now that the command has it. */
 static void close_inherited(const struct run *run)
 {
-	const struct daemon *daemon = &run->daemon;
-	int first = daemon->holder < daemon->alive ? daemon->holder : daemon->alive;
-	int second = daemon->holder + daemon->alive - first;
+	const int keep[] = {run->daemon.holder, run->daemon.alive};
 
-	leave_stdio();
-	if (first > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, (unsigned int)first - 1, 0);
-	if (second > first + 1)
-		close_range((unsigned int)first + 1, (unsigned int)second - 1, 0);
-	close_range((unsigned int)second + 1, ~0U, 0);
+	spool_stdio_to_null(STDOUT_FILENO);
+	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 }
 
 /* Blocks what is to be passed on; wait_for_command() takes the signals one by one. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "util/descriptors.h"
 #include "util/macros.h"
 
 /* A worker that is left alone has unmounted after 2 s; a guess with some room. */
@@ -45,18 +46,6 @@ void daemon_path(char *ret, size_t size)
 		snprintf(ret, size, "spoolfs");
 }
 
-void leave_stdio(void)
-{
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	dup2(fd, STDIN_FILENO);
-	dup2(fd, STDOUT_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
-}
-
 struct start {
 	const char *who, *program, *options, *source, *dir;
 	int holder, ready, alive;
@@ -64,14 +53,14 @@ struct start {
 
 static void exec_daemon(const struct start *start)
 {
+	const int keep[] = {start->holder, start->ready, start->alive};
 	char holder[32], ready[32], alive[32];
 	const char *argv[] = {"spoolfs", "-f",  "-o",          start->options, holder,
 			      ready,     alive, start->source, start->dir,     NULL};
 	sigset_t none;
 
-	leave_stdio();
-	/* before Linux 5.11 the daemon keeps what we were given; that is no harm to us */
-	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	spool_stdio_to_null(STDOUT_FILENO);
+	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 	fcntl(start->holder, F_SETFD, 0);
 	fcntl(start->ready, F_SETFD, 0);
 	fcntl(start->alive, F_SETFD, 0);

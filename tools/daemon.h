@@ -46,7 +46,3 @@ bool daemon_has_ended(struct daemon *daemon);
 
 /** daemon_end() - end the mount, and wait until all of it is gone. Return: its exit status. */
 int daemon_end(struct daemon *daemon);
-
-/** leave_stdio() - standard input and output become /dev/null: whoever waits for their end must not
- * have to wait for us. */
-void leave_stdio(void);

@@ -20,6 +20,7 @@
 #include "options.h"
 #include "setup.h"
 #include "tree.h"
+#include "util/descriptors.h"
 #include "util/macros.h"
 
 #define BASE "/tmp/spoolbench-XXXXXX"
@@ -137,7 +138,7 @@ static void exec_bindfs(const char *source, const char *dir)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	leave_stdio();
+	spool_stdio_to_null(STDOUT_FILENO);
 	execlp("bindfs", "bindfs", "-f", source, dir, (char *)NULL);
 	_exit(errno == ENOENT ? 127 : 1);
 }
