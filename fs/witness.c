@@ -20,6 +20,7 @@
 #include "subuid.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
+#include "util/proc.h"
 
 /* Every question brings the pipe that its answer is wanted on, so that answers cannot be mixed up
  * and each is waited for by itself. */
@@ -50,37 +51,17 @@ static bool same_file(const char *a, const char *b)
 	       sa.st_ino == sb.st_ino;
 }
 
-/* Effective CAP_SYS_ADMIN, and a pid that is its own name in just one pid namespace: ours. */
-static bool status_says_admin(const char *path)
-{
-	bool capable = false, top_pidns = false;
-	char line[256];
-	FILE *file = fopen(path, "re");
-
-	if (!file)
-		return false;
-	while (fgets(line, sizeof(line), file)) {
-		unsigned long long caps;
-		int a, b;
-
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			capable = caps >> CAP_SYS_ADMIN & 1;
-		else if (strncmp(line, "NSpid:", 6) == 0)
-			top_pidns = sscanf(line + 6, "%d %d", &a, &b) == 1;
-	}
-	fclose(file);
-	return capable && top_pidns;
-}
-
 static void answer_admin(int pid, int answer)
 {
+	struct spool_proc_status status = {0};
 	char path[64];
 	bool yes;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
 	yes = same_file(path, "/proc/self/ns/user");
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	yes = yes && status_says_admin(path);
+	spool_proc_status(path, &status);
+	yes = yes && status.admin && status.top_pidns;
 	if (write(answer, yes ? "y" : "n", 1) < 0)
 		return; /* nobody waits any more */
 }

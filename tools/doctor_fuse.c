@@ -18,8 +18,7 @@
 #include "daemon.h"
 #include "mounts.h"
 #include "util/macros.h"
-
-#define CAP_SYS_ADMIN_BIT 21 /* linux/capability.h */
+#include "util/proc.h"
 
 extern char **environ;
 
@@ -66,19 +65,12 @@ static void check_device(struct doctor *doctor)
 /* root needs CAP_SYS_ADMIN, which containers take away. Others mount through fusermount3. */
 static void check_privileges(struct doctor *doctor)
 {
-	FILE *file = fopen("/proc/self/status", "re");
-	unsigned long long caps = ~0ULL;
-	char line[256];
+	struct spool_proc_status status = {.admin = true};
 
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			break;
-	}
-	if (file)
-		fclose(file);
+	spool_proc_status("/proc/self/status", &status);
 	if (geteuid() != 0) {
 		finding(doctor, "ok", "privileges", NULL, "none: mounts through fusermount3");
-	} else if (caps >> CAP_SYS_ADMIN_BIT & 1) {
+	} else if (status.admin) {
 		finding(doctor, "ok", "privileges", NULL, "root, with CAP_SYS_ADMIN");
 	} else {
 		doctor->cannot_mount = true;

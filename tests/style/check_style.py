@@ -25,7 +25,8 @@ FILE_CALLS = re.compile(r'(?<![\w.>])(open|openat2?|creat|fopen|fdopen|opendir|p
 HOSTS = {'lib/util/host.c': (), 'lib/spill/backing_dir.c': (HOST_CALLS,),
          'lib/spill/backing_check.c': (HOST_CALLS,),
          # these serve the programs; the engine does not call them
-         'lib/util/cgroup.c': (HOST_CALLS,), 'lib/util/descriptors.c': (HOST_CALLS,)}
+         'lib/util/cgroup.c': (HOST_CALLS,), 'lib/util/descriptors.c': (HOST_CALLS,),
+         'lib/util/proc.c': (HOST_CALLS,)}
 
 
 def functions_are_short():

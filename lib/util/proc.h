@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What the kernel tells of a process. */
+
+#include <stdbool.h>
+
+/** struct spool_proc_status - of proc_pid_status(5) */
+struct spool_proc_status {
+	bool admin;     /* CAP_SYS_ADMIN is in its effective set */
+	bool top_pidns; /* its pid is its name in one pid namespace alone: the one of /proc */
+};
+
+/**
+ * spool_proc_status() - read a file "status" of /proc
+ * @path: "/proc/self/status"
+ * Return: 0; -errno with *@ret unchanged. What the file does not tell is false.
+ */
+int spool_proc_status(const char *path, struct spool_proc_status *ret);
