@@ -2,7 +2,10 @@
 #include "ops_internal.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/xattr.h>
+
+#include <linux/xattr.h>
 
 #include "channel.h"
 #include "subuid.h"
@@ -77,16 +80,31 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	reply_statfs(req, r, &stat);
 }
 
+/* Where the kernel keeps no ACLs it does not know that one has changed the mode. */
+static bool changes_mode_unseen(const struct spool_fs *fs, const char *name)
+{
+	return !fs->options->config.acl && strcmp(name, XATTR_NAME_POSIX_ACL_ACCESS) == 0;
+}
+
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
 		 int flags)
 {
+	struct spool_fs *fs = fs_of(req);
 	struct spool_cred cred = reply_cred(req);
+	ssize_t r = 0;
 
+	if (reply_told(req, &r) != SPOOL_TOLD_NOT) {
+		reply_status(req, (int)r);
+		return;
+	}
 	flags &= XATTR_CREATE | XATTR_REPLACE;
 	if (reply_kill_suidgid(req))
 		flags |= SPOOL_XATTR_KILL_SGID;
-	reply_status(req, spool_engine_setxattr(fs_of(req)->engine, &cred, ino, name, value, size,
-						flags));
+	r = spool_engine_setxattr(fs->engine, &cred, ino, name, value, size, flags);
+	if (r == 0 && changes_mode_unseen(fs, name) && reply_can_tell(req))
+		reply_tell_first(req, ino, SPOOL_TELL_ATTRS, r);
+	else
+		reply_status(req, (int)r);
 }
 
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)

@@ -401,7 +401,8 @@ void spool_engine_set_reserve(struct spool_engine *engine, uint64_t reserve);
 /** spool_engine_set_limits() - as spool_quota_set_limits(). */
 void spool_engine_set_limits(struct spool_engine *engine, const struct spool_limits *limits);
 
-/* Extended attributes: user.* on files and directories; system.posix_acl_* with config.acl */
+/* Extended attributes: user.* on files and directories; system.posix_acl_* with config.acl. In
+ * private and single an ACL is accepted, and what it says as a mode is done: see engine_acl.c. */
 
 /* Of setxattr(), beside its own: who sets an access ACL is outside the file's group. */
 #define SPOOL_XATTR_KILL_SGID (1 << 16)

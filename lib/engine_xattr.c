@@ -31,7 +31,7 @@ static int check_name(const struct spool_engine *engine, const struct spool_node
 		return -ERANGE;
 	if (engine_is_private_root(engine, node))
 		return -EPERM;
-	if (engine->config.acl && spool_acl_is_name(name))
+	if (spool_acl_is_name(name) && (engine->config.acl || engine_acl_is_cut(engine, name)))
 		return 0;
 	if (!starts_with(name, USER_PREFIX) || starts_with(name, OWN_PREFIX))
 		return -EOPNOTSUPP;
@@ -127,7 +127,6 @@ int spool_engine_setxattr(struct spool_engine *engine, const struct spool_cred *
 	struct spool_node *node = engine_get(engine, ino);
 	int r;
 
-	(void)cred;
 	if (!node)
 		return -ESTALE;
 	r = check_name(engine, node, name);
@@ -135,7 +134,9 @@ int spool_engine_setxattr(struct spool_engine *engine, const struct spool_cred *
 		r = -E2BIG;
 	if (r == 0) {
 		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-		if (spool_acl_is_name(name))
+		if (engine_acl_is_cut(engine, name))
+			r = engine_acl_set_locked(engine, cred, node, name, value, size);
+		else if (spool_acl_is_name(name))
 			r = set_acl_locked(engine, node, name, value, size, flags);
 		else
 			r = set_locked(engine, node, name, value, size, flags);
@@ -209,14 +210,15 @@ int spool_engine_removexattr(struct spool_engine *engine, const struct spool_cre
 	struct spool_xattr **at;
 	int r;
 
-	(void)cred;
 	if (!node)
 		return -ESTALE;
 	r = check_name(engine, node, name);
 	if (r == 0) {
 		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 		at = spool_xattr_find(&node->xattrs, name);
-		if (*at)
+		if (engine_acl_is_cut(engine, name))
+			r = engine_acl_remove(engine, cred, node);
+		else if (*at)
 			r = replace_locked(engine, node, at, NULL);
 		else if (spool_acl_is_name(name)) /* no ACL is what was asked for */
 			touch_locked(engine, node);

@@ -223,8 +223,101 @@ static void test_set_group_id(void)
 	engine_rig_fini(&rig);
 }
 
+/* Where ACLs are not kept, one that is a mode is a chmod; of others the owner's bits count. */
+static void test_cut(void)
+{
+	const struct {
+		enum spool_modes modes;
+		struct acl acl;
+		int r;
+		mode_t mode;
+	} wants[] = {
+		{SPOOL_MODES_OWNER, plain(6, 4, 4), 0, 0644},
+		{SPOOL_MODES_OWNER, plain(7, 0, 1), 0, 0701},
+		{SPOOL_MODES_OWNER, extended(6, 7, 5, 7, 4), 0, 0600},
+		{SPOOL_MODES_OWNER, extended(0, 7, 7, 7, 7), 0, 0},
+		{SPOOL_MODES_OWNER, acl_new(), 0, 0750},
+		{SPOOL_MODES_KEEP, plain(6, 6, 4), 0, 0664},
+		{SPOOL_MODES_KEEP, extended(6, 7, 5, 7, 4), 0, 0600},
+		{SPOOL_MODES_STRICT, plain(6, 4, 4), 0, 0600},
+		{SPOOL_MODES_STRICT, extended(4, 7, 5, 7, 4), 0, 0400},
+		{SPOOL_MODES_REFUSE, plain(6, 4, 0), -EPERM, 0700},
+		{SPOOL_MODES_REFUSE, plain(5, 0, 0), 0, 0500},
+		{SPOOL_MODES_REFUSE, extended(7, 4, 0, 4, 0), -EPERM, 0700},
+		{SPOOL_MODES_REFUSE, extended(6, 4, 5, 0, 0), 0, 0600},
+	};
+	struct spool_attr set, attr;
+	char value[8];
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(wants); i++) {
+		uint64_t file, dir;
+
+		engine_rig_init(&rig, SPOOL_LAYOUT_SINGLE, wants[i].modes);
+		file = rig_file(&rig, ROOT, "f");
+		dir = rig_mkdir(&rig, ROOT, "d");
+		set.mode = wants[i].modes == SPOOL_MODES_REFUSE ? 0700 : 0750;
+		spool_engine_setattr(rig.engine, &rig.cred, file, SPOOL_SET_MODE, &set, &attr);
+		rig_tick(&rig);
+		CU_ASSERT_EQUAL(set_acl(file, SPOOL_ACL_ACCESS, &wants[i].acl), wants[i].r);
+		attr = rig_attr(&rig, file);
+		CU_ASSERT_EQUAL(attr.mode, S_IFREG | wants[i].mode);
+		CU_ASSERT_EQUAL(attr.ctime.tv_sec == rig.host.clock.tv_sec, wants[i].r == 0);
+		CU_ASSERT_EQUAL(set_acl(dir, SPOOL_ACL_DEFAULT, &wants[i].acl), wants[i].r);
+		CU_ASSERT_EQUAL(rig_attr(&rig, dir).mode, S_IFDIR | 0700);
+		CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, NULL, 0), 0);
+		CU_ASSERT_EQUAL(spool_engine_getxattr(rig.engine, file, SPOOL_ACL_ACCESS, value,
+						      sizeof(value)),
+				-EOPNOTSUPP);
+		engine_rig_fini(&rig);
+	}
+}
+
+static int set_as(uid_t uid, uint64_t ino, const char *name, const struct acl *acl)
+{
+	const struct spool_cred cred = {.uid = uid, .gid = uid};
+
+	return spool_engine_setxattr(rig.engine, &cred, ino, name, acl, acl->size, 0);
+}
+
+static void test_cut_refused(void)
+{
+	struct acl acl = plain(6, 4, 4), bad = acl_new();
+	const struct spool_cred alice = {.uid = 1000, .gid = 1000}, bob = {.uid = 1001};
+	struct spool_attr attr;
+	uint64_t top, file;
+
+	add(&bad, ACL_USER_OBJ, ANY, 6);
+	engine_rig_init(&rig, SPOOL_LAYOUT_PRIVATE, SPOOL_MODES_OWNER);
+	spool_engine_lookup(rig.engine, &alice, ROOT, "1000", &attr);
+	top = attr.ino;
+	spool_engine_create(rig.engine, &alice, top, "f", 0600, &attr);
+	file = attr.ino;
+	CU_ASSERT_EQUAL(set_as(1001, file, SPOOL_ACL_ACCESS, &acl), -EPERM);
+	CU_ASSERT_EQUAL(set_as(1000, file, SPOOL_ACL_ACCESS, &bad), -EINVAL);
+	CU_ASSERT_EQUAL(set_as(1000, file, SPOOL_ACL_DEFAULT, &acl), -EACCES);
+	CU_ASSERT_EQUAL(set_as(0, ROOT, SPOOL_ACL_ACCESS, &acl), -EPERM);
+	CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, S_IFREG | 0600);
+	CU_ASSERT_EQUAL(set_as(0, file, SPOOL_ACL_ACCESS, &acl), 0);
+	CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, S_IFREG | 0644);
+	CU_ASSERT_EQUAL(spool_engine_removexattr(rig.engine, &alice, file, SPOOL_ACL_ACCESS), 0);
+	CU_ASSERT_EQUAL(spool_engine_removexattr(rig.engine, &bob, file, SPOOL_ACL_ACCESS), -EPERM);
+	/* a top directory takes it, and nothing shows */
+	CU_ASSERT_EQUAL(set_as(1000, top, SPOOL_ACL_ACCESS, &acl), 0);
+	CU_ASSERT_EQUAL(set_as(1000, top, SPOOL_ACL_DEFAULT, &acl), 0);
+	CU_ASSERT_EQUAL(rig_attr(&rig, top).mode, S_IFDIR | 0700);
+	spool_engine_symlink(rig.engine, &alice, top, "l", "f", &attr);
+	CU_ASSERT_EQUAL(set_as(1000, attr.ino, SPOOL_ACL_ACCESS, &acl), -EOPNOTSUPP);
+	engine_rig_fini(&rig);
+	/* the root of single never has more than 0700 */
+	engine_rig_init(&rig, SPOOL_LAYOUT_SINGLE, SPOOL_MODES_KEEP);
+	CU_ASSERT_EQUAL(set_as(1000, ROOT, SPOOL_ACL_ACCESS, &acl), 0);
+	CU_ASSERT_EQUAL(rig_attr(&rig, ROOT).mode, S_IFDIR | 0600);
+	engine_rig_fini(&rig);
+}
+
 static void test_refused(void)
 {
+	struct spool_config config = engine_rig_config(SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
 	struct acl acl = extended(7, 7, 5, 7, 0);
 	struct spool_attr attr;
 	uint64_t file, used;
@@ -246,7 +339,8 @@ static void test_refused(void)
 	CU_ASSERT_EQUAL(set_acl(attr.ino, SPOOL_ACL_ACCESS, &acl), -EOPNOTSUPP);
 	engine_rig_fini(&rig);
 	/* where the kernel does not enforce them they are not stored */
-	engine_rig_init(&rig, SPOOL_LAYOUT_SINGLE, SPOOL_MODES_KEEP);
+	config.acl = false;
+	engine_rig_init_config(&rig, &config);
 	file = rig_file(&rig, ROOT, "f");
 	CU_ASSERT_EQUAL(set_acl(file, SPOOL_ACL_ACCESS, &acl), -EOPNOTSUPP);
 	CU_ASSERT_EQUAL(spool_engine_getxattr(rig.engine, file, SPOOL_ACL_ACCESS, NULL, 0),
@@ -331,6 +425,8 @@ int main(void)
 		{"times", test_times},
 		{"set_group_id", test_set_group_id},
 		{"refused", test_refused},
+		{"cut", test_cut},
+		{"cut_refused", test_cut_refused},
 		{"inherit", test_inherit},
 		{"random_bytes", test_random_bytes},
 	};

@@ -145,7 +145,6 @@ static void test_other_namespaces(void)
 	static const char *const names[] = {
 		"security.capability",
 		"trusted.a",
-		"system.posix_acl_access",
 		"system.other",
 		"users.a",
 		"user",
