@@ -10,31 +10,40 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fs.h"
+#include "pressure_rule.h"
 #include "thread.h"
 #include "util/macros.h"
 
 #define PSI_FILE "/proc/pressure/memory"
+#define MEMINFO_FILE "/proc/meminfo"
 
 /* What systemd calls pressure (MemoryPressureThresholdSec=200ms, sd_event_add_memory_pressure(3));
  * others than root must take a window of whole 2 s (Documentation/accounting/psi.rst). */
 #define STALL_US 200000
 #define WINDOW_US 2000000
 
-/* Without another event for so long the machine is calm. A guess. */
-#define CALM_MS 10000
+/* MemTotal and MemAvailable are the first and third line of about fifty. */
+#define MEMINFO_MAX 1024
+
+#define MS_PER_S 1000u
+#define NS_PER_MS 1000000
+
+enum { SOME, FULL, CHANGED, N_FDS };
 
 struct spool_pressure {
 	struct spool_fs *fs;
 	pthread_t thread;
-	int psi;
+	int psi[2];  /* triggers for SOME and FULL */
+	int meminfo; /* -1: there is none */
 	int changed; /* eventfd: stop, or on */
 	atomic_bool stop, on;
 };
 
-static int open_psi(void)
+static int open_psi(const char *kind)
 {
 	spool_cleanup(fd) int fd = open(PSI_FILE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	char trigger[64];
@@ -42,51 +51,99 @@ static int open_psi(void)
 
 	if (fd < 0)
 		return -errno;
-	len = snprintf(trigger, sizeof(trigger), "some %d %d", STALL_US, WINDOW_US);
+	len = snprintf(trigger, sizeof(trigger), "%s %d %d", kind, STALL_US, WINDOW_US);
 	if (write(fd, trigger, (size_t)len + 1) < 0)
 		return -errno;
 	return spool_steal_fd(&fd);
 }
 
-static void squeeze(struct spool_pressure *pressure, bool *squeezed)
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)(now.tv_nsec / NS_PER_MS);
+}
+
+/* The kernel writes the file anew for each read from its beginning. */
+static void read_meminfo(const struct spool_pressure *pressure, struct spool_pressure_reading *ret)
+{
+	char text[MEMINFO_MAX];
+	ssize_t n = pread(pressure->meminfo, text, sizeof(text) - 1, 0);
+
+	if (n < 0)
+		return;
+	text[n] = '\0';
+	spool_pressure_parse(text, ret);
+}
+
+static void squeeze(struct spool_pressure *pressure, bool first)
 {
 	uint64_t budget = spool_engine_squeeze(pressure->fs->engine);
 
-	if (!*squeezed)
+	if (first)
 		spool_log(pressure->fs->log, SPOOL_LOG_INFO,
 			  "memory is short: at most %llu bytes of RAM for files until it is not",
 			  (unsigned long long)budget);
-	*squeezed = true;
+}
+
+static void act(struct spool_pressure *pressure, struct spool_pressure_rule *rule,
+		const struct spool_pressure_reading *reading)
+{
+	bool before = rule->squeezed;
+
+	switch (spool_pressure_decide(rule, reading, now_ms())) {
+	case SPOOL_PRESSURE_SQUEEZE:
+		squeeze(pressure, !before);
+		break;
+	case SPOOL_PRESSURE_RELAX:
+		rule->squeezed = spool_engine_relax(pressure->fs->engine);
+		break;
+	case SPOOL_PRESSURE_NOTHING:
+		if (reading->some || reading->full)
+			spool_log(pressure->fs->log, SPOOL_LOG_DEBUG,
+				  "tasks wait for memory, but the machine has %llu of %llu bytes",
+				  (unsigned long long)reading->available,
+				  (unsigned long long)reading->total);
+		break;
+	}
 }
 
 static void *pressure_main(void *arg)
 {
 	struct spool_pressure *pressure = arg;
-	struct pollfd fds[] = {{.fd = pressure->psi, .events = POLLPRI},
-			       {.fd = pressure->changed, .events = POLLIN}};
-	bool squeezed = false;
+	struct pollfd fds[N_FDS] = {{.fd = pressure->psi[SOME], .events = POLLPRI},
+				    {.fd = pressure->psi[FULL], .events = POLLPRI},
+				    {.fd = pressure->changed, .events = POLLIN}};
+	struct spool_pressure_rule rule = {0};
 	eventfd_t count;
 
 	while (!atomic_load(&pressure->stop)) {
-		int n = poll(fds, SPOOL_ARRAY_SIZE(fds), squeezed ? CALM_MS : -1);
+		struct spool_pressure_reading reading = {0};
+		int n = poll(fds, N_FDS, spool_pressure_wait_ms(&rule, now_ms()));
 
-		if (n > 0 && fds[1].revents)
+		if (n > 0 && fds[CHANGED].revents)
 			eventfd_read(pressure->changed, &count);
-		if (n > 0 && fds[0].revents & POLLERR)
-			fds[0].fd = -1; /* the kernel has taken it away */
-		else if (n > 0 && fds[0].revents && atomic_load(&pressure->on))
-			squeeze(pressure, &squeezed);
-		if (n == 0)
-			squeezed = spool_engine_relax(pressure->fs->engine);
-		while (squeezed && !atomic_load(&pressure->on))
-			squeezed = spool_engine_relax(pressure->fs->engine);
+		for (int i = SOME; n > 0 && i <= FULL; i++) {
+			if (fds[i].revents & POLLERR)
+				fds[i].fd = -1; /* the kernel has taken it away */
+		}
+		reading.some = n > 0 && fds[SOME].revents & POLLPRI;
+		reading.full = n > 0 && fds[FULL].revents & POLLPRI;
+		read_meminfo(pressure, &reading);
+		if (n >= 0 && atomic_load(&pressure->on))
+			act(pressure, &rule, &reading);
+		while (rule.squeezed && !atomic_load(&pressure->on))
+			rule.squeezed = spool_engine_relax(pressure->fs->engine);
 	}
 	return NULL;
 }
 
 static void free_pressure(struct spool_pressure *pressure)
 {
-	spool_close(pressure->psi);
+	spool_close(pressure->psi[SOME]);
+	spool_close(pressure->psi[FULL]);
+	spool_close(pressure->meminfo);
 	spool_close(pressure->changed);
 	free(pressure);
 }
@@ -94,7 +151,7 @@ static void free_pressure(struct spool_pressure *pressure)
 int spool_pressure_new(struct spool_fs *fs, bool asked_for, struct spool_pressure **ret)
 {
 	struct spool_pressure *pressure;
-	int psi = open_psi(), r = 0;
+	int psi = open_psi("some"), r = 0;
 
 	*ret = NULL;
 	if (psi < 0)
@@ -105,7 +162,9 @@ int spool_pressure_new(struct spool_fs *fs, bool asked_for, struct spool_pressur
 		return -ENOMEM;
 	}
 	pressure->fs = fs;
-	pressure->psi = psi;
+	pressure->psi[SOME] = psi;
+	pressure->psi[FULL] = open_psi("full"); /* does without */
+	pressure->meminfo = open(MEMINFO_FILE, O_RDONLY | O_CLOEXEC);
 	pressure->on = fs->options->pressure != SPOOL_PRESSURE_OFF;
 	pressure->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pressure->changed < 0)

@@ -4,9 +4,10 @@
 /*
  * Memory pressure of the machine, from the kernel's pressure stall information (psi(7), PSI).
  *
- * The kernel wakes us when tasks have waited for memory for STALL_US of WINDOW_US; each time the
- * RAM budget of the mount shrinks, and after a calm while it grows again, step by step. Nobody is
- * woken while the machine is calm and the budget whole.
+ * The kernel wakes us when tasks have waited for memory for STALL_US of WINDOW_US; each time that
+ * the machine itself is short (pressure_rule.h) the RAM budget of the mount shrinks, and after a
+ * calm while it grows again, step by step. Nobody is woken while the machine is calm and the
+ * budget whole.
  */
 
 #include <stdbool.h>

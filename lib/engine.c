@@ -50,7 +50,7 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 	if (S_ISREG(node->type) && node->file) {
 		engine_idle_remove(engine, node->file);
 		engine_leaving_remove(engine, node->file);
-		engine_tier_remove(engine, node->file);
+		engine_tier_remove(engine, node);
 		spool_object_free(node->file->object, node->user);
 		node->file->object = NULL;
 	}

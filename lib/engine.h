@@ -382,7 +382,7 @@ int spool_engine_spill_file(struct spool_engine *engine, uint64_t ino, struct sp
  * @stored: data on the disk; @written, @fetched: ever; @n_failed: batches that the disk did not
  * take; @n_bad: pieces that were not what was written; @files: open files of the backing
  * @waiting: places to be given back to the filesystem; @threshold, @reserve: in force; @budget: of
- * RAM, ram= or less under memory pressure
+ * RAM, for metadata and data: ram=, or less under memory pressure
  */
 struct spool_tier_stat {
 	uint64_t threshold, reserve, budget;
@@ -481,8 +481,10 @@ bool spool_engine_trim(struct spool_engine *engine);
 
 /**
  * spool_engine_squeeze() - the machine is short of memory: use less
- * The RAM budget becomes three quarters of what is used, data above it go to the disk, and free
- * memory to the system. Without a disk only the latter. Return: the budget in bytes.
+ * The RAM for data becomes three quarters of what they use, data above it go to the disk, and free
+ * memory to the system. Without a disk only the latter. Metadata stay, and each payer has a share
+ * whatever others use; who has more than that in metadata alone has none for data. Return: the
+ * budget in bytes.
  */
 uint64_t spool_engine_squeeze(struct spool_engine *engine);
 

@@ -73,6 +73,8 @@ static int change_payer(struct spool_engine *engine, struct spool_node *node, ui
 	charge.amount[SPOOL_RES_RAM] += node->charged;
 	charge.amount[SPOOL_RES_INODES] += 1;
 	r = spool_quota_move(node->user, to, &charge);
+	if (r == 0 && has_data)
+		engine_tier_move(engine, node, to);
 	if (r == 0) {
 		struct spool_quota_user *from = node->user;
 

@@ -145,8 +145,13 @@ struct spool_spill *engine_spill(struct spool_engine *engine);
 /** engine_tier_update() - the data of @node have changed. Lock: node->file->lock, exclusive. */
 void engine_tier_update(struct spool_engine *engine, struct spool_node *node);
 
-/** engine_tier_remove() - @file goes. */
-void engine_tier_remove(struct spool_engine *engine, struct spool_file *file);
+/** engine_tier_remove() - @node, which has data, goes. */
+void engine_tier_remove(struct spool_engine *engine, struct spool_node *node);
+
+/** engine_tier_move() - the data of @node are @to's from now on. Lock: node->file->lock, exclusive.
+ */
+void engine_tier_move(struct spool_engine *engine, struct spool_node *node,
+		      struct spool_quota_user *to);
 
 /** engine_load() - block @index of @node's file back into RAM. Blocks. Return: 0; -EIO; -ENOMEM;
  * -EAGAIN, -ENOSPC, -EDQUOT. No locks held. */

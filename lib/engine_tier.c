@@ -21,10 +21,11 @@
  * the largest go first, and of those the coldest.
  */
 
-/* Under pressure the RAM for data shrinks no further than this, and comes back in so many steps of
- * the whole. Guesses: what the working set of a compile job has; 80 s of calm with fs/pressure.c.
- */
+/* Under pressure the RAM for data shrinks no further than this, each payer has this share of RAM
+ * whatever others use, and it comes back in so many steps of the whole. Guesses: what the working
+ * set of a compile job has; a quarter of it; 80 s of calm with fs/pressure.c. */
 #define SQUEEZE_MIN ((uint64_t)32 << 20)
+#define SQUEEZE_SHARE (SQUEEZE_MIN / 4)
 #define RELAX_STEPS 8
 
 static int compare_users(const struct engine_tier_user *a, const struct engine_tier_user *b)
@@ -164,6 +165,27 @@ void engine_tier_set_stuck(struct spool_engine *engine, bool stuck)
 		spool_quota_set_elastic(engine->quota, !stuck && !engine->tier->failing);
 }
 
+/* What the file has in RAM is data of its payer's; the rest of what he is charged cannot leave. */
+static void note_data(struct spool_node *node, uint64_t ram)
+{
+	int64_t delta = (int64_t)(ram - node->file->tier_ram);
+
+	node->file->tier_ram = ram;
+	if (delta != 0)
+		spool_quota_note_data(node->user, delta);
+}
+
+void engine_tier_move(struct spool_engine *engine, struct spool_node *node,
+		      struct spool_quota_user *to)
+{
+	int64_t ram = (int64_t)node->file->tier_ram;
+
+	if (!engine->tier || ram == 0)
+		return;
+	spool_quota_note_data(node->user, -ram);
+	spool_quota_note_data(to, ram);
+}
+
 void engine_tier_update(struct spool_engine *engine, struct spool_node *node)
 {
 	struct engine_tier *tier = engine->tier;
@@ -173,6 +195,7 @@ void engine_tier_update(struct spool_engine *engine, struct spool_node *node)
 
 	if (!tier)
 		return;
+	note_data(node, spool_object_ram(file->object));
 	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
 	list = list_locked(engine, spool_quota_user_uid(node->user), spool_object_ram(file->object),
 			   spool_object_data(file->object));
@@ -194,14 +217,15 @@ void engine_tier_update(struct spool_engine *engine, struct spool_node *node)
 		engine_tier_wake(tier);
 }
 
-void engine_tier_remove(struct spool_engine *engine, struct spool_file *file)
+void engine_tier_remove(struct spool_engine *engine, struct spool_node *node)
 {
 	struct engine_tier *tier = engine->tier;
 
 	if (!tier)
 		return;
+	note_data(node, 0);
 	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
-	remove_locked(tier, file);
+	remove_locked(tier, node->file);
 	spool_mutex_unlock(&tier->lock);
 }
 
@@ -257,15 +281,11 @@ static struct spool_file_list *victim_locked(struct engine_tier *tier, const uid
 static bool is_short(struct spool_engine *engine)
 {
 	struct engine_tier *tier = engine->tier;
-	struct spool_usage usage;
-	uint64_t used, percent;
+	uint64_t room, data = spool_quota_data(engine->quota, &room);
 
-	spool_quota_usage(engine->quota, &usage);
-	used = usage.used[SPOOL_RES_RAM];
-	percent = spool_quota_budget(engine->quota) / 100;
-	if (used > percent * SPOOL_RAM_HIGH)
+	if (data > room / 100 * SPOOL_RAM_HIGH)
 		tier->evicting = true;
-	else if (used <= percent * RAM_LOW)
+	else if (data <= room / 100 * RAM_LOW)
 		tier->evicting = false;
 	return tier->evicting;
 }
@@ -322,17 +342,15 @@ void spool_engine_set_limits(struct spool_engine *engine, const struct spool_lim
 
 uint64_t spool_engine_squeeze(struct spool_engine *engine)
 {
-	struct spool_usage usage;
-	uint64_t budget = spool_quota_budget(engine->quota);
+	uint64_t room, data = spool_quota_data(engine->quota, &room);
+	uint64_t metadata = spool_quota_budget(engine->quota) - room;
 
-	spool_quota_usage(engine->quota, &usage);
-	budget = spool_min_u64(budget, usage.used[SPOOL_RES_RAM]) / 4 * 3;
-	budget = spool_max_u64(budget, SQUEEZE_MIN);
-	spool_quota_squeeze(engine->quota, budget);
+	data = spool_max_u64(spool_min_u64(data, room) / 4 * 3, SQUEEZE_MIN);
+	spool_quota_squeeze(engine->quota, metadata + data, SQUEEZE_SHARE);
 	spool_pool_trim(engine->pool, 0);
 	if (engine->tier)
 		engine_tier_wake(engine->tier);
-	return budget;
+	return spool_quota_budget(engine->quota);
 }
 
 bool spool_engine_relax(struct spool_engine *engine)
@@ -344,7 +362,7 @@ bool spool_engine_relax(struct spool_engine *engine)
 	budget += usage.limit[SPOOL_RES_RAM] / RELAX_STEPS + 1;
 	if (budget >= usage.limit[SPOOL_RES_RAM])
 		budget = UINT64_MAX;
-	spool_quota_squeeze(engine->quota, budget);
+	spool_quota_squeeze(engine->quota, budget, budget == UINT64_MAX ? 0 : SQUEEZE_SHARE);
 	return budget != UINT64_MAX;
 }
 

@@ -18,8 +18,8 @@
  * is cheaper than punching its blocks out of a shared one. */
 #define OWN_SIZE ((uint64_t)16 << 20)
 
-/* Percent of the ram limit down to which data leave RAM once they do. A guess: a tenth of the
- * RAM between the two is enough for a burst. */
+/* Percent of what metadata leave of the ram limit, down to which data leave RAM once they do. A
+ * guess: a tenth between the two is enough for a burst. */
 #define RAM_LOW 80u
 
 struct engine_tier_user {

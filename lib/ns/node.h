@@ -50,6 +50,7 @@ struct spool_file {
 	TAILQ_ENTRY(spool_file) tier_link;
 	uint64_t tier_ino;
 	uint64_t tier_round;
+	uint64_t tier_ram; /* lock: this; bytes of data that its payer is noted to have in RAM */
 };
 
 struct spool_node {

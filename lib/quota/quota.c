@@ -22,6 +22,8 @@ struct spool_quota_user {
 	uid_t uid;
 	uint64_t refs;              /* lock: quota->lock; held by nodes and by callers of get */
 	uint64_t used[SPOOL_RES_N]; /* lock: quota->lock */
+	uint64_t data;              /* lock: quota->lock; of used RAM, what can leave it */
+	uint64_t floor;             /* lock: quota->lock; RAM that no squeeze takes */
 };
 
 RB_HEAD(spool_quota_tree, spool_quota_user);
@@ -33,7 +35,10 @@ struct spool_quota {
 	uint64_t used[SPOOL_RES_N];     /* lock */
 	struct spool_quota_tree users;  /* lock */
 	bool elastic;                   /* lock */
+	uint64_t data;                  /* lock; the sum of the users' */
+	uint64_t floors;                /* lock; the sum of the users' */
 	uint64_t squeeze;               /* lock; bytes of RAM, UINT64_MAX = no limit */
+	uint64_t share;                 /* lock; bytes that the squeeze leaves each user */
 	bool starved;                   /* lock; a charge was refused for want of RAM */
 	struct spool_quota_watch watch; /* constant after the start */
 };
@@ -175,15 +180,68 @@ static unsigned int short_of(const struct spool_quota *quota, const uint64_t *us
 	return missing;
 }
 
-static bool is_high(uint64_t used, uint64_t limit)
+static uint64_t add(uint64_t a, uint64_t b)
 {
-	return used > limit / 100 * SPOOL_RAM_HIGH;
+	uint64_t sum;
+
+	return spool_add_overflows(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+static uint64_t subtract(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* Data are noted after they are charged, and taken back before or after. */
+static uint64_t metadata_of(const struct spool_quota_user *user)
+{
+	return subtract(user->used[SPOOL_RES_RAM], user->data);
+}
+
+/* What a user has in RAM, or is noted to have, has changed. */
+static void refloor_locked(struct spool_quota *quota, struct spool_quota_user *user)
+{
+	quota->floors -= user->floor;
+	user->floor = spool_max_u64(metadata_of(user),
+				    spool_min_u64(user->used[SPOOL_RES_RAM], quota->share));
+	quota->floors += user->floor;
 }
 
 /* What of the mount's RAM limit pressure leaves. */
 static uint64_t budget_locked(const struct spool_quota *quota)
 {
-	return spool_min_u64(quota->limits.mount[SPOOL_RES_RAM], quota->squeeze);
+	uint64_t least = add(quota->floors, quota->share);
+
+	return spool_min_u64(quota->limits.mount[SPOOL_RES_RAM],
+			     spool_max_u64(quota->squeeze, least));
+}
+
+/* Whether @data are more than @percent of what is left of @limit beside what else is @used. */
+static bool is_above(uint64_t data, uint64_t used, uint64_t limit, unsigned int percent)
+{
+	return data > subtract(limit, subtract(used, data)) / 100 * percent;
+}
+
+static bool user_above_locked(const struct spool_quota *quota, const struct spool_quota_user *user,
+			      unsigned int percent)
+{
+	return is_above(user->data, user->used[SPOOL_RES_RAM], quota->limits.user[SPOOL_RES_RAM],
+			percent);
+}
+
+static bool is_high_locked(const struct spool_quota *quota, const struct spool_quota_user *user)
+{
+	return is_above(quota->data, quota->used[SPOOL_RES_RAM], budget_locked(quota),
+			SPOOL_RAM_HIGH) ||
+	       user_above_locked(quota, user, SPOOL_RAM_HIGH);
+}
+
+/* Whether the squeezed budget has room for @amount more of @user's. */
+static bool fits_budget_locked(const struct spool_quota *quota, const struct spool_quota_user *user,
+			       uint64_t amount, uint64_t extra)
+{
+	return fits(quota->used[SPOOL_RES_RAM], amount, budget_locked(quota), extra) ||
+	       fits(user->used[SPOOL_RES_RAM], amount, quota->share, 0);
 }
 
 int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
@@ -192,17 +250,15 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 	struct spool_quota *quota = user->quota;
 	const struct spool_limits *limits = &quota->limits;
 	unsigned int mount, mine, elastic;
-	uint64_t budget;
 	bool high = false;
 	int r = 0;
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
 	elastic = quota->elastic && !(flags & SPOOL_CHARGE_FIRM) ? 1u << SPOOL_RES_RAM : 0;
-	budget = elastic ? budget_locked(quota) : limits->mount[SPOOL_RES_RAM];
 	mount = short_of(quota, quota->used, limits->mount, charge, flags);
-	if (!fits(quota->used[SPOOL_RES_RAM], charge->amount[SPOOL_RES_RAM], budget,
-		  reserve_for(quota, SPOOL_RES_RAM, flags)))
-		mount |= 1u << SPOOL_RES_RAM;
+	if (elastic && !fits_budget_locked(quota, user, charge->amount[SPOOL_RES_RAM],
+					   reserve_for(quota, SPOOL_RES_RAM, flags)))
+		mount |= elastic;
 	mine = short_of(quota, user->used, limits->user, charge, flags);
 	if (mount & ~elastic)
 		r = -ENOSPC;
@@ -215,9 +271,9 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 		quota->used[i] += charge->amount[i];
 		user->used[i] += charge->amount[i];
 	}
+	refloor_locked(quota, user);
 	if (quota->watch.high && charge->amount[SPOOL_RES_RAM] > 0)
-		high = r == -EAGAIN || is_high(quota->used[SPOOL_RES_RAM], budget_locked(quota)) ||
-		       is_high(user->used[SPOOL_RES_RAM], limits->user[SPOOL_RES_RAM]);
+		high = r == -EAGAIN || is_high_locked(quota, user);
 	spool_mutex_unlock(&quota->lock);
 	if (high)
 		quota->watch.high(quota->watch.ctx);
@@ -236,6 +292,7 @@ void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_char
 		quota->used[i] -= charge->amount[i];
 		user->used[i] -= charge->amount[i];
 	}
+	refloor_locked(quota, user);
 	if (quota->starved && charge->amount[SPOOL_RES_RAM] > 0) {
 		quota->starved = false;
 		room = quota->watch.room;
@@ -263,9 +320,39 @@ int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
 		from->used[i] -= charge->amount[i];
 		to->used[i] += charge->amount[i];
 	}
+	refloor_locked(quota, from);
+	refloor_locked(quota, to);
 out:
 	spool_mutex_unlock(&quota->lock);
 	return r;
+}
+
+void spool_quota_note_data(struct spool_quota_user *user, int64_t delta)
+{
+	struct spool_quota *quota = user->quota;
+	bool high;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	assert(delta >= 0 || user->data >= (uint64_t)-delta);
+	user->data += (uint64_t)delta;
+	quota->data += (uint64_t)delta;
+	refloor_locked(quota, user);
+	high = delta > 0 && quota->watch.high && is_high_locked(quota, user);
+	spool_mutex_unlock(&quota->lock);
+	if (high)
+		quota->watch.high(quota->watch.ctx);
+}
+
+uint64_t spool_quota_data(struct spool_quota *quota, uint64_t *ret_room)
+{
+	uint64_t data;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	data = quota->data;
+	*ret_room =
+		subtract(budget_locked(quota), subtract(quota->used[SPOOL_RES_RAM], quota->data));
+	spool_mutex_unlock(&quota->lock);
+	return data;
 }
 
 void spool_quota_usage(struct spool_quota *quota, struct spool_usage *ret)
@@ -327,15 +414,21 @@ uint64_t spool_quota_budget(struct spool_quota *quota)
 	return budget;
 }
 
-void spool_quota_squeeze(struct spool_quota *quota, uint64_t bytes)
+void spool_quota_squeeze(struct spool_quota *quota, uint64_t bytes, uint64_t share)
 {
+	struct spool_quota_user *user;
+	uint64_t before;
 	bool room;
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
-	room = bytes > quota->squeeze && quota->starved && quota->watch.room;
+	before = budget_locked(quota);
+	quota->squeeze = bytes;
+	quota->share = share;
+	RB_FOREACH (user, spool_quota_tree, &quota->users)
+		refloor_locked(quota, user);
+	room = budget_locked(quota) > before && quota->starved && quota->watch.room;
 	if (room)
 		quota->starved = false;
-	quota->squeeze = bytes;
 	spool_mutex_unlock(&quota->lock);
 	if (room)
 		quota->watch.room(quota->watch.ctx);
@@ -365,8 +458,7 @@ bool spool_quota_over(struct spool_quota *quota, unsigned int percent, uid_t *re
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
 	RB_FOREACH (user, spool_quota_tree, &quota->users) {
-		found = user->used[SPOOL_RES_RAM] >
-			quota->limits.user[SPOOL_RES_RAM] / 100 * percent;
+		found = user_above_locked(quota, user, percent);
 		if (found) {
 			*ret_uid = user->uid;
 			break;

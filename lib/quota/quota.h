@@ -16,6 +16,9 @@
  * this guarantees: no counter ever exceeds its limit (but for the page-out reserve, which only
  * SPOOL_CHARGE_PAGEOUT may use), and no uid takes more than its own limits whatever it does.
  * When everything has been freed all counters are zero; spool_quota_free() checks it.
+ *
+ * Of a uid's RAM the data can leave it; the rest, metadata, cannot. So what is to leave, and when,
+ * is reckoned by the data alone, in what the metadata leave of a limit.
  */
 
 #include <stdbool.h>
@@ -42,8 +45,8 @@ struct spool_charge {
 
 /**
  * struct spool_quota_watch - who makes room in RAM
- * @high: the use of RAM, of the mount or of the uid, is above SPOOL_RAM_HIGH percent of its limit
- *	after a charge
+ * @high: the data in RAM, of the mount or of the uid, are above SPOOL_RAM_HIGH percent of what
+ *	metadata leave of its limit
  * @room: RAM was given back after a charge had been refused with -EAGAIN
  * Both are called without the quota's lock, but with whatever locks its caller has: they only
  * wake somebody.
@@ -54,7 +57,7 @@ struct spool_quota_watch {
 	void *ctx;
 };
 
-/* Percent of the ram limit above which data are to leave RAM. */
+/* Percent of what metadata leave of the ram limit, above which data are to leave RAM. */
 #define SPOOL_RAM_HIGH 90u
 
 enum spool_charge_flags {
@@ -121,6 +124,13 @@ void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_char
 int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
 		     const struct spool_charge *charge);
 
+/**
+ * spool_quota_note_data() - how much of the RAM that @user is charged can leave it has changed
+ * @delta: in bytes; the sum of all is never below 0. Metadata are what is charged beyond it.
+ * Locks: takes the quota lock.
+ */
+void spool_quota_note_data(struct spool_quota_user *user, int64_t delta);
+
 /** spool_quota_usage() - the mount's counters. */
 void spool_quota_usage(struct spool_quota *quota, struct spool_usage *ret);
 
@@ -141,12 +151,23 @@ void spool_quota_set_limits(struct spool_quota *quota, const struct spool_limits
  * spool_quota_squeeze() - a limit of the mount's RAM below that of spool_limits, while RAM is
  * elastic
  * @bytes: UINT64_MAX: none
- * Charges that it refuses are -EAGAIN; firm ones are not asked. Use above it stays.
+ * @share: bytes that each uid has all the same, its metadata first: what others use keeps nobody
+ *	from these
+ * It squeezes data: as long as metadata, what the uids have within their shares, and one share
+ * more come to more than @bytes, that is the limit. Charges that it refuses are -EAGAIN; firm ones
+ * are not asked. Use above it stays.
  */
-void spool_quota_squeeze(struct spool_quota *quota, uint64_t bytes);
+void spool_quota_squeeze(struct spool_quota *quota, uint64_t bytes, uint64_t share);
 
-/** spool_quota_budget() - the lower one of the mount's RAM limit and spool_quota_squeeze(). */
+/** spool_quota_budget() - the lower one of the mount's RAM limit and of what spool_quota_squeeze()
+ * has made of it. */
 uint64_t spool_quota_budget(struct spool_quota *quota);
+
+/**
+ * spool_quota_data() - the mount's data in RAM
+ * @ret_room: what metadata leave of the budget for them. Return: bytes.
+ */
+uint64_t spool_quota_data(struct spool_quota *quota, uint64_t *ret_room);
 
 /** spool_quota_set_watch() - before the first charge. */
 void spool_quota_set_watch(struct spool_quota *quota, const struct spool_quota_watch *watch);
@@ -155,6 +176,6 @@ void spool_quota_set_watch(struct spool_quota *quota, const struct spool_quota_w
  */
 void spool_quota_set_elastic(struct spool_quota *quota, bool elastic);
 
-/** spool_quota_over() - the first uid whose use of RAM is above @percent of its limit.
- * Return: false when there is none. Locks: takes the quota lock. */
+/** spool_quota_over() - the first uid whose data in RAM are above @percent of what its metadata
+ * leave of its limit. Return: false when there is none. Locks: takes the quota lock. */
 bool spool_quota_over(struct spool_quota *quota, unsigned int percent, uid_t *ret_uid);

@@ -224,10 +224,12 @@ static void test_elastic(void)
 	n_high = n_room = 0;
 	user = get(7);
 	CU_ASSERT_EQUAL(charge(user, 0, 720, 0, 0), 0);
+	spool_quota_note_data(user, 720);
 	CU_ASSERT_EQUAL(n_high, 0); /* 90% of 800 are not above it */
 	CU_ASSERT_FALSE(spool_quota_over(quota, 90, &uid));
 	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, 0), 0);
-	CU_ASSERT_EQUAL(n_high, 1);
+	spool_quota_note_data(user, 1);
+	CU_ASSERT_TRUE(n_high > 0);
 	CU_ASSERT_TRUE(spool_quota_over(quota, 90, &uid));
 	CU_ASSERT_EQUAL(uid, 7);
 	CU_ASSERT_EQUAL(charge(user, 0, 80, 0, 0), -EAGAIN);
@@ -243,7 +245,92 @@ static void test_elastic(void)
 	CU_ASSERT_EQUAL(n_room, 2); /* they wait in vain */
 	CU_ASSERT_EQUAL(charge(user, 0, 900, 0, 0), -ENOSPC);
 	uncharge(user, 0, 719, 0);
+	spool_quota_note_data(user, -721);
 	spool_quota_user_put(user);
+	tear_down();
+}
+
+/* What cannot leave RAM is no reason to send out what can: only the room beside it counts. */
+static void test_data_beside_metadata(void)
+{
+	const struct spool_quota_watch watch = {on_high, on_room, NULL};
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *user;
+	uint64_t room = 0;
+	uid_t uid;
+
+	limits.mount[SPOOL_RES_RAM] = 2000;
+	limits.user[SPOOL_RES_RAM] = 1000;
+	set_up(&limits);
+	spool_quota_set_watch(quota, &watch);
+	spool_quota_set_elastic(quota, true);
+	n_high = n_room = 0;
+	user = get(7);
+	CU_ASSERT_EQUAL(charge(user, 0, 900, 0, 0), 0); /* metadata */
+	CU_ASSERT_EQUAL(n_high, 0);
+	CU_ASSERT_FALSE(spool_quota_over(quota, 90, &uid));
+	CU_ASSERT_EQUAL(spool_quota_data(quota, &room), 0);
+	CU_ASSERT_EQUAL(room, 1100);
+	CU_ASSERT_EQUAL(charge(user, 0, 90, 0, 0), 0);
+	spool_quota_note_data(user, 90);
+	CU_ASSERT_EQUAL(n_high, 0);
+	CU_ASSERT_FALSE(spool_quota_over(quota, 90, &uid));
+	CU_ASSERT_EQUAL(charge(user, 0, 5, 0, 0), 0);
+	spool_quota_note_data(user, 5);
+	CU_ASSERT_TRUE(n_high > 0);
+	CU_ASSERT_TRUE(spool_quota_over(quota, 90, &uid));
+	CU_ASSERT_EQUAL(spool_quota_data(quota, &room), 95);
+	CU_ASSERT_EQUAL(room, 1100);
+	uncharge(user, 0, 995, 0);
+	spool_quota_note_data(user, -95);
+	spool_quota_user_put(user);
+	tear_down();
+}
+
+/* Under pressure one user's metadata take nothing from another: they count against himself first,
+ * and the budget is never below what cannot leave. */
+static void test_shares(void)
+{
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *a, *b, *c;
+
+	limits.mount[SPOOL_RES_RAM] = 1000;
+	set_up(&limits);
+	spool_quota_set_elastic(quota, true);
+	a = get(7);
+	b = get(8);
+	c = get(9);
+	CU_ASSERT_EQUAL(charge(a, 0, 500, 0, 0), 0); /* metadata */
+	spool_quota_squeeze(quota, 100, 50);
+	CU_ASSERT_EQUAL(spool_quota_budget(quota), 550);
+	CU_ASSERT_EQUAL(charge(a, 0, 50, 0, 0), 0); /* the last share, as nobody else wants it */
+	spool_quota_note_data(a, 50);
+	CU_ASSERT_EQUAL(charge(a, 0, 1, 0, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(charge(b, 0, 50, 0, 0), 0); /* its own */
+	spool_quota_note_data(b, 50);
+	CU_ASSERT_EQUAL(spool_quota_budget(quota), 600);
+	CU_ASSERT_EQUAL(charge(b, 0, 1, 0, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(charge(c, 0, 51, 0, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(charge(c, 0, 50, 0, 0), 0);
+	CU_ASSERT_EQUAL(spool_quota_budget(quota), 650);
+	uncharge(a, 0, 50, 0); /* to the disk */
+	spool_quota_note_data(a, -50);
+	CU_ASSERT_EQUAL(charge(b, 0, 50, 0, 0), 0);
+
+	spool_quota_squeeze(quota, 100, 300); /* shares never go beyond the limit */
+	CU_ASSERT_EQUAL(spool_quota_budget(quota), 950);
+	CU_ASSERT_EQUAL(charge(c, 0, 250, 0, 0), 0);
+	CU_ASSERT_EQUAL(spool_quota_budget(quota), 1000);
+	CU_ASSERT_EQUAL(charge(b, 0, 101, 0, 0), -EAGAIN);
+	spool_quota_squeeze(quota, UINT64_MAX, 0);
+	CU_ASSERT_EQUAL(charge(a, 0, 100, 0, 0), 0);
+	uncharge(a, 0, 600, 0);
+	uncharge(b, 0, 100, 0);
+	spool_quota_note_data(b, -50);
+	uncharge(c, 0, 300, 0);
+	spool_quota_user_put(a);
+	spool_quota_user_put(b);
+	spool_quota_user_put(c);
 	tear_down();
 }
 
@@ -260,7 +347,7 @@ static void test_squeeze(void)
 	n_high = n_room = 0;
 	user = get(7);
 	CU_ASSERT_EQUAL(spool_quota_budget(quota), 1000);
-	spool_quota_squeeze(quota, 500);
+	spool_quota_squeeze(quota, 500, 0);
 	CU_ASSERT_EQUAL(spool_quota_budget(quota), 500);
 	CU_ASSERT_EQUAL(charge(user, 0, 600, 0, 0), 0); /* nobody would make room */
 	spool_quota_set_elastic(quota, true);
@@ -269,11 +356,11 @@ static void test_squeeze(void)
 	CU_ASSERT_EQUAL(n_high, 1);
 	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, SPOOL_CHARGE_FIRM), 0);
 	CU_ASSERT_EQUAL(n_room, 0);
-	spool_quota_squeeze(quota, 602);
+	spool_quota_squeeze(quota, 602, 0);
 	CU_ASSERT_EQUAL(n_room, 1); /* who was refused is to try again */
 	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, 0), 0);
 	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, 0), -EAGAIN);
-	spool_quota_squeeze(quota, UINT64_MAX);
+	spool_quota_squeeze(quota, UINT64_MAX, 0);
 	CU_ASSERT_EQUAL(n_room, 2);
 	CU_ASSERT_EQUAL(spool_quota_budget(quota), 1000);
 	CU_ASSERT_EQUAL(charge(user, 0, 398, 0, 0), 0);
@@ -339,10 +426,16 @@ static void test_threads(void)
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"limits", test_limits},           {"overflow", test_overflow},
-		{"reserve", test_reserve},         {"users", test_users},
-		{"live limits", test_live_limits}, {"elastic", test_elastic},
-		{"squeeze", test_squeeze},         {"without memory", test_without_memory},
+		{"limits", test_limits},
+		{"overflow", test_overflow},
+		{"reserve", test_reserve},
+		{"users", test_users},
+		{"live limits", test_live_limits},
+		{"elastic", test_elastic},
+		{"data beside metadata", test_data_beside_metadata},
+		{"shares", test_shares},
+		{"squeeze", test_squeeze},
+		{"without memory", test_without_memory},
 		{"threads", test_threads},
 	};
 

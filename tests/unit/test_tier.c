@@ -346,7 +346,7 @@ static void squeezed(void)
 	same(ino, MIB, 0);
 	for (int i = 0; i < 10; i++)
 		spool_engine_squeeze(rig.engine);
-	CU_ASSERT_EQUAL(stat_now().budget, 32 * MIB); /* no less */
+	CU_ASSERT_EQUAL(stat_now().budget / MIB, 32); /* no less, and metadata */
 	spill_all();
 	CU_ASSERT_TRUE(stat_now().stored > 68 * MIB);
 	for (int i = 0; i < 6; i++)
@@ -354,6 +354,58 @@ static void squeezed(void)
 	CU_ASSERT_FALSE(spool_engine_relax(rig.engine));
 	CU_ASSERT_EQUAL(stat_now().budget, 256 * MIB);
 	same(ino, MIB, 0);
+	tear_down();
+}
+
+/* Metadata of one user, more than what pressure leaves: another writes as if there were none. */
+static void squeezed_beside_metadata(void)
+{
+	static char value[SPOOL_XATTR_SIZE_MAX];
+	uint64_t hoard, theirs;
+	char name[32];
+
+	set_up(UINT64_MAX, 128 * MIB, UINT64_MAX);
+	hoard = make("hoard", 1000, 4 * MIB);
+	for (int i = 0; i < 800; i++) {
+		if (i % 8 == 0) {
+			snprintf(name, sizeof(name), "f%d", i);
+			hoard = make(name, 1000, 0);
+		}
+		snprintf(name, sizeof(name), "user.%d", i);
+		CU_ASSERT_EQUAL(spool_engine_setxattr(rig.engine, &rig.cred, hoard, name, value,
+						      sizeof(value), 0),
+				0);
+	}
+	CU_ASSERT_TRUE(rig_used(&rig, 1000, SPOOL_RES_RAM) > 50 * MIB);
+	for (int i = 0; i < 20; i++) {
+		spool_engine_squeeze(rig.engine);
+		spill_all();
+	}
+	CU_ASSERT_TRUE(stat_now().budget > 58 * MIB);
+	theirs = make("theirs", 1001, 7 * MIB); /* each write as a whole, and none waits */
+	for (int i = 0; i < 20; i++)
+		spool_engine_squeeze(rig.engine);
+	same(theirs, MIB, 0);
+	tear_down();
+}
+
+/* A file that changes its payer takes what it has in RAM with it. */
+static void data_of_a_new_owner(void)
+{
+	struct spool_attr attr = {.uid = 1001};
+	const struct spool_cred root = {0};
+	uint64_t ino, room;
+
+	set_up(UINT64_MAX, 8 * MIB, 4 * MIB);
+	ino = make("f", 1000, 3 * MIB);
+	CU_ASSERT_EQUAL(spool_engine_setattr(rig.engine, &root, ino, SPOOL_SET_UID, &attr, &attr),
+			0);
+	CU_ASSERT_EQUAL(spool_quota_data(rig.engine->quota, &room), 3 * MIB);
+	make("g", 1000, 3 * MIB); /* room of his own */
+	rig.cred.uid = 1001;
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, MIB, 3 * MIB, 0), -EAGAIN);
+	spill_all();
+	CU_ASSERT_TRUE(stat_now().stored >= MIB);
 	tear_down();
 }
 
@@ -370,6 +422,8 @@ int main(void)
 		{"the reserve", the_reserve},
 		{"sealed", sealed},
 		{"squeezed", squeezed},
+		{"squeezed beside metadata", squeezed_beside_metadata},
+		{"data of a new owner", data_of_a_new_owner},
 	};
 
 	return unit_run("tier", tests, sizeof(tests) / sizeof(tests[0]));

@@ -1,13 +1,16 @@
 """Memory pressure: whether it is watched, and what it does."""
+import ctypes
 import json
 import os
 import subprocess
 import tempfile
 
-from rig import DEADLINE_S, Mount, Skip, alive, binary, case, get, put, run, wait_until
+from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, get, put, run, syscall,
+                 wait_until)
 from transport import status
 
-MIB = 1 << 20
+MIB, GIB = 1 << 20, 1 << 30
+USER, OTHER = 61001, 61002
 PSI = '/proc/pressure/memory'
 CGROUP = '/sys/fs/cgroup/memory'  # version 1; in version 2 the limit is in another file
 
@@ -100,21 +103,84 @@ class Thrash:
         self.file.close()
 
 
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
+
+
+class Machine:
+    """What /proc/meminfo says to processes that this one starts: so much of 16 GiB is available."""
+
+    def __init__(self, available):
+        self.path = f'{os.environ["SPOOL_CASE_DIR"]}/meminfo'
+        self.set(available)
+        syscall('unshare', CLONE_NEWNS)
+        syscall('mount', None, b'/', None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None)
+        syscall('mount', self.path.encode(), b'/proc/meminfo', None, ctypes.c_ulong(MS_BIND), None)
+
+    def set(self, available):
+        put(self.path, b'MemTotal: %12d kB\nMemFree: %12d kB\nMemAvailable: %12d kB\n'
+            % (16 << 20, 1 << 20, available >> 10))
+
+
+def budget(mount):
+    return status(mount)['tier']['ram_budget']
+
+
 @case(mount=False)
 def pressure_brings_data_to_the_disk():
     """Well below ram= and the threshold: only the machine's want of memory can be the reason."""
     need_psi()
     data = os.urandom(MIB)
+    machine = Machine(available=GIB)
     with Mount(options='backing=/var/tmp,threshold=none,ram=1G,pressure=on',
                allow_log=['memory is short']) as mount:
         for i in range(100):
             put(f'{mount.tmpdir()}/f{i}', data)
         before = status(mount)['tier']
-        assert before['disk_used'] == 0 and before['ram_budget'] == 1 << 30
+        assert before['disk_used'] == 0 and before['ram_budget'] == GIB
         with Thrash():
             wait_until(lambda: status(mount)['tier']['disk_used'] >= 20 * MIB, 'data leave RAM')
-        assert status(mount)['tier']['ram_budget'] < 100 * MIB
+            assert budget(mount) < 100 * MIB
+            machine.set(15 * GIB)
+            wait_until(lambda: budget(mount) > 200 * MIB, 'what is not the machine\'s calms down')
         for i in range(100):
             assert get(f'{mount.tmpdir()}/f{i}') == data
         run(binary('SPOOLCTL'), 'set', 'pressure=off', mount.path)
-        wait_until(lambda: status(mount)['tier']['ram_budget'] == 1 << 30, 'the budget is back')
+        wait_until(lambda: budget(mount) == GIB, 'the budget is back')
+
+
+@case(mount=False)
+def a_group_that_thrashes_is_not_the_machine():
+    """Its tasks wait for memory, for its own limit; the machine has plenty, and others work."""
+    need_psi()
+    Machine(available=12 * GIB)
+    with Mount(options='backing=/var/tmp,ram=128M,pressure=on,log_level=debug',
+               allow_log=['']) as mount:
+        with Thrash():
+            wait_until(lambda: 'tasks wait for memory, but the machine has' in mount.read_log(),
+                       'the daemon hears of it')
+        assert budget(mount) == 128 * MIB
+        assert 'memory is short' not in mount.read_log()
+
+
+def hoard(path, n):
+    """Metadata, which cannot go to the disk: @n values of 60 KB."""
+    for i in range(n):
+        if i % 50 == 0:
+            put(f'{path}/hoard{i}')
+        os.setxattr(f'{path}/hoard{i // 50 * 50}', f'user.{i}', b'm' * 60000)
+
+
+@case(mount=False)
+def who_hoards_metadata_is_squeezed_first():
+    """52 MB of one user's metadata are more than pressure leaves: another has his share."""
+    need_psi()
+    Machine(available=GIB)
+    with Mount(options='backing=/var/tmp,ram=128M,pressure=on',
+               allow_log=['memory is short']) as mount:
+        as_user(USER, hoard, f'{mount.path}/{USER}', 900)
+        with Thrash():
+            wait_until(lambda: budget(mount) < 128 * MIB, 'the budget shrinks')
+            for _ in range(100):
+                as_user(OTHER, put, f'{mount.path}/{OTHER}/f', b'x' * MIB)
+                got = status(mount)['tier']
+                assert got['waiting_for_ram'] == 0 and got['ram_budget'] > 60 * MIB, got
