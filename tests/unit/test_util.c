@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include "util/log.h"
 #include "util/macros.h"
 #include "util/parse.h"
+#include "util/proc.h"
 
 #define UNTOUCHED 4242u
 
@@ -300,13 +303,46 @@ static void test_host(void)
 	host->secret_unmap(host->ctx, secret, 4096);
 }
 
+/* As the kernel writes them: a process in a pid namespace below ours has two numbers. */
+static void test_proc_status(void)
+{
+	static const struct {
+		const char *text;
+		bool admin, top_pidns;
+	} files[] = {{"CapEff:\t000001ffffffffff\nNSpid:\t7\n", true, true},
+		     {"CapEff:\t0000000000200000\nNSpid:\t7\t1\n", true, false},
+		     {"CapEff:\t000001ffffdfffff\nNSpid:\t7\n", false, true},
+		     {"CapPrm:\t000001ffffffffff\nCapEff:\t0000000000000000\n", false, false},
+		     {"", false, false}};
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(files); i++) {
+		struct spool_proc_status status = {.admin = true, .top_pidns = true};
+		int fd = memfd_create("status", MFD_CLOEXEC);
+		char path[32];
+
+		CU_ASSERT_EQUAL(write(fd, files[i].text, strlen(files[i].text)),
+				(ssize_t)strlen(files[i].text));
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		CU_ASSERT_EQUAL(spool_proc_status(path, &status), 0);
+		CU_ASSERT_EQUAL(status.admin, files[i].admin);
+		CU_ASSERT_EQUAL(status.top_pidns, files[i].top_pidns);
+		close(fd);
+	}
+	CU_ASSERT_EQUAL(spool_proc_status("/nowhere", NULL), -ENOENT);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"bytes", test_bytes},           {"percent", test_percent},
-		{"seconds", test_seconds},       {"modes and ids", test_modes_and_ids},
-		{"format", test_format},         {"log", test_log},
-		{"lock order", test_lock_order}, {"host", test_host},
+		{"bytes", test_bytes},
+		{"percent", test_percent},
+		{"seconds", test_seconds},
+		{"modes and ids", test_modes_and_ids},
+		{"format", test_format},
+		{"log", test_log},
+		{"lock order", test_lock_order},
+		{"host", test_host},
+		{"proc status", test_proc_status},
 	};
 
 	return unit_run("util", tests, SPOOL_ARRAY_SIZE(tests));
