@@ -22,7 +22,7 @@ def layer(path):
         return parts[0]
     if len(parts) > 2:
         return parts[1]
-    return 'proto' if parts[1] == 'ctl_proto.h' else 'engine'
+    return 'proto' if parts[1].startswith('ctl_') else 'engine'
 
 
 def find(path, name):
@@ -42,7 +42,7 @@ def allowed(path, target):
     """May this file include that one?"""
     ours, theirs = layer(path), layer(target)
     if ours == 'proto':
-        return False
+        return theirs in ('proto', 'util')
     if ours == 'fs':
         return theirs in ('fs', 'util', 'proto') or target.name in FOR_FS
     if ours == 'tools':
