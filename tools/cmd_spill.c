@@ -3,7 +3,6 @@
 /* spoolctl spill: brings files to the disk now. */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,22 +11,19 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "ctl_proto.h"
+#include "ctl_client.h"
 #include "util/macros.h"
 
+/* What has another meaning for a file than for a mount. */
 static const char *reason(int error)
 {
 	switch (error) {
-	case ENOTTY:
-		return "not on a spoolfs mount";
-	case EPERM:
-		return "not your file";
 	case EINVAL:
 		return "not a regular file";
 	case EOPNOTSUPP:
 		return "the mount has no backing directory";
 	default:
-		return strerror(error);
+		return spool_ctl_reason(error);
 	}
 }
 
@@ -45,9 +41,9 @@ static int spill(const char *path)
 	if (strlen(base) >= sizeof(name.name))
 		return ENAMETOOLONG;
 	strcpy(name.name, base);
-	fd = open(dirname(for_dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = spool_ctl_open(dirname(for_dir));
 	if (fd < 0)
-		return errno;
+		return -fd;
 	if (ioctl(fd, SPOOL_IOC_SPILL, &name) < 0)
 		r = errno;
 	close(fd);

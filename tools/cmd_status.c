@@ -3,7 +3,6 @@
 /* spoolctl status: everything is asked of the daemon, through an ioctl on the mount. */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,7 +12,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "ctl_proto.h"
+#include "ctl_client.h"
 #include "json.h"
 #include "mounts.h"
 #include "requests.h"
@@ -216,29 +215,14 @@ static int show_users(int fd, struct json *json)
 	return 0;
 }
 
-static const char *reason(int error)
-{
-	switch (error) {
-	case ENOTTY:
-		return "not on a spoolfs mount";
-	case EPROTO:
-		return "the daemon is of another version";
-	case ENOTCONN:
-	case ECONNABORTED:
-		return "dead: its daemon is gone (unmount it)";
-	default:
-		return strerror(error);
-	}
-}
-
 /* Asks for the status. Return: a descriptor of @path for more questions; -errno. */
 static int ask(const char *path, struct spool_ctl_status *ret)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = spool_ctl_open(path);
 
 	*ret = (struct spool_ctl_status){.version = SPOOL_CTL_VERSION};
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (ioctl(fd, SPOOL_IOC_STATUS, ret) < 0) {
 		int r = -errno;
 
@@ -277,7 +261,7 @@ static int show(struct view *view, const char *path)
 	if (r < 0 && view->all && !is_mounted(path))
 		return 0;
 	if (r < 0) {
-		fprintf(stderr, "spoolctl: status: %s: %s\n", path, reason(-r));
+		fprintf(stderr, "spoolctl: status: %s: %s\n", path, spool_ctl_reason(-r));
 		return r;
 	}
 	view->shown++;
@@ -296,7 +280,7 @@ static int show(struct view *view, const char *path)
 		r = show_users(fd, NULL);
 	}
 	if (r < 0)
-		fprintf(stderr, "spoolctl: status: %s: %s\n", path, reason(-r));
+		fprintf(stderr, "spoolctl: status: %s: %s\n", path, spool_ctl_reason(-r));
 	return r;
 }
 
