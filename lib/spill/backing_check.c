@@ -11,6 +11,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "spill/backing_internal.h"
 #include "util/macros.h"
 
 /* Looks at the user's directory, before there is a backing in it. */
@@ -40,24 +41,15 @@ static int refuse_open(const char *path, int error, char *why, size_t size)
 	return refuse(why, size, ENOTDIR, "is not a directory", ALLOWED_DIR);
 }
 
-/* Whose it is and who may write to it. */
-static int check_owner(int fd, char *why, size_t size)
+/* Whether we can use it, also without the capabilities that the daemon gives up later. */
+static int check_access(int fd, char *why, size_t size)
 {
-	unsigned int uid = geteuid();
 	struct stat stat;
 
-	if (fstat(fd, &stat) < 0)
+	if (fstat(fd, &stat) < 0 || faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) < 0)
 		return refuse(why, size, errno, NULL, ALLOWED_USE);
-	if (stat.st_uid != 0 && stat.st_uid != uid) {
-		snprintf(why, size, "belongs to uid %u (allowed: a directory of uid %s%u)",
-			 (unsigned int)stat.st_uid, uid ? "0 or " : "", uid);
-		return -EPERM;
-	}
-	if ((stat.st_mode & S_IWOTH) && !(stat.st_mode & S_ISVTX))
-		return refuse(why, size, EPERM, "others may write to it, and it is not sticky",
-			      "allowed: mode 1777, or not writable by others");
-	if (faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) < 0)
-		return refuse(why, size, errno, NULL, ALLOWED_USE);
+	if (stat.st_uid == geteuid() && (stat.st_mode & S_IRWXU) != S_IRWXU)
+		return refuse(why, size, EACCES, NULL, ALLOWED_USE);
 	return 0;
 }
 
@@ -82,23 +74,56 @@ static int check_filesystem(int fd, bool any, char *why, size_t size)
 	}
 }
 
+/*
+ * @path without what changes nothing in it: "." and slashes that are too many. With one of them at
+ * the end a symbolic link would be followed. Return: 0; -ENAMETOOLONG; -EINVAL: it has "..", which
+ * goes up from wherever a link has led to.
+ */
+static int simplify(const char *path, char plain[PATH_MAX])
+{
+	size_t used = 0;
+
+	if (*path == '/')
+		plain[used++] = '/';
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		if (len == 2 && memcmp(path, "..", 2) == 0)
+			return -EINVAL;
+		if (len > 0 && !(len == 1 && *path == '.')) {
+			if (used + len + 2 > PATH_MAX)
+				return -ENAMETOOLONG;
+			if (used > 0 && plain[used - 1] != '/')
+				plain[used++] = '/';
+			memcpy(plain + used, path, len);
+			used += len;
+		}
+		path += len + (path[len] == '/');
+	}
+	plain[used] = '\0';
+	return 0;
+}
+
 int spool_backing_dir_check(const char *path, bool any, char *why, size_t size)
 {
-	size_t len = strlen(path);
 	char plain[PATH_MAX];
 	int fd, r;
 
-	/* a slash at the end would let a symbolic link through */
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	if (len >= sizeof(plain))
-		return refuse_open(path, ENAMETOOLONG, why, size);
-	memcpy(plain, path, len);
-	plain[len] = '\0';
+	r = simplify(path, plain);
+	if (r == -EINVAL)
+		return refuse(why, size, EINVAL, "leads upwards", "allowed: a path without \"..\"");
+	if (r < 0)
+		return refuse_open(path, -r, why, size);
 	fd = open(plain, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return refuse_open(plain, errno, why, size);
-	r = check_owner(fd, why, size);
+	r = backing_check_writers(fd, why, size);
+	if (r == 0)
+		r = check_access(fd, why, size);
+	if (r == 0)
+		r = backing_check_links(plain, why, size);
+	if (r == 0)
+		r = backing_check_above(fd, why, size);
 	if (r == 0)
 		r = check_filesystem(fd, any, why, size);
 	if (r < 0) {

@@ -30,11 +30,13 @@ struct spool_backing_info {
  * @any: backing_any=on: a tmpfs or ramfs will do
  * @why: one line without newline, for the user: what is wrong and what is allowed. It goes after
  *	"backing=PATH: "
- * It must exist, be a directory (no symlink in its last component), be owned by root or by us, be
- * not writable by others unless sticky, be writable by us, and not be on tmpfs, ramfs or FUSE
- * (statfs f_type; tmpfs and ramfs are allowed with @any).
+ * It must exist, be a directory (no symlink in its last component, no ".."), be writable by us, and
+ * not be on tmpfs, ramfs or FUSE (statfs f_type; tmpfs and ramfs are allowed with @any). It, the
+ * directories above it and the symlinks on the way must be owned by root or by us, and the
+ * directories be not writable by others (by mode, group or ACL) unless sticky.
  * Return: an O_PATH-free directory descriptor (O_RDONLY|O_DIRECTORY|O_CLOEXEC), the caller's to
- * close; -ENOENT, -ENOTDIR, -EACCES, -EPERM, -EOPNOTSUPP or what a system call returned, and @why.
+ * close; -ENOENT, -ENOTDIR, -EACCES, -EINVAL, -EPERM, -EOPNOTSUPP or what a system call returned,
+ *and @why.
  */
 int spool_backing_dir_check(const char *path, bool any, char *why, size_t size);
 

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "fault_host.h"
@@ -184,6 +185,12 @@ static void test_refused(void)
 	CU_ASSERT_EQUAL(check(in_base("dir//"), true, ""), 0);
 	CU_ASSERT_EQUAL(check(in_base("link"), true, "is a symbolic link"), -ENOTDIR);
 	CU_ASSERT_EQUAL(check(in_base("link/"), true, "is a symbolic link"), -ENOTDIR);
+	CU_ASSERT_EQUAL(check(in_base("link/."), true, "is a symbolic link"), -ENOTDIR);
+	CU_ASSERT_EQUAL(check(in_base(".//link//././"), true, "is a symbolic link"), -ENOTDIR);
+	CU_ASSERT_EQUAL(check(in_base("./dir/./"), true, ""), 0);
+	CU_ASSERT_EQUAL(check(in_base("dir/.."), true, "leads upwards"), -EINVAL);
+	CU_ASSERT_EQUAL(check(in_base("link/../dir"), true, "leads upwards"), -EINVAL);
+	CU_ASSERT_EQUAL(check(in_base("..dir"), true, "does not exist"), -ENOENT);
 	snprintf(path, sizeof(path), "%s", in_base("link/below")); /* on the way there it may be */
 	CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
 	CU_ASSERT_EQUAL(check(path, true, ""), 0);
@@ -218,7 +225,7 @@ static void test_who_may(void)
 		rmdir(path);
 		return;
 	}
-	CU_ASSERT_EQUAL(chown(path, NOBODY, NOBODY), 0);
+	CU_ASSERT_EQUAL(chown(path, NOBODY, 0), 0);
 	CU_ASSERT_EQUAL(check(path, true, "belongs to uid 65534 (allowed: a directory of uid 0)"),
 			-EPERM);
 	CU_ASSERT_EQUAL(chmod(base, 0711), 0);
@@ -247,6 +254,93 @@ out:
 	CU_ASSERT_EQUAL(seteuid(0), 0);
 	rmdir(path);
 	CU_ASSERT_EQUAL(chmod(base, 0700), 0);
+}
+
+/* Writes an ACL of three entries, the mask and one more. Return: false when there is none here. */
+static bool set_acl(const char *path, unsigned int tag, uint32_t id, unsigned int mask)
+{
+	const struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, perm;
+			uint32_t id;
+		} entries[5];
+	} acl = {2, /* POSIX_ACL_XATTR_VERSION; entries in the order of their tags */
+		 {{0x01, 7, ~0U},
+		  {(uint16_t)(tag == 0x02 ? tag : 0x04), 7, tag == 0x02 ? id : ~0U},
+		  {(uint16_t)(tag == 0x02 ? 0x04 : tag), 7, tag == 0x02 ? ~0U : id},
+		  {0x10, (uint16_t)mask, ~0U},
+		  {0x20, 5, ~0U}}};
+
+	if (setxattr(path, "system.posix_acl_access", &acl, sizeof(acl), 0) == 0)
+		return true;
+	CU_ASSERT_EQUAL(errno, EOPNOTSUPP);
+	return false;
+}
+
+static void test_groups_and_acls(void)
+{
+	const char *path = in_base("dir");
+	static const char *const refusal = "by its ACL others may write to it";
+
+	CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+	if (geteuid() != 0)
+		printf("\n# note: not root: nothing about groups");
+	if (geteuid() == 0) {
+		CU_ASSERT_EQUAL(chown(path, 0, NOBODY), 0);
+		CU_ASSERT_EQUAL(chmod(path, 0755), 0);
+		CU_ASSERT_EQUAL(check(path, true, ""), 0);
+		CU_ASSERT_EQUAL(chmod(path, 0775), 0);
+		CU_ASSERT_EQUAL(check(path, true, "group 65534 may write to it"), -EPERM);
+		CU_ASSERT_EQUAL(chmod(path, 01775), 0);
+		CU_ASSERT_EQUAL(check(path, true, ""), 0);
+		CU_ASSERT_EQUAL(chown(path, 0, 0), 0);
+		CU_ASSERT_EQUAL(chmod(path, 0775), 0);
+		CU_ASSERT_EQUAL(check(path, true, ""), 0);
+	}
+	if (set_acl(path, 0x02, NOBODY, 7)) { /* ACL_USER */
+		CU_ASSERT_EQUAL(check(path, true, refusal), -EPERM);
+		CU_ASSERT_TRUE(set_acl(path, 0x02, NOBODY, 5));
+		CU_ASSERT_EQUAL(check(path, true, ""), 0);
+		CU_ASSERT_TRUE(set_acl(path, 0x02, geteuid(), 7));
+		CU_ASSERT_EQUAL(check(path, true, ""), 0);
+		CU_ASSERT_TRUE(set_acl(path, 0x08, NOBODY, 7)); /* ACL_GROUP */
+		CU_ASSERT_EQUAL(check(path, true, refusal), -EPERM);
+		CU_ASSERT_EQUAL(chmod(path, 01770), 0);
+		CU_ASSERT_EQUAL(check(path, true, ""), 0);
+	}
+	rmdir(path);
+}
+
+/* Who owns or may write to what is above it could put another in its place. */
+static void test_above(void)
+{
+	char path[PATH_MAX + 64], link[PATH_MAX + 64];
+
+	if (geteuid() != 0) {
+		CU_PASS("not root: there are no directories of others to be had");
+		return;
+	}
+	CU_ASSERT_EQUAL(mkdir(in_base("up"), 0755), 0);
+	snprintf(path, sizeof(path), "%s", in_base("up/dir"));
+	CU_ASSERT_EQUAL(mkdir(path, 0755), 0);
+	CU_ASSERT_EQUAL(check(path, true, ""), 0);
+	CU_ASSERT_EQUAL(chmod(in_base("up"), 0777), 0);
+	CU_ASSERT_EQUAL(check(path, true, "/up above it: others own it or may write to it"),
+			-EPERM);
+	CU_ASSERT_EQUAL(chmod(in_base("up"), 01777), 0);
+	CU_ASSERT_EQUAL(check(path, true, ""), 0);
+	CU_ASSERT_EQUAL(chown(in_base("up"), NOBODY, 0), 0);
+	CU_ASSERT_EQUAL(check(path, true, "/up above it: others own it"), -EPERM);
+	CU_ASSERT_EQUAL(chown(in_base("up"), 0, 0), 0);
+	snprintf(link, sizeof(link), "%s", in_base("way"));
+	CU_ASSERT_EQUAL(symlink("up", link), 0);
+	CU_ASSERT_EQUAL(check(in_base("way/dir"), true, ""), 0);
+	CU_ASSERT_EQUAL(lchown(link, NOBODY, NOBODY), 0);
+	CU_ASSERT_EQUAL(check(in_base("way/dir"), true, "a symbolic link of uid 65534"), -EPERM);
+	unlink(link);
+	rmdir(path);
+	rmdir(in_base("up"));
 }
 
 static void test_in_memory(void)
@@ -619,9 +713,14 @@ static void test_new_fails(void)
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"refused", test_refused},       {"who may", test_who_may},
-		{"in memory", test_in_memory},   {"all ways", test_all_ways},
-		{"page cache", test_page_cache}, {"threads", test_threads},
+		{"refused", test_refused},
+		{"who may", test_who_may},
+		{"groups and acls", test_groups_and_acls},
+		{"above", test_above},
+		{"in memory", test_in_memory},
+		{"all ways", test_all_ways},
+		{"page cache", test_page_cache},
+		{"threads", test_threads},
 		{"no backing", test_new_fails},
 	};
 	int r;
