@@ -29,6 +29,7 @@ sys.dont_write_bytecode = True  # the source tree stays as it is
 sys.path.insert(0, str(HERE))
 import rig  # noqa: E402  (the path is set just above)
 from kernel_log import NAME as KERNEL_LOG, KernelLog  # noqa: E402
+from placing import Placed  # noqa: E402
 
 CASE_TIMEOUT_S = 180  # the slowest takes a tenth of it; builds with sanitizers are slower
 CGROUPS = Path('/sys/fs/cgroup/unified'), Path('/sys/fs/cgroup')
@@ -88,7 +89,7 @@ class Case:
             return False
         return args.filter in self.name
 
-    def begin(self, cgroups):
+    def begin(self, cgroups, programs):
         self.dir = tempfile.mkdtemp(prefix='spool-', dir='/tmp')
         os.chmod(self.dir, 0o755)
         if cgroups:
@@ -98,10 +99,10 @@ class Case:
         sys.stdout.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            self.child()
+            self.child(programs)
         self.pidfd = os.pidfd_open(self.pid)
 
-    def child(self):
+    def child(self, programs):
         status = 1
         try:
             os.setsid()
@@ -111,7 +112,7 @@ class Case:
             os.dup2(null, 0)
             os.dup2(self.output.fileno(), 1)
             os.dup2(self.output.fileno(), 2)
-            os.environ['SPOOL_CASE_DIR'] = self.dir
+            os.environ.update(programs, SPOOL_CASE_DIR=self.dir)
             rig.run_case(self.function, self.options)
             status = 0
         except rig.Skip as skip:
@@ -221,13 +222,14 @@ class Case:
         return 'failed'
 
 
-def run_all(cases, jobs):
-    """Runs the cases, @jobs at a time. Returns their results."""
+def run_all(cases, jobs, programs):
+    """Runs the cases, @jobs at a time, with @programs in their environment. Returns their results.
+    """
     cgroups, waiting, running, results = cgroup_base(), list(cases), {}, []
     while waiting or running:
         while waiting and len(running) < jobs:
             started = waiting.pop(0)
-            started.begin(cgroups)
+            started.begin(cgroups, programs)
             running[started.pidfd] = started
         now = time.monotonic()
         first_end = min(entry.start for entry in running.values()) + CASE_TIMEOUT_S
@@ -282,7 +284,8 @@ def main():
     os.chdir('/')
     print(f'1..{len(cases) + 1}', flush=True)
     kernel = KernelLog()
-    results = run_all(cases, args.jobs)
+    with Placed() as placed:
+        results = run_all(cases, args.jobs, placed.environment)
     results.append(judge_kernel(kernel, len(cases) + 1))
     return 1 if 'failed' in results or 'passed' not in results else 0
 
