@@ -70,7 +70,7 @@ static ssize_t receive(const struct spool_dev *dev, struct dev_buffer *buffer)
 
 	if (n >= 0)
 		return n;
-	return errno == ENODEV ? 0 : -errno;
+	return errno == ENODEV || errno == ECONNABORTED ? 0 : -errno; /* unmounted; aborted */
 }
 
 /* Return: a buffer for the next one. */
