@@ -31,9 +31,9 @@
 #include "cmd.h"
 #include "daemon.h"
 #include "options.h"
-#include "tree.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
+#include "util/remove_tree.h"
 
 #define EXIT_NOT_EXECUTABLE 126 /* as in sh(1) */
 #define EXIT_NOT_FOUND 127
@@ -91,7 +91,7 @@ static int make_directories(struct run *run)
  * mount had covered. What cannot be removed is told: somebody must look at it. */
 static void remove_directories(const char *outer)
 {
-	remove_tree(outer);
+	spool_remove_tree(outer);
 	if (rmdir(outer) < 0 && errno != ENOENT)
 		fprintf(stderr, "spoolctl: run: %s: cannot remove: %s\n", outer, strerror(errno));
 }

@@ -19,9 +19,9 @@
 #include "daemon.h"
 #include "options.h"
 #include "setup.h"
-#include "tree.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
+#include "util/remove_tree.h"
 
 #define BASE "/tmp/spoolbench-XXXXXX"
 #define DISK "/var/tmp/spoolbench-XXXXXX"
@@ -242,6 +242,6 @@ void bench_mounts_end(struct bench_mounts *mounts)
 		rmdir(mounts->base);
 	}
 	if (mounts->has_disk)
-		remove_tree(mounts->disk);
+		spool_remove_tree(mounts->disk);
 	free(mounts);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Directories that a tool has made for itself. */
+/* Directories that we have made for ourselves. */
 
 /**
- * remove_tree() - remove @path and all below it
+ * spool_remove_tree() - remove @path and all below it
  * Follows no symbolic link and enters no other filesystem. What is not there, or cannot be removed,
  * is passed over: whoever wants to know looks afterwards.
  */
-void remove_tree(const char *path);
+void spool_remove_tree(const char *path);
