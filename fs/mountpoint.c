@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "mountpoint.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,9 +15,25 @@
 #include "mount_table.h"
 #include "unmount.h"
 #include "util/macros.h"
+#include "util/remove_tree.h"
 
 #define MTAB "/etc/mtab" /* where fusermount3 looks for what it may unmount */
 #define SUBTYPE "spoolfs"
+
+#define REMOVE_TRIES 100 /* a guess; the first mostly does it */
+
+static bool is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	bool empty = dir;
+
+	while (dir && empty && (entry = readdir(dir)))
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	if (dir)
+		closedir(dir);
+	return empty;
+}
 
 int spool_mount_check(const struct spool_options *options, struct spool_mount *ret, FILE *errors)
 {
@@ -50,6 +69,7 @@ int spool_mount_check(const struct spool_options *options, struct spool_mount *r
 	ret->path = path;
 	/* taken now: later this path may mean something else. Not everybody may read it. */
 	ret->covered = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	ret->was_empty = is_empty(path);
 	return 0;
 }
 
@@ -104,6 +124,40 @@ void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log)
 		spool_log(log, SPOOL_LOG_WARNING,
 			  "%s: made root's own, so that nobody writes to what was covered",
 			  mount->path);
+}
+
+/* Where the covered directory is now: whoever made it for us may have renamed what it is in. */
+static void find_covered(const struct spool_mount *mount, char ret[PATH_MAX])
+{
+	char link[32];
+	ssize_t n = -1;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", mount->covered);
+	if (mount->covered >= 0)
+		n = readlink(link, ret, PATH_MAX - 1);
+	if (n < 0)
+		n = snprintf(ret, PATH_MAX, "%s", mount->path);
+	ret[n] = '\0';
+}
+
+void spool_mount_remove(const struct spool_mount *mount, struct spool_log *log)
+{
+	char path[PATH_MAX];
+	int r = -1;
+
+	/* whoever writes there all the time finds it gone as soon as we meet it empty */
+	for (int i = 0; i < REMOVE_TRIES && r < 0; i++) {
+		find_covered(mount, path);
+		r = rmdir(path);
+		if (r < 0 && errno == ENOTEMPTY && mount->was_empty)
+			spool_remove_tree(path);
+		else if (r < 0 && errno != ENOENT) /* renamed just now; or removed */
+			break;
+	}
+	if (r < 0 && errno != ENOENT)
+		spool_log(log, SPOOL_LOG_WARNING, "%s: cannot remove: %s", path, strerror(errno));
+	else if (rmdir(dirname(path)) < 0 && errno != ENOENT)
+		spool_log(log, SPOOL_LOG_DEBUG, "%s: left: %s", path, strerror(errno));
 }
 
 void spool_mount_fini(struct spool_mount *mount)

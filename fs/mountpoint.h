@@ -15,6 +15,7 @@ struct spool_mount {
 	struct fuse_session *session; /* holds what libfuse needs to know */
 	int fd;                       /* /dev/fuse; -1 when closed */
 	int covered;                  /* the directory below; -1 when it may not be read */
+	bool was_empty;               /* the directory below, before */
 };
 
 /**
@@ -29,5 +30,11 @@ int spool_mount_do(const struct spool_options *options, struct spool_mount *moun
 /** spool_mount_guard() - what was covered becomes root's and unwritable for others (after a crash).
  */
 void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log);
+
+/**
+ * spool_mount_remove() - remove the mount point, and the directory that it is in when that is empty
+ * What late writers have left in it goes too, if it was empty when it was covered.
+ */
+void spool_mount_remove(const struct spool_mount *mount, struct spool_log *log);
 
 void spool_mount_fini(struct spool_mount *mount);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,8 +13,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "janitor.h"
 #include "mountpoint.h"
 #include "process.h"
 #include "unmount.h"
@@ -35,6 +36,8 @@ struct supervisor {
 	const struct spool_options *options;
 	struct spool_log *log;
 	struct spool_mount mount;
+	struct spool_janitor janitor;
+	time_t janitor_since; /* CLOCK_MONOTONIC, in s */
 	pid_t worker;
 	int socket; /* to the worker; -1 when closed */
 	int signals;
@@ -128,6 +131,32 @@ static void stop_worker(struct supervisor *sup)
 			  (int)sup->worker);
 }
 
+static int start_janitor(struct supervisor *sup)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sup->janitor_since = now.tv_sec;
+	return spool_janitor_start(sup->options, sup->log, &sup->mount, sup->worker, &sup->janitor);
+}
+
+/* It never ends by itself. Whoever has killed it gets another one; not where it dies at once. */
+static void look_after_janitor(struct supervisor *sup)
+{
+	struct timespec now;
+	int status;
+
+	if (sup->janitor.pid <= 0 || !spool_process_wait(sup->janitor.pid, 0, &status))
+		return;
+	sup->janitor.pid = 0;
+	sup->janitor.socket = spool_close(sup->janitor.socket);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	spool_log(sup->log, SPOOL_LOG_WARNING, "the janitor has ended%s",
+		  now.tv_sec > sup->janitor_since ? ", starting another" : "");
+	if (now.tv_sec > sup->janitor_since && start_janitor(sup) < 0)
+		spool_log(sup->log, SPOOL_LOG_WARNING, "there is no janitor any more");
+}
+
 enum event { EVENT_STOP, EVENT_WORKER };
 
 /* Waits for what ends a mount. */
@@ -151,6 +180,7 @@ static enum event wait_for_event(struct supervisor *sup)
 			reap(sup);
 			if (sup->reaped)
 				return EVENT_WORKER;
+			look_after_janitor(sup);
 		}
 	}
 }
@@ -182,6 +212,13 @@ static int end_mount(struct supervisor *sup)
 	stop_worker(sup);
 	if (r < 0 && r != -EBUSY)
 		r = spool_unmount(&sup->mount);
+	if (r == -EBUSY && sup->janitor.pid > 0) {
+		spool_log(sup->log, SPOOL_LOG_WARNING,
+			  "%s: something is mounted on top; unmounts when that has gone",
+			  sup->mount.path);
+		spool_janitor_leave(&sup->janitor);
+		return 0;
+	}
 	if (r < 0)
 		spool_log(sup->log, SPOOL_LOG_ERROR, "%s: cannot unmount: %s", sup->mount.path,
 			  strerror(-r));
@@ -206,18 +243,6 @@ static bool serve(struct supervisor *sup)
 		spool_mount_guard(&sup->mount, sup->log);
 	}
 	return r == 0 && ended_well(sup);
-}
-
-/* The holder made the mount point for us, and maybe a directory to hide it in. */
-static void remove_directories(const struct supervisor *sup)
-{
-	spool_cleanup(free) char *parent = strdup(sup->mount.path);
-
-	if (rmdir(sup->mount.path) < 0 && errno != ENOENT)
-		spool_log(sup->log, SPOOL_LOG_WARNING, "%s: cannot remove: %s", sup->mount.path,
-			  strerror(errno));
-	else if (parent && rmdir(dirname(parent)) < 0 && errno != ENOENT)
-		spool_log(sup->log, SPOOL_LOG_DEBUG, "%s: left: %s", parent, strerror(errno));
 }
 
 static void say_ready(const struct spool_options *options)
@@ -248,6 +273,8 @@ static int start(struct supervisor *sup)
 {
 	int r = start_worker(sup);
 
+	if (r == 0)
+		r = start_janitor(sup);
 	if (r < 0) {
 		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(-r));
 		return r;
@@ -259,7 +286,9 @@ static int start(struct supervisor *sup)
 		fprintf(stderr, "spoolfs: %s: cannot mount\n", sup->mount.path);
 		return r;
 	}
-	r = spool_send_fd(sup->socket, sup->mount.fd, sup->mount.device);
+	r = spool_janitor_tell(&sup->janitor, &sup->mount);
+	if (r == 0)
+		r = spool_send_fd(sup->socket, sup->mount.fd, sup->mount.device);
 	if (r == 0 && !worker_says_ok(sup))
 		r = -EIO;
 	return r;
@@ -268,7 +297,11 @@ static int start(struct supervisor *sup)
 int spool_supervise(const struct spool_options *options, struct spool_log *log,
 		    void (*started)(void *arg), void *arg)
 {
-	struct supervisor sup = {.options = options, .log = log, .socket = -1, .signals = -1};
+	struct supervisor sup = {.options = options,
+				 .log = log,
+				 .socket = -1,
+				 .signals = -1,
+				 .janitor = {.socket = -1}};
 	bool ok = false;
 
 	if (spool_mount_check(options, &sup.mount, stderr) < 0)
@@ -285,8 +318,9 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 		if (sup.worker > 0)
 			stop_worker(&sup);
 	}
-	if (options->holder_fd >= 0)
-		remove_directories(&sup);
+	if (options->holder_fd >= 0 && sup.mount.device == 0)
+		spool_mount_remove(&sup.mount, log);
+	spool_janitor_dismiss(&sup.janitor);
 	spool_close(sup.socket);
 	spool_close(sup.signals);
 	spool_mount_fini(&sup.mount);

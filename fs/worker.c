@@ -31,7 +31,6 @@
 #include "subuid.h"
 #include "thread.h"
 #include "tidy.h"
-#include "unmount.h"
 #include "util/descriptors.h"
 #include "util/host.h"
 #include "util/macros.h"
@@ -48,10 +47,8 @@
 struct worker {
 	struct spool_fs fs;
 	struct spool_arena arena;
-	int done;     /* eventfd: a thread has ended */
-	dev_t device; /* of the mount; 0 before there is one */
-	bool said;    /* why it failed was logged */
-	bool orphan;  /* the supervisor ended without a word */
+	int done;  /* eventfd: a thread has ended */
+	bool said; /* why it failed was logged */
 };
 
 int spool_send_fd(int socket, int fd, dev_t device)
@@ -192,12 +189,9 @@ static void wait_for_end(struct worker *worker, int socket)
 		{.fd = worker->done, .events = POLLIN},
 		{.fd = socket, .events = POLLIN},
 	};
-	char byte;
 
 	while (poll(fds, SPOOL_ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
 		;
-	if (fds[1].revents)
-		worker->orphan = recv(socket, &byte, 1, MSG_DONTWAIT) != 1;
 }
 
 /* Limits for the programs of who starts us are none for us: file data are not our own. */
@@ -272,6 +266,7 @@ static int run_session(struct worker *worker, int socket)
 	char *argv[] = {name, worker->fs.options->debug ? debug : NULL, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(worker->fs.options->debug ? 2 : 1, argv);
 	const char ok = WORKER_OK;
+	dev_t device;
 	int fd, r = -ENOMEM;
 
 	worker->fs.session =
@@ -284,7 +279,7 @@ static int run_session(struct worker *worker, int socket)
 		r = -errno;
 	if (r < 0)
 		goto out;
-	fd = spool_receive_fd(socket, &worker->device);
+	fd = spool_receive_fd(socket, &device);
 	if (fd < 0) {
 		r = fd == -EPIPE ? 0 : fd; /* nothing was mounted: the supervisor has said why */
 		goto out;
@@ -391,19 +386,6 @@ static int make_engine(struct worker *worker)
 	return spool_engine_new(&config, &worker->arena.host, worker->fs.log, &worker->fs.engine);
 }
 
-/* The supervisor was killed: nobody else will unmount. This is no duty of the worker's, which may
- * lack the rights; where it has them no dead mount is left. */
-static void unmount_for_supervisor(const struct worker *worker)
-{
-	struct spool_mount mount = {.device = worker->device, .fd = -1, .covered = -1};
-
-	if (worker->device == 0 || !worker->orphan)
-		return;
-	spool_log(worker->fs.log, SPOOL_LOG_ERROR, "the supervisor is gone, unmounting");
-	if (spool_unmount(&mount) < 0)
-		spool_log(worker->fs.log, SPOOL_LOG_ERROR, "cannot unmount; a dead mount is left");
-}
-
 int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
 		      pid_t supervisor)
 {
@@ -448,7 +430,6 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		r = run_session(&worker, socket);
 	if (r < 0 && !worker.said)
 		spool_log(log, SPOOL_LOG_ERROR, "cannot serve: %s", strerror(-r));
-	unmount_for_supervisor(&worker);
 	if (!spool_engine_free(worker.fs.engine))
 		r = -EIO;
 	spool_subuids_free(worker.fs.subuids);

@@ -8,7 +8,8 @@
  * Over the socket: the worker sends WORKER_OK when the engine stands, or exits; the supervisor
  * mounts and sends the descriptor (SCM_RIGHTS); the worker sends WORKER_OK again when its threads
  * are about to read. On a WORKER_OK from the supervisor the worker stops, frees everything and
- * exits. When the socket ends without one the supervisor was killed: the worker unmounts as well.
+ * exits; so it does when the socket ends without one, as the supervisor was killed then. Unmounting
+ * is not its business but the janitor's (janitor.h).
  */
 
 #include <sys/types.h>

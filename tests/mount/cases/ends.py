@@ -6,8 +6,8 @@ import signal
 import subprocess
 
 from loop_disk import LoopDisk
-from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, fails, is_mounted, put,
-                 run, wait_until)
+from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, fails, get, is_mounted,
+                 put, run, wait_until)
 from transport import transports
 
 NOBODY = 65534
@@ -100,6 +100,32 @@ def what_was_covered_is_guarded_wherever_it_is_now():
     os.rmdir(f'{moved}/m')
     os.rmdir(moved)
     mount.stop(status=1)
+
+
+@case(mount=False)
+def the_lower_of_two_mounts_goes_with_the_upper():
+    """It cannot be unmounted before, however it ends. Nothing polls: its janitor waits."""
+    log = ['something is mounted on top', 'the supervisor is gone', 'killed by signal 9']
+    for end in (signal.SIGTERM, signal.SIGKILL):
+        lower = Mount(allow_log=log).start()
+        upper = Mount()
+        os.rmdir(upper.path)
+        os.rmdir(upper.base)
+        upper.base, upper.path = lower.base, lower.path
+        upper.start()
+        put(f'{upper.tmpdir()}/f', b'of the upper')
+        for pid in lower.pids[:1] if end == signal.SIGTERM else lower.pids[:2]:
+            os.kill(pid, end)
+        lower.process.wait(DEADLINE_S)
+        wait_until(lambda m=lower: not alive(m.worker), 'the lower one ends')
+        assert get(f'{upper.tmpdir()}/f') == b'of the upper'
+        assert alive(lower.pids[2])
+        upper.process.terminate()
+        assert upper.process.wait(DEADLINE_S) == 0
+        wait_until(lambda m=lower: not is_mounted(m.path), 'the lower one goes')
+        lower.process.returncode = 0
+        lower.stop()
+        upper.log.close()
 
 
 @case(mount=False)

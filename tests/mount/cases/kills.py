@@ -1,0 +1,196 @@
+"""kill -9 of each process of a mount, and of several at once, under load: nothing is left.
+
+SPOOL_KILLS=300 in the environment kills that many times, instead of a few, in each of the ways.
+"""
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+from rig import (DEADLINE_S, GONE, Mount, Skip, alive, as_user, binary, case, children, is_mounted,
+                 wait_until)
+from transport import counts, transports
+
+KILLS = int(os.environ.get('SPOOL_KILLS', '3'))
+WRITERS = 3
+NOBODY = 65534
+SEED = int(os.environ.get('SPOOL_SEED', '0')) or random.randrange(1 << 32)
+LOG = ['the supervisor is gone', 'killed by signal 9', 'the worker does not stop']
+
+
+def family(pid):
+    """The process and all below it."""
+    return [pid, *itertools.chain.from_iterable(family(child) for child in children(pid))]
+
+
+def write_until_it_is_gone(directory, uid):
+    """In a process: makes and removes files until the mount has gone. Its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        path = f'{directory}/{os.getpid()}'
+        while True:
+            fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+            os.write(fd, b'x' * 100_000)
+            os.close(fd)
+            os.unlink(path)
+    except OSError as error:
+        # a path that is looked up just after the unmount is one of the covered directory
+        status = 0 if error.errno in (*GONE, 2) else 1
+    finally:
+        os._exit(status)
+
+
+def ends(pid):
+    """Whether a child of ours has ended, and in order."""
+    got, status = os.waitpid(pid, os.WNOHANG)
+    assert not got or status == 0, f'a writer ended with {status}'
+    return got == pid
+
+
+def connections():
+    try:
+        return set(os.listdir('/sys/fs/fuse/connections'))
+    except FileNotFoundError:
+        return set()
+
+
+class Victim:
+    """A mount under load, with all its processes."""
+
+    def __init__(self, rng, options, uid):
+        self.mount = Mount(options=options, uid=uid, layout='single' if uid else 'private',
+                           allow_log=LOG).start()
+        self.supervisor, self.worker = self.mount.pids[:2]
+        self.pids = family(self.supervisor)
+        directory = self.mount.tmpdir()
+        self.number = as_user(uid, lambda: str(os.minor(os.stat(directory).st_dev)))
+        self.writers = [write_until_it_is_gone(directory, uid) for _ in range(WRITERS)]
+        if uid:
+            time.sleep(rng.random() / 20)  # a moment at random: root may not ask
+        else:
+            enough = rng.randrange(1, 300)
+            wait_until(lambda: counts(self.mount).get('UNLINK', 0) > enough, 'writes')
+
+    def nothing_is_left(self):
+        """Waits for it. How long that took, in seconds."""
+        begin = time.monotonic()
+        self.mount.process.wait(DEADLINE_S)
+        wait_until(lambda: not is_mounted(self.mount.path), 'no mount')
+        wait_until(lambda: not any(map(alive, self.pids)), 'no process')
+        for writer in self.writers:
+            wait_until(lambda w=writer: ends(w), 'no client')
+        wait_until(lambda: self.number not in connections() or self.is_anothers(),
+                   'no connection')
+        seconds = time.monotonic() - begin
+        self.mount.process.returncode = 0
+        self.mount.stop()
+        return seconds
+
+    def is_anothers(self):
+        """Numbers are used again: of a mount that is not ours, as all of ours have gone."""
+        with open('/proc/self/mountinfo', encoding='utf-8') as file:
+            return f' 0:{self.number} ' in file.read()
+
+
+def kill_all(rng, pids):
+    pids = rng.sample(pids, len(pids))
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def kill(victims, uid=0):
+    """Kills KILLS times on each transport what victims(victim) names."""
+    print(f'SPOOL_SEED={SEED}')
+    rng = random.Random(SEED)
+    for options in transports():
+        longest = 0
+        for _ in range(KILLS):
+            victim = Victim(rng, options, uid)
+            kill_all(rng, victims(victim))
+            longest = max(longest, victim.nothing_is_left())
+        print(f'{options}: {KILLS} kills, gone after {longest:.2f} s at most')
+
+
+@case(mount=False)
+def of_the_worker():
+    kill(lambda victim: [victim.worker])
+
+
+@case(mount=False)
+def of_the_supervisor():
+    kill(lambda victim: [victim.supervisor])
+
+
+@case(mount=False)
+def of_worker_and_supervisor():
+    kill(lambda victim: [victim.worker, victim.supervisor])
+
+
+@case(mount=False)
+def of_what_an_ordinary_user_has_mounted():
+    if not os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
+        raise Skip('an ordinary user may not open /dev/fuse')
+    kill(lambda victim: [victim.worker, victim.supervisor], uid=NOBODY)
+
+
+@case(mount=False)
+def of_run_and_its_daemon():
+    """spoolctl run, supervisor and worker: the directory goes too, though a child of the command
+    that nobody has killed goes on writing to it."""
+    rng = random.Random(SEED)
+    script = 'cd /; echo $TMPDIR; sh -c "while :; do echo x > $TMPDIR/f; rm -f $TMPDIR/f; ' \
+        'done 2>/dev/null" & echo $!; wait'
+    for options in transports():
+        longest = 0
+        for _ in range(KILLS):
+            with subprocess.Popen([binary('SPOOLCTL'), 'run', '-o', options, 'sh', '-c', script],
+                                  text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL) as process:
+                path = process.stdout.readline().strip()
+                writer = int(process.stdout.readline())
+                status = json.loads(subprocess.run(
+                    [binary('SPOOLCTL'), 'status', '--json', path], check=True, text=True,
+                    capture_output=True).stdout)
+                pids = family(process.pid)
+                kill_all(rng, [process.pid, status['supervisor_pid'], status['worker_pid']])
+                begin = time.monotonic()
+                outer = os.path.dirname(path)
+                wait_until(lambda o=outer: not os.path.exists(o)
+                           and not os.path.exists(f'{o}-end'), 'no directory')
+                assert not is_mounted(path) and not is_mounted(f'{outer}-end/t')
+                pids.remove(writer)
+                os.kill(writer, signal.SIGKILL)
+                wait_until(lambda p=pids: not any(map(alive, p)), 'no process')
+                longest = max(longest, time.monotonic() - begin)
+        print(f'{options}: {KILLS} kills, gone after {longest:.2f} s at most')
+
+
+@case(mount=False)
+def of_the_janitor():
+    """The supervisor starts another one, which does its duty."""
+    mount = Mount(allow_log=[*LOG, 'the janitor has ended, starting another']).start()
+    wait_until(lambda: time.monotonic() - began(mount.pids[0]) > 2, 'more than a second passes')
+    os.kill(mount.pids[2], signal.SIGKILL)
+    wait_until(lambda: set(children(mount.pids[0])) - set(mount.pids), 'there is another')
+    mount.pids = family(mount.pids[0])
+    kill_all(random.Random(SEED), mount.pids[:2])
+    wait_until(lambda: not is_mounted(mount.path), 'no mount')
+    mount.process.wait(DEADLINE_S)
+    mount.process.returncode = 0
+    mount.stop()
+
+
+def began(pid):
+    """When the process has begun, as time.monotonic()."""
+    with open(f'/proc/{pid}/stat', encoding='utf-8') as file:
+        ticks = int(file.read().rsplit(')', 1)[1].split()[19])
+    since_boot = ticks / os.sysconf('SC_CLK_TCK')
+    return since_boot - time.clock_gettime(time.CLOCK_BOOTTIME) + time.monotonic()
