@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "asked.h"
 #include "disk.h"
 #include "fs.h"
 #include "init.h"
@@ -232,6 +233,18 @@ static void first_time(struct spool_fs *fs, struct spool_message *message)
 	message->tried = true;
 }
 
+/* A signal for the caller of a request that waits. Those that wait for long know what to do. */
+static bool takes_interrupt(struct spool_fs *fs, const struct spool_message *message)
+{
+	struct fuse_interrupt_in in;
+
+	if (message->opcode != FUSE_INTERRUPT ||
+	    message->len < sizeof(struct fuse_in_header) + sizeof(in))
+		return false;
+	memcpy(&in, (const char *)message->data + sizeof(struct fuse_in_header), sizeof(in));
+	return spool_asked_interrupt(fs->asked, in.unique);
+}
+
 void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 {
 	struct fuse_buf buf = {0};
@@ -239,6 +252,8 @@ void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 	atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
 	if (!message->tried)
 		first_time(fs, message);
+	if (takes_interrupt(fs, message))
+		return;
 	spool_channel_rewrite(message->data, message->len, fs->options->mask);
 	buf.mem = message->data;
 	buf.size = message->len;
@@ -266,6 +281,9 @@ void spool_channel_park(struct spool_fs *fs, struct spool_message *message)
 		break;
 	case SPOOL_WAIT_NOTIFY:
 		spool_notify_take(fs->notify, message);
+		break;
+	case SPOOL_WAIT_ASKED:
+		spool_asked_take(fs->asked, message);
 		break;
 	}
 }

@@ -38,8 +38,14 @@ struct spool_ring_entry;
 
 TAILQ_HEAD(spool_message_list, spool_message);
 
-/** What a request that is put aside waits for: room.h, disk.h, park.h, notify.h */
-enum spool_wait { SPOOL_WAIT_RELEASE, SPOOL_WAIT_ROOM, SPOOL_WAIT_DISK, SPOOL_WAIT_NOTIFY };
+/** What a request that is put aside waits for: park.h, room.h, disk.h, notify.h, asked.h */
+enum spool_wait {
+	SPOOL_WAIT_RELEASE,
+	SPOOL_WAIT_ROOM,
+	SPOOL_WAIT_DISK,
+	SPOOL_WAIT_NOTIFY,
+	SPOOL_WAIT_ASKED,
+};
 
 /** What the kernel is to be told to drop before a request is answered, see notify.h; and whether it
  * was, or the limit has passed before */
@@ -60,7 +66,8 @@ enum spool_told { SPOOL_TOLD_NOT, SPOOL_TOLD, SPOOL_TOLD_LATE };
  * @returned: spool_engine_returned() before the last attempt
  * @kept: of park.h: it counts, and what has no name has been waited for in vain before
  * @again: of park.h: room has come since, so it is tried again at once; @n_again: how often so far
- * @tell, @tell_ino, @result: by the last attempt: what is to be told first, and what to answer then
+ * @about_ino: by the last attempt: of which file the kernel is to be told @tell first, or which is
+ *to be on the disk first; and @result: what to answer then
  * @told: it is processed again after that
  * @finish: gives a message that was parked back to where it came from; NULL while none is needed
  */
@@ -89,8 +96,9 @@ struct spool_message {
 	time_t since; /* of room.h, CLOCK_MONOTONIC in s */
 	enum spool_tell tell;
 	enum spool_told told;
-	uint64_t tell_ino;
-	uint64_t tell_until_ms; /* of notify.h, CLOCK_MONOTONIC */
+	uint64_t about_ino;
+	uint64_t until_ms; /* of notify.h and asked.h, CLOCK_MONOTONIC */
+	uint64_t ask_id;   /* of asked.h */
 	ssize_t result;
 	uint64_t deadline;              /* of park.h, CLOCK_MONOTONIC in ns; 0 = was never parked */
 	struct spool_ring_entry *entry; /* NULL: came from /dev/fuse */

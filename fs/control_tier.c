@@ -137,26 +137,18 @@ static int find_own(struct control_call *call, const char *name, uint64_t *ret_i
 	return 0;
 }
 
-static int spill(struct control_call *call, const char *name)
+/* Whose file it is, and that there is a disk. The spiller does the rest. */
+static int find_for_spill(struct control_call *call, const char *name, uint64_t *ret_ino)
 {
-	struct spool_engine *engine = call->fs->engine;
-	struct spool_stage *stage;
-	uint64_t ino;
 	int r;
 
-	if (!call->fs->spiller)
+	if (!call->fs->asked)
 		return -EOPNOTSUPP;
-	if (reply_wait_flags(call->req) & SPOOL_NOWAIT)
-		return SPOOL_ON_DISK; /* again, from a thread that may wait */
-	r = find_own(call, name, &ino);
-	if (r < 0)
-		return r;
-	r = spool_engine_new_stage(engine, &stage);
-	if (r == 0) {
-		r = spool_engine_spill_file(engine, ino, stage);
-		spool_engine_free_stage(stage);
-	}
-	spool_engine_forget(engine, ino, 1);
+	if (!reply_can_tell(call->req))
+		return -EINTR;
+	r = find_own(call, name, ret_ino);
+	if (r == 0)
+		spool_engine_forget(call->fs->engine, *ret_ino, 1);
 	return r;
 }
 
@@ -164,10 +156,19 @@ void control_spill(struct control_call *call)
 {
 	struct spool_ctl_name name;
 	int r = control_take_in(&name, sizeof(name), call);
+	ssize_t result;
+	uint64_t ino;
 
 	if (r == 0 && (name.reserved || !memchr(name.name, '\0', sizeof(name.name))))
 		r = -EINVAL;
+	if (r == 0 && reply_told(call->req, &result) != SPOOL_TOLD_NOT) {
+		reply_ioctl(call->req, (int)result, &name, sizeof(name));
+		return;
+	}
 	if (r == 0)
-		r = spill(call, name.name);
-	reply_ioctl(call->req, r, &name, sizeof(name));
+		r = find_for_spill(call, name.name, &ino);
+	if (r == 0)
+		reply_spill_first(call->req, ino);
+	else
+		reply_ioctl(call->req, r, &name, sizeof(name));
 }

@@ -19,6 +19,7 @@
 #include "util/log.h"
 
 struct spool_arena;
+struct spool_asked;
 struct spool_dev;
 struct spool_dirs;
 struct spool_disk;
@@ -52,6 +53,7 @@ struct spool_fs {
 	struct spool_pressure *pressure; /* NULL where there is none */
 	struct spool_room *room;         /* this and the spiller: NULL without a disk */
 	struct spool_spiller *spiller;
+	struct spool_asked *asked;         /* NULL without a disk, too */
 	struct spool_backing_info backing; /* what it can do */
 	const struct spool_arena *arena;
 	struct spool_subuids *subuids;

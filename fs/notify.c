@@ -212,15 +212,15 @@ static bool take_locked(struct spool_notify *notify, struct spool_message *messa
 	struct job *job = NULL;
 
 	if (payer) {
-		job = add_locked(notify, payer, message->tell_ino, message->tell);
+		job = add_locked(notify, payer, message->about_ino, message->tell);
 		put_locked(notify, payer);
 	}
 	if (!job)
 		return false;
-	message->tell_until_ms = now_ms() + notify->config.limit_ms;
+	message->until_ms = now_ms() + notify->config.limit_ms;
 	TAILQ_INSERT_TAIL(&job->waiting, message, link);
 	if (notify->next_ms == 0) {
-		notify->next_ms = message->tell_until_ms;
+		notify->next_ms = message->until_ms;
 		pthread_cond_signal(&notify->time);
 	}
 	return true;
@@ -278,11 +278,11 @@ static uint64_t expire(struct job *job, uint64_t now, uint64_t next_ms, bool all
 
 	for (message = TAILQ_FIRST(&job->waiting); message; message = next) {
 		next = TAILQ_NEXT(message, link);
-		if (all || message->tell_until_ms <= now) {
+		if (all || message->until_ms <= now) {
 			TAILQ_REMOVE(&job->waiting, message, link);
 			TAILQ_INSERT_TAIL(list, message, link);
-		} else if (next_ms == 0 || message->tell_until_ms < next_ms) {
-			next_ms = message->tell_until_ms;
+		} else if (next_ms == 0 || message->until_ms < next_ms) {
+			next_ms = message->until_ms;
 		}
 	}
 	return next_ms;

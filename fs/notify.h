@@ -37,7 +37,7 @@ struct spool_notify_config {
 int spool_notify_new(const struct spool_notify_config *config, struct spool_notify **ret);
 
 /**
- * spool_notify_take() - tell the kernel what @message wants (tell, tell_ino), then answer it
+ * spool_notify_take() - tell the kernel what @message wants (tell, about_ino), then answer it
  * It takes a turn of its payer. @message is ours until its answer. Without memory, or after the
  * stop, it is answered at once, as told late.
  */

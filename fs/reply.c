@@ -61,17 +61,29 @@ bool reply_can_tell(fuse_req_t req)
 	return message && !message->last_try && !atomic_load(&fs_of(req)->stopping);
 }
 
-void reply_tell_first(fuse_req_t req, fuse_ino_t ino, enum spool_tell what, ssize_t result)
+static void wait_first(fuse_req_t req, fuse_ino_t ino, enum spool_wait waits_for)
 {
 	struct spool_message *message = spool_channel_current(fs_of(req));
 
 	message->parked = true;
-	message->waits_for = SPOOL_WAIT_NOTIFY;
+	message->waits_for = waits_for;
 	message->again = false; /* not before that */
-	message->tell = what;
-	message->tell_ino = ino;
-	message->result = result;
+	message->about_ino = ino;
 	reply_status(req, -EAGAIN); /* which goes nowhere */
+}
+
+void reply_tell_first(fuse_req_t req, fuse_ino_t ino, enum spool_tell what, ssize_t result)
+{
+	struct spool_message *message = spool_channel_current(fs_of(req));
+
+	message->tell = what;
+	message->result = result;
+	wait_first(req, ino, SPOOL_WAIT_NOTIFY);
+}
+
+void reply_spill_first(fuse_req_t req, fuse_ino_t ino)
+{
+	wait_first(req, ino, SPOOL_WAIT_ASKED);
 }
 
 void reply_status(fuse_req_t req, int r)

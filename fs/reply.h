@@ -25,12 +25,17 @@ struct spool_cred reply_cred(fuse_req_t req);
 unsigned int reply_wait_flags(fuse_req_t req);
 
 /**
- * reply_told() - is this the request's turn after reply_tell_first()? Then it is over with that.
+ * reply_told() - is this the request's turn after reply_tell_first() or reply_spill_first()? Then
+ * it is over with that.
  * @ret_result: the result that was given there, set unless it is not; may be NULL
  */
 enum spool_told reply_told(fuse_req_t req, ssize_t *ret_result);
 
-/** reply_can_tell() - may this request wait for the kernel to be told something? */
+/** reply_spill_first() - have the file @ino brought to the disk, then process this request again,
+ * as with reply_tell_first(); the result is what became of it. */
+void reply_spill_first(fuse_req_t req, fuse_ino_t ino);
+
+/** reply_can_tell() - may this request wait for the kernel to be told something, or for others? */
 bool reply_can_tell(fuse_req_t req);
 
 /**

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "asked.h"
 #include "channel.h"
 #include "dev.h"
 #include "dirs.h"
@@ -111,6 +112,7 @@ static bool stop_serving(struct worker *worker)
 	spool_pressure_stop(worker->fs.pressure);
 	worker->fs.pressure = NULL;
 	spool_notify_stop(worker->fs.notify);
+	spool_asked_stop(worker->fs.asked);
 	spool_tidy_stop(worker->fs.tidy);
 	spool_park_stop(worker->fs.park);
 	spool_room_stop(worker->fs.room);
@@ -126,6 +128,8 @@ static bool stop_serving(struct worker *worker)
 	worker->fs.tidy = NULL;
 	spool_spiller_free(worker->fs.spiller);
 	worker->fs.spiller = NULL;
+	spool_asked_free(worker->fs.asked);
+	worker->fs.asked = NULL;
 	spool_disk_free(worker->fs.disk);
 	worker->fs.disk = NULL;
 	spool_room_free(worker->fs.room);
@@ -151,6 +155,8 @@ static int start_tier(struct spool_fs *fs)
 	if (r < 0 || fs->options->backing_fd < 0)
 		return r;
 	r = spool_room_new(fs, &fs->room);
+	if (r == 0)
+		r = spool_asked_new(fs, &fs->asked);
 	if (r == 0)
 		r = spool_spiller_new(fs, &fs->spiller);
 	return r;
@@ -313,6 +319,13 @@ static void on_room(void *ctx)
 	spool_room_kick(fs->room);
 }
 
+static void on_spilled(void *ctx, uint64_t id, int result)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_asked_done(fs->asked, id, result);
+}
+
 static void on_returned(void *ctx)
 {
 	const struct spool_fs *fs = ctx;
@@ -347,6 +360,7 @@ static int make_engine(struct worker *worker)
 		.max_files = backing_files(),
 		.wake = on_wake,
 		.room = on_room,
+		.spilled = on_spilled,
 		.ctx = &worker->fs,
 	};
 	char why[128] = "";

@@ -75,6 +75,8 @@ struct spool_backing;
  * @max_files: descriptors for the backing
  * @wake: there is something for spool_engine_spill() to do; called with locks held
  * @room: RAM has come free for those who got -EAGAIN, or will not; called with locks held
+ * @spilled: ask @id has ended (spool_engine_ask_spill()): @result 0, or -errno; called without
+ *locks
  */
 struct spool_tier_config {
 	struct spool_backing *backing;
@@ -84,6 +86,7 @@ struct spool_tier_config {
 	unsigned int max_files;
 	void (*wake)(void *ctx);
 	void (*room)(void *ctx);
+	void (*spilled)(void *ctx, uint64_t id, int result);
 	void *ctx;
 };
 
@@ -373,9 +376,17 @@ void spool_engine_free_stage(struct spool_stage *stage);
  */
 int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage);
 
-/** spool_engine_spill_file() - all of the file @ino to the disk now. Blocks. Return: 0; -ESTALE,
- * -EISDIR, -EINVAL; -EOPNOTSUPP without a disk; as spool_engine_spill(). */
-int spool_engine_spill_file(struct spool_engine *engine, uint64_t ino, struct spool_stage *stage);
+/**
+ * spool_engine_ask_spill() - all of the file @ino to the disk now, by spool_engine_spill()
+ * @id: which ask it is, for spool_tier_config.spilled(); the caller's choice
+ * Payers take turns. Waits for nothing. Return: 0: spilled() follows, unless it is forgotten;
+ * -ESTALE, -EISDIR, -EINVAL; -EOPNOTSUPP without a disk; -ENOMEM.
+ */
+int spool_engine_ask_spill(struct spool_engine *engine, uint64_t ino, uint64_t id);
+
+/** spool_engine_forget_ask() - nobody wants to know about @id any more; what was not begun is not
+ * done. When it has just ended, spilled() may still come. */
+void spool_engine_forget_ask(struct spool_engine *engine, uint64_t id);
 
 /**
  * struct spool_tier_stat - in bytes

@@ -18,9 +18,6 @@ void spool_engine_free_stage(struct spool_stage *stage)
 	spool_stage_free(stage);
 }
 
-/* Batches of one file before another has its turn: 8 MiB, some 10 ms of a disk. A guess. */
-#define TURN_BATCHES 8u
-
 /* The backing filesystem keeps its reserve. */
 static int check_space(const struct engine_tier *tier)
 {
@@ -70,8 +67,7 @@ static void note_result(struct spool_engine *engine, int r)
 	spool_quota_set_elastic(engine->quota, r >= 0 && !tier->stuck);
 }
 
-/* One batch of @node. Return: blocks that were staged; -errno. */
-static int spill_batch(struct spool_engine *engine, struct spool_node *node,
+int engine_spill_batch(struct spool_engine *engine, struct spool_node *node,
 		       struct spool_stage *stage, bool all)
 {
 	struct engine_tier *tier = engine->tier;
@@ -91,12 +87,12 @@ static int spill_batch(struct spool_engine *engine, struct spool_node *node,
 	spool_object_commit(file->object, node->user, stage, r == 0);
 	engine_tier_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
+	engine_ask_committed(tier, node->ino);
 	note_result(engine, r);
 	return r < 0 ? r : n;
 }
 
-/* The file of @ino with a reference on its node, if it has data. */
-static struct spool_node *get_data(struct spool_engine *engine, uint64_t ino)
+struct spool_node *engine_get_data(struct spool_engine *engine, uint64_t ino)
 {
 	struct spool_node *node = engine_get(engine, ino);
 	bool has = false;
@@ -139,8 +135,8 @@ static int spill_turn(struct spool_engine *engine, struct spool_node *node,
 {
 	struct engine_tier *tier = engine->tier;
 
-	for (unsigned int i = 0; i < TURN_BATCHES; i++) {
-		int n = spill_batch(engine, node, stage, false);
+	for (unsigned int i = 0; i < ENGINE_TURN_BATCHES; i++) {
+		int n = engine_spill_batch(engine, node, stage, false);
 
 		if (n < 0)
 			return n;
@@ -162,9 +158,19 @@ int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage)
 
 	if (spool_places_tidy(tier->spill.places))
 		return SPOOL_SPILL_MORE;
-	if (!engine_tier_pick(engine, &pick))
+	/* what was asked for, and what has to go, in turn */
+	if (!atomic_exchange(&tier->asked, true))
+		r = engine_ask_turn(engine, stage);
+	if (r != 0)
+		return r < 0 ? r : SPOOL_SPILL_MORE;
+	atomic_store(&tier->asked, false);
+	if (!engine_tier_pick(engine, &pick)) {
+		r = engine_ask_turn(engine, stage);
+		if (r != 0)
+			return r < 0 ? r : SPOOL_SPILL_MORE;
 		return end_round(engine, &pick);
-	node = get_data(engine, pick.ino);
+	}
+	node = engine_get_data(engine, pick.ino);
 	if (!node)
 		return SPOOL_SPILL_MORE;
 	atomic_fetch_add(&tier->n_working, 1);
@@ -172,27 +178,6 @@ int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage)
 	atomic_fetch_sub(&tier->n_working, 1);
 	engine_put(engine, node);
 	return r < 0 ? r : SPOOL_SPILL_MORE;
-}
-
-int spool_engine_spill_file(struct spool_engine *engine, uint64_t ino, struct spool_stage *stage)
-{
-	struct spool_node *node = engine_get(engine, ino);
-	int r = 0;
-
-	if (!node)
-		return -ESTALE;
-	if (!S_ISREG(node->type))
-		r = S_ISDIR(node->type) ? -EISDIR : -EINVAL;
-	else if (!engine->tier)
-		r = -EOPNOTSUPP;
-	engine_put(engine, node);
-	if (r < 0)
-		return r;
-	node = get_data(engine, ino);
-	while (node && (r = spill_batch(engine, node, stage, true)) > 0)
-		;
-	engine_put(engine, node);
-	return r;
 }
 
 void engine_note_fetch(struct spool_engine *engine, uint64_t ino, int r)

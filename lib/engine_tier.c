@@ -73,6 +73,7 @@ int engine_tier_new(struct spool_engine *engine)
 	tier->reserve = config->reserve;
 	tier->round = 1; /* files begin with 0: not visited */
 	TAILQ_INIT(&tier->over);
+	TAILQ_INIT(&tier->asks);
 	RB_INIT(&tier->users);
 	spool_mutex_init(&tier->lock);
 	engine->tier = tier;
@@ -99,6 +100,7 @@ void engine_tier_free(struct spool_engine *engine)
 
 	if (!tier)
 		return;
+	engine_asks_free(engine);
 	while ((user = RB_ROOT(&tier->users))) {
 		RB_REMOVE(engine_tier_users, &tier->users, user);
 		spool_free(engine->host, user);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What engine_tier.c (which file goes next) and engine_spill.c (how it goes) share. */
+/* What engine_tier.c (which file goes next), engine_ask.c (which was asked for) and engine_spill.c
+ * (how it goes) share. */
 
 #include <stdatomic.h>
 #include <sys/queue.h>
@@ -22,6 +23,9 @@
  * guess: a tenth between the two is enough for a burst. */
 #define RAM_LOW 80u
 
+/* Batches of one file before another has its turn: 8 MiB, some 10 ms of a disk. A guess. */
+#define ENGINE_TURN_BATCHES 8u
+
 struct engine_tier_user {
 	RB_ENTRY(engine_tier_user) by_uid;
 	uid_t uid;
@@ -40,11 +44,14 @@ struct engine_tier {
 	atomic_bool stuck;    /* RAM is used up by what cannot leave it */
 	atomic_bool evicting;
 	atomic_bool second_round; /* of a search while RAM is short */
+	atomic_bool asked;        /* the last turn was of what was asked for */
 	atomic_bool more;      /* a file was left before it was done, for others to have a turn */
 	atomic_uint n_working; /* batches under way */
 	struct spool_mutex lock;
 	struct spool_file_list over;    /* lock; past the threshold */
 	struct engine_tier_users users; /* lock */
+	TAILQ_HEAD(, engine_ask) asks;  /* lock; in the order in which they came, engine_ask.c */
+	uint64_t last_turn;             /* lock; that was given to any of them */
 	uint64_t n_files;               /* lock; on lists */
 	uint64_t round;                 /* lock; a file is visited once in each */
 };
@@ -64,3 +71,24 @@ void engine_tier_set_stuck(struct spool_engine *engine, bool stuck);
 
 /** engine_tier_wake() - there is something to do. Any locks. */
 void engine_tier_wake(struct engine_tier *tier);
+
+/** engine_get_data() - the node of @ino with a reference, if it is a file that was ever written to;
+ * or NULL. */
+struct spool_node *engine_get_data(struct spool_engine *engine, uint64_t ino);
+
+/**
+ * engine_spill_batch() - some blocks of @node to the disk
+ * @all: also those that were written lately. Blocks as long as the disk does; no locks held.
+ * Return: blocks that were staged, 0: there are none; -errno of the disk, -ENOMEM.
+ */
+int engine_spill_batch(struct spool_engine *engine, struct spool_node *node,
+		       struct spool_stage *stage, bool all);
+
+/** engine_ask_turn() - a few batches of what was asked for. Return: 1; 0: nothing was; -errno. */
+int engine_ask_turn(struct spool_engine *engine, struct spool_stage *stage);
+
+/** engine_ask_committed() - a batch of file @ino has ended. Locks: none above the tier's. */
+void engine_ask_committed(struct engine_tier *tier, uint64_t ino);
+
+/** engine_asks_free() - at the end: nobody is told. */
+void engine_asks_free(struct spool_engine *engine);

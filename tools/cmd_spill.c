@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "ctl_client.h"
 #include "util/macros.h"
+
+/* So many of one user wait at a time; one more tries again after this. A guess. */
+#define BUSY_NS (50 * 1000 * 1000)
 
 /* What has another meaning for a file than for a mount. */
 static const char *reason(int error)
@@ -22,6 +26,8 @@ static const char *reason(int error)
 		return "not a regular file";
 	case EOPNOTSUPP:
 		return "the mount has no backing directory";
+	case ETIMEDOUT:
+		return "the disk has not taken it within 30 s; what is left stays in RAM";
 	default:
 		return spool_ctl_reason(error);
 	}
@@ -32,8 +38,9 @@ static int spill(const char *path)
 {
 	struct spool_ctl_name name = {.version = SPOOL_CTL_VERSION};
 	spool_cleanup(free) char *for_dir = strdup(path), *for_base = strdup(path);
+	const struct timespec pause = {.tv_nsec = BUSY_NS};
 	const char *base;
-	int r = 0, fd;
+	int r, fd;
 
 	if (!for_dir || !for_base)
 		return ENOMEM;
@@ -44,8 +51,9 @@ static int spill(const char *path)
 	fd = spool_ctl_open(dirname(for_dir));
 	if (fd < 0)
 		return -fd;
-	if (ioctl(fd, SPOOL_IOC_SPILL, &name) < 0)
-		r = errno;
+	do {
+		r = ioctl(fd, SPOOL_IOC_SPILL, &name) < 0 ? errno : 0;
+	} while (r == EBUSY && nanosleep(&pause, NULL) == 0);
 	close(fd);
 	return r;
 }

@@ -77,6 +77,11 @@ static void stage_block(struct spool_object *object, struct spool_stage *stage, 
 	stage->blocks[stage->n++] = (struct spool_staged){.index = index, .record = record};
 }
 
+bool spool_object_is_staged(const struct spool_object *object)
+{
+	return !TAILQ_EMPTY(&object->stages);
+}
+
 static bool is_staged(const struct spool_object *object, uint64_t index)
 {
 	struct spool_stage *stage;

@@ -98,6 +98,9 @@ void spool_object_give_own(struct spool_object *object, int segment);
  */
 int spool_object_stage(struct spool_object *object, struct spool_stage *stage, bool all);
 
+/** spool_object_is_staged() - is any block of it on its way? */
+bool spool_object_is_staged(const struct spool_object *object);
+
 /**
  * spool_stage_write() - seal and write what is staged
  * Return: 0; -ENOSPC, -EIO, -ENOMEM, ...: then the commit will change nothing. Locks: none. Blocks.

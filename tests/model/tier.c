@@ -19,6 +19,13 @@ static void nothing(void *ctx)
 	(void)ctx;
 }
 
+static void no_answer(void *ctx, uint64_t id, int result)
+{
+	(void)ctx;
+	(void)id;
+	(void)result;
+}
+
 void tier_config(struct run *run, struct spool_tier_config *ret)
 {
 	static const uint64_t thresholds[] = {0, 8192, 3 * MODEL_BLOCK, UINT64_MAX};
@@ -31,6 +38,7 @@ void tier_config(struct run *run, struct spool_tier_config *ret)
 		.max_files = 16,
 		.wake = nothing,
 		.room = nothing,
+		.spilled = no_answer,
 	};
 }
 
@@ -74,7 +82,7 @@ void tier_turn(struct run *run)
 	for (uint64_t n = run_random(run, 8); n > 0; n--)
 		spool_engine_spill(run->engine, stage);
 	if (run_random(run, 8) == 0)
-		spool_engine_spill_file(run->engine, ino, stage);
+		spool_engine_ask_spill(run->engine, ino, 1);
 	check_usage_take(run, &run->before); /* RAM has become less, by records more */
 	for (int kind = 0; kind < FAULT_CLOSE; kind++) {
 		if (kind != FAULT_READ || !run->oom || run_random(run, 4))

@@ -93,7 +93,7 @@ static struct spool_notify *new_notify(struct kernel *kernel, unsigned int limit
 static void take(struct spool_notify *notify, struct spool_message *message, uint64_t ino,
 		 enum spool_tell what, uid_t payer)
 {
-	*message = (struct spool_message){.tell = what, .tell_ino = ino, .payer = payer};
+	*message = (struct spool_message){.tell = what, .about_ino = ino, .payer = payer};
 	spool_notify_take(notify, message);
 }
 

@@ -33,6 +33,20 @@ static void on_room(void *ctx)
 	n_rooms++;
 }
 
+static struct {
+	unsigned int n;
+	uint64_t id;
+	int result;
+} spilled; /* the answers to what was asked for: how many, and the last */
+
+static void on_spilled(void *ctx, uint64_t id, int result)
+{
+	(void)ctx;
+	spilled.n++;
+	spilled.id = id;
+	spilled.result = result;
+}
+
 static void set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 {
 	struct spool_config config = engine_rig_config(SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
@@ -43,6 +57,7 @@ static void set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 		.max_files = 16,
 		.wake = on_wake,
 		.room = on_room,
+		.spilled = on_spilled,
 	};
 
 	fault_backing_init(&disk);
@@ -51,7 +66,7 @@ static void set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 	config.limits.user[SPOOL_RES_RAM] = user_ram;
 	engine_rig_init_config(&rig, &config);
 	CU_ASSERT_EQUAL_FATAL(spool_engine_new_stage(rig.engine, &stage), 0);
-	n_wakes = n_rooms = 0;
+	n_wakes = n_rooms = spilled.n = 0;
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (char)(i * 7 + i / 4096);
 }
@@ -322,9 +337,62 @@ static void sealed(void)
 	spill_all();
 	CU_ASSERT_EQUAL(disk.bytes, MIB);
 	CU_ASSERT_FALSE(fault_backing_holds(&disk, "pppppppp", 8));
-	CU_ASSERT_EQUAL(spool_engine_spill_file(rig.engine, SPOOL_INO_ROOT, stage), -EISDIR);
-	CU_ASSERT_EQUAL(spool_engine_spill_file(rig.engine, 999, stage), -ESTALE);
-	CU_ASSERT_EQUAL(spool_engine_spill_file(rig.engine, ino, stage), 0);
+	same(ino, MIB, 0);
+	tear_down();
+}
+
+/* What was asked for goes whatever its size and age, and who asked is told; not for others. */
+static void asked_for(void)
+{
+	uint64_t ino, other;
+
+	set_up(UINT64_MAX, UINT64_MAX, UINT64_MAX);
+	ino = make("f", 1000, 3 * MIB);
+	other = make("other", 1000, MIB);
+	CU_ASSERT_EQUAL(spill_all(), SPOOL_SPILL_IDLE);
+	CU_ASSERT_EQUAL(spool_engine_ask_spill(rig.engine, SPOOL_INO_ROOT, 1), -EISDIR);
+	CU_ASSERT_EQUAL(spool_engine_ask_spill(rig.engine, 999, 1), -ESTALE);
+	n_wakes = 0;
+	CU_ASSERT_EQUAL(spool_engine_ask_spill(rig.engine, ino, 7), 0);
+	CU_ASSERT_EQUAL(n_wakes, 1);
+	CU_ASSERT_EQUAL(spill_all(), SPOOL_SPILL_IDLE);
+	CU_ASSERT_TRUE(spilled.n == 1 && spilled.id == 7 && spilled.result == 0);
+	CU_ASSERT_EQUAL(stat_now().stored, 3 * MIB);
+	/* again: nothing to do. One who forgets is not told. */
+	CU_ASSERT_EQUAL(spool_engine_ask_spill(rig.engine, ino, 8), 0);
+	CU_ASSERT_EQUAL(spool_engine_ask_spill(rig.engine, other, 9), 0);
+	spool_engine_forget_ask(rig.engine, 9);
+	spool_engine_forget_ask(rig.engine, 99);
+	spill_all();
+	CU_ASSERT_TRUE(spilled.n == 2 && spilled.id == 8 && spilled.result == 0);
+	CU_ASSERT_EQUAL(stat_now().stored, 3 * MIB);
+	/* gone before its turn, and a disk that does not take it */
+	CU_ASSERT_EQUAL(spool_engine_ask_spill(rig.engine, other, 10), 0);
+	fault_backing_arm(&disk, FAULT_WRITE, 1, true, -EIO);
+	CU_ASSERT_EQUAL(spill_all(), -EIO);
+	CU_ASSERT_TRUE(spilled.n == 3 && spilled.id == 10 && spilled.result == -EIO);
+	same(other, MIB, 0);
+	tear_down();
+}
+
+/* Two users: each has his turns, however much one of them has asked for before. */
+static void asked_for_in_turn(void)
+{
+	uint64_t large, small;
+
+	set_up(UINT64_MAX, UINT64_MAX, UINT64_MAX);
+	large = make("large", 1000, 40 * MIB);
+	small = make("small", 1001, MIB);
+	for (uint64_t id = 1; id <= 4; id++)
+		CU_ASSERT_EQUAL(spool_engine_ask_spill(rig.engine, large, id), 0);
+	CU_ASSERT_EQUAL(spool_engine_ask_spill(rig.engine, small, 5), 0);
+	while (spilled.n == 0)
+		CU_ASSERT_EQUAL_FATAL(spool_engine_spill(rig.engine, stage), SPOOL_SPILL_MORE);
+	CU_ASSERT_EQUAL(spilled.id, 5);
+	CU_ASSERT_TRUE(stat_now().stored <= 9 * MIB);
+	spill_all();
+	CU_ASSERT_EQUAL(spilled.n, 5);
+	CU_ASSERT_EQUAL(stat_now().stored, 41 * MIB);
 	tear_down();
 }
 
@@ -421,6 +489,8 @@ int main(void)
 		{"the largest first", the_largest_first},
 		{"the reserve", the_reserve},
 		{"sealed", sealed},
+		{"asked for", asked_for},
+		{"asked for in turn", asked_for_in_turn},
 		{"squeezed", squeezed},
 		{"squeezed beside metadata", squeezed_beside_metadata},
 		{"data of a new owner", data_of_a_new_owner},

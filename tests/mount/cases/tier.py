@@ -39,6 +39,14 @@ def drop_caches():
         file.write('3')
 
 
+def threads_waiting(mount):
+    """Threads of the worker that spill and wait for the disk."""
+    tasks = f'/proc/{mount.worker}/task'
+    return sum(get(f'{tasks}/{task}/comm') == b'spoolfs-spill\n' and
+               get(f'{tasks}/{task}/stat').rsplit(b')', 1)[1].split()[0] == b'D'
+               for task in os.listdir(tasks))
+
+
 def wait_spilled(mount, size):
     wait_until(lambda: tier(mount)['disk_used'] >= size, 'it spills')
 
@@ -321,6 +329,39 @@ def spilling_on_demand_is_for_the_owner():
             done = subprocess.run([binary('SPOOLCTL'), *args], user=USER, group=USER,
                                   extra_groups=[], capture_output=True, check=False)
             assert done.returncode == 1, done
+
+
+@case(mount=False)
+def spilling_on_demand_to_a_frozen_disk_holds_nothing_of_others():
+    """More callers of one user than threads for the disk: others read what is on the disk,
+    and callers who are interrupted go at once."""
+    with LoopDisk('ext4') as disk:
+        with Mount(options=f'ram=128M,backing={disk.path},threshold=none,reserve=0') as mount:
+            def make(uid):
+                for i in range(24):
+                    put(f'{mount.path}/{uid}/{i}', noise(MIB, i))
+            as_user(USER, make, USER)
+            as_user(OTHER, make, OTHER)
+            run(binary('SPOOLCTL'), 'spill', f'{mount.path}/{OTHER}/0')
+            assert tier(mount)['disk_used'] == MIB
+            run('fsfreeze', '-f', disk.mountpoint)
+            callers = [subprocess.Popen([binary('SPOOLCTL'), 'spill', f'{mount.path}/{USER}/{i}'],
+                                        user=USER, group=USER, extra_groups=[],
+                                        stderr=subprocess.DEVNULL) for i in range(24)]
+            wait_until(lambda: threads_waiting(mount) > 0, 'the disk is asked')
+            signal.alarm(DEADLINE_S)
+            for _ in range(20):
+                drop_caches()
+                assert as_user(OTHER, get, f'{mount.path}/{OTHER}/0') == noise(MIB, 0)
+            signal.alarm(0)
+            for caller in callers[:12]:
+                caller.send_signal(signal.SIGINT)
+            for caller in callers[:12]:
+                assert caller.wait(DEADLINE_S) == -signal.SIGINT
+            assert any(caller.poll() is None for caller in callers[12:])
+            run('fsfreeze', '-u', disk.mountpoint)
+            assert [caller.wait(DEADLINE_S) for caller in callers[12:]] == [0] * 12
+            assert tier(mount)['disk_used'] >= 13 * MIB
 
 
 @case(mount=False)
