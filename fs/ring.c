@@ -64,25 +64,34 @@ static enum ring_phase report(struct spool_ring *ring, enum ring_phase next, int
 	return phase;
 }
 
-static int map_entries(struct spool_ring *ring)
+int ring_add_block(struct spool_ring *ring, unsigned int n)
 {
-	size_t size = ENTRY_HEAD + ring->rings->payload_size, all = size * ring->rings->n_entries;
+	size_t size = ENTRY_HEAD + ring->rings->payload_size, all = size * n;
+	struct ring_block block = {.n = n};
 	char *memory;
 
-	ring->entries = calloc(ring->rings->n_entries, sizeof(ring->entries[0]));
-	if (!ring->entries)
+	if (ring->n_blocks == RING_BLOCKS_MAX)
 		return -ENOMEM;
 	memory = mmap(NULL, all, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
-	madvise(memory, all, MADV_DONTDUMP);
-	ring->memory = memory;
-	for (unsigned int i = 0; i < ring->rings->n_entries; i++, memory += size) {
-		ring->entries[i].ring = ring;
-		ring->entries[i].header = (struct spool_wire_uring_header *)(void *)memory;
-		ring->entries[i].payload = memory + ENTRY_HEAD;
+	block.memory = memory;
+	block.entries = calloc(n, sizeof(block.entries[0]));
+	if (!block.entries) {
+		munmap(memory, all);
+		return -ENOMEM;
 	}
+	madvise(memory, all, MADV_DONTDUMP);
+	if (ring->n_blocks > 0) /* of most entries one page is ever used */
+		madvise(memory, all, MADV_NOHUGEPAGE);
+	for (unsigned int i = 0; i < n; i++, memory += size) {
+		block.entries[i].ring = ring;
+		block.entries[i].header = (struct spool_wire_uring_header *)(void *)memory;
+		block.entries[i].payload = memory + ENTRY_HEAD;
+	}
+	ring->blocks[ring->n_blocks++] = block;
+	ring->n_entries += n;
 	return 0;
 }
 
@@ -118,7 +127,7 @@ static int set_up(struct spool_ring *ring, const char **where)
 
 	ring->pinned = spool_thread_pin(ring->cpu);
 	*where = "mmap";
-	r = map_entries(ring);
+	r = ring_add_block(ring, ring->rings->n_first);
 	if (r < 0)
 		return r;
 	*where = "eventfd";
@@ -126,7 +135,7 @@ static int set_up(struct spool_ring *ring, const char **where)
 	if (ring->wake < 0)
 		return -errno;
 	*where = "io_uring_setup";
-	r = io_uring_queue_init_params(ring->rings->n_entries + 1, &ring->uring, &params);
+	r = io_uring_queue_init_params(ring->rings->n_first + 1, &ring->uring, &params);
 	if (r < 0)
 		return r;
 	*where = "io_uring_register";
@@ -206,7 +215,7 @@ static struct spool_rings *new_rings(struct spool_fs *fs, int fd, size_t payload
 	rings->fd = fd;
 	rings->payload_size = payload_size;
 	rings->n = n;
-	rings->n_entries = (unsigned int)spool_max_u64(
+	rings->n_first = (unsigned int)spool_max_u64(
 		RING_ENTRIES_MIN, spool_min_u64(RING_ENTRIES_MAX, RING_ENTRIES_ALL / n));
 	pthread_mutex_init(&rings->lock, NULL);
 	pthread_cond_init(&rings->changed, NULL);
@@ -234,7 +243,8 @@ int spool_rings_prepare(struct spool_fs *fs, int fd, size_t max_write, struct sp
 		return -ENOENT;
 	}
 	rings = new_rings(fs, fd, max_write, n);
-	if (!rings) {
+	if (!rings || ring_kicker_new(rings, &rings->kicker) < 0) {
+		spool_rings_stop(rings);
 		snprintf(why, 128, "out of memory");
 		return -ENOMEM;
 	}
@@ -260,8 +270,8 @@ int spool_rings_start(struct spool_rings *rings, char why[128])
 	}
 	for (unsigned int i = 0; i < rings->n; i++)
 		pinned += rings->rings[i].pinned;
-	snprintf(why, 128, "%u rings of %u entries, %u of them pinned to their CPU", rings->n,
-		 rings->n_entries, pinned);
+	snprintf(why, 128, "%u rings of %u entries at first, %u of them pinned to their CPU",
+		 rings->n, rings->n_first, pinned);
 	return 0;
 }
 
@@ -270,6 +280,7 @@ void spool_rings_stop(struct spool_rings *rings)
 	if (!rings)
 		return;
 	atomic_store(&rings->stop, true);
+	ring_kicker_free(rings->kicker);
 	go_on(rings, RING_GIVE_UP, 0);
 	for (unsigned int i = 0; i < rings->n; i++) {
 		struct spool_ring *ring = &rings->rings[i];
@@ -283,9 +294,11 @@ void spool_rings_stop(struct spool_rings *rings)
 	for (unsigned int i = 0; i < rings->n; i++) {
 		struct spool_ring *ring = &rings->rings[i];
 
-		if (ring->memory)
-			munmap(ring->memory, (ENTRY_HEAD + rings->payload_size) * rings->n_entries);
-		free(ring->entries);
+		for (unsigned int j = 0; j < ring->n_blocks; j++) {
+			munmap(ring->blocks[j].memory,
+			       (ENTRY_HEAD + rings->payload_size) * ring->blocks[j].n);
+			free(ring->blocks[j].entries);
+		}
 		spool_close(ring->wake);
 		pthread_mutex_destroy(&ring->lock);
 	}

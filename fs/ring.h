@@ -17,13 +17,12 @@
  * that are read go straight into the payload. Payloads are large but touched late, and given back
  * to the system after a while without requests.
  *
- * Handlers only touch memory, and a ring takes the requests of different payers in turn
- * (turn.h). What would wait for something else
- * is put aside (park.h, room.h, disk.h) but keeps its entry, as the kernel has no way to take a
- * request back. A request that finds no free entry waits in the kernel for the first to become
- * free, behind all that came before it. It takes as many waiting requests as a ring has entries for
- * that, of one CPU; what they wait for is bounded: park.h by 250 ms and 8 of each user, room.h by
- * 30 s, and by 2 s for what goes beyond half of a ring's entries, disk.h by the disk.
+ * Handlers only touch memory, and a ring takes the requests of different payers in turn (turn.h).
+ * What would wait for something else is put aside (park.h, room.h, disk.h) but keeps its entry, as
+ * the kernel has no way to take a request back, and as one that finds no free entry waits there
+ * behind all that came before it. So a ring grows: for what is put aside it registers more entries,
+ * which cost a page each while they are used. Requests that wait in the kernel beside those are
+ * fetched (ring_kick.c).
  */
 
 #include <stdbool.h>

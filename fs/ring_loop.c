@@ -24,7 +24,7 @@ static struct io_uring_sqe *next_sqe(struct spool_ring *ring)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
 
-	if (!sqe) { /* cannot be: there are as many as entries and one for the wake-up */
+	if (!sqe) { /* more entries than the first have come back at the same time */
 		io_uring_submit(&ring->uring);
 		sqe = io_uring_get_sqe(&ring->uring);
 	}
@@ -43,6 +43,7 @@ static void prepare_command(struct spool_ring *ring, struct spool_ring_entry *en
 	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
 	io_uring_sqe_set_data(sqe, entry);
 	memcpy(sqe->cmd, &command, sizeof(command));
+	entry->is_free = true;
 }
 
 static void prepare_wake(struct spool_ring *ring)
@@ -53,34 +54,72 @@ static void prepare_wake(struct spool_ring *ring)
 	io_uring_sqe_set_data64(sqe, WAKE_DATA);
 }
 
+/* Return: 0: it was handed over; -errno. */
+static int register_entry(struct spool_ring *ring, struct spool_ring_entry *entry)
+{
+	const struct iovec iov[] = {
+		{.iov_base = entry->header, .iov_len = sizeof(*entry->header)},
+		{.iov_base = entry->payload, .iov_len = ring->rings->payload_size},
+	};
+	int r;
+
+	prepare_command(ring, entry, SPOOL_WIRE_URING_REGISTER, iov, SPOOL_ARRAY_SIZE(iov));
+	r = io_uring_submit(&ring->uring); /* @iov is read here */
+	if (r < 0)
+		return r;
+	ring->alive++;
+	return 0;
+}
+
+static void lose_entry(struct spool_ring *ring, struct spool_ring_entry *entry)
+{
+	entry->is_free = false;
+	ring->alive--;
+}
+
 /* Refused ones are completed at once, before io_uring_submit() returns; the others with their first
  * request. */
 int ring_register(struct spool_ring *ring)
 {
+	const struct ring_block *block = &ring->blocks[0];
 	struct io_uring_cqe *cqe;
 	int r, error = -EIO;
 
-	for (unsigned int i = 0; i < ring->rings->n_entries; i++) {
-		struct spool_ring_entry *entry = &ring->entries[i];
-		const struct iovec iov[] = {
-			{.iov_base = entry->header, .iov_len = sizeof(*entry->header)},
-			{.iov_base = entry->payload, .iov_len = ring->rings->payload_size},
-		};
+	for (unsigned int i = 0; i < block->n; i++) {
+		struct spool_ring_entry *entry = &block->entries[i];
 
-		prepare_command(ring, entry, SPOOL_WIRE_URING_REGISTER, iov, SPOOL_ARRAY_SIZE(iov));
-		r = io_uring_submit(&ring->uring); /* @iov is read here */
+		r = register_entry(ring, entry);
 		if (r < 0)
 			return r;
-		ring->alive++;
 		if (io_uring_peek_cqe(&ring->uring, &cqe) == 0 && cqe->res < 0 &&
 		    io_uring_cqe_get_data(cqe) == entry) {
 			error = cqe->res;
 			io_uring_cqe_seen(&ring->uring, cqe);
-			ring->alive--;
+			lose_entry(ring, entry);
 			break;
 		}
 	}
 	return ring->alive > 0 ? 0 : error;
+}
+
+/* Whatever is put aside, requests must find an entry: others take its place. */
+static void grow(struct spool_ring *ring)
+{
+	unsigned int n = (unsigned int)spool_min_u64(ring->n_entries, RING_GROWTH_MAX);
+	int r;
+
+	if (ring->alive - ring->n_away >= ring->rings->n_first / 2 || ring->is_full)
+		return;
+	ring->may_queue = true;
+	ring->used_more = true;
+	r = ring_add_block(ring, n);
+	for (unsigned int i = 0; i < n && r == 0; i++)
+		r = register_entry(ring, &ring->blocks[ring->n_blocks - 1].entries[i]);
+	if (r < 0) {
+		ring->is_full = true;
+		spool_log(ring->rings->fs->log, SPOOL_LOG_WARNING,
+			  "ring %u: stays at %u entries: %s", ring->cpu, ring->alive, strerror(-r));
+	}
 }
 
 static void commit(struct spool_ring *ring, struct spool_ring_entry *entry)
@@ -151,9 +190,13 @@ static bool is_crowding(const struct spool_ring *ring, uid_t payer)
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < ring->rings->n_entries; i++)
-		n += ring->entries[i].away && ring->entries[i].message.payer == payer;
-	return n >= ring->rings->n_entries / 2;
+	for (unsigned int i = 0; i < ring->n_blocks; i++) {
+		const struct ring_block *block = &ring->blocks[i];
+
+		for (unsigned int j = 0; j < block->n; j++)
+			n += block->entries[j].away && block->entries[j].message.payer == payer;
+	}
+	return n >= ring->rings->n_first / 2;
 }
 
 static void take_request(struct spool_ring *ring, struct spool_message *message)
@@ -164,6 +207,7 @@ static void take_request(struct spool_ring *ring, struct spool_message *message)
 	if (message->parked) {
 		message->crowding = is_crowding(ring, message->payer);
 		message->entry->away = true;
+		ring->n_away++;
 		spool_channel_park(fs, message);
 	} else {
 		commit(ring, message->entry);
@@ -184,17 +228,41 @@ static void take_returned(struct spool_ring *ring)
 	while ((entry = SLIST_FIRST(&list))) {
 		SLIST_REMOVE_HEAD(&list, link);
 		entry->away = false;
+		ring->n_away--;
 		commit(ring, entry);
 	}
 	prepare_wake(ring);
+}
+
+/* One of our own, for @kicked, which is this ring wherever the kernel goes by CPUs. Its commit
+ * takes the next request that waits, if any does: then the entry is completed before
+ * io_uring_submit() returns. */
+static void take_kick(struct spool_ring *ring, struct spool_ring_entry *entry,
+		      struct spool_ring *kicked)
+{
+	assemble(ring, entry); /* so that it can be answered: with an error, which nobody sees */
+	commit(ring, entry);
+	io_uring_submit(&ring->uring);
+	ring->may_queue = false;
+	ring->kick = entry;
+	atomic_store(&kicked->kicked, false);
 }
 
 /* The kernel has filled an entry. */
 static void add_ready(struct spool_ring *ring, struct spool_ring_entry *entry)
 {
 	struct spool_fs *fs = ring->rings->fs;
+	struct fuse_in_header header;
+	struct spool_ring *kicked;
 
-	if (assemble(ring, entry)) {
+	memcpy(&header, entry->header->in_out, sizeof(header));
+	ring->may_queue |= entry == ring->kick;
+	kicked = ring_kick_of(ring->rings, &header);
+	if (kicked) {
+		take_kick(ring, entry, kicked);
+	} else if (assemble(ring, entry)) {
+		if (header.opcode == FUSE_READ || header.opcode == FUSE_WRITE)
+			atomic_store_explicit(&ring->file, header.nodeid, memory_order_relaxed);
 		spool_channel_set_payer(fs, &entry->message);
 		spool_turns_add(&ring->ready, &entry->message);
 	} else {
@@ -206,15 +274,19 @@ static void add_ready(struct spool_ring *ring, struct spool_ring_entry *entry)
 
 static void complete(struct spool_ring *ring, uint64_t data, int result)
 {
+	struct spool_ring_entry *entry = (struct spool_ring_entry *)(uintptr_t)data;
+
 	if (data == WAKE_DATA) {
 		take_returned(ring);
 		return;
 	}
 	if (result == 0) {
-		add_ready(ring, (struct spool_ring_entry *)(uintptr_t)data);
+		entry->is_free = false;
+		add_ready(ring, entry);
 		return;
 	}
-	ring->alive--; /* the connection is gone */
+	lose_entry(ring, entry); /* the connection is gone, or it was not registered */
+	ring->is_full = true;
 	if (result != -ENOTCONN && result != -ECONNABORTED && result != -ECANCELED)
 		spool_log(ring->rings->fs->log, SPOOL_LOG_WARNING, "ring %u: an entry is lost: %s",
 			  ring->cpu, strerror(-result));
@@ -231,6 +303,17 @@ static void complete_all(struct spool_ring *ring)
 		io_uring_cqe_seen(&ring->uring, cqe);
 		complete(ring, data, result);
 	}
+	ring->kick = NULL;
+}
+
+/* Sees to it that there are entries, and that nothing waits in the kernel beside new ones. What
+ * waits while there are none is taken by those that are committed. */
+static void keep_free(struct spool_ring *ring)
+{
+	complete_all(ring);
+	grow(ring);
+	if (ring->may_queue && !atomic_exchange(&ring->kicked, true))
+		ring_kick(ring);
 }
 
 /* No request is being put into these payloads: with IORING_SETUP_DEFER_TASKRUN the kernel does so
@@ -239,12 +322,22 @@ static void give_back(struct spool_ring *ring)
 {
 	size_t size = ring->rings->payload_size;
 
-	for (unsigned int i = 0; i < ring->rings->n_entries && size > IDLE_KEEP; i++) {
-		if (!ring->entries[i].away)
-			madvise(ring->entries[i].payload + IDLE_KEEP, size - IDLE_KEEP,
-				MADV_DONTNEED);
+	for (unsigned int i = 0; i < ring->n_blocks; i++) {
+		const struct ring_block *block = &ring->blocks[i];
+
+		/* of those that came later nothing is kept, not even the page of the head */
+		for (unsigned int j = 0; j < block->n; j++) {
+			struct spool_ring_entry *entry = &block->entries[j];
+
+			if (entry->is_free && i > 0)
+				madvise(entry->header, ENTRY_HEAD + size, MADV_DONTNEED);
+			else if (entry->is_free && size > IDLE_KEEP)
+				madvise(entry->payload + IDLE_KEEP, size - IDLE_KEEP,
+					MADV_DONTNEED);
+		}
 	}
 	ring->touched = 0;
+	ring->used_more = false;
 }
 
 /* Hands over what is prepared and waits. Without anything to give back it waits for ever. */
@@ -253,7 +346,7 @@ static void wait_for_requests(struct spool_ring *ring)
 	struct __kernel_timespec idle = {.tv_sec = IDLE_S};
 	struct io_uring_cqe *cqe;
 
-	if (ring->touched <= IDLE_KEEP)
+	if (ring->touched <= IDLE_KEEP && !ring->used_more)
 		io_uring_submit_and_wait(&ring->uring, 1);
 	else if (io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &idle, NULL) == -ETIME &&
 		 io_uring_cq_ready(&ring->uring) == 0)
@@ -267,7 +360,7 @@ void ring_serve(struct spool_ring *ring)
 	prepare_wake(ring);
 	while (ring->alive > 0 && !atomic_load(&ring->rings->stop)) {
 		wait_for_requests(ring);
-		complete_all(ring);
+		keep_free(ring);
 		while ((message = spool_turns_next(&ring->ready))) {
 			take_request(ring, message);
 			if (spool_turns_is_empty(&ring->ready))
@@ -275,7 +368,7 @@ void ring_serve(struct spool_ring *ring)
 			/* An answer does not wait for the requests behind it, nor does what has
 			 * come meanwhile: the kernel hands over some 20 at a time. */
 			io_uring_submit_and_get_events(&ring->uring);
-			complete_all(ring);
+			keep_free(ring);
 		}
 	}
 }

@@ -5,6 +5,7 @@ import tempfile
 
 from rig import Skip, need, run
 
+BLKIO = '/sys/fs/cgroup/blkio'  # version 1
 SIZES_MIB = {'ext4': 128, 'xfs': 320, 'btrfs': 256}  # mkfs.xfs takes no less than 300
 
 
@@ -56,3 +57,39 @@ class LoopDisk:
                     return True
                 tail = chunk[-len(text):]
         return False
+
+
+class SlowReads:
+    """From here to the end a process and its threads read so many times a second from a disk."""
+
+    def __init__(self, disk, pid, per_second=1):
+        self.group = f'{BLKIO}/spool-test-{pid}'
+        self.pid = pid
+        self.per_second = per_second
+        device = os.stat(disk.mountpoint).st_dev
+        self.device = f'{os.major(device)}:{os.minor(device)}'
+        if not os.path.exists(f'{BLKIO}/cgroup.procs'):
+            raise Skip('no blkio cgroup of version 1')
+
+    @staticmethod
+    def put(path, text):
+        with open(path, 'w', encoding='ascii') as file:
+            file.write(text)
+
+    def limit(self, per_second):
+        self.put(f'{self.group}/blkio.throttle.read_iops_device', f'{self.device} {per_second}')
+
+    def __enter__(self):
+        os.mkdir(self.group)
+        try:
+            self.limit(self.per_second)
+        except OSError as error:
+            os.rmdir(self.group)
+            raise Skip('no blkio cgroup of version 1') from error
+        self.put(f'{self.group}/cgroup.procs', str(self.pid))
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.limit(0)  # none
+        self.put(f'{BLKIO}/cgroup.procs', str(self.pid))
+        os.rmdir(self.group)

@@ -49,6 +49,12 @@ def mounts():
             yield left.split(' ')[4], right.split(' ')[0]
 
 
+def drop_caches():
+    """The kernel's, of the whole machine."""
+    with open('/proc/sys/vm/drop_caches', 'w', encoding='ascii') as file:
+        file.write('3')
+
+
 def own_subuids(text):
     """From here on this case and what it starts see @text as /etc/subuid, by mounts of its own."""
     if not os.path.exists('/etc/subuid'):

@@ -2,6 +2,7 @@
 import ctypes
 import errno
 import json
+import os
 import struct
 
 from rig import LIBC, Skip, binary, run
@@ -39,6 +40,20 @@ def transports():
     except Skip:
         return
     yield 'transport=uring'
+
+
+def ring_entries(rings):
+    """What each of so many rings starts with: RING_ENTRIES_..., fs/ring_internal.h"""
+    return max(16, min(128, 1024 // rings))
+
+
+def waiting_requests(number):
+    """How many requests of the connection of that number have come and are not answered."""
+    path = f'/sys/fs/fuse/connections/{number}/waiting'
+    if not os.path.exists(path):
+        run('mount', '-t', 'fusectl', 'none', '/sys/fs/fuse/connections')
+    with open(path, encoding='ascii') as file:
+        return int(file.read())
 
 
 def forbid(number, error=errno.EPERM):

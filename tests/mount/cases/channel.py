@@ -11,13 +11,8 @@ import threading
 
 from rig import (DEADLINE_S, Mount, as_user, binary, case, fails, is_mounted, own_subuids, put,
                  run, wait_until)
-from transport import (IO_URING_SETUP, SCHED_SETAFFINITY, counts, forbid, need_uring, status,
-                       transports)
-
-
-def ring_entries(rings):
-    """Of each of so many rings: RING_ENTRIES_..., fs/ring_internal.h"""
-    return max(16, min(128, 1024 // rings))
+from transport import (IO_URING_SETUP, SCHED_SETAFFINITY, counts, forbid, need_uring,
+                       ring_entries, status, transports, waiting_requests)
 
 
 @case(mount=False)
@@ -175,11 +170,6 @@ def more_writers_than_entries():
             assert not failed, failed[:3]
 
 
-def waiting_requests(number):
-    with open(f'/sys/fs/fuse/connections/{number}/waiting', encoding='ascii') as file:
-        return int(file.read())
-
-
 TRUNCATE_ALL = '''
 import os, sys, threading
 os.sched_setaffinity(0, {int(sys.argv[1])})
@@ -235,7 +225,6 @@ def place_behind_a_flood(mount, floods, victim, n=100):
 def a_flood_of_one_user_lets_others_pass():
     """Also one of his subordinate uids, and of two users together."""
     need_uring()
-    run('mount', '-t', 'fusectl', 'none', '/sys/fs/fuse/connections', check=False)
     own_subuids('1000:100000:65536\n')
     for floods in (0,), (100000, 100001, 1000), (1000, 1002, 100000):
         with Mount() as mount:

@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 
 from loop_disk import LoopDisk
-from rig import DEADLINE_S, Mount, as_user, binary, case, fails, get, put, run, wait_until
+from rig import (DEADLINE_S, Mount, as_user, binary, case, drop_caches, fails, get, put, run,
+                 wait_until)
 from transport import status, transports
 
 MIB = 1 << 20
@@ -32,11 +33,6 @@ def tier(mount):
 
 def noise(size, seed=1):
     return random.Random(seed).randbytes(size)
-
-
-def drop_caches():
-    with open('/proc/sys/vm/drop_caches', 'w', encoding='ascii') as file:
-        file.write('3')
 
 
 def threads_waiting(mount):

@@ -1,0 +1,89 @@
+"""Requests of one user that wait for a slow disk, in masses: others are served meanwhile."""
+import os
+import signal
+import subprocess
+import sys
+
+from loop_disk import LoopDisk, SlowReads
+from rig import DEADLINE_S, Mount, as_user, case, put, wait_until
+from transport import ring_entries, status, transports, waiting_requests
+
+USER, OTHER = 61001, 61002
+
+# Reads blocks of a file past the page cache, each in a thread, and all at the same time,
+# when a line comes.
+READ_ALL = '''
+import mmap, os, sys, threading
+os.sched_setaffinity(0, {int(sys.argv[1])})
+threading.stack_size(65536)
+fd = os.open(sys.argv[2], os.O_RDONLY | os.O_DIRECT)
+failed = []
+
+def read(i):
+    block = mmap.mmap(-1, 4096)
+    if os.preadv(fd, [block], i * 4096) != 4096 or block[:] != i.to_bytes(8, 'little') * 512:
+        failed.append(i)
+
+threads = [threading.Thread(target=read, args=(i,)) for i in range(int(sys.argv[3]))]
+print('open', flush=True)
+sys.stdin.readline()
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+sys.exit(len(failed) > 0)
+'''
+
+# What touches RAM only.
+LITTLE_WORK = '''
+import os, sys
+os.sched_setaffinity(0, {int(sys.argv[1])})
+for i in range(100):
+    with open(f'{sys.argv[2]}/{i}', 'xb') as file:
+        file.write(b'data')
+    with open(f'{sys.argv[2]}/{i}', 'rb') as file:
+        assert file.read() == b'data'
+    os.unlink(f'{sys.argv[2]}/{i}')
+'''
+
+
+def program(uid, text, *args):
+    return subprocess.Popen([sys.executable, '-c', text, *map(str, args)], user=uid, group=uid,
+                            extra_groups=[], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            text=True)
+
+
+def end_well(process):
+    assert process.communicate(timeout=DEADLINE_S) is not None and process.returncode == 0
+
+
+@case(mount=False)
+def readers_of_a_slow_disk_leave_room_for_others():
+    """Four times as many as there are entries, and all have come before the other user's first
+    request, on one CPU. His work is done while nearly all of them still wait."""
+    cpu = min(os.sched_getaffinity(0))
+    rings = os.sysconf('SC_NPROCESSORS_CONF')
+    n = 4 * ring_entries(rings) * rings
+    for options in transports():
+        with LoopDisk() as disk, \
+                Mount(options=f'{options},backing={disk.path},threshold=1M,ram=64M') as mount:
+            number = os.minor(os.stat(mount.path).st_dev)  # which must not be asked for later
+            path, other = f'{mount.path}/{USER}/f', f'{mount.path}/{OTHER}/d'
+            as_user(USER, put, path, b''.join(i.to_bytes(8, 'little') * 512 for i in range(n)))
+            as_user(OTHER, os.mkdir, other)
+            wait_until(lambda m=mount: status(m)['tier']['disk_used'] >= n * 4096, 'it spills')
+            with SlowReads(disk, mount.worker):
+                readers = program(USER, READ_ALL, cpu, path, n)
+                assert readers.stdout.readline() == 'open\n'
+                os.kill(mount.worker, signal.SIGSTOP)
+                try:
+                    readers.stdin.write('\n')
+                    readers.stdin.flush()
+                    wait_until(lambda c=number: waiting_requests(c) >= n, 'the readers wait')
+                    worker = program(OTHER, LITTLE_WORK, cpu, other)
+                    wait_until(lambda c=number: waiting_requests(c) > n, 'so does the other user')
+                finally:
+                    os.kill(mount.worker, signal.SIGCONT)
+                end_well(worker)
+                assert waiting_requests(number) > n / 2
+            end_well(readers)
