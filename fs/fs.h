@@ -34,7 +34,10 @@ struct spool_tidy;
 struct spool_witness;
 
 #define SPOOL_OPCODES SPOOL_CTL_OPCODES /* counted each by itself; the highest is 53 (7.45) */
-#define SPOOL_MAX_BACKGROUND 64u /* kernel default 12; per mount, so several users share it */
+/* Requests that nobody waits for in a system call: asynchronous reads, read-ahead, page-outs. The
+ * kernel's bound (12 by default, 65535 at most) is one for all users: who reads a slow disk
+ * asynchronously must not stop the others' read-ahead. */
+#define SPOOL_MAX_BACKGROUND 65535u
 
 struct spool_fs {
 	struct spool_engine *engine;

@@ -5,9 +5,10 @@ import subprocess
 import sys
 
 from loop_disk import LoopDisk, SlowReads
-from rig import DEADLINE_S, Mount, as_user, case, put, wait_until
+from rig import DEADLINE_S, Mount, as_user, case, drop_caches, get, put, wait_until
 from transport import ring_entries, status, transports, waiting_requests
 
+MIB = 1 << 20
 USER, OTHER = 61001, 61002
 
 # Reads blocks of a file past the page cache, each in a thread, and all at the same time,
@@ -32,6 +33,22 @@ for thread in threads:
 for thread in threads:
     thread.join()
 sys.exit(len(failed) > 0)
+'''
+
+# Asks for a file to be read ahead, in parts, each by a thread: nobody waits for single requests.
+READ_AHEAD = '''
+import os, sys, threading
+fd = os.open(sys.argv[1], os.O_RDONLY)
+size, n = os.fstat(fd).st_size, int(sys.argv[2])
+
+def ask(i):
+    os.posix_fadvise(fd, i * size // n, size // n, os.POSIX_FADV_WILLNEED)
+
+threads = [threading.Thread(target=ask, args=(i,)) for i in range(n)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
 '''
 
 # What touches RAM only.
@@ -87,3 +104,24 @@ def readers_of_a_slow_disk_leave_room_for_others():
                 end_well(worker)
                 assert waiting_requests(number) > n / 2
             end_well(readers)
+
+
+@case(mount=False)
+def reading_ahead_on_a_slow_disk_leaves_room_for_others():
+    """The kernel's bound on what nobody waits for is one for all users."""
+    n = 256
+    for options in transports():
+        with LoopDisk() as disk, \
+                Mount(options=f'{options},backing={disk.path},threshold=1M,ram=64M') as mount:
+            number = os.minor(os.stat(mount.path).st_dev)  # which must not be asked for later
+            path, other = f'{mount.path}/{USER}/f', f'{mount.path}/{OTHER}/f'
+            as_user(USER, put, path, bytes(range(256)) * (64 * MIB // 256))
+            as_user(OTHER, put, other, b'data' * (MIB // 4))
+            wait_until(lambda m=mount: status(m)['tier']['disk_used'] >= 64 * MIB, 'it spills')
+            drop_caches()
+            with SlowReads(disk, mount.worker):
+                reader = program(USER, READ_AHEAD, path, n)
+                wait_until(lambda c=number: waiting_requests(c) > n * 0.9, 'it is read ahead')
+                assert as_user(OTHER, get, other) == b'data' * (MIB // 4)
+                assert waiting_requests(number) > n / 2
+            end_well(reader)
