@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd.h"
 #include "ctl_client.h"
+#include "usage.h"
 #include "util/macros.h"
 
 int change_option(const char *program, const char *mountpoint, const char *option)

@@ -7,6 +7,6 @@
  * change_option() - tell the daemon of @mountpoint
  * @program: for messages
  * @option: "name=value"
- * Return: 0; an exit status (cmd.h), after a line: EXIT_USAGE when the daemon refuses the option.
+ * Return: 0; an exit status (usage.h), after a line: EXIT_USAGE when the daemon refuses the option.
  */
 int change_option(const char *program, const char *mountpoint, const char *option);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* spoolctl's commands. Each gets its own argv (argv[0] is its name) and returns an exit status. */
-
-#define EXIT_OK 0
-#define EXIT_FAILED 1
-#define EXIT_USAGE 2
+/* spoolctl's commands. Each gets its own argv (argv[0] is its name) and returns an exit status
+ * (usage.h). */
 
 int cmd_run(int argc, char *argv[]);
 int cmd_status(int argc, char *argv[]);

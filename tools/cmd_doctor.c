@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "doctor.h"
+#include "usage.h"
 
 int cmd_doctor(int argc, char *argv[])
 {

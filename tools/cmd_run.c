@@ -31,6 +31,7 @@
 #include "cmd.h"
 #include "daemon.h"
 #include "options.h"
+#include "usage.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/remove_tree.h"

@@ -7,6 +7,7 @@
 
 #include "change.h"
 #include "cmd.h"
+#include "usage.h"
 
 int cmd_set(int argc, char *argv[])
 {

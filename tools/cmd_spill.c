@@ -13,6 +13,7 @@
 
 #include "cmd.h"
 #include "ctl_client.h"
+#include "usage.h"
 #include "util/macros.h"
 
 /* So many of one user wait at a time; one more tries again after this. A guess. */

@@ -17,6 +17,7 @@
 #include "mounts.h"
 #include "requests.h"
 #include "tier.h"
+#include "usage.h"
 #include "util/macros.h"
 #include "util/parse.h"
 

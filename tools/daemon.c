@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include "usage.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "usage.h"
 #include "util/descriptors.h"
 
 static const struct command {

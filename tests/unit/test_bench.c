@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "arguments.h"
-#include "cmd.h"
 #include "report.h"
 #include "result.h"
 #include "stats.h"
 #include "unit.h"
+#include "usage.h"
 #include "workloads.h"
 
 #define NONE ((double)NAN)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd.h"
+#include "usage.h"
 #include "util/macros.h"
 #include "workloads.h"
 

@@ -15,10 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd.h"
 #include "daemon.h"
 #include "options.h"
 #include "setup.h"
+#include "usage.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/remove_tree.h"

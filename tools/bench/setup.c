@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include "usage.h"
 #include "util/remove_tree.h"
 
 #define WORK_DIR "spoolbench-XXXXXX"

@@ -18,11 +18,11 @@
 #include <unistd.h>
 
 #include "arguments.h"
-#include "cmd.h"
 #include "mounts.h"
 #include "report.h"
 #include "result.h"
 #include "run.h"
+#include "usage.h"
 
 static int write_json(const char *path, const struct bench_result *result)
 {

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#include "usage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int usage_error(const struct usage *usage, const char *value, const char *what)
+{
+	fprintf(stderr, "%s: %s%s%s (allowed: %s)\n", usage->who, value ? value : "",
+		value ? ": " : "", what, usage->allowed);
+	return EXIT_USAGE;
+}
+
+int usage_next(const struct usage *usage, int argc, char *argv[])
+{
+	char letter[] = "-?";
+	const char *last;
+	int option;
+
+	opterr = 0; /* its lines do not say what is allowed */
+	option = getopt_long(argc, argv, usage->short_options, usage->long_options, NULL);
+	if (option == 'h')
+		puts(usage->help);
+	if (option != '?' && option != ':')
+		return option;
+	last = argv[optind - 1];
+	if (strncmp(last, "--", 2) != 0) { /* one letter of perhaps several */
+		letter[1] = (char)optopt;
+		last = letter;
+	}
+	usage_error(usage, last, option == ':' ? "needs a value" : "not expected");
+	return '?';
+}
