@@ -3,31 +3,40 @@
 /* spoolctl doctor: looks at what spoolfs needs and can use, changes nothing. */
 
 #include <stdio.h>
-#include <string.h>
 
 #include "cmd.h"
 #include "doctor.h"
 #include "usage.h"
 
+static const struct option long_options[] = {
+	{"json", no_argument, NULL, 'j'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct usage usage = {
+	.who = "spoolctl: doctor",
+	.help = "usage: spoolctl doctor [--json]\n"
+		"What this machine offers and lacks, and how to mend it. Ends with 1\n"
+		"when this user cannot mount a spoolfs here.",
+	.allowed = "--json",
+	.short_options = ":",
+	.long_options = long_options,
+};
+
 int cmd_doctor(int argc, char *argv[])
 {
 	struct json json = {.out = stdout, .first = true};
 	struct doctor doctor = {0};
+	int option;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0) {
-			puts("usage: spoolctl doctor [--json]\n"
-			     "What this machine offers and lacks, and how to mend it. Ends with 1\n"
-			     "when this user cannot mount a spoolfs here.");
-			return EXIT_OK;
-		}
-		if (strcmp(argv[i], "--json") != 0) {
-			fprintf(stderr, "spoolctl: doctor: %s: not expected (allowed: --json)\n",
-				argv[i]);
-			return EXIT_USAGE;
-		}
+	while ((option = usage_next(&usage, argc, argv)) != -1) {
+		if (option != 'j')
+			return option == 'h' ? EXIT_OK : EXIT_USAGE;
 		doctor.json = &json;
 	}
+	if (optind < argc)
+		return usage_error(&usage, argv[optind], "not expected");
 	if (doctor.json)
 		json_open(&json, NULL, '[');
 	doctor_fuse(&doctor);

@@ -328,33 +328,34 @@ static int show_one(struct view *view, const char *path)
 	return r < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
+static const struct option long_options[] = {
+	{"json", no_argument, NULL, 'j'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct usage usage = {
+	.who = "spoolctl: status",
+	.help = "usage: spoolctl status [--json] [--] [MOUNT]\n"
+		"What MOUNT (a mount point or any directory below) is, holds and allows;\n"
+		"without MOUNT, every spoolfs mount that can be seen.",
+	.allowed = "[--json] [--] [MOUNT]",
+	.short_options = ":",
+	.long_options = long_options,
+};
+
 int cmd_status(int argc, char *argv[])
 {
 	struct json json = {.out = stdout, .first = true};
 	struct view view = {0};
-	const char *path = NULL;
-	bool options = true;
+	int option;
 
-	for (int i = 1; i < argc; i++) {
-		if (options && strcmp(argv[i], "--help") == 0) {
-			puts("usage: spoolctl status [--json] [--] [MOUNT]\n"
-			     "What MOUNT (a mount point or any directory below) is, holds and "
-			     "allows;\nwithout MOUNT, every spoolfs mount that can be seen.");
-			return EXIT_OK;
-		}
-		if (options && strcmp(argv[i], "--json") == 0) {
-			view.json = &json;
-		} else if (options && strcmp(argv[i], "--") == 0) {
-			options = false;
-		} else if ((options && argv[i][0] == '-') || path) {
-			fprintf(stderr,
-				"spoolctl: status: %s: not expected (allowed: [--json] [--] "
-				"[MOUNT])\n",
-				argv[i]);
-			return EXIT_USAGE;
-		} else {
-			path = argv[i];
-		}
+	while ((option = usage_next(&usage, argc, argv)) != -1) {
+		if (option != 'j')
+			return option == 'h' ? EXIT_OK : EXIT_USAGE;
+		view.json = &json;
 	}
-	return path ? show_one(&view, path) : show_all(&view);
+	if (argc - optind > 1)
+		return usage_error(&usage, argv[optind + 1], "not expected");
+	return optind < argc ? show_one(&view, argv[optind]) : show_all(&view);
 }
