@@ -258,12 +258,20 @@ static int run_command(struct run *run)
 	return r;
 }
 
-static void print_help(void)
-{
-	puts("usage: spoolctl run [-o OPTION,...] [--] COMMAND [ARGUMENT...]\n"
-	     "Runs COMMAND with TMPDIR, TMP and TEMP on a spoolfs mount of its own, wiped and\n"
-	     "unmounted when it ends. Ends with COMMAND's exit status. OPTIONs: see spoolfs(8).");
-}
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct usage usage = {
+	.who = "spoolctl: run",
+	.help = "usage: spoolctl run [-o OPTION,...] [--] COMMAND [ARGUMENT...]\n"
+		"Runs COMMAND with TMPDIR, TMP and TEMP on a spoolfs mount of its own, wiped and\n"
+		"unmounted when it ends. Ends with COMMAND's exit status. OPTIONs: see spoolfs(8).",
+	.allowed = "[-o OPTION,...] [--] COMMAND",
+	.short_options = "+:o:", /* what follows COMMAND is the command's */
+	.long_options = long_options,
+};
 
 static int add_options(struct run *run, const char *more)
 {
@@ -276,35 +284,16 @@ static int add_options(struct run *run, const char *more)
 int cmd_run(int argc, char *argv[])
 {
 	struct run run = {.daemon = {.holder = -1, .alive = -1}};
-	int i, r = add_options(&run, "layout=single,log_level=warning");
+	int option, r = add_options(&run, "layout=single,log_level=warning");
 
-	for (i = 1; r == 0 && i < argc && argv[i][0] == '-'; i++) {
-		if (strcmp(argv[i], "--") == 0) {
-			i++;
-			break;
-		}
-		if (strcmp(argv[i], "--help") == 0) {
-			print_help();
-			free(run.options);
-			return EXIT_OK;
-		}
-		if (strncmp(argv[i], "-o", 2) != 0 || (!argv[i][2] && i + 1 == argc)) {
-			fprintf(stderr,
-				"spoolctl: run: %s: %s (allowed: -o OPTION,...; --; --help)\n",
-				argv[i],
-				strcmp(argv[i], "-o") == 0 ? "needs options" : "not expected");
-			r = EXIT_USAGE;
-		} else {
-			r = add_options(&run, argv[i][2] ? argv[i] + 2 : argv[++i]);
-		}
-	}
-	if (r == 0 && i >= argc) {
-		fputs("spoolctl: run: no command (allowed: [-o OPTION,...] [--] COMMAND)\n",
-		      stderr);
+	while (r == 0 && (option = usage_next(&usage, argc, argv)) == 'o')
+		r = add_options(&run, optarg);
+	run.command = argv + optind;
+	if (r == 0 && option == '?')
 		r = EXIT_USAGE;
-	}
-	run.command = argv + i;
-	if (r == 0)
+	else if (r == 0 && option != 'h' && optind >= argc)
+		r = usage_error(&usage, NULL, "no command");
+	else if (r == 0 && option != 'h')
 		r = run_command(&run);
 	free(run.options);
 	return r;

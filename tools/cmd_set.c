@@ -9,31 +9,34 @@
 #include "cmd.h"
 #include "usage.h"
 
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct usage usage = {
+	.who = "spoolctl: set",
+	.help = "usage: spoolctl set [--] OPTION=VALUE... MOUNT\n"
+		"Changes options of a live mount: ram, size, nr_inodes, user_size, user_inodes,\n"
+		"user_ram, threshold, reserve, pressure, log_level. See spoolfs(8).",
+	.allowed = "[--] OPTION=VALUE... MOUNT",
+	.short_options = ":",
+	.long_options = long_options,
+};
+
 int cmd_set(int argc, char *argv[])
 {
-	int r = EXIT_OK;
+	int r = EXIT_OK, option = usage_next(&usage, argc, argv);
 
-	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-		puts("usage: spoolctl set OPTION=VALUE... MOUNT\n"
-		     "Changes options of a live mount: ram, size, nr_inodes, user_size, "
-		     "user_inodes,\nuser_ram, threshold, reserve, pressure, log_level. See "
-		     "spoolfs(8).");
-		return EXIT_OK;
+	if (option != -1)
+		return option == 'h' ? EXIT_OK : EXIT_USAGE;
+	if (argc - optind < 2)
+		return usage_error(&usage, NULL, "no option or no mount");
+	for (int i = optind; i < argc - 1; i++) {
+		if (!strchr(argv[i], '='))
+			return usage_error(&usage, argv[i], "not OPTION=VALUE");
 	}
-	if (argc < 3) {
-		fputs("spoolctl: set: OPTION=VALUE and MOUNT are needed (see spoolctl set "
-		      "--help)\n",
-		      stderr);
-		return EXIT_USAGE;
-	}
-	for (int i = 1; i < argc - 1; i++) {
-		if (strchr(argv[i], '='))
-			continue;
-		fprintf(stderr, "spoolctl: set: %s: not OPTION=VALUE (allowed: ram=4G ...)\n",
-			argv[i]);
-		return EXIT_USAGE;
-	}
-	for (int i = 1; i < argc - 1 && r == EXIT_OK; i++)
+	for (int i = optind; i < argc - 1 && r == EXIT_OK; i++)
 		r = change_option("spoolctl: set", argv[argc - 1], argv[i]);
 	return r;
 }

@@ -59,30 +59,36 @@ static int spill(const char *path)
 	return r;
 }
 
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct usage usage = {
+	.who = "spoolctl: spill",
+	.help = "usage: spoolctl spill [--] PATH...\n"
+		"Brings the files to the disk now, whatever their size; they stay as they are to\n"
+		"whoever uses them. For the owner of a file, and for root.",
+	.allowed = "[--] PATH...",
+	.short_options = ":",
+	.long_options = long_options,
+};
+
 int cmd_spill(int argc, char *argv[])
 {
-	bool failed = false;
-	int first = 1;
+	int r = EXIT_OK, option = usage_next(&usage, argc, argv);
 
-	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-		puts("usage: spoolctl spill [--] PATH...\n"
-		     "Brings the files to the disk now, whatever their size; they stay as they are "
-		     "to\nwhoever uses them. For the owner of a file, and for root.");
-		return EXIT_OK;
-	}
-	if (argc > 1 && strcmp(argv[1], "--") == 0)
-		first++;
-	if (argc <= first) {
-		fputs("spoolctl: spill: PATH is needed (see spoolctl spill --help)\n", stderr);
-		return EXIT_USAGE;
-	}
-	for (int i = first; i < argc; i++) {
-		int r = spill(argv[i]);
+	if (option != -1)
+		return option == 'h' ? EXIT_OK : EXIT_USAGE;
+	if (optind == argc)
+		return usage_error(&usage, NULL, "no path");
+	for (int i = optind; i < argc; i++) {
+		int error = spill(argv[i]);
 
-		if (r) {
-			fprintf(stderr, "spoolctl: spill: %s: %s\n", argv[i], reason(r));
-			failed = true;
+		if (error) {
+			fprintf(stderr, "spoolctl: spill: %s: %s\n", argv[i], reason(error));
+			r = EXIT_FAILED;
 		}
 	}
-	return failed ? EXIT_FAILED : EXIT_OK;
+	return r;
 }

@@ -1,6 +1,7 @@
 """spoolctl: run, status, doctor."""
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -176,8 +177,21 @@ def status_elsewhere_is_one_line_and_1():
 
 
 @case(mount=False)
+def a_wrong_use_is_one_line_that_says_what_is_allowed():
+    wrong = {'': ['', 'nothing'], 'run': ['', '-x true', '-o', '--bogus true', '--help=1'],
+             'status': ['-x', '--bogus', 'one two', '--json=1'], 'doctor': ['-x', 'one', '-- one'],
+             'set': ['', '-x', 'ram=1G', 'ram /proc', '-- -x=1'], 'spill': ['', '-x', '--']}
+    for command, lines in wrong.items():
+        for line in lines:
+            done = spoolctl(*command.split(), *line.split(), check=False)
+            assert done.returncode == 2 and done.stdout == '', (command, line, done)
+            assert re.fullmatch(f'spoolctl: {command}.*[(]allowed: .*[)]\n', done.stderr), \
+                (command, line, done)
+
+
+@case(mount=False)
 def every_command_has_help():
-    for command in ([], ['run'], ['status'], ['doctor']):
+    for command in ([], ['run'], ['status'], ['set'], ['spill'], ['doctor']):
         assert spoolctl(*command, '--help').stdout.startswith('usage: ')
 
 
