@@ -32,6 +32,15 @@ EDITS = {  # what root does to "conf" of the user, and the name of what must the
             'fresh/conf fresh/tree/sub/f'),
     'rsync': ('rsync -a conf tree fresh/; rsync -a conf other',
               'fresh/conf fresh/tree/sub/f other'),
+    'rsync with all': ('rsync -aAXH --chown=$uid:$uid /etc/hostname .; rsync -aAXH tree/ fresh',
+                       'hostname fresh/sub/f'),
+    'tar with all': ('mkdir fresh; tar --acls --xattrs -cf - conf tree |'
+                     'tar --acls --xattrs -C fresh -xpf -', 'fresh/conf fresh/tree/sub/f'),
+    'out and back': ('mv conf tree "$out"; mv "$out/conf" "$out/tree" .', 'conf tree/sub/f'),
+    'gzip': ('gzip conf; gzip -d conf.gz; gzip -k other', 'conf other.gz'),
+    'in place': ('sort -o conf conf; echo x | tee -a other >log; truncate -s 1 tree/sub/f',
+                 'conf other tree/sub/f'),
+    'as the user': ('setpriv --reuid=$uid --regid=$uid --clear-groups cp conf fresh', 'fresh'),
     'a skeleton': ('mkdir home; cp -r "$out/skel/." home; chown -R $uid:$uid home',
                    'home/.profile home/.config/app/rc'),
 }
@@ -90,6 +99,23 @@ def edits_in_single(mount):
 @case(options='modes=keep')
 def edits_with_modes_keep(mount):
     edits(mount)
+
+
+@case()
+def a_home_directory(mount):
+    """useradd makes it, its user lives there, and userdel removes it."""
+    need('useradd', 'userdel', 'su')
+    top, etc = mount.tmpdir(ALICE), f'{os.environ["SPOOL_CASE_DIR"]}/etc'
+    os.stat(top)
+    shutil.copytree('/etc', etc, symlinks=True, ignore_dangling_symlinks=True)
+    script = f'''mount --bind {etc} /etc
+        useradd -m -o -K UID_MAX=70000 -u {ALICE} -d {top}/home -s /bin/bash spool-test
+        su - spool-test -c 'echo "cd /" >> .profile; mktemp -p . >/dev/null; ls -A | wc -l'
+        find {top}/home ! -uid {ALICE}
+        userdel -r spool-test 2>&1 | grep -v 'mail spool' || true'''
+    done = run('unshare', '-m', 'bash', '-euc', script)
+    assert done.stderr == '' and int(done.stdout) > 1, done
+    assert os.listdir(top) == []
 
 
 def owner(path):
