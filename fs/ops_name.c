@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops_internal.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #include "tidy.h"
 
@@ -17,8 +17,16 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct spool_fs *fs = fs_of(req);
 	struct spool_cred cred = reply_cred(req);
 	struct spool_attr attr;
-	int r = spool_engine_lookup(fs->engine, &cred, parent, name, &attr);
+	int r;
 
+	/* file handles (FUSE_EXPORT_SUPPORT): what the kernel does not remember; @parent may be
+	 * of any kind, as no inode number means two inodes */
+	if (strcmp(name, ".") == 0)
+		r = spool_engine_lookup_ino(fs->engine, parent, &attr);
+	else if (strcmp(name, "..") == 0)
+		r = spool_engine_lookup_parent(fs->engine, parent, &attr);
+	else
+		r = spool_engine_lookup(fs->engine, &cred, parent, name, &attr);
 	reply_entry(req, r, &attr, may_cache_negative(fs, parent));
 }
 

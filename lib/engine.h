@@ -190,6 +190,16 @@ bool spool_engine_free(struct spool_engine *engine);
 int spool_engine_lookup(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
 			const char *name, struct spool_attr *ret);
 
+/**
+ * spool_engine_lookup_ino() - an inode of any kind by its number, as file handles name it
+ * Return: 0 and [+lookup]; -ESTALE also for one that has neither a name nor an open, but for an
+ * O_TMPFILE file, which may still get a name.
+ */
+int spool_engine_lookup_ino(struct spool_engine *engine, uint64_t ino, struct spool_attr *ret);
+
+/** spool_engine_lookup_parent() - the directory above @ino. Return: 0 and [+lookup]; -ENOTDIR. */
+int spool_engine_lookup_parent(struct spool_engine *engine, uint64_t ino, struct spool_attr *ret);
+
 /** Gives @count lookups back. An unknown @ino or too large a @count is logged and clipped. */
 void spool_engine_forget(struct spool_engine *engine, uint64_t ino, uint64_t count);
 

@@ -97,6 +97,41 @@ int spool_engine_lookup(struct spool_engine *engine, const struct spool_cred *cr
 	return r;
 }
 
+int spool_engine_lookup_ino(struct spool_engine *engine, uint64_t ino, struct spool_attr *ret)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	int r = 0;
+
+	if (!node)
+		return -ESTALE;
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	if (node->nlink == 0 && node->n_open == 0 && !(node->flags & SPOOL_NODE_ANONYMOUS))
+		r = -ESTALE;
+	else
+		engine_attr_locked(engine, node, ret);
+	spool_mutex_unlock(&node->lock);
+	if (r == 0)
+		spool_table_ref(&engine->table, node, 1, 1);
+	engine_put(engine, node);
+	return r;
+}
+
+int spool_engine_lookup_parent(struct spool_engine *engine, uint64_t ino, struct spool_attr *ret)
+{
+	struct spool_node *dir, *parent;
+	int r = engine_get_dir(engine, ino, &dir);
+
+	if (r < 0)
+		return r;
+	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
+	parent = dir->dir->parent; /* referenced by @dir */
+	spool_table_ref(&engine->table, parent, 1, 1);
+	spool_mutex_unlock(&dir->lock);
+	engine_attr(engine, parent, ret);
+	engine_put(engine, dir);
+	return 0;
+}
+
 static void parent_changed(struct spool_engine *engine, struct spool_node *dir)
 {
 	struct timespec now;

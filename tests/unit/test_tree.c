@@ -490,6 +490,41 @@ static void test_readdir(void)
 	CU_ASSERT_TRUE(spool_engine_free(rig.engine)); /* the gets above were not put */
 }
 
+/* File handles: an inode by its number, whatever it is, and the directory above. */
+static void test_lookup_by_number(void)
+{
+	uint64_t dir, inner, file;
+
+	start();
+	dir = rig_mkdir(&rig, ROOT, "d");
+	inner = rig_mkdir(&rig, dir, "e");
+	file = rig_file(&rig, inner, "f");
+	CU_ASSERT_EQUAL(spool_engine_lookup_ino(rig.engine, file, &attr), 0);
+	CU_ASSERT_EQUAL(attr.ino, file);
+	CU_ASSERT_EQUAL(attr.mode & S_IFMT, S_IFREG);
+	CU_ASSERT_EQUAL(spool_engine_lookup_ino(rig.engine, inner, &attr), 0);
+	CU_ASSERT_EQUAL(attr.ino, inner);
+	CU_ASSERT_EQUAL(spool_engine_lookup_parent(rig.engine, inner, &attr), 0);
+	CU_ASSERT_EQUAL(attr.ino, dir);
+	CU_ASSERT_EQUAL(spool_engine_lookup_parent(rig.engine, ROOT, &attr), 0);
+	CU_ASSERT_EQUAL(attr.ino, ROOT);
+	CU_ASSERT_EQUAL(spool_engine_lookup_parent(rig.engine, file, &attr), -ENOTDIR);
+	CU_ASSERT_EQUAL(spool_engine_lookup_ino(rig.engine, 4711, &attr), -ESTALE);
+	CU_ASSERT_EQUAL(spool_engine_lookup_parent(rig.engine, 4711, &attr), -ESTALE);
+	/* without a name it is found while it is open; an O_TMPFILE file may still get one */
+	CU_ASSERT_EQUAL(spool_engine_open(rig.engine, file, 0), 0);
+	CU_ASSERT_EQUAL(unlink_name(inner, "f"), 0);
+	CU_ASSERT_EQUAL(spool_engine_lookup_ino(rig.engine, file, &attr), 0);
+	spool_engine_release(rig.engine, file);
+	CU_ASSERT_EQUAL(spool_engine_lookup_ino(rig.engine, file, &attr), -ESTALE);
+	CU_ASSERT_EQUAL(spool_engine_tmpfile(rig.engine, &rig.cred, dir, 0600, &attr), 0);
+	file = attr.ino;
+	spool_engine_release(rig.engine, file);
+	CU_ASSERT_EQUAL(spool_engine_lookup_ino(rig.engine, file, &attr), 0);
+	CU_ASSERT_EQUAL(engine_rig_audit(&rig), 0);
+	engine_rig_fini(&rig);
+}
+
 /* Who renames and adds to what he reads is done all the same; from the start again he sees all. */
 static void test_readdir_ends(void)
 {
@@ -624,6 +659,7 @@ int main(void)
 		{"forget", test_forget},
 		{"deep", test_deep},
 		{"readdir", test_readdir},
+		{"lookup_by_number", test_lookup_by_number},
 		{"readdir_ends", test_readdir_ends},
 		{"readdir_under_churn", test_readdir_under_churn},
 		{"colliding_names", test_colliding_names},
