@@ -250,9 +250,10 @@ int spool_engine_rmdir(struct spool_engine *engine, const struct spool_cred *cre
 
 /**
  * spool_engine_rename() - rename(2) and renameat2(2), atomic
- * @flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE; else -EINVAL
- * Return: 0; -ENOENT; -EEXIST (NOREPLACE); -ENOTEMPTY; -EISDIR; -ENOTDIR; -EINVAL a directory
- * into itself; -EPERM from or to the private root.
+ * @flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE; in shared RENAME_WHITEOUT with or without
+ *	RENAME_NOREPLACE, which leaves a character device 0:0 of @cred in the old place; else
+ *-EINVAL Return: 0; -ENOENT; -EEXIST (NOREPLACE); -ENOTEMPTY; -EISDIR; -ENOTDIR; -EINVAL a
+ *directory into itself; -EPERM from or to the private root; -ENOSPC, -EDQUOT.
  */
 int spool_engine_rename(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
 			const char *name, uint64_t new_parent, const char *new_name,

@@ -21,6 +21,7 @@ struct rename {
 	struct spool_entry *from, *to; /* @to: NULL when the new name is not there yet */
 	struct spool_entry *fresh;     /* the new entry for that case */
 	struct spool_entry *old;       /* afterwards: the entry that is gone, to be freed */
+	struct spool_node *white;      /* RENAME_WHITEOUT: what the old name is to mean */
 	uint64_t credit;               /* what of its charge @fresh has taken over */
 	unsigned int flags;
 };
@@ -138,6 +139,18 @@ static void dir_changed(struct spool_node *dir, const struct timespec *now)
 	dir->size = dir->dir->n_entries * SPOOL_DIR_ENTRY_SIZE;
 }
 
+/* The old name goes, or means a whiteout from now on. Its reference on the node has moved on. */
+static void leave_place(struct spool_engine *engine, struct rename *rn)
+{
+	if (rn->white) {
+		spool_table_add(&engine->table, rn->white, 1, 0);
+		rn->from->node = rn->white;
+		return;
+	}
+	spool_dir_remove(rn->from_dir->dir, rn->from);
+	rn->old = rn->from;
+}
+
 /* The point of no return. Return: the node whose name is gone, to be put by the caller, or NULL. */
 static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 				const struct timespec *now)
@@ -168,12 +181,30 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 			rn->fresh->node = source;
 			spool_dir_insert(rn->to_dir->dir, rn->fresh);
 		}
-		spool_dir_remove(rn->from_dir->dir, rn->from);
-		rn->old = rn->from; /* the name's reference on the node has moved on */
+		leave_place(engine, rn);
 	}
 	dir_changed(rn->from_dir, now);
 	dir_changed(rn->to_dir, now);
 	return gone;
+}
+
+/* Makes what there must be. Nothing that is made can be missing afterwards but for -ENOTEMPTY. */
+static int prepare(struct spool_engine *engine, const struct spool_cred *cred, struct rename *rn,
+		   const char *new_name)
+{
+	const struct engine_make white = {.mode = S_IFCHR}; /* device 0:0, WHITEOUT_DEV */
+	/* what is charged for a name that stays pays for no other */
+	const struct spool_entry *old = rn->flags & RENAME_WHITEOUT ? NULL : rn->from;
+	int r = 0;
+
+	if (rn->flags & RENAME_WHITEOUT)
+		r = engine_make_node(engine, cred, rn->from_dir, &white, &rn->white);
+	if (r < 0 || rn->to)
+		return r;
+	r = engine_make_entry(engine, rn->to_dir, cred, new_name, old, &rn->fresh, &rn->credit);
+	if (r < 0 && rn->white)
+		engine_destroy_node(engine, rn->white);
+	return r;
 }
 
 static int rename_locked(struct spool_engine *engine, const struct spool_cred *cred,
@@ -185,25 +216,32 @@ static int rename_locked(struct spool_engine *engine, const struct spool_cred *c
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (!rn->to) { /* with a new entry nothing can fail any more */
-		r = engine_make_entry(engine, rn->to_dir, cred, new_name, rn->from, &rn->fresh,
-				      &rn->credit);
-		if (r < 0)
-			return r;
-	}
+	r = prepare(engine, cred, rn, new_name);
+	if (r < 0)
+		return r;
 	source = rn->from->node;
 	target = rn->to ? rn->to->node : NULL;
 	engine_now(engine, &now);
 	lock_nodes(source, target);
 	if (target && S_ISDIR(target->type) && !(rn->flags & RENAME_EXCHANGE) &&
 	    target->dir->n_entries > 0)
-		r = -ENOTEMPTY;
+		r = -ENOTEMPTY; /* then there is a target, and no new entry */
 	else
 		*ret_gone = apply(engine, rn, &now);
 	spool_mutex_unlock(&source->lock);
 	if (target)
 		spool_mutex_unlock(&target->lock);
+	if (r < 0 && rn->white)
+		engine_destroy_node(engine, rn->white);
 	return r;
+}
+
+static bool is_known(const struct spool_engine *engine, unsigned int flags)
+{
+	if (flags & RENAME_WHITEOUT) /* where there are device nodes */
+		return engine->config.layout == SPOOL_LAYOUT_SHARED &&
+		       (flags & ~RENAME_NOREPLACE) == RENAME_WHITEOUT;
+	return flags == 0 || flags == RENAME_NOREPLACE || flags == RENAME_EXCHANGE;
 }
 
 int spool_engine_rename(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
@@ -214,7 +252,7 @@ int spool_engine_rename(struct spool_engine *engine, const struct spool_cred *cr
 	struct spool_node *gone = NULL;
 	int r;
 
-	if (flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
+	if (!is_known(engine, flags))
 		return -EINVAL;
 	r = engine_check_name(name);
 	if (r == 0)

@@ -362,6 +362,53 @@ static void test_random(void)
 	engine_rig_fini(&rig);
 }
 
+/* What the old name means afterwards, with and without a target, in one directory and in two. */
+static void test_whiteout(void)
+{
+	struct spool_attr left;
+	uint64_t dir, file;
+
+	engine_rig_init(&rig, SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
+	dir = rig_mkdir(&rig, ROOT, "dir");
+	file = rig_file(&rig, ROOT, "f");
+	for (int i = 0; i < 4; i++) {
+		uint64_t to = i & 1 ? dir : ROOT;
+
+		if (i & 2)
+			rig_file(&rig, to, "g");
+		CU_ASSERT_EQUAL(move(ROOT, "f", to, "g", RENAME_WHITEOUT), 0);
+		CU_ASSERT_EQUAL(rig_ino(&rig, to, "g"), file);
+		left = rig_attr(&rig, rig_ino(&rig, ROOT, "f"));
+		CU_ASSERT_EQUAL(left.mode, S_IFCHR);
+		CU_ASSERT_EQUAL(left.rdev, 0);
+		CU_ASSERT_EQUAL(left.nlink, 1);
+		CU_ASSERT_EQUAL(left.uid, rig.cred.uid);
+		CU_ASSERT_EQUAL(engine_rig_audit(&rig), 0);
+		CU_ASSERT_EQUAL(move(to, "g", ROOT, "f", 0), 0);
+	}
+	CU_ASSERT_EQUAL(move(ROOT, "f", ROOT, "dir", RENAME_WHITEOUT | RENAME_NOREPLACE), -EEXIST);
+	CU_ASSERT_EQUAL(move(ROOT, "f", ROOT, "dir", RENAME_WHITEOUT | RENAME_EXCHANGE), -EINVAL);
+	CU_ASSERT_EQUAL(move(ROOT, "f", ROOT, "f", RENAME_WHITEOUT), 0);
+	CU_ASSERT_EQUAL(rig_ino(&rig, ROOT, "f"), file);
+	/* one that fails leaves nothing behind */
+	rig_file(&rig, dir, "inside");
+	rig_mkdir(&rig, ROOT, "empty");
+	CU_ASSERT_EQUAL(move(ROOT, "empty", ROOT, "dir", RENAME_WHITEOUT), -ENOTEMPTY);
+	CU_ASSERT_EQUAL(engine_rig_audit(&rig), 0);
+	for (int64_t room = 0;; room++) {
+		int r;
+
+		rig_limits(&rig, rig.cred.uid, -1, room * 16, -1, -1);
+		r = move(ROOT, "f", dir, "far", RENAME_WHITEOUT);
+		if (r == 0)
+			break;
+		CU_ASSERT_EQUAL_FATAL(r, -EDQUOT);
+		CU_ASSERT_EQUAL(engine_rig_audit(&rig), 0);
+		CU_ASSERT_EQUAL(rig_ino(&rig, ROOT, "f"), file);
+	}
+	engine_rig_fini(&rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -373,6 +420,7 @@ int main(void)
 		{"when_full", test_when_full},
 		{"places", test_places},
 		{"random", test_random},
+		{"whiteout", test_whiteout},
 	};
 
 	return unit_run("rename", tests, SPOOL_ARRAY_SIZE(tests));
