@@ -32,7 +32,7 @@
 /* What a table may take: 2^16 lines of subuid(5), a guess. */
 #define TABLE_MAX ((size_t)1 << 20)
 
-enum kind { ASK_ADMIN, ASK_SUBUIDS };
+enum kind { ASK_CALLER, ASK_SUBUIDS };
 
 struct question {
 	int32_t kind;
@@ -51,18 +51,18 @@ static bool same_file(const char *a, const char *b)
 	       sa.st_ino == sb.st_ino;
 }
 
-static void answer_admin(int pid, int answer)
+static void answer_caller(int pid, int answer)
 {
-	struct spool_proc_status status = {0};
+	struct spool_proc_status caller;
 	char path[64];
-	bool yes;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
-	yes = same_file(path, "/proc/self/ns/user");
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	spool_proc_status(path, &status);
-	yes = yes && status.admin && status.top_pidns;
-	if (write(answer, yes ? "y" : "n", 1) < 0)
+	if (spool_proc_status(path, &caller) < 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	if (!same_file(path, "/proc/self/ns/user"))
+		caller.caps = 0; /* they are about what is of that namespace */
+	if (write(answer, &caller, sizeof(caller)) < 0)
 		return; /* nobody waits any more */
 }
 
@@ -108,8 +108,8 @@ static bool take_question(int socket, const char *subuid_path)
 	if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS || cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
 		return true;
 	memcpy(&answer, CMSG_DATA(cmsg), sizeof(int));
-	if (n == (ssize_t)sizeof(question) && question.kind == ASK_ADMIN && question.pid > 0)
-		answer_admin(question.pid, answer);
+	if (n == (ssize_t)sizeof(question) && question.kind == ASK_CALLER && question.pid > 0)
+		answer_caller(question.pid, answer);
 	else if (n == (ssize_t)sizeof(question) && question.kind == ASK_SUBUIDS)
 		answer_subuids(subuid_path, answer);
 	close(answer);
@@ -219,13 +219,28 @@ static ssize_t read_answer(int fd, void *buf, size_t size)
 	return n < 0 ? -errno : n;
 }
 
+/* All zero when there is no answer. */
+static struct spool_proc_status look_at(struct spool_witness *witness, pid_t pid)
+{
+	const struct question question = {.kind = ASK_CALLER, .pid = pid};
+	spool_cleanup(fd) int fd = pid > 0 ? ask(witness, &question) : -1;
+	struct spool_proc_status caller;
+
+	if (fd < 0 || read_answer(fd, &caller, sizeof(caller)) != (ssize_t)sizeof(caller))
+		return (struct spool_proc_status){0};
+	return caller;
+}
+
+bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int cap)
+{
+	return look_at(witness, pid).caps >> cap & 1;
+}
+
 bool spool_witness_is_admin(struct spool_witness *witness, pid_t pid)
 {
-	const struct question question = {.kind = ASK_ADMIN, .pid = pid};
-	spool_cleanup(fd) int fd = ask(witness, &question);
-	char answer = 'n';
+	struct spool_proc_status caller = look_at(witness, pid);
 
-	return fd >= 0 && read_answer(fd, &answer, 1) == 1 && answer == 'y';
+	return caller.top_pidns && (caller.caps >> CAP_SYS_ADMIN & 1);
 }
 
 struct spool_subuid_table *spool_witness_subuids(void *ctx, const char *path)

@@ -5,7 +5,7 @@
  * The process that looks at other processes and reads accounts for the worker, which may do neither
  * (fs/sandbox.h). Whether a caller is in the user namespace that we are in is shown to those only
  * who might trace him, and /etc is closed to the worker. The witness takes two kinds of questions
- * and no data: is this process an administrator's, and what are the ranges of subordinate uids.
+ * and no data: what may this process do, and what are the ranges of subordinate uids.
  *
  * It ends with the worker. A question takes 0.1 ms. One that is not answered in a second is
  * answered "no", so nobody waits for ever.
@@ -33,6 +33,10 @@ void spool_witness_free(struct spool_witness *witness);
  * somebody else afterwards. Any thread.
  */
 bool spool_witness_is_admin(struct spool_witness *witness, pid_t pid);
+
+/** spool_witness_has() - has thread or process @pid effective capability @cap (linux/capability.h)
+ * in our user namespace? As above, but in any pid namespace. */
+bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int cap);
 
 /**
  * spool_witness_subuids() - @ctx: the witness. A reader for spool_subuids_new().

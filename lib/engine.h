@@ -424,7 +424,9 @@ void spool_engine_set_reserve(struct spool_engine *engine, uint64_t reserve);
 void spool_engine_set_limits(struct spool_engine *engine, const struct spool_limits *limits);
 
 /* Extended attributes: user.* on files and directories; system.posix_acl_* with config.acl. In
- * private and single an ACL is accepted, and what it says as a mode is done: see engine_acl.c. */
+ * private and single an ACL is accepted, and what it says as a mode is done: see engine_acl.c. In
+ * shared also trusted.* and security.capability, whose rules are the kernel's: it asks for the
+ * latter's removal with a write or a chown. */
 
 /* Of setxattr(), beside its own: who sets an access ACL is outside the file's group. */
 #define SPOOL_XATTR_KILL_SGID (1 << 16)
@@ -442,8 +444,10 @@ int spool_engine_setxattr(struct spool_engine *engine, const struct spool_cred *
 ssize_t spool_engine_getxattr(struct spool_engine *engine, uint64_t ino, const char *name,
 			      void *buf, size_t size);
 
-/** Return: length of the NUL-separated names; -ERANGE. */
-ssize_t spool_engine_listxattr(struct spool_engine *engine, uint64_t ino, char *buf, size_t size);
+/** @trusted: in: list trusted.* too; out: some were left out. NULL: leave them out. Return: length
+ * of the NUL-separated names; -ERANGE. */
+ssize_t spool_engine_listxattr(struct spool_engine *engine, uint64_t ino, char *buf, size_t size,
+			       bool *trusted);
 
 /** spool_engine_removexattr() - Return: 0; -ENODATA; -EOPNOTSUPP another namespace. */
 int spool_engine_removexattr(struct spool_engine *engine, const struct spool_cred *cred,

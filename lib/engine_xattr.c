@@ -7,18 +7,28 @@
 #include <sys/xattr.h>
 
 #include <linux/limits.h>
+#include <linux/xattr.h>
 
 #include "ns/acl.h"
 #include "ns/xattr.h"
 #include "util/host.h"
 
 #define USER_PREFIX "user."
+#define TRUSTED_PREFIX "trusted."  /* the kernel asks for CAP_SYS_ADMIN, but not for the names */
 #define OWN_PREFIX "user.spoolfs." /* what this filesystem says of itself */
 #define OWN_LIFETIME OWN_PREFIX "lifetime"
 
 static bool starts_with(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Namespaces that the kernel guards, and of which all is kept in shared: an overlay's upper layer
+ * needs them. */
+static bool is_guarded(const struct spool_engine *engine, const char *name)
+{
+	return engine->config.layout == SPOOL_LAYOUT_SHARED &&
+	       (starts_with(name, TRUSTED_PREFIX) || strcmp(name, XATTR_NAME_CAPS) == 0);
 }
 
 /* Is @name one that can be stored on @node? Return: 0; -EOPNOTSUPP; -ERANGE; -EINVAL; -EPERM. */
@@ -33,6 +43,8 @@ static int check_name(const struct spool_engine *engine, const struct spool_node
 		return -EPERM;
 	if (spool_acl_is_name(name) && (engine->config.acl || engine_acl_is_cut(engine, name)))
 		return 0;
+	if (is_guarded(engine, name))
+		return strcmp(name, TRUSTED_PREFIX) == 0 ? -EINVAL : 0;
 	if (!starts_with(name, USER_PREFIX) || starts_with(name, OWN_PREFIX))
 		return -EOPNOTSUPP;
 	if (len == strlen(USER_PREFIX))
@@ -82,7 +94,8 @@ static int set_locked(struct spool_engine *engine, struct spool_node *node, cons
 		return -EEXIST;
 	if (!*at && (flags & XATTR_REPLACE))
 		return -ENODATA;
-	if (!*at && spool_xattr_names(node->xattrs, NULL) + strlen(name) + 1 > SPOOL_XATTR_LIST_MAX)
+	if (!*at &&
+	    spool_xattr_names(node->xattrs, NULL, NULL) + strlen(name) + 1 > SPOOL_XATTR_LIST_MAX)
 		return -ENOSPC;
 	fresh = spool_xattr_new(engine->host, name, value, size);
 	if (!fresh)
@@ -170,7 +183,8 @@ ssize_t spool_engine_getxattr(struct spool_engine *engine, uint64_t ino, const c
 		r = copy_out(lifetime, strlen(lifetime), buf, size);
 		goto out;
 	}
-	if (!starts_with(name, USER_PREFIX) && !(engine->config.acl && spool_acl_is_name(name))) {
+	if (!starts_with(name, USER_PREFIX) && !is_guarded(engine, name) &&
+	    !(engine->config.acl && spool_acl_is_name(name))) {
 		r = -EOPNOTSUPP;
 		goto out;
 	}
@@ -183,21 +197,25 @@ out:
 	return r;
 }
 
-ssize_t spool_engine_listxattr(struct spool_engine *engine, uint64_t ino, char *buf, size_t size)
+ssize_t spool_engine_listxattr(struct spool_engine *engine, uint64_t ino, char *buf, size_t size,
+			       bool *trusted)
 {
 	struct spool_node *node = engine_get(engine, ino);
+	const char *hidden = trusted && *trusted ? NULL : TRUSTED_PREFIX;
 	size_t len;
 	ssize_t r;
 
 	if (!node)
 		return -ESTALE;
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	len = spool_xattr_names(node->xattrs, NULL);
+	len = spool_xattr_names(node->xattrs, hidden, NULL);
+	if (trusted)
+		*trusted = spool_xattr_names(node->xattrs, NULL, NULL) > len;
 	r = (ssize_t)len;
 	if (size > 0 && len > size)
 		r = -ERANGE;
 	else if (size > 0)
-		spool_xattr_names(node->xattrs, buf);
+		spool_xattr_names(node->xattrs, hidden, buf);
 	spool_mutex_unlock(&node->lock);
 	engine_put(engine, node);
 	return r;

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
 #include "daemon.h"
 #include "mounts.h"
 #include "util/macros.h"
@@ -65,12 +67,12 @@ static void check_device(struct doctor *doctor)
 /* root needs CAP_SYS_ADMIN, which containers take away. Others mount through fusermount3. */
 static void check_privileges(struct doctor *doctor)
 {
-	struct spool_proc_status status = {.admin = true};
+	struct spool_proc_status status = {.caps = UINT64_MAX};
 
 	spool_proc_status("/proc/self/status", &status);
 	if (geteuid() != 0) {
 		finding(doctor, "ok", "privileges", NULL, "none: mounts through fusermount3");
-	} else if (status.admin) {
+	} else if (status.caps >> CAP_SYS_ADMIN & 1) {
 		finding(doctor, "ok", "privileges", NULL, "root, with CAP_SYS_ADMIN");
 	} else {
 		doctor->cannot_mount = true;

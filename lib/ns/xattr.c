@@ -40,11 +40,13 @@ const void *spool_xattr_value(const struct spool_xattr *xattr)
 	return xattr->data + xattr->name_len + 1;
 }
 
-size_t spool_xattr_names(const struct spool_xattr *list, char *buf)
+size_t spool_xattr_names(const struct spool_xattr *list, const char *hidden, char *buf)
 {
 	size_t total = 0;
 
 	for (; list; list = list->next) {
+		if (hidden && strncmp(list->data, hidden, strlen(hidden)) == 0)
+			continue;
 		if (buf)
 			memcpy(buf + total, list->data, list->name_len + 1u);
 		total += list->name_len + 1u;

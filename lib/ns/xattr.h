@@ -32,5 +32,6 @@ struct spool_xattr **spool_xattr_find(struct spool_xattr **list, const char *nam
 /** spool_xattr_value() - where its @size bytes are. */
 const void *spool_xattr_value(const struct spool_xattr *xattr);
 
-/** spool_xattr_names() - bytes of all names with their NULs; copied to @buf unless it is NULL. */
-size_t spool_xattr_names(const struct spool_xattr *list, char *buf);
+/** spool_xattr_names() - bytes of all names with their NULs, but for those that begin with @hidden
+ * (NULL: all); copied to @buf unless it is NULL. */
+size_t spool_xattr_names(const struct spool_xattr *list, const char *hidden, char *buf);

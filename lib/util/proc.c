@@ -2,7 +2,6 @@
 #include "util/proc.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +18,7 @@ int spool_proc_status(const char *path, struct spool_proc_status *ret)
 		int a, b;
 
 		if (sscanf(line, "CapEff: %llx", &caps) == 1)
-			ret->admin = caps >> CAP_SYS_ADMIN & 1;
+			ret->caps = caps;
 		else if (strncmp(line, "NSpid:", 6) == 0)
 			ret->top_pidns = sscanf(line + 6, "%d %d", &a, &b) == 1;
 	}

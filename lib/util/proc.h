@@ -4,16 +4,17 @@
 /* What the kernel tells of a process. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /** struct spool_proc_status - of proc_pid_status(5) */
 struct spool_proc_status {
-	bool admin;     /* CAP_SYS_ADMIN is in its effective set */
+	uint64_t caps;  /* its effective capabilities, 1 << CAP_SYS_ADMIN ... */
 	bool top_pidns; /* its pid is its name in one pid namespace alone: the one of /proc */
 };
 
 /**
  * spool_proc_status() - read a file "status" of /proc
  * @path: "/proc/self/status"
- * Return: 0; -errno with *@ret unchanged. What the file does not tell is false.
+ * Return: 0; -errno with *@ret unchanged. What the file does not tell is 0.
  */
 int spool_proc_status(const char *path, struct spool_proc_status *ret);

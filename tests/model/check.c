@@ -270,9 +270,17 @@ void check_step(struct run *run)
 	check_contents(run, run->touched[1]);
 }
 
+/* The names of all. */
+static ssize_t list_xattrs(struct run *run, const struct model_node *node, void *buf, size_t size)
+{
+	bool trusted = true;
+
+	return spool_engine_listxattr(run->engine, node->ino, buf, size, &trusted);
+}
+
 static void check_xattrs(struct run *run, struct model_node *node)
 {
-	ssize_t got = spool_engine_listxattr(run->engine, node->ino, (char *)run->buf, MODEL_DATA);
+	ssize_t got = list_xattrs(run, node, run->buf, MODEL_DATA);
 	size_t want = 0;
 
 	for (size_t i = 0; i < node->n_xattrs; i++) {
@@ -289,10 +297,8 @@ static void check_xattrs(struct run *run, struct model_node *node)
 			run_fail(run, "inode %llu: %.20s is not listed", (ull)node->ino,
 				 xattr->name);
 	}
-	if (got != (ssize_t)want ||
-	    spool_engine_listxattr(run->engine, node->ino, NULL, 0) != got ||
-	    (got > 1 && spool_engine_listxattr(run->engine, node->ino, (char *)run->buf,
-					       (size_t)got - 1) != -ERANGE))
+	if (got != (ssize_t)want || list_xattrs(run, node, NULL, 0) != got ||
+	    (got > 1 && list_xattrs(run, node, run->buf, (size_t)got - 1) != -ERANGE))
 		run_fail(run, "inode %llu: the list of xattrs has %zd bytes, not %zu",
 			 (ull)node->ino, got, want);
 }

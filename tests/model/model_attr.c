@@ -170,6 +170,12 @@ void model_release(struct model *m, uint64_t ino)
 		node->n_open--;
 }
 
+/* What the kernel guards is kept in shared. */
+static bool is_guarded(const struct model *m, const char *name)
+{
+	return m->config.layout == SPOOL_LAYOUT_SHARED && strncmp(name, "trusted.", 8) == 0;
+}
+
 static int check_xattr(struct model *m, uint64_t ino, const char *name, struct model_node **ret)
 {
 	struct model_node *node = *ret = model_find(m, ino);
@@ -180,6 +186,8 @@ static int check_xattr(struct model *m, uint64_t ino, const char *name, struct m
 		return -ERANGE;
 	if (model_is_private_root(m, node))
 		return -EPERM;
+	if (is_guarded(m, name))
+		return 0;
 	if (strncmp(name, "user.", 5) != 0 || strncmp(name, "user.spoolfs.", 13) == 0)
 		return -EOPNOTSUPP;
 	if (name[5] == '\0')
@@ -236,7 +244,7 @@ ssize_t model_getxattr(struct model *m, uint64_t ino, const char *name, size_t s
 
 	if (!node)
 		return -ESTALE;
-	if (strncmp(name, "user.", 5) != 0)
+	if (strncmp(name, "user.", 5) != 0 && !is_guarded(m, name))
 		return -EOPNOTSUPP;
 	xattr = find_xattr(node, name);
 	if (!xattr)

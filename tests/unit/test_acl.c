@@ -264,7 +264,7 @@ static void test_cut(void)
 		CU_ASSERT_EQUAL(attr.ctime.tv_sec == rig.host.clock.tv_sec, wants[i].r == 0);
 		CU_ASSERT_EQUAL(set_acl(dir, SPOOL_ACL_DEFAULT, &wants[i].acl), wants[i].r);
 		CU_ASSERT_EQUAL(rig_attr(&rig, dir).mode, S_IFDIR | 0700);
-		CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, NULL, 0), 0);
+		CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, NULL, 0, NULL), 0);
 		CU_ASSERT_EQUAL(spool_engine_getxattr(rig.engine, file, SPOOL_ACL_ACCESS, value,
 						      sizeof(value)),
 				-EOPNOTSUPP);

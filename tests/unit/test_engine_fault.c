@@ -82,7 +82,7 @@ static void set_up(enum spool_layout layout)
 static void dump_xattrs(FILE *out, uint64_t ino)
 {
 	char names[1024], value[1024];
-	ssize_t len = spool_engine_listxattr(rig.engine, ino, names, sizeof(names));
+	ssize_t len = spool_engine_listxattr(rig.engine, ino, names, sizeof(names), NULL);
 
 	for (const char *name = names; name < names + len; name += strlen(name) + 1) {
 		ssize_t size = spool_engine_getxattr(rig.engine, ino, name, value, sizeof(value));

@@ -190,7 +190,7 @@ static void set_attributes(struct worker *worker, uint64_t ino)
 			     &attr);
 	spool_engine_setxattr(engine, &worker->cred, ino, "user.a", value, 0, 0);
 	spool_engine_getxattr(engine, ino, "user.a", value, sizeof(value));
-	spool_engine_listxattr(engine, ino, value, sizeof(value));
+	spool_engine_listxattr(engine, ino, value, sizeof(value), NULL);
 	if (rig_random(&worker->state, 2))
 		spool_engine_removexattr(engine, &worker->cred, ino, "user.a");
 }

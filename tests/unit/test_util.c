@@ -308,15 +308,16 @@ static void test_proc_status(void)
 {
 	static const struct {
 		const char *text;
-		bool admin, top_pidns;
-	} files[] = {{"CapEff:\t000001ffffffffff\nNSpid:\t7\n", true, true},
-		     {"CapEff:\t0000000000200000\nNSpid:\t7\t1\n", true, false},
-		     {"CapEff:\t000001ffffdfffff\nNSpid:\t7\n", false, true},
-		     {"CapPrm:\t000001ffffffffff\nCapEff:\t0000000000000000\n", false, false},
-		     {"", false, false}};
+		uint64_t caps;
+		bool top_pidns;
+	} files[] = {{"CapEff:\t000001ffffffffff\nNSpid:\t7\n", 0x1ffffffffff, true},
+		     {"CapEff:\t0000000000200000\nNSpid:\t7\t1\n", 0x200000, false},
+		     {"CapEff:\t000001ffffdfffff\nNSpid:\t7\n", 0x1ffffdfffff, true},
+		     {"CapPrm:\t000001ffffffffff\nCapEff:\t0000000000000000\n", 0, false},
+		     {"", 0, false}};
 
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(files); i++) {
-		struct spool_proc_status status = {.admin = true, .top_pidns = true};
+		struct spool_proc_status status = {.caps = 1, .top_pidns = true};
 		int fd = memfd_create("status", MFD_CLOEXEC);
 		char path[32];
 
@@ -324,7 +325,7 @@ static void test_proc_status(void)
 				(ssize_t)strlen(files[i].text));
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		CU_ASSERT_EQUAL(spool_proc_status(path, &status), 0);
-		CU_ASSERT_EQUAL(status.admin, files[i].admin);
+		CU_ASSERT_EQUAL(status.caps, files[i].caps);
 		CU_ASSERT_EQUAL(status.top_pidns, files[i].top_pidns);
 		close(fd);
 	}

@@ -119,24 +119,24 @@ static void test_list_limit(void)
 	CU_ASSERT_EQUAL(r, -ENOSPC);
 	CU_ASSERT_EQUAL(total, SPOOL_XATTR_LIST_MAX); /* 256 names of 256 bytes: exactly full */
 	CU_ASSERT_EQUAL(set(file, "user.000000", "", 0, 0), -ENOSPC);
-	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, sizeof(buf)), total);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, sizeof(buf), NULL), total);
 	engine_rig_fini(&rig);
 }
 
 static void test_list(void)
 {
 	start();
-	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, NULL, 0), 0);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, NULL, 0, NULL), 0);
 	set(file, "user.a", "x", 1, 0);
 	set(file, "user.bb", "x", 1, 0);
-	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, NULL, 0), 15);
-	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, 14), -ERANGE);
-	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, 15), 15);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, NULL, 0, NULL), 15);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, 14, NULL), -ERANGE);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, 15, NULL), 15);
 	CU_ASSERT_EQUAL(memcmp(buf, "user.a\0user.bb", 15), 0);
 	drop(file, "user.a");
-	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, 15), 8);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, 15, NULL), 8);
 	CU_ASSERT_STRING_EQUAL(buf, "user.bb");
-	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, 12345, buf, 15), -ESTALE);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, 12345, buf, 15, NULL), -ESTALE);
 	engine_rig_fini(&rig);
 }
 
@@ -168,7 +168,38 @@ static void test_other_namespaces(void)
 	CU_ASSERT_EQUAL(get(file, "user.spoolfs.lifetime", 5), 5);
 	CU_ASSERT_EQUAL(memcmp(buf, "mount", 5), 0);
 	CU_ASSERT_EQUAL(get(file, "user.spoolfs.x", 5), -ENODATA);
-	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, NULL, 0), 0);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, NULL, 0, NULL), 0);
+	engine_rig_fini(&rig);
+}
+
+/* What the kernel guards is kept in shared, on inodes of every kind; trusted.* is listed on wish.
+ */
+static void test_guarded_namespaces(void)
+{
+	struct spool_attr attr;
+	bool trusted = false;
+
+	engine_rig_init(&rig, SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
+	spool_engine_symlink(rig.engine, &rig.cred, ROOT, "l", "t", &attr);
+	CU_ASSERT_EQUAL(set(attr.ino, "trusted.a", "xy", 2, 0), 0);
+	CU_ASSERT_EQUAL(get(attr.ino, "trusted.a", 2), 2);
+	file = rig_file(&rig, ROOT, "f");
+	CU_ASSERT_EQUAL(set(file, "trusted.", "x", 1, 0), -EINVAL);
+	CU_ASSERT_EQUAL(set(file, "security.other", "x", 1, 0), -EOPNOTSUPP);
+	CU_ASSERT_EQUAL(get(file, "security.other", 0), -EOPNOTSUPP);
+	CU_ASSERT_EQUAL(set(file, "trusted.a", "x", 1, 0), 0);
+	CU_ASSERT_EQUAL(set(file, "user.b", "x", 1, 0), 0);
+	CU_ASSERT_EQUAL(set(file, "security.capability", "x", 1, 0), 0);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, NULL, 0, NULL), 27);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, 27, &trusted), 27);
+	CU_ASSERT_TRUE(trusted);
+	CU_ASSERT_EQUAL(memcmp(buf, "user.b\0security.capability", 27), 0);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, 100, &trusted), 37);
+	CU_ASSERT_FALSE(trusted);
+	CU_ASSERT_EQUAL(drop(file, "trusted.a"), 0);
+	CU_ASSERT_EQUAL(drop(file, "security.capability"), 0);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, 100, &trusted), 7);
+	CU_ASSERT_FALSE(trusted);
 	engine_rig_fini(&rig);
 }
 
@@ -228,6 +259,7 @@ int main(void)
 		{"list_limit", test_list_limit},
 		{"list", test_list},
 		{"other_namespaces", test_other_namespaces},
+		{"guarded_namespaces", test_guarded_namespaces},
 		{"other_kinds", test_other_kinds},
 		{"charges", test_charges},
 	};
