@@ -13,6 +13,7 @@
 #include "notify.h"
 #include "options.h"
 #include "park.h"
+#include "reply.h"
 #include "room.h"
 #include "util/macros.h"
 #include "wire.h"
@@ -245,6 +246,26 @@ static bool takes_interrupt(struct spool_fs *fs, const struct spool_message *mes
 	return spool_asked_interrupt(fs->asked, in.unique);
 }
 
+/* FUSE_STATX, which libfuse does not know. Nothing of it waits. */
+static void answer_statx(struct spool_fs *fs, struct spool_message *message)
+{
+	struct fuse_out_header header = {.len = sizeof(header), .unique = message->unique};
+	struct spool_wire_statx_out out;
+	struct iovec iov[] = {{.iov_base = &header, .iov_len = sizeof(header)},
+			      {.iov_base = &out, .iov_len = sizeof(out)}};
+	struct fuse_in_header in;
+
+	memcpy(&in, message->data, sizeof(in));
+	header.error = reply_fill_statx(fs, in.nodeid, &out);
+	if (header.error == 0)
+		header.len += sizeof(out);
+	message->answered = true;
+	if (message->entry)
+		spool_channel_answer(message, iov, header.error == 0 ? 2 : 1);
+	else if (writev(fuse_session_fd(fs->session), iov, header.error == 0 ? 2 : 1) < 0)
+		spool_log(fs->log, SPOOL_LOG_DEBUG, "statx: %s", strerror(errno));
+}
+
 void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 {
 	struct fuse_buf buf = {0};
@@ -254,6 +275,10 @@ void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 		first_time(fs, message);
 	if (takes_interrupt(fs, message))
 		return;
+	if (message->opcode == SPOOL_WIRE_STATX) {
+		answer_statx(fs, message);
+		return;
+	}
 	spool_channel_rewrite(message->data, message->len, fs->options->mask);
 	buf.mem = message->data;
 	buf.size = message->len;

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "channel.h"
 #include "subuid.h"
 #include "util/lock.h"
+#include "wire.h"
 
 /* All changes pass through us, so the kernel may keep what it knows. A year, in seconds, is as
  * good as for ever and does not overflow the kernel's jiffies. */
@@ -108,6 +111,39 @@ void reply_fill_stat(const struct spool_attr *attr, struct stat *ret)
 		.st_mtim = attr->mtime,
 		.st_ctim = attr->ctime,
 	};
+}
+
+static struct spool_wire_sx_time sx_time(const struct timespec *time)
+{
+	return (struct spool_wire_sx_time){.sec = time->tv_sec, .nsec = (uint32_t)time->tv_nsec};
+}
+
+int reply_fill_statx(struct spool_fs *fs, uint64_t ino, struct spool_wire_statx_out *ret)
+{
+	struct spool_attr attr;
+	int r = spool_engine_getattr(fs->engine, ino, &attr);
+
+	if (r < 0)
+		return r;
+	*ret = (struct spool_wire_statx_out){
+		.attr_valid = (uint64_t)FOREVER_S,
+		.stat = {.mask = STATX_BASIC_STATS | STATX_BTIME,
+			 .blksize = PREFERRED_IO,
+			 .nlink = attr.nlink,
+			 .uid = attr.uid,
+			 .gid = attr.gid,
+			 .mode = (uint16_t)attr.mode,
+			 .ino = attr.ino,
+			 .size = attr.size,
+			 .blocks = attr.blocks,
+			 .atime = sx_time(&attr.atime),
+			 .btime = sx_time(&attr.btime),
+			 .ctime = sx_time(&attr.ctime),
+			 .mtime = sx_time(&attr.mtime),
+			 .rdev_major = major(attr.rdev),
+			 .rdev_minor = minor(attr.rdev)},
+	};
+	return 0;
 }
 
 void reply_fill_entry(const struct spool_attr *attr, struct fuse_entry_param *ret)

@@ -10,6 +10,8 @@
 #include "channel.h"
 #include "fs.h"
 
+struct spool_wire_statx_out;
+
 static inline struct spool_fs *fs_of(fuse_req_t req)
 {
 	return fuse_req_userdata(req);
@@ -76,6 +78,9 @@ void reply_none(fuse_req_t req);
 
 /** struct stat as libfuse wants it. */
 void reply_fill_stat(const struct spool_attr *attr, struct stat *ret);
+
+/** What FUSE_STATX answers for @ino. Return: 0; -errno. */
+int reply_fill_statx(struct spool_fs *fs, uint64_t ino, struct spool_wire_statx_out *ret);
 
 /** An entry for readdirplus and reply_entry(). */
 void reply_fill_entry(const struct spool_attr *attr, struct fuse_entry_param *ret);

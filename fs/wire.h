@@ -27,6 +27,34 @@
 #define SPOOL_WIRE_DIRECT_IO_ALLOW_MMAP SPOOL_WIRE_FLAG2(36) /* 7.39 */
 #define SPOOL_WIRE_OVER_IO_URING SPOOL_WIRE_FLAG2(41)        /* 7.42 */
 
+/* FUSE_STATX (7.39), struct statx as the kernel wants it; birth times come no other way. */
+#define SPOOL_WIRE_STATX 52u
+
+struct spool_wire_sx_time {
+	int64_t sec;
+	uint32_t nsec;
+	int32_t reserved;
+};
+
+struct spool_wire_statx {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode, spare;
+	uint64_t ino, size, blocks, attributes_mask;
+	struct spool_wire_sx_time atime, btime, ctime, mtime;
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	uint64_t spare2[14];
+};
+
+struct spool_wire_statx_out {
+	uint64_t attr_valid; /* seconds */
+	uint32_t attr_valid_nsec;
+	uint32_t flags;
+	uint64_t spare[2];
+	struct spool_wire_statx stat;
+};
+
 /* FUSE_CREATE's open_flags of fuse_create_in is after flags, mode and umask; FUSE_OPEN's after
  * flags (7.33). Both words were padding before. */
 #define SPOOL_WIRE_OPEN_KILL_SUIDGID (UINT32_C(1) << 0)
@@ -60,6 +88,7 @@ struct spool_wire_uring_header {
 	struct spool_wire_uring_ent ent;
 };
 
+_Static_assert(sizeof(struct spool_wire_statx_out) == 288, "fuse_statx_out");
 _Static_assert(sizeof(struct spool_wire_uring_cmd) == 24, "fuse_uring_cmd_req");
 _Static_assert(sizeof(struct spool_wire_uring_ent) == 32, "fuse_uring_ent_in_out");
 _Static_assert(sizeof(struct spool_wire_uring_header) == 288, "fuse_uring_req_header");

@@ -171,6 +171,8 @@ static int fill_node(struct spool_engine *engine, const struct spool_cred *cred,
 	}
 	engine_now(engine, &now);
 	spool_node_set_times_locked(node, "amc", &now);
+	node->btime_sec = now.tv_sec;
+	node->btime_ns = (uint32_t)now.tv_nsec;
 	return 0;
 }
 

@@ -134,6 +134,7 @@ struct spool_attr {
 	struct timespec atime;
 	struct timespec mtime;
 	struct timespec ctime;
+	struct timespec btime; /* when it was made */
 };
 
 enum spool_set {

@@ -25,6 +25,7 @@ void engine_attr_locked(const struct spool_engine *engine, const struct spool_no
 		.nlink = node->nlink,
 		.uid = node->uid,
 		.gid = node->gid,
+		.btime = {.tv_sec = node->btime_sec, .tv_nsec = node->btime_ns},
 	};
 	spool_node_times_locked(node, &ret->atime, &ret->mtime, &ret->ctime);
 	if (S_ISCHR(node->type) || S_ISBLK(node->type))
@@ -32,7 +33,7 @@ void engine_attr_locked(const struct spool_engine *engine, const struct spool_no
 	if (is_constant(engine, node)) {
 		ret->size = 0;
 		ret->nlink = 1;
-		ret->atime = ret->mtime = ret->ctime = engine->born;
+		ret->atime = ret->mtime = ret->ctime = ret->btime = engine->born;
 	}
 }
 

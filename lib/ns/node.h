@@ -65,7 +65,9 @@ struct spool_node {
 	uid_t uid;
 	gid_t gid;
 	uint32_t atime_ns, mtime_ns, ctime_ns;
-	int64_t atime_sec, mtime_sec, ctime_sec;
+	uint32_t btime_ns; /* constant, as the following: when it was made */
+	int64_t btime_sec;
+	int64_t atime_sec, mtime_sec, ctime_sec; /* lock */
 	uint64_t charged;              /* metadata bytes of SIZE and RAM on user's account */
 	struct spool_quota_user *user; /* a reference */
 	struct spool_xattr *xattrs;
