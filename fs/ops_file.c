@@ -30,19 +30,50 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	reply_create(req, r, &attr, fi);
 }
 
+/*
+ * Set-id bits that go with a change of data: the kernel leaves that to us, and does not look at the
+ * mode again by itself, or not for those who ask for nothing else. So it is told to, and the answer
+ * waits for that.
+ */
+static mode_t set_ids(struct spool_fs *fs, fuse_ino_t ino)
+{
+	struct spool_attr attr;
+
+	return spool_engine_getattr(fs->engine, ino, &attr) == 0 ? attr.mode & (S_ISUID | S_ISGID)
+								 : 0;
+}
+
+/* @before: set_ids() before the change, whose result is @r. Return: true: the request is put aside,
+ * and reply_told() has @r for when it comes again. */
+static bool tells_set_ids(fuse_req_t req, fuse_ino_t ino, mode_t before, ssize_t r)
+{
+	if (before == 0 || r < 0 || set_ids(fs_of(req), ino) == before || !reply_can_tell(req))
+		return false;
+	reply_tell_first(req, ino, SPOOL_TELL_ATTRS, r);
+	return true;
+}
+
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct spool_fs *fs = fs_of(req);
 	unsigned int flags =
 		reply_wait_flags(req) | (fi->flags & O_TRUNC ? SPOOL_OPEN_TRUNCATE : 0);
-	int r;
+	mode_t before = 0;
+	ssize_t r;
 
+	fi->keep_cache = 1; /* nothing changes but through the kernel */
+	if (reply_told(req, &r) != SPOOL_TOLD_NOT) {
+		reply_open(req, ino, (int)r, fi);
+		return;
+	}
 	/* without the feature nobody has looked who the caller is: the bits go */
 	if (!(fs->missing & SPOOL_FEATURE_KILLPRIV) && !reply_kill_suidgid(req))
 		flags |= SPOOL_OPEN_KEEP_SUIDGID;
+	else if (fi->flags & O_TRUNC)
+		before = set_ids(fs, ino);
 	r = spool_engine_open(fs->engine, ino, flags);
-	fi->keep_cache = 1; /* nothing changes but through the kernel */
-	reply_open(req, ino, r, fi);
+	if (!tells_set_ids(req, ino, before, r))
+		reply_open(req, ino, (int)r, fi);
 }
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -69,16 +100,6 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	reply_data(req, r, buf);
 }
 
-/* Set-id bits that went with a write: the kernel leaves that to us (FUSE_HANDLE_KILLPRIV_V2), and
- * does not look at the mode again by itself. */
-static bool lost_set_ids(struct spool_fs *fs, fuse_ino_t ino, mode_t before)
-{
-	struct spool_attr attr;
-
-	return before & (S_ISUID | S_ISGID) && spool_engine_getattr(fs->engine, ino, &attr) == 0 &&
-	       attr.mode != before;
-}
-
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	      struct fuse_file_info *fi)
 {
@@ -86,15 +107,13 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 			     (reply_kill_suidgid(req) ? SPOOL_WRITE_KILL_SUIDGID : 0);
 	struct spool_fs *fs = fs_of(req);
 	struct spool_engine *engine = fs->engine;
-	struct spool_attr before = {0};
+	mode_t before = flags & SPOOL_WRITE_KILL_SUIDGID ? set_ids(fs, ino) : 0;
 	ssize_t r = -EINVAL, more = 0;
 
 	if (reply_told(req, &r) != SPOOL_TOLD_NOT) {
 		reply_written(req, r);
 		return;
 	}
-	if (flags & SPOOL_WRITE_KILL_SUIDGID)
-		spool_engine_getattr(engine, ino, &before);
 	if (off >= 0)
 		r = spool_engine_write(engine, ino, buf, size, (uint64_t)off, flags);
 	/* Cut short for want of room, while some may just have come, or be about to: the rest is
@@ -108,9 +127,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	}
 	if (more < 0 && spool_channel_waits(fs, (int)more))
 		r = more;
-	if (lost_set_ids(fs, ino, before.mode) && reply_can_tell(req))
-		reply_tell_first(req, ino, SPOOL_TELL_ATTRS, r);
-	else
+	if (!tells_set_ids(req, ino, before, r))
 		reply_written(req, r);
 }
 
@@ -123,14 +140,20 @@ static unsigned int keep_suidgid(fuse_req_t req)
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
 		  struct fuse_file_info *fi)
 {
-	int r = -EINVAL;
+	struct spool_fs *fs = fs_of(req);
+	mode_t before = 0;
+	ssize_t r = -EINVAL;
 
 	(void)fi;
-	if (off >= 0 && len > 0)
-		r = spool_engine_fallocate(fs_of(req)->engine, ino, mode, (uint64_t)off,
-					   (uint64_t)len,
-					   reply_wait_flags(req) | keep_suidgid(req));
-	reply_status(req, r);
+	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
+		before = set_ids(fs, ino);
+		if (off >= 0 && len > 0)
+			r = spool_engine_fallocate(fs->engine, ino, mode, (uint64_t)off,
+						   (uint64_t)len,
+						   reply_wait_flags(req) | keep_suidgid(req));
+	}
+	if (!tells_set_ids(req, ino, before, r))
+		reply_status(req, (int)r);
 }
 
 /*
@@ -186,15 +209,21 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
 			struct fuse_file_info *src_fi, fuse_ino_t dst, off_t dst_off,
 			struct fuse_file_info *dst_fi, size_t len, int flags)
 {
+	struct spool_fs *fs = fs_of(req);
+	mode_t before = 0;
 	ssize_t r = -EINVAL;
 
 	(void)src_fi;
 	(void)dst_fi;
 	/* One request must not keep a thread for seconds: the caller goes on with what is left. */
 	len = spool_min_u64(len, (uint64_t)64 << 20);
-	if (flags == 0 && src_off >= 0 && dst_off >= 0)
-		r = spool_engine_copy_range(fs_of(req)->engine, src, (uint64_t)src_off, dst,
-					    (uint64_t)dst_off, len,
-					    reply_wait_flags(req) | keep_suidgid(req));
-	reply_written(req, r);
+	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
+		before = set_ids(fs, dst);
+		if (flags == 0 && src_off >= 0 && dst_off >= 0)
+			r = spool_engine_copy_range(fs->engine, src, (uint64_t)src_off, dst,
+						    (uint64_t)dst_off, len,
+						    reply_wait_flags(req) | keep_suidgid(req));
+	}
+	if (!tells_set_ids(req, dst, before, r))
+		reply_written(req, r);
 }

@@ -3,7 +3,7 @@ import errno
 import os
 import stat
 
-from rig import Mount, as_user, case, fails, get, put
+from rig import Mount, as_user, case, fails, fallocate, get, need, put, run
 
 
 def mode(path):
@@ -113,6 +113,43 @@ def set_id_bits_go_when_others_write():
         as_user(1000, write)
         assert mode(path) == 0o777, oct(mode(path))
         assert get(path) == b'y'
+
+
+@case(layout='shared', needs=['killpriv', 'fallocate', 'copy_file_range', 'atomic_o_trunc'])
+def set_id_bits_that_went_are_not_shown(d):
+    """To those who ask for the mode alone, as stat(1) does: other attributes move by themselves."""
+    need('stat')
+    put('source', b'z' * 100, 0o644)
+    os.chmod('.', 0o755)
+
+    def opened(function, flags=os.O_RDWR):
+        def call():
+            fd = os.open('f', flags)
+            function(fd)
+            os.close(fd)
+        return call
+
+    def copy(fd):
+        source = os.open('source', os.O_RDONLY)
+        assert os.copy_file_range(source, fd, 50) == 50
+    changes = {
+        'write': opened(lambda fd: os.write(fd, b'y')),
+        'O_TRUNC': opened(lambda fd: None, os.O_WRONLY | os.O_TRUNC),
+        'truncate': lambda: os.truncate('f', 5),
+        'allocate': opened(lambda fd: fallocate(fd, 0, 0, 100000)),
+        'keep size': opened(lambda fd: fallocate(fd, 1, 0, 100000)),
+        'punch': opened(lambda fd: fallocate(fd, 3, 0, 4096)),
+        'zero': opened(lambda fd: fallocate(fd, 0x10, 0, 4096)),
+        'copy': opened(copy),
+    }
+    for name, change in changes.items():
+        put('f', b'x' * 10000)
+        os.chmod('f', 0o6777)
+        assert run('stat', '-c', '%a', 'f').stdout == '6777\n'
+        as_user(0, change)
+        assert run('stat', '-c', '%a', 'f').stdout == '6777\n', f'{name} by root'
+        as_user(1000, change)
+        assert run('stat', '-c', '%a', 'f').stdout == '777\n', name
 
 
 @case()
