@@ -204,7 +204,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 	struct control_call call = {
 		.req = req,
 		.fs = fs_of(req),
-		.cred = reply_cred(req),
+		.cred = reply_known_cred(req),
 		.dir = ino,
 		.in = in_buf,
 		.in_size = in_size,

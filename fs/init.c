@@ -66,6 +66,19 @@ static uint32_t extra_flags(const struct spool_fs *fs)
 	return flags;
 }
 
+/*
+ * Id mappings (mount_setattr(2)) are for shared mounts that root makes: once they are allowed, the
+ * kernel says who asks only with what makes an inode (MKNOD, MKDIR, SYMLINK, CREATE, TMPFILE, and
+ * RENAME with RENAME_WHITEOUT); with all else, on every mount of the filesystem, uid and gid are
+ * -1. It checks permissions itself, so what is left is who pays (lib/README.md, "Accounts"), and
+ * for statfs and control calls who the caller is: the witness looks at the process.
+ */
+static bool wants_idmap(const struct spool_fs *fs)
+{
+	return fs->options->config.layout == SPOOL_LAYOUT_SHARED && fs->owner == 0 &&
+	       !(fs->options->mask & SPOOL_FEATURE_IDMAP);
+}
+
 static void transport_up(struct spool_fs *fs, struct spool_rings *rings)
 {
 	if (rings && spool_rings_start(rings, fs->transport_why) == 0) {
@@ -95,11 +108,15 @@ ssize_t spool_init_answer(struct spool_fs *fs, struct spool_message *message, in
 	rings = try_rings(fs, message, fd);
 	if (rings)
 		extra.flags2 |= SPOOL_WIRE_OVER_IO_URING;
+	if (wants_idmap(fs))
+		extra.flags2 |= SPOOL_WIRE_ALLOW_IDMAP;
 	if (spool_channel_extend_init(message->data, message->len, &extra, &out))
 		iov[1].iov_base = &out;
 	fs->setxattr_ext = out.flags & FUSE_SETXATTR_EXT;
 	if (!spool_channel_offers(message->data, message->len, FUSE_HANDLE_KILLPRIV_V2, 0))
 		fs->missing |= SPOOL_FEATURE_KILLPRIV;
+	if (!(out.flags2 & SPOOL_WIRE_ALLOW_IDMAP))
+		fs->missing |= SPOOL_FEATURE_IDMAP;
 	r = writev(fd, iov, count);
 	if (r < 0)
 		spool_rings_stop(rings);

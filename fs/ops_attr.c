@@ -72,7 +72,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 
 void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
-	struct spool_cred cred = reply_cred(req);
+	struct spool_cred cred = reply_known_cred(req);
 	struct spool_statfs stat;
 	int r = -EAGAIN;
 

@@ -6,10 +6,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <linux/capability.h>
+
 #include "channel.h"
 #include "park.h"
 #include "tidy.h"
 #include "util/macros.h"
+#include "witness.h"
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	       struct fuse_file_info *fi)
@@ -131,10 +134,15 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 		reply_written(req, r);
 }
 
-/* These requests do not say whether the caller has CAP_FSETID: root is taken to have it. */
-static unsigned int keep_suidgid(fuse_req_t req)
+/* These requests do not say whether the caller may keep set-id bits: where there are any, @before,
+ * his process is looked at. */
+static unsigned int keep_suidgid(fuse_req_t req, mode_t before)
 {
-	return reply_cred(req).uid == 0 ? SPOOL_KEEP_SUIDGID : 0;
+	pid_t pid = fuse_req_ctx(req)->pid;
+
+	return before == 0 || spool_witness_has(fs_of(req)->witness, pid, CAP_FSETID)
+		       ? SPOOL_KEEP_SUIDGID
+		       : 0;
 }
 
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
@@ -148,9 +156,9 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len
 	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
 		before = set_ids(fs, ino);
 		if (off >= 0 && len > 0)
-			r = spool_engine_fallocate(fs->engine, ino, mode, (uint64_t)off,
-						   (uint64_t)len,
-						   reply_wait_flags(req) | keep_suidgid(req));
+			r = spool_engine_fallocate(
+				fs->engine, ino, mode, (uint64_t)off, (uint64_t)len,
+				reply_wait_flags(req) | keep_suidgid(req, before));
 	}
 	if (!tells_set_ids(req, ino, before, r))
 		reply_status(req, (int)r);
@@ -220,9 +228,9 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
 	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
 		before = set_ids(fs, dst);
 		if (flags == 0 && src_off >= 0 && dst_off >= 0)
-			r = spool_engine_copy_range(fs->engine, src, (uint64_t)src_off, dst,
-						    (uint64_t)dst_off, len,
-						    reply_wait_flags(req) | keep_suidgid(req));
+			r = spool_engine_copy_range(
+				fs->engine, src, (uint64_t)src_off, dst, (uint64_t)dst_off, len,
+				reply_wait_flags(req) | keep_suidgid(req, before));
 	}
 	if (!tells_set_ids(req, dst, before, r))
 		reply_written(req, r);

@@ -11,7 +11,7 @@ static const char *const feature_names[SPOOL_FEATURES_N] = {
 	"tmpfile",        "readdirplus",    "rename2",   "copy_file_range", "fallocate",
 	"lseek",          "dont_mask",      "posix_acl", "parallel_dirops", "ioctl_dir",
 	"async_read",     "atomic_o_trunc", "killpriv",  "uring",           "backing_tmpfile",
-	"backing_direct", "noswap",
+	"backing_direct", "noswap",         "idmap",
 };
 
 const char *spool_feature_name(unsigned int i)
@@ -320,7 +320,7 @@ static int tolerate(struct given *given, const struct option_entry *entry, const
 #define FEATURES                                                                              \
 	"tmpfile+readdirplus+rename2+copy_file_range+fallocate+lseek+dont_mask+posix_acl+"    \
 	"parallel_dirops+ioctl_dir+async_read+atomic_o_trunc+killpriv+uring+backing_tmpfile+" \
-	"backing_direct+noswap"
+	"backing_direct+noswap+idmap"
 
 const struct option_entry spool_option_table[] = {
 	{"layout", false, "private|single|shared", "private for root, else single",

@@ -10,6 +10,7 @@
 #include "subuid.h"
 #include "util/lock.h"
 #include "wire.h"
+#include "witness.h"
 
 /* All changes pass through us, so the kernel may keep what it knows. A year, in seconds, is as
  * good as for ever and does not overflow the kernel's jiffies. */
@@ -23,9 +24,19 @@ struct spool_cred reply_cred(fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);
 
-	spool_subuids_refresh(fs_of(req)->subuids, ctx->uid);
+	if (ctx->uid != SPOOL_UID_UNKNOWN)
+		spool_subuids_refresh(fs_of(req)->subuids, ctx->uid);
 	return (struct spool_cred){
 		.uid = ctx->uid, .gid = ctx->gid, .pid = ctx->pid, .umask = ctx->umask};
+}
+
+struct spool_cred reply_known_cred(fuse_req_t req)
+{
+	struct spool_cred cred = reply_cred(req);
+
+	if (cred.uid == SPOOL_UID_UNKNOWN && cred.pid > 0)
+		cred.uid = spool_witness_uid(fs_of(req)->witness, cred.pid);
+	return cred;
 }
 
 bool reply_kill_suidgid(fuse_req_t req)

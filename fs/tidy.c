@@ -53,7 +53,7 @@ static bool wait_round(struct spool_tidy *tidy, bool more)
 static void drop_pages(struct spool_tidy *tidy)
 {
 	struct spool_fs *fs = tidy->fs;
-	const struct spool_cred nobody = {.uid = (uid_t)-1}; /* but who pays for the file */
+	const struct spool_cred nobody = {.uid = SPOOL_UID_UNKNOWN}; /* but who pays for the file */
 	uint64_t inos[256];
 	size_t n;
 

@@ -25,6 +25,7 @@
 /* FUSE_INIT flags of bits 32 and up are in the second word, flags2. */
 #define SPOOL_WIRE_FLAG2(bit) (UINT32_C(1) << ((bit)-32))
 #define SPOOL_WIRE_DIRECT_IO_ALLOW_MMAP SPOOL_WIRE_FLAG2(36) /* 7.39 */
+#define SPOOL_WIRE_ALLOW_IDMAP SPOOL_WIRE_FLAG2(40)          /* 7.41 */
 #define SPOOL_WIRE_OVER_IO_URING SPOOL_WIRE_FLAG2(41)        /* 7.42 */
 
 /* FUSE_STATX (7.39), struct statx as the kernel wants it; birth times come no other way. */

@@ -219,7 +219,7 @@ static ssize_t read_answer(int fd, void *buf, size_t size)
 	return n < 0 ? -errno : n;
 }
 
-/* All zero when there is no answer. */
+/* Nothing is told when there is no answer. */
 static struct spool_proc_status look_at(struct spool_witness *witness, pid_t pid)
 {
 	const struct question question = {.kind = ASK_CALLER, .pid = pid};
@@ -227,13 +227,18 @@ static struct spool_proc_status look_at(struct spool_witness *witness, pid_t pid
 	struct spool_proc_status caller;
 
 	if (fd < 0 || read_answer(fd, &caller, sizeof(caller)) != (ssize_t)sizeof(caller))
-		return (struct spool_proc_status){0};
+		return (struct spool_proc_status){.uid = (uid_t)-1};
 	return caller;
 }
 
 bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int cap)
 {
 	return look_at(witness, pid).caps >> cap & 1;
+}
+
+uid_t spool_witness_uid(struct spool_witness *witness, pid_t pid)
+{
+	return look_at(witness, pid).uid;
 }
 
 bool spool_witness_is_admin(struct spool_witness *witness, pid_t pid)

@@ -38,6 +38,10 @@ bool spool_witness_is_admin(struct spool_witness *witness, pid_t pid);
  * in our user namespace? As above, but in any pid namespace. */
 bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int cap);
 
+/** spool_witness_uid() - the uid with which thread or process @pid opens files, as fsuid in
+ * credentials(7). Good as above. Return: (uid_t)-1: no answer. */
+uid_t spool_witness_uid(struct spool_witness *witness, pid_t pid);
+
 /**
  * spool_witness_subuids() - @ctx: the witness. A reader for spool_subuids_new().
  * Return: the table, to be freed with free(3); NULL: no memory, or no answer in time.

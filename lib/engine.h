@@ -113,7 +113,10 @@ struct spool_config {
 	void *returned_ctx;
 };
 
-/** struct spool_cred - on whose behalf: the caller's fsuid, fsgid, thread id and umask */
+#define SPOOL_UID_UNKNOWN ((uid_t)-1) /* of nobody; fs/init.c says when */
+
+/** struct spool_cred - on whose behalf: the caller's fsuid, fsgid, thread id and umask. What makes
+ * an inode has ids; link() and rename() may have SPOOL_UID_UNKNOWN, and others do not ask. */
 struct spool_cred {
 	uid_t uid;
 	gid_t gid;
@@ -484,7 +487,7 @@ uint64_t spool_engine_returned(struct spool_engine *engine);
 
 /**
  * spool_engine_payer() - who is charged for what a request does
- * @cred: whose it is, as the kernel says: uid and pid 0, or no uid (UINT32_MAX), when nobody's
+ * @cred: whose it is, as the kernel says: uid and pid 0, or SPOOL_UID_UNKNOWN, when nobody's
  * @ino: what it is about; it may have gone
  * The owner of the caller's uid, if that is a subordinate one. Of what nobody has asked for, and of
  * root's requests in a user's tree (private and single): who pays for the inode. Locks: a node's.

@@ -98,6 +98,7 @@ int engine_check_name(const char *name);
 
 /**
  * A charged entry in no directory, for a name that @cred makes in @parent.
+ * @node: what gets a further name, with its lock held; NULL: a new inode, or one that is renamed
  * @old: an entry that goes in exchange, or NULL: what it is charged counts towards the new one
  *	where the account is the same, so that a rename works when nothing is left
  * @ret_credit: bytes of @old's charge that the new entry has taken over; may be NULL without @old
@@ -105,8 +106,8 @@ int engine_check_name(const char *name);
  */
 int engine_make_entry(struct spool_engine *engine, struct spool_node *parent,
 		      const struct spool_cred *cred, const char *name,
-		      const struct spool_entry *old, struct spool_entry **ret,
-		      uint64_t *ret_credit);
+		      const struct spool_node *node, const struct spool_entry *old,
+		      struct spool_entry **ret, uint64_t *ret_credit);
 
 /** Frees an entry that is in no directory and gives its charge back, but for @credit bytes that
  * another has taken over. NULL is a no-op. No locks above SPOOL_RANK_QUOTA. */

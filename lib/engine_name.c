@@ -21,9 +21,22 @@ int engine_check_name(const char *name)
 	return memchr(name, '/', len) ? -EINVAL : 0;
 }
 
+/* Who pays for a name: whoever makes it. Where the kernel does not say who that is, a name that
+ * moves stays with who has paid so far, and a further name of @node goes to who pays for that. */
+static int name_payer(struct spool_engine *engine, const struct spool_node *parent,
+		      const struct spool_cred *cred, const struct spool_node *node,
+		      const struct spool_entry *old, struct spool_quota_user **ret)
+{
+	if (cred->uid != SPOOL_UID_UNKNOWN || (!node && !old))
+		return engine_policy_payer(engine, cred, parent, ret);
+	*ret = spool_quota_user_ref(old ? old->user : node->user);
+	return 0;
+}
+
 int engine_make_entry(struct spool_engine *engine, struct spool_node *parent,
 		      const struct spool_cred *cred, const char *name,
-		      const struct spool_entry *old, struct spool_entry **ret, uint64_t *ret_credit)
+		      const struct spool_node *node, const struct spool_entry *old,
+		      struct spool_entry **ret, uint64_t *ret_credit)
 {
 	struct spool_entry *entry;
 	size_t len = strlen(name);
@@ -34,7 +47,7 @@ int engine_make_entry(struct spool_engine *engine, struct spool_node *parent,
 	entry = spool_entry_new(engine->host, &engine->hash, name, len);
 	if (!entry)
 		return -ENOMEM;
-	r = engine_policy_payer(engine, cred, parent, &entry->user);
+	r = name_payer(engine, parent, cred, node, old, &entry->user);
 	if (r < 0)
 		goto free_entry;
 	if (old && old->user == entry->user)
@@ -153,7 +166,7 @@ static int publish_named(struct spool_engine *engine, const struct spool_cred *c
 	r = engine_make_node(engine, cred, dir, make, &node);
 	if (r < 0)
 		return r;
-	r = engine_make_entry(engine, dir, cred, name, NULL, &entry, NULL);
+	r = engine_make_entry(engine, dir, cred, name, NULL, NULL, &entry, NULL);
 	if (r < 0) {
 		engine_destroy_node(engine, node);
 		return r;
@@ -295,7 +308,7 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 	else if (node->nlink >= SPOOL_LINK_MAX)
 		r = -EMLINK;
 	if (r == 0)
-		r = engine_make_entry(engine, dir, cred, name, NULL, &entry, NULL);
+		r = engine_make_entry(engine, dir, cred, name, node, NULL, &entry, NULL);
 	if (r == 0) {
 		entry->node = node;
 		if (node->nlink++ == 0)

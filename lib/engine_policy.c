@@ -85,7 +85,7 @@ int engine_policy_payer(struct spool_engine *engine, const struct spool_cred *cr
 
 uid_t spool_engine_payer(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino)
 {
-	bool nobody = cred->uid == (uid_t)-1 || (cred->uid == 0 && cred->pid == 0);
+	bool nobody = cred->uid == SPOOL_UID_UNKNOWN || (cred->uid == 0 && cred->pid == 0);
 	struct spool_node *node;
 	uid_t payer = 0;
 
@@ -117,7 +117,7 @@ static int add_to_root(struct spool_engine *engine, const struct spool_cred *own
 	r = engine_make_node(engine, owner, engine->root, make, &node);
 	if (r < 0)
 		return r;
-	r = engine_make_entry(engine, engine->root, owner, name, NULL, &entry, NULL);
+	r = engine_make_entry(engine, engine->root, owner, name, NULL, NULL, &entry, NULL);
 	if (r < 0) {
 		engine_destroy_node(engine, node);
 		return r;

@@ -201,7 +201,8 @@ static int prepare(struct spool_engine *engine, const struct spool_cred *cred, s
 		r = engine_make_node(engine, cred, rn->from_dir, &white, &rn->white);
 	if (r < 0 || rn->to)
 		return r;
-	r = engine_make_entry(engine, rn->to_dir, cred, new_name, old, &rn->fresh, &rn->credit);
+	r = engine_make_entry(engine, rn->to_dir, cred, new_name, NULL, old, &rn->fresh,
+			      &rn->credit);
 	if (r < 0 && rn->white)
 		engine_destroy_node(engine, rn->white);
 	return r;

@@ -5,16 +5,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /** struct spool_proc_status - of proc_pid_status(5) */
 struct spool_proc_status {
 	uint64_t caps;  /* its effective capabilities, 1 << CAP_SYS_ADMIN ... */
+	uid_t uid;      /* the one that files are opened with; -1: not told */
 	bool top_pidns; /* its pid is its name in one pid namespace alone: the one of /proc */
 };
 
 /**
  * spool_proc_status() - read a file "status" of /proc
  * @path: "/proc/self/status"
- * Return: 0; -errno with *@ret unchanged. What the file does not tell is 0.
+ * Return: 0; -errno with *@ret unchanged. What the file does not tell is 0, if nothing else is
+ * said.
  */
 int spool_proc_status(const char *path, struct spool_proc_status *ret);

@@ -310,11 +310,13 @@ static void test_proc_status(void)
 		const char *text;
 		uint64_t caps;
 		bool top_pidns;
-	} files[] = {{"CapEff:\t000001ffffffffff\nNSpid:\t7\n", 0x1ffffffffff, true},
-		     {"CapEff:\t0000000000200000\nNSpid:\t7\t1\n", 0x200000, false},
-		     {"CapEff:\t000001ffffdfffff\nNSpid:\t7\n", 0x1ffffdfffff, true},
-		     {"CapPrm:\t000001ffffffffff\nCapEff:\t0000000000000000\n", 0, false},
-		     {"", 0, false}};
+		uid_t uid;
+	} files[] = {
+		{"CapEff:\t000001ffffffffff\nNSpid:\t7\n", 0x1ffffffffff, true, UINT32_MAX},
+		{"Uid:\t1\t2\t3\t4\nCapEff:\t0000000000200000\nNSpid:\t7\t1\n", 0x200000, false, 4},
+		{"CapEff:\t000001ffffdfffff\nNSpid:\t7\n", 0x1ffffdfffff, true, UINT32_MAX},
+		{"CapPrm:\t000001ffffffffff\nCapEff:\t0000000000000000\n", 0, false, UINT32_MAX},
+		{"", 0, false, UINT32_MAX}};
 
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(files); i++) {
 		struct spool_proc_status status = {.caps = 1, .top_pidns = true};
@@ -326,6 +328,7 @@ static void test_proc_status(void)
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 		CU_ASSERT_EQUAL(spool_proc_status(path, &status), 0);
 		CU_ASSERT_EQUAL(status.caps, files[i].caps);
+		CU_ASSERT_EQUAL(status.uid, files[i].uid);
 		CU_ASSERT_EQUAL(status.top_pidns, files[i].top_pidns);
 		close(fd);
 	}
