@@ -2,6 +2,7 @@
 
 SPOOL_KILLS=300 in the environment kills that many times, instead of a few, in each of the ways.
 """
+import errno
 import itertools
 import json
 import os
@@ -27,23 +28,31 @@ def family(pid):
 
 
 def write_until_it_is_gone(directory, uid):
-    """In a process: makes and removes files until the mount has gone. Its pid."""
+    """In a process: makes and removes files until the mount is gone. Its pid, when it has begun."""
+    reader, writer = os.pipe()
     pid = os.fork()
     if pid:
+        os.close(writer)
+        os.read(reader, 1)
+        os.close(reader)
         return pid
     status = 1
     try:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-        path = f'{directory}/{os.getpid()}'
+        os.chdir(directory)  # never in what is covered
+        path = str(os.getpid())
         while True:
             fd = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
             os.write(fd, b'x' * 100_000)
             os.close(fd)
             os.unlink(path)
+            if writer is not None:
+                os.close(writer)
+                writer = None
     except OSError as error:
-        # a path that is looked up just after the unmount is one of the covered directory
-        status = 0 if error.errno in (*GONE, 2) else 1
+        # EIO: killed while the kernel copied this request, or its answer, from or to the worker
+        status = 0 if error.errno in (*GONE, errno.EIO) else error.errno
     finally:
         os._exit(status)
 
@@ -51,7 +60,7 @@ def write_until_it_is_gone(directory, uid):
 def ends(pid):
     """Whether a child of ours has ended, and in order."""
     got, status = os.waitpid(pid, os.WNOHANG)
-    assert not got or status == 0, f'a writer ended with {status}'
+    assert not got or status == 0, f'a writer ended with {os.strerror(status >> 8)}'
     return got == pid
 
 
@@ -80,16 +89,23 @@ class Victim:
             wait_until(lambda: counts(self.mount).get('UNLINK', 0) > enough, 'writes')
 
     def nothing_is_left(self):
-        """Waits for it. How long that took, in seconds."""
+        """Waits for it. How long each part took, in seconds."""
         begin = time.monotonic()
-        self.mount.process.wait(DEADLINE_S)
+        seconds = {}
+
+        def done(part):
+            seconds[part] = time.monotonic() - begin
         wait_until(lambda: not is_mounted(self.mount.path), 'no mount')
-        wait_until(lambda: not any(map(alive, self.pids)), 'no process')
+        done('mount')
         for writer in self.writers:
             wait_until(lambda w=writer: ends(w), 'no client')
+        done('clients')
+        self.mount.process.wait(DEADLINE_S)
+        wait_until(lambda: not any(map(alive, self.pids)), 'no process')
+        done('processes')
         wait_until(lambda: self.number not in connections() or self.is_anothers(),
                    'no connection')
-        seconds = time.monotonic() - begin
+        done('connection')
         self.mount.process.returncode = 0
         self.mount.stop()
         return seconds
@@ -111,12 +127,14 @@ def kill(victims, uid=0):
     print(f'SPOOL_SEED={SEED}')
     rng = random.Random(SEED)
     for options in transports():
-        longest = 0
+        longest = {}
         for _ in range(KILLS):
             victim = Victim(rng, options, uid)
             kill_all(rng, victims(victim))
-            longest = max(longest, victim.nothing_is_left())
-        print(f'{options}: {KILLS} kills, gone after {longest:.2f} s at most')
+            for part, seconds in victim.nothing_is_left().items():
+                longest[part] = max(longest.get(part, 0), seconds)
+        print(f'{options}: {KILLS} kills; seconds until they had gone, at most:',
+              ', '.join(f'{part} {seconds:.2f}' for part, seconds in longest.items()))
 
 
 @case(mount=False)
