@@ -39,19 +39,19 @@ bool spool_process_wait(pid_t pid, int timeout_ms, int *ret_status)
 	return has_ended(pid, ret_status);
 }
 
-int spool_process_bounded(int (*run)(void *arg), void *arg, int timeout_ms)
+pid_t spool_process_start(int (*run)(void *arg), void *arg)
 {
-	int status = 0;
 	pid_t pid = fork();
 
-	if (pid < 0)
-		return -errno;
 	if (pid == 0)
 		_exit(run(arg));
-	if (!spool_process_wait(pid, timeout_ms, &status)) {
-		kill(pid, SIGKILL);
-		spool_process_wait(pid, DIE_MS, &status);
-		return -ETIMEDOUT;
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
+	return pid < 0 ? -errno : pid;
+}
+
+void spool_process_kill(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	spool_process_wait(pid, DIE_MS, &status);
 }

@@ -14,10 +14,11 @@
 bool spool_process_wait(pid_t pid, int timeout_ms, int *ret_status);
 
 /**
- * spool_process_bounded() - do in a child what may be held up in the kernel
+ * spool_process_start() - do in a child what may be held up in the kernel
  * @run: what to do; its result, 0 to 255, is the exit status
- * @timeout_ms: after this long the child is killed, and left to itself where it cannot die
- * For processes of one thread. Return: @run's result; -ETIMEDOUT; -EIO a signal has ended it;
- * -errno of fork(2).
+ * For processes of one thread. Return: its pid; -errno of fork(2).
  */
-int spool_process_bounded(int (*run)(void *arg), void *arg, int timeout_ms);
+pid_t spool_process_start(int (*run)(void *arg), void *arg);
+
+/** spool_process_kill() - end it; it is left to itself where it cannot die. */
+void spool_process_kill(pid_t pid);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "connection.h"
@@ -12,7 +13,10 @@
 #include "process.h"
 #include "util/macros.h"
 
-/* For one unmount. It takes milliseconds, unless the kernel waits for who served. A guess. */
+/* For one unmount. It takes milliseconds, unless the kernel waits for who served: then the mount
+ * has gone all the same, and who has unmounted waits. So we look after the first of these; guesses.
+ */
+#define LOOK_MS 100
 #define UNMOUNT_MS 2000
 
 enum { DONE = 0, FAILED = 1, NOT_OURS = 2 }; /* of a child */
@@ -20,6 +24,8 @@ enum { DONE = 0, FAILED = 1, NOT_OURS = 2 }; /* of a child */
 struct request {
 	const char *path;
 	bool must_be_dead;
+	dev_t device; /* 0: not known */
+	int n;        /* places that it is mounted at */
 };
 
 /* not stat(): the kernel answers that from its cache even for a dead mount */
@@ -47,32 +53,57 @@ static int unmount_one(void *arg)
 										     : FAILED;
 }
 
-static int run_request(const char *path, bool must_be_dead)
+static bool has_gone(const struct request *request)
 {
-	struct request request = {.path = path, .must_be_dead = must_be_dead};
+	struct spool_place *places = NULL;
+	int n;
 
-	return spool_process_bounded(unmount_one, &request, UNMOUNT_MS);
+	if (!request->device)
+		return false;
+	n = spool_mount_table_find(request->device, &places);
+	if (n > 0)
+		spool_mount_table_free(places, n);
+	return n >= 0 && n < request->n;
+}
+
+static int run_request(struct request *request)
+{
+	pid_t pid = spool_process_start(unmount_one, request);
+	int status = 0;
+
+	if (pid < 0)
+		return (int)pid;
+	for (int waited = 0; waited < UNMOUNT_MS; waited += LOOK_MS) {
+		if (spool_process_wait(pid, LOOK_MS, &status))
+			return WIFEXITED(status) ? WEXITSTATUS(status) : FAILED;
+		if (has_gone(request))
+			return DONE; /* the child ends when the kernel lets it */
+	}
+	spool_process_kill(pid);
+	return -ETIMEDOUT;
 }
 
 int spool_unmount_path(const char *path)
 {
-	int r = run_request(path, false);
+	struct request request = {.path = path};
+	int r = run_request(&request);
 
 	return r > 0 ? -EIO : r;
 }
 
-/* Takes away the last of @places that nothing lies on. Return: 0, and *@ret_stranger when it turned
- * out not to be ours; -errno. */
-static int unmount_last(const struct spool_place *places, int n, bool must_be_dead,
+/* Takes away the last of @places that nothing lies on; @request says the rest. Return: 0, and
+ * *@ret_stranger when it turned out not to be ours; -errno. */
+static int unmount_last(struct request *request, const struct spool_place *places,
 			bool *ret_stranger)
 {
-	int r;
+	int i = request->n, r;
 
-	while (n > 0 && places[n - 1].covered)
-		n--;
-	if (n == 0)
+	while (i > 0 && places[i - 1].covered)
+		i--;
+	if (i == 0)
 		return -EBUSY;
-	r = run_request(places[n - 1].path, must_be_dead);
+	request->path = places[i - 1].path;
+	r = run_request(request);
 	*ret_stranger = r == NOT_OURS;
 	return r == FAILED ? -EIO : r < 0 ? r : 0;
 }
@@ -93,8 +124,13 @@ static int unmount_all(dev_t device, bool surely_ours)
 
 		if (n <= 0)
 			return n;
-		r = before >= 0 && n >= before ? -EIO
-					       : unmount_last(places, n, !surely_ours, &stranger);
+		r = -EIO;
+		if (before < 0 || n < before) {
+			struct request request = {
+				.must_be_dead = !surely_ours, .device = device, .n = n};
+
+			r = unmount_last(&request, places, &stranger);
+		}
 		spool_mount_table_free(places, n);
 		before = n;
 		surely_ours = false; /* with the last mount the filesystem has gone */
