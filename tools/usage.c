@@ -19,7 +19,7 @@ int usage_next(const struct usage *usage, int argc, char *argv[])
 
 	opterr = 0; /* its lines do not say what is allowed */
 	option = getopt_long(argc, argv, usage->short_options, usage->long_options, NULL);
-	if (option == 'h')
+	if (option == 'h' && usage->help)
 		puts(usage->help);
 	if (option != '?' && option != ':')
 		return option;

@@ -12,7 +12,7 @@
 /**
  * struct usage - of a program or of one of its commands
  * @who: in front of lines on standard error: "spoolctl: run"
- * @help: what --help prints, without a newline at the end
+ * @help: what --help prints, without a newline at the end; NULL: the caller prints it
  * @allowed: what may stand on the command line, for an error's line
  * @short_options, @long_options: of getopt_long(3)
  */
@@ -24,7 +24,7 @@ struct usage {
 
 /**
  * usage_next() - the next option, as getopt_long(3) finds it
- * Return: -1 at the end; '?' for a wrong option, after a line; 'h' after printing @help.
+ * Return: -1 at the end; '?' for a wrong option, after a line; 'h' after printing the help.
  */
 int usage_next(const struct usage *usage, int argc, char *argv[]);
 

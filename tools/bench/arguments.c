@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "arguments.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,7 +147,7 @@ static int take_option(int option, char *value, struct bench_arguments *ret,
 	case OPT_SCRATCH:
 		ret->scratch = value;
 		break;
-	default: /* getopt_long(3) has said why */
+	default: /* usage_next() has said why */
 		return EXIT_USAGE;
 	}
 	return EXIT_OK;
@@ -177,13 +176,20 @@ static int defaults(struct bench_arguments *ret, struct bench_setup *setup)
 	return EXIT_OK;
 }
 
+static const struct usage usage = {
+	.who = "spoolbench",
+	.allowed = "see spoolbench --help",
+	.short_options = ":r:w:t:qo:h",
+	.long_options = long_options,
+};
+
 int arguments_parse(int argc, char *argv[], struct bench_arguments *ret, struct bench_setup *setup)
 {
 	int option, r;
 
 	*ret = (struct bench_arguments){0};
 	setup->n_rounds = ROUNDS;
-	while ((option = getopt_long(argc, argv, "r:w:t:qo:h", long_options, NULL)) != -1) {
+	while ((option = usage_next(&usage, argc, argv)) != -1) {
 		if (option == 'h' || option == OPT_LIST || option == OPT_VERSION) {
 			if (option == 'h')
 				print_help();

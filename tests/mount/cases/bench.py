@@ -109,7 +109,8 @@ def a_signal_leaves_nothing():
 def what_cannot_be_done_is_said_in_one_line():
     one, two, scratch = dirs = places()
     wrong = [['--rounds=0', one], ['--threads=1,x', one], ['--workload=nothing', one], [],
-             ['-o', 'x', one], [f'{"n" * 24}={one}'], [f'={one}'], [one] * 9]
+             ['-o', 'x', one], [f'{"n" * 24}={one}'], [f'={one}'], [one] * 9,
+             ['--svg=x', one], ['-z', one], ['--rounds']]
     for args in wrong:
         done = spoolbench(*args, check=False)
         assert done.returncode == 2 and done.stderr.count('\n') == 1, (args, done)
