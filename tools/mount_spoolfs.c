@@ -12,15 +12,29 @@
 
 #include "daemon.h"
 #include "options.h"
-
-#define EXIT_USAGE 2
-#define EXIT_FAILED 1
+#include "usage.h"
 
 struct request {
 	char *options; /* NULL = none */
 	const char *namespace;
 	bool fake;
 	bool verbose;
+	bool helped; /* there is nothing more to do */
+};
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct usage usage = {
+	.who = "mount.spoolfs",
+	.help = "usage: mount.spoolfs SOURCE MOUNTPOINT [-sfnv] [-N NAMESPACE] [-o OPTION,...] "
+		"[-t TYPE]\n"
+		"The helper of mount -t spoolfs. See mount.spoolfs(8) and spoolfs(8).",
+	.allowed = "SOURCE MOUNTPOINT [-sfnv] [-N NAMESPACE] [-o OPTION,...] [-t TYPE]",
+	.short_options = ":sfnvN:o:t:",
+	.long_options = long_options,
 };
 
 /* Return: 0; an exit status, after a line. */
@@ -28,7 +42,7 @@ static int read_switches(int argc, char *argv[], struct request *ret)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "sfnvN:o:t:")) != -1) {
+	while ((c = usage_next(&usage, argc, argv)) != -1) {
 		switch (c) {
 		case 'o':
 			if (options_join(&ret->options, optarg) < 0) {
@@ -49,10 +63,15 @@ static int read_switches(int argc, char *argv[], struct request *ret)
 		case 'n': /* there is no mtab */
 		case 't':
 			break;
+		case 'h':
+			ret->helped = true;
+			return EXIT_OK;
 		default:
 			return EXIT_USAGE;
 		}
 	}
+	if (argc - optind != 2)
+		return usage_error(&usage, argv[optind], "not one source and one mount point");
 	return 0;
 }
 
@@ -95,20 +114,10 @@ int main(int argc, char *argv[])
 	struct request request = {0};
 	int r;
 
-	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-		puts("usage: mount.spoolfs SOURCE MOUNTPOINT [-sfnv] [-N NAMESPACE] "
-		     "[-o OPTION,...] [-t TYPE]\n"
-		     "The helper of mount -t spoolfs. See mount.spoolfs(8) and spoolfs(8).");
-		return 0;
-	}
 	r = read_switches(argc, argv, &request);
-	if (r == 0 && argc - optind != 2) {
-		fputs("mount.spoolfs: SOURCE and MOUNTPOINT are needed (see --help)\n", stderr);
-		r = EXIT_USAGE;
-	}
-	if (r == 0)
+	if (r == 0 && !request.helped)
 		r = refuse(&request);
-	if (r == 0)
+	if (r == 0 && !request.helped)
 		r = become_daemon(&request, argv[optind], argv[optind + 1]);
 	free(request.options);
 	return r;
