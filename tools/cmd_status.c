@@ -13,6 +13,7 @@
 
 #include "cmd.h"
 #include "ctl_client.h"
+#include "ctl_names.h"
 #include "json.h"
 #include "mounts.h"
 #include "requests.h"
@@ -21,9 +22,6 @@
 #include "util/macros.h"
 #include "util/parse.h"
 
-static const char *const layouts[] = {"private", "single", "shared"};
-static const char *const modes[] = {"owner", "keep", "refuse", "strict"};
-
 struct view {
 	struct json *json; /* NULL: for people */
 	unsigned int shown;
@@ -31,9 +29,12 @@ struct view {
 	bool all; /* not a certain mount */
 };
 
-static const char *name_of(const char *const *names, size_t n, uint32_t i)
+/* A daemon that is newer than we may have more. */
+static const char *name_of(enum spool_ctl_list list, uint32_t i)
 {
-	return i < n ? names[i] : "unknown";
+	const char *name = spool_ctl_name(list, i);
+
+	return name ? name : "unknown";
 }
 
 static void json_usage(struct json *json, const struct spool_ctl_usage *usage)
@@ -51,8 +52,8 @@ static void json_status(struct json *json, const char *mountpoint,
 {
 	json_string(json, "mountpoint", mountpoint);
 	json_string(json, "version", status->daemon_version);
-	json_string(json, "layout", name_of(layouts, SPOOL_ARRAY_SIZE(layouts), status->layout));
-	json_string(json, "modes", name_of(modes, SPOOL_ARRAY_SIZE(modes), status->modes));
+	json_string(json, "layout", name_of(SPOOL_CTL_LAYOUTS, status->layout));
+	json_string(json, "modes", name_of(SPOOL_CTL_MODES, status->modes));
 	json_string(json, "transport", status->transport);
 	json_string(json, "transport_why", status->transport_why);
 	json_string(json, "features", status->features);
@@ -135,9 +136,8 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 	format_uptime(status->uptime_ms, uptime, sizeof(uptime));
 	printf("%s\n", mountpoint);
 	printf("  %-12s layout %s, modes %s, spoolfs %s, up %s\n", "mount",
-	       name_of(layouts, SPOOL_ARRAY_SIZE(layouts), status->layout),
-	       name_of(modes, SPOOL_ARRAY_SIZE(modes), status->modes), status->daemon_version,
-	       uptime);
+	       name_of(SPOOL_CTL_LAYOUTS, status->layout), name_of(SPOOL_CTL_MODES, status->modes),
+	       status->daemon_version, uptime);
 	printf("  %-12s supervisor %d, worker %d, %u threads\n", "processes",
 	       status->supervisor_pid, status->worker_pid, status->threads);
 	printf("  %-12s %s (%s)\n", "transport", status->transport, status->transport_why);

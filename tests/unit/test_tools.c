@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What the tools share: JSON text, lists of options, the mount table. */
+/* What the tools share: JSON text, lists of options, the mount table, names. */
 
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
+#include "ctl_names.h"
 #include "json.h"
 #include "mounts.h"
 #include "options.h"
@@ -117,6 +118,24 @@ static void test_option_lists(void)
 	free(list);
 }
 
+static void test_names(void)
+{
+	char all[128], cut[8];
+
+	for (unsigned int list = 0; list < SPOOL_CTL_LISTS; list++) {
+		unsigned int n = 0;
+
+		for (const char *name; (name = spool_ctl_name(list, n)); n++)
+			CU_ASSERT_EQUAL(spool_ctl_number(list, name), (int)n);
+		CU_ASSERT_TRUE(n > 1);
+		CU_ASSERT_EQUAL(spool_ctl_number(list, "none of them"), -1);
+		CU_ASSERT_PTR_NULL(spool_ctl_name(list, UINT32_MAX));
+	}
+	CU_ASSERT_STRING_EQUAL(spool_ctl_join(SPOOL_CTL_LAYOUTS, all, sizeof(all)),
+			       "private, single, shared");
+	CU_ASSERT_STRING_EQUAL(spool_ctl_join(SPOOL_CTL_LAYOUTS, cut, sizeof(cut)), "private");
+}
+
 struct seen {
 	char text[256];
 	int stop_at;
@@ -168,7 +187,7 @@ static void test_mount_table(void)
 static const struct unit_test tests[] = {
 	{"json_commas", test_json_commas},   {"json_decimals", test_json_decimals},
 	{"json_strings", test_json_strings}, {"option_lists", test_option_lists},
-	{"mount_table", test_mount_table},
+	{"mount_table", test_mount_table},   {"names", test_names},
 };
 
 int main(void)
