@@ -11,6 +11,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "ctl_names.h"
+#include "ctl_proto.h"
 #include "spill/backing_dir.h"
 #include "util/macros.h"
 #include "util/parse.h"
@@ -63,12 +65,12 @@ static int set_option(struct given *given, char *option)
 			"spoolfs: %s: unknown option (allowed: see spoolfs --help)\n", option);
 		return -EINVAL;
 	}
-	if (given->live && !entry->live) {
+	if (given->live && spool_ctl_number(SPOOL_CTL_LIVE, entry->name) < 0) {
+		char live[SPOOL_CTL_TEXT];
+
 		fprintf(given->errors,
-			"spoolfs: %s: cannot be changed while mounted (allowed: ram, size, "
-			"nr_inodes, user_size, user_inodes, user_ram, threshold, reserve, "
-			"pressure, log_level)\n",
-			entry->name);
+			"spoolfs: %s: cannot be changed while mounted (allowed: %s)\n", entry->name,
+			spool_ctl_join(SPOOL_CTL_LIVE, live, sizeof(live)));
 		return -EINVAL;
 	}
 	if (!entry->values && value) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ctl_names.h"
 #include "util/macros.h"
 #include "util/parse.h"
 
@@ -159,24 +160,19 @@ static int choose(const char *const *names, size_t n, const char *value)
 
 static int set_layout(struct given *given, const struct option_entry *entry, const char *value)
 {
-	static const char *const names[] = {"private", "single", "shared"};
-
-	given->layout = choose(names, SPOOL_ARRAY_SIZE(names), value);
+	given->layout = spool_ctl_number(SPOOL_CTL_LAYOUTS, value);
 	return given->layout < 0 ? bad(given, entry, value, "unknown layout") : 0;
 }
 
 static int set_modes(struct given *given, const struct option_entry *entry, const char *value)
 {
-	static const char *const names[] = {"owner", "keep", "refuse", "strict"};
-
-	given->modes = choose(names, SPOOL_ARRAY_SIZE(names), value);
+	given->modes = spool_ctl_number(SPOOL_CTL_MODES, value);
 	return given->modes < 0 ? bad(given, entry, value, "unknown modes") : 0;
 }
 
 static int set_log_level(struct given *given, const struct option_entry *entry, const char *value)
 {
-	static const char *const names[] = {"error", "warning", "info", "debug"};
-	int level = choose(names, SPOOL_ARRAY_SIZE(names), value);
+	int level = spool_ctl_number(SPOOL_CTL_LOG_LEVELS, value);
 
 	if (level < 0)
 		return bad(given, entry, value, "unknown level");
