@@ -7,6 +7,7 @@
 
 #include "change.h"
 #include "cmd.h"
+#include "ctl_names.h"
 #include "usage.h"
 
 static const struct option long_options[] = {
@@ -16,18 +17,26 @@ static const struct option long_options[] = {
 
 static const struct usage usage = {
 	.who = "spoolctl: set",
-	.help = "usage: spoolctl set [--] OPTION=VALUE... MOUNT\n"
-		"Changes options of a live mount: ram, size, nr_inodes, user_size, user_inodes,\n"
-		"user_ram, threshold, reserve, pressure, log_level. See spoolfs(8).",
 	.allowed = "[--] OPTION=VALUE... MOUNT",
 	.short_options = ":",
 	.long_options = long_options,
 };
 
+static void print_help(void)
+{
+	char names[128];
+
+	printf("usage: spoolctl set [--] OPTION=VALUE... MOUNT\n"
+	       "Changes options of a live mount, see spoolfs(8):\n%s\n",
+	       spool_ctl_join(SPOOL_CTL_LIVE, names, sizeof(names)));
+}
+
 int cmd_set(int argc, char *argv[])
 {
 	int r = EXIT_OK, option = usage_next(&usage, argc, argv);
 
+	if (option == 'h')
+		print_help();
 	if (option != -1)
 		return option == 'h' ? EXIT_OK : EXIT_USAGE;
 	if (argc - optind < 2)

@@ -86,6 +86,29 @@ def allowed_values_are_in_the_manual():
     return f'{seen} values, {len(features)} features', wrong
 
 
+def lists_of_names():
+    """{list: names} of lib/ctl_names.c."""
+    lists = re.findall(r'\[SPOOL_CTL_(\w+)\] = \{(.*?)\}', read('lib/ctl_names.c'), re.S)
+    return {name: re.findall(r'"(\w+)"', text) for name, text in lists}
+
+
+def names_are_the_same_everywhere():
+    lists, wrong = lists_of_names(), []
+    for option, name in (('layout', 'LAYOUTS'), ('modes', 'MODES'), ('log_level', 'LOG_LEVELS')):
+        wrong += differences(**{'lib/ctl_names.c': lists[name],
+                                f'{option}= of --help': help_options()[option].split('|')})
+    table = re.findall(r'\{"(\w+)", true,', read('fs/options_table.c'))
+    page = read('tools/spoolctl.1').split('.Ss set')[1].split('.Ss ')[0]
+    zsh = read('tools/completion/_spoolctl').split('\tset)')[1].split(';;')[0]
+    wrong += differences(**{
+        'lib/ctl_names.c': lists['LIVE'], 'fs/options_table.c': table,
+        'spoolctl set --help': program('SPOOLCTL', 'set', '--help').split('\n')[2].split(', '),
+        'tools/spoolctl.1': re.findall(r'\w+', ' '.join(re.findall(r'^\.Cm (.*)', page, re.M))),
+        'bash': [word[:-1] for word in completed('spoolctl set ') if word.endswith('=')],
+        'zsh': re.findall(r'\b(\w+)=', zsh.split('option\\:(')[1].split(')')[0])})
+    return f'{len(lists)} lists', wrong
+
+
 def switches(text):
     """-x and --long that a help text lists or uses."""
     return set(re.findall(r'(?<![\w-])(--[a-z][a-z-]*|-[a-z])(?![\w])', text, re.I))
@@ -231,6 +254,7 @@ def versions_are_the_same():
 if __name__ == '__main__':
     sys.exit(checks.main(
         options_are_the_same_everywhere, allowed_values_are_in_the_manual,
+        names_are_the_same_everywhere,
         switches_are_in_the_manuals, commands_are_the_same_everywhere,
         completion_offers_what_there_is, manuals_have_no_faults, manuals_are_installed,
         manuals_name_pages_that_are_there, tests_are_registered, versions_are_the_same))
