@@ -22,11 +22,12 @@ bool engine_is_private_root(const struct spool_engine *engine, const struct spoo
 	return engine->config.layout == SPOOL_LAYOUT_PRIVATE && node == engine->root;
 }
 
-/* Whether @cred, who can only be root, makes something in the tree of another. */
+/* Whether @cred is root and makes something in the tree of another. */
 static bool in_anothers_tree(const struct spool_engine *engine, const struct spool_cred *cred,
 			     const struct spool_node *parent)
 {
-	return parent && !engine_is_private_root(engine, parent) && parent->tree != cred->uid;
+	return cred->uid == 0 && parent && !engine_is_private_root(engine, parent) &&
+	       parent->tree != 0;
 }
 
 mode_t engine_policy_create_mode(const struct spool_engine *engine, const struct spool_cred *cred,

@@ -264,7 +264,7 @@ static mode_t create_mode(const struct model *m, const struct spool_cred *cred,
 	if (S_ISLNK(mode))
 		return S_IFLNK | 0777;
 	if (m->config.modes == SPOOL_MODES_KEEP ||
-	    (m->config.modes == SPOOL_MODES_OWNER && cred->uid != parent->payer))
+	    (m->config.modes == SPOOL_MODES_OWNER && cred->uid == 0 && parent->payer != 0))
 		return mode & ~(cred->umask & 0777);
 	return mode & (S_IFMT | 0700);
 }

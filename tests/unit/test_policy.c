@@ -261,6 +261,22 @@ static void test_root_gives_back(void)
 	engine_rig_fini(&rig);
 }
 
+/* What root has given away of his own tree is as private as any. */
+static void test_root_gives_away(void)
+{
+	struct spool_config config = engine_rig_config(SPOOL_LAYOUT_SINGLE, SPOOL_MODES_OWNER);
+
+	config.root_uid = config.root_gid = 0;
+	engine_rig_init_config(&rig, &config);
+	CU_ASSERT_EQUAL(chown_to(&root, ROOT, 1000, 1000), 0);
+	CU_ASSERT_EQUAL(rig_attr(&rig, ROOT).uid, 1000);
+	CU_ASSERT_EQUAL(spool_engine_create(rig.engine, &alice, ROOT, "f", 0666, &attr), 0);
+	CU_ASSERT_EQUAL(attr.mode, S_IFREG | 0600);
+	CU_ASSERT_EQUAL(chown_to(&alice, attr.ino, 0, 0), -EPERM);
+	CU_ASSERT_EQUAL(chown_to(&root, attr.ino, 1001, 1001), 0);
+	engine_rig_fini(&rig);
+}
+
 static uid_t pays_for(void *ctx, uid_t uid)
 {
 	(void)ctx;
@@ -542,6 +558,7 @@ int main(void)
 		{"self", test_self},
 		{"trees_are_apart", test_trees_are_apart},
 		{"root_gives_back", test_root_gives_back},
+		{"root_gives_away", test_root_gives_away},
 		{"subordinate_trees", test_subordinate_trees},
 		{"no_room_for_a_top", test_no_room_for_a_top},
 		{"modes_owner", test_modes_owner},
