@@ -97,7 +97,7 @@ static int set_owner(struct spool_engine *engine, const struct spool_cred *cred,
 
 	if (r == 0 && engine->config.layout == SPOOL_LAYOUT_SHARED && uid != node->uid)
 		r = change_payer(engine, node, uid);
-	if (r < 0 || (uid == node->uid && gid == node->gid))
+	if (r < 0 || (uid == node->uid && gid == node->gid) || node->role == SPOOL_NODE_TOP)
 		return r; /* the owner of a top directory is read without a lock: never written */
 	node->uid = uid;
 	node->gid = gid;

@@ -65,10 +65,12 @@ int engine_policy_chown(const struct spool_engine *engine, const struct spool_cr
 		return 0; /* the kernel has checked all there is */
 	if (uid == node->uid && gid == node->gid)
 		return 0;
-	if (node->role != SPOOL_NODE_ORDINARY)
+	if (node->role == SPOOL_NODE_SELF)
 		return -EPERM;
 	if (uid == node->uid)
 		return 0; /* to one of the owner's groups: the kernel has checked that */
+	if (node->role == SPOOL_NODE_TOP)
+		return -EPERM;
 	/* root: in root's own tree to anybody, in a user's tree back to that user */
 	return cred->uid == 0 && (node->tree == 0 || uid == node->tree) ? 0 : -EPERM;
 }

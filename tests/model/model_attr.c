@@ -76,10 +76,10 @@ static int check_owner(const struct model *m, const struct spool_cred *cred,
 {
 	if (m->config.layout == SPOOL_LAYOUT_SHARED || (uid == node->uid && gid == node->gid))
 		return 0;
-	if (node->role == MODEL_TOP)
-		return -EPERM;
 	if (uid == node->uid)
 		return 0;
+	if (node->role == MODEL_TOP)
+		return -EPERM;
 	/* in private and single the owner of a tree pays for all of it */
 	return cred->uid == 0 && (node->payer == 0 || uid == node->payer) ? 0 : -EPERM;
 }

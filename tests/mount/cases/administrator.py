@@ -118,6 +118,29 @@ def a_home_directory(mount):
     assert os.listdir(top) == []
 
 
+@case()
+def copies_of_a_whole_directory(mount):
+    """tar, rsync and cp set the attributes of ".", the user's own directory, too: all but another
+    owner is taken, and nothing shows."""
+    need('rsync')
+    top, src = mount.tmpdir(ALICE), f'{os.environ["SPOOL_CASE_DIR"]}/src'
+    os.stat(top)
+    before = os.stat(top)
+    os.makedirs(f'{src}/d')
+    put(f'{src}/d/f', b'text')
+    run('chown', '-R', f'{ALICE}:{BOB}', src)
+    for uid in ALICE, 0:
+        for script in (f'rsync -a {src}/ .', f'cp -a {src}/. .',
+                       f'tar -C {src} -cf - . | tar -xpf -'):
+            done = as_user(uid, lambda: bash(script, top, PWD=top), gid=uid, groups=[BOB])
+            assert done.stderr == '', (uid, script, done.stderr)
+            assert os.stat(f'{top}/d/f').st_uid == ALICE, (uid, script)
+            as_user(ALICE, shutil.rmtree, f'{top}/d')
+    after = os.stat(top)
+    assert (after.st_uid, after.st_gid, after.st_mode) == \
+        (before.st_uid, before.st_gid, before.st_mode)
+
+
 def owner(path):
     return os.lstat(path).st_uid
 
