@@ -9,6 +9,7 @@
 #include <linux/xattr.h>
 
 #include "channel.h"
+#include "set_ids.h"
 #include "subuid.h"
 #include "util/macros.h"
 #include "witness.h"
@@ -66,6 +67,11 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		spool_subuids_refresh(fs_of(req)->subuids, attr->st_uid);
 	if (reply_kill_suidgid(req))
 		set |= SPOOL_SET_KILL_SUIDGID;
+	if (set & (SPOOL_SET_KILL_SUIDGID | SPOOL_SET_UID | SPOOL_SET_GID)) {
+		struct spool_set_ids before = spool_set_ids_of(fs_of(req), ino);
+
+		set |= spool_set_ids_outsider(req, &before);
+	}
 	r = spool_engine_setattr(fs_of(req)->engine, &cred, ino, set, &wanted, &result);
 	reply_attr(req, r, &result);
 }

@@ -4,15 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#include <linux/capability.h>
 
 #include "channel.h"
 #include "park.h"
+#include "set_ids.h"
 #include "tidy.h"
 #include "util/macros.h"
-#include "witness.h"
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	       struct fuse_file_info *fi)
@@ -33,35 +30,12 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	reply_create(req, r, &attr, fi);
 }
 
-/*
- * Set-id bits that go with a change of data: the kernel leaves that to us, and does not look at the
- * mode again by itself, or not for those who ask for nothing else. So it is told to, and the answer
- * waits for that.
- */
-static mode_t set_ids(struct spool_fs *fs, fuse_ino_t ino)
-{
-	struct spool_attr attr;
-
-	return spool_engine_getattr(fs->engine, ino, &attr) == 0 ? attr.mode & (S_ISUID | S_ISGID)
-								 : 0;
-}
-
-/* @before: set_ids() before the change, whose result is @r. Return: true: the request is put aside,
- * and reply_told() has @r for when it comes again. */
-static bool tells_set_ids(fuse_req_t req, fuse_ino_t ino, mode_t before, ssize_t r)
-{
-	if (before == 0 || r < 0 || set_ids(fs_of(req), ino) == before || !reply_can_tell(req))
-		return false;
-	reply_tell_first(req, ino, SPOOL_TELL_ATTRS, r);
-	return true;
-}
-
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct spool_fs *fs = fs_of(req);
 	unsigned int flags =
 		reply_wait_flags(req) | (fi->flags & O_TRUNC ? SPOOL_OPEN_TRUNCATE : 0);
-	mode_t before = 0;
+	struct spool_set_ids before = {0};
 	ssize_t r;
 
 	fi->keep_cache = 1; /* nothing changes but through the kernel */
@@ -73,9 +47,10 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (!(fs->missing & SPOOL_FEATURE_KILLPRIV) && !reply_kill_suidgid(req))
 		flags |= SPOOL_OPEN_KEEP_SUIDGID;
 	else if (fi->flags & O_TRUNC)
-		before = set_ids(fs, ino);
+		before = spool_set_ids_of(fs, ino);
+	flags |= spool_set_ids_outsider(req, &before);
 	r = spool_engine_open(fs->engine, ino, flags);
-	if (!tells_set_ids(req, ino, before, r))
+	if (!spool_set_ids_tell(req, &before, r))
 		reply_open(req, ino, (int)r, fi);
 }
 
@@ -110,13 +85,16 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 			     (reply_kill_suidgid(req) ? SPOOL_WRITE_KILL_SUIDGID : 0);
 	struct spool_fs *fs = fs_of(req);
 	struct spool_engine *engine = fs->engine;
-	mode_t before = flags & SPOOL_WRITE_KILL_SUIDGID ? set_ids(fs, ino) : 0;
+	struct spool_set_ids before = {0};
 	ssize_t r = -EINVAL, more = 0;
 
 	if (reply_told(req, &r) != SPOOL_TOLD_NOT) {
 		reply_written(req, r);
 		return;
 	}
+	if (flags & SPOOL_WRITE_KILL_SUIDGID)
+		before = spool_set_ids_of(fs, ino);
+	flags |= spool_set_ids_outsider(req, &before);
 	if (off >= 0)
 		r = spool_engine_write(engine, ino, buf, size, (uint64_t)off, flags);
 	/* Cut short for want of room, while some may just have come, or be about to: the rest is
@@ -130,37 +108,26 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	}
 	if (more < 0 && spool_channel_waits(fs, (int)more))
 		r = more;
-	if (!tells_set_ids(req, ino, before, r))
+	if (!spool_set_ids_tell(req, &before, r))
 		reply_written(req, r);
-}
-
-/* These requests do not say whether the caller may keep set-id bits: where there are any, @before,
- * his process is looked at. */
-static unsigned int keep_suidgid(fuse_req_t req, mode_t before)
-{
-	pid_t pid = fuse_req_ctx(req)->pid;
-
-	return before == 0 || spool_witness_has(fs_of(req)->witness, pid, CAP_FSETID)
-		       ? SPOOL_KEEP_SUIDGID
-		       : 0;
 }
 
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
 		  struct fuse_file_info *fi)
 {
 	struct spool_fs *fs = fs_of(req);
-	mode_t before = 0;
+	struct spool_set_ids before = {0};
 	ssize_t r = -EINVAL;
 
 	(void)fi;
 	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
-		before = set_ids(fs, ino);
+		before = spool_set_ids_of(fs, ino);
 		if (off >= 0 && len > 0)
 			r = spool_engine_fallocate(
 				fs->engine, ino, mode, (uint64_t)off, (uint64_t)len,
-				reply_wait_flags(req) | keep_suidgid(req, before));
+				reply_wait_flags(req) | spool_set_ids_rule(req, &before));
 	}
-	if (!tells_set_ids(req, ino, before, r))
+	if (!spool_set_ids_tell(req, &before, r))
 		reply_status(req, (int)r);
 }
 
@@ -218,7 +185,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
 			struct fuse_file_info *dst_fi, size_t len, int flags)
 {
 	struct spool_fs *fs = fs_of(req);
-	mode_t before = 0;
+	struct spool_set_ids before = {0};
 	ssize_t r = -EINVAL;
 
 	(void)src_fi;
@@ -226,12 +193,12 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
 	/* One request must not keep a thread for seconds: the caller goes on with what is left. */
 	len = spool_min_u64(len, (uint64_t)64 << 20);
 	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
-		before = set_ids(fs, dst);
+		before = spool_set_ids_of(fs, dst);
 		if (flags == 0 && src_off >= 0 && dst_off >= 0)
 			r = spool_engine_copy_range(
 				fs->engine, src, (uint64_t)src_off, dst, (uint64_t)dst_off, len,
-				reply_wait_flags(req) | keep_suidgid(req, before));
+				reply_wait_flags(req) | spool_set_ids_rule(req, &before));
 	}
-	if (!tells_set_ids(req, dst, before, r))
+	if (!spool_set_ids_tell(req, &before, r))
 		reply_written(req, r);
 }

@@ -32,11 +32,12 @@
 /* What a table may take: 2^16 lines of subuid(5), a guess. */
 #define TABLE_MAX ((size_t)1 << 20)
 
-enum kind { ASK_CALLER, ASK_SUBUIDS };
+enum kind { ASK_CALLER, ASK_GROUP, ASK_SUBUIDS };
 
 struct question {
 	int32_t kind;
 	int32_t pid;
+	uint32_t gid; /* of ASK_GROUP */
 };
 
 struct spool_witness {
@@ -63,6 +64,15 @@ static void answer_caller(int pid, int answer)
 	if (!same_file(path, "/proc/self/ns/user"))
 		caller.caps = 0; /* they are about what is of that namespace */
 	if (write(answer, &caller, sizeof(caller)) < 0)
+		return; /* nobody waits any more */
+}
+
+static void answer_group(int pid, gid_t gid, int answer)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (write(answer, spool_proc_in_group(path, gid) ? "y" : "n", 1) < 0)
 		return; /* nobody waits any more */
 }
 
@@ -110,6 +120,8 @@ static bool take_question(int socket, const char *subuid_path)
 	memcpy(&answer, CMSG_DATA(cmsg), sizeof(int));
 	if (n == (ssize_t)sizeof(question) && question.kind == ASK_CALLER && question.pid > 0)
 		answer_caller(question.pid, answer);
+	else if (n == (ssize_t)sizeof(question) && question.kind == ASK_GROUP && question.pid > 0)
+		answer_group(question.pid, question.gid, answer);
 	else if (n == (ssize_t)sizeof(question) && question.kind == ASK_SUBUIDS)
 		answer_subuids(subuid_path, answer);
 	close(answer);
@@ -234,6 +246,15 @@ static struct spool_proc_status look_at(struct spool_witness *witness, pid_t pid
 bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int cap)
 {
 	return look_at(witness, pid).caps >> cap & 1;
+}
+
+bool spool_witness_in_group(struct spool_witness *witness, pid_t pid, gid_t gid)
+{
+	const struct question question = {.kind = ASK_GROUP, .pid = pid, .gid = gid};
+	spool_cleanup(fd) int fd = pid > 0 ? ask(witness, &question) : -1;
+	char answer = 'n';
+
+	return fd >= 0 && read_answer(fd, &answer, 1) == 1 && answer == 'y';
 }
 
 uid_t spool_witness_uid(struct spool_witness *witness, pid_t pid)

@@ -38,6 +38,10 @@ bool spool_witness_is_admin(struct spool_witness *witness, pid_t pid);
  * in our user namespace? As above, but in any pid namespace. */
 bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int cap);
 
+/** spool_witness_in_group() - is @gid one of the groups of thread or process @pid? Good as above.
+ */
+bool spool_witness_in_group(struct spool_witness *witness, pid_t pid, gid_t gid);
+
 /** spool_witness_uid() - the uid with which thread or process @pid opens files, as fsuid in
  * credentials(7). Good as above. Return: (uid_t)-1: no answer. */
 uid_t spool_witness_uid(struct spool_witness *witness, pid_t pid);

@@ -170,8 +170,10 @@ enum spool_write_flags {
  */
 #define SPOOL_NOWAIT (1u << 30)
 #define SPOOL_NOROOM (1u << 29)
-/* Of fallocate() and copy_range(): who asks may keep set-id bits (root). */
+/* Of fallocate() and copy_range(): who asks may keep set-id bits (CAP_FSETID). */
 #define SPOOL_KEEP_SUIDGID (1u << 28)
+/* Of all that may drop set-id bits: who asks is not in the file's group, and lacks CAP_FSETID. */
+#define SPOOL_OUTSIDER (1u << 27)
 #define SPOOL_ON_DISK (-EINPROGRESS)
 
 /**

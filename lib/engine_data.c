@@ -92,7 +92,8 @@ static int bring_back(struct spool_engine *engine, struct spool_node *node, uint
 	return engine_load(engine, node, index);
 }
 
-static void changed(struct spool_engine *engine, struct spool_node *node, bool kill_suidgid)
+static void changed(struct spool_engine *engine, struct spool_node *node, bool kill_suidgid,
+		    unsigned int flags)
 {
 	struct timespec now;
 
@@ -101,7 +102,7 @@ static void changed(struct spool_engine *engine, struct spool_node *node, bool k
 	spool_node_set_times_locked(node, "mc", &now);
 	engine_leaving_add_locked(engine, node); /* the kernel may write pages out rather late */
 	if (kill_suidgid)
-		spool_node_kill_set_ids_locked(node);
+		spool_node_kill_set_ids_locked(node, flags & SPOOL_OUTSIDER);
 	spool_mutex_unlock(&node->lock);
 }
 
@@ -157,7 +158,7 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 	if ((flags & SPOOL_OPEN_TRUNCATE) && S_ISREG(node->type)) {
 		r = engine_truncate(engine, node, 0, flags);
 		if (r == 0)
-			changed(engine, node, !(flags & SPOOL_OPEN_KEEP_SUIDGID));
+			changed(engine, node, !(flags & SPOOL_OPEN_KEEP_SUIDGID), flags);
 		else
 			spool_engine_release(engine, ino);
 	}
@@ -363,7 +364,7 @@ ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void
 		goto out;
 	r = write_file(engine, node, file, buf, len, off, flags);
 	if (r > 0)
-		changed(engine, node, flags & SPOOL_WRITE_KILL_SUIDGID);
+		changed(engine, node, flags & SPOOL_WRITE_KILL_SUIDGID, flags);
 out:
 	engine_put(engine, node);
 	return r;
@@ -403,7 +404,7 @@ int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, 
 		goto out;
 	r = fallocate_file(engine, node, file, mode, off, len, flags);
 	if (r == 0)
-		changed(engine, node, !(flags & SPOOL_KEEP_SUIDGID));
+		changed(engine, node, !(flags & SPOOL_KEEP_SUIDGID), flags);
 out:
 	engine_put(engine, node);
 	return r;
@@ -532,7 +533,7 @@ ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint6
 		r = copy_by_disk(engine, from, src_off, to, dst_off, len, flags);
 	r = no_room(r, flags);
 	if (r > 0) {
-		changed(engine, to, !(flags & SPOOL_KEEP_SUIDGID));
+		changed(engine, to, !(flags & SPOOL_KEEP_SUIDGID), flags);
 		accessed(engine, from);
 	}
 out:

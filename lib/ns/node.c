@@ -75,12 +75,12 @@ void spool_node_set_times_locked(struct spool_node *node, const char *which,
 	}
 }
 
-void spool_node_kill_set_ids_locked(struct spool_node *node)
+void spool_node_kill_set_ids_locked(struct spool_node *node, bool outsider)
 {
 	if (S_ISDIR(node->type))
 		return;
 	node->mode &= ~(mode_t)S_ISUID;
-	if (node->mode & S_IXGRP)
+	if (outsider || (node->mode & S_IXGRP))
 		node->mode &= ~(mode_t)S_ISGID;
 }
 

@@ -115,11 +115,12 @@ void spool_node_set_times_locked(struct spool_node *node, const char *which,
 
 /**
  * spool_node_kill_set_ids_locked() - what a change of data or owner takes from the mode
- * The set-user-ID bit, and the set-group-ID bit where the group may execute (otherwise it is no
- * such bit); nothing of a directory, where it means something else. The rule of chown(2) and
- * write(2). Lock: node->lock.
+ * @outsider: the caller is outside of the file's group, and may not keep what is its
+ * The set-user-ID bit, and the set-group-ID bit where the group may execute, or of an outsider;
+ * nothing of a directory, where they mean something else. The rule of the VFS
+ * (setattr_should_drop_suidgid()). Lock: node->lock.
  */
-void spool_node_kill_set_ids_locked(struct spool_node *node);
+void spool_node_kill_set_ids_locked(struct spool_node *node, bool outsider);
 
 /** spool_node_times_locked() - read them. */
 void spool_node_times_locked(const struct spool_node *node, struct timespec *atime,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int spool_proc_status(const char *path, struct spool_proc_status *ret)
@@ -27,4 +28,36 @@ int spool_proc_status(const char *path, struct spool_proc_status *ret)
 	}
 	fclose(file);
 	return 0;
+}
+
+/* Is @gid among the numbers of @list, from the @from-th on? */
+static bool is_listed(char *list, unsigned int from, gid_t gid)
+{
+	char *rest = NULL, *word = strtok_r(list, " \t\n", &rest);
+
+	for (unsigned int i = 0; word; i++, word = strtok_r(NULL, " \t\n", &rest)) {
+		if (i >= from && strtoul(word, NULL, 10) == gid)
+			return true;
+	}
+	return false;
+}
+
+bool spool_proc_in_group(const char *path, gid_t gid)
+{
+	FILE *file = fopen(path, "re");
+	bool found = false;
+	char *line = NULL;
+	size_t size = 0;
+
+	if (!file)
+		return false;
+	while (!found && getline(&line, &size, file) > 0) {
+		if (strncmp(line, "Gid:", 4) == 0) /* real, effective, saved, for files */
+			found = is_listed(line + 4, 3, gid);
+		else if (strncmp(line, "Groups:", 7) == 0)
+			found = is_listed(line + 7, 0, gid);
+	}
+	free(line);
+	fclose(file);
+	return found;
 }

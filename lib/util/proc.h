@@ -21,3 +21,9 @@ struct spool_proc_status {
  * said.
  */
 int spool_proc_status(const char *path, struct spool_proc_status *ret);
+
+/**
+ * spool_proc_in_group() - is @gid the process's group for files, or one of its supplementary ones?
+ * @path: as above. Return: false also when it cannot be read.
+ */
+bool spool_proc_in_group(const char *path, gid_t gid);

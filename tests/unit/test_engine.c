@@ -265,6 +265,17 @@ static void test_set_id_bits(void)
 		spool_engine_open(rig.engine, file, true);
 		spool_engine_release(rig.engine, file);
 		CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, want);
+		/* an outsider keeps nothing of the group's, whoever may execute */
+		set(file, SPOOL_SET_MODE, &to);
+		spool_engine_write(rig.engine, file, "x", 1, 0,
+				   SPOOL_WRITE_KILL_SUIDGID | SPOOL_OUTSIDER);
+		CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, want & ~(mode_t)S_ISGID);
+		set(file, SPOOL_SET_MODE, &to);
+		spool_engine_fallocate(rig.engine, file, 0, 0, 1, SPOOL_OUTSIDER);
+		CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, want & ~(mode_t)S_ISGID);
+		set(file, SPOOL_SET_MODE, &to);
+		set(file, SPOOL_SET_GID | SPOOL_OUTSIDER, &to);
+		CU_ASSERT_EQUAL(attr.mode, want & ~(mode_t)S_ISGID);
 		set(dir, SPOOL_SET_MODE, &to); /* on directories they mean something else */
 		set(dir, SPOOL_SET_GID, &to);
 		CU_ASSERT_EQUAL(attr.mode, S_IFDIR | cases[i].before);

@@ -335,6 +335,23 @@ static void test_proc_status(void)
 	CU_ASSERT_EQUAL(spool_proc_status("/nowhere", NULL), -ENOENT);
 }
 
+static void test_proc_in_group(void)
+{
+	static const char text[] = "Name:\tx\nUid:\t1\t1\t1\t1\nGid:\t2\t3\t4\t5\nGroups:\t6 70 \n";
+	static const gid_t yes[] = {5, 6, 70}, no[] = {0, 1, 2, 3, 4, 7, 700, UINT32_MAX};
+	int fd = memfd_create("status", MFD_CLOEXEC);
+	char path[32];
+
+	CU_ASSERT_EQUAL(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(yes); i++)
+		CU_ASSERT_TRUE(spool_proc_in_group(path, yes[i]));
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(no); i++)
+		CU_ASSERT_FALSE(spool_proc_in_group(path, no[i]));
+	close(fd);
+	CU_ASSERT_FALSE(spool_proc_in_group("/nowhere", 5));
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -347,6 +364,7 @@ int main(void)
 		{"lock order", test_lock_order},
 		{"host", test_host},
 		{"proc status", test_proc_status},
+		{"proc_in_group", test_proc_in_group},
 	};
 
 	return unit_run("util", tests, SPOOL_ARRAY_SIZE(tests));

@@ -115,6 +115,16 @@ def set_id_bits_go_when_others_write():
         assert get(path) == b'y'
 
 
+@case(layout='shared')
+def chown_drops_setgid_of_who_is_outside_the_group(d):
+    for groups, want in (([4711, 4712], 0o2644), ([4712], 0o644)):
+        put('f', b'x')
+        os.chown('f', 1000, 4711)
+        os.chmod('f', 0o2644)
+        as_user(1000, os.chown, 'f', -1, 4712, groups=groups)
+        assert mode('f') == want, (groups, oct(mode('f')))
+
+
 @case(layout='shared', needs=['killpriv', 'fallocate', 'copy_file_range', 'atomic_o_trunc'])
 def set_id_bits_that_went_are_not_shown(d):
     """To those who ask for the mode alone, as stat(1) does: other attributes move by themselves."""
@@ -150,6 +160,13 @@ def set_id_bits_that_went_are_not_shown(d):
         assert run('stat', '-c', '%a', 'f').stdout == '6777\n', f'{name} by root'
         as_user(1000, change)
         assert run('stat', '-c', '%a', 'f').stdout == '777\n', name
+        # where the group may not execute the bit is kept for its members
+        for gid, want in ((4711, '2666\n'), (1000, '666\n')):
+            put('f', b'x' * 10000)
+            os.chown('f', -1, 4711)
+            os.chmod('f', 0o6666)
+            as_user(1000, change, groups=[gid])
+            assert run('stat', '-c', '%a', 'f').stdout == want, (name, gid)
 
 
 @case()
