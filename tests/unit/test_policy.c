@@ -474,6 +474,28 @@ static void test_shared_chown(void)
 	engine_rig_fini(&rig);
 }
 
+/* Where nobody says who links or renames: the file's owner, and who has paid so far. */
+static void test_names_of_nobody(void)
+{
+	const struct spool_cred nobody = {.uid = SPOOL_UID_UNKNOWN, .gid = UINT32_MAX, .pid = 7};
+	uint64_t file, entry = spool_entry_bytes(1), before;
+
+	engine_rig_init(&rig, SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
+	CU_ASSERT_EQUAL(spool_engine_mknod(rig.engine, &alice, ROOT, "a", S_IFREG | 0600, 0, &attr),
+			0);
+	file = attr.ino;
+	CU_ASSERT_EQUAL(chown_to(&root, file, 1001, 1001), 0);
+	before = rig_used(&rig, 1001, SPOOL_RES_SIZE);
+	CU_ASSERT_EQUAL(spool_engine_link(rig.engine, &nobody, file, ROOT, "b", &attr), 0);
+	CU_ASSERT_EQUAL(rig_used(&rig, 1001, SPOOL_RES_SIZE), before + entry);
+	CU_ASSERT_EQUAL(rig_used(&rig, 1000, SPOOL_RES_SIZE), entry);
+	CU_ASSERT_EQUAL(spool_engine_rename(rig.engine, &nobody, ROOT, "a", ROOT, "c", 0), 0);
+	CU_ASSERT_EQUAL(rig_used(&rig, 1000, SPOOL_RES_SIZE), entry);
+	CU_ASSERT_EQUAL(rig_used(&rig, SPOOL_UID_UNKNOWN, SPOOL_RES_SIZE), 0);
+	CU_ASSERT_EQUAL(engine_rig_audit(&rig), 0);
+	engine_rig_fini(&rig);
+}
+
 static void test_single_chown(void)
 {
 	uint64_t file;
@@ -571,6 +593,7 @@ int main(void)
 		{"setgid_directories", test_setgid_directories},
 		{"shared_chown", test_shared_chown},
 		{"single_chown", test_single_chown},
+		{"names_of_nobody", test_names_of_nobody},
 		{"payer", test_payer},
 		{"bad_config", test_bad_config},
 	};
