@@ -20,8 +20,6 @@
 #include "util/macros.h"
 #include "worker.h"
 
-#define EXIT_USAGE 2
-
 static void log_to_stderr(void *ctx, enum spool_log_level level, const char *line)
 {
 	(void)ctx;
@@ -152,7 +150,7 @@ int main(int argc, char *argv[])
 	if (!spool_stdio_open())
 		return 1; /* there is nobody to tell */
 	if (spool_options_parse(argc, argv, &machine, &options, stderr) < 0)
-		return EXIT_USAGE;
+		return SPOOL_EXIT_USAGE;
 	if (options.action == SPOOL_ACTION_HELP) {
 		spool_options_help(stdout);
 		return 0;

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ int spool_mount_check(const struct spool_options *options, struct spool_mount *r
 	path = realpath(options->mountpoint, NULL);
 	if (!path || stat(path, &stat_buf) < 0) {
 		r = -errno;
-		fprintf(errors, "spoolfs: %s: %s (allowed: an existing directory)\n",
+		fprintf(errors, "spoolfs: %.128s: %s (allowed: an existing directory)\n",
 			options->mountpoint, strerror(errno));
 		free(path);
 		return r;
@@ -55,6 +56,12 @@ int spool_mount_check(const struct spool_options *options, struct spool_mount *r
 			options->mountpoint);
 		free(path);
 		return -ENOTDIR;
+	}
+	if (strcmp(path, "/") == 0) {
+		fprintf(errors, "spoolfs: /: the root of all would be covered (allowed: a "
+				"directory below)\n");
+		free(path);
+		return -EBUSY;
 	}
 	/* Not every system has it: it is made at a full one's start. */
 	if (geteuid() != 0 && access(MTAB, R_OK) < 0) {
@@ -84,6 +91,18 @@ static char *mount_options(const struct spool_options *options)
 	return text;
 }
 
+/* libfuse does not know this one. */
+static int forbid_symlinks(const struct spool_mount *mount)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSYMFOLLOW};
+
+	if (mount_setattr(AT_FDCWD, mount->path, 0, &attr, sizeof(attr)) == 0)
+		return 0;
+	fprintf(stderr, "spoolfs: nosymfollow: %s (allowed: symfollow; Linux 5.14 has it)\n",
+		strerror(errno));
+	return -EINVAL;
+}
+
 int spool_mount_do(const struct spool_options *options, struct spool_mount *mount)
 {
 	static const struct fuse_lowlevel_ops no_ops;
@@ -103,6 +122,8 @@ int spool_mount_do(const struct spool_options *options, struct spool_mount *moun
 	mount->fd = fuse_session_fd(mount->session);
 	fcntl(mount->fd, F_SETFD, FD_CLOEXEC);
 	mount->device = spool_mount_table_device(mount->path);
+	if (mount->device && options->nosymfollow)
+		return forbid_symlinks(mount);
 	if (mount->device)
 		return 0;
 	/* it is there, as we have just made it, though it cannot be looked up */

@@ -25,6 +25,9 @@
 #define INODE_BYTES 4096u     /* one inode for this much of ram */
 #define INODES_MIN (1u << 20) /* but a million at least */
 #define RAM_MIN (1u << 20)    /* less holds no directory tree worth the name: a guess */
+#define NR_INODES_MIN 4u      /* the root, self, somebody's directory, a file */
+#define USER_INODES_MIN 2u
+#define USER_BYTES_MIN 4096u
 #define THRESHOLD ((uint64_t)16 << 20)
 #define RESERVE_PERCENT 5u
 #define BACKING_SIZE_PERCENT 80u /* of the backing's free space joins the default of size */
@@ -52,25 +55,41 @@ static bool is_comment(const char *option)
 	       strncmp(option, "comment=", 8) == 0;
 }
 
+/* Whether an option that was given to a live mount is what holds there: mount(8) repeats all that
+ * is in fstab and in the mount table. */
+static bool is_as_now(const struct given *given)
+{
+	const struct spool_options *options = given->options, *now = given->now;
+	const struct spool_config *config = &now->config;
+	mode_t all = config->layout == SPOOL_LAYOUT_SHARED ? 07777 : 0700;
+
+	return (given->layout < 0 || given->layout == (int)config->layout) &&
+	       (given->modes < 0 || given->modes == (int)config->modes) &&
+	       (!given->uid_given || given->uid == config->root_uid) &&
+	       (!given->gid_given || given->gid == config->root_gid) &&
+	       (!given->mode_given || (given->mode & all) == config->root_mode) &&
+	       (!given->backing ||
+		strcmp(given->backing, now->backing ? now->backing : "none") == 0) &&
+	       strcmp(options->source, now->source) == 0 &&
+	       options->backing_any == now->backing_any && options->encrypt == now->encrypt &&
+	       options->mlock == now->mlock && options->transport == now->transport &&
+	       options->writeback == now->writeback && options->noexec == now->noexec &&
+	       options->nosymfollow == now->nosymfollow && options->mask == now->mask &&
+	       options->allow_other == now->allow_other;
+}
+
 static int set_option(struct given *given, char *option)
 {
 	char *value = strchr(option, '=');
 	size_t len = value ? (size_t)(value - option) : strlen(option);
 	const struct option_entry *entry = find_option(option, len);
+	int r;
 
-	if (is_comment(option))
+	if (is_comment(option) || spool_option_means_nothing(option))
 		return 0;
 	if (!entry) {
 		fprintf(given->errors,
 			"spoolfs: %s: unknown option (allowed: see spoolfs --help)\n", option);
-		return -EINVAL;
-	}
-	if (given->live && spool_ctl_number(SPOOL_CTL_LIVE, entry->name) < 0) {
-		char live[SPOOL_CTL_TEXT];
-
-		fprintf(given->errors,
-			"spoolfs: %s: cannot be changed while mounted (allowed: %s)\n", entry->name,
-			spool_ctl_join(SPOOL_CTL_LIVE, live, sizeof(live)));
 		return -EINVAL;
 	}
 	if (!entry->values && value) {
@@ -83,7 +102,17 @@ static int set_option(struct given *given, char *option)
 			entry->values);
 		return -EINVAL;
 	}
-	return entry->set(given, entry, value ? value + 1 : NULL);
+	r = entry->set(given, entry, value ? value + 1 : NULL);
+	if (r == 0 && given->now && spool_ctl_number(SPOOL_CTL_LIVE, entry->name) < 0 &&
+	    !is_as_now(given)) {
+		char live[SPOOL_CTL_TEXT];
+
+		fprintf(given->errors,
+			"spoolfs: %s: cannot be changed while mounted (allowed: %s)\n", option,
+			spool_ctl_join(SPOOL_CTL_LIVE, live, sizeof(live)));
+		return -EINVAL;
+	}
+	return r;
 }
 
 static int set_options(struct given *given, char *list)
@@ -141,7 +170,8 @@ static int open_backing(struct given *given)
 	options->backing_fd = -1;
 	if (!path || strcmp(path, "none") == 0)
 		return 0;
-	r = spool_backing_dir_check(path, given->backing_any, why, sizeof(options->backing_why));
+	r = spool_backing_dir_check(path, given->options->backing_any, why,
+				    sizeof(options->backing_why));
 	if (r >= 0 && is_inside(path, options->mountpoint)) {
 		close(r);
 		r = -EINVAL;
@@ -177,6 +207,32 @@ static uint64_t resolve_backing(struct given *given)
 	return percent_of(free_now, BACKING_SIZE_PERCENT);
 }
 
+/* Less would hold nothing, or not even the root directory. */
+static int check_limits(FILE *errors, const struct spool_limits *limits)
+{
+	const struct {
+		const char *name;
+		uint64_t value, min;
+	} checks[] = {
+		{"ram", limits->mount[SPOOL_RES_RAM], RAM_MIN},
+		{"size", limits->mount[SPOOL_RES_SIZE], RAM_MIN},
+		{"nr_inodes", limits->mount[SPOOL_RES_INODES], NR_INODES_MIN},
+		{"user_size", limits->user[SPOOL_RES_SIZE], USER_BYTES_MIN},
+		{"user_ram", limits->user[SPOOL_RES_RAM], USER_BYTES_MIN},
+		{"user_inodes", limits->user[SPOOL_RES_INODES], USER_INODES_MIN},
+	};
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(checks); i++) {
+		if (checks[i].value >= checks[i].min)
+			continue;
+		fprintf(errors, "spoolfs: %s=%llu: too small (allowed: at least %llu)\n",
+			checks[i].name, (unsigned long long)checks[i].value,
+			(unsigned long long)checks[i].min);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int resolve_limits(struct given *given)
 {
 	struct spool_limits *limits = &given->options->config.limits;
@@ -187,12 +243,6 @@ static int resolve_limits(struct given *given)
 	uint64_t inodes = resolve(&given->amounts->nr_inodes, 0,
 				  spool_max_u64(ram / INODE_BYTES, INODES_MIN));
 
-	if (ram < RAM_MIN || size < RAM_MIN) {
-		fprintf(given->errors, "spoolfs: %s=%llu: too small (allowed: at least 1M)\n",
-			ram < RAM_MIN ? "ram" : "size",
-			(unsigned long long)(ram < RAM_MIN ? ram : size));
-		return -EINVAL;
-	}
 	/* a default is not reckoned again when something else is changed */
 	if (given->amounts->ram.value == UNSET)
 		given->amounts->ram.value = ram;
@@ -210,7 +260,7 @@ static int resolve_limits(struct given *given)
 	limits->user[SPOOL_RES_RAM] =
 		resolve(&given->amounts->user_ram, ram, percent_of(ram, USER_RAM_PERCENT));
 	limits->pageout_reserve = spool_min_u64(ram / 64, PAGEOUT_RESERVE_MAX);
-	return 0;
+	return check_limits(given->errors, limits);
 }
 
 static int resolve_layout(struct given *given)
@@ -254,6 +304,11 @@ static int resolve_layout(struct given *given)
 			config->layout == SPOOL_LAYOUT_SHARED ? given->mode : given->mode & 0700;
 	config->acl = config->layout == SPOOL_LAYOUT_SHARED &&
 		      !(options->mask & (SPOOL_FEATURE_POSIX_ACL | SPOOL_FEATURE_DONT_MASK));
+	if (options->nosymfollow && !root) {
+		fputs("spoolfs: nosymfollow: fusermount3 cannot mount so (allowed: symfollow)\n",
+		      given->errors);
+		return -EINVAL;
+	}
 	if (!options->allow_other_given)
 		options->allow_other = root;
 	return 0;
@@ -365,8 +420,8 @@ static int remount_list(const char *list, int (*fn)(void *arg, const char *optio
 	     option = strtok_r(NULL, ",", &save)) {
 		const struct option_entry *entry = find_option(option, strcspn(option, "="));
 
-		/* flags are given as the kernel shows them, and cannot be changed */
-		if (!is_comment(option) && !(entry && (!entry->help || !entry->values)))
+		if (!is_comment(option) && !spool_option_means_nothing(option) &&
+		    !(entry && strcmp(entry->name, "remount") == 0))
 			r = fn(arg, option);
 	}
 	free(copy);
@@ -436,7 +491,9 @@ int spool_options_change(const struct spool_options *now, const char *option,
 		.options = ret,
 		.amounts = &ret->amounts,
 		.machine = &machine,
-		.live = true,
+		.now = now,
+		.layout = -1,
+		.modes = -1,
 		.errors = errors,
 	};
 	char *copy = strdup(option);
@@ -447,6 +504,7 @@ int spool_options_change(const struct spool_options *now, const char *option,
 		r = set_option(&given, copy);
 	if (r == 0)
 		r = resolve_limits(&given);
+	ret->source = now->source; /* not a piece of the copy that is the same */
 	free(copy);
 	return r;
 }

@@ -77,6 +77,7 @@ struct spool_options {
 	bool foreground;
 	bool debug;
 	bool noexec;
+	bool nosymfollow;
 	bool writeback;
 	enum spool_transport transport;
 	enum spool_pressure_option pressure;
@@ -92,6 +93,7 @@ struct spool_options {
 	const char *backing;    /* NULL: RAM only */
 	int backing_fd;         /* the directory; -1 without */
 	char backing_why[128];  /* why the default directory is not used; "" */
+	bool backing_any;
 	bool encrypt;
 	bool mlock;
 	uint64_t threshold;   /* bytes; UINT64_MAX = none */
@@ -112,7 +114,7 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 
 /**
  * spool_options_change() - what @now becomes with one option changed on the live mount
- * @option: "name=value"
+ * @option: "name=value"; of one that cannot be changed, what it is already
  * @errors: gets one line when something is wrong
  * Return: 0; -EINVAL (the line was written): unknown, not to be changed, or a bad value.
  */

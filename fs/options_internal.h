@@ -11,11 +11,10 @@
 struct given {
 	struct spool_options *options;
 	const struct spool_machine *machine;
-	struct spool_amounts *amounts; /* options->amounts */
-	bool live;                     /* a change, not a start */
-	const char *backing;           /* NULL: default */
-	bool backing_any;
-	int layout, modes; /* -1: default */
+	struct spool_amounts *amounts;   /* options->amounts */
+	const struct spool_options *now; /* of the live mount that is changed; NULL: a start */
+	const char *backing;             /* NULL: default */
+	int layout, modes;               /* -1: default */
 	bool uid_given, gid_given, mode_given;
 	uid_t uid;
 	gid_t gid;
@@ -29,9 +28,12 @@ struct option_entry {
 	bool live;          /* can be changed on a mount */
 	const char *values; /* for --help and messages; NULL for a flag */
 	const char *default_text;
-	const char *help; /* NULL: tolerated for mount(8), not shown */
+	const char *help; /* NULL: for mount(8), not shown */
 	int (*set)(struct given *given, const struct option_entry *entry, const char *value);
 };
+
+/** spool_option_means_nothing() - is it one that mount(8) hands on for every filesystem? */
+bool spool_option_means_nothing(const char *option);
 
 /** The table, ended by an entry without a name. */
 extern const struct option_entry spool_option_table[];

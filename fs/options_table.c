@@ -125,7 +125,7 @@ static int set_switch(struct given *given, const struct option_entry *entry, con
 
 static int set_backing_any(struct given *given, const struct option_entry *entry, const char *value)
 {
-	return set_switch(given, entry, value, &given->backing_any);
+	return set_switch(given, entry, value, &given->options->backing_any);
 }
 
 static int set_encrypt(struct given *given, const struct option_entry *entry, const char *value)
@@ -305,11 +305,18 @@ static int set_fsname(struct given *given, const struct option_entry *entry, con
 	return 0;
 }
 
-static int tolerate(struct given *given, const struct option_entry *entry, const char *value)
+static int set_exec(struct given *given, const struct option_entry *entry, const char *value)
 {
-	(void)given;
 	(void)entry;
 	(void)value;
+	given->options->noexec = false;
+	return 0;
+}
+
+static int set_symfollow(struct given *given, const struct option_entry *entry, const char *value)
+{
+	(void)value;
+	given->options->nosymfollow = entry->name[0] == 'n';
 	return 0;
 }
 
@@ -317,6 +324,25 @@ static int tolerate(struct given *given, const struct option_entry *entry, const
 	"tmpfile+readdirplus+rename2+copy_file_range+fallocate+lseek+dont_mask+posix_acl+"    \
 	"parallel_dirops+ioctl_dir+async_read+atomic_o_trunc+killpriv+uring+backing_tmpfile+" \
 	"backing_direct+noswap+idmap"
+
+/* mount(8) knows these of every filesystem and hands them on. nosuid and nodev hold always, files
+ * are on no disk that a directory had to be synchronized with, there are no access times to be
+ * saved and no mandatory locks; the rest is for mount(8) itself. */
+static const char *const without_meaning[] = {
+	"_netdev",    "async",       "atime",      "auto",          "defaults",
+	"dev",        "diratime",    "dirsync",    "group",         "default_permissions",
+	"iversion",   "lazytime",    "loud",       "mand",          "noatime",
+	"noauto",     "nodev",       "nodiratime", "nofail",        "noiversion",
+	"nolazytime", "nomand",      "norelatime", "nostrictatime", "nosuid",
+	"nouser",     "nousers",     "owner",      "relatime",      "rw",
+	"silent",     "strictatime", "suid",       "sync",          "user",
+	"users",
+};
+
+bool spool_option_means_nothing(const char *option)
+{
+	return choose(without_meaning, SPOOL_ARRAY_SIZE(without_meaning), option) >= 0;
+}
 
 const struct option_entry spool_option_table[] = {
 	{"layout", false, "private|single|shared", "private for root, else single",
@@ -339,6 +365,8 @@ const struct option_entry spool_option_table[] = {
 	{"gid", false, "GID", "the mounter's", "group of the root (single, shared)", set_gid},
 	{"mode", false, "OCTAL", "0700 in single, 1777 in shared", "mode of the root", set_mode},
 	{"noexec", false, NULL, "off", "no program may be run from the mount", set_noexec},
+	{"nosymfollow", false, NULL, "off", "symbolic links are not followed (for root to set)",
+	 set_symfollow},
 	{"threshold", true, "BYTES|none", "16M",
 	 "a file with more data goes to the disk (0: every file; none: only for want of RAM)",
 	 set_threshold},
@@ -372,27 +400,7 @@ const struct option_entry spool_option_table[] = {
 	 set_mask},
 	{"ro", false, NULL, NULL, NULL, refuse_ro},
 	{"remount", false, NULL, NULL, NULL, set_remount},
-	{"rw", false, NULL, NULL, NULL, tolerate},
-	{"dev", false, NULL, NULL, NULL, tolerate},
-	{"nodev", false, NULL, NULL, NULL, tolerate},
-	{"suid", false, NULL, NULL, NULL, tolerate},
-	{"nosuid", false, NULL, NULL, NULL, tolerate},
-	{"exec", false, NULL, NULL, NULL, tolerate},
-	{"sync", false, NULL, NULL, NULL, tolerate},
-	{"async", false, NULL, NULL, NULL, tolerate},
-	{"atime", false, NULL, NULL, NULL, tolerate},
-	{"noatime", false, NULL, NULL, NULL, tolerate},
-	{"relatime", false, NULL, NULL, NULL, tolerate},
-	{"auto", false, NULL, NULL, NULL, tolerate},
-	{"noauto", false, NULL, NULL, NULL, tolerate},
-	{"user", false, NULL, NULL, NULL, tolerate},
-	{"nouser", false, NULL, NULL, NULL, tolerate},
-	{"users", false, NULL, NULL, NULL, tolerate},
-	{"owner", false, NULL, NULL, NULL, tolerate},
-	{"group", false, NULL, NULL, NULL, tolerate},
-	{"_netdev", false, NULL, NULL, NULL, tolerate},
-	{"nofail", false, NULL, NULL, NULL, tolerate},
-	{"defaults", false, NULL, NULL, NULL, tolerate},
-	{"default_permissions", false, NULL, NULL, NULL, tolerate},
+	{"exec", false, NULL, NULL, NULL, set_exec},
+	{"symfollow", false, NULL, NULL, NULL, set_symfollow},
 	{NULL, false, NULL, NULL, NULL, NULL},
 };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "remount.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "ctl_client.h"
@@ -29,12 +31,18 @@ static int change(void *arg, const char *option)
 
 int spool_remount(int argc, char *argv[], const char *mountpoint)
 {
+	struct spool_ctl_status status = {.version = SPOOL_CTL_VERSION};
 	struct target target = {.mountpoint = mountpoint};
 	int r;
 
 	target.fd = spool_ctl_open(mountpoint);
 	if (target.fd < 0) {
 		fprintf(stderr, "spoolfs: %s: %s\n", mountpoint, spool_ctl_reason(-target.fd));
+		return 1;
+	}
+	if (ioctl(target.fd, SPOOL_IOC_STATUS, &status) < 0) { /* also where nothing is to change */
+		fprintf(stderr, "spoolfs: %s: %s\n", mountpoint, spool_ctl_reason(errno));
+		close(target.fd);
 		return 1;
 	}
 	r = spool_options_remount(argc, argv, change, &target);

@@ -190,6 +190,13 @@ static bool ended_well(const struct supervisor *sup)
 	return sup->reaped && WIFEXITED(sup->status) && WEXITSTATUS(sup->status) == 0;
 }
 
+/* An option asked for what cannot be had. */
+static bool was_refused(const struct supervisor *sup)
+{
+	return sup->reaped && WIFEXITED(sup->status) &&
+	       WEXITSTATUS(sup->status) == SPOOL_EXIT_USAGE;
+}
+
 static void say_how_it_ended(const struct supervisor *sup)
 {
 	if (WIFSIGNALED(sup->status))
@@ -302,21 +309,24 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 				 .socket = -1,
 				 .signals = -1,
 				 .janitor = {.socket = -1}};
-	bool ok = false;
+	int r, status = 1;
 
 	if (spool_mount_check(options, &sup.mount, stderr) < 0)
-		return 1;
+		return SPOOL_EXIT_USAGE;
 	sup.hurry = read_hurry(options);
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_NAME, "spoolfs-super");
-	if (start(&sup) == 0) {
+	r = start(&sup);
+	if (r == 0) {
 		say_ready(options);
 		started(arg);
-		ok = serve(&sup);
+		status = serve(&sup) ? 0 : 1;
 	} else {
 		spool_unmount(&sup.mount);
 		if (sup.worker > 0)
 			stop_worker(&sup);
+		if (r == -EINVAL || was_refused(&sup))
+			status = SPOOL_EXIT_USAGE;
 	}
 	if (options->holder_fd >= 0 && sup.mount.device == 0)
 		spool_mount_remove(&sup.mount, log);
@@ -324,5 +334,5 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	spool_close(sup.socket);
 	spool_close(sup.signals);
 	spool_mount_fini(&sup.mount);
-	return ok ? 0 : 1;
+	return status;
 }

@@ -18,10 +18,14 @@
 
 #define WORKER_OK 'k'
 
+/* Wrong use, and options that cannot be. */
+#define SPOOL_EXIT_USAGE 2
+
 /**
  * spool_worker_main() - serve until unmounted or told to stop
  * @socket: this end of the pair; @supervisor: its pid
- * Return: exit status: 0 all is freed and the accounts were balanced; 1 otherwise (logged).
+ * Return: exit status: 0 all is freed and the accounts were balanced; SPOOL_EXIT_USAGE an option
+ * asks for what cannot be had here; 1 otherwise (logged).
  */
 int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
 		      pid_t supervisor);

@@ -114,6 +114,10 @@ static void test_refusals(void)
 		{"ram=16777216T", "ram=16777216T: out of range"},
 		{"ram=-1", "ram=-1: not a number"},
 		{"size=1k", "size=1024: too small"},
+		{"nr_inodes=3", "nr_inodes=3: too small"},
+		{"user_inodes=1", "user_inodes=1: too small"},
+		{"user_size=4095", "user_size=4095: too small"},
+		{"user_ram=1", "user_ram=1: too small"},
 		{"nr_inodes=5%", "nr_inodes=5%: not a number"},
 		{"user_size=x", "user_size=x: not a number"},
 		{"threshold=some", "threshold=some: not a number"},
@@ -180,6 +184,12 @@ static void test_change(void)
 	CU_ASSERT_EQUAL(then.config.limits.mount[SPOOL_RES_SIZE], GIB); /* a default does not */
 	CU_ASSERT_EQUAL(now.config.limits.mount[SPOOL_RES_RAM], GIB);
 	CU_ASSERT_EQUAL(spool_options_change(&now, "layout=single", &then, errors), -EINVAL);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "layout=private", &then, errors), 0);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "noexec", &then, errors), -EINVAL);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "exec", &then, errors), 0);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "fsname=spoolfs", &then, errors), 0);
+	CU_ASSERT_PTR_EQUAL(then.source, now.source);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "fsname=other", &then, errors), -EINVAL);
 	CU_ASSERT_EQUAL(spool_options_change(&now, "ram=0", &then, errors), -EINVAL);
 	CU_ASSERT_EQUAL(spool_options_change(&now, "", &then, errors), -EINVAL);
 	fclose(errors);
@@ -197,11 +207,11 @@ static void test_remount(void)
 {
 	char program[] = "spoolfs", o[] = "-o", source[] = "spoolfs", dir[] = "/mnt", got[256] = "";
 	char list[] = "rw,nosuid,nodev,user_id=0,group_id=0,default_permissions,allow_other,"
-		      "x-systemd.automount,remount,size=2G,threshold=none,nosuch=1";
+		      "x-systemd.automount,noatime,noexec,remount,size=2G,threshold=none,nosuch=1";
 	char *argv[] = {program, o, list, source, dir, NULL};
 
 	CU_ASSERT_EQUAL(spool_options_remount(5, argv, note, got), 0);
-	CU_ASSERT_STRING_EQUAL(got, "size=2G|threshold=none|nosuch=1|");
+	CU_ASSERT_STRING_EQUAL(got, "allow_other|noexec|size=2G|threshold=none|nosuch=1|");
 }
 
 static const struct unit_test tests[] = {

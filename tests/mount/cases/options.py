@@ -1,0 +1,141 @@
+"""Mount options: words of every filesystem, what cannot be had, what a remount may change."""
+import errno
+import os
+
+from rig import Mount, Skip, as_user, binary, case, fails, get, is_mounted, put, run, wait_until
+
+GENERIC = '''noatime nodiratime diratime strictatime norelatime relatime atime lazytime nolazytime
+    dirsync sync async mand nomand iversion noiversion silent loud rw dev nodev suid nosuid exec
+    auto noauto user nouser users owner group _netdev nofail defaults symfollow'''.split()
+
+
+def flags_of(path):
+    with open('/proc/self/mountinfo', encoding='utf-8') as file:
+        for line in file:
+            fields = line.split(' ')
+            if fields[4] == path:
+                return fields[5].split(',')
+    raise AssertionError(f'{path} is not mounted')
+
+
+def unmount(path):
+    """Somebody may be looking at all mounts there are."""
+    wait_until(lambda: run('umount', path, check=False).returncode == 0, 'the mount is not busy')
+
+
+def refused(*args, text):
+    """The daemon says why in one line, and ends with 2; nothing is mounted."""
+    done = run(binary('SPOOLFS'), *args, check=False)
+    assert done.returncode == 2, (args, done)
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and text in lines[0] and 'allowed: ' in lines[0], (args, lines)
+    assert not is_mounted(args[-1]), args
+
+
+@case(mount=False)
+def words_of_every_filesystem_are_taken():
+    with Mount(options=','.join(GENERIC)) as mount:
+        put(f'{mount.tmpdir()}/f', b'x')
+        flags = flags_of(mount.path)
+        assert 'nosuid' in flags and 'nodev' in flags and 'noexec' not in flags, flags
+    with Mount(options='noexec,exec') as mount:
+        assert 'noexec' not in flags_of(mount.path)  # of two the later one counts
+    with Mount(options='exec,noexec') as mount:
+        assert 'noexec' in flags_of(mount.path)
+
+
+@case(mount=False)
+def nosymfollow_is_obeyed():
+    with Mount(options='nosymfollow') as mount:
+        path = mount.tmpdir()
+        put(f'{path}/f', b'x')
+        os.symlink('f', f'{path}/link')
+        assert os.readlink(f'{path}/link') == 'f'
+        fails(errno.ELOOP, get, f'{path}/link')
+        assert 'nosymfollow' in flags_of(mount.path)
+    with Mount(options='nosymfollow,symfollow') as mount:
+        assert 'nosymfollow' not in flags_of(mount.path)
+        put(f'{mount.path}/self/f', b'x')
+
+
+@case(mount=False)
+def what_cannot_be_had_is_wrong_use():
+    base = os.environ['SPOOL_CASE_DIR']
+    path, file = f'{base}/m', f'{base}/file'
+    os.mkdir(path)
+    put(file)
+    for layout in ('private', 'single', 'shared'):
+        for option, text in (('nr_inodes=1', 'nr_inodes=1: too small'),
+                             ('user_inodes=1', 'user_inodes=1: too small'),
+                             ('user_size=1', 'user_size=1: too small'),
+                             ('user_ram=1%,ram=1M', None), ('nr_inodes=4', None)):
+            args = '-o', f'backing=none,layout={layout},{option}', path
+            if text:
+                refused(*args, text=text)
+            else:
+                run(binary('SPOOLFS'), *args)
+                unmount(path)
+    for backing in '/proc', '/sys':
+        refused('-o', f'backing={backing}', path, text=f'backing={backing}: ')
+    refused('-o', 'transport=uring,mask=uring,backing=none', path, text='transport=uring: ')
+    refused('-o', 'transport=uring,mask=uring,backing=none', '-f', path, text='transport=uring: ')
+    refused(f'{path}/missing', text=f'{path}/missing: No such file')
+    refused(file, text=f'{file}: not a directory')
+    refused('/' + 'x' * 300, text='File name too long')
+
+
+@case(mount=False)
+def addresses_that_do_not_suffice_are_said_at_the_start():
+    if 'libasan' in run('ldd', binary('SPOOLFS')).stdout:
+        return  # it has all addresses there are
+    if os.stat('/dev/fuse').st_mode & 0o006 != 0o006:
+        raise Skip('an ordinary user may not open /dev/fuse')
+    path = f'{os.environ["SPOOL_CASE_DIR"]}/m'
+    os.mkdir(path)
+    os.chown(path, 1000, 1000)
+    limited = ['prlimit', '--as=2000000000', 'setpriv', '--reuid=1000', '--regid=1000',
+               '--clear-groups', binary('SPOOLFS'), '-o']
+    done = run(*limited, 'ram=1G,backing=none', path, check=False)
+    assert done.returncode == 2 and done.stderr.count('\n') == 1, done
+    assert 'ram=1073741824: RLIMIT_AS is 2000000000 bytes (allowed: ' in done.stderr, done
+    assert not is_mounted(path)
+    run(*limited, 'ram=256M,backing=none', path)
+    as_user(1000, put, f'{path}/f', b'x' * 100_000_000)
+    unmount(path)
+
+
+@case(mount=False)
+def a_remount_changes_or_refuses():
+    """mount(8) repeats what is in fstab and in the mount table: what is so already is no change."""
+    def remount(path, options):
+        return run(binary('SPOOLFS'), '-o', f'remount,{options}', 'spoolfs', path, check=False)
+
+    base = os.environ['SPOOL_CASE_DIR']
+    with Mount(layout='shared', options='size=64M,mode=1770') as mount:
+        for options in ('rw,nosuid,nodev,relatime,user_id=0,group_id=0,default_permissions,'
+                        'allow_other', 'layout=shared,mode=1770,uid=0,noatime,size=64M',
+                        'exec,symfollow,backing=none,encrypt=on,fsname=spoolfs,modes=keep'):
+            done = remount(mount.path, options)
+            assert done.returncode == 0 and not done.stderr, (options, done)
+        for option in ('noexec', 'nosymfollow', 'writeback', 'layout=single', 'mode=0700', 'uid=7',
+                       'backing=/var/tmp', 'encrypt=off', 'mlock=on', 'transport=dev',
+                       'fsname=other', 'backing_any=on'):
+            done = remount(mount.path, f'size=80M,{option}')
+            assert done.returncode == 2 and done.stderr.count('\n') == 1, (option, done)
+            assert f'{option}: cannot be changed while mounted (allowed: ' in done.stderr, done
+        assert remount(mount.path, 'ro').returncode == 2
+        put(f'{mount.path}/f', b'x')
+    with Mount(options='noexec') as mount:
+        assert remount(mount.path, 'noexec,size=64M').returncode == 0
+        assert remount(mount.path, 'exec').returncode == 2
+    for path in (base, f'{base}/missing'):
+        for options in 'rw', 'size=64M':
+            done = remount(path, options)
+            assert done.returncode == 1 and done.stderr.count('\n') == 1, done
+
+
+@case(mount=False)
+def an_ordinary_user_asks_for_nosymfollow_in_vain():
+    base = os.environ['SPOOL_CASE_DIR']
+    done = run(binary('SPOOLFS'), '-o', 'nosymfollow', base, check=False, user=1000)
+    assert done.returncode == 2 and 'nosymfollow: ' in done.stderr, done
