@@ -321,7 +321,8 @@ static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what)
 	fuse_lowlevel_notify_inval_inode(fs->session, ino, what == SPOOL_TELL_PAGES ? 0 : -1, 0);
 }
 
-static void answer_told(void *ctx, struct spool_message *message)
+/* Of one that was put aside, and whose turn has come. */
+static void go_on(void *ctx, struct spool_message *message)
 {
 	struct spool_fs *fs = ctx;
 
@@ -335,9 +336,14 @@ static void answer_told(void *ctx, struct spool_message *message)
 int spool_channel_new_notify(struct spool_fs *fs)
 {
 	const struct spool_notify_config config = {
-		.tell = tell_kernel, .answer = answer_told, .ctx = fs};
+		.tell = tell_kernel, .answer = go_on, .ctx = fs};
 
 	return spool_notify_new(&config, &fs->notify);
+}
+
+int spool_channel_new_disk(struct spool_fs *fs)
+{
+	return spool_disk_new(go_on, fs, &fs->disk);
 }
 
 void spool_channel_process_last(struct spool_fs *fs, struct spool_message *message)

@@ -184,6 +184,9 @@ bool spool_channel_waits(struct spool_fs *fs, int error);
  */
 bool spool_channel_counts(struct spool_fs *fs);
 
+/** spool_channel_new_disk() - makes fs->disk, which answers through us. Return: 0; -ENOMEM. */
+int spool_channel_new_disk(struct spool_fs *fs);
+
 /** spool_channel_new_notify() - makes fs->notify, which answers through us. Return: 0; -errno. */
 int spool_channel_new_notify(struct spool_fs *fs);
 

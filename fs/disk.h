@@ -3,16 +3,21 @@
 
 /*
  * Threads that may wait: for the disk, or for another request. Requests that cannot do without come
- * here, as those who take requests from the kernel must never wait. One request of each payer
- * is served in turn (turn.h). They are started when they are needed, up to DISK_THREADS.
+ * here, as those who take requests from the kernel must never wait. One request of each payer is
+ * served in turn (turn.h), and of one payer some at a time, so that a disk that hangs for his does
+ * not take all threads. They are started when they are needed, up to DISK_THREADS.
  */
 
 struct spool_disk;
-struct spool_fs;
 struct spool_message;
 
-/** spool_disk_new() - no threads yet. Return: 0; -ENOMEM. */
-int spool_disk_new(struct spool_fs *fs, struct spool_disk **ret);
+/**
+ * spool_disk_new() - no threads yet
+ * @serve: of one message whose turn has come; may_wait is set, and no locks are held; @ctx: for it
+ * Return: 0; -ENOMEM.
+ */
+int spool_disk_new(void (*serve)(void *ctx, struct spool_message *message), void *ctx,
+		   struct spool_disk **ret);
 
 /** spool_disk_stop() - serves what is there, and ends the threads. What would come from now on is
  * served by whoever brings it. NULL is allowed. Blocks as long as the disk does. */
@@ -21,5 +26,5 @@ void spool_disk_stop(struct spool_disk *disk);
 /** spool_disk_free() - when nobody serves any more. NULL is allowed. */
 void spool_disk_free(struct spool_disk *disk);
 
-/** spool_disk_take() - @message is ours until its finish(). */
+/** spool_disk_take() - @message is ours until it is served. */
 void spool_disk_take(struct spool_disk *disk, struct spool_message *message);

@@ -155,7 +155,7 @@ static int start_tier(struct spool_fs *fs)
 {
 	int r;
 
-	r = spool_disk_new(fs, &fs->disk);
+	r = spool_channel_new_disk(fs);
 	if (r < 0 || fs->options->backing_fd < 0)
 		return r;
 	r = spool_room_new(fs, &fs->room);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Threads that wait for the disk, when it hangs for what some ask of it. */
+
+#include <pthread.h>
+
+#include "channel.h"
+#include "disk.h"
+#include "unit.h"
+
+#define OF_PAYER 16u /* as in fs/disk.c */
+#define N 100u
+#define FROZEN 1000u /* and above: their requests hang until the disk thaws */
+
+static struct spool_message messages[N];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static unsigned int begun[FROZEN + 8], ended; /* by payer; all */
+static bool frozen;
+
+static void serve(void *ctx, struct spool_message *message)
+{
+	(void)ctx;
+	CU_ASSERT_TRUE(message->may_wait);
+	pthread_mutex_lock(&lock);
+	begun[message->payer]++;
+	pthread_cond_broadcast(&changed);
+	while (frozen && message->payer >= FROZEN)
+		pthread_cond_wait(&changed, &lock);
+	ended++;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void wait_for(const unsigned int *what, unsigned int n)
+{
+	pthread_mutex_lock(&lock);
+	while (*what < n)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+static void take(struct spool_disk *disk, unsigned int i, uid_t payer)
+{
+	messages[i] = (struct spool_message){.payer = payer};
+	spool_disk_take(disk, &messages[i]);
+}
+
+static struct spool_disk *freeze(void)
+{
+	struct spool_disk *disk;
+
+	frozen = true;
+	ended = 0;
+	for (unsigned int i = 0; i < sizeof(begun) / sizeof(begun[0]); i++)
+		begun[i] = 0;
+	CU_ASSERT_EQUAL_FATAL(spool_disk_new(serve, NULL, &disk), 0);
+	return disk;
+}
+
+static void thaw(struct spool_disk *disk, unsigned int n)
+{
+	pthread_mutex_lock(&lock);
+	frozen = false;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	spool_disk_stop(disk);
+	CU_ASSERT_EQUAL(ended, n);
+	spool_disk_free(disk);
+}
+
+/* One user's requests hang: the other's are served, one after another and at the same time. */
+static void one_payer_does_not_take_all(void)
+{
+	struct spool_disk *disk = freeze();
+
+	for (unsigned int i = 0; i < N - 20; i++)
+		take(disk, i, FROZEN);
+	wait_for(&begun[FROZEN], OF_PAYER);
+	for (unsigned int i = N - 20; i < N; i++)
+		take(disk, i, 1);
+	wait_for(&ended, 20);
+	CU_ASSERT_EQUAL(begun[1], 20);
+	CU_ASSERT_EQUAL(begun[FROZEN], OF_PAYER);
+	thaw(disk, N);
+	CU_ASSERT_EQUAL(begun[FROZEN], N - 20);
+}
+
+/* Those of four users hang, who have half of the threads; a fifth gets few, others are served. */
+static void four_payers_do_not_take_all(void)
+{
+	struct spool_disk *disk = freeze();
+
+	for (unsigned int i = 0; i < 4 * OF_PAYER; i++)
+		take(disk, i, FROZEN + i % 4);
+	for (unsigned int i = 0; i < 4; i++)
+		wait_for(&begun[FROZEN + i], OF_PAYER);
+	for (unsigned int i = 0; i < 10; i++)
+		take(disk, 4 * OF_PAYER + i, FROZEN + 4);
+	wait_for(&begun[FROZEN + 4], 2);
+	take(disk, 4 * OF_PAYER + 10, 1);
+	wait_for(&begun[1], 1);
+	CU_ASSERT_EQUAL(begun[FROZEN + 4], 2);
+	thaw(disk, 4 * OF_PAYER + 11);
+	CU_ASSERT_EQUAL(begun[FROZEN + 4], 10);
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"one payer does not take all", one_payer_does_not_take_all},
+		{"four payers do not take all", four_payers_do_not_take_all},
+	};
+
+	return unit_run("disk", tests, sizeof(tests) / sizeof(tests[0]));
+}
