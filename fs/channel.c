@@ -15,6 +15,7 @@
 #include "park.h"
 #include "reply.h"
 #include "room.h"
+#include "waiting.h"
 #include "util/macros.h"
 #include "wire.h"
 
@@ -246,30 +247,61 @@ static bool takes_interrupt(struct spool_fs *fs, const struct spool_message *mes
 	return spool_asked_interrupt(fs->asked, in.unique);
 }
 
+/* Without libfuse. */
+static void answer(struct spool_fs *fs, struct spool_message *message, const struct iovec *iov,
+		   int count)
+{
+	message->parked = false;
+	message->answered = true;
+	if (message->entry)
+		spool_channel_answer(message, iov, count);
+	else if (writev(fuse_session_fd(fs->session), iov, count) < 0)
+		spool_log(fs->log, SPOOL_LOG_DEBUG, "/dev/fuse: %s", strerror(errno));
+}
+
 /* FUSE_STATX, which libfuse does not know. Nothing of it waits. */
 static void answer_statx(struct spool_fs *fs, struct spool_message *message)
 {
 	struct fuse_out_header header = {.len = sizeof(header), .unique = message->unique};
 	struct spool_wire_statx_out out;
-	struct iovec iov[] = {{.iov_base = &header, .iov_len = sizeof(header)},
-			      {.iov_base = &out, .iov_len = sizeof(out)}};
+	const struct iovec iov[] = {{.iov_base = &header, .iov_len = sizeof(header)},
+				    {.iov_base = &out, .iov_len = sizeof(out)}};
 	struct fuse_in_header in;
 
 	memcpy(&in, message->data, sizeof(in));
 	header.error = reply_fill_statx(fs, in.nodeid, &out);
 	if (header.error == 0)
 		header.len += sizeof(out);
-	message->answered = true;
-	if (message->entry)
-		spool_channel_answer(message, iov, header.error == 0 ? 2 : 1);
-	else if (writev(fuse_session_fd(fs->session), iov, header.error == 0 ? 2 : 1) < 0)
-		spool_log(fs->log, SPOOL_LOG_DEBUG, "statx: %s", strerror(errno));
+	answer(fs, message, iov, header.error == 0 ? 2 : 1);
+}
+
+static void answer_error(struct spool_fs *fs, struct spool_message *message, int error)
+{
+	struct fuse_out_header header = {
+		.len = sizeof(header), .error = error, .unique = message->unique};
+	const struct iovec iov = {.iov_base = &header, .iov_len = sizeof(header)};
+
+	answer(fs, message, &iov, 1);
+}
+
+/* It was put aside, but its payer has too many that are. */
+static void refuse(struct spool_fs *fs, struct spool_message *message)
+{
+	if (message->waits_for == SPOOL_WAIT_RELEASE)
+		spool_park_refuse(fs->park, message);
+	else
+		answer_error(fs, message, -EINTR);
 }
 
 void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 {
 	struct fuse_buf buf = {0};
 
+	if (message->drops_data) { /* its turn has come: the caller is to send it again */
+		answer_error(fs, message, message->last_try ? -ENOSPC : -EINTR);
+		spool_waiting_leave(fs->waiting, message);
+		return;
+	}
 	atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
 	if (!message->tried)
 		first_time(fs, message);
@@ -290,6 +322,10 @@ void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 		fuse_session_process_buf(fs->session, &buf);
 	} while (message->again);
 	pthread_setspecific(fs->current, NULL);
+	if (message->parked && !spool_waiting_enter(fs->waiting, message))
+		refuse(fs, message);
+	if (!message->parked)
+		spool_waiting_leave(fs->waiting, message);
 }
 
 void spool_channel_park(struct spool_fs *fs, struct spool_message *message)
@@ -309,6 +345,8 @@ void spool_channel_park(struct spool_fs *fs, struct spool_message *message)
 		break;
 	case SPOOL_WAIT_ASKED:
 		spool_asked_take(fs->asked, message);
+		break;
+	case SPOOL_WAIT_N:
 		break;
 	}
 }
@@ -335,8 +373,7 @@ static void go_on(void *ctx, struct spool_message *message)
 
 int spool_channel_new_notify(struct spool_fs *fs)
 {
-	const struct spool_notify_config config = {
-		.tell = tell_kernel, .answer = go_on, .ctx = fs};
+	const struct spool_notify_config config = {.tell = tell_kernel, .answer = go_on, .ctx = fs};
 
 	return spool_notify_new(&config, &fs->notify);
 }

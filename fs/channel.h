@@ -33,6 +33,7 @@ struct fuse_session;
 struct fuse_init_out;
 struct spool_fs;
 struct spool_ring_entry;
+struct spool_waiting_payer;
 
 #define SPOOL_TMPFILE_NAME "/" /* what create() is called with for O_TMPFILE */
 
@@ -45,6 +46,7 @@ enum spool_wait {
 	SPOOL_WAIT_DISK,
 	SPOOL_WAIT_NOTIFY,
 	SPOOL_WAIT_ASKED,
+	SPOOL_WAIT_N,
 };
 
 /** What the kernel is to be told to drop before a request is answered, see notify.h; and whether it
@@ -88,7 +90,6 @@ struct spool_message {
 	bool again;
 	bool may_wait;
 	bool last_try;
-	bool crowding; /* of room.h: its payer takes many entries already */
 	bool parked;
 	enum spool_wait waits_for;
 	unsigned int n_again;
@@ -107,6 +108,10 @@ struct spool_message {
 	char *answer;
 	uint32_t answer_size;
 	void (*finish)(struct spool_message *message);
+	struct spool_waiting_payer *payer_waits; /* this and the next three: of waiting.h */
+	enum spool_wait counted_as;
+	size_t counted_data;
+	bool drops_data; /* it waits without its data, and cannot be tried again */
 	TAILQ_ENTRY(spool_message) link;
 	struct spool_message_list behind; /* of turn.h */
 };

@@ -34,6 +34,9 @@
 /* In front of the data of the largest request: two headers; the kernel wants room for 8 KiB. */
 #define HEAD_SIZE 8192u
 
+/* Larger requests that are put aside are not copied out of their buffer. A guess. */
+#define COPY_MAX (64u << 10)
+
 struct spool_dev {
 	struct spool_fs *fs;
 	int fd;
@@ -73,10 +76,33 @@ static ssize_t receive(const struct spool_dev *dev, struct dev_buffer *buffer)
 	return errno == ENODEV || errno == ECONNABORTED ? 0 : -errno; /* unmounted; aborted */
 }
 
+/*
+ * Gives what is put aside room of its own, as long as it is itself. Large ones keep the buffer that
+ * they are in. Return: the message, and in *@buffer one for the next request; NULL: no memory.
+ */
+static struct spool_message *take_out(struct dev_buffer **buffer)
+{
+	struct spool_message *message = &(*buffer)->message;
+	size_t len = message->drops_data ? 0 : message->len;
+	struct dev_buffer *other = new_buffer(len > COPY_MAX ? (*buffer)->size : len);
+
+	if (!other)
+		return NULL;
+	if (len > COPY_MAX) {
+		*buffer = other;
+	} else {
+		other->message = *message;
+		other->message.data = memcpy(other->data, message->data, len);
+		message = &other->message;
+	}
+	message->finish = free_buffer;
+	return message;
+}
+
 /* Return: a buffer for the next one. */
 static struct dev_buffer *handle(struct spool_dev *dev, struct dev_buffer *buffer, size_t len)
 {
-	struct dev_buffer *next;
+	struct spool_message *message;
 
 	buffer->message = (struct spool_message){.data = buffer->data, .len = len};
 	if (!spool_channel_parse(&buffer->message)) {
@@ -87,17 +113,14 @@ static struct dev_buffer *handle(struct spool_dev *dev, struct dev_buffer *buffe
 	spool_channel_process(dev->fs, &buffer->message);
 	if (!buffer->message.parked)
 		return buffer;
-	next = new_buffer(buffer->size);
-	if (!next) {
-		if (buffer->message.waits_for == SPOOL_WAIT_RELEASE)
-			spool_park_refuse(dev->fs->park, &buffer->message);
-		else
-			spool_channel_process_last(dev->fs, &buffer->message);
-		return buffer;
-	}
-	buffer->message.finish = free_buffer;
-	spool_channel_park(dev->fs, &buffer->message);
-	return next;
+	message = take_out(&buffer);
+	if (message)
+		spool_channel_park(dev->fs, message);
+	else if (buffer->message.waits_for == SPOOL_WAIT_RELEASE)
+		spool_park_refuse(dev->fs->park, &buffer->message);
+	else
+		spool_channel_process_last(dev->fs, &buffer->message);
+	return buffer;
 }
 
 /* With rings, lets messages gather unless there are some already. */

@@ -31,6 +31,7 @@ struct spool_room;
 struct spool_spiller;
 struct spool_subuids;
 struct spool_tidy;
+struct spool_waiting;
 struct spool_witness;
 
 #define SPOOL_OPCODES SPOOL_CTL_OPCODES /* counted each by itself; the highest is 53 (7.45) */
@@ -51,6 +52,7 @@ struct spool_fs {
 	struct spool_dirs *dirs;
 	struct spool_park *park;
 	struct spool_tidy *tidy;
+	struct spool_waiting *waiting; /* NULL: nothing is counted */
 	struct spool_notify *notify;
 	struct spool_disk *disk;
 	struct spool_pressure *pressure; /* NULL where there is none */

@@ -185,27 +185,14 @@ static bool assemble(struct spool_ring *ring, struct spool_ring_entry *entry)
 	return spool_channel_parse(&entry->message);
 }
 
-/* Whether so many entries wait for something on behalf of @payer that others might find none. */
-static bool is_crowding(const struct spool_ring *ring, uid_t payer)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < ring->n_blocks; i++) {
-		const struct ring_block *block = &ring->blocks[i];
-
-		for (unsigned int j = 0; j < block->n; j++)
-			n += block->entries[j].away && block->entries[j].message.payer == payer;
-	}
-	return n >= ring->rings->n_first / 2;
-}
-
 static void take_request(struct spool_ring *ring, struct spool_message *message)
 {
 	struct spool_fs *fs = ring->rings->fs;
 
 	spool_channel_process(fs, message);
 	if (message->parked) {
-		message->crowding = is_crowding(ring, message->payer);
+		if (message->drops_data)
+			madvise(message->entry->payload, ring->rings->payload_size, MADV_DONTNEED);
 		message->entry->away = true;
 		ring->n_away++;
 		spool_channel_park(fs, message);

@@ -15,9 +15,6 @@
  * reports tasks that are stuck for 120 s). A guess. */
 #define ROOM_LIMIT_S 30
 
-/* For payers whose waiting requests take half of a ring: others must find an entry. A guess. */
-#define CROWDING_LIMIT_S 2
-
 struct spool_room {
 	struct spool_fs *fs;
 	pthread_t thread;
@@ -80,7 +77,7 @@ static time_t end_of(const struct spool_message *message, time_t last_room)
 {
 	time_t from = message->since > last_room ? message->since : last_room;
 
-	return from + (message->crowding ? CROWDING_LIMIT_S : ROOM_LIMIT_S);
+	return from + ROOM_LIMIT_S;
 }
 
 /* Until RAM has come free, or somebody's time is over. The lock is held. */

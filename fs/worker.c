@@ -32,6 +32,7 @@
 #include "subuid.h"
 #include "thread.h"
 #include "tidy.h"
+#include "waiting.h"
 #include "util/descriptors.h"
 #include "util/host.h"
 #include "util/macros.h"
@@ -142,12 +143,15 @@ static bool stop_serving(struct worker *worker)
 	worker->fs.dirs = NULL;
 	spool_park_free(worker->fs.park);
 	worker->fs.park = NULL;
-	if (ended)
-		spool_notify_free(worker->fs.notify);
-	else
+	if (!ended) {
 		spool_log(worker->fs.log, SPOOL_LOG_WARNING,
 			  "a thread waits in the kernel for the end of the connection");
-	return ended;
+		return false;
+	}
+	spool_notify_free(worker->fs.notify);
+	spool_waiting_free(worker->fs.waiting);
+	worker->fs.waiting = NULL;
+	return true;
 }
 
 /* Threads that may wait, started when they are needed; and what only a mount with a disk needs. */
@@ -256,6 +260,8 @@ static int start_helpers(struct worker *worker)
 {
 	int r = spool_dirs_new(&worker->fs.dirs);
 
+	if (r == 0)
+		r = spool_waiting_new(&worker->fs, &worker->fs.waiting);
 	if (r == 0)
 		r = spool_channel_new_notify(&worker->fs);
 	if (r == 0)

@@ -51,6 +51,32 @@ for thread in threads:
     thread.join()
 '''
 
+# Writes a file of 1 MiB in each thread, and reads them.
+WRITE_ALL = '''
+import os, sys, threading
+failed = []
+
+def write(i):
+    try:
+        fd = os.open(f'{sys.argv[1]}/{i}', os.O_RDWR | os.O_CREAT, 0o600)
+        data = i.to_bytes(8, 'little') * (1 << 17)
+        done = 0
+        while done < len(data):
+            done += os.write(fd, data[done:])
+        if os.pread(fd, len(data), 0) != data:
+            raise ValueError('other data')
+        os.close(fd)
+    except Exception as error:
+        failed.append((i, error))
+
+threads = [threading.Thread(target=write, args=(i,)) for i in range(int(sys.argv[2]))]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+sys.exit(str(failed[:3]) if failed else 0)
+'''
+
 # What touches RAM only.
 LITTLE_WORK = '''
 import os, sys
@@ -125,3 +151,25 @@ def reading_ahead_on_a_slow_disk_leaves_room_for_others():
                 assert as_user(OTHER, get, other) == b'data' * (MIB // 4)
                 assert waiting_requests(number) > n / 2
             end_well(reader)
+
+
+@case(mount=False)
+def more_data_than_may_wait_come_through():
+    """Writes of one user that find no RAM and a frozen disk, of more than 64 MiB together: some
+    wait without their data, and are sent again by who gets EINTR, as Python does."""
+    n = 100
+    for options in transports():
+        with LoopDisk(size_mib=256) as disk, \
+                Mount(options=f'{options},backing={disk.path},threshold=1M,ram=16M,'
+                      'size=200M') as mount:
+            number = os.minor(os.stat(mount.path).st_dev)  # which must not be asked for later
+            subprocess.run(['fsfreeze', '-f', disk.mountpoint], check=True)
+            try:
+                writer = program(USER, WRITE_ALL, f'{mount.path}/{USER}', n)
+                wait_until(lambda c=number: waiting_requests(c) >= n - 16, 'they wait')
+                with open(f'/proc/{mount.worker}/statm', encoding='ascii') as file:
+                    resident = int(file.read().split()[1]) * os.sysconf('SC_PAGESIZE')
+                assert resident < 100 * MIB, resident
+            finally:
+                subprocess.run(['fsfreeze', '-u', disk.mountpoint], check=True)
+            end_well(writer)

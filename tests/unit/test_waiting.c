@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Bounds on what waits: of one payer, of all together, and on the data of writes. */
+
+#include "fs.h"
+#include "unit.h"
+#include "waiting.h"
+#include "wire.h"
+
+/* As in fs/waiting.c */
+#define OF_PAYER 8192u
+#define OF_ALL (4 * OF_PAYER)
+#define OF_MANY (OF_ALL / 4 * 3)
+#define FEW 64u
+#define MIB (UINT64_C(1) << 20)
+
+static struct spool_fs fs;
+static struct spool_message messages[OF_ALL + 1];
+static unsigned int used;
+
+static void start(void)
+{
+	used = 0;
+	CU_ASSERT_EQUAL_FATAL(spool_waiting_new(&fs, &fs.waiting), 0);
+}
+
+/* All leave, and nobody waits. */
+static void end(void)
+{
+	struct spool_waiting_stat stat;
+
+	while (used > 0)
+		spool_waiting_leave(fs.waiting, &messages[--used]);
+	spool_waiting_stat(fs.waiting, &stat);
+	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++)
+		CU_ASSERT_EQUAL(stat.n[i], 0);
+	CU_ASSERT_EQUAL(stat.data, 0);
+	CU_ASSERT_EQUAL(stat.payers, 0);
+	spool_waiting_free(fs.waiting);
+}
+
+static struct spool_message *make(uid_t payer, enum spool_wait reason)
+{
+	messages[used] = (struct spool_message){
+		.uid = payer, .pid = 1, .payer = payer, .opcode = FUSE_READ, .waits_for = reason};
+	return &messages[used++];
+}
+
+/* How many of up to @n of @payer may wait. */
+static unsigned int enter(uid_t payer, unsigned int n)
+{
+	unsigned int ok = 0;
+
+	while (ok < n && spool_waiting_enter(fs.waiting, make(payer, SPOOL_WAIT_DISK)))
+		ok++;
+	return ok;
+}
+
+static void one_payer(void)
+{
+	struct spool_waiting_stat stat;
+
+	start();
+	CU_ASSERT_EQUAL(enter(1000, OF_PAYER + 1), OF_PAYER);
+	CU_ASSERT_EQUAL(enter(1001, FEW), FEW);
+	spool_waiting_stat(fs.waiting, &stat);
+	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_DISK], OF_PAYER + FEW);
+	CU_ASSERT_EQUAL(stat.refused, 1);
+	CU_ASSERT_EQUAL(stat.payers, 2);
+	spool_waiting_leave(fs.waiting, &messages[0]); /* one goes, one comes */
+	CU_ASSERT_EQUAL(enter(1000, 2), 1);
+	end();
+}
+
+/* Whoever has few that wait finds a place when others together have taken all that they may. */
+static void many_payers(void)
+{
+	start();
+	CU_ASSERT_EQUAL(enter(1000, OF_PAYER), OF_PAYER);
+	CU_ASSERT_EQUAL(enter(1001, OF_PAYER), OF_PAYER);
+	CU_ASSERT_EQUAL(enter(1002, OF_PAYER), OF_MANY - 2 * OF_PAYER);
+	CU_ASSERT_EQUAL(enter(1003, OF_PAYER), FEW);
+	CU_ASSERT_EQUAL(enter(1004, 1), 1);
+	end();
+}
+
+static void reasons(void)
+{
+	struct spool_message *message;
+	struct spool_waiting_stat stat;
+
+	start();
+	message = make(1000, SPOOL_WAIT_RELEASE);
+	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, message));
+	message->waits_for = SPOOL_WAIT_ROOM; /* it is counted once */
+	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, message));
+	spool_waiting_stat(fs.waiting, &stat);
+	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_RELEASE], 0);
+	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_ROOM], 1);
+	spool_waiting_leave(fs.waiting, message);
+	spool_waiting_leave(fs.waiting, message);
+	end();
+}
+
+/* Return: whether a write of @len bytes waits without its data. */
+static bool drops(uid_t uid, pid_t pid, enum spool_wait reason, size_t len)
+{
+	struct spool_message *message = make(1000, reason);
+
+	message->uid = uid;
+	message->pid = pid;
+	message->opcode = FUSE_WRITE;
+	message->len = len;
+	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, message));
+	return message->drops_data;
+}
+
+static void data(void)
+{
+	struct spool_waiting_stat stat;
+
+	start();
+	for (unsigned int i = 0; i < 64; i++)
+		CU_ASSERT_FALSE(drops(1000, 1, SPOOL_WAIT_ROOM, MIB));
+	CU_ASSERT_TRUE(drops(1000, 1, SPOOL_WAIT_ROOM, 1));
+	CU_ASSERT_TRUE(drops(1000, 1, SPOOL_WAIT_DISK, 1));
+	CU_ASSERT_FALSE(drops(1000, 1, SPOOL_WAIT_RELEASE, 1)); /* has its own, lower bound */
+	CU_ASSERT_FALSE(drops(0, 0, SPOOL_WAIT_ROOM, 1));       /* the kernel's: a page-out */
+	spool_waiting_stat(fs.waiting, &stat);
+	CU_ASSERT_EQUAL(stat.data, 64 * MIB + 2);
+	end();
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"one payer", one_payer},
+		{"many payers", many_payers},
+		{"reasons", reasons},
+		{"data", data},
+	};
+
+	return unit_run("waiting", tests, sizeof(tests) / sizeof(tests[0]));
+}
