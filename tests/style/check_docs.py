@@ -13,8 +13,8 @@ from checks import TOP, Skip, files, name_of, run
 CONTRACT = '''ram threshold backing reserve size nr_inodes user_size user_inodes user_ram layout
     modes uid gid mode noexec lifetime linger session grace detach encrypt mlock passthrough
     backing_any pressure transport writeback log_level'''.split()
-MAN = (TOP / 'fs/spoolfs.8', TOP / 'tools/spoolctl.1', TOP / 'tools/mount.spoolfs.8',
-       TOP / 'tools/bench/spoolbench.1')
+MAN = (TOP / 'fs/spoolfs.8', TOP / 'tools/spoolctl/spoolctl.1',
+       TOP / 'tools/mount/mount.spoolfs.8', TOP / 'tools/bench/spoolbench.1')
 BASH = TOP / 'tools/completion/spoolctl.bash'
 ZSH = TOP / 'tools/completion/_spoolctl'
 
@@ -98,12 +98,12 @@ def names_are_the_same_everywhere():
         wrong += differences(**{'lib/ctl_names.c': lists[name],
                                 f'{option}= of --help': help_options()[option].split('|')})
     table = re.findall(r'\{"(\w+)", true,', read('fs/options_table.c'))
-    page = read('tools/spoolctl.1').split('.Ss set')[1].split('.Ss ')[0]
+    page = read('tools/spoolctl/spoolctl.1').split('.Ss set')[1].split('.Ss ')[0]
     zsh = read('tools/completion/_spoolctl').split('\tset)')[1].split(';;')[0]
     wrong += differences(**{
         'lib/ctl_names.c': lists['LIVE'], 'fs/options_table.c': table,
         'spoolctl set --help': program('SPOOLCTL', 'set', '--help').split('\n')[2].split(', '),
-        'tools/spoolctl.1': re.findall(r'\w+', ' '.join(re.findall(r'^\.Cm (.*)', page, re.M))),
+        'spoolctl.1': re.findall(r'\w+', ' '.join(re.findall(r'^\.Cm (.*)', page, re.M))),
         'bash': [word[:-1] for word in completed('spoolctl set ') if word.endswith('=')],
         'zsh': re.findall(r'\b(\w+)=', zsh.split('option\\:(')[1].split(')')[0])})
     return f'{len(lists)} lists', wrong
@@ -128,10 +128,10 @@ def man_switches(text):
 def switches_are_in_the_manuals():
     wrong, seen = [], 0
     helps = {'fs/spoolfs.8': program('SPOOLFS', '--help').split('Options (')[0],
-             'tools/mount.spoolfs.8': program('MOUNT_SPOOLFS', '--help').replace(
+             'tools/mount/mount.spoolfs.8': program('MOUNT_SPOOLFS', '--help').replace(
                  '-sfnv', '-s -f -n -v').replace('mount -t', 'mount'),
              'tools/bench/spoolbench.1': program('SPOOLBENCH', '--help'),
-             'tools/spoolctl.1': ' '.join(program('SPOOLCTL', *command, '--help')
+             'tools/spoolctl/spoolctl.1': ' '.join(program('SPOOLCTL', *command, '--help')
                                           for command in [[], *([c] for c in commands())])}
     for page, text in helps.items():
         listed = man_switches(read(page))
@@ -149,7 +149,7 @@ def commands():
 
 
 def commands_are_the_same_everywhere():
-    page = read('tools/spoolctl.1')
+    page = read('tools/spoolctl/spoolctl.1')
     synopsis = page.split('.Sh SYNOPSIS')[1].split('.Sh')[0]
     bash = read('tools/completion/spoolctl.bash').split('\n_spoolctl() {')[1].split('\n}')[0]
     words = re.search(r'_spool_words "([a-z ]*?) --', bash)[1].split()
@@ -210,9 +210,10 @@ def manuals_have_no_faults():
 def manuals_are_installed():
     wrong = []
     for path in MAN:
-        build = read(path.parent / 'meson.build')
-        if not re.search(rf"install_man\([^)]*'{re.escape(path.name)}'", build):
-            wrong.append(f'{name_of(path.parent)}/meson.build: does not install {path.name}')
+        folder = next(above for above in path.parents if (above / 'meson.build').exists())
+        name = str(path.relative_to(folder))
+        if not re.search(rf"install_man\([^)]*'{re.escape(name)}'", read(folder / 'meson.build')):
+            wrong.append(f'{name_of(folder)}/meson.build: does not install {name}')
     return f'{len(MAN)} pages', wrong
 
 

@@ -31,7 +31,7 @@ def find(path, name):
     if layer(path) == 'tools':
         places += [TOP / 'tools']
     if layer(path) == 'tests':
-        places += [TOP / 'tests/unit', TOP / 'fs', TOP / 'tools', TOP / 'tools/bench']
+        places += [TOP / 'tests/unit', TOP / 'fs', TOP / 'tools']
     for place in places:
         if (place / name).is_file():
             return (place / name).resolve()
@@ -118,9 +118,9 @@ def each_header_compiles_alone():
     wrong = []
     for path in headers:
         # "." and lib/ first; twice, so that a missing #pragma once is seen too
-        places = [path.parent, TOP / 'lib']
+        places = [path.parent, TOP / 'lib', TOP / 'tools']
         if layer(path) == 'tests':
-            places += [TOP / 'tests/unit', TOP / 'fs', TOP / 'tools']
+            places += [TOP / 'tests/unit', TOP / 'fs']
         command = [*shlex.split(os.environ.get('CC', 'cc')), '-std=gnu17', '-D_GNU_SOURCE',
                    '-fsyntax-only', '-Wall', '-Wextra', '-Werror', '-Wno-unused-function',
                    *(f'-I{place}' for place in places), *flags, '-x', 'c', '-']

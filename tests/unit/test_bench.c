@@ -8,13 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "arguments.h"
-#include "report.h"
-#include "result.h"
-#include "stats.h"
+#include "bench/arguments.h"
+#include "bench/report.h"
+#include "bench/result.h"
+#include "bench/stats.h"
+#include "bench/workloads.h"
+#include "common/usage.h"
 #include "unit.h"
-#include "usage.h"
-#include "workloads.h"
 
 #define NONE ((double)NAN)
 

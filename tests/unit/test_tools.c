@@ -6,10 +6,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/json.h"
+#include "common/mounts.h"
+#include "common/options.h"
 #include "ctl_names.h"
-#include "json.h"
-#include "mounts.h"
-#include "options.h"
 #include "unit.h"
 
 /* What the writer makes of one value; to be freed. */

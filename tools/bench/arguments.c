@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "arguments.h"
+#include "bench/arguments.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "usage.h"
+#include "bench/workloads.h"
+#include "common/usage.h"
 #include "util/macros.h"
-#include "workloads.h"
 
 #define ROUNDS 7u
 

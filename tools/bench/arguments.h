@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "setup.h"
+#include "bench/setup.h"
 
 #define BENCH_WORKLOADS 16u
 

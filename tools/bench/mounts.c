@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "mounts.h"
+#include "bench/mounts.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,10 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon.h"
-#include "options.h"
-#include "setup.h"
-#include "usage.h"
+#include "bench/setup.h"
+#include "common/daemon.h"
+#include "common/options.h"
+#include "common/usage.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/remove_tree.h"

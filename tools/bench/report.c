@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "report.h"
+#include "bench/report.h"
 
 #include <math.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "json.h"
-#include "result.h"
+#include "bench/result.h"
+#include "common/json.h"
 
 /* What one unit of a row's values has in ns: the largest of ns, µs, ms and s that the value of the
  * first place that has one reaches. */

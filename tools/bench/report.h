@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "stats.h"
+#include "bench/stats.h"
 
 struct bench_result;
 struct bench_row;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "result.h"
+#include "bench/result.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#include "setup.h"
-#include "workload.h"
+#include "bench/setup.h"
+#include "bench/workload.h"
 
 /**
  * struct bench_row - all figures of one name: a line of the tables

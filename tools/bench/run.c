@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-#include "run.h"
+#include "bench/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "result.h"
+#include "bench/result.h"
 
 /* Long enough that a round is not lost in the noise of a timer tick or two (4 ms). Guesses. */
 #define TARGET_NS (200 * 1000 * 1000)

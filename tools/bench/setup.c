@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "setup.h"
+#include "bench/setup.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "usage.h"
+#include "common/usage.h"
 #include "util/remove_tree.h"
 
 #define WORK_DIR "spoolbench-XXXXXX"

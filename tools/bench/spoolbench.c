@@ -17,12 +17,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "arguments.h"
-#include "mounts.h"
-#include "report.h"
-#include "result.h"
-#include "run.h"
-#include "usage.h"
+#include "bench/arguments.h"
+#include "bench/mounts.h"
+#include "bench/report.h"
+#include "bench/result.h"
+#include "bench/run.h"
+#include "common/usage.h"
 
 static int write_json(const char *path, const struct bench_result *result)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "workload.h"
+#include "bench/workload.h"
 
 unsigned int bench_figures(const struct bench_workload *workload)
 {

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "setup.h"
+#include "bench/setup.h"
 
 #define BENCH_FIGURES 4u /* of one workload, at most */
 

@@ -2,7 +2,7 @@
 
 /* The whole life of a temporary file, many times over, by one or more threads. */
 
-#include "workload_life.h"
+#include "bench/workload_life.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "bench/clock.h"
 #include "util/macros.h"
 
 /* Threads wait for its lock, which the first one holds until all are there. */

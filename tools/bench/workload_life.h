@@ -3,7 +3,7 @@
 
 /* The whole life of a temporary file. See struct bench_workload. */
 
-#include "workload.h"
+#include "bench/workload.h"
 
 /** enum bench_life_kind - struct bench_workload.kind */
 enum bench_life_kind { LIFE_NAMED, LIFE_UNNAMED, LIFE_UNLINK_FIRST };

@@ -3,7 +3,7 @@
 /* Programs that users run: sort(1) with little memory, and a C compiler. Their input is made once
  * for all places, in the scratch directory; only their temporary files go to the place. */
 
-#include "workload_program.h"
+#include "bench/workload_program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "bench/clock.h"
 
 #define LINE 100u      /* bytes of one line to be sorted */
 #define FUNCTIONS 150u /* of one C file: some 0.3 s to compile */

@@ -3,7 +3,7 @@
 
 /* Programs that users run. See struct bench_workload. */
 
-#include "workload.h"
+#include "bench/workload.h"
 
 /** enum bench_program - struct bench_workload.kind */
 enum bench_program { PROGRAM_SORT, PROGRAM_COMPILE };

@@ -2,7 +2,7 @@
 
 /* Large files: in order, and at random places. */
 
-#include "workload_stream.h"
+#include "bench/workload_stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "bench/clock.h"
 #include "util/macros.h"
 
 #define NAME "stream"

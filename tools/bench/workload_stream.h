@@ -3,7 +3,7 @@
 
 /* Large files. See struct bench_workload. */
 
-#include "workload.h"
+#include "bench/workload.h"
 
 /** bench_stream_run() - two figures: a byte written, a byte read. */
 int bench_stream_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);

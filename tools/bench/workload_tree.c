@@ -2,7 +2,7 @@
 
 /* Many small names in one directory. */
 
-#include "workload_tree.h"
+#include "bench/workload_tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "bench/clock.h"
 
 enum tree_step { TREE_CREATE, TREE_LIST, TREE_STAT, TREE_UNLINK, TREE_STEPS };
 

@@ -3,7 +3,7 @@
 
 /* Many small names in one directory. See struct bench_workload. */
 
-#include "workload.h"
+#include "bench/workload.h"
 
 /** bench_tree_run() - four figures: a file created, listed, looked at, unlinked. */
 int bench_tree_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "workloads.h"
+#include "bench/workloads.h"
 
 #include <string.h>
 
+#include "bench/workload_life.h"
+#include "bench/workload_program.h"
+#include "bench/workload_stream.h"
+#include "bench/workload_tree.h"
 #include "util/macros.h"
-#include "workload_life.h"
-#include "workload_program.h"
-#include "workload_stream.h"
-#include "workload_tree.h"
 
 #define KIB 1024u
 #define MIB (1024u * KIB)

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "workload.h"
+#include "bench/workload.h"
 
 /** bench_workloads() - all of them, *@ret_n. */
 const struct bench_workload *bench_workloads(size_t *ret_n);

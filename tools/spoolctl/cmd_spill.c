@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include "common/usage.h"
 #include "ctl_client.h"
-#include "usage.h"
+#include "spoolctl/cmd.h"
 #include "util/macros.h"
 
 /* So many of one user wait at a time; one more tries again after this. A guess. */

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "json.h"
+#include "common/json.h"
 
 struct doctor {
 	struct json *json; /* NULL: for people */

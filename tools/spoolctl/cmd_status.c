@@ -11,14 +11,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include "common/json.h"
+#include "common/mounts.h"
+#include "common/usage.h"
 #include "ctl_client.h"
 #include "ctl_names.h"
-#include "json.h"
-#include "mounts.h"
-#include "requests.h"
-#include "tier.h"
-#include "usage.h"
+#include "spoolctl/cmd.h"
+#include "spoolctl/requests.h"
+#include "spoolctl/tier.h"
 #include "util/macros.h"
 #include "util/parse.h"
 

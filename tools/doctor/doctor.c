@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "doctor.h"
+#include "doctor/doctor.h"
 
 #include <stdarg.h>
 #include <stdio.h>

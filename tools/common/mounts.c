@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "mounts.h"
+#include "common/mounts.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

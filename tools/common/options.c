@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "options.h"
+#include "common/options.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -28,10 +28,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd.h"
-#include "daemon.h"
-#include "options.h"
-#include "usage.h"
+#include "common/daemon.h"
+#include "common/options.h"
+#include "common/usage.h"
+#include "spoolctl/cmd.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/remove_tree.h"

@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 
-#include "cmd.h"
-#include "doctor.h"
-#include "usage.h"
+#include "common/usage.h"
+#include "doctor/doctor.h"
+#include "spoolctl/cmd.h"
 
 static const struct option long_options[] = {
 	{"json", no_argument, NULL, 'j'},

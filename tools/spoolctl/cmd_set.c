@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "change.h"
-#include "cmd.h"
+#include "common/change.h"
+#include "common/usage.h"
 #include "ctl_names.h"
-#include "usage.h"
+#include "spoolctl/cmd.h"
 
 static const struct option long_options[] = {
 	{"help", no_argument, NULL, 'h'},

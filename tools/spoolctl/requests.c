@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "requests.h"
+#include "spoolctl/requests.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 
+#include "common/json.h"
 #include "ctl_proto.h"
-#include "json.h"
 
 /* Names of the operations, by number: enum fuse_opcode of linux/fuse.h (protocol 7.45). */
 static const char *const names[SPOOL_CTL_OPCODES] = {

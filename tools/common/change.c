@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "change.h"
+#include "common/change.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "common/usage.h"
 #include "ctl_client.h"
-#include "usage.h"
 #include "util/macros.h"
 
 int change_option(const char *program, const char *mountpoint, const char *option)

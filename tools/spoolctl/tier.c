@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "tier.h"
+#include "spoolctl/tier.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 
-#include "json.h"
+#include "common/json.h"
 #include "util/parse.h"
 
 int tier_ask(int fd, struct spool_ctl_tier *ret)

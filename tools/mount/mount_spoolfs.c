@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon.h"
-#include "options.h"
-#include "usage.h"
+#include "common/daemon.h"
+#include "common/options.h"
+#include "common/usage.h"
 
 struct request {
 	char *options; /* NULL = none */

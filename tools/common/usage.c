@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "usage.h"
+#include "common/usage.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd.h"
-#include "usage.h"
+#include "common/usage.h"
+#include "spoolctl/cmd.h"
 #include "util/descriptors.h"
 
 static const struct command {

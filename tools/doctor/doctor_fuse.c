@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "doctor.h"
+#include "doctor/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 
 #include <linux/capability.h>
 
-#include "daemon.h"
-#include "mounts.h"
+#include "common/daemon.h"
+#include "common/mounts.h"
 #include "util/macros.h"
 #include "util/proc.h"
 
