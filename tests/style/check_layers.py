@@ -10,6 +10,9 @@ import checks
 from checks import TOP, c_files, name_of, run
 
 RANK = {'util': 0, 'quota': 1, 'spill': 1, 'store': 2, 'ns': 3, 'engine': 4}
+# of tools/: what each folder may include besides itself
+TOOLS = {'common': (), 'doctor': ('common',), 'mount': ('common',), 'bench': ('common',),
+         'spoolctl': ('doctor', 'common')}
 FOR_FS = 'engine.h', 'backing.h', 'backing_dir.h'
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 FUSE = re.compile(r'^(fuse3?/|fuse|linux/fuse)')
@@ -45,8 +48,11 @@ def allowed(path, target):
         return theirs in ('proto', 'util')
     if ours == 'fs':
         return theirs in ('fs', 'util', 'proto') or target.name in FOR_FS
+    if ours == theirs == 'tools':
+        folder, below = path.parent.name, target.parent.name
+        return folder == below or below in TOOLS[folder]
     if ours == 'tools':
-        return theirs in ('tools', 'util', 'proto')
+        return theirs in ('util', 'proto')
     if ours == 'tests':
         return True
     return theirs in RANK and (ours == theirs or RANK[theirs] < RANK[ours])
