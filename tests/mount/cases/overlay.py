@@ -7,7 +7,7 @@ import stat
 import struct
 
 from rig import Skip, as_user, binary, case, fails, fallocate, get, need, put, renameat2, run, \
-    syscall
+    syscall, wait_until
 
 ALICE = 61001
 RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT = 1, 2, 4  # linux/fs.h
@@ -57,8 +57,15 @@ def file_handles_outlive_the_kernels_caches(mount):
     os.unlink(f'{d}/a/b/f')
     os.write(fd, b' and more')  # open, though without a name
     os.close(fd)
-    forget_all()
-    fails(errno.ESTALE, syscall, 'open_by_handle_at', place, ctypes.byref(removed), os.O_RDONLY)
+
+    def is_gone():  # the last close reaches the daemon a little later
+        forget_all()
+        try:
+            os.close(syscall('open_by_handle_at', place, ctypes.byref(removed), os.O_RDONLY))
+        except OSError as error:
+            return error.errno == errno.ESTALE
+        return False
+    wait_until(is_gone, 'a removed file is stale')
     fails(errno.EPERM, as_user, ALICE, syscall, 'open_by_handle_at', place,
           ctypes.byref(handles['a']), os.O_RDONLY)
     os.close(place)
