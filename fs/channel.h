@@ -85,7 +85,8 @@ struct spool_message {
 	bool kill_suidgid; /* drop set-id bits with this request (FUSE_HANDLE_KILLPRIV_V2), or the
 			    * set-group-ID bit with an ACL (FUSE_SETXATTR_EXT) */
 	bool answered;
-	bool tried; /* and counted */
+	bool tried;  /* and counted */
+	bool waited; /* of room.h */
 	bool kept;
 	bool again;
 	bool may_wait;

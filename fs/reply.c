@@ -53,7 +53,8 @@ unsigned int reply_wait_flags(fuse_req_t req)
 
 	if (!message)
 		return flags;
-	return (message->may_wait ? 0 : SPOOL_NOWAIT) | (message->last_try ? SPOOL_NOROOM : 0);
+	return (message->may_wait ? 0 : SPOOL_NOWAIT) | (message->last_try ? SPOOL_NOROOM : 0) |
+	       (message->waited ? SPOOL_WAITED : 0);
 }
 
 enum spool_told reply_told(fuse_req_t req, ssize_t *ret_result)

@@ -41,6 +41,7 @@ void spool_room_take(struct spool_room *room, struct spool_message *message)
 	bool stopped;
 
 	message->since = now_s();
+	message->waited = true;
 	pthread_mutex_lock(&room->lock);
 	stopped = room->stop;
 	if (!stopped) {

@@ -26,7 +26,7 @@ struct spool_spiller {
 	struct spool_fs *fs;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	pthread_cond_t changed;
-	uint64_t n_wakes;
+	uint64_t n_wakes, n_hurries;
 	atomic_bool stop; /* read without the lock, too */
 	unsigned int n;
 	struct spill_thread threads[SPILL_THREADS];
@@ -54,8 +54,19 @@ static bool wait_for_work(struct spool_spiller *spiller, uint64_t *seen, bool ag
 	return !stop;
 }
 
-/* A disk that fails is not asked again before its time, however often we are woken. */
-static bool wait_out(struct spool_spiller *spiller)
+static uint64_t hurries(struct spool_spiller *spiller)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&spiller->lock);
+	n = spiller->n_hurries;
+	pthread_mutex_unlock(&spiller->lock);
+	return n;
+}
+
+/* A disk that fails is not asked again before its time, however often we are woken, unless somebody
+ * has hurried us since there were @hurries. */
+static bool wait_out(struct spool_spiller *spiller, uint64_t hurries)
 {
 	struct timespec until;
 	bool stop;
@@ -63,7 +74,7 @@ static bool wait_out(struct spool_spiller *spiller)
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += AGAIN_S;
 	pthread_mutex_lock(&spiller->lock);
-	while (!spiller->stop &&
+	while (!spiller->stop && spiller->n_hurries == hurries &&
 	       pthread_cond_timedwait(&spiller->changed, &spiller->lock, &until) != ETIMEDOUT)
 		;
 	stop = spiller->stop;
@@ -79,10 +90,11 @@ static void *spill_main(void *arg)
 	bool on = true;
 
 	while (on) {
+		uint64_t before = hurries(spiller);
 		int r = spool_engine_spill(spiller->fs->engine, self->stage);
 
 		if (r < 0)
-			on = wait_out(spiller);
+			on = wait_out(spiller, before);
 		else if (r != SPOOL_SPILL_MORE)
 			on = wait_for_work(spiller, &seen, r == SPOOL_SPILL_LATER);
 		else
@@ -97,6 +109,17 @@ void spool_spiller_wake(struct spool_spiller *spiller)
 		return;
 	pthread_mutex_lock(&spiller->lock);
 	spiller->n_wakes++;
+	pthread_cond_broadcast(&spiller->changed);
+	pthread_mutex_unlock(&spiller->lock);
+}
+
+void spool_spiller_hurry(struct spool_spiller *spiller)
+{
+	if (!spiller)
+		return;
+	pthread_mutex_lock(&spiller->lock);
+	spiller->n_wakes++;
+	spiller->n_hurries++;
 	pthread_cond_broadcast(&spiller->changed);
 	pthread_mutex_unlock(&spiller->lock);
 }

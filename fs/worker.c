@@ -321,6 +321,13 @@ static void on_wake(void *ctx)
 	spool_spiller_wake(fs->spiller);
 }
 
+static void on_hurry(void *ctx)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_spiller_hurry(fs->spiller);
+}
+
 static void on_room(void *ctx)
 {
 	const struct spool_fs *fs = ctx;
@@ -384,6 +391,7 @@ static int make_engine(struct worker *worker)
 		.reserve = options->reserve,
 		.max_files = backing_files(),
 		.wake = on_wake,
+		.hurry = on_hurry,
 		.room = on_room,
 		.spilled = on_spilled,
 		.ctx = &worker->fs,

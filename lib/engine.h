@@ -74,6 +74,7 @@ struct spool_backing;
  * @reserve: bytes of the backing filesystem that stay free
  * @max_files: descriptors for the backing
  * @wake: there is something for spool_engine_spill() to do; called with locks held
+ * @hurry: the same, at once, though it has just failed: somebody waits for whether it does again
  * @room: RAM has come free for those who got -EAGAIN, or will not; called with locks held
  * @spilled: ask @id has ended (spool_engine_ask_spill()): @result 0, or -errno; called without
  *locks
@@ -85,6 +86,7 @@ struct spool_tier_config {
 	uint64_t reserve;
 	unsigned int max_files;
 	void (*wake)(void *ctx);
+	void (*hurry)(void *ctx);
 	void (*room)(void *ctx);
 	void (*spilled)(void *ctx, uint64_t id, int result);
 	void *ctx;
@@ -170,6 +172,9 @@ enum spool_write_flags {
  */
 #define SPOOL_NOWAIT (1u << 30)
 #define SPOOL_NOROOM (1u << 29)
+/* Of write(): it was answered -EAGAIN before. Without it a disk that was full just now is asked
+ * once more. */
+#define SPOOL_WAITED (1u << 26)
 /* Of fallocate() and copy_range(): who asks may keep set-id bits (CAP_FSETID). */
 #define SPOOL_KEEP_SUIDGID (1u << 28)
 /* Of all that may drop set-id bits: who asks is not in the file's group, and lacks CAP_FSETID. */
@@ -389,7 +394,8 @@ void spool_engine_free_stage(struct spool_stage *stage);
  * spool_engine_spill() - one batch on its way to the disk, and space given back there
  * From any number of threads, each with a stage of its own. Blocks as long as the disk does.
  * Return: enum spool_spill_result; -ENOSPC, -EIO, ...: the disk does not take it; it stays in RAM,
- * charges answer as without a disk until it does again, and the caller tries again in a second.
+ * want of RAM is -ENOSPC until it does again, and the caller tries again in a second, or when it is
+ * hurried.
  */
 int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage);
 

@@ -325,7 +325,8 @@ static ssize_t write_file(struct spool_engine *engine, struct spool_node *node,
 			  unsigned int flags)
 {
 	unsigned int charge_flags = (flags & SPOOL_WRITE_PAGEOUT ? SPOOL_CHARGE_PAGEOUT : 0) |
-				    (flags & SPOOL_NOROOM ? SPOOL_CHARGE_FIRM : 0);
+				    (flags & SPOOL_NOROOM ? SPOOL_CHARGE_FIRM : 0) |
+				    (flags & SPOOL_WAITED ? 0 : SPOOL_CHARGE_ASK);
 	size_t done = 0;
 	ssize_t r;
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "spill/backing.h"
 #include "store/object.h"
 #include "util/host.h"
 
@@ -16,18 +15,6 @@ int spool_engine_new_stage(struct spool_engine *engine, struct spool_stage **ret
 void spool_engine_free_stage(struct spool_stage *stage)
 {
 	spool_stage_free(stage);
-}
-
-/* The backing filesystem keeps its reserve. */
-static int check_space(const struct engine_tier *tier)
-{
-	struct spool_backing *backing = tier->config.backing;
-	struct spool_space space;
-	int r = backing->ops->space(backing, &space);
-
-	if (r < 0)
-		return r;
-	return space.free > tier->reserve ? 0 : -ENOSPC;
 }
 
 /* A segment of its own for a large file, before anything of it is staged. */
@@ -49,46 +36,34 @@ static void give_own(struct engine_tier *tier, struct spool_file *file)
 	spool_rwlock_unlock(&file->lock);
 }
 
-/* What became of a batch decides what charges answer while RAM is short: wait, or no space. */
-static void note_result(struct spool_engine *engine, int r)
-{
-	struct engine_tier *tier = engine->tier;
-
-	if (r < 0)
-		atomic_fetch_add_explicit(&tier->spill.n_failed, 1, memory_order_relaxed);
-	if (atomic_exchange(&tier->failing, r < 0) == (r < 0))
-		return;
-	if (r < 0)
-		spool_log(engine->log, SPOOL_LOG_WARNING,
-			  "the backing directory does not take data (error %d): they stay in RAM",
-			  -r);
-	else
-		spool_log(engine->log, SPOOL_LOG_INFO, "the backing directory takes data again");
-	spool_quota_set_elastic(engine->quota, r >= 0 && !tier->stuck);
-}
-
 int engine_spill_batch(struct spool_engine *engine, struct spool_node *node,
 		       struct spool_stage *stage, bool all)
 {
 	struct engine_tier *tier = engine->tier;
 	struct spool_file *file = node->file;
+	struct engine_space space;
 	int n, r;
 
+	engine_space_begin(tier, &space);
 	give_own(tier, file);
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 	n = spool_object_stage(file->object, stage, all);
 	spool_rwlock_unlock(&file->lock);
 	if (n <= 0)
 		return n;
-	r = check_space(tier);
+	r = engine_space_take(tier, (uint64_t)n * SPOOL_BLOCK_SIZE, &space);
 	if (r == 0)
 		r = spool_stage_write(stage);
+	if (r < 0)
+		space.placed = engine_space_placed(stage);
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 	spool_object_commit(file->object, node->user, stage, r == 0);
 	engine_tier_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
 	engine_ask_committed(tier, node->ino);
-	note_result(engine, r);
+	if (r < 0)
+		engine_tier_again(engine, file);
+	engine_space_end(engine, &space, r);
 	return r < 0 ? r : n;
 }
 
@@ -118,9 +93,11 @@ static int end_round(struct spool_engine *engine, const struct engine_pick *pick
 
 	if (atomic_exchange(&tier->more, false))
 		return SPOOL_SPILL_MORE;
-	if (pick->is_short && pick->any && !atomic_exchange(&tier->second_round, true))
+	if ((pick->is_short || engine_space_wanted(tier)) && pick->any &&
+	    !atomic_exchange(&tier->second_round, true))
 		return SPOOL_SPILL_MORE;
 	atomic_store(&tier->second_round, false);
+	engine_space_nothing(engine);
 	if (pick->is_short && atomic_load(&tier->n_working) == 0)
 		engine_tier_set_stuck(engine, true);
 	else if (pick->over)
@@ -156,8 +133,11 @@ int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage)
 	struct spool_node *node;
 	int r = 0;
 
-	if (spool_places_tidy(tier->spill.places))
+	engine_space_woken(tier);
+	if (spool_places_tidy(tier->spill.places)) {
+		engine_space_tidied(tier);
 		return SPOOL_SPILL_MORE;
+	}
 	/* what was asked for, and what has to go, in turn */
 	if (!atomic_exchange(&tier->asked, true))
 		r = engine_ask_turn(engine, stage);

@@ -43,19 +43,27 @@ void engine_tier_wake(struct engine_tier *tier)
 
 static void on_gave(void *ctx)
 {
+	engine_space_gave(ctx);
 	engine_tier_wake(ctx);
 }
 
 static void on_high(void *ctx)
 {
-	engine_tier_wake(ctx);
+	const struct spool_engine *engine = ctx;
+
+	engine_tier_wake(engine->tier);
 }
 
 static void on_room(void *ctx)
 {
-	struct engine_tier *tier = ctx;
+	const struct spool_engine *engine = ctx;
 
-	tier->config.room(tier->config.ctx);
+	engine->tier->config.room(engine->tier->config.ctx);
+}
+
+static bool on_full(void *ctx, bool ask)
+{
+	return engine_space_asks(ctx, ask);
 }
 
 int engine_tier_new(struct spool_engine *engine)
@@ -63,7 +71,7 @@ int engine_tier_new(struct spool_engine *engine)
 	const struct spool_tier_config *config = engine->config.tier;
 	const struct spool_host *host = engine->host;
 	struct engine_tier *tier = spool_alloc(host, sizeof(*tier));
-	struct spool_quota_watch watch = {on_high, on_room, tier};
+	struct spool_quota_watch watch = {on_high, on_room, on_full, engine};
 	int r;
 
 	if (!tier)
@@ -89,7 +97,7 @@ int engine_tier_new(struct spool_engine *engine)
 	tier->spill.gave = on_gave;
 	tier->spill.ctx = tier;
 	spool_quota_set_watch(engine->quota, &watch);
-	spool_quota_set_elastic(engine->quota, true);
+	engine_tier_set_ram(engine);
 	return 0;
 }
 
@@ -161,10 +169,34 @@ static struct spool_file_list *list_locked(struct spool_engine *engine, uid_t ui
 	return user ? &user->sizes[63 - __builtin_clzll(ram)] : NULL;
 }
 
+void engine_tier_set_ram(struct spool_engine *engine)
+{
+	struct engine_tier *tier = engine->tier;
+	enum spool_quota_ram ram = SPOOL_RAM_ELASTIC;
+
+	/* under the lock, so that who comes last has seen all */
+	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
+	if (atomic_load(&tier->failing))
+		ram = SPOOL_RAM_NO_DISK;
+	else if (atomic_load(&tier->stuck))
+		ram = SPOOL_RAM_FIRM;
+	spool_quota_set_ram(engine->quota, ram);
+	spool_mutex_unlock(&tier->lock);
+}
+
 void engine_tier_set_stuck(struct spool_engine *engine, bool stuck)
 {
 	if (atomic_exchange(&engine->tier->stuck, stuck) != stuck)
-		spool_quota_set_elastic(engine->quota, !stuck && !engine->tier->failing);
+		engine_tier_set_ram(engine);
+}
+
+void engine_tier_again(struct spool_engine *engine, struct spool_file *file)
+{
+	struct engine_tier *tier = engine->tier;
+
+	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
+	file->tier_round = tier->round - 1;
+	spool_mutex_unlock(&tier->lock);
 }
 
 /* What the file has in RAM is data of its payer's; the rest of what he is charged cannot leave. */

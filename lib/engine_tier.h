@@ -41,7 +41,17 @@ struct engine_tier {
 	atomic_bool awake;    /* wake() was called, and who it woke has not gone back to sleep */
 	atomic_bool said_bad; /* that data came back bad was logged */
 	atomic_bool failing;  /* the last batch was not taken */
-	atomic_bool stuck;    /* RAM is used up by what cannot leave it */
+	/* engine_space.c: */
+	_Atomic uint64_t in_flight; /* bytes of batches that may not yet be in the free space */
+	_Atomic uint64_t n_gave;    /* places given back so far */
+	_Atomic uint64_t verdict_gave;
+	_Atomic int64_t verdict_ns; /* n_gave and the time of the last batch that was not taken */
+	_Atomic uint64_t n_asks;    /* how often another verdict was asked for */
+	atomic_bool wanted;         /* and none has been given since */
+	atomic_bool overtaken;      /* by such: the last batch, which therefore gave none */
+	atomic_bool space_wanted;   /* a batch has failed while space was on its way back */
+	atomic_bool hurried;        /* hurry() was called, and who it woke has not begun */
+	atomic_bool stuck;          /* RAM is used up by what cannot leave it */
 	atomic_bool evicting;
 	atomic_bool second_round; /* of a search while RAM is short */
 	atomic_bool asked;        /* the last turn was of what was asked for */
@@ -66,8 +76,58 @@ struct engine_pick {
 /** engine_tier_pick() - Return: false when all were visited: a new round begins. */
 bool engine_tier_pick(struct spool_engine *engine, struct engine_pick *ret);
 
+/** engine_tier_again() - @file was picked and could not go: it may be picked again in this round.
+ */
+void engine_tier_again(struct spool_engine *engine, struct spool_file *file);
+
 /** engine_tier_set_stuck() - whether anything can leave RAM: if not, nobody is to wait for it. */
 void engine_tier_set_stuck(struct spool_engine *engine, bool stuck);
+
+/** engine_tier_set_ram() - what charges answer for want of RAM, by failing and stuck. No locks
+ * above the tier's. */
+void engine_tier_set_ram(struct spool_engine *engine);
+
+/**
+ * struct engine_space - what a batch finds on the backing filesystem; engine_space.c
+ * @taken: bytes that are in flight for it; 0: there was no space
+ * @free: bytes free then; @others: so much is in flight for others that there may be more soon
+ * @n_gave, @n_asks: the tier's when it began; @placed: places that it has taken itself
+ */
+struct engine_space {
+	uint64_t taken, free, n_gave, n_asks;
+	unsigned int placed;
+	bool others;
+};
+
+/** engine_space_begin() - before a batch is staged. */
+void engine_space_begin(struct engine_tier *tier, struct engine_space *ret);
+
+/** engine_space_take() - room for @bytes beside the reserve and what is in flight. Blocks as the
+ * disk does. Return: 0; -ENOSPC; -errno of the backing. */
+int engine_space_take(struct engine_tier *tier, uint64_t bytes, struct engine_space *space);
+
+/** engine_space_placed() - places that @stage has taken. After its write. */
+unsigned int engine_space_placed(const struct spool_stage *stage);
+
+/** engine_space_end() - the batch is committed; @r is 0 when it was taken, else -errno. No locks.
+ */
+void engine_space_end(struct spool_engine *engine, struct engine_space *space, int r);
+
+/** engine_space_wanted() - whether a charge waits for a verdict. */
+bool engine_space_wanted(const struct engine_tier *tier);
+
+/** engine_space_nothing() - there was nothing to write for who wants another verdict. No locks. */
+void engine_space_nothing(struct spool_engine *engine);
+
+/** engine_space_asks() - whether a charge that found RAM full waits for another verdict; @always:
+ * however fresh the last one is. Any locks. */
+bool engine_space_asks(struct spool_engine *engine, bool always);
+
+/** engine_space_gave(), engine_space_tidied(): a place was given back (any locks); given back
+ * places are the filesystem's again. engine_space_woken(): a thread that was hurried begins. */
+void engine_space_gave(struct engine_tier *tier);
+void engine_space_tidied(struct engine_tier *tier);
+void engine_space_woken(struct engine_tier *tier);
 
 /** engine_tier_wake() - there is something to do. Any locks. */
 void engine_tier_wake(struct engine_tier *tier);

@@ -34,7 +34,7 @@ struct spool_quota {
 	struct spool_limits limits;     /* lock */
 	uint64_t used[SPOOL_RES_N];     /* lock */
 	struct spool_quota_tree users;  /* lock */
-	bool elastic;                   /* lock */
+	enum spool_quota_ram ram;       /* lock */
 	uint64_t data;                  /* lock; the sum of the users' */
 	uint64_t floors;                /* lock; the sum of the users' */
 	uint64_t squeeze;               /* lock; bytes of RAM, UINT64_MAX = no limit */
@@ -249,12 +249,14 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 {
 	struct spool_quota *quota = user->quota;
 	const struct spool_limits *limits = &quota->limits;
-	unsigned int mount, mine, elastic;
-	bool high = false;
+	unsigned int mount, mine, elastic = 0;
+	bool high = false, no_disk;
 	int r = 0;
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
-	elastic = quota->elastic && !(flags & SPOOL_CHARGE_FIRM) ? 1u << SPOOL_RES_RAM : 0;
+	no_disk = quota->ram == SPOOL_RAM_NO_DISK;
+	if (quota->ram == SPOOL_RAM_ELASTIC && !(flags & SPOOL_CHARGE_FIRM))
+		elastic = 1u << SPOOL_RES_RAM;
 	mount = short_of(quota, quota->used, limits->mount, charge, flags);
 	if (elastic && !fits_budget_locked(quota, user, charge->amount[SPOOL_RES_RAM],
 					   reserve_for(quota, SPOOL_RES_RAM, flags)))
@@ -263,10 +265,12 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 	if (mount & ~elastic)
 		r = -ENOSPC;
 	else if (mine & ~elastic)
-		r = -EDQUOT;
+		r = no_disk && mine == 1u << SPOOL_RES_RAM ? -ENOSPC : -EDQUOT;
 	else if (mount | mine)
 		r = -EAGAIN;
-	quota->starved |= r == -EAGAIN;
+	/* for want of a disk alone: it may have space again, and who waits is told in the end */
+	no_disk &= r < 0 && (mount | mine) == 1u << SPOOL_RES_RAM && !(flags & SPOOL_CHARGE_FIRM);
+	quota->starved |= r == -EAGAIN || no_disk;
 	for (int i = 0; i < SPOOL_RES_N && r == 0; i++) {
 		quota->used[i] += charge->amount[i];
 		user->used[i] += charge->amount[i];
@@ -277,6 +281,9 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 	spool_mutex_unlock(&quota->lock);
 	if (high)
 		quota->watch.high(quota->watch.ctx);
+	if (no_disk && quota->watch.full &&
+	    quota->watch.full(quota->watch.ctx, flags & SPOOL_CHARGE_ASK))
+		r = -EAGAIN;
 	return r;
 }
 
@@ -439,13 +446,15 @@ void spool_quota_set_watch(struct spool_quota *quota, const struct spool_quota_w
 	quota->watch = *watch;
 }
 
-void spool_quota_set_elastic(struct spool_quota *quota, bool elastic)
+void spool_quota_set_ram(struct spool_quota *quota, enum spool_quota_ram ram)
 {
 	bool room;
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
-	room = !elastic && quota->starved && quota->watch.room;
-	quota->elastic = elastic;
+	room = ram != SPOOL_RAM_ELASTIC && quota->starved && quota->watch.room;
+	if (room)
+		quota->starved = false;
+	quota->ram = ram;
 	spool_mutex_unlock(&quota->lock);
 	if (room) /* they are to hear that they wait in vain */
 		quota->watch.room(quota->watch.ctx);

@@ -47,15 +47,27 @@ struct spool_charge {
  * struct spool_quota_watch - who makes room in RAM
  * @high: the data in RAM, of the mount or of the uid, are above SPOOL_RAM_HIGH percent of what
  *	metadata leave of its limit
- * @room: RAM was given back after a charge had been refused with -EAGAIN
+ * @room: RAM was given back after a charge had been refused with -EAGAIN, or nobody makes any
+ * @full: of SPOOL_RAM_NO_DISK: whether a charge is to wait for another look at the disk; @ask: it
+ *	has SPOOL_CHARGE_ASK
  * Both are called without the quota's lock, but with whatever locks its caller has: they only
  * wake somebody.
  */
 struct spool_quota_watch {
 	void (*high)(void *ctx);
 	void (*room)(void *ctx);
+	bool (*full)(void *ctx, bool ask);
 	void *ctx;
 };
+
+/**
+ * enum spool_quota_ram - what a charge answers that only RAM is short for
+ * @SPOOL_RAM_FIRM: as for any other limit: nobody makes room
+ * @SPOOL_RAM_ELASTIC: -EAGAIN: data are on their way out
+ * @SPOOL_RAM_NO_DISK: -EAGAIN when watch.full says so; else -ENOSPC, also over the uid's limit:
+ *what is full is the disk, where its data would go
+ */
+enum spool_quota_ram { SPOOL_RAM_FIRM, SPOOL_RAM_ELASTIC, SPOOL_RAM_NO_DISK };
 
 /* Percent of what metadata leave of the ram limit, above which data are to leave RAM. */
 #define SPOOL_RAM_HIGH 90u
@@ -63,7 +75,8 @@ struct spool_quota_watch {
 enum spool_charge_flags {
 	SPOOL_CHARGE_PAGEOUT =
 		1 << 0,             /* the kernel writes back a mapped page: may use the reserve */
-	SPOOL_CHARGE_FIRM = 1 << 1, /* as if RAM were not elastic */
+	SPOOL_CHARGE_FIRM = 1 << 1, /* never -EAGAIN */
+	SPOOL_CHARGE_ASK = 1 << 2,  /* it has not waited for the disk yet */
 };
 
 /** struct spool_usage - what is used now and at most; a snapshot */
@@ -107,8 +120,8 @@ uid_t spool_quota_user_uid(const struct spool_quota_user *user);
  * @charge: all of it is charged, or nothing
  * @flags: enum spool_charge_flags
  * Return: 0; -EDQUOT over a limit of the uid; -ENOSPC over a limit of the mount (checked first,
- * as a user can do nothing about it with his own files); -EAGAIN when nothing but RAM is short and
- * it is elastic: RAM will be had later.
+ * as a user can do nothing about it with his own files); -EAGAIN when nothing but RAM is short, and
+ * will be had later: enum spool_quota_ram.
  * Locks: takes the quota lock.
  */
 int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
@@ -172,9 +185,9 @@ uint64_t spool_quota_data(struct spool_quota *quota, uint64_t *ret_room);
 /** spool_quota_set_watch() - before the first charge. */
 void spool_quota_set_watch(struct spool_quota *quota, const struct spool_quota_watch *watch);
 
-/** spool_quota_set_elastic() - whether somebody makes room in RAM: what a charge answers without.
- */
-void spool_quota_set_elastic(struct spool_quota *quota, bool elastic);
+/** spool_quota_set_ram() - SPOOL_RAM_FIRM at the start. Who was told to wait is called to room, if
+ * it is not SPOOL_RAM_ELASTIC, also when it was the same before. */
+void spool_quota_set_ram(struct spool_quota *quota, enum spool_quota_ram ram);
 
 /** spool_quota_over() - the first uid whose data in RAM are above @percent of what its metadata
  * leave of its limit. Return: false when there is none. Locks: takes the quota lock. */

@@ -37,6 +37,7 @@ void tier_config(struct run *run, struct spool_tier_config *ret)
 		.threshold = thresholds[run_random(run, 4)],
 		.max_files = 16,
 		.wake = nothing,
+		.hurry = nothing,
 		.room = nothing,
 		.spilled = no_answer,
 	};

@@ -210,7 +210,7 @@ static void on_room(void *ctx)
 /* RAM that somebody makes room in: a wait, not an end; everything else is one. */
 static void test_elastic(void)
 {
-	const struct spool_quota_watch watch = {on_high, on_room, NULL};
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL};
 	struct spool_limits limits = no_limits();
 	struct spool_quota_user *user;
 	uid_t uid;
@@ -220,7 +220,7 @@ static void test_elastic(void)
 	limits.user[SPOOL_RES_SIZE] = 5000;
 	set_up(&limits);
 	spool_quota_set_watch(quota, &watch);
-	spool_quota_set_elastic(quota, true);
+	spool_quota_set_ram(quota, SPOOL_RAM_ELASTIC);
 	n_high = n_room = 0;
 	user = get(7);
 	CU_ASSERT_EQUAL(charge(user, 0, 720, 0, 0), 0);
@@ -241,7 +241,7 @@ static void test_elastic(void)
 	uncharge(user, 0, 1, 0);
 	CU_ASSERT_EQUAL(n_room, 1); /* nobody waits any more */
 	CU_ASSERT_EQUAL(charge(user, 0, 900, 0, 0), -EAGAIN);
-	spool_quota_set_elastic(quota, false);
+	spool_quota_set_ram(quota, SPOOL_RAM_FIRM);
 	CU_ASSERT_EQUAL(n_room, 2); /* they wait in vain */
 	CU_ASSERT_EQUAL(charge(user, 0, 900, 0, 0), -ENOSPC);
 	uncharge(user, 0, 719, 0);
@@ -253,7 +253,7 @@ static void test_elastic(void)
 /* What cannot leave RAM is no reason to send out what can: only the room beside it counts. */
 static void test_data_beside_metadata(void)
 {
-	const struct spool_quota_watch watch = {on_high, on_room, NULL};
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL};
 	struct spool_limits limits = no_limits();
 	struct spool_quota_user *user;
 	uint64_t room = 0;
@@ -263,7 +263,7 @@ static void test_data_beside_metadata(void)
 	limits.user[SPOOL_RES_RAM] = 1000;
 	set_up(&limits);
 	spool_quota_set_watch(quota, &watch);
-	spool_quota_set_elastic(quota, true);
+	spool_quota_set_ram(quota, SPOOL_RAM_ELASTIC);
 	n_high = n_room = 0;
 	user = get(7);
 	CU_ASSERT_EQUAL(charge(user, 0, 900, 0, 0), 0); /* metadata */
@@ -296,7 +296,7 @@ static void test_shares(void)
 
 	limits.mount[SPOOL_RES_RAM] = 1000;
 	set_up(&limits);
-	spool_quota_set_elastic(quota, true);
+	spool_quota_set_ram(quota, SPOOL_RAM_ELASTIC);
 	a = get(7);
 	b = get(8);
 	c = get(9);
@@ -337,7 +337,7 @@ static void test_shares(void)
 /* Less RAM than the limit, while others make room; firm charges and the limit itself stay. */
 static void test_squeeze(void)
 {
-	const struct spool_quota_watch watch = {on_high, on_room, NULL};
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL};
 	struct spool_limits limits = no_limits();
 	struct spool_quota_user *user;
 
@@ -350,7 +350,7 @@ static void test_squeeze(void)
 	spool_quota_squeeze(quota, 500, 0);
 	CU_ASSERT_EQUAL(spool_quota_budget(quota), 500);
 	CU_ASSERT_EQUAL(charge(user, 0, 600, 0, 0), 0); /* nobody would make room */
-	spool_quota_set_elastic(quota, true);
+	spool_quota_set_ram(quota, SPOOL_RAM_ELASTIC);
 	n_high = 0;
 	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, 0), -EAGAIN);
 	CU_ASSERT_EQUAL(n_high, 1);

@@ -18,13 +18,19 @@
 static struct engine_rig rig;
 static struct fault_backing disk;
 static struct spool_stage *stage;
-static unsigned int n_wakes, n_rooms;
+static unsigned int n_wakes, n_hurries, n_rooms;
 static char data[MIB], got[MIB];
 
 static void on_wake(void *ctx)
 {
 	(void)ctx;
 	n_wakes++;
+}
+
+static void on_hurry(void *ctx)
+{
+	(void)ctx;
+	n_hurries++;
 }
 
 static void on_room(void *ctx)
@@ -56,6 +62,7 @@ static void set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 		.threshold = threshold,
 		.max_files = 16,
 		.wake = on_wake,
+		.hurry = on_hurry,
 		.room = on_room,
 		.spilled = on_spilled,
 	};
@@ -66,7 +73,7 @@ static void set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 	config.limits.user[SPOOL_RES_RAM] = user_ram;
 	engine_rig_init_config(&rig, &config);
 	CU_ASSERT_EQUAL_FATAL(spool_engine_new_stage(rig.engine, &stage), 0);
-	n_wakes = n_rooms = spilled.n = 0;
+	n_wakes = n_hurries = n_rooms = spilled.n = 0;
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (char)(i * 7 + i / 4096);
 }
@@ -258,7 +265,8 @@ static void short_of_ram(void)
 	CU_ASSERT_EQUAL(spool_engine_spill(rig.engine, stage), -EIO);
 	CU_ASSERT_TRUE(stat_now().failing);
 	CU_ASSERT_EQUAL(n_rooms, 1); /* they are told that they wait in vain */
-	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_WAITED),
+			-ENOSPC);
 	same(ino, 14 * BLOCK, 0);
 	fault_backing_arm(&disk, FAULT_WRITE, 0, false, 0);
 	spill_all();
@@ -323,6 +331,143 @@ static void the_reserve(void)
 	spill_all(); /* the first round passes over what the failed one has visited */
 	spill_all();
 	CU_ASSERT_EQUAL(stat_now().stored, MIB);
+	tear_down();
+}
+
+static void a_moment_passes(void)
+{
+	rig.host.clock.tv_nsec += 100 * 1000 * 1000;
+}
+
+/* A full disk is no limit of a uid's, though it is his RAM that his data do not leave. */
+static void a_full_disk_is_no_space(void)
+{
+	uint64_t ino;
+
+	set_up(UINT64_MAX, 8 * MIB, MIB);
+	fault_backing_capacity(&disk, 0);
+	ino = make("f", 1000, 14 * BLOCK);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, MIB, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(spill_all(), -ENOSPC);
+	CU_ASSERT_EQUAL(n_rooms, 1);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_WAITED),
+			-ENOSPC);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_NOROOM),
+			-ENOSPC);
+	tear_down();
+}
+
+/* Who meets a disk that was full a while ago asks for it first, and hears what has become of it. */
+static void full_is_asked_again(void)
+{
+	uint64_t ino;
+
+	set_up(UINT64_MAX, MIB, UINT64_MAX);
+	fault_backing_capacity(&disk, 0);
+	ino = make("f", 1000, 14 * BLOCK);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, MIB, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(spill_all(), -ENOSPC);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_WAITED),
+			-ENOSPC);
+	CU_ASSERT_EQUAL(n_hurries, 0); /* it was asked just now */
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(n_hurries, 1);
+	CU_ASSERT_EQUAL(spill_all(), -ENOSPC);
+	a_moment_passes();
+	n_hurries = 0;
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_NOROOM),
+			-ENOSPC);
+	CU_ASSERT_EQUAL(n_hurries, 0);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_WAITED),
+			-EAGAIN);
+	CU_ASSERT_EQUAL(n_hurries, 1);
+	n_rooms = 0;
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_WAITED),
+			-EAGAIN);              /* not before it is known */
+	CU_ASSERT_EQUAL(spill_all(), -ENOSPC); /* still */
+	CU_ASSERT_TRUE(n_rooms > 0);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_WAITED),
+			-ENOSPC);
+
+	fault_backing_capacity(&disk, 64 * MIB);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(n_hurries, 2);
+	CU_ASSERT_EQUAL(spill_all(), SPOOL_SPILL_IDLE);
+	CU_ASSERT_FALSE(stat_now().failing);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, 0),
+			(ssize_t)(4 * BLOCK));
+	tear_down();
+}
+
+/* Room of a removed file is room, though the disk was full the moment before. */
+static void full_until_a_file_goes(void)
+{
+	uint64_t ino;
+	int r;
+
+	set_up(0, MIB, UINT64_MAX);
+	fault_backing_capacity(&disk, MIB + MIB / 2);
+	make("first", 1000, 14 * BLOCK);
+	while (spill_all() == SPOOL_SPILL_LATER)
+		;
+	ino = make("second", 1000, 15 * BLOCK);
+	while ((r = spill_all()) == SPOOL_SPILL_LATER)
+		;
+	CU_ASSERT_EQUAL(r, -ENOSPC);
+	CU_ASSERT_TRUE(stat_now().failing);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, MIB, SPOOL_WAITED),
+			-ENOSPC);
+	CU_ASSERT_EQUAL(spool_engine_unlink(rig.engine, &rig.cred, SPOOL_INO_ROOT, "first"), 0);
+	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 1);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, MIB, SPOOL_WAITED),
+			-EAGAIN);
+	CU_ASSERT_TRUE(n_hurries > 0);
+	while (spill_all() == SPOOL_SPILL_LATER)
+		;
+	CU_ASSERT_FALSE(stat_now().failing);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, MIB, 0),
+			(ssize_t)(4 * BLOCK));
+	tear_down();
+}
+
+static void *spill_one(void *arg)
+{
+	spool_engine_spill(rig.engine, arg);
+	return NULL;
+}
+
+/* Two that write at a time keep the reserve together, and the second's refusal is no verdict. */
+static void the_reserve_is_kept_by_all(void)
+{
+	struct spool_stage *other;
+	pthread_t thread;
+
+	set_up(0, UINT64_MAX, UINT64_MAX);
+	CU_ASSERT_EQUAL_FATAL(spool_engine_new_stage(rig.engine, &other), 0);
+	fault_backing_capacity(&disk, 4 * MIB);
+	spool_engine_set_reserve(rig.engine, 2 * MIB);
+	make("f", 1000, MIB);
+	make("g", 1000, MIB);
+	while (spool_engine_spill(rig.engine, stage) == SPOOL_SPILL_MORE && stat_now().written == 0)
+		;
+	spool_engine_drop_leaving(rig.engine);
+	CU_ASSERT_EQUAL(stat_now().stored, MIB);
+	fault_backing_capacity(&disk, 5 * MIB);
+	make("h", 1000, MIB);
+	fault_backing_gate(&disk, 1u << FAULT_WRITE);
+	pthread_create(&thread, NULL, spill_one, other);
+	fault_backing_wait_blocked(&disk, 1);
+	CU_ASSERT_EQUAL(spill_all(), -ENOSPC);
+	CU_ASSERT_FALSE(stat_now().failing);
+	CU_ASSERT_EQUAL(stat_now().n_failed, 0);
+	n_hurries = 0;
+	fault_backing_gate(&disk, 0);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(n_hurries, 1); /* who was refused looks again */
+	CU_ASSERT_EQUAL(spill_all(), -ENOSPC);
+	CU_ASSERT_TRUE(stat_now().failing);
+	CU_ASSERT_TRUE(disk.peak <= 3 * MIB);
+	spool_engine_free_stage(other);
 	tear_down();
 }
 
@@ -488,6 +633,10 @@ int main(void)
 		{"short of own RAM", short_of_own_ram},
 		{"the largest first", the_largest_first},
 		{"the reserve", the_reserve},
+		{"a full disk is no space", a_full_disk_is_no_space},
+		{"full is asked again", full_is_asked_again},
+		{"full until a file goes", full_until_a_file_goes},
+		{"the reserve is kept by all", the_reserve_is_kept_by_all},
 		{"sealed", sealed},
 		{"asked for", asked_for},
 		{"asked for in turn", asked_for_in_turn},

@@ -200,10 +200,46 @@ def the_reserve_stays_free():
         with Mount(options=f'ram=8M,user_ram=100%,size=1G,user_size=100%,backing={disk.path},'
                            'threshold=0,reserve=50%',
                    allow_log=['does not take data', 'takes data again']) as mount:
-            fails(errno.ENOSPC, put, f'{mount.tmpdir()}/f', noise(100 * MIB))
-            stat = os.statvfs(disk.mountpoint)
-            assert stat.f_bavail * stat.f_frsize >= total // 2 - 4 * MIB
-            os.unlink(f'{mount.tmpdir()}/f')
+            for i in range(3):
+                fails(errno.ENOSPC, put, f'{mount.tmpdir()}/f{i}', noise(100 * MIB))
+                stat = os.statvfs(disk.mountpoint)
+                assert stat.f_bavail * stat.f_frsize >= total // 2
+            for i in range(3):
+                os.unlink(f'{mount.tmpdir()}/f{i}')
+
+
+@case(mount=False)
+def a_full_disk_is_no_limit_of_a_user():
+    """His RAM is full as his data do not leave it; what he is told is that the disk is."""
+    with LoopDisk('ext4', 32) as disk:
+        with Mount(options=f'ram=32M,user_ram=8M,size=1G,user_size=100%,backing={disk.path},'
+                           'threshold=0,reserve=0',
+                   allow_log=['does not take data', 'takes data again']) as mount:
+            fails(errno.ENOSPC, as_user, USER, put, f'{mount.path}/{USER}/f', noise(64 * MIB))
+            as_user(OTHER, put, f'{mount.path}/{OTHER}/f', noise(4 * MIB))
+            assert as_user(OTHER, get, f'{mount.path}/{OTHER}/f') == noise(4 * MIB)
+
+
+@case(mount=False)
+def what_is_removed_from_a_full_disk_is_room_at_once():
+    """As often as it is filled to the last byte, and emptied, by us and by others."""
+    with LoopDisk('ext4', 48) as disk:
+        with Mount(options=f'ram=8M,user_ram=100%,size=1G,user_size=100%,backing={disk.path},'
+                           'threshold=0,reserve=1M',
+                   allow_log=['does not take data', 'takes data again']) as mount:
+            path, data = f'{mount.tmpdir()}/f', noise(64 * MIB)
+            for _ in range(8):
+                fails(errno.ENOSPC, put, path, data)
+                os.unlink(path)
+                put(path, data[:24 * MIB])
+                os.unlink(path)
+            for _ in range(3):
+                put(f'{disk.mountpoint}/others', data[:20 * MIB])
+                fails(errno.ENOSPC, put, path, data)
+                os.unlink(f'{disk.mountpoint}/others')
+                with open(path, 'ab', buffering=0) as file:
+                    assert file.write(noise(MIB)) == MIB
+                os.unlink(path)
 
 
 @case(mount=False)
