@@ -25,7 +25,6 @@ struct given {
 /* One option: @set reads @value (NULL without "=") and returns 0, or writes a line and -EINVAL. */
 struct option_entry {
 	const char *name;
-	bool live;          /* can be changed on a mount */
 	const char *values; /* for --help and messages; NULL for a flag */
 	const char *default_text;
 	const char *help; /* NULL: for mount(8), not shown */

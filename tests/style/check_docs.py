@@ -37,7 +37,7 @@ def table_options():
     """{name: has a help text} of fs/options_table.c."""
     table = re.split(r'spool_option_table\[\]\s*=', read('fs/options_table.c'))[1]
     return {m[1]: not re.match(r'(\s*NULL,){3}', m[2]) for m in
-            re.finditer(r'\{"(\w+)", (?:true|false),([^}]*)\}', table)}
+            re.finditer(r'\{"(\w+)",([^}]*)\}', table)}
 
 
 def man_options():
@@ -97,15 +97,16 @@ def names_are_the_same_everywhere():
     for option, name in (('layout', 'LAYOUTS'), ('modes', 'MODES'), ('log_level', 'LOG_LEVELS')):
         wrong += differences(**{'lib/ctl_names.c': lists[name],
                                 f'{option}= of --help': help_options()[option].split('|')})
-    table = re.findall(r'\{"(\w+)", true,', read('fs/options_table.c'))
     page = read('tools/spoolctl/spoolctl.1').split('.Ss set')[1].split('.Ss ')[0]
     zsh = read('tools/completion/_spoolctl').split('\tset)')[1].split(';;')[0]
     wrong += differences(**{
-        'lib/ctl_names.c': lists['LIVE'], 'fs/options_table.c': table,
+        'lib/ctl_names.c': lists['LIVE'],
         'spoolctl set --help': program('SPOOLCTL', 'set', '--help').split('\n')[2].split(', '),
         'spoolctl.1': re.findall(r'\w+', ' '.join(re.findall(r'^\.Cm (.*)', page, re.M))),
         'bash': [word[:-1] for word in completed('spoolctl set ') if word.endswith('=')],
         'zsh': re.findall(r'\b(\w+)=', zsh.split('option\\:(')[1].split(')')[0])})
+    wrong += [f'lib/ctl_names.c: {name}: not an option of spoolfs --help'
+              for name in lists['LIVE'] if name not in help_options()]
     return f'{len(lists)} lists', wrong
 
 
