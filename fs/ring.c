@@ -280,7 +280,6 @@ void spool_rings_stop(struct spool_rings *rings)
 	if (!rings)
 		return;
 	atomic_store(&rings->stop, true);
-	ring_kicker_free(rings->kicker);
 	go_on(rings, RING_GIVE_UP, 0);
 	for (unsigned int i = 0; i < rings->n; i++) {
 		struct spool_ring *ring = &rings->rings[i];
@@ -291,6 +290,7 @@ void spool_rings_stop(struct spool_rings *rings)
 			eventfd_write(ring->wake, 1);
 		pthread_join(ring->thread, NULL);
 	}
+	ring_kicker_free(rings->kicker);
 	for (unsigned int i = 0; i < rings->n; i++) {
 		struct spool_ring *ring = &rings->rings[i];
 
