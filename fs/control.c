@@ -17,7 +17,9 @@
 #include "arena.h"
 #include "channel.h"
 #include "ctl_proto.h"
+#include "ring.h"
 #include "util/macros.h"
+#include "waiting.h"
 #include "witness.h"
 
 /* Read while the call is pending, so the caller is still there and is who the kernel says. */
@@ -65,6 +67,26 @@ static uint64_t uptime_ms(const struct spool_fs *fs)
 			  (now.tv_nsec - fs->started.tv_nsec) / 1000000);
 }
 
+_Static_assert((int)SPOOL_CTL_WAITING_RAM == SPOOL_WAIT_ROOM &&
+		       (int)SPOOL_CTL_WAITING_DISK == SPOOL_WAIT_DISK &&
+		       (int)SPOOL_CTL_WAITING_KERNEL == SPOOL_WAIT_NOTIFY &&
+		       (int)SPOOL_CTL_WAITING_SPILL == SPOOL_WAIT_ASKED &&
+		       (int)SPOOL_CTL_WAITING_N == SPOOL_WAIT_N,
+	       "the same reasons, in the same order");
+
+static void fill_waiting(struct spool_fs *fs, struct spool_ctl_status *out)
+{
+	struct spool_waiting_stat stat;
+
+	spool_waiting_stat(fs->waiting, &stat);
+	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++)
+		out->waiting[i] = stat.n[i];
+	out->waiting_data = stat.data;
+	out->waiting_refused = stat.refused;
+	if (fs->rings)
+		out->ring_entries = spool_rings_entries(fs->rings, &out->ring_entries_waiting);
+}
+
 static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 		       struct spool_ctl_status *out)
 {
@@ -91,7 +113,9 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 	snprintf(out->transport, sizeof(out->transport), "%s", fs->rings ? "uring" : "dev");
 	snprintf(out->transport_why, sizeof(out->transport_why), "%s", fs->transport_why);
 	usage = stat.usage;
-	if (!out->caller_admin) {
+	if (out->caller_admin) {
+		fill_waiting(fs, out);
+	} else {
 		spool_engine_user_usage(fs->engine, cred->uid, &usage);
 		out->ram_held = 0; /* of all users: not for everybody */
 		out->open_files = 0;

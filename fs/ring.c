@@ -311,3 +311,15 @@ unsigned int spool_rings_threads(const struct spool_rings *rings)
 {
 	return rings->n;
 }
+
+unsigned int spool_rings_entries(const struct spool_rings *rings, unsigned int *ret_away)
+{
+	unsigned int n = 0;
+
+	*ret_away = 0;
+	for (unsigned int i = 0; i < rings->n; i++) {
+		n += atomic_load(&rings->rings[i].alive);
+		*ret_away += atomic_load(&rings->rings[i].n_away);
+	}
+	return n;
+}

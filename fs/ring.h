@@ -51,5 +51,9 @@ int spool_rings_start(struct spool_rings *rings, char why[128]);
 /** spool_rings_stop() - ends the threads and frees all. NULL is allowed. */
 void spool_rings_stop(struct spool_rings *rings);
 
+/** spool_rings_entries() - of all rings. Return: how many; in *@ret_away those that are put aside.
+ */
+unsigned int spool_rings_entries(const struct spool_rings *rings, unsigned int *ret_away);
+
 /** spool_rings_threads() - how many serve. */
 unsigned int spool_rings_threads(const struct spool_rings *rings);

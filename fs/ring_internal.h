@@ -60,8 +60,8 @@ struct spool_ring {
 	bool has_thread;
 	bool pinned;
 	unsigned int cpu;       /* also the number of the kernel's queue */
-	unsigned int alive;     /* entries that the kernel knows */
-	unsigned int n_away;    /* of these, those that are put aside */
+	atomic_uint alive;      /* entries that the kernel knows */
+	atomic_uint n_away;     /* of these, those that are put aside */
 	unsigned int n_entries; /* of all blocks */
 	unsigned int n_blocks;
 	struct ring_block blocks[RING_BLOCKS_MAX];

@@ -38,11 +38,25 @@ enum spool_ctl_protect {
 	SPOOL_CTL_PROTECT_NOSWAP = 1 << 1, /* file data cannot be swapped out */
 };
 
+/* What requests wait for: that a file goes, RAM, the disk, that the kernel drops pages, and that a
+ * file is spilled. */
+enum spool_ctl_waiting {
+	SPOOL_CTL_WAITING_RELEASE,
+	SPOOL_CTL_WAITING_RAM,
+	SPOOL_CTL_WAITING_DISK,
+	SPOOL_CTL_WAITING_KERNEL,
+	SPOOL_CTL_WAITING_SPILL,
+	SPOOL_CTL_WAITING_N,
+};
+
 /**
  * struct spool_ctl_status - SPOOL_IOC_STATUS: the mount as a whole
  * @version: in: the caller's; out: the daemon's
  * @caller_admin: out: 1 when the caller was taken for an administrator
  * @usage: the mount's; for others than administrators the caller's own, as in statfs
+ * @ring_entries, @ring_entries_waiting: of all rings; 0 without
+ * @waiting, @waiting_data: requests that wait now, by enum spool_ctl_waiting, and bytes of theirs;
+ *	@waiting_refused: those that were answered EINTR so far. All of these for administrators.
  */
 struct spool_ctl_status {
 	uint32_t version;
@@ -57,6 +71,11 @@ struct spool_ctl_status {
 	uint64_t ram_held;
 	uint64_t open_files;
 	uint64_t requests; /* served since the start */
+	uint32_t ring_entries;
+	uint32_t ring_entries_waiting;
+	uint64_t waiting[SPOOL_CTL_WAITING_N];
+	uint64_t waiting_data;
+	uint64_t waiting_refused;
 	struct spool_ctl_usage usage;
 	char daemon_version[SPOOL_CTL_TEXT];
 	char transport[SPOOL_CTL_TEXT]; /* "uring" or "dev" */

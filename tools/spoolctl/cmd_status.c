@@ -47,6 +47,41 @@ static void json_usage(struct json *json, const struct spool_ctl_usage *usage)
 	json_limit(json, "inodes_limit", usage->inodes_limit);
 }
 
+/* By enum spool_ctl_waiting: for machines, and for people. */
+static const struct {
+	const char *key, *text;
+} waiting_names[SPOOL_CTL_WAITING_N] = {
+	[SPOOL_CTL_WAITING_RELEASE] = {"waiting_release", "removal"},
+	[SPOOL_CTL_WAITING_RAM] = {"waiting_ram", "RAM"},
+	[SPOOL_CTL_WAITING_DISK] = {"waiting_disk", "the disk"},
+	[SPOOL_CTL_WAITING_KERNEL] = {"waiting_kernel", "the kernel"},
+	[SPOOL_CTL_WAITING_SPILL] = {"waiting_spill", "spilling"},
+};
+
+static void json_waiting(struct json *json, const struct spool_ctl_status *status)
+{
+	json_number(json, "ring_entries", status->ring_entries);
+	json_number(json, "ring_entries_waiting", status->ring_entries_waiting);
+	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++)
+		json_number(json, waiting_names[i].key, status->waiting[i]);
+	json_number(json, "waiting_data", status->waiting_data);
+	json_number(json, "waiting_refused", status->waiting_refused);
+}
+
+static void print_waiting(const struct spool_ctl_status *status)
+{
+	char data[16];
+
+	spool_format_bytes(status->waiting_data, data);
+	printf("  %-12s", "waiting");
+	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++)
+		printf(" %" PRIu64 " for %s,", status->waiting[i], waiting_names[i].text);
+	printf(" %s of data, %" PRIu64 " refused\n", data, status->waiting_refused);
+	if (status->ring_entries)
+		printf("  %-12s %u ring entries, %u of them waiting\n", "", status->ring_entries,
+		       status->ring_entries_waiting);
+}
+
 static void json_status(struct json *json, const char *mountpoint,
 			const struct spool_ctl_status *status)
 {
@@ -67,6 +102,7 @@ static void json_status(struct json *json, const char *mountpoint,
 	json_number(json, "ram_held", status->ram_held);
 	json_number(json, "open_files", status->open_files);
 	json_number(json, "requests", status->requests);
+	json_waiting(json, status);
 	json_usage(json, &status->usage);
 }
 
@@ -150,6 +186,7 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 		printf("  %-12s %8s held for file data\n", "memory", held);
 		printf("  %-12s %8" PRIu64 "\n", "open files", status->open_files);
 		printf("  %-12s %8" PRIu64 " served\n", "requests", status->requests);
+		print_waiting(status);
 	}
 	print_protection(status, tier);
 	print_line("features", status->features);

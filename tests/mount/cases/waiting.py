@@ -129,7 +129,13 @@ def readers_of_a_slow_disk_leave_room_for_others():
                     os.kill(mount.worker, signal.SIGCONT)
                 end_well(worker)
                 assert waiting_requests(number) > n / 2
+                got = status(mount)
+                assert got['waiting_disk'] > n / 2 and got['waiting_refused'] == 0, got
+                if got['transport'] == 'uring':
+                    assert got['ring_entries'] > got['ring_entries_waiting'] > n / 2, got
             end_well(readers)
+            got = status(mount)
+            assert got['waiting_disk'] == got['ring_entries_waiting'] == 0, got
 
 
 @case(mount=False)
