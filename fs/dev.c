@@ -12,6 +12,7 @@
 #include "channel.h"
 #include "fs.h"
 #include "park.h"
+#include "pulse.h"
 #include "thread.h"
 #include "util/macros.h"
 #include "wire.h"
@@ -149,6 +150,7 @@ static void *dev_main(void *arg)
 	struct spool_dev *dev = arg;
 	struct spool_fs *fs = dev->fs;
 	struct dev_buffer *buffer = new_buffer(fs->max_write + HEAD_SIZE);
+	struct spool_pulse *pulse = spool_pulse_join(fs->pulses);
 	unsigned int n_errors = 0;
 
 	while (buffer && !fuse_session_exited(fs->session)) {
@@ -162,7 +164,9 @@ static void *dev_main(void *arg)
 		if (n <= 0)
 			break;
 		n_errors = 0;
+		spool_pulse_work(pulse);
 		buffer = handle(dev, buffer, (size_t)n);
+		spool_pulse_rest(pulse);
 		let_gather(dev);
 	}
 	free(buffer);

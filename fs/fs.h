@@ -26,6 +26,7 @@ struct spool_disk;
 struct spool_notify;
 struct spool_park;
 struct spool_pressure;
+struct spool_pulses;
 struct spool_rings;
 struct spool_room;
 struct spool_spiller;
@@ -72,8 +73,9 @@ struct spool_fs {
 	unsigned int n_threads;
 	char transport_why[128]; /* set by INIT */
 	pid_t supervisor;
-	uid_t owner;             /* who mounted */
-	struct timespec started; /* CLOCK_BOOTTIME */
+	struct spool_pulses *pulses; /* NULL: nobody watches */
+	uid_t owner;                 /* who mounted */
+	struct timespec started;     /* CLOCK_BOOTTIME */
 	uint32_t missing; /* enum spool_feature: not offered by the kernel or masked; set by INIT */
 	bool has_ioctl_dir;
 	bool setxattr_ext;    /* the longer fuse_setxattr_in comes; set by INIT */

@@ -10,6 +10,7 @@
 
 #include "fs.h"
 #include "park.h"
+#include "pulse.h"
 #include "util/macros.h"
 
 /* After this long without a request what the payloads have touched is given back, but for the
@@ -342,14 +343,18 @@ static void wait_for_requests(struct spool_ring *ring)
 
 void ring_serve(struct spool_ring *ring)
 {
+	struct spool_pulse *pulse = spool_pulse_join(ring->rings->fs->pulses);
 	struct spool_message *message;
 
 	prepare_wake(ring);
 	while (ring->alive > 0 && !atomic_load(&ring->rings->stop)) {
+		spool_pulse_rest(pulse);
 		wait_for_requests(ring);
+		spool_pulse_work(pulse);
 		keep_free(ring);
 		while ((message = spool_turns_next(&ring->ready))) {
 			take_request(ring, message);
+			spool_pulse_work(pulse);
 			if (spool_turns_is_empty(&ring->ready))
 				break;
 			/* An answer does not wait for the requests behind it, nor does what has

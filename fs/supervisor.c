@@ -23,6 +23,8 @@
 #include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/parse.h"
+#include "watch.h"
+#include "watchdog.h"
 #include "worker.h"
 
 /* How long a worker that was told to stop may take to free everything. Freeing 24 GiB takes about
@@ -32,11 +34,15 @@
 /* And one that was killed, to die: the kernel frees its memory, 24 GiB in about a second. */
 #define KILL_TIMEOUT_MS 5000
 
+/* Tests do with less, but a busy machine needs some time for either. A guess. */
+#define LEAST_TIMEOUT_MS 2500
+
 struct supervisor {
 	const struct spool_options *options;
 	struct spool_log *log;
 	struct spool_mount mount;
 	struct spool_janitor janitor;
+	struct spool_watchdog *watchdog;
 	time_t janitor_since; /* CLOCK_MONOTONIC, in s */
 	pid_t worker;
 	int socket; /* to the worker; -1 when closed */
@@ -59,7 +65,8 @@ static void block_signals(sigset_t *old, sigset_t *blocked)
 /* The worker has of us what it needs. syslog(3) connects again with the next line. */
 static void forget_ours(const struct supervisor *sup, int socket)
 {
-	const int keep[] = {socket, sup->options->backing_fd, sup->options->alive_fd};
+	const int keep[] = {socket, sup->options->backing_fd, sup->options->alive_fd,
+			    spool_watchdog_fd(sup->watchdog)};
 
 	closelog();
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
@@ -83,7 +90,8 @@ static int start_worker(struct supervisor *sup)
 	if (sup->worker == 0) {
 		forget_ours(sup, pair[1]);
 		sigprocmask(SIG_SETMASK, &old, NULL);
-		exit(spool_worker_main(sup->options, sup->log, pair[1], self));
+		exit(spool_worker_main(sup->options, sup->log, pair[1], self,
+				       spool_watchdog_pulses(sup->watchdog)));
 	}
 	close(pair[1]);
 	sup->socket = pair[0];
@@ -108,6 +116,11 @@ static void reap(struct supervisor *sup)
 		sup->reaped = spool_process_wait(sup->worker, 0, &sup->status);
 }
 
+static int in_a_hurry(const struct supervisor *sup, int ms)
+{
+	return ms / sup->hurry > LEAST_TIMEOUT_MS ? ms / sup->hurry : LEAST_TIMEOUT_MS;
+}
+
 /* Ends the worker: first by a word on its socket, then by force. A thread of it that is held up in
  * the kernel for good keeps it from dying; we do not wait for that. */
 static void stop_worker(struct supervisor *sup)
@@ -118,13 +131,14 @@ static void stop_worker(struct supervisor *sup)
 		spool_log(sup->log, SPOOL_LOG_DEBUG, "the worker has ended: %s", strerror(errno));
 	sup->socket = spool_close(sup->socket);
 	if (!sup->reaped)
-		sup->reaped =
-			spool_process_wait(sup->worker, STOP_TIMEOUT_MS / sup->hurry, &sup->status);
+		sup->reaped = spool_process_wait(sup->worker, in_a_hurry(sup, STOP_TIMEOUT_MS),
+						 &sup->status);
 	if (sup->reaped)
 		return;
 	spool_log(sup->log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
 	kill(sup->worker, SIGKILL);
-	sup->reaped = spool_process_wait(sup->worker, KILL_TIMEOUT_MS / sup->hurry, &sup->status);
+	sup->reaped =
+		spool_process_wait(sup->worker, in_a_hurry(sup, KILL_TIMEOUT_MS), &sup->status);
 	if (!sup->reaped)
 		spool_log(sup->log, SPOOL_LOG_ERROR,
 			  "the worker (pid %d) does not die, it is held up in the kernel",
@@ -157,7 +171,19 @@ static void look_after_janitor(struct supervisor *sup)
 		spool_log(sup->log, SPOOL_LOG_WARNING, "there is no janitor any more");
 }
 
-enum event { EVENT_STOP, EVENT_WORKER };
+enum event { EVENT_STOP, EVENT_WORKER, EVENT_HANG };
+
+/* Was it stopped, or continued, since we have asked last? */
+static void see_whether_stopped(struct supervisor *sup)
+{
+	siginfo_t info = {0};
+
+	while (waitid(P_PID, (id_t)sup->worker, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
+	       info.si_pid == sup->worker) {
+		spool_watchdog_stopped(sup->watchdog, info.si_code == CLD_STOPPED);
+		info.si_pid = 0;
+	}
+}
 
 /* Waits for what ends a mount. */
 static enum event wait_for_event(struct supervisor *sup)
@@ -165,12 +191,14 @@ static enum event wait_for_event(struct supervisor *sup)
 	struct pollfd fds[] = {
 		{.fd = sup->signals, .events = POLLIN},
 		{.fd = sup->options->holder_fd}, /* poll ignores -1; it reports the end unasked */
+		{.fd = spool_watchdog_fd(sup->watchdog), .events = POLLIN},
 	};
 
 	for (;;) {
 		struct signalfd_siginfo info;
 
-		if (poll(fds, SPOOL_ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+		if (poll(fds, SPOOL_ARRAY_SIZE(fds), spool_watchdog_timeout(sup->watchdog)) < 0 &&
+		    errno != EINTR)
 			return EVENT_STOP;
 		if (fds[1].revents & (POLLHUP | POLLERR | POLLNVAL))
 			return EVENT_STOP;
@@ -180,8 +208,11 @@ static enum event wait_for_event(struct supervisor *sup)
 			reap(sup);
 			if (sup->reaped)
 				return EVENT_WORKER;
+			see_whether_stopped(sup);
 			look_after_janitor(sup);
 		}
+		if (spool_watchdog_look(sup->watchdog, sup->worker, &sup->mount))
+			return EVENT_HANG;
 	}
 }
 
@@ -243,9 +274,15 @@ static bool serve(struct supervisor *sup)
 		spool_unmount(&sup->mount);
 		return true;
 	}
+	if (event == EVENT_HANG) {
+		spool_log(sup->log, SPOOL_LOG_ERROR,
+			  "%s: the worker hangs: no progress for %d s while requests wait; ends",
+			  sup->mount.path, SPOOL_WATCH_LIMIT_MS / 1000);
+		kill(sup->worker, SIGKILL);
+	}
 	r = end_mount(sup);
 	if (event == EVENT_WORKER || !ended_well(sup)) {
-		if (sup->reaped)
+		if (sup->reaped && event != EVENT_HANG)
 			say_how_it_ended(sup);
 		spool_mount_guard(&sup->mount, sup->log);
 	}
@@ -314,6 +351,11 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	if (spool_mount_check(options, &sup.mount, stderr) < 0)
 		return SPOOL_EXIT_USAGE;
 	sup.hurry = read_hurry(options);
+	if (spool_watchdog_new(sup.hurry, &sup.watchdog) < 0) {
+		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(ENOMEM));
+		spool_mount_fini(&sup.mount);
+		return 1;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_NAME, "spoolfs-super");
 	r = start(&sup);
@@ -331,6 +373,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	if (options->holder_fd >= 0 && sup.mount.device == 0)
 		spool_mount_remove(&sup.mount, log);
 	spool_janitor_dismiss(&sup.janitor);
+	spool_watchdog_free(sup.watchdog);
 	spool_close(sup.socket);
 	spool_close(sup.signals);
 	spool_mount_fini(&sup.mount);

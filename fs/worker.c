@@ -442,12 +442,13 @@ static int failed(const struct worker *worker)
 }
 
 int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
-		      pid_t supervisor)
+		      pid_t supervisor, struct spool_pulses *pulses)
 {
 	struct worker worker = {
 		.fs = {.options = options,
 		       .log = log,
 		       .supervisor = supervisor,
+		       .pulses = pulses,
 		       .owner = geteuid()},
 	};
 	int r;
