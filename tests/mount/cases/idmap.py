@@ -89,7 +89,7 @@ def skip_without(mount):
         raise Skip('this kernel maps no ids on FUSE')
 
 
-@case(layout='shared', options='ram=64M,user_size=20M', needs=['idmap'])
+@case(layout='shared', options='ram=64M,user_size=20M', needs=['idmap', 'tmpfile'])
 def a_shared_mount_takes_an_id_mapping(mount):
     skip_without(mount)
     with mapped(mount, f'0 0 1\n{ALICE} {SEEN} 1\n') as place:
