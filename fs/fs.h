@@ -15,6 +15,7 @@
 #include "ctl_proto.h"
 #include "engine.h"
 #include "options.h"
+#include "origin.h"
 #include "spill/backing_dir.h"
 #include "util/log.h"
 
@@ -51,6 +52,7 @@ struct spool_fs {
 	struct spool_dev *dev;
 	struct spool_rings *rings; /* NULL: all goes over /dev/fuse; set by INIT */
 	struct spool_dirs *dirs;
+	struct spool_origins origins;
 	struct spool_park *park;
 	struct spool_tidy *tidy;
 	struct spool_waiting *waiting; /* NULL: nothing is counted */

@@ -124,6 +124,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	size = spool_min_u64(size, fs_of(req)->max_write);
 	if (buf)
 		r = spool_engine_getxattr(fs->engine, ino, name, buf, size);
+	if (r > 0 && size > 0)
+		spool_origin_note(&fs->origins, fuse_req_ctx(req)->pid, name, buf, (size_t)r);
 	reply_xattr(req, r, buf, size);
 }
 

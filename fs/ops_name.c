@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops_internal.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "tidy.h"
 
@@ -12,6 +14,20 @@ static bool may_cache_negative(const struct spool_fs *fs, fuse_ino_t parent)
 	return fs->options->config.layout != SPOOL_LAYOUT_PRIVATE || parent != SPOOL_INO_ROOT;
 }
 
+/* A file handle that thread @pid has. Directories get their place again, so nothing is wrong with
+ * those, see origin.h. */
+static int lookup_handle(struct spool_fs *fs, fuse_ino_t ino, pid_t pid, struct spool_attr *ret)
+{
+	bool origin = spool_origin_take(&fs->origins, pid, ino);
+	int r = spool_engine_lookup_ino(fs->engine, ino, ret);
+
+	if (r == 0 && origin && !S_ISDIR(ret->mode)) {
+		spool_engine_forget(fs->engine, ino, 1);
+		r = -ESTALE;
+	}
+	return r;
+}
+
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct spool_fs *fs = fs_of(req);
@@ -20,9 +36,10 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	int r;
 
 	/* file handles (FUSE_EXPORT_SUPPORT): what the kernel does not remember; @parent may be
-	 * of any kind, as no inode number means two inodes */
-	if (strcmp(name, ".") == 0)
-		r = spool_engine_lookup_ino(fs->engine, parent, &attr);
+	 * of any kind, as no inode number means two inodes. "/" is the name of a dentry that came
+	 * from a handle and is in no directory yet: overlayfs has it looked at again like that. */
+	if (strcmp(name, ".") == 0 || strcmp(name, "/") == 0)
+		r = lookup_handle(fs, parent, cred.pid, &attr);
 	else if (strcmp(name, "..") == 0)
 		r = spool_engine_lookup_parent(fs->engine, parent, &attr);
 	else

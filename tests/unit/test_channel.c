@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "engine.h"
 #include "options.h"
+#include "origin.h"
 #include "unit.h"
 #include "wire.h"
 
@@ -178,6 +180,30 @@ static void test_rewrite_leaves_others(void)
 	}
 }
 
+/* The handle in overlayfs' attribute is known again once, to the thread that has read it. */
+static void test_origin(void)
+{
+	static struct spool_origins origins;
+	struct {
+		char head[21];
+		char handle[12];
+	} value = {.head = "\0\xfb!"};
+	const uint32_t handle[3] = {1, 7, SPOOL_GENERATION};
+	const uint64_t ino = (UINT64_C(1) << 32) + 7;
+
+	CU_ASSERT_FALSE(spool_origin_take(&origins, 4711, ino));
+	memcpy(value.handle, handle, sizeof(handle));
+	spool_origin_note(&origins, 4711, "user.overlay.origin", &value, sizeof(value));
+	spool_origin_note(&origins, 4711, "trusted.overlay.origin", &value, sizeof(value) - 1);
+	CU_ASSERT_FALSE(spool_origin_take(&origins, 4711, ino));
+	spool_origin_note(&origins, 4711, "trusted.overlay.origin", &value, sizeof(value));
+	CU_ASSERT_FALSE(spool_origin_take(&origins, 4711, 7));
+	CU_ASSERT_FALSE(spool_origin_take(&origins, 4712, ino));
+	CU_ASSERT_FALSE(spool_origin_take(&origins, 4711 + SPOOL_ORIGIN_SLOTS, ino));
+	CU_ASSERT_TRUE(spool_origin_take(&origins, 4711, ino));
+	CU_ASSERT_FALSE(spool_origin_take(&origins, 4711, ino));
+}
+
 static struct request init_request(void)
 {
 	struct request request = new_request(FUSE_INIT, sizeof(request.arg.init));
@@ -308,6 +334,7 @@ static const struct unit_test tests[] = {
 	{"parse_lengths", test_parse_lengths},
 	{"kill_suidgid", test_kill_suidgid},
 	{"shorten_setxattr", test_shorten_setxattr},
+	{"origin", test_origin},
 	{"tmpfile_is_a_create", test_tmpfile_is_a_create},
 	{"rewrite_leaves_others", test_rewrite_leaves_others},
 	{"masked_offer", test_masked_offer},

@@ -257,6 +257,20 @@ def an_overlay_with_all_features_lies_on_a_mount(d):
 
 
 @case(layout='shared', needs=['rename2', 'tmpfile'])
+def an_overlay_outlives_the_kernels_caches(d):
+    """What lies below is found again by its handle, and is looked at once more after that."""
+    again = """
+for path in over/* over/*/*; do
+    echo 2 > /proc/sys/vm/drop_caches
+    for i in 1 2 3; do stat -c %a "$path" && ls -ld "$path"; done
+done"""
+    for name, options in (('plain', 'xino=off'), ('index', 'index=on,nfs_export=on')):
+        os.mkdir(f'{d}/{name}')
+        os.chdir(f'{d}/{name}')
+        try_overlay('bash', '-eux', '-c', overlay_script(options).replace(CHECKS, again + CHECKS))
+
+
+@case(layout='shared', needs=['rename2', 'tmpfile'])
 def an_overlay_of_a_user_namespace_lies_on_a_mount(d):
     need('unshare')
     os.chmod(d, 0o777)
