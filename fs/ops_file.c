@@ -33,8 +33,9 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct spool_fs *fs = fs_of(req);
-	unsigned int flags =
-		reply_wait_flags(req) | (fi->flags & O_TRUNC ? SPOOL_OPEN_TRUNCATE : 0);
+	unsigned int flags = reply_wait_flags(req) |
+			     (fi->flags & O_TRUNC ? SPOOL_OPEN_TRUNCATE : 0) |
+			     ((fi->flags & O_ACCMODE) == O_RDONLY ? 0 : SPOOL_OPEN_WRITE);
 	struct spool_set_ids before = {0};
 	ssize_t r;
 

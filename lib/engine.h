@@ -155,7 +155,8 @@ enum spool_set {
 };
 
 enum spool_write_flags {
-	SPOOL_WRITE_PAGEOUT = 1 << 0,      /* from the page cache: the caller's ids are unknown */
+	SPOOL_WRITE_PAGEOUT = 1 << 0, /* from the page cache: the caller's ids are unknown; it was
+				       * stored some time ago, before a time that was set since */
 	SPOOL_WRITE_KILL_SUIDGID = 1 << 1, /* drop set-id bits */
 };
 
@@ -329,6 +330,8 @@ enum spool_open_flags {
 	SPOOL_OPEN_TRUNCATE = 1 << 0, /* O_TRUNC; drops set-id bits */
 	SPOOL_OPEN_KEEP_SUIDGID =
 		1 << 1, /* but not these: the kernel says the caller may keep them */
+	SPOOL_OPEN_WRITE =
+		1 << 2, /* what is stored from here on is newer than a time that was set */
 };
 
 /**

@@ -145,6 +145,10 @@ static int set_locked(struct spool_engine *engine, const struct spool_cred *cred
 	if ((set & SPOOL_SET_SIZE) && !(set & (SPOOL_SET_MTIME | SPOOL_SET_MTIME_NOW)))
 		spool_node_set_times_locked(node, "m", &now);
 	spool_node_set_times_locked(node, "c", &now);
+	if (set & (SPOOL_SET_MTIME | SPOOL_SET_MTIME_NOW))
+		node->flags |= SPOOL_NODE_MTIME_SET;
+	else if (set & SPOOL_SET_SIZE)
+		node->flags &= (uint8_t)~SPOOL_NODE_MTIME_SET;
 	return 0;
 }
 

@@ -100,10 +100,27 @@ static void changed(struct spool_engine *engine, struct spool_node *node, bool k
 	engine_now(engine, &now);
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 	spool_node_set_times_locked(node, "mc", &now);
+	node->flags &= (uint8_t)~SPOOL_NODE_MTIME_SET;
 	engine_leaving_add_locked(engine, node); /* the kernel may write pages out rather late */
 	if (kill_suidgid)
 		spool_node_kill_set_ids_locked(node, flags & SPOOL_OUTSIDER);
 	spool_mutex_unlock(&node->lock);
+}
+
+/* changed() by a write, or by stores through a mapping that the kernel writes out now: those were
+ * before a time that somebody has set since. */
+static void written(struct spool_engine *engine, struct spool_node *node, unsigned int flags)
+{
+	bool set;
+
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	set = (flags & SPOOL_WRITE_PAGEOUT) && !(flags & SPOOL_WRITE_KILL_SUIDGID) &&
+	      (node->flags & SPOOL_NODE_MTIME_SET);
+	if (set)
+		engine_leaving_add_locked(engine, node);
+	spool_mutex_unlock(&node->lock);
+	if (!set)
+		changed(engine, node, flags & SPOOL_WRITE_KILL_SUIDGID, flags);
 }
 
 int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size,
@@ -143,6 +160,8 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 		r = -ESTALE;
 	else
 		node->n_open++;
+	if (flags & SPOOL_OPEN_WRITE)
+		node->flags &= (uint8_t)~SPOOL_NODE_MTIME_SET;
 	file = S_ISREG(node->type) ? node->file : NULL;
 	if (r == 0 && file) {
 		engine_idle_remove(engine, file);
@@ -365,7 +384,7 @@ ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void
 		goto out;
 	r = write_file(engine, node, file, buf, len, off, flags);
 	if (r > 0)
-		changed(engine, node, flags & SPOOL_WRITE_KILL_SUIDGID, flags);
+		written(engine, node, flags);
 out:
 	engine_put(engine, node);
 	return r;

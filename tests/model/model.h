@@ -49,6 +49,7 @@ struct model_node {
 	bool nameless;        /* O_TMPFILE that never had a name */
 	bool removed;         /* a directory after rmdir */
 	bool dropped;         /* a file after model_drop_leaving() */
+	bool mtime_set;       /* after the last write */
 	uint64_t above;       /* a directory's parent */
 	uint64_t next_cookie; /* of a directory */
 	char *target;         /* of a symlink */

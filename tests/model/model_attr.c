@@ -47,6 +47,8 @@ static int compare_times(const struct timespec *a, const struct timespec *b)
 
 void model_times(const struct model *m, struct model_node *node, const char *which)
 {
+	if (strchr(which, 'm'))
+		node->mtime_set = false;
 	for (; *which; which++)
 		*(*which == 'a'   ? &node->atime
 		  : *which == 'm' ? &node->mtime
@@ -139,6 +141,8 @@ int model_setattr(struct model *m, const struct spool_cred *cred, uint64_t ino, 
 		model_times(m, node, "a");
 	if (set & SPOOL_SET_MTIME_NOW)
 		model_times(m, node, "m");
+	if (set & (SPOOL_SET_MTIME | SPOOL_SET_MTIME_NOW))
+		node->mtime_set = true;
 	model_times(m, node, "c");
 	return 0;
 }

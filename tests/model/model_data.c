@@ -146,6 +146,8 @@ ssize_t model_write(struct model *m, uint64_t ino, const void *buf, size_t len, 
 	if (off >= INT64_MAX)
 		return -EFBIG;
 	store(node, buf, len, off);
+	if (node->mtime_set && flags == SPOOL_WRITE_PAGEOUT)
+		return (ssize_t)len;
 	if (flags & SPOOL_WRITE_KILL_SUIDGID)
 		model_kill_set_ids(node);
 	model_times(m, node, "mc");

@@ -156,6 +156,41 @@ static void test_utimens(void)
 	engine_rig_fini(&rig);
 }
 
+/* Stores through a mapping come late: they are older than a time that was set since. */
+static void test_set_times_and_pageouts(void)
+{
+	const struct spool_attr to = {.mtime = {-5, 7}};
+	uint64_t ino;
+
+	start();
+	ino = rig_file(&rig, ROOT, "f");
+	for (int i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(set(ino, SPOOL_SET_MTIME, &to), 0);
+		rig_tick(&rig);
+		CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, "x", 1, 0, SPOOL_WRITE_PAGEOUT),
+				1);
+		CU_ASSERT_STRING_EQUAL(times_now(ino), "");
+		CU_ASSERT_EQUAL(attr.mtime.tv_sec, -5);
+		rig_tick(&rig);
+		switch (i) {
+		case 0: /* but newer than what was written since */
+			CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, "x", 1, 0, 0), 1);
+			break;
+		case 1:
+			CU_ASSERT_EQUAL(spool_engine_open(rig.engine, ino, SPOOL_OPEN_WRITE), 0);
+			spool_engine_release(rig.engine, ino);
+			break;
+		default:
+			CU_ASSERT_EQUAL(set(ino, SPOOL_SET_SIZE, &to), 0);
+		}
+		rig_tick(&rig);
+		CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, "x", 1, 0, SPOOL_WRITE_PAGEOUT),
+				1);
+		CU_ASSERT_STRING_EQUAL(times_now(ino), "mc");
+	}
+	engine_rig_fini(&rig);
+}
+
 static void test_size(void)
 {
 	struct spool_attr to = {.size = 5000};
@@ -461,6 +496,7 @@ int main(void)
 		{"new_file", test_new_file},
 		{"times", test_times},
 		{"utimens", test_utimens},
+		{"set_times_and_pageouts", test_set_times_and_pageouts},
 		{"size", test_size},
 		{"empty_file", test_empty_file},
 		{"copy", test_copy},

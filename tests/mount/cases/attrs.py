@@ -1,5 +1,6 @@
 """Attributes: modes and owners by policy, times, statfs, extended attributes."""
 import errno
+import mmap
 import os
 import stat
 
@@ -177,3 +178,33 @@ def programs_are_told_to_use_large_buffers(d):
         file.write(b'x')
     assert os.stat('f').st_blksize == os.stat(d).st_blksize == 65536
     assert os.stat('f').st_blocks == 8
+
+
+@case()
+def a_time_that_was_set_outlives_stores_through_a_mapping(d):
+    """Pages that were stored before go to the daemon later; what is stored after the next open for
+    writing is newer again."""
+    when = 1_500_000_000 * 10**9
+    fd = os.open('f', os.O_RDWR | os.O_CREAT)
+    os.ftruncate(fd, 65536)
+    for flush in (True, False):
+        with mmap.mmap(fd, 65536) as mapped:
+            mapped[0:5] = b'hello'
+            os.utime('f', ns=(when, when))
+            if flush:
+                mapped.flush()
+                assert os.stat('f').st_mtime_ns == when
+        os.fsync(fd)
+        assert os.stat('f').st_mtime_ns == when
+    os.close(fd)
+    assert os.stat('f').st_mtime_ns == when
+    fd = os.open('f', os.O_RDWR)
+    with mmap.mmap(fd, 65536) as mapped:
+        mapped[0:5] = b'again'
+        mapped.flush()
+    os.close(fd)
+    assert os.stat('f').st_mtime_ns > when
+    os.utime('f', ns=(when, when))
+    with open('f', 'r+b') as file:
+        file.write(b'a write')
+    assert os.stat('f').st_mtime_ns > when
