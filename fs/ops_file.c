@@ -79,6 +79,17 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	reply_data(req, r, buf);
 }
 
+/* A page-out that found no room, for good or in part. Nobody looks at how much of it was written,
+ * and the kernel may drop the pages now. */
+static ssize_t refuse_pageout(struct spool_fs *fs, fuse_ino_t ino, off_t off, size_t size,
+			      ssize_t written, ssize_t error)
+{
+	size_t done = written > 0 ? (size_t)written : 0;
+
+	spool_engine_lose(fs->engine, ino, (uint64_t)off + done, size - done, (int)error);
+	return error;
+}
+
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
 	      struct fuse_file_info *fi)
 {
@@ -109,6 +120,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	}
 	if (more < 0 && spool_channel_waits(fs, (int)more))
 		r = more;
+	else if (fi->writepage && more < 0)
+		r = refuse_pageout(fs, ino, off, size, r, more);
+	else if (fi->writepage && r < 0 && off >= 0 && !spool_channel_waits(fs, (int)r))
+		r = refuse_pageout(fs, ino, off, size, 0, r);
 	if (!spool_set_ids_tell(req, &before, r))
 		reply_written(req, r);
 }

@@ -363,6 +363,14 @@ int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, 
 			   uint64_t len, unsigned int flags);
 
 /**
+ * spool_engine_lose() - a page-out has been refused for good: see spool_object_lose()
+ * @error: why, -errno; logged for the first of each file
+ * What is lost is -EIO to whoever reads it, or a part of a page of it over.
+ */
+void spool_engine_lose(struct spool_engine *engine, uint64_t ino, uint64_t off, size_t len,
+		       int error);
+
+/**
  * spool_engine_seek() - lseek(2) with SEEK_DATA or SEEK_HOLE
  * Return: the offset in bytes; -ENXIO @off is past the end, or there is no more data; -EINVAL
  * another @whence, or no regular file; -EISDIR.

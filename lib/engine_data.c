@@ -390,6 +390,35 @@ out:
 	return r;
 }
 
+void spool_engine_lose(struct spool_engine *engine, uint64_t ino, uint64_t off, size_t len,
+		       int error)
+{
+	struct spool_node *node;
+	struct spool_file *file;
+	bool said;
+
+	if (len == 0 || get_file(engine, ino, &node) < 0)
+		return;
+	if (make_file(engine, node, &file) == 0) {
+		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+		spool_object_lose(file->object, node->user, off, off + len);
+		mirror(node);
+		engine_tier_update(engine, node);
+		spool_rwlock_unlock(&file->lock);
+	}
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	said = node->flags & SPOOL_NODE_LOST_SAID;
+	node->flags |= SPOOL_NODE_LOST_SAID;
+	spool_mutex_unlock(&node->lock);
+	if (!said)
+		spool_log(
+			engine->log, SPOOL_LOG_WARNING,
+			"inode %llu: there is no room for what was stored through a mapping (error "
+			"%d): it is lost, EIO to whoever reads it",
+			(unsigned long long)ino, -error);
+	engine_put(engine, node);
+}
+
 static int fallocate_file(struct spool_engine *engine, struct spool_node *node,
 			  struct spool_file *file, int mode, uint64_t off, uint64_t len,
 			  unsigned int flags)

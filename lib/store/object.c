@@ -56,6 +56,7 @@ void spool_object_free(struct spool_object *object, struct spool_quota_user *use
 	spool_object_charge(object, user, -(int64_t)object->pages, -(int64_t)object->ram,
 			    -(int64_t)spool_blockmap_bytes(&object->map), 0);
 	spool_blockmap_fini(&object->map, object->host);
+	spool_extents_free(object->host, &object->lost);
 	spool_free(object->host, object);
 }
 
@@ -81,7 +82,7 @@ static unsigned int piece(uint64_t off, uint64_t end, unsigned int *ret_from)
 ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t len, uint64_t off,
 			  struct spool_fetch *fetches, size_t *n_fetches)
 {
-	uint64_t start = off, end;
+	uint64_t start = off, end, lost;
 	size_t room = fetches ? *n_fetches : 0, used = 0;
 	char *to = buf;
 
@@ -90,6 +91,8 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 	if (off >= object->size || len == 0)
 		return 0;
 	end = off + spool_min_u64(len, object->size - off);
+	if (spool_object_next_lost(object, off, end, &lost))
+		return -EIO;
 	while (off < end) {
 		struct block block = spool_block_get(object, off >> BLOCK_SHIFT);
 		unsigned int from, n = piece(off, end, &from);
@@ -125,6 +128,8 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 	if (off >= SPOOL_OBJECT_MAX)
 		return -EFBIG;
 	end = off + spool_min_u64(len, SPOOL_OBJECT_MAX - off);
+	if (spool_object_keeps_lost(object, off, end))
+		return -EIO;
 	while (off < end) {
 		/* A file that grows on from 64 KiB will most likely fill its next block: take it
 		 * whole and spare the copies from slot to slot. Costs at most 60 KiB a file. */
@@ -142,6 +147,7 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 		from_buf += n;
 		off += n;
 		object->size = spool_max_u64(object->size, off);
+		spool_object_found(object, off - n, off);
 	}
 	return from_buf - (const char *)buf;
 }
@@ -176,6 +182,7 @@ int spool_object_truncate(struct spool_object *object, struct spool_quota_user *
 	if (size <= object->size) {
 		/* Whole pages behind the end go, and the rest of the last one becomes zeros. */
 		spool_object_punch(object, user, size, OFFSET_END);
+		spool_object_found(object, size, OFFSET_END);
 		object->size = size;
 		spool_block_shrink(object, user, size >> BLOCK_SHIFT);
 	}
@@ -183,12 +190,9 @@ int spool_object_truncate(struct spool_object *object, struct spool_quota_user *
 	return 0;
 }
 
-int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int whence)
+/* spool_object_seek() by the blocks alone. */
+static int64_t seek_block(const struct spool_object *object, uint64_t off, int whence)
 {
-	if (whence != SEEK_DATA && whence != SEEK_HOLE)
-		return -EINVAL;
-	if (off >= object->size)
-		return -ENXIO;
 	while (off < object->size) {
 		uint64_t index, word, page;
 		struct block block;
@@ -214,6 +218,27 @@ int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int w
 		off = ((off >> SPOOL_PAGE_SHIFT) + 1) << SPOOL_PAGE_SHIFT;
 	}
 	return whence == SEEK_HOLE ? (int64_t)object->size : -ENXIO;
+}
+
+int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int whence)
+{
+	uint64_t lost;
+	int64_t r;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	if (off >= object->size)
+		return -ENXIO;
+	r = seek_block(object, off, whence);
+	if (whence == SEEK_DATA && spool_object_next_lost(object, off, object->size, &lost))
+		return r < 0 || (int64_t)lost < r ? (int64_t)lost : r;
+	/* what is lost is no hole: whoever copies must come across it */
+	while (whence == SEEK_HOLE && r < (int64_t)object->size &&
+	       spool_object_next_lost(object, (uint64_t)r, (uint64_t)r + 1, &lost)) {
+		off = (((uint64_t)r >> SPOOL_PAGE_SHIFT) + 1) << SPOOL_PAGE_SHIFT;
+		r = off < object->size ? seek_block(object, off, whence) : (int64_t)object->size;
+	}
+	return r;
 }
 
 uint64_t spool_object_stretch(const struct spool_object *object, uint64_t off, uint64_t end,
@@ -275,14 +300,17 @@ ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spo
 
 		if (!data) {
 			spool_object_punch(dst, dst_user, dst_off, dst_off + (stop - src_off));
+			spool_object_found(dst, dst_off, dst_off + (stop - src_off));
 			r = (ssize_t)(stop - src_off);
 			dst->size = spool_max_u64(dst->size, dst_off + (uint64_t)r);
 		} else {
 			size_t n = spool_min_u64(stop - src_off, BLOCK_SIZE);
 			uint64_t index;
 
-			spool_object_read(src, bounce, n, src_off, NULL, NULL);
-			r = spool_object_write(dst, dst_user, bounce, n, dst_off, 0, &index);
+			r = spool_object_read(src, bounce, n, src_off, NULL, NULL);
+			if (r >= 0)
+				r = spool_object_write(dst, dst_user, bounce, n, dst_off, 0,
+						       &index);
 		}
 		if (r < 0)
 			break;

@@ -18,7 +18,8 @@
  *     that reserved pages will need, and the map's own memory; both belong to @user;
  *  4. an operation that fails has changed nothing; a write that does not fit as a whole is
  *     cut at a block boundary (short count), and fails only when nothing fits;
- *  5. an operation that comes to a block on disk and cannot do without it says so
+ *  5. what is lost (spool_object_lose()) is never read as anything else;
+ *  6. an operation that comes to a block on disk and cannot do without it says so
  *     (SPOOL_ON_DISK) and which it is, having changed nothing but what it has counted.
  *
  * Locking: the caller holds the object's lock (it lives in the node that owns the object):
@@ -66,7 +67,7 @@ uint64_t spool_object_blocks(const struct spool_object *object);
  * @fetches: room for what has to come from the disk, *@n_fetches of them; the caller drops every
  *	one that is set, after running it (their number is then in *@n_fetches). NULL: nothing may
  * Return: bytes copied or noted, less than @len at the end of the file (0 beyond it) or when there
- * is no more room in @fetches; SPOOL_ON_DISK when there is none at all.
+ * is no more room in @fetches; SPOOL_ON_DISK when there is none at all; -EIO a part is lost.
  */
 ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t len, uint64_t off,
 			  struct spool_fetch *fetches, size_t *n_fetches);
@@ -77,11 +78,21 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
  * @ret_index: the block that it stopped at; NULL without a disk
  * Return: bytes written (> 0; short only at a block boundary, and then another call says why); 0
  * when @len is 0; -EFBIG beyond SPOOL_OBJECT_MAX; -ENOSPC, -EDQUOT, -ENOMEM with nothing changed;
- * -EAGAIN when it is only RAM that is used up (quota.h); SPOOL_ON_DISK.
+ * -EAGAIN when it is only RAM that is used up (quota.h); SPOOL_ON_DISK; -EIO a part of a lost page.
  */
 ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user *user,
 			   const void *buf, size_t len, uint64_t off, unsigned int flags,
 			   uint64_t *ret_index);
+
+/**
+ * spool_object_lose() - bytes @off to @end were written, and there is no room for them
+ * Whole pages: what they held is gone as well. Reading them is -EIO, and so is what would leave a
+ * part of one of them standing, until they are overwritten, truncated or punched out; for
+ * spool_object_seek() they are data. The file grows as with a write. Cannot fail: without memory
+ * all holes of the file are taken for lost.
+ */
+void spool_object_lose(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
+		       uint64_t end);
 
 /**
  * spool_object_truncate() - set the size; data beyond it go, new bytes are a hole
@@ -97,8 +108,8 @@ int spool_object_truncate(struct spool_object *object, struct spool_quota_user *
  * In a block without data they cost no memory and count as holes for spool_object_seek() until
  * they are written, as on tmpfs; in a block that has data they become zeros that count as data.
  * @ret_index: the block that must be loaded first; NULL without a disk
- * Return: 0; -EOPNOTSUPP other modes; -EINVAL @len = 0; -EFBIG; -ENOSPC, -EDQUOT, -EAGAIN, -ENOMEM,
- * SPOOL_ON_DISK with nothing changed.
+ * Return: 0; -EOPNOTSUPP other modes; -EINVAL @len = 0; -EFBIG; -EIO lost pages; -ENOSPC, -EDQUOT,
+ * -EAGAIN, -ENOMEM, SPOOL_ON_DISK with nothing changed.
  */
 int spool_object_fallocate(struct spool_object *object, struct spool_quota_user *user, int mode,
 			   uint64_t off, uint64_t len, uint64_t *ret_index);

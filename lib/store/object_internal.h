@@ -19,6 +19,7 @@
  */
 
 #include "store/blockmap.h"
+#include "store/extents.h"
 #include "store/object.h"
 #include "store/pool.h"
 #include "store/record.h"
@@ -48,11 +49,13 @@ struct spool_object {
 	uint64_t pages; /* with data or reserved */
 	uint64_t ram;   /* charged: slots, records of blocks on disk, without a disk what reserved
 			 * blocks will need */
-	struct spool_spill *spill; /* NULL: there is no disk */
-	struct spool_key *key;     /* from the first stage on */
-	int own;                   /* segment, 0 = none */
-	uint64_t slots;            /* bytes of slots */
-	uint64_t hand;             /* the block that the next stage begins with */
+	struct spool_spill *spill;  /* NULL: there is no disk */
+	struct spool_key *key;      /* from the first stage on */
+	int own;                    /* segment, 0 = none */
+	uint64_t slots;             /* bytes of slots */
+	uint64_t hand;              /* the block that the next stage begins with */
+	struct spool_extents *lost; /* see object_lost.c */
+	bool all_lost;              /* as @lost, for want of memory: all pages */
 	TAILQ_HEAD(, spool_stage) stages;
 };
 
@@ -127,6 +130,18 @@ bool spool_block_keeps_some(const struct block *block, unsigned int from, unsign
 
 /** Bytes of the pages that a block has. */
 uint64_t spool_block_size(const struct block *block);
+
+/** spool_object_next_lost() - the first byte of [@off, @end) that is lost. Return: false: none. */
+bool spool_object_next_lost(const struct spool_object *object, uint64_t off, uint64_t end,
+			    uint64_t *ret_off);
+
+/** spool_object_keeps_lost() - does the range begin or end within a page that is lost? What is left
+ * of that could not be told from what is new. */
+bool spool_object_keeps_lost(const struct spool_object *object, uint64_t off, uint64_t end);
+
+/** spool_object_found() - whole pages of [@off, @end), which reaches to the end of the file or not,
+ * have been written, or are holes now. */
+void spool_object_found(struct spool_object *object, uint64_t off, uint64_t end);
 
 /** Whether fallocate() with @mode on [@off, @end) needs a block that is on disk: the first. */
 bool spool_object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,

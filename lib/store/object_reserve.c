@@ -272,7 +272,7 @@ bool spool_object_needs(const struct spool_object *object, int mode, uint64_t of
 int spool_object_fallocate(struct spool_object *object, struct spool_quota_user *user, int mode,
 			   uint64_t off, uint64_t len, uint64_t *ret_index)
 {
-	uint64_t end;
+	uint64_t end, lost;
 	int r;
 
 	switch (mode) {
@@ -293,13 +293,19 @@ int spool_object_fallocate(struct spool_object *object, struct spool_quota_user 
 		return SPOOL_ON_DISK;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
 		spool_object_punch(object, user, off, end);
+		spool_object_found(object, off, end);
 		return 0;
 	}
+	if (mode & FALLOC_FL_ZERO_RANGE ? spool_object_keeps_lost(object, off, end)
+					: spool_object_next_lost(object, off, end, &lost))
+		return -EIO;
 	r = reserve(object, user, off, end, mode & FALLOC_FL_ZERO_RANGE);
 	if (r < 0)
 		return r;
-	if (mode & FALLOC_FL_ZERO_RANGE)
+	if (mode & FALLOC_FL_ZERO_RANGE) {
 		zero(object, off, end);
+		spool_object_found(object, off, end);
+	}
 	if (!(mode & FALLOC_FL_KEEP_SIZE))
 		object->size = spool_max_u64(object->size, end);
 	return 0;

@@ -4,9 +4,10 @@ import fcntl
 import mmap
 import os
 import random
+import signal
 import subprocess
 
-from rig import Mount, case, fails, fallocate, get, put, wait_until
+from rig import Mount, case, fails, fallocate, get, put, run, wait_until
 
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
 MIB = 1 << 20
@@ -329,3 +330,53 @@ def locks_of_all_kinds(d):
     assert subprocess.run(['/usr/bin/python3', '-c', code], check=False).returncode == 0
     os.close(one)
     os.close(two)
+
+
+STORES = """
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
+os.ftruncate(fd, 40 << 20)
+mapped = mmap.mmap(fd, 40 << 20)
+for page in range(10240):
+    mapped[page * 4096:page * 4096 + 4096] = b'w' * 4096
+try:
+    mapped.flush()
+except OSError:
+    pass
+mapped.madvise(21)  # MADV_PAGEOUT
+print('stored', flush=True)
+print(sum(mapped[page * 4096] != ord('w') for page in range(10240)))
+"""
+
+
+@case(layout='single', masked=False,
+      allow_log=['there is no room for what was stored through a mapping'],
+      options='ram=24M,size=24M,user_ram=100%,user_size=100%,backing=none')
+def stores_that_find_no_room_never_read_as_zeros(d):
+    """The kernel does not ask before a store through a mapping. What it cannot write out is gone:
+    SIGBUS or EIO, until it is written anew."""
+    done = run('/usr/bin/python3', '-c', STORES, f'{d}/f', check=False)
+    assert done.stdout == 'stored\n' and done.returncode == -signal.SIGBUS, done
+    fd = os.open('f', os.O_RDWR)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    lost = []
+    for page in range(10240):  # one by one, as reading ahead fails where one of many does
+        try:
+            assert os.pread(fd, 4096, page * 4096) == b'w' * 4096, page
+        except OSError as error:
+            assert error.errno == errno.EIO, error
+            lost.append(page)
+    assert 2000 < len(lost) < 10000, len(lost)
+    page = lost[0]
+    assert os.lseek(fd, page * 4096, os.SEEK_DATA) == page * 4096
+    fails(errno.EIO, os.pwrite, fd, b'a part', page * 4096 + 5)
+    fallocate(fd, 3, lost[-1] * 4096, 4096)
+    assert os.pread(fd, 4096, lost[-1] * 4096) == bytes(4096)
+    for kept in sorted(set(range(10240)) - set(lost))[:3000]:  # room, also for what page-outs take
+        fallocate(fd, 3, kept * 4096, 4096)
+    os.pwrite(fd, b'n' * 4096, page * 4096)
+    assert os.pread(fd, 4096, page * 4096) == b'n' * 4096
+    os.ftruncate(fd, 0)
+    os.ftruncate(fd, 40 * MIB)
+    assert os.pread(fd, 4096, lost[1] * 4096) == bytes(4096)
+    os.close(fd)

@@ -107,7 +107,7 @@ def t21_reserved_space_holds_for_a_mapping_when_the_mount_is_full(d):
     os.close(fd)
 
 
-@case(options=FULL, allow_log=['page'])
+@case(options=FULL, allow_log=['stored through a mapping'])
 def t21_a_store_into_a_hole_of_a_full_mount_spares_everybody_else(d):
     """Caught: one mapping without room brings down the daemon, or the data of others."""
     put('precious', b'p' * 100000)
