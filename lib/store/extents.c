@@ -34,8 +34,7 @@ static uint32_t search(const struct spool_extents *set, uint64_t at)
 	return low;
 }
 
-/* Room for one more. */
-static int grow(const struct spool_host *host, struct spool_extents **set)
+int spool_extents_prepare(const struct spool_host *host, struct spool_extents **set)
 {
 	struct spool_extents *old = *set, *more;
 	uint32_t room = old ? old->room * 2 : ROOM_FIRST;
@@ -89,7 +88,7 @@ int spool_extents_add(const struct spool_host *host, struct spool_extents **set,
 
 	/* the first that overlaps or touches */
 	if (!*set || at == (*set)->n || (*set)->list[at].from > to) {
-		r = grow(host, set);
+		r = spool_extents_prepare(host, set);
 		if (r == 0)
 			insert(*set, at, from, to);
 		if (r == 0 || !widen || !*set)
@@ -112,7 +111,7 @@ void spool_extents_remove(const struct spool_host *host, struct spool_extents **
 	if (at < (*set)->n && (*set)->list[at].from < from && (*set)->list[at].to > to) {
 		uint64_t end = (*set)->list[at].to;
 
-		if (grow(host, set) == 0)
+		if (spool_extents_prepare(host, set) == 0)
 			insert(*set, at + 1, to, end);
 		else if (keep)
 			return;

@@ -28,6 +28,10 @@ struct spool_extents;
 int spool_extents_add(const struct spool_host *host, struct spool_extents **set, uint64_t from,
 		      uint64_t to, bool widen);
 
+/** spool_extents_prepare() - room for one more, so that a spool_extents_remove() that follows can
+ * split. Return: 0; -ENOMEM; -ENOSPC. */
+int spool_extents_prepare(const struct spool_host *host, struct spool_extents **set);
+
 /**
  * spool_extents_remove() - without pages @from to @to, exclusive
  * @keep: where an extent would have to be split, and there is no memory or room for that, it stays

@@ -57,6 +57,7 @@ void spool_object_free(struct spool_object *object, struct spool_quota_user *use
 			    -(int64_t)spool_blockmap_bytes(&object->map), 0);
 	spool_blockmap_fini(&object->map, object->host);
 	spool_extents_free(object->host, &object->lost);
+	spool_extents_free(object->host, &object->unwritten);
 	spool_free(object->host, object);
 }
 
@@ -130,6 +131,9 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 	end = off + spool_min_u64(len, SPOOL_OBJECT_MAX - off);
 	if (spool_object_keeps_lost(object, off, end))
 		return -EIO;
+	/* where there is no room, pages that it would say more of count as data */
+	if (object->unwritten && spool_extents_prepare(object->host, &object->unwritten) == -ENOMEM)
+		return -ENOMEM;
 	while (off < end) {
 		/* A file that grows on from 64 KiB will most likely fill its next block: take it
 		 * whole and spare the copies from slot to slot. Costs at most 60 KiB a file. */
@@ -148,6 +152,9 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 		off += n;
 		object->size = spool_max_u64(object->size, off);
 		spool_object_found(object, off - n, off);
+		spool_extents_remove(object->host, &object->unwritten,
+				     (off - n) >> SPOOL_PAGE_SHIFT,
+				     (off + SPOOL_PAGE_SIZE - 1) >> SPOOL_PAGE_SHIFT, false);
 	}
 	return from_buf - (const char *)buf;
 }
@@ -190,6 +197,14 @@ int spool_object_truncate(struct spool_object *object, struct spool_quota_user *
 	return 0;
 }
 
+/* Whether the page of byte @off was reserved and never written, though its block has data. */
+static bool is_unwritten(const struct spool_object *object, uint64_t off)
+{
+	uint64_t page = off >> SPOOL_PAGE_SHIFT, from, to;
+
+	return spool_extents_find(object->unwritten, page, page + 1, &from, &to);
+}
+
 /* spool_object_seek() by the blocks alone. */
 static int64_t seek_block(const struct spool_object *object, uint64_t off, int whence)
 {
@@ -212,7 +227,7 @@ static int64_t seek_block(const struct spool_object *object, uint64_t off, int w
 		block = spool_block_unpack(word);
 		page = (off & (BLOCK_SIZE - 1)) >> SPOOL_PAGE_SHIFT;
 		data = (block.kind == BLOCK_RAM || block.kind == BLOCK_DISK) &&
-		       (block.mask >> page & 1);
+		       (block.mask >> page & 1) && !is_unwritten(object, off);
 		if (data == (whence == SEEK_DATA))
 			return (int64_t)off;
 		off = ((off >> SPOOL_PAGE_SHIFT) + 1) << SPOOL_PAGE_SHIFT;

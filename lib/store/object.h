@@ -105,8 +105,9 @@ int spool_object_truncate(struct spool_object *object, struct spool_quota_user *
  * spool_object_fallocate() - fallocate(2)
  * @mode: 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE, ZERO_RANGE|KEEP_SIZE (FALLOC_FL_*)
  * Reserved pages are charged here and cannot fail later for want of a limit; they read as zeros.
- * In a block without data they cost no memory and count as holes for spool_object_seek() until
- * they are written, as on tmpfs; in a block that has data they become zeros that count as data.
+ * They count as holes for spool_object_seek() until they are written, as on tmpfs; where a file has
+ * more than SPOOL_EXTENTS_MAX stretches of them, some beside data may count as data. In a block
+ * without data they cost no memory.
  * @ret_index: the block that must be loaded first; NULL without a disk
  * Return: 0; -EOPNOTSUPP other modes; -EINVAL @len = 0; -EFBIG; -EIO lost pages; -ENOSPC, -EDQUOT,
  * -EAGAIN, -ENOMEM, SPOOL_ON_DISK with nothing changed.

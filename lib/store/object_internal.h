@@ -49,13 +49,15 @@ struct spool_object {
 	uint64_t pages; /* with data or reserved */
 	uint64_t ram;   /* charged: slots, records of blocks on disk, without a disk what reserved
 			 * blocks will need */
-	struct spool_spill *spill;  /* NULL: there is no disk */
-	struct spool_key *key;      /* from the first stage on */
-	int own;                    /* segment, 0 = none */
-	uint64_t slots;             /* bytes of slots */
-	uint64_t hand;              /* the block that the next stage begins with */
-	struct spool_extents *lost; /* see object_lost.c */
-	bool all_lost;              /* as @lost, for want of memory: all pages */
+	struct spool_spill *spill;       /* NULL: there is no disk */
+	struct spool_key *key;           /* from the first stage on */
+	int own;                         /* segment, 0 = none */
+	uint64_t slots;                  /* bytes of slots */
+	uint64_t hand;                   /* the block that the next stage begins with */
+	struct spool_extents *unwritten; /* pages that fallocate() reserved and nobody has written
+					  * since; of those that are holes it may say anything */
+	struct spool_extents *lost;      /* see object_lost.c */
+	bool all_lost;                   /* as @lost, for want of memory: all pages */
 	TAILQ_HEAD(, spool_stage) stages;
 };
 
@@ -130,6 +132,9 @@ bool spool_block_keeps_some(const struct block *block, unsigned int from, unsign
 
 /** Bytes of the pages that a block has. */
 uint64_t spool_block_size(const struct block *block);
+
+/** spool_object_has_data() - has page @page a place in RAM or on the disk? */
+bool spool_object_has_data(const struct spool_object *object, uint64_t page);
 
 /** spool_object_next_lost() - the first byte of [@off, @end) that is lost. Return: false: none. */
 bool spool_object_next_lost(const struct spool_object *object, uint64_t off, uint64_t end,

@@ -31,7 +31,7 @@ static bool find(const struct spool_object *object, uint64_t from, uint64_t to, 
 	return from < to;
 }
 
-static bool has_data(const struct spool_object *object, uint64_t page)
+bool spool_object_has_data(const struct spool_object *object, uint64_t page)
 {
 	struct block block = spool_block_get(object, page / BLOCK_PAGES);
 
@@ -48,7 +48,7 @@ bool spool_object_next_lost(const struct spool_object *object, uint64_t off, uin
 		return false;
 	while (find(object, page, PAGE_FROM(end), &page, &stop)) {
 		for (; page < stop; page++) {
-			if (has_data(object, page))
+			if (spool_object_has_data(object, page))
 				continue;
 			*ret_off = spool_max_u64(page << SPOOL_PAGE_SHIFT, off);
 			return true;

@@ -269,6 +269,29 @@ bool spool_object_needs(const struct spool_object *object, int mode, uint64_t of
 	return false;
 }
 
+/* What is no data in [@off, @end) will be reserved. That it is noted before harms nothing. Return:
+ * 0, also when there is no room for more; -ENOMEM. */
+static int note_unwritten(struct spool_object *object, uint64_t off, uint64_t end)
+{
+	uint64_t stop, page;
+	bool data;
+	int r = 0;
+
+	for (; off < end && r != -ENOMEM; off = stop) {
+		stop = spool_object_stretch(object, off, end, &data);
+		page = off >> SPOOL_PAGE_SHIFT;
+		if (data)
+			continue;
+		if (off >= object->size && spool_object_has_data(object, page))
+			stop = (page + 1) << SPOOL_PAGE_SHIFT; /* the file ends in it */
+		else
+			r = spool_extents_add(object->host, &object->unwritten, page,
+					      (stop + SPOOL_PAGE_SIZE - 1) >> SPOOL_PAGE_SHIFT,
+					      false);
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
 int spool_object_fallocate(struct spool_object *object, struct spool_quota_user *user, int mode,
 			   uint64_t off, uint64_t len, uint64_t *ret_index)
 {
@@ -299,6 +322,9 @@ int spool_object_fallocate(struct spool_object *object, struct spool_quota_user 
 	if (mode & FALLOC_FL_ZERO_RANGE ? spool_object_keeps_lost(object, off, end)
 					: spool_object_next_lost(object, off, end, &lost))
 		return -EIO;
+	r = note_unwritten(object, off, end);
+	if (r < 0)
+		return r;
 	r = reserve(object, user, off, end, mode & FALLOC_FL_ZERO_RANGE);
 	if (r < 0)
 		return r;

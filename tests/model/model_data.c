@@ -47,11 +47,6 @@ uint64_t model_blocks(const struct model_node *node)
 	return n;
 }
 
-static bool has_data(const struct model_node *node, uint64_t page)
-{
-	return memchr(node->pages + page / PER_BLOCK * PER_BLOCK, MODEL_FULL, PER_BLOCK);
-}
-
 static void grow(struct model_node *node, uint64_t size)
 {
 	if (size > node->size)
@@ -128,10 +123,6 @@ static void store(struct model_node *node, const void *buf, size_t len, uint64_t
 	memcpy(node->data + off, buf, len);
 	for (uint64_t page = off / MODEL_PAGE; page * MODEL_PAGE < off + len; page++)
 		node->pages[page] = MODEL_FULL;
-	for (uint64_t page = 0; page < MODEL_PAGES; page++) {
-		if (node->pages[page] == MODEL_RESERVED && has_data(node, page))
-			node->pages[page] = MODEL_FULL;
-	}
 	grow(node, off + len);
 }
 
@@ -158,7 +149,7 @@ static void reserve(struct model_node *node, uint64_t off, uint64_t end)
 {
 	for (uint64_t page = off / MODEL_PAGE; page * MODEL_PAGE < end; page++) {
 		if (node->pages[page] == MODEL_HOLE)
-			node->pages[page] = has_data(node, page) ? MODEL_FULL : MODEL_RESERVED;
+			node->pages[page] = MODEL_RESERVED;
 	}
 }
 

@@ -276,6 +276,38 @@ static void test_reserve(void)
 	tear_down();
 }
 
+/* To the page, as on tmpfs, whatever else is in the block; zeros that somebody wrote are data. */
+static void test_reserved_are_holes(void)
+{
+	const int64_t page = SPOOL_PAGE_SIZE;
+
+	set_up();
+	CU_ASSERT_EQUAL(allocate(0, 0, MIB), 0);
+	CU_ASSERT_EQUAL(put(0, 4096), 4096);
+	CU_ASSERT_EQUAL(spool_object_seek(object, 0, SEEK_HOLE), page);
+	CU_ASSERT_EQUAL(spool_object_seek(object, 4096, SEEK_DATA), -ENXIO);
+	CU_ASSERT_EQUAL(put(100 * 4096 + 1, 1), 1);
+	CU_ASSERT_EQUAL(spool_object_seek(object, 4096, SEEK_DATA), 100 * page);
+	CU_ASSERT_EQUAL(spool_object_seek(object, 100 * 4096, SEEK_HOLE), 101 * page);
+	/* reserved beside data that are there, and what was data stays so */
+	CU_ASSERT_EQUAL(truncate_to(0), 0);
+	CU_ASSERT_EQUAL(put(4096, 8192), 8192);
+	CU_ASSERT_EQUAL(allocate(0, 0, 65536), 0);
+	CU_ASSERT_EQUAL(spool_object_seek(object, 0, SEEK_DATA), page);
+	CU_ASSERT_EQUAL(spool_object_seek(object, 4096, SEEK_HOLE), 3 * page);
+	CU_ASSERT_EQUAL(put(3 * 4096, 4096), 4096);
+	CU_ASSERT_EQUAL(spool_object_seek(object, 4096, SEEK_HOLE), 4 * page);
+	CU_ASSERT_TRUE(rig_is(object, 4 * 4096, 65536 - 4 * 4096, 0));
+	/* so many stretches that they cannot all be noted: what was written stays data */
+	CU_ASSERT_EQUAL(truncate_to(0), 0);
+	CU_ASSERT_EQUAL(allocate(0, 0, 8 * MIB), 0);
+	for (uint64_t at = 0; at < 8 * MIB; at += 12288)
+		CU_ASSERT_EQUAL(put(at, 4096), 4096);
+	for (uint64_t at = 0; at < 8 * MIB; at += 12288)
+		CU_ASSERT_EQUAL(spool_object_seek(object, at, SEEK_DATA), (int64_t)at);
+	tear_down();
+}
+
 /* Each page of a reserved block in every order of writing: none may want more than was charged. */
 static void test_reserve_never_fails_later(void)
 {
@@ -460,6 +492,7 @@ int main(void)
 		{"punching gives memory back", test_punch_gives_memory_back},
 		{"edges of punching", test_punch_edges},
 		{"reserving", test_reserve},
+		{"reserved_are_holes", test_reserved_are_holes},
 		{"what is reserved can be written", test_reserve_never_fails_later},
 		{"reserving 100 GiB", test_reserve_huge},
 		{"sparse files up to 2^61", test_sparse_is_fast},

@@ -332,6 +332,19 @@ def locks_of_all_kinds(d):
     os.close(two)
 
 
+@case(needs=['fallocate', 'lseek'])
+def what_is_reserved_is_a_hole_until_it_is_written(d):
+    fd = os.open('f', os.O_RDWR | os.O_CREAT)
+    fallocate(fd, 0, 0, MIB)
+    os.pwrite(fd, b'x' * 4096, 0)
+    os.pwrite(fd, b'x', 100 * 4096 + 5)
+    assert os.lseek(fd, 0, os.SEEK_HOLE) == 4096
+    assert os.lseek(fd, 4096, os.SEEK_DATA) == 100 * 4096
+    assert os.lseek(fd, 100 * 4096, os.SEEK_HOLE) == 101 * 4096
+    fails(errno.ENXIO, os.lseek, fd, 101 * 4096, os.SEEK_DATA)
+    os.close(fd)
+
+
 STORES = """
 import mmap, os, sys
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
