@@ -287,10 +287,14 @@ static void answer_error(struct spool_fs *fs, struct spool_message *message, int
 /* It was put aside, but its payer has too many that are. */
 static void refuse(struct spool_fs *fs, struct spool_message *message)
 {
-	if (message->waits_for == SPOOL_WAIT_RELEASE)
+	if (message->waits_for == SPOOL_WAIT_RELEASE) {
 		spool_park_refuse(fs->park, message);
-	else
+	} else if (message->waits_for == SPOOL_WAIT_NOTIFY && message->tell == SPOOL_TELL_ATTRS) {
+		message->told = SPOOL_TOLD_LATE; /* it has been done */
+		spool_channel_process(fs, message);
+	} else {
 		answer_error(fs, message, -EINTR);
+	}
 }
 
 void spool_channel_process(struct spool_fs *fs, struct spool_message *message)

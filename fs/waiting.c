@@ -82,6 +82,14 @@ static bool is_kernels(const struct spool_message *message)
 	return message->uid == 0 && message->pid == 0;
 }
 
+/* All that it asks for has been done, and only the kernel is to be told before the answer: given up
+ * now, it would be done twice, and what it has opened would stay open. The kernel keeps it for two
+ * seconds at most (notify.h). */
+static bool is_done(const struct spool_message *message)
+{
+	return message->waits_for == SPOOL_WAIT_NOTIFY && message->tell == SPOOL_TELL_ATTRS;
+}
+
 static bool has_place(const struct spool_waiting *waiting, const struct spool_waiting_payer *payer)
 {
 	unsigned int max = payer->n < WAITING_FEW ? WAITING_MAX : WAITING_MAX_OF_MANY;
@@ -93,7 +101,7 @@ static bool must_drop(const struct spool_waiting *waiting, const struct spool_wa
 		      const struct spool_message *message)
 {
 	if (message->opcode != FUSE_WRITE || message->waits_for == SPOOL_WAIT_RELEASE ||
-	    is_kernels(message))
+	    is_kernels(message) || is_done(message))
 		return false;
 	return payer->data + message->len > WAITING_DATA_OF_PAYER ||
 	       (waiting->stat.data + message->len > WAITING_DATA &&
@@ -145,7 +153,7 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_message *me
 		return true;
 	}
 	payer = get_payer(waiting, message->payer);
-	ok = payer && (is_kernels(message) || has_place(waiting, payer));
+	ok = payer && (is_kernels(message) || is_done(message) || has_place(waiting, payer));
 	if (ok) {
 		enter_locked(waiting, payer, message);
 	} else {

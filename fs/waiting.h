@@ -15,7 +15,8 @@
  * A write that waits while the data of its payer's waiting writes are WAITING_DATA_OF_PAYER already
  * waits without its data. When its turn has come it is answered EINTR, and the caller sends them
  * again; ENOSPC when none comes. What the kernel sends by itself is always let in: it has bounds of
- * its own for page-outs.
+ * its own for page-outs. So is what has been done, and waits for nothing but that the kernel is
+ * told (notify.h): it cannot be given up any more.
  */
 
 #include <stdbool.h>

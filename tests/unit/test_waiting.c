@@ -131,13 +131,30 @@ static void data(void)
 	end();
 }
 
+/* What has been done is never given up, nor are its data wanted again. */
+static void what_is_done(void)
+{
+	struct spool_message *message;
+
+	start();
+	CU_ASSERT_EQUAL(enter(1000, OF_PAYER), OF_PAYER);
+	message = make(1000, SPOOL_WAIT_NOTIFY);
+	message->opcode = FUSE_WRITE;
+	message->len = 64 * MIB + 1;
+	message->tell = SPOOL_TELL_ATTRS;
+	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, message));
+	CU_ASSERT_FALSE(message->drops_data);
+	message = make(1000, SPOOL_WAIT_NOTIFY); /* which has only asked so far */
+	message->tell = SPOOL_TELL_PAGES;
+	CU_ASSERT_FALSE(spool_waiting_enter(fs.waiting, message));
+	end();
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"one payer", one_payer},
-		{"many payers", many_payers},
-		{"reasons", reasons},
-		{"data", data},
+		{"one payer", one_payer}, {"many payers", many_payers},   {"reasons", reasons},
+		{"data", data},           {"what is done", what_is_done},
 	};
 
 	return unit_run("waiting", tests, sizeof(tests) / sizeof(tests[0]));
