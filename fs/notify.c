@@ -137,6 +137,32 @@ static struct job *next_locked(struct spool_notify *notify, struct payer **ret_p
 	return job;
 }
 
+static void *notify_main(void *arg);
+
+/* One thread more where all are busy. Return: false when there is none at all. */
+static bool widen_locked(struct spool_notify *notify)
+{
+	pthread_t thread;
+
+	if (notify->n_idle == 0 && notify->n_threads < THREADS_MAX &&
+	    spool_thread_start(&thread, "spoolfs-notify", notify_main, notify) == 0) {
+		pthread_detach(thread); /* it may never end */
+		notify->n_threads++;
+	}
+	return notify->n_threads > 0;
+}
+
+static bool has_next_locked(const struct spool_notify *notify)
+{
+	const struct payer *payer;
+
+	TAILQ_FOREACH (payer, &notify->payers, link) {
+		if (payer->n_jobs > 0 && payer->n_running < THREADS_PER_PAYER)
+			return true;
+	}
+	return false;
+}
+
 static void *notify_main(void *arg)
 {
 	struct spool_notify *notify = arg;
@@ -152,6 +178,9 @@ static void *notify_main(void *arg)
 			notify->n_idle--;
 			continue;
 		}
+		/* several jobs may have found this one idle, and this one may not come back */
+		if (has_next_locked(notify))
+			widen_locked(notify);
 		pthread_mutex_unlock(&notify->lock);
 		notify->config.tell(notify->config.ctx, job->ino, job->what);
 		pthread_mutex_lock(&notify->lock);
@@ -169,19 +198,6 @@ static void *notify_main(void *arg)
 	pthread_cond_broadcast(&notify->done);
 	pthread_mutex_unlock(&notify->lock);
 	return NULL;
-}
-
-/* One thread more where all are busy. Return: false when there is none at all. */
-static bool widen_locked(struct spool_notify *notify)
-{
-	pthread_t thread;
-
-	if (notify->n_idle == 0 && notify->n_threads < THREADS_MAX &&
-	    spool_thread_start(&thread, "spoolfs-notify", notify_main, notify) == 0) {
-		pthread_detach(thread); /* it may never end */
-		notify->n_threads++;
-	}
-	return notify->n_threads > 0;
 }
 
 /* A job for the same that was not begun, or a new one. Return: NULL without memory or threads. */

@@ -143,6 +143,26 @@ static void one_payer_holds_a_part(void)
 	end(notify, &kernel);
 }
 
+/* Requests of two payers come while one thread is idle, before it has woken up: that the kernel
+ * hangs for the first one keeps nobody else waiting. */
+static void an_idle_thread_is_counted_once(void)
+{
+	for (unsigned int i = 0; i < 20; i++) {
+		struct spool_message first, slow, fast;
+		struct kernel kernel;
+		struct spool_notify *notify = new_notify(&kernel, LONG_MS);
+
+		take(notify, &first, 1, SPOOL_TELL_PAGES, USER);
+		wait_for(&kernel, &kernel.n_told, 1);
+		take(notify, &slow, SLOW_INO, SPOOL_TELL_PAGES, SLOW_USER);
+		take(notify, &fast, 1, SPOOL_TELL_PAGES, USER);
+		wait_for(&kernel, &kernel.n_told, 2);
+		let_go(&kernel);
+		wait_for(&kernel, &kernel.n_told, 3);
+		end(notify, &kernel);
+	}
+}
+
 /* Those who have waited for the limit are answered; what was to be told is told all the same. */
 static void late_ones_are_answered(void)
 {
@@ -229,6 +249,7 @@ int main(void)
 	static const struct unit_test tests[] = {
 		{"told, then answered", told_then_answered},
 		{"one payer holds a part", one_payer_holds_a_part},
+		{"an idle thread is counted once", an_idle_thread_is_counted_once},
 		{"late ones are answered", late_ones_are_answered},
 		{"the same is told once", the_same_is_told_once},
 		{"drops are bounded", drops_are_bounded},
