@@ -51,7 +51,7 @@ static void attempt(struct spool_message *message)
 
 static void test_answers(void)
 {
-	struct spool_message message = {.uid = 1000};
+	struct spool_message message = {.payer = 1000};
 
 	start();
 	attempt(&message);
@@ -66,7 +66,7 @@ static void test_answers(void)
 
 static void test_room_that_came_meanwhile(void)
 {
-	struct spool_message message = {.uid = 1000};
+	struct spool_message message = {.payer = 1000};
 	uint64_t ino;
 
 	start();
@@ -84,7 +84,7 @@ static void test_room_that_came_meanwhile(void)
 
 static void test_room_that_is_taken_now(void)
 {
-	struct spool_message message = {.uid = 1000};
+	struct spool_message message = {.payer = 1000};
 	uint64_t ino;
 
 	start();
@@ -105,7 +105,7 @@ static void test_room_that_is_taken_now(void)
 /* Somebody else is always faster: it ends all the same, and then it waits for its turn. */
 static void test_not_for_ever(void)
 {
-	struct spool_message message = {.uid = 1000};
+	struct spool_message message = {.payer = 1000};
 	unsigned int n = 0;
 
 	start();
@@ -124,7 +124,7 @@ static void test_not_for_ever(void)
 /* Who counts waits for what may be about to go, and takes the data of what has gone. */
 static void test_counting(void)
 {
-	struct spool_message message = {.uid = 1000};
+	struct spool_message message = {.payer = 1000};
 	struct spool_attr attr;
 	uint64_t ino;
 
