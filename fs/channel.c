@@ -356,11 +356,12 @@ void spool_channel_park(struct spool_fs *fs, struct spool_message *message)
 }
 
 /* -ENOENT: the kernel has forgotten the inode, which is as good. */
-static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what)
+static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what, uint64_t off, uint64_t len)
 {
 	const struct spool_fs *fs = ctx;
 
-	fuse_lowlevel_notify_inval_inode(fs->session, ino, what == SPOOL_TELL_PAGES ? 0 : -1, 0);
+	fuse_lowlevel_notify_inval_inode(fs->session, ino,
+					 what == SPOOL_TELL_PAGES ? (off_t)off : -1, (off_t)len);
 }
 
 /* Of one that was put aside, and whose turn has come. */

@@ -98,9 +98,9 @@ struct spool_message {
 	time_t since; /* of room.h, CLOCK_MONOTONIC in s */
 	enum spool_tell tell;
 	enum spool_told told;
-	uint64_t about_ino;
-	uint64_t until_ms; /* of notify.h and asked.h, CLOCK_MONOTONIC */
-	uint64_t ask_id;   /* of asked.h */
+	uint64_t about_ino, about_off, about_len; /* pages: a length of 0 is to the end */
+	uint64_t until_ms;                        /* of notify.h and asked.h, CLOCK_MONOTONIC */
+	uint64_t ask_id;                          /* of asked.h */
 	ssize_t result;
 	uint64_t deadline;              /* of park.h, CLOCK_MONOTONIC in ns; 0 = was never parked */
 	struct spool_ring_entry *entry; /* NULL: came from /dev/fuse */

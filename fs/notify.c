@@ -15,7 +15,7 @@
 
 /* Longer than an invalidation takes on a busy machine, short enough for who waits for one that
  * hangs. A guess. */
-#define LIMIT_MS 2000u
+#define LIMIT_MS 5000u
 
 /* Drops of pages that wait for one payer, and how long for room among them. Guesses. */
 #define DROPS_MAX 256u
@@ -27,7 +27,7 @@
 /* Something to tell, and who waits for it. Until it is begun, others may join. */
 struct job {
 	TAILQ_ENTRY(job) link;
-	uint64_t ino;
+	uint64_t ino, off, len;
 	enum spool_tell what;
 	struct spool_message_list waiting;
 };
@@ -182,7 +182,7 @@ static void *notify_main(void *arg)
 		if (has_next_locked(notify))
 			widen_locked(notify);
 		pthread_mutex_unlock(&notify->lock);
-		notify->config.tell(notify->config.ctx, job->ino, job->what);
+		notify->config.tell(notify->config.ctx, job->ino, job->what, job->off, job->len);
 		pthread_mutex_lock(&notify->lock);
 		TAILQ_REMOVE(&notify->running, job, link);
 		payer->n_running--;
@@ -201,20 +201,20 @@ static void *notify_main(void *arg)
 }
 
 /* A job for the same that was not begun, or a new one. Return: NULL without memory or threads. */
-static struct job *add_locked(struct spool_notify *notify, struct payer *payer, uint64_t ino,
-			      enum spool_tell what)
+static struct job *add_locked(struct spool_notify *notify, struct payer *payer,
+			      const struct job *wanted)
 {
 	struct job *job;
 
 	TAILQ_FOREACH (job, &payer->jobs, link) {
-		if (job->ino == ino && job->what == what)
+		if (job->ino == wanted->ino && job->what == wanted->what &&
+		    job->off == wanted->off && job->len == wanted->len)
 			return job;
 	}
 	job = widen_locked(notify) ? calloc(1, sizeof(*job)) : NULL;
 	if (!job)
 		return NULL;
-	job->ino = ino;
-	job->what = what;
+	*job = *wanted;
 	TAILQ_INIT(&job->waiting);
 	TAILQ_INSERT_TAIL(&payer->jobs, job, link);
 	payer->n_jobs++;
@@ -225,10 +225,14 @@ static struct job *add_locked(struct spool_notify *notify, struct payer *payer, 
 static bool take_locked(struct spool_notify *notify, struct spool_message *message)
 {
 	struct payer *payer = notify->stop ? NULL : find_locked(notify, message->payer);
+	const struct job wanted = {.ino = message->about_ino,
+				   .off = message->about_off,
+				   .len = message->about_len,
+				   .what = message->tell};
 	struct job *job = NULL;
 
 	if (payer) {
-		job = add_locked(notify, payer, message->about_ino, message->tell);
+		job = add_locked(notify, payer, &wanted);
 		put_locked(notify, payer);
 	}
 	if (!job)
@@ -271,14 +275,14 @@ static bool wait_for_room_locked(struct spool_notify *notify, struct payer *paye
 
 bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t uid)
 {
+	const struct job wanted = {.ino = ino, .what = SPOOL_TELL_PAGES};
 	struct payer *payer;
 	bool ok = false;
 
 	pthread_mutex_lock(&notify->lock);
 	payer = notify->stop ? NULL : find_locked(notify, uid);
 	if (payer) {
-		ok = wait_for_room_locked(notify, payer) &&
-		     add_locked(notify, payer, ino, SPOOL_TELL_PAGES);
+		ok = wait_for_room_locked(notify, payer) && add_locked(notify, payer, &wanted);
 		put_locked(notify, payer);
 	}
 	pthread_mutex_unlock(&notify->lock);

@@ -176,6 +176,20 @@ static int64_t seek_without_pages(const struct spool_fs *fs, fuse_ino_t ino, off
 	return whence == SEEK_DATA ? off : (int64_t)attr.size;
 }
 
+/* Pages of the hole that the answer depends on, and no others: those of data may be locked by reads
+ * that wait for the disk. */
+static void fetch_hole(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, int64_t r)
+{
+	struct spool_fs *fs = fs_of(req);
+
+	if (whence == SEEK_HOLE && r == off)
+		r = spool_engine_seek(fs->engine, ino, (uint64_t)off, SEEK_DATA);
+	if (fs->options->writeback)
+		reply_tell_pages(req, ino, 0, 0);
+	else
+		reply_tell_pages(req, ino, (uint64_t)off, r > off ? (uint64_t)(r - off) : 0);
+}
+
 void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
 {
 	enum spool_told told = reply_told(req, NULL);
@@ -188,7 +202,7 @@ void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse
 	if (off >= 0 && (r >= 0 || r == -ENXIO) && told != SPOOL_TOLD &&
 	    must_fetch_pages(fs, r, off, whence)) {
 		if (told == SPOOL_TOLD_NOT && reply_can_tell(req)) {
-			reply_tell_first(req, ino, SPOOL_TELL_PAGES, 0);
+			fetch_hole(req, ino, off, whence, r);
 			return;
 		}
 		r = seek_without_pages(fs, ino, off, whence);

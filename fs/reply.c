@@ -96,6 +96,15 @@ void reply_tell_first(fuse_req_t req, fuse_ino_t ino, enum spool_tell what, ssiz
 	wait_first(req, ino, SPOOL_WAIT_NOTIFY);
 }
 
+void reply_tell_pages(fuse_req_t req, fuse_ino_t ino, uint64_t off, uint64_t len)
+{
+	struct spool_message *message = spool_channel_current(fs_of(req));
+
+	message->about_off = off;
+	message->about_len = len;
+	reply_tell_first(req, ino, SPOOL_TELL_PAGES, 0);
+}
+
 void reply_spill_first(fuse_req_t req, fuse_ino_t ino)
 {
 	wait_first(req, ino, SPOOL_WAIT_ASKED);

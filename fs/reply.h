@@ -38,6 +38,9 @@ unsigned int reply_wait_flags(fuse_req_t req);
  */
 enum spool_told reply_told(fuse_req_t req, ssize_t *ret_result);
 
+/** reply_tell_pages() - reply_tell_first() for @len bytes of pages at @off (0: to the end) */
+void reply_tell_pages(fuse_req_t req, fuse_ino_t ino, uint64_t off, uint64_t len);
+
 /** reply_spill_first() - have the file @ino brought to the disk, then process this request again,
  * as with reply_tell_first(); the result is what became of it. */
 void reply_spill_first(fuse_req_t req, fuse_ino_t ino);

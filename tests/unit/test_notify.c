@@ -31,9 +31,12 @@ static void kernel_init(struct kernel *kernel)
 	pthread_cond_init(&kernel->changed, NULL);
 }
 
-static void tell(void *ctx, uint64_t ino, enum spool_tell what)
+static void tell(void *ctx, uint64_t ino, enum spool_tell what, uint64_t off, uint64_t len)
 {
 	struct kernel *kernel = ctx;
+
+	(void)off;
+	(void)len;
 
 	pthread_mutex_lock(&kernel->lock);
 	kernel->n_attrs += what == SPOOL_TELL_ATTRS;
