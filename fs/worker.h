@@ -25,8 +25,8 @@
 /**
  * spool_worker_main() - serve until unmounted or told to stop
  * @socket: this end of the pair; @supervisor: its pid; @pulses: its view of our threads
- * Return: exit status: 0 all is freed and the accounts were balanced; SPOOL_EXIT_USAGE an option
- * asks for what cannot be had here; 1 otherwise (logged).
+ * Return: exit status: 0 all is freed, or in a release build left to the kernel, and the accounts
+ * were balanced; SPOOL_EXIT_USAGE an option asks for what cannot be had here; 1 otherwise (logged).
  */
 int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
 		      pid_t supervisor, struct spool_pulses *pulses);

@@ -330,6 +330,12 @@ static void drop_nodes(struct spool_engine *engine)
 	}
 }
 
+void spool_engine_abandon(struct spool_engine *engine)
+{
+	if (engine)
+		engine_tier_wipe(engine);
+}
+
 bool spool_engine_free(struct spool_engine *engine)
 {
 	bool clean;

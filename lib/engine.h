@@ -196,6 +196,13 @@ int spool_engine_new(const struct spool_config *config, const struct spool_host 
  */
 bool spool_engine_free(struct spool_engine *engine);
 
+/**
+ * spool_engine_abandon() - instead of spool_engine_free(), when the process is about to end
+ * Overwrites the keys of what is on the disk. The rest goes with the process: memory, and files of
+ * the backing, which have no names. NULL is allowed; nothing may be in progress or follow.
+ */
+void spool_engine_abandon(struct spool_engine *engine);
+
 /* Names */
 
 /** Return: 0 and [+lookup]; -ENOENT; -ENOTDIR. In the private root see lib/README.md, "Layouts". */

@@ -137,6 +137,9 @@ void engine_accessed_locked(const struct spool_engine *engine, struct spool_node
  */
 int engine_tier_new(struct spool_engine *engine);
 
+/** engine_tier_wipe() - overwrites all keys, for the end of the process. */
+void engine_tier_wipe(struct spool_engine *engine);
+
 /** engine_tier_free() - when all files have gone. NULL is allowed. */
 void engine_tier_free(struct spool_engine *engine);
 

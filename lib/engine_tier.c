@@ -101,6 +101,12 @@ int engine_tier_new(struct spool_engine *engine)
 	return 0;
 }
 
+void engine_tier_wipe(struct spool_engine *engine)
+{
+	if (engine->tier)
+		spool_seal_wipe(engine->tier->spill.seal);
+}
+
 void engine_tier_free(struct spool_engine *engine)
 {
 	struct engine_tier *tier = engine->tier;

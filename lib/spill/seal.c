@@ -92,6 +92,18 @@ void spool_seal_free(struct spool_seal *seal)
 	spool_free(seal->host, seal);
 }
 
+void spool_seal_wipe(struct spool_seal *seal)
+{
+	struct seal_slab *slab;
+
+	spool_mutex_lock(&seal->lock, SPOOL_RANK_POOL);
+	TAILQ_FOREACH (slab, &seal->partial, link)
+		OPENSSL_cleanse(slab->cells, SLAB_SIZE);
+	TAILQ_FOREACH (slab, &seal->full, link)
+		OPENSSL_cleanse(slab->cells, SLAB_SIZE);
+	spool_mutex_unlock(&seal->lock);
+}
+
 bool spool_seal_locked(struct spool_seal *seal)
 {
 	bool locked;

@@ -57,6 +57,10 @@ int spool_seal_new(const struct spool_host *host, enum spool_seal_kind kind,
 /** spool_seal_free() - NULL is allowed. Every key must have been freed (asserted). */
 void spool_seal_free(struct spool_seal *seal);
 
+/** spool_seal_wipe() - overwrites every key, though it is in use: the process is about to end, and
+ * nobody seals or opens any more. Locks: takes the seal's (SPOOL_RANK_POOL). */
+void spool_seal_wipe(struct spool_seal *seal);
+
 /** spool_seal_locked() - whether all memory for keys that there is could be locked. */
 bool spool_seal_locked(struct spool_seal *seal);
 

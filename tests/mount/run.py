@@ -280,6 +280,8 @@ def main():
     os.environ['SPOOL_DISK'] = '1' if args.disk else ''
     # leak checking stops the process with ptrace: a mount's own process must not be waited for so
     os.environ.setdefault('ASAN_OPTIONS', 'detect_leaks=0')
+    # also of release builds: what is not freed, and accounts that are not at zero, fail a case
+    os.environ['SPOOL_TEST_TEARDOWN'] = '1'
     os.umask(0o022)
     os.chdir('/')
     print(f'1..{len(cases) + 1}', flush=True)

@@ -273,6 +273,24 @@ static void test_without_memory(void)
 	tear_down();
 }
 
+static void test_wipe(void)
+{
+	static const uint8_t zeros[SPOOL_KEY_SIZE];
+	struct spool_key *many[200]; /* more than a page holds: a full one and others */
+
+	set_up(SPOOL_SEAL_AES);
+	for (size_t i = 0; i < 200; i++)
+		CU_ASSERT_EQUAL_FATAL(spool_key_new(seal, &many[i]), 0);
+	CU_ASSERT_NOT_EQUAL(memcmp(many[0]->cell, zeros, SPOOL_KEY_SIZE), 0);
+	spool_seal_wipe(seal);
+	CU_ASSERT_EQUAL(memcmp(key->cell, zeros, SPOOL_KEY_SIZE), 0);
+	for (size_t i = 0; i < 200; i++) {
+		CU_ASSERT_EQUAL(memcmp(many[i]->cell, zeros, SPOOL_KEY_SIZE), 0);
+		spool_key_free(seal, many[i]);
+	}
+	tear_down();
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -285,6 +303,7 @@ int main(void)
 		{"nonces end", test_nonces_end},
 		{"nonces of threads", test_nonces_of_threads},
 		{"keys are destroyed", test_keys_are_destroyed},
+		{"wipe", test_wipe},
 		{"without memory", test_without_memory},
 	};
 
