@@ -22,7 +22,7 @@
 
 /* For a worker without a supervisor to end by itself, and for one that was killed. What is left 2 s
  * after a crash is too much. */
-#define WORKER_MS 700
+#define WORKER_MS 400
 
 #define DISMISS_MS 1000
 
@@ -74,16 +74,21 @@ static bool wait_for_end(struct duty *duty)
 	return n == 1;
 }
 
-/* The worker notices by itself that the supervisor is gone. */
-static void end_worker(const struct duty *duty)
+static bool worker_ends(const struct duty *duty, int timeout_ms)
 {
 	struct pollfd fd = {.fd = duty->worker, .events = POLLIN};
 
-	if (duty->worker < 0 || poll(&fd, 1, WORKER_MS) != 0)
+	return duty->worker < 0 || poll(&fd, 1, timeout_ms) != 0;
+}
+
+/* The worker notices by itself that the supervisor is gone. */
+static void end_worker(const struct duty *duty)
+{
+	if (worker_ends(duty, WORKER_MS))
 		return;
 	spool_log(duty->log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
 	pidfd_send_signal(duty->worker, SIGKILL, NULL, 0);
-	poll(&fd, 1, WORKER_MS);
+	worker_ends(duty, WORKER_MS);
 }
 
 /* Until nothing lies on top of the mount: the kernel tells of changes to the mount table. */
@@ -111,6 +116,7 @@ static _Noreturn void do_duty(struct duty *duty)
 	if (!left_to_us)
 		spool_log(duty->log, SPOOL_LOG_ERROR, "%s: the supervisor is gone, unmounting",
 			  duty->mount.path);
+	worker_ends(duty, SPOOL_GRACE_MS); /* as in an end in order */
 	r = spool_unmount(&duty->mount);
 	end_worker(duty);
 	if (r == -EBUSY)

@@ -121,15 +121,20 @@ static int in_a_hurry(const struct supervisor *sup, int ms)
 	return ms / sup->hurry > LEAST_TIMEOUT_MS ? ms / sup->hurry : LEAST_TIMEOUT_MS;
 }
 
+static void tell_worker(struct supervisor *sup)
+{
+	const char ok = WORKER_OK;
+
+	if (sup->socket >= 0 && send(sup->socket, &ok, 1, MSG_NOSIGNAL) < 0)
+		spool_log(sup->log, SPOOL_LOG_DEBUG, "the worker has ended: %s", strerror(errno));
+	sup->socket = spool_close(sup->socket);
+}
+
 /* Ends the worker: first by a word on its socket, then by force. A thread of it that is held up in
  * the kernel for good keeps it from dying; we do not wait for that. */
 static void stop_worker(struct supervisor *sup)
 {
-	const char ok = WORKER_OK;
-
-	if (send(sup->socket, &ok, 1, MSG_NOSIGNAL) < 0)
-		spool_log(sup->log, SPOOL_LOG_DEBUG, "the worker has ended: %s", strerror(errno));
-	sup->socket = spool_close(sup->socket);
+	tell_worker(sup);
 	if (!sup->reaped)
 		sup->reaped = spool_process_wait(sup->worker, in_a_hurry(sup, STOP_TIMEOUT_MS),
 						 &sup->status);
@@ -242,11 +247,19 @@ static void say_how_it_ended(const struct supervisor *sup)
  * Aborts, unmounts and stops the worker; none of these waits for another for ever. A worker that
  * does not let go keeps the connection where we may not abort it, so that once it is dead what
  * failed before is tried again.
+ *
+ * A worker that can ends before the abort: when requests are on their way to a ring just then, the
+ * kernel takes 5 s (FUSE_URING_TEARDOWN_INTERVAL) to let go of it.
  */
-static int end_mount(struct supervisor *sup)
+static int end_mount(struct supervisor *sup, bool in_order)
 {
-	int r = spool_unmount(&sup->mount);
+	int r;
 
+	if (in_order) {
+		tell_worker(sup);
+		sup->reaped = spool_process_wait(sup->worker, SPOOL_GRACE_MS, &sup->status);
+	}
+	r = spool_unmount(&sup->mount);
 	stop_worker(sup);
 	if (r < 0 && r != -EBUSY)
 		r = spool_unmount(&sup->mount);
@@ -280,7 +293,7 @@ static bool serve(struct supervisor *sup)
 			  sup->mount.path, SPOOL_WATCH_LIMIT_MS / 1000);
 		kill(sup->worker, SIGKILL);
 	}
-	r = end_mount(sup);
+	r = end_mount(sup, event == EVENT_STOP);
 	if (event == EVENT_WORKER || !ended_well(sup)) {
 		if (sup->reaped && event != EVENT_HANG)
 			say_how_it_ended(sup);

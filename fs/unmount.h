@@ -9,6 +9,9 @@
 
 #include "mountpoint.h"
 
+/* For a worker to end by itself, before the abort. Mostly it takes some 10 ms; a guess. */
+#define SPOOL_GRACE_MS 500
+
 /**
  * spool_unmount() - abort and unmount, also when it is busy or was moved; never somebody else's
  * Where something has been mounted on top nothing is unmounted: that would be what goes.
