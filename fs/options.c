@@ -233,6 +233,16 @@ static int check_limits(FILE *errors, const struct spool_limits *limits)
 	return 0;
 }
 
+/* What one uid may have unless it is given, of a whole. Where there is one user there is nobody to
+ * leave anything to: a full mount is just full. */
+static uint64_t resolve_user(const struct given *given, const struct spool_amount *amount,
+			     uint64_t whole, uint64_t percent)
+{
+	if (given->options->config.layout == SPOOL_LAYOUT_SINGLE)
+		percent = 100;
+	return resolve(amount, whole, percent_of(whole, percent));
+}
+
 static int resolve_limits(struct given *given)
 {
 	struct spool_limits *limits = &given->options->config.limits;
@@ -254,11 +264,11 @@ static int resolve_limits(struct given *given)
 	limits->mount[SPOOL_RES_SIZE] = size;
 	limits->mount[SPOOL_RES_INODES] = inodes;
 	limits->user[SPOOL_RES_SIZE] =
-		resolve(&given->amounts->user_size, size, percent_of(size, USER_SIZE_PERCENT));
-	limits->user[SPOOL_RES_INODES] = resolve(&given->amounts->user_inodes, inodes,
-						 percent_of(inodes, USER_INODES_PERCENT));
+		resolve_user(given, &given->amounts->user_size, size, USER_SIZE_PERCENT);
+	limits->user[SPOOL_RES_INODES] =
+		resolve_user(given, &given->amounts->user_inodes, inodes, USER_INODES_PERCENT);
 	limits->user[SPOOL_RES_RAM] =
-		resolve(&given->amounts->user_ram, ram, percent_of(ram, USER_RAM_PERCENT));
+		resolve_user(given, &given->amounts->user_ram, ram, USER_RAM_PERCENT);
 	limits->pageout_reserve = spool_min_u64(ram / 64, PAGEOUT_RESERVE_MAX);
 	return check_limits(given->errors, limits);
 }
@@ -477,9 +487,9 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 	if (r == 0)
 		r = open_backing(&given);
 	if (r == 0)
-		r = resolve_limits(&given);
+		r = resolve_layout(&given); /* the limits depend on it */
 	if (r == 0)
-		r = resolve_layout(&given);
+		r = resolve_limits(&given);
 	return r;
 }
 

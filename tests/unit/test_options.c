@@ -56,6 +56,29 @@ static void test_defaults(void)
 	CU_ASSERT_FALSE(options.allow_other);
 }
 
+/* One user alone has all there is, also after a change; what is given holds. */
+static void test_single(void)
+{
+	struct spool_options options, changed;
+	const struct spool_limits *limits = &options.config.limits;
+	char line[256] = "";
+
+	CU_ASSERT_EQUAL(parse(&users, "size=100M,nr_inodes=1000", &options, line, sizeof(line)), 0);
+	for (int i = 0; i < SPOOL_RES_N; i++)
+		CU_ASSERT_EQUAL(limits->user[i], limits->mount[i]);
+	CU_ASSERT_EQUAL(limits->user[SPOOL_RES_SIZE], 100 << 20);
+	CU_ASSERT_EQUAL(spool_options_change(&options, "ram=1G", &changed, stderr), 0);
+	CU_ASSERT_EQUAL(changed.config.limits.user[SPOOL_RES_RAM], GIB);
+	CU_ASSERT_EQUAL(parse(&roots, "layout=single", &options, line, sizeof(line)), 0);
+	CU_ASSERT_EQUAL(limits->user[SPOOL_RES_RAM], 4 * GIB);
+	CU_ASSERT_EQUAL(
+		parse(&users, "ram=1G,user_ram=25%,user_size=1M", &options, line, sizeof(line)), 0);
+	CU_ASSERT_EQUAL(limits->user[SPOOL_RES_RAM], GIB / 4);
+	CU_ASSERT_EQUAL(limits->user[SPOOL_RES_SIZE], 1 << 20);
+	CU_ASSERT_EQUAL(parse(&roots, "layout=shared,ram=1G", &options, line, sizeof(line)), 0);
+	CU_ASSERT_EQUAL(limits->user[SPOOL_RES_RAM], GIB / 2);
+}
+
 static void test_modes(void)
 {
 	static const struct {
@@ -215,13 +238,10 @@ static void test_remount(void)
 }
 
 static const struct unit_test tests[] = {
-	{"defaults", test_defaults},
-	{"amounts", test_amounts},
-	{"modes", test_modes},
-	{"refusals", test_refusals},
-	{"users_cannot_have_private", test_users_cannot_have_private},
-	{"change", test_change},
-	{"remount", test_remount},
+	{"defaults", test_defaults}, {"single", test_single},
+	{"amounts", test_amounts},   {"modes", test_modes},
+	{"refusals", test_refusals}, {"users_cannot_have_private", test_users_cannot_have_private},
+	{"change", test_change},     {"remount", test_remount},
 };
 
 int main(void)

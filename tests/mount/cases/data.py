@@ -5,9 +5,10 @@ import mmap
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 
-from rig import Mount, case, fails, fallocate, get, put, run, wait_until
+from rig import Mount, binary, case, fails, fallocate, get, put, run, wait_until
 
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
 MIB = 1 << 20
@@ -243,6 +244,40 @@ def a_full_mount_says_enospc_and_loses_nothing():
         error, again = fill('big')
         assert error == errno.ENOSPC and again > total - 2 * MIB
         os.chdir('/')
+
+
+def overfill_database(path):
+    """What SQLite says when it finds no room."""
+    database = sqlite3.connect(path)
+    try:
+        database.execute('CREATE TABLE t (data BLOB)')
+        while True:
+            with database:
+                database.execute('INSERT INTO t VALUES (zeroblob(1000000))')
+    except sqlite3.OperationalError as error:
+        return str(error)
+    finally:
+        database.close()
+
+
+@case(mount=False, masked=False)
+def one_user_alone_has_all_and_full_is_enospc():
+    """Programs look for ENOSPC, and have no word for a quota that their user has not got."""
+    for options in 'ram=16M', 'size=16M':
+        with Mount(layout='single', options=f'{options},backing=none') as mount:
+            error, total = fill(f'{mount.path}/big')
+            assert error == errno.ENOSPC and total > 15 * MIB, (error, total)
+            os.unlink(f'{mount.path}/big')
+            said = overfill_database(f'{mount.path}/db')
+            assert said == 'database or disk is full', said
+    with Mount(layout='single', options='ram=16M,nr_inodes=20') as mount:
+        for i in range(19):
+            put(f'{mount.path}/f{i}', b'')
+        fails(errno.ENOSPC, put, f'{mount.path}/more', b'')
+    script = 'head -c 18M /dev/zero >"$TMPDIR/f"; head -c 4M /dev/zero >"$TMPDIR/g"'
+    done = run(binary('SPOOLCTL'), 'run', '-o', 'size=20M,backing=none', 'sh', '-c', script,
+               check=False)
+    assert done.returncode != 0 and 'No space left on device' in done.stderr, done
 
 
 @case(mount=False)
