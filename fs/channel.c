@@ -13,6 +13,7 @@
 #include "notify.h"
 #include "options.h"
 #include "park.h"
+#include "refused.h"
 #include "reply.h"
 #include "room.h"
 #include "waiting.h"
@@ -470,6 +471,8 @@ static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userda
 		header.error = -ENOSPC;
 		memcpy(iov[0].iov_base, &header, sizeof(header));
 	}
+	if (header.error == -ENOSPC || header.error == -EDQUOT)
+		spool_refused_log(fs);
 	message->answered = true;
 	if (message->entry)
 		return spool_channel_answer(message, iov, count);

@@ -402,6 +402,15 @@ void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *re
 	ret->open_files = engine->open_files;
 }
 
+bool spool_engine_next_refusal(struct spool_engine *engine, struct spool_refusal *ret)
+{
+	struct timespec now;
+
+	engine_now(engine, &now);
+	return spool_quota_next_refusal(engine->quota,
+					(int64_t)now.tv_sec * 1000000000 + now.tv_nsec, ret);
+}
+
 void spool_engine_user_usage(struct spool_engine *engine, uid_t uid, struct spool_usage *ret)
 {
 	spool_quota_user_usage(engine->quota, engine_payer(engine, uid), ret);

@@ -549,6 +549,9 @@ bool spool_engine_relax(struct spool_engine *engine);
 
 void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret);
 
+/** spool_engine_next_refusal() - as spool_quota_next_refusal(), by the host's clock. */
+bool spool_engine_next_refusal(struct spool_engine *engine, struct spool_refusal *ret);
+
 /** spool_engine_user_usage(), spool_engine_next_user(): as in quota.h. */
 void spool_engine_user_usage(struct spool_engine *engine, uid_t uid, struct spool_usage *ret);
 bool spool_engine_next_user(struct spool_engine *engine, uint64_t from, uid_t *ret_uid,

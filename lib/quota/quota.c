@@ -3,8 +3,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
+#include "quota/refusal.h"
 #include "util/host.h"
 #include "util/lock.h"
 #include "util/macros.h"
@@ -24,6 +26,7 @@ struct spool_quota_user {
 	uint64_t used[SPOOL_RES_N]; /* lock: quota->lock */
 	uint64_t data;              /* lock: quota->lock; of used RAM, what can leave it */
 	uint64_t floor;             /* lock: quota->lock; RAM that no squeeze takes */
+	struct spool_refusal_note refused[SPOOL_RES_N]; /* lock: quota->lock */
 };
 
 RB_HEAD(spool_quota_tree, spool_quota_user);
@@ -31,15 +34,17 @@ RB_HEAD(spool_quota_tree, spool_quota_user);
 struct spool_quota {
 	const struct spool_host *host;
 	struct spool_mutex lock;
-	struct spool_limits limits;     /* lock */
-	uint64_t used[SPOOL_RES_N];     /* lock */
-	struct spool_quota_tree users;  /* lock */
-	enum spool_quota_ram ram;       /* lock */
-	uint64_t data;                  /* lock; the sum of the users' */
-	uint64_t floors;                /* lock; the sum of the users' */
-	uint64_t squeeze;               /* lock; bytes of RAM, UINT64_MAX = no limit */
-	uint64_t share;                 /* lock; bytes that the squeeze leaves each user */
-	bool starved;                   /* lock; a charge was refused for want of RAM */
+	struct spool_limits limits;    /* lock */
+	uint64_t used[SPOOL_RES_N];    /* lock */
+	struct spool_quota_tree users; /* lock */
+	enum spool_quota_ram ram;      /* lock */
+	uint64_t data;                 /* lock; the sum of the users' */
+	uint64_t floors;               /* lock; the sum of the users' */
+	uint64_t squeeze;              /* lock; bytes of RAM, UINT64_MAX = no limit */
+	uint64_t share;                /* lock; bytes that the squeeze leaves each user */
+	bool starved;                  /* lock; a charge was refused for want of RAM */
+	struct spool_refusal_note refused[SPOOL_RES_N]; /* lock */
+	atomic_bool has_refused;        /* a note may be pending; for a look without the lock */
 	struct spool_quota_watch watch; /* constant after the start */
 };
 
@@ -244,6 +249,64 @@ static bool fits_budget_locked(const struct spool_quota *quota, const struct spo
 	       fits(user->used[SPOOL_RES_RAM], amount, quota->share, 0);
 }
 
+static void note_all(struct spool_refusal_note *notes, unsigned int missing, const uint64_t *used,
+		     const uint64_t *limit, const struct spool_charge *charge)
+{
+	for (int i = 0; i < SPOOL_RES_N; i++) {
+		if (missing & 1u << i)
+			spool_refusal_add(&notes[i], used[i], limit[i], charge->amount[i]);
+	}
+}
+
+/* A charge found no room: of the mount, else of the user. */
+static void refuse_locked(struct spool_quota *quota, struct spool_quota_user *user,
+			  unsigned int mount, unsigned int mine, const struct spool_charge *charge)
+{
+	if (mount)
+		note_all(quota->refused, mount, quota->used, quota->limits.mount, charge);
+	else
+		note_all(user->refused, mine, user->used, quota->limits.user, charge);
+	atomic_store(&quota->has_refused, true);
+}
+
+static bool take_note(struct spool_refusal_note *notes, int64_t now_ns, struct spool_refusal *ret)
+{
+	for (int i = 0; i < SPOOL_RES_N; i++) {
+		if (!spool_refusal_take(&notes[i], now_ns))
+			continue;
+		*ret = (struct spool_refusal){.resource = (enum spool_resource)i,
+					      .used = notes[i].used,
+					      .limit = notes[i].limit,
+					      .amount = notes[i].amount};
+		return true;
+	}
+	return false;
+}
+
+bool spool_quota_next_refusal(struct spool_quota *quota, int64_t now_ns, struct spool_refusal *ret)
+{
+	struct spool_quota_user *user;
+	bool found;
+
+	if (!atomic_load(&quota->has_refused))
+		return false;
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	found = take_note(quota->refused, now_ns, ret);
+	if (found)
+		ret->mount = true;
+	RB_FOREACH (user, spool_quota_tree, &quota->users) {
+		if (found)
+			break;
+		found = take_note(user->refused, now_ns, ret);
+		if (found)
+			ret->uid = user->uid;
+	}
+	if (!found)
+		atomic_store(&quota->has_refused, false);
+	spool_mutex_unlock(&quota->lock);
+	return found;
+}
+
 int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
 		       unsigned int flags)
 {
@@ -271,6 +334,8 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 	/* for want of a disk alone: it may have space again, and who waits is told in the end */
 	no_disk &= r < 0 && (mount | mine) == 1u << SPOOL_RES_RAM && !(flags & SPOOL_CHARGE_FIRM);
 	quota->starved |= r == -EAGAIN || no_disk;
+	if (r == -ENOSPC || r == -EDQUOT)
+		refuse_locked(quota, user, mount, mine, charge);
 	for (int i = 0; i < SPOOL_RES_N && r == 0; i++) {
 		quota->used[i] += charge->amount[i];
 		user->used[i] += charge->amount[i];
@@ -313,12 +378,15 @@ int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
 		     const struct spool_charge *charge)
 {
 	struct spool_quota *quota = from->quota;
+	unsigned int missing;
 	int r = 0;
 
 	if (from == to)
 		return 0;
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
-	if (short_of(quota, to->used, quota->limits.user, charge, 0)) {
+	missing = short_of(quota, to->used, quota->limits.user, charge, 0);
+	if (missing) {
+		refuse_locked(quota, to, 0, missing, charge);
 		r = -EDQUOT;
 		goto out;
 	}

@@ -144,6 +144,24 @@ int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
  */
 void spool_quota_note_data(struct spool_quota_user *user, int64_t delta);
 
+/**
+ * struct spool_refusal - a limit that a charge has met
+ * @mount: of the mount, else of @uid
+ * @used, @limit, @amount: what was used then, the limit, and how much more was wanted
+ */
+struct spool_refusal {
+	enum spool_resource resource;
+	bool mount;
+	uid_t uid;
+	uint64_t used, limit, amount;
+};
+
+/**
+ * spool_quota_next_refusal() - a limit that was met and is to be logged: once a minute each
+ * @now_ns: a clock, in ns. Return: false when there is none (any more).
+ */
+bool spool_quota_next_refusal(struct spool_quota *quota, int64_t now_ns, struct spool_refusal *ret);
+
 /** spool_quota_usage() - the mount's counters. */
 void spool_quota_usage(struct spool_quota *quota, struct spool_usage *ret);
 

@@ -370,6 +370,55 @@ static void test_squeeze(void)
 	tear_down();
 }
 
+/* Each limit is said once a minute, with what was used; others have their own minute. */
+static void test_refusals(void)
+{
+	const int64_t minute = (int64_t)60 * 1000000000, start = 1000;
+	struct spool_limits limits = no_limits();
+	struct spool_refusal got = {.uid = 99};
+	struct spool_quota_user *a, *b;
+
+	limits.mount[SPOOL_RES_SIZE] = 1000;
+	limits.user[SPOOL_RES_SIZE] = 600;
+	limits.user[SPOOL_RES_INODES] = 1;
+	set_up(&limits);
+	a = get(7);
+	b = get(8);
+	CU_ASSERT_EQUAL(charge(a, 500, 0, 1, 0), 0);
+	CU_ASSERT_FALSE(spool_quota_next_refusal(quota, start, &got));
+	CU_ASSERT_EQUAL(charge(a, 101, 0, 0, 0), -EDQUOT);
+	CU_ASSERT_TRUE(spool_quota_next_refusal(quota, start, &got));
+	CU_ASSERT_FALSE(got.mount);
+	CU_ASSERT_EQUAL(got.uid, 7);
+	CU_ASSERT_EQUAL(got.resource, SPOOL_RES_SIZE);
+	CU_ASSERT_EQUAL(got.used, 500);
+	CU_ASSERT_EQUAL(got.limit, 600);
+	CU_ASSERT_EQUAL(got.amount, 101);
+	CU_ASSERT_FALSE(spool_quota_next_refusal(quota, start, &got));
+	CU_ASSERT_EQUAL(charge(a, 102, 0, 0, 0), -EDQUOT);
+	CU_ASSERT_FALSE(spool_quota_next_refusal(quota, start + minute - 1, &got));
+	CU_ASSERT_EQUAL(charge(a, 0, 0, 1, 0), -EDQUOT);
+	CU_ASSERT_TRUE(spool_quota_next_refusal(quota, start, &got));
+	CU_ASSERT_EQUAL(got.resource, SPOOL_RES_INODES);
+	CU_ASSERT_EQUAL(charge(a, 103, 0, 0, 0), -EDQUOT);
+	CU_ASSERT_TRUE(spool_quota_next_refusal(quota, start + minute, &got));
+	CU_ASSERT_EQUAL(got.amount, 103);
+
+	CU_ASSERT_EQUAL(charge(b, 501, 0, 0, 0), -ENOSPC); /* the mount's, whoever meets it */
+	CU_ASSERT_TRUE(spool_quota_next_refusal(quota, start, &got));
+	CU_ASSERT_TRUE(got.mount);
+	CU_ASSERT_EQUAL(got.limit, 1000);
+	CU_ASSERT_EQUAL(spool_quota_move(a, b, &(struct spool_charge){{601, 0, 0}}), -EDQUOT);
+	CU_ASSERT_TRUE(spool_quota_next_refusal(quota, start, &got));
+	CU_ASSERT_FALSE(got.mount);
+	CU_ASSERT_EQUAL(got.uid, 8);
+	CU_ASSERT_FALSE(spool_quota_next_refusal(quota, start, &got));
+	uncharge(a, 500, 0, 1);
+	spool_quota_user_put(a);
+	spool_quota_user_put(b);
+	tear_down();
+}
+
 static void test_without_memory(void)
 {
 	struct spool_limits limits = no_limits();
@@ -434,6 +483,7 @@ int main(void)
 		{"elastic", test_elastic},
 		{"data beside metadata", test_data_beside_metadata},
 		{"shares", test_shares},
+		{"refusals", test_refusals},
 		{"squeeze", test_squeeze},
 		{"without memory", test_without_memory},
 		{"threads", test_threads},

@@ -4,6 +4,7 @@ import fcntl
 import mmap
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -278,6 +279,22 @@ def one_user_alone_has_all_and_full_is_enospc():
     done = run(binary('SPOOLCTL'), 'run', '-o', 'size=20M,backing=none', 'sh', '-c', script,
                check=False)
     assert done.returncode != 0 and 'No space left on device' in done.stderr, done
+
+
+@case(mount=False)
+def a_limit_that_is_reached_is_logged_once():
+    """With its name, its value, whose it is and how much was used; not for each refusal."""
+    with Mount(options='ram=16M,user_ram=100%,user_size=4M,nr_inodes=50') as mount:
+        for i in range(20):
+            fill(f'{mount.tmpdir()}/f{i}')
+        lines = [line for line in mount.read_log().splitlines() if 'limit reached' in line]
+        assert len(lines) == 1, lines
+        got = re.search(r': user_size=4194304 of uid 0: (\d+) used, (\d+) more wanted$', lines[0])
+        assert got and 4194304 - int(got[2]) < int(got[1]) <= 4194304, lines
+        os.stat(f'{mount.path}/4711')
+        fails(errno.ENOSPC, list, map(put, [f'{mount.path}/4711/{i}' for i in range(50)]))
+        lines = [line for line in mount.read_log().splitlines() if 'limit reached' in line]
+        assert len(lines) == 2 and 'nr_inodes=50 of the mount: 50 used, 1 more' in lines[1], lines
 
 
 @case(mount=False)
