@@ -300,7 +300,7 @@ static ssize_t read_some(struct spool_engine *engine, struct spool_node *node, c
 		spool_fetch_drop(spill, &fetches[i]);
 	}
 	if (r < 0)
-		engine_note_fetch(engine, node->ino, r);
+		engine_note_fetch(engine, node, r);
 	return r < 0 ? r : got;
 }
 

@@ -161,9 +161,10 @@ void engine_tier_move(struct spool_engine *engine, struct spool_node *node,
  * -EAGAIN, -ENOSPC, -EDQUOT. No locks held. */
 int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t index);
 
-/** engine_note_fetch() - after spool_fetch_run() of a file's data answered @r: what is bad is
- * logged, the first time on a mount; how often it happens is counted in the tier's numbers. */
-void engine_note_fetch(struct spool_engine *engine, uint64_t ino, int r);
+/** engine_note_fetch() - after spool_fetch_run() of the data of @node answered @r: what is bad is
+ * logged, once for each file, and for a few files a minute; how often it happens is counted in the
+ * tier's numbers. No locks held. */
+void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int r);
 
 /* engine_idle.c */
 

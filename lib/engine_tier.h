@@ -38,9 +38,8 @@ struct engine_tier {
 	struct spool_tier_config config;
 	struct spool_spill spill;
 	_Atomic uint64_t threshold, reserve;
-	atomic_bool awake;    /* wake() was called, and who it woke has not gone back to sleep */
-	atomic_bool said_bad; /* that data came back bad was logged */
-	atomic_bool failing;  /* the last batch was not taken */
+	atomic_bool awake;   /* wake() was called, and who it woke has not gone back to sleep */
+	atomic_bool failing; /* the last batch was not taken */
 	/* engine_space.c: */
 	_Atomic uint64_t in_flight; /* bytes of batches that may not yet be in the free space */
 	_Atomic uint64_t n_gave;    /* places given back so far */
@@ -62,6 +61,8 @@ struct engine_tier {
 	struct engine_tier_users users; /* lock */
 	TAILQ_HEAD(, engine_ask) asks;  /* lock; in the order in which they came, engine_ask.c */
 	uint64_t last_turn;             /* lock; that was given to any of them */
+	int64_t bad_ns;                 /* lock; when a minute of lines on bad files began, or 0 */
+	unsigned int n_bad;             /* lock; such lines in it */
 	uint64_t n_files;               /* lock; on lists */
 	uint64_t round;                 /* lock; a file is visited once in each */
 };

@@ -207,6 +207,49 @@ static void spoiled(void)
 	tear_down();
 }
 
+static unsigned int n_lines;
+
+static void count_line(void *ctx, enum spool_log_level level, const char *line)
+{
+	(void)ctx;
+	CU_ASSERT_EQUAL(level, SPOOL_LOG_ERROR);
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "is not what was written"));
+	n_lines++;
+}
+
+/* Each file that came back bad is named, once, and so many a minute. */
+static void spoiled_files_are_named(void)
+{
+	struct spool_log log = {.sink = count_line, .level = SPOOL_LOG_ERROR};
+	uint64_t inos[20];
+	char name[8];
+
+	set_up(0, UINT64_MAX, UINT64_MAX);
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		inos[i] = make(name, 1000, 100);
+	}
+	spill_all();
+	spill_all();
+	CU_ASSERT_TRUE(fault_backing_spoil(&disk) >= 20);
+	rig.engine->log = &log;
+	n_lines = 0;
+	for (int times = 0; times < 3; times++)
+		CU_ASSERT_EQUAL(spool_engine_read(rig.engine, inos[0], got, 100, 0, 0), -EIO);
+	CU_ASSERT_EQUAL(n_lines, 1);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, inos[1], data, 10, 5, 0), -EIO);
+	CU_ASSERT_EQUAL(n_lines, 2);
+	for (int i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(spool_engine_read(rig.engine, inos[i], got, 100, 0, 0), -EIO);
+	CU_ASSERT_EQUAL(n_lines, 16);
+	rig.host.clock.tv_sec += 60;
+	for (int i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(spool_engine_read(rig.engine, inos[i], got, 100, 0, 0), -EIO);
+	CU_ASSERT_EQUAL(n_lines, 20);
+	rig.engine->log = NULL;
+	tear_down();
+}
+
 static void *spill_thread(void *arg)
 {
 	(void)arg;
@@ -628,6 +671,7 @@ int main(void)
 		{"past the threshold", past_the_threshold},
 		{"not waiting", not_waiting},
 		{"spoiled", spoiled},
+		{"spoiled files are named", spoiled_files_are_named},
 		{"changed on the way", changed_on_the_way},
 		{"short of RAM", short_of_ram},
 		{"short of own RAM", short_of_own_ram},
