@@ -41,6 +41,9 @@ static void fill_usage(const struct spool_usage *usage, struct spool_ctl_usage *
 		.ram_limit = usage->limit[SPOOL_RES_RAM],
 		.inodes_used = usage->used[SPOOL_RES_INODES],
 		.inodes_limit = usage->limit[SPOOL_RES_INODES],
+		.size_refused = usage->refused[SPOOL_RES_SIZE],
+		.ram_refused = usage->refused[SPOOL_RES_RAM],
+		.inodes_refused = usage->refused[SPOOL_RES_INODES],
 	};
 }
 

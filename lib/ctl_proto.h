@@ -23,7 +23,7 @@
 #define SPOOL_CTL_MAX 16383u /* bytes */
 
 #define SPOOL_CTL_TEXT 128u  /* bytes of a text field with its NUL; a guess, fits a reason */
-#define SPOOL_CTL_USERS 128u /* users in one answer; a guess, 128 * 64 bytes < SPOOL_CTL_MAX */
+#define SPOOL_CTL_USERS 128u /* users in one answer; a guess, 128 * 80 bytes < SPOOL_CTL_MAX */
 #define SPOOL_CTL_NO_LIMIT UINT64_MAX
 
 /** struct spool_ctl_usage - used and limit of SIZE (bytes), RAM (bytes), INODES */
@@ -31,6 +31,7 @@ struct spool_ctl_usage {
 	uint64_t size_used, size_limit;
 	uint64_t ram_used, ram_limit;
 	uint64_t inodes_used, inodes_limit;
+	uint64_t size_refused, ram_refused, inodes_refused; /* requests for more, so far */
 };
 
 enum spool_ctl_protect {

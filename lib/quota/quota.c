@@ -435,6 +435,8 @@ void spool_quota_usage(struct spool_quota *quota, struct spool_usage *ret)
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
 	memcpy(ret->used, quota->used, sizeof(ret->used));
 	memcpy(ret->limit, quota->limits.mount, sizeof(ret->limit));
+	for (int i = 0; i < SPOOL_RES_N; i++)
+		ret->refused[i] = quota->refused[i].n;
 	spool_mutex_unlock(&quota->lock);
 }
 
@@ -442,8 +444,11 @@ static void user_usage_locked(const struct spool_quota *quota, const struct spoo
 			      struct spool_usage *ret)
 {
 	memset(ret->used, 0, sizeof(ret->used));
+	memset(ret->refused, 0, sizeof(ret->refused));
 	if (user)
 		memcpy(ret->used, user->used, sizeof(ret->used));
+	for (int i = 0; i < SPOOL_RES_N && user; i++)
+		ret->refused[i] = user->refused[i].n;
 	memcpy(ret->limit, quota->limits.user, sizeof(ret->limit));
 }
 

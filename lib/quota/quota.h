@@ -79,10 +79,12 @@ enum spool_charge_flags {
 	SPOOL_CHARGE_ASK = 1 << 2,  /* it has not waited for the disk yet */
 };
 
-/** struct spool_usage - what is used now and at most; a snapshot */
+/** struct spool_usage - what is used now and at most; a snapshot. @refused: charges that the limit
+ * has refused so far */
 struct spool_usage {
 	uint64_t used[SPOOL_RES_N];
 	uint64_t limit[SPOOL_RES_N];
+	uint64_t refused[SPOOL_RES_N];
 };
 
 /**

@@ -45,6 +45,9 @@ static void json_usage(struct json *json, const struct spool_ctl_usage *usage)
 	json_limit(json, "ram_limit", usage->ram_limit);
 	json_number(json, "inodes_used", usage->inodes_used);
 	json_limit(json, "inodes_limit", usage->inodes_limit);
+	json_number(json, "size_refused", usage->size_refused);
+	json_number(json, "ram_refused", usage->ram_refused);
+	json_number(json, "inodes_refused", usage->inodes_refused);
 }
 
 /* By enum spool_ctl_waiting: for machines, and for people. */
@@ -162,6 +165,15 @@ static void print_protection(const struct spool_ctl_status *status,
 				 "zeroed");
 }
 
+/* Limits that have refused something, if any has. */
+static void print_refused(const struct spool_ctl_usage *usage)
+{
+	if (usage->size_refused || usage->ram_refused || usage->inodes_refused)
+		printf("  %-12s %8" PRIu64 " for size, %" PRIu64 " for ram, %" PRIu64
+		       " for inodes\n",
+		       "refused", usage->size_refused, usage->ram_refused, usage->inodes_refused);
+}
+
 static void print_status(const char *mountpoint, const struct spool_ctl_status *status,
 			 const struct spool_ctl_tier *tier)
 {
@@ -181,6 +193,7 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 	print_bytes(all ? "size" : "your size", usage->size_used, usage->size_limit);
 	print_bytes(all ? "ram" : "your ram", usage->ram_used, usage->ram_limit);
 	print_count(all ? "inodes" : "your inodes", usage->inodes_used, usage->inodes_limit);
+	print_refused(usage);
 	if (all) {
 		spool_format_bytes(status->ram_held, held);
 		printf("  %-12s %8s held for file data\n", "memory", held);

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 
 from rig import Mount, binary, case, fails, fallocate, get, put, run, wait_until
+from transport import status
 
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
 MIB = 1 << 20
@@ -291,10 +292,15 @@ def a_limit_that_is_reached_is_logged_once():
         assert len(lines) == 1, lines
         got = re.search(r': user_size=4194304 of uid 0: (\d+) used, (\d+) more wanted$', lines[0])
         assert got and 4194304 - int(got[2]) < int(got[1]) <= 4194304, lines
+        assert status(mount)['users'][0]['size_refused'] >= 20
+        assert status(mount)['size_refused'] == status(mount)['inodes_refused'] == 0
         os.stat(f'{mount.path}/4711')
         fails(errno.ENOSPC, list, map(put, [f'{mount.path}/4711/{i}' for i in range(50)]))
         lines = [line for line in mount.read_log().splitlines() if 'limit reached' in line]
         assert len(lines) == 2 and 'nr_inodes=50 of the mount: 50 used, 1 more' in lines[1], lines
+        assert status(mount)['inodes_refused'] == 1
+        told = run(binary('SPOOLCTL'), 'status', mount.path).stdout
+        assert re.search(r'refused +0 for size, 0 for ram, 1 for inodes\n', told), told
 
 
 @case(mount=False)
