@@ -49,7 +49,7 @@ def start(options, **popen):
 @case(mount=False)
 def uring_or_nothing_can_be_asked_for():
     done = start('transport=uring,mask=uring')
-    assert done.returncode == 1, done
+    assert done.returncode == 2, done
     assert done.stderr.count('\n') == 1, done.stderr
     assert 'transport=uring: io_uring is masked' in done.stderr, done.stderr
 
@@ -67,7 +67,7 @@ def a_seccomp_filter_means_dev():
     put(f'{mount.path}/self/f', b'x')
     process.terminate()
     assert process.wait(DEADLINE_S) == 0
-    assert start('transport=uring', preexec_fn=lambda: forbid(IO_URING_SETUP)).returncode == 1
+    assert start('transport=uring', preexec_fn=lambda: forbid(IO_URING_SETUP)).returncode == 2
 
 
 @case(mount=False)
