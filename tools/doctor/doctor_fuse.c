@@ -198,7 +198,7 @@ static void check_io_uring(struct doctor *doctor)
 			"start, \"options fuse enable_uring=1\" in a file of /etc/modprobe.d.",
 			"turned off; requests go over /dev/fuse, which is slower");
 	else if (first_line(IO_URING_DISABLED, value, sizeof(value)) &&
-		 (value[0] == '2' || (value[0] == '1' && geteuid() != 0)))
+		 value[0] != '0') /* also 1: a daemon of root serves without privileges */
 		finding(doctor, "warn", what, "As root: sysctl kernel.io_uring_disabled=0.",
 			"kernel.io_uring_disabled is %s; requests go over /dev/fuse, which is "
 			"slower",

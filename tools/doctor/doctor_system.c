@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util/cgroup.h"
@@ -20,10 +21,12 @@ static void check_pressure(struct doctor *doctor)
 {
 	if (access("/proc/pressure/memory", R_OK) == 0)
 		finding(doctor, "ok", "pressure (PSI)", NULL,
-			"/proc/pressure/memory is there; this version of spoolfs does not use it");
+			"/proc/pressure/memory is there; a mount uses less RAM when memory is "
+			"short");
 	else
 		finding(doctor, "warn", "pressure (PSI)", "Boot with psi=1.",
-			"/proc/pressure/memory: %s", strerror(errno));
+			"/proc/pressure/memory: %s; a mount cannot tell when memory is short",
+			strerror(errno));
 }
 
 /* A swap device that cannot be read later: in RAM itself, or encrypted. */
@@ -65,7 +68,8 @@ static void check_swap(struct doctor *doctor)
 	else
 		finding(doctor, "warn", "swap",
 			"Encrypt it, use zram instead, or turn it off (as root: swapoff -a).",
-			"on, and %u of %u not encrypted: file data may be written to a disk",
+			"on, and %u of %u not encrypted: file data of a mount whose status says "
+			"\"may swap\" may be written to a disk",
 			n - n_safe, n);
 }
 
@@ -84,15 +88,16 @@ static void check_limits(struct doctor *doctor)
 
 	if (getrlimit(RLIMIT_NOFILE, &nofile) < 0 || getrlimit(RLIMIT_MEMLOCK, &memlock) < 0)
 		return;
-	format_limit(nofile.rlim_cur, 1, files, sizeof(files));
+	/* the hard ones: a daemon raises its own to these (fs/worker.c) */
+	format_limit(nofile.rlim_max, 1, files, sizeof(files));
 	finding(doctor, "ok", "RLIMIT_NOFILE", NULL,
-		"%s descriptors; the daemon needs fewer than 64, however many files "
-		"are open",
+		"%s descriptors; a daemon uses some 20 and two for each CPU, however many files "
+		"are open, and at most 4096 for what is on the disk",
 		files);
-	format_limit(memlock.rlim_cur, 1024, locked, sizeof(locked));
+	format_limit(memlock.rlim_max, 1024, locked, sizeof(locked));
 	finding(doctor, "ok", "RLIMIT_MEMLOCK", NULL,
 		"%s%s: for the keys of encrypted data, 32 bytes a file", locked,
-		memlock.rlim_cur == RLIM_INFINITY ? "" : " KiB");
+		memlock.rlim_max == RLIM_INFINITY ? "" : " KiB");
 }
 
 static void check_memory(struct doctor *doctor)
@@ -110,6 +115,31 @@ static void check_memory(struct doctor *doctor)
 	finding(doctor, "ok", "memory", NULL,
 		"%s, but %s in this cgroup; a daemon that is started here lives within that",
 		machine, cgroup);
+}
+
+/* Of linux/landlock.h, which older headers lack; the number is the same on all machines. */
+#define NR_LANDLOCK_CREATE_RULESET 444
+#define LANDLOCK_CREATE_RULESET_VERSION 1U
+
+/* What the daemon puts itself under where it can (fs/sandbox.h); status tells of a live one. */
+static void check_sandbox(struct doctor *doctor)
+{
+	long abi = syscall(NR_LANDLOCK_CREATE_RULESET, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	if (abi > 0)
+		finding(doctor, "ok", "Landlock", NULL,
+			"ABI %ld: a daemon reaches its backing directory only", abi);
+	else
+		finding(doctor, "warn", "Landlock",
+			errno == EOPNOTSUPP ? "Boot with lsm=landlock,... ."
+					    : "Linux 5.13 or newer has it.",
+			"%s: a daemon can reach all files of who starts it", strerror(errno));
+	if (access("/proc/sys/kernel/seccomp/actions_avail", R_OK) == 0)
+		finding(doctor, "ok", "seccomp", NULL,
+			"filters: a daemon makes the system calls only that it needs");
+	else
+		finding(doctor, "warn", "seccomp", "A kernel with CONFIG_SECCOMP_FILTER has it.",
+			"no filters: a daemon can make all system calls");
 }
 
 static void check_pam(struct doctor *doctor)
@@ -139,5 +169,6 @@ void doctor_system(struct doctor *doctor)
 	check_swap(doctor);
 	check_pressure(doctor);
 	check_limits(doctor);
+	check_sandbox(doctor);
 	check_pam(doctor);
 }

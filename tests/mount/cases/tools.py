@@ -198,6 +198,8 @@ def every_command_has_help():
 @case(mount=False)
 def doctor_tells_what_is_there():
     findings = json.loads(spoolctl('doctor', '--json').stdout)
-    assert {'kernel', '/dev/fuse', 'fusermount3', 'swap'} <= {f['what'] for f in findings}
+    assert {'kernel', '/dev/fuse', 'fusermount3', 'swap', 'Landlock', 'seccomp'} <= \
+        {f['what'] for f in findings}
     assert all(f['state'] in ('ok', 'warn', 'missing') for f in findings)
     assert '/dev/fuse' in spoolctl('doctor').stdout
+    assert 'does not use it' not in spoolctl('doctor').stdout
