@@ -115,6 +115,9 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 	};
 	snprintf(out->transport, sizeof(out->transport), "%s", fs->rings ? "uring" : "dev");
 	snprintf(out->transport_why, sizeof(out->transport_why), "%s", fs->transport_why);
+	snprintf(out->capabilities, sizeof(out->capabilities), "%s", fs->sandbox.capabilities);
+	snprintf(out->landlock, sizeof(out->landlock), "%s", fs->sandbox.landlock);
+	snprintf(out->seccomp, sizeof(out->seccomp), "%s", fs->sandbox.seccomp);
 	usage = stat.usage;
 	if (out->caller_admin) {
 		fill_waiting(fs, out);

@@ -16,6 +16,7 @@
 #include "engine.h"
 #include "options.h"
 #include "origin.h"
+#include "sandbox.h"
 #include "spill/backing_dir.h"
 #include "util/log.h"
 
@@ -65,6 +66,7 @@ struct spool_fs {
 	struct spool_backing_info backing; /* what it can do */
 	const struct spool_arena *arena;
 	struct spool_subuids *subuids;
+	struct spool_sandbox sandbox;
 	struct spool_witness *witness; /* asked what we may not look at */
 	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see spool_fs_buffer() */
 	pthread_key_t current; /* per thread: the struct spool_message that is processed */

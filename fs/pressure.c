@@ -40,6 +40,7 @@ struct spool_pressure {
 	int psi[2];  /* triggers for SOME and FULL */
 	int meminfo; /* -1: there is none */
 	int changed; /* eventfd: stop, or on */
+	bool has_thread;
 	atomic_bool stop, on;
 };
 
@@ -169,8 +170,6 @@ int spool_pressure_new(struct spool_fs *fs, bool asked_for, struct spool_pressur
 	pressure->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pressure->changed < 0)
 		r = -errno;
-	if (r == 0)
-		r = spool_thread_start(&pressure->thread, "spoolfs-psi", pressure_main, pressure);
 	if (r < 0) {
 		free_pressure(pressure);
 		return r;
@@ -179,13 +178,25 @@ int spool_pressure_new(struct spool_fs *fs, bool asked_for, struct spool_pressur
 	return 0;
 }
 
+int spool_pressure_start(struct spool_pressure *pressure)
+{
+	int r;
+
+	if (!pressure)
+		return 0;
+	r = spool_thread_start(&pressure->thread, "spoolfs-psi", pressure_main, pressure);
+	pressure->has_thread = r == 0;
+	return r;
+}
+
 void spool_pressure_stop(struct spool_pressure *pressure)
 {
 	if (!pressure)
 		return;
 	atomic_store(&pressure->stop, true);
 	eventfd_write(pressure->changed, 1);
-	pthread_join(pressure->thread, NULL);
+	if (pressure->has_thread)
+		pthread_join(pressure->thread, NULL);
 	free_pressure(pressure);
 }
 

@@ -16,11 +16,14 @@ struct spool_fs;
 struct spool_pressure;
 
 /**
- * spool_pressure_new() - begin to watch
+ * spool_pressure_new() - prepare to watch: before Linux 6.5 that needs CAP_SYS_RESOURCE
  * Return: 0; -errno: the kernel has no PSI, or does not let us; 0 with *@ret NULL: it was not asked
  * for, and cannot be had.
  */
 int spool_pressure_new(struct spool_fs *fs, bool asked_for, struct spool_pressure **ret);
+
+/** spool_pressure_start() - begin to watch, with a thread. NULL is allowed. Return: 0; -errno. */
+int spool_pressure_start(struct spool_pressure *pressure);
 
 /** spool_pressure_stop() - ends the thread and frees all. NULL is allowed. */
 void spool_pressure_stop(struct spool_pressure *pressure);

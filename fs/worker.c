@@ -27,6 +27,7 @@
 #include "ring.h"
 #include "pressure.h"
 #include "room.h"
+#include "sandbox.h"
 #include "spill/backing_dir.h"
 #include "spiller.h"
 #include "subuid.h"
@@ -249,7 +250,7 @@ static void harden(void)
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 }
 
-static int start_pressure(struct worker *worker)
+static int prepare_pressure(struct worker *worker)
 {
 	bool asked_for = worker->fs.options->pressure == SPOOL_PRESSURE_ON;
 	int r = spool_pressure_new(&worker->fs, asked_for, &worker->fs.pressure);
@@ -277,7 +278,7 @@ static int start_helpers(struct worker *worker)
 	if (r == 0)
 		r = start_tier(&worker->fs);
 	if (r == 0)
-		r = start_pressure(worker);
+		r = spool_pressure_start(worker->fs.pressure);
 	return r;
 }
 
@@ -310,6 +311,7 @@ static int run_session(struct worker *worker, int socket)
 		r = spool_dev_start(&worker->fs, fd, worker->done, &worker->fs.dev);
 	if (r == 0)
 		r = wait_for_init(worker);
+	spool_sandbox_seal(&worker->fs.sandbox);
 	if (r == 0 && !worker->fs.options->foreground)
 		spool_stdio_to_null(STDERR_FILENO);
 	if (r == 0 && write(socket, &ok, 1) == 1)
@@ -488,6 +490,13 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 				      &worker.fs.subuids);
 	if (r == 0)
 		r = make_engine(&worker);
+	if (r == 0)
+		r = prepare_pressure(&worker);
+	if (r == 0)
+		r = spool_sandbox_enter(options->backing_fd,
+					options->mlock ||
+						(options->backing_fd >= 0 && options->encrypt),
+					&worker.fs.sandbox);
 	if (r < 0) {
 		if (!worker.refused)
 			spool_log(log, SPOOL_LOG_ERROR, "cannot set up the filesystem: %s",

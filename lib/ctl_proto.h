@@ -83,6 +83,9 @@ struct spool_ctl_status {
 	char transport_why[SPOOL_CTL_TEXT];
 	char features[SPOOL_CTL_TEXT *
 		      4]; /* space separated: kernel features in use, -name = masked or missing */
+	char capabilities[SPOOL_CTL_TEXT]; /* that the worker has, space separated; "" none */
+	char landlock[SPOOL_CTL_TEXT];     /* "on ...", or "off: ..." with the reason */
+	char seccomp[SPOOL_CTL_TEXT];      /* as well */
 };
 
 struct spool_ctl_user {

@@ -17,21 +17,24 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 apt_build="gcc libc6-dev meson ninja-build pkgconf libfuse3-dev fuse3 libxxhash-dev libbsd-dev
-    liburing-dev libssl-dev libcap-ng-dev libmount-dev"
+    liburing-dev libssl-dev libcap-ng-dev libmount-dev
+    libseccomp-dev"
 apt_test="libcunit1-dev clang clang-format shellcheck mandoc python3 procps util-linux mount
     make git rsync sqlite3 vim perl acl attr openssh-client strace dpkg-dev gzip tar
     patch e2fsprogs xfsprogs btrfs-progs"
 dnf_build="gcc glibc-devel meson ninja-build pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
-    liburing-devel openssl-devel libcap-ng-devel libmount-devel"
+    liburing-devel openssl-devel libcap-ng-devel libmount-devel
+    libseccomp-devel"
 dnf_test="CUnit-devel clang clang-tools-extra ShellCheck mandoc python3 procps-ng util-linux make
     git rsync sqlite vim-enhanced perl acl attr openssh-clients strace python3-test
     patch e2fsprogs xfsprogs btrfs-progs"
 pacman_build="gcc meson ninja pkgconf fuse3 xxhash libbsd liburing openssl
-    libcap-ng util-linux-libs"
+    libcap-ng libseccomp util-linux-libs"
 pacman_test="cunit clang shellcheck mandoc python procps-ng util-linux make git rsync sqlite vim
     perl acl attr openssh strace patch e2fsprogs xfsprogs btrfs-progs"
 zypper_build="gcc glibc-devel meson ninja pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
-    liburing-devel libopenssl-devel libcap-ng-devel libmount-devel"
+    liburing-devel libopenssl-devel libcap-ng-devel libmount-devel
+    libseccomp-devel"
 zypper_test="cunit-devel clang ShellCheck mandoc python3 procps util-linux make git rsync sqlite3
     vim perl acl attr openssh-clients strace python3-testsuite patch e2fsprogs
     xfsprogs btrfsprogs"

@@ -98,6 +98,9 @@ static void json_status(struct json *json, const char *mountpoint,
 	json_bool(json, "caller_admin", status->caller_admin);
 	json_bool(json, "core_dump_protected", status->protect & SPOOL_CTL_PROTECT_NODUMP);
 	json_bool(json, "swap_protected", status->protect & SPOOL_CTL_PROTECT_NOSWAP);
+	json_string(json, "capabilities", status->capabilities);
+	json_string(json, "landlock", status->landlock);
+	json_string(json, "seccomp", status->seccomp);
 	json_number(json, "supervisor_pid", (uint64_t)status->supervisor_pid);
 	json_number(json, "worker_pid", (uint64_t)status->worker_pid);
 	json_number(json, "threads", status->threads);
@@ -160,6 +163,10 @@ static void print_protection(const struct spool_ctl_status *status,
 	print_line("swap", status->protect & SPOOL_CTL_PROTECT_NOSWAP
 				   ? "file data are never swapped"
 				   : "may swap: encrypt the swap, or turn it off");
+	printf("  %-12s %s\n", "capabilities",
+	       status->capabilities[0] ? status->capabilities : "none, and none to be gained");
+	print_line("landlock", status->landlock);
+	print_line("seccomp", status->seccomp);
 	tier_print_protection(tier);
 	print_line("unmounting", "frees everything; pages of the kernel's cache are freed but not "
 				 "zeroed");

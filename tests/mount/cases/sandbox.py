@@ -1,8 +1,10 @@
 """What the daemon has, and has not: descriptors, privileges, system calls, the tree of files."""
+import json
 import os
 import subprocess
 
-from rig import DEADLINE_S, alive, binary, case, children, is_mounted, wait_until
+from rig import (DEADLINE_S, Mount, alive, binary, case, children, get, is_mounted, put, run,
+                 wait_until)
 
 
 def targets(pid):
@@ -62,3 +64,54 @@ def what_the_starter_had_open_is_closed_in_the_background():
         assert pipe.read() == '' and is_mounted(path)
     subprocess.run(['umount', path], check=True)
     wait_until(lambda: not is_mounted(path), 'the mount goes')
+
+
+IPC_LOCK = 1 << 14  # linux/capability.h
+
+
+def process_status(pid):
+    """Of each thread: what capabilities it has, and what /proc says of its sandbox."""
+    found = []
+    for thread in os.listdir(f'/proc/{pid}/task'):
+        fields = dict(line.split(':\t', 1) for line in
+                      get(f'/proc/{pid}/task/{thread}/status').decode().splitlines())
+        caps = [int(fields[f'Cap{which}'], 16) for which in ('Inh', 'Prm', 'Eff', 'Amb')]
+        found.append((caps, int(fields['NoNewPrivs']), int(fields['Seccomp'])))
+    return found
+
+
+def sandbox_of(options, uid=0, layout='private'):
+    """What the processes of a mount have that has been used, beside what status says."""
+    with Mount(layout=layout, options=options, uid=uid) as mount:
+        said = json.loads(run(binary('SPOOLCTL'), 'status', '--json', mount.path,
+                              user=uid or None, group=uid or None,
+                              extra_groups=[] if uid else None).stdout)
+        if not uid:
+            for i in range(20):
+                put(f'{mount.tmpdir()}/{i}', os.urandom(100_000))
+                assert len(get(f'{mount.tmpdir()}/{i}')) == 100_000
+        return process_status(mount.worker), said
+
+
+@case(mount=False)
+def the_worker_has_no_privileges():
+    """Of root and of others, over both transports, with and without a disk."""
+    disk = f'{os.environ["SPOOL_CASE_DIR"]}/disk'
+    os.mkdir(disk)
+    users = [0, 65534] if os.stat('/dev/fuse').st_mode & 0o006 == 0o006 else [0]
+    for uid in users:
+        for options in ('backing=none', 'backing=none,transport=dev', 'mlock=on,ram=16M,size=16M,'
+                        'backing=none', f'backing={disk},backing_any=on,threshold=0'):
+            if uid and 'backing=none' not in options or uid and 'mlock' in options:
+                continue
+            threads, said = sandbox_of(options, uid, 'single' if uid else 'private')
+            assert len(threads) > 3, threads
+            allowed = 0 if 'mlock' not in options and 'none' in options else IPC_LOCK
+            for caps, no_new_privs, seccomp in threads:
+                assert caps[0] == caps[3] == 0 and caps[1] | caps[2] in (0, allowed), caps
+                assert no_new_privs == 1
+                assert (seccomp == 2) == said['seccomp'].startswith('on'), (seccomp, said)
+            kept = 'ipc_lock' if threads[0][0][2] else ''
+            assert said['capabilities'] == kept, said
+            assert said['seccomp'] == 'on' or said['seccomp'].startswith('off: '), said
+            assert said['landlock'].startswith(('on (ABI ', 'off: ')), said

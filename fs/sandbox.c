@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "sandbox.h"
+
+#include <cap-ng.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "privileges.h"
+#include "sandbox_internal.h"
+
+int spool_sandbox_enter(int backing_fd, bool locks, struct spool_sandbox *ret)
+{
+	struct rlimit locked;
+	int keep = -1, r;
+
+	if (locks && (getrlimit(RLIMIT_MEMLOCK, &locked) < 0 || locked.rlim_cur != RLIM_INFINITY))
+		keep = CAP_IPC_LOCK;
+	tzset(); /* syslog(3) wants the time of day here, from a file */
+	r = spool_privileges_drop(keep);
+	if (r < 0)
+		return r;
+	spool_privileges_names(ret->capabilities, sizeof(ret->capabilities));
+	sandbox_landlock(backing_fd, ret->landlock, sizeof(ret->landlock));
+	sandbox_seccomp(ret->seccomp, sizeof(ret->seccomp));
+	return 0;
+}
+
+void spool_sandbox_seal(struct spool_sandbox *sandbox)
+{
+	int r;
+
+	if (strncmp(sandbox->seccomp, "on", 2) != 0)
+		return;
+	r = sandbox_seccomp_seal();
+	if (r < 0)
+		snprintf(sandbox->seccomp, sizeof(sandbox->seccomp),
+			 "on, but io_uring can still be set up: %s", strerror(-r));
+}

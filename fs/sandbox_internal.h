@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The parts of the sandbox that the kernel may lack. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Sanitizers open files, start programs and trace at run time. */
+#define SANDBOX_IS_BUILT ((bool)(SPOOL_SANDBOX))
+
+/** sandbox_landlock() - @why: gets "on (ABI ...)" or "off: ...". Return: 0; -errno, then it is off.
+ */
+int sandbox_landlock(int backing_fd, char *why, size_t size);
+
+/** sandbox_seccomp() - the list of system calls. As sandbox_landlock(). */
+int sandbox_seccomp(char *why, size_t size);
+
+/** sandbox_seccomp_seal() - and now without those that make rings; all threads. Return: 0; -errno.
+ */
+int sandbox_seccomp_seal(void);
