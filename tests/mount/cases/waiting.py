@@ -51,25 +51,27 @@ for thread in threads:
     thread.join()
 '''
 
-# Writes a file of 1 MiB in each thread, and reads them.
+# Makes files, and when a line comes writes 1 MiB to each in a thread, and reads it.
 WRITE_ALL = '''
 import os, sys, threading
+fds = [os.open(f'{sys.argv[1]}/{i}', os.O_RDWR | os.O_CREAT, 0o600)
+       for i in range(int(sys.argv[2]))]
 failed = []
 
 def write(i):
     try:
-        fd = os.open(f'{sys.argv[1]}/{i}', os.O_RDWR | os.O_CREAT, 0o600)
         data = i.to_bytes(8, 'little') * (1 << 17)
         done = 0
         while done < len(data):
-            done += os.write(fd, data[done:])
-        if os.pread(fd, len(data), 0) != data:
+            done += os.write(fds[i], data[done:])
+        if os.pread(fds[i], len(data), 0) != data:
             raise ValueError('other data')
-        os.close(fd)
     except Exception as error:
         failed.append((i, error))
 
-threads = [threading.Thread(target=write, args=(i,)) for i in range(int(sys.argv[2]))]
+threads = [threading.Thread(target=write, args=(i,)) for i in range(len(fds))]
+print('open', flush=True)
+sys.stdin.readline()
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -168,14 +170,14 @@ def more_data_than_may_wait_come_through():
         with LoopDisk(size_mib=256) as disk, \
                 Mount(options=f'{options},backing={disk.path},threshold=1M,ram=16M,'
                       'size=200M') as mount:
-            number = os.minor(os.stat(mount.path).st_dev)  # which must not be asked for later
+            writer = program(USER, WRITE_ALL, f'{mount.path}/{USER}', n)
+            assert writer.stdout.readline() == 'open\n'
             subprocess.run(['fsfreeze', '-f', disk.mountpoint], check=True)
             try:
-                writer = program(USER, WRITE_ALL, f'{mount.path}/{USER}', n)
-                wait_until(lambda c=number: waiting_requests(c) >= n - 16, 'they wait')
-                with open(f'/proc/{mount.worker}/statm', encoding='ascii') as file:
-                    resident = int(file.read().split()[1]) * os.sysconf('SC_PAGESIZE')
-                assert resident < 100 * MIB, resident
+                writer.stdin.write('\n')
+                writer.stdin.flush()
+                wait_until(lambda m=mount: status(m)['waiting_ram'] >= n - 16, 'they wait')
+                assert status(mount)['waiting_data'] <= 64 * MIB
             finally:
                 subprocess.run(['fsfreeze', '-u', disk.mountpoint], check=True)
             end_well(writer)
