@@ -23,8 +23,12 @@ LOG = ['the supervisor is gone', 'killed by signal 9', 'the worker does not stop
 
 
 def family(pid):
-    """The process and all below it."""
-    return [pid, *itertools.chain.from_iterable(family(child) for child in children(pid))]
+    """The process and all below it, but for those that end just now."""
+    try:
+        below = children(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [pid, *itertools.chain.from_iterable(family(child) for child in below)]
 
 
 def write_until_it_is_gone(directory, uid):
