@@ -173,13 +173,10 @@ static int get_requests(struct spool_fs *fs, const struct spool_cred *cred,
 
 int control_take_in(void *to, size_t size, const struct control_call *call)
 {
-	uint32_t version;
-
 	if (call->in_size != size || call->out_size != size)
 		return -EINVAL;
 	memcpy(to, call->in, size);
-	memcpy(&version, to, sizeof(version));
-	return version == SPOOL_CTL_VERSION ? 0 : -EPROTO;
+	return 0;
 }
 
 static void do_status(struct control_call *call)
@@ -216,6 +213,16 @@ static void do_requests(struct control_call *call)
 	reply_ioctl(call->req, r, &requests, sizeof(requests));
 }
 
+static bool speaks_ours(const struct control_call *call)
+{
+	uint32_t version;
+
+	if (call->in_size < sizeof(version))
+		return false;
+	memcpy(&version, call->in, sizeof(version));
+	return version == SPOOL_CTL_VERSION;
+}
+
 void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 	      struct fuse_file_info *fi, unsigned int flags, const void *in_buf, size_t in_size,
 	      size_t out_size)
@@ -240,15 +247,22 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		.in_size = in_size,
 		.out_size = out_size,
 	};
+	const uint32_t version = SPOOL_CTL_VERSION;
 
 	(void)arg;
 	(void)fi;
+	if (_IOC_TYPE(cmd) != SPOOL_CTL_MAGIC || !(flags & FUSE_IOCTL_DIR) ||
+	    (flags & FUSE_IOCTL_COMPAT)) {
+		reply_ioctl(req, -ENOTTY, NULL, 0);
+		return;
+	}
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(calls); i++) {
-		if (calls[i].cmd == cmd && (flags & FUSE_IOCTL_DIR) &&
-		    !(flags & FUSE_IOCTL_COMPAT)) {
+		if (calls[i].cmd == cmd && speaks_ours(&call)) {
 			calls[i].fn(&call);
 			return;
 		}
 	}
-	reply_ioctl(req, -ENOTTY, NULL, 0);
+	/* a call, or a size, of another version; the number of the call holds its size */
+	reply_ioctl_refusal(req, -EPROTO, &version,
+			    out_size < sizeof(version) ? 0 : sizeof(version));
 }

@@ -16,8 +16,8 @@ struct control_call {
 	size_t in_size, out_size;
 };
 
-/** control_take_in() - the structure that came in, when it has the size and version that it must
- * have. Return: 0; -EINVAL; -EPROTO. */
+/** control_take_in() - the structure that came in, when it has the size that it must have. Return:
+ * 0; -EINVAL. */
 int control_take_in(void *to, size_t size, const struct control_call *call);
 
 /** control_is_admin() - may @cred act for all? Good only while its call is pending. */

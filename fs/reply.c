@@ -320,6 +320,12 @@ void reply_ioctl(fuse_req_t req, int r, const void *buf, size_t size)
 		fuse_reply_ioctl(req, 0, buf, size);
 }
 
+void reply_ioctl_refusal(fuse_req_t req, int r, const void *buf, size_t size)
+{
+	spool_lock_assert_none();
+	fuse_reply_ioctl(req, r, buf, size);
+}
+
 void reply_none(fuse_req_t req)
 {
 	spool_lock_assert_none();

@@ -82,6 +82,9 @@ void reply_offset(fuse_req_t req, int64_t r);
 void reply_link(fuse_req_t req, int r, const char *target);
 void reply_statfs(fuse_req_t req, int r, const struct spool_statfs *stat);
 void reply_ioctl(fuse_req_t req, int r, const void *buf, size_t size);
+
+/** reply_ioctl_refusal() - the error @r, with @size bytes that the caller gets all the same. */
+void reply_ioctl_refusal(fuse_req_t req, int r, const void *buf, size_t size);
 void reply_none(fuse_req_t req);
 
 /** struct stat as libfuse wants it. */

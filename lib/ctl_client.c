@@ -43,7 +43,9 @@ const char *spool_ctl_reason(int error)
 	case EPERM:
 		return "only root and its owner may do that";
 	case EPROTO:
-		return "the daemon is of another version";
+		return "the daemon is of another version than this program (mount again, or use "
+		       "its "
+		       "own)";
 	case ENOTCONN:
 	case ECONNABORTED:
 		return "dead: its daemon is gone (unmount it)";

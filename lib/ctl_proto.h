@@ -6,9 +6,10 @@
  *
  * Each call has one fixed-size structure that goes in and comes out (so the kernel copies it and
  * no retry is needed; ioctl sizes end at 16,383 bytes, _IOC_SIZEBITS). It begins with a
- * version: the daemon answers -EPROTO for one it does not speak and writes its own version there.
- * All integers are in host order (both ends are on one machine), all structures have the same
- * layout in 32 and 64 bits, and every reserved field is zero (-EINVAL otherwise).
+ * version: the daemon answers -EPROTO for one it does not speak, and for a call or size that it
+ * does not know, and writes its own version there. All integers are in host order (both ends are on
+ * one machine), all structures have the same layout in 32 and 64 bits, and every reserved field is
+ * zero (-EINVAL otherwise).
  *
  * The caller is whom the kernel says. Who is an administrator: effective CAP_SYS_ADMIN in the
  * initial user and pid namespaces, read from /proc/PID/status while the call is pending.
@@ -17,7 +18,7 @@
 #include <linux/ioctl.h>
 #include <stdint.h>
 
-#define SPOOL_CTL_VERSION 1u
+#define SPOOL_CTL_VERSION 2u
 #define SPOOL_CTL_MAGIC \
 	0xB7 /* free in Documentation/userspace-api/ioctl/ioctl-number.rst at 6.12 */
 #define SPOOL_CTL_MAX 16383u /* bytes */

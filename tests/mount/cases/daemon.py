@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 
@@ -345,7 +346,12 @@ def hostile_ioctls_are_refused():
         def ioctl(number):
             if LIBC.ioctl(fd, ctypes.c_ulong(number), buffer) < 0:
                 raise OSError(ctypes.get_errno(), 'ioctl')
-        fails(errno.ENOTTY, ioctl, 0xC000B700 | 1 | (8 << 16))
+        for number in (1, 3, 250):  # with this size, or none, they are of another version
+            buffer[0:4] = (77).to_bytes(4, sys.byteorder)
+            fails(errno.EPROTO, ioctl, 0xC000B700 | number | (8 << 16))
+            ours = int.from_bytes(buffer[0:4], sys.byteorder)
+            assert 1 < ours < 77, 'the daemon says its version'
+        fails(errno.EPROTO, ioctl, 0xC000B700 | 1 | (2 << 16))
         fails(errno.ENOTTY, ioctl, 0x5401)
         fails(errno.ENOTTY, ioctl, 0xFFFFFFFF & ~size)
         os.close(fd)
