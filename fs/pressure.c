@@ -140,8 +140,10 @@ static void *pressure_main(void *arg)
 	return NULL;
 }
 
-static void free_pressure(struct spool_pressure *pressure)
+void spool_pressure_free(struct spool_pressure *pressure)
 {
+	if (!pressure)
+		return;
 	spool_close(pressure->psi[SOME]);
 	spool_close(pressure->psi[FULL]);
 	spool_close(pressure->meminfo);
@@ -171,7 +173,7 @@ int spool_pressure_new(struct spool_fs *fs, bool asked_for, struct spool_pressur
 	if (pressure->changed < 0)
 		r = -errno;
 	if (r < 0) {
-		free_pressure(pressure);
+		spool_pressure_free(pressure);
 		return r;
 	}
 	*ret = pressure;
@@ -197,7 +199,6 @@ void spool_pressure_stop(struct spool_pressure *pressure)
 	eventfd_write(pressure->changed, 1);
 	if (pressure->has_thread)
 		pthread_join(pressure->thread, NULL);
-	free_pressure(pressure);
 }
 
 bool spool_pressure_is_on(const struct spool_pressure *pressure)

@@ -25,8 +25,11 @@ int spool_pressure_new(struct spool_fs *fs, bool asked_for, struct spool_pressur
 /** spool_pressure_start() - begin to watch, with a thread. NULL is allowed. Return: 0; -errno. */
 int spool_pressure_start(struct spool_pressure *pressure);
 
-/** spool_pressure_stop() - ends the thread and frees all. NULL is allowed. */
+/** spool_pressure_stop() - ends the thread. Requests may go on asking. NULL is allowed. */
 void spool_pressure_stop(struct spool_pressure *pressure);
+
+/** spool_pressure_free() - when nobody serves any more. NULL is allowed. */
+void spool_pressure_free(struct spool_pressure *pressure);
 
 /** spool_pressure_is_on() - NULL: no. */
 bool spool_pressure_is_on(const struct spool_pressure *pressure);

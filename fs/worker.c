@@ -122,7 +122,6 @@ static bool stop_serving(struct worker *worker)
 
 	atomic_store(&worker->fs.stopping, true);
 	spool_pressure_stop(worker->fs.pressure);
-	worker->fs.pressure = NULL;
 	spool_notify_stop(worker->fs.notify);
 	spool_asked_stop(worker->fs.asked);
 	spool_tidy_stop(worker->fs.tidy);
@@ -136,6 +135,8 @@ static bool stop_serving(struct worker *worker)
 	worker->fs.dev = NULL;
 	spool_rings_stop(worker->fs.rings);
 	worker->fs.rings = NULL;
+	spool_pressure_free(worker->fs.pressure);
+	worker->fs.pressure = NULL;
 	spool_tidy_free(worker->fs.tidy);
 	worker->fs.tidy = NULL;
 	spool_spiller_free(worker->fs.spiller);
