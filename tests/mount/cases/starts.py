@@ -41,7 +41,7 @@ def a_failed_start_in_the_background_says_why():
     with Place() as place:
         for option in ('nr_inodes=1', 'transport=uring,mask=uring'):
             done = run(binary('SPOOLFS'), '-o', option, place.path, check=False)
-            assert done.returncode == 1 and done.stderr.startswith('spoolfs: '), (option, done)
+            assert done.returncode == 2 and done.stderr.startswith('spoolfs: '), (option, done)
             assert not is_mounted(place.path)
 
 
@@ -58,7 +58,7 @@ def a_user_who_could_not_unmount_does_not_mount():
             exec setpriv --reuid=1000 --regid=1000 --clear-groups "$0" -f -o backing=none "$1"'''
         done = run('unshare', '-m', 'sh', '-c', script, binary('SPOOLFS'), f'{place.path}/m',
                    check=False, timeout=DEADLINE_S)
-        assert done.returncode == 1, done
+        assert done.returncode == 2, done
         assert done.stderr.startswith('spoolfs: /etc/mtab: No such file or directory'), done
         assert done.stderr.count('\n') == 1, done
         os.rmdir(f'{place.path}/m')
