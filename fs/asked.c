@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "channel.h"
+#include "clock.h"
 #include "fs.h"
 #include "thread.h"
 
@@ -14,7 +14,7 @@
 #define ASKED_LIMIT_S 30u
 #define ASKED_PER_PAYER 8u
 
-#define NS_PER_MS 1000000u
+#define NS_PER_MS UINT64_C(1000000)
 #define MS_PER_S 1000u
 
 struct spool_asked {
@@ -28,14 +28,6 @@ struct spool_asked {
 	bool has_thread;
 	bool stop;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
-}
 
 static void end_locked(struct spool_asked *asked, struct spool_message *message, int result)
 {
@@ -70,9 +62,7 @@ static bool wait_locked(struct spool_asked *asked)
 			pthread_cond_wait(&asked->changed, &asked->lock);
 			continue;
 		}
-		until = (struct timespec){.tv_sec = (time_t)(first->until_ms / MS_PER_S),
-					  .tv_nsec =
-						  (long)(first->until_ms % MS_PER_S * NS_PER_MS)};
+		until = spool_clock_time(first->until_ms * NS_PER_MS);
 		if (pthread_cond_timedwait(&asked->changed, &asked->lock, &until) == ETIMEDOUT &&
 		    first == TAILQ_FIRST(&asked->waiting))
 			end_locked(asked, first, -ETIMEDOUT);
@@ -116,7 +106,7 @@ static int add_locked(struct spool_asked *asked, struct spool_message *message)
 		return r;
 	asked->has_thread = true;
 	message->ask_id = ++asked->last_id;
-	message->until_ms = now_ms() + ASKED_LIMIT_S * MS_PER_S;
+	message->until_ms = spool_clock_ms() + ASKED_LIMIT_S * MS_PER_S;
 	TAILQ_INSERT_TAIL(&asked->waiting, message, link);
 	pthread_cond_signal(&asked->changed);
 	return 0;

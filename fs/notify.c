@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "thread.h"
 
 /* Threads in all, and for one payer: four can hang the kernel on something before others are
@@ -21,8 +21,7 @@
 #define DROPS_MAX 256u
 #define DROP_WAIT_MS 1000u
 
-#define NS_PER_MS 1000000u
-#define MS_PER_S 1000u
+#define NS_PER_MS UINT64_C(1000000)
 
 /* Something to tell, and who waits for it. Until it is begun, others may join. */
 struct job {
@@ -59,19 +58,10 @@ struct spool_notify {
 	bool clock_ended;
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
-}
-
 /* Return: false when the time is over. The lock is held. */
 static bool wait_locked(struct spool_notify *notify, pthread_cond_t *cond, uint64_t until_ms)
 {
-	const struct timespec until = {.tv_sec = (time_t)(until_ms / MS_PER_S),
-				       .tv_nsec = (long)(until_ms % MS_PER_S * NS_PER_MS)};
+	const struct timespec until = spool_clock_time(until_ms * NS_PER_MS);
 
 	return pthread_cond_timedwait(cond, &notify->lock, &until) != ETIMEDOUT;
 }
@@ -237,7 +227,7 @@ static bool take_locked(struct spool_notify *notify, struct spool_message *messa
 	}
 	if (!job)
 		return false;
-	message->until_ms = now_ms() + notify->config.limit_ms;
+	message->until_ms = spool_clock_ms() + notify->config.limit_ms;
 	TAILQ_INSERT_TAIL(&job->waiting, message, link);
 	if (notify->next_ms == 0) {
 		notify->next_ms = message->until_ms;
@@ -262,7 +252,7 @@ void spool_notify_take(struct spool_notify *notify, struct spool_message *messag
 /* Until there is room for another drop. Return: false when that does not come. */
 static bool wait_for_room_locked(struct spool_notify *notify, struct payer *payer)
 {
-	uint64_t until = now_ms() + DROP_WAIT_MS;
+	uint64_t until = spool_clock_ms() + DROP_WAIT_MS;
 
 	payer->n_waiting++;
 	while (!notify->stop && !payer->stalled && payer->n_jobs >= DROPS_MAX) {
@@ -311,7 +301,7 @@ static uint64_t expire(struct job *job, uint64_t now, uint64_t next_ms, bool all
 /* Jobs stay, whoever waited for them: what was changed must be told. */
 static void expire_locked(struct spool_notify *notify, bool all, struct spool_message_list *list)
 {
-	uint64_t now = now_ms(), next_ms = 0;
+	uint64_t now = spool_clock_ms(), next_ms = 0;
 	struct payer *payer;
 	struct job *job;
 
@@ -410,7 +400,7 @@ void spool_notify_stop(struct spool_notify *notify)
 
 bool spool_notify_end(struct spool_notify *notify, unsigned int wait_ms)
 {
-	uint64_t until = now_ms() + wait_ms;
+	uint64_t until = spool_clock_ms() + wait_ms;
 	bool ended;
 
 	if (!notify)

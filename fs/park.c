@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "channel.h"
+#include "clock.h"
 #include "fs.h"
 #include "thread.h"
 #include "turn.h"
@@ -33,8 +33,6 @@
 #define PARKED_MAX_PER_PAYER 8u
 #define PARKED_MAX (32u * PARKED_MAX_PER_PAYER)
 
-#define NS_PER_S 1000000000u
-
 struct spool_park {
 	struct spool_fs *fs;
 	pthread_t thread;
@@ -50,14 +48,6 @@ struct spool_park {
 	atomic_bool in_vain;     /* one has waited, and nothing has gone since */
 	_Atomic uint64_t n_kept; /* files without a name that somebody keeps, as far as is known */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static bool take_place(struct spool_park *park, uid_t payer)
 {
@@ -98,7 +88,7 @@ bool spool_park_wants(struct spool_park *park, struct spool_message *message, in
 
 	if ((error != -ENOSPC && error != -EDQUOT) || !park)
 		return false;
-	if (message->deadline && now_ns() >= message->deadline) {
+	if (message->deadline && spool_clock_ns() >= message->deadline) {
 		atomic_store(&park->in_vain, true);
 		return false;
 	}
@@ -113,8 +103,8 @@ bool spool_park_wants(struct spool_park *park, struct spool_message *message, in
 		return false;
 	if (!take_place(park, message->payer))
 		return false;
-	message->deadline =
-		now_ns() + (atomic_load(&park->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
+	message->deadline = spool_clock_ns() +
+			    (atomic_load(&park->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
 	return true;
 }
 
@@ -125,7 +115,7 @@ bool spool_park_wants_count(struct spool_park *park, struct spool_message *messa
 	spool_engine_drop_leaving(park->fs->engine);
 	nameless = spool_engine_nameless(park->fs->engine);
 	kept = atomic_load(&park->n_kept);
-	if (nameless < kept || (message->deadline && now_ns() >= message->deadline)) {
+	if (nameless < kept || (message->deadline && spool_clock_ns() >= message->deadline)) {
 		atomic_store(&park->n_kept, nameless);
 		return false;
 	}
@@ -136,7 +126,8 @@ bool spool_park_wants_count(struct spool_park *park, struct spool_message *messa
 	if (!take_place(park, message->payer))
 		return false;
 	message->kept = nameless == kept;
-	message->deadline = now_ns() + (message->kept ? COUNT_LIMIT_AGAIN_NS : COUNT_LIMIT_NS);
+	message->deadline =
+		spool_clock_ns() + (message->kept ? COUNT_LIMIT_AGAIN_NS : COUNT_LIMIT_NS);
 	return true;
 }
 
@@ -181,15 +172,9 @@ void spool_park_kick(struct spool_park *park)
 	pthread_mutex_unlock(&park->lock);
 }
 
-static struct timespec time_of(uint64_t ns)
-{
-	return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S),
-				 .tv_nsec = (long)(ns % NS_PER_S)};
-}
-
 void spool_park_gather(struct spool_park *park, uint64_t ns)
 {
-	const struct timespec until = time_of(now_ns() + ns);
+	const struct timespec until = spool_clock_time(spool_clock_ns() + ns);
 
 	pthread_mutex_lock(&park->lock);
 	while (!park->stop && atomic_load(&park->n_parked) == 0 &&
@@ -239,7 +224,7 @@ static void wait_locked(struct spool_park *park)
 			pthread_cond_wait(&park->changed, &park->lock);
 			continue;
 		}
-		until = time_of(first->deadline);
+		until = spool_clock_time(first->deadline);
 		if (pthread_cond_timedwait(&park->changed, &park->lock, &until) == ETIMEDOUT)
 			return;
 	}

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "fs.h"
 #include "pressure_rule.h"
 #include "thread.h"
@@ -28,9 +28,6 @@
 
 /* MemTotal and MemAvailable are the first and third line of about fifty. */
 #define MEMINFO_MAX 1024
-
-#define MS_PER_S 1000u
-#define NS_PER_MS 1000000
 
 enum { SOME, FULL, CHANGED, N_FDS };
 
@@ -56,14 +53,6 @@ static int open_psi(const char *kind)
 	if (write(fd, trigger, (size_t)len + 1) < 0)
 		return -errno;
 	return spool_steal_fd(&fd);
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)(now.tv_nsec / NS_PER_MS);
 }
 
 /* The kernel writes the file anew for each read from its beginning. */
@@ -93,7 +82,7 @@ static void act(struct spool_pressure *pressure, struct spool_pressure_rule *rul
 {
 	bool before = rule->squeezed;
 
-	switch (spool_pressure_decide(rule, reading, now_ms())) {
+	switch (spool_pressure_decide(rule, reading, spool_clock_ms())) {
 	case SPOOL_PRESSURE_SQUEEZE:
 		squeeze(pressure, !before);
 		break;
@@ -121,7 +110,7 @@ static void *pressure_main(void *arg)
 
 	while (!atomic_load(&pressure->stop)) {
 		struct spool_pressure_reading reading = {0};
-		int n = poll(fds, N_FDS, spool_pressure_wait_ms(&rule, now_ms()));
+		int n = poll(fds, N_FDS, spool_pressure_wait_ms(&rule, spool_clock_ms()));
 
 		if (n > 0 && fds[CHANGED].revents)
 			eventfd_read(pressure->changed, &count);

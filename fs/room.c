@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "channel.h"
+#include "clock.h"
 #include "fs.h"
 #include "thread.h"
 #include "turn.h"
@@ -28,19 +28,11 @@ struct spool_room {
 	atomic_uint n_waiting;    /* arrived, in turn or being tried */
 };
 
-static time_t now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 void spool_room_take(struct spool_room *room, struct spool_message *message)
 {
 	bool stopped;
 
-	message->since = now_s();
+	message->since = spool_clock_s();
 	message->waited = true;
 	pthread_mutex_lock(&room->lock);
 	stopped = room->stop;
@@ -63,7 +55,7 @@ void spool_room_kick(struct spool_room *room)
 		return;
 	pthread_mutex_lock(&room->lock);
 	room->kicked = true;
-	room->last_room = now_s();
+	room->last_room = spool_clock_s();
 	pthread_cond_signal(&room->changed);
 	pthread_mutex_unlock(&room->lock);
 }
@@ -129,7 +121,7 @@ static bool pass(struct spool_room *room, time_t last_room)
 	while (n-- > 0) {
 		struct spool_message *message = spool_turns_next(&room->turns);
 
-		if (try_one(room, message, now_s() >= end_of(message, last_room)))
+		if (try_one(room, message, spool_clock_s() >= end_of(message, last_room)))
 			any = true;
 		else
 			spool_turns_put_back(&room->turns, message);

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "janitor.h"
 #include "mountpoint.h"
 #include "process.h"
@@ -152,27 +153,23 @@ static void stop_worker(struct supervisor *sup)
 
 static int start_janitor(struct supervisor *sup)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	sup->janitor_since = now.tv_sec;
+	sup->janitor_since = spool_clock_s();
 	return spool_janitor_start(sup->options, sup->log, &sup->mount, sup->worker, &sup->janitor);
 }
 
 /* It never ends by itself. Whoever has killed it gets another one; not where it dies at once. */
 static void look_after_janitor(struct supervisor *sup)
 {
-	struct timespec now;
+	time_t now = spool_clock_s();
 	int status;
 
 	if (sup->janitor.pid <= 0 || !spool_process_wait(sup->janitor.pid, 0, &status))
 		return;
 	sup->janitor.pid = 0;
 	sup->janitor.socket = spool_close(sup->janitor.socket);
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	spool_log(sup->log, SPOOL_LOG_WARNING, "the janitor has ended%s",
-		  now.tv_sec > sup->janitor_since ? ", starting another" : "");
-	if (now.tv_sec > sup->janitor_since && start_janitor(sup) < 0)
+		  now > sup->janitor_since ? ", starting another" : "");
+	if (now > sup->janitor_since && start_janitor(sup) < 0)
 		spool_log(sup->log, SPOOL_LOG_WARNING, "there is no janitor any more");
 }
 

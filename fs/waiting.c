@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fs.h"
 #include "wire.h"
 
@@ -125,14 +125,13 @@ static void enter_locked(struct spool_waiting *waiting, struct spool_waiting_pay
 /* Return: whether it is to be told now that a limit was hit. */
 static bool refuse_locked(struct spool_waiting *waiting)
 {
-	struct timespec now;
+	time_t now = spool_clock_s();
 	bool tell;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	waiting->stat.refused++;
-	tell = waiting->logged == 0 || now.tv_sec >= waiting->logged + LOG_AGAIN_S;
+	tell = waiting->logged == 0 || now >= waiting->logged + LOG_AGAIN_S;
 	if (tell)
-		waiting->logged = now.tv_sec;
+		waiting->logged = now;
 	return tell;
 }
 

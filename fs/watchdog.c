@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
+#include "clock.h"
 #include "connection.h"
 #include "watch.h"
 
@@ -17,15 +17,6 @@ struct spool_watchdog {
 	uint64_t next_ms; /* CLOCK_MONOTONIC: when to look */
 	struct spool_watch watch;
 };
-
-/* Does not run while the machine is suspended. */
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 int spool_watchdog_new(int hurry, struct spool_watchdog **ret)
 {
@@ -62,7 +53,7 @@ int spool_watchdog_fd(const struct spool_watchdog *dog)
 
 int spool_watchdog_timeout(const struct spool_watchdog *dog)
 {
-	uint64_t now = now_ms();
+	uint64_t now = spool_clock_ms();
 
 	if (!dog->looking)
 		return -1;
@@ -94,7 +85,7 @@ static bool is_traced(pid_t pid)
 
 bool spool_watchdog_look(struct spool_watchdog *dog, pid_t worker, const struct spool_mount *mount)
 {
-	struct spool_watch_look look = {.now_ms = now_ms(), .stopped = dog->stopped};
+	struct spool_watch_look look = {.now_ms = spool_clock_ms(), .stopped = dog->stopped};
 	enum spool_verdict verdict;
 	eventfd_t count;
 
