@@ -13,7 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "privileges.h"
@@ -99,30 +98,16 @@ static void answer_subuids(const char *path, int answer)
 /* Return: false when the worker has ended. */
 static bool take_question(int socket, const char *subuid_path)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {0};
 	struct question question;
-	struct iovec iov = {.iov_base = &question, .iov_len = sizeof(question)};
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg;
-	ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-	int answer;
+	int answer = spool_take_descriptor(socket, &question, sizeof(question));
 
-	if (n <= 0)
-		return n < 0 && errno == EINTR;
-	cmsg = CMSG_FIRSTHDR(&message);
-	if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS || cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
-		return true;
-	memcpy(&answer, CMSG_DATA(cmsg), sizeof(int));
-	if (n == (ssize_t)sizeof(question) && question.kind == ASK_CALLER && question.pid > 0)
+	if (answer < 0)
+		return answer == -EBADMSG;
+	if (question.kind == ASK_CALLER && question.pid > 0)
 		answer_caller(question.pid, answer);
-	else if (n == (ssize_t)sizeof(question) && question.kind == ASK_GROUP && question.pid > 0)
+	else if (question.kind == ASK_GROUP && question.pid > 0)
 		answer_group(question.pid, question.gid, answer);
-	else if (n == (ssize_t)sizeof(question) && question.kind == ASK_SUBUIDS)
+	else if (question.kind == ASK_SUBUIDS)
 		answer_subuids(subuid_path, answer);
 	close(answer);
 	return true;
@@ -177,26 +162,6 @@ void spool_witness_free(struct spool_witness *witness)
 	free(witness);
 }
 
-static int send_question(const struct spool_witness *witness, const struct question *question,
-			 int answer)
-{
-	char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)question, .iov_len = sizeof(*question)};
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &answer, sizeof(int));
-	return sendmsg(witness->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
 /* Return: where the answer can be read, the caller's; -errno. */
 static int ask(const struct spool_witness *witness, const struct question *question)
 {
@@ -206,7 +171,8 @@ static int ask(const struct spool_witness *witness, const struct question *quest
 		return -ESRCH;
 	if (pipe2(pipe, O_CLOEXEC) < 0)
 		return -errno;
-	r = send_question(witness, question, pipe[1]);
+	r = spool_pass_descriptor(witness->socket, pipe[1], question, sizeof(*question),
+				  MSG_DONTWAIT);
 	close(pipe[1]);
 	if (r < 0) {
 		close(pipe[0]);

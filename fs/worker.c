@@ -66,48 +66,14 @@ struct worker {
 
 int spool_send_fd(int socket, int fd, dev_t device)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {.iov_base = &device, .iov_len = sizeof(device)};
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return spool_pass_descriptor(socket, fd, &device, sizeof(device), 0);
 }
 
 int spool_receive_fd(int socket, dev_t *ret_device)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {.iov_base = ret_device, .iov_len = sizeof(*ret_device)};
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg;
-	ssize_t n;
-	int fd;
+	int fd = spool_take_descriptor(socket, ret_device, sizeof(*ret_device));
 
-	do
-		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	cmsg = CMSG_FIRSTHDR(&message);
-	if (n != (ssize_t)sizeof(*ret_device) || !cmsg || cmsg->cmsg_level != SOL_SOCKET ||
-	    cmsg->cmsg_type != SCM_RIGHTS || cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -EPIPE; /* the supervisor gave up */
-	memcpy(&fd, CMSG_DATA(cmsg), sizeof(int));
-	return fd;
+	return fd == -EBADMSG ? -EPIPE : fd; /* a WORKER_OK: the supervisor gave up */
 }
 
 /* For a thread that waits in the kernel for requests of others, which are answered. A guess. */

@@ -2,7 +2,7 @@
 #pragma once
 
 /* What a process of ours has open: what it was given on purpose, and nothing that whoever started
- * it had left open. */
+ * it had left open. And how our processes give each other descriptors. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,3 +26,20 @@ bool spool_stdio_open(void);
  * In the background nobody may have to wait for us: a pipe ends when its last writer does.
  */
 void spool_stdio_to_null(int last);
+
+/**
+ * spool_pass_descriptor() - send a descriptor over a Unix socket (SCM_RIGHTS, unix(7))
+ * @fd: remains the caller's
+ * @data: @size bytes (> 0) that go with it, in one message
+ * @flags: MSG_DONTWAIT, or 0
+ * Return: 0; -errno of sendmsg(2), -EPIPE without a signal.
+ */
+int spool_pass_descriptor(int socket, int fd, const void *data, size_t size, int flags);
+
+/**
+ * spool_take_descriptor() - receive what spool_pass_descriptor() has sent
+ * @ret_data: @size bytes; undefined on failure
+ * Return: the descriptor, close-on-exec, the caller's; -EPIPE the other end is closed; -EBADMSG
+ * another message has come: without a descriptor, or of another size; -errno of recvmsg(2).
+ */
+int spool_take_descriptor(int socket, void *ret_data, size_t size);

@@ -4,14 +4,17 @@
  * and the services of the machine. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "unit.h"
+#include "util/descriptors.h"
 #include "util/host.h"
 #include "util/lock.h"
 #include "util/log.h"
@@ -352,6 +355,37 @@ static void test_proc_in_group(void)
 	CU_ASSERT_FALSE(spool_proc_in_group("/nowhere", 5));
 }
 
+/* A descriptor goes with its bytes; a message that is none is told from the end. */
+static void test_pass_descriptor(void)
+{
+	int pair[2], passed[2], fd, got = 0;
+	const int sent = 42;
+	char byte = 0;
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	CU_ASSERT_EQUAL_FATAL(pipe(passed), 0);
+	CU_ASSERT_EQUAL(spool_pass_descriptor(pair[0], passed[1], &sent, sizeof(sent), 0), 0);
+	fd = spool_take_descriptor(pair[1], &got, sizeof(got));
+	CU_ASSERT_TRUE(fd >= 0);
+	CU_ASSERT_EQUAL(got, sent);
+	CU_ASSERT_EQUAL(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	CU_ASSERT_EQUAL(write(fd, "x", 1), 1);
+	close(fd);
+
+	CU_ASSERT_EQUAL(spool_pass_descriptor(pair[0], passed[1], "y", 1, 0), 0);
+	close(passed[1]);
+	CU_ASSERT_EQUAL(spool_take_descriptor(pair[1], &got, sizeof(got)), -EBADMSG);
+	CU_ASSERT_EQUAL(read(passed[0], &byte, 1), 1);
+	CU_ASSERT_EQUAL(read(passed[0], &byte, 1), 0); /* what came with it was closed */
+	CU_ASSERT_EQUAL(send(pair[0], &sent, sizeof(sent), 0), (ssize_t)sizeof(sent));
+	CU_ASSERT_EQUAL(spool_take_descriptor(pair[1], &got, sizeof(got)), -EBADMSG);
+	close(pair[0]);
+	CU_ASSERT_EQUAL(spool_take_descriptor(pair[1], &got, sizeof(got)), -EPIPE);
+	CU_ASSERT_EQUAL(spool_pass_descriptor(pair[1], passed[0], &sent, sizeof(sent), 0), -EPIPE);
+	close(pair[1]);
+	close(passed[0]);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -365,6 +399,7 @@ int main(void)
 		{"host", test_host},
 		{"proc status", test_proc_status},
 		{"proc_in_group", test_proc_in_group},
+		{"pass_descriptor", test_pass_descriptor},
 	};
 
 	return unit_run("util", tests, SPOOL_ARRAY_SIZE(tests));
