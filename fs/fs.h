@@ -67,6 +67,7 @@ struct spool_fs {
 	const struct spool_arena *arena;
 	struct spool_subuids *subuids;
 	struct spool_sandbox sandbox;
+	int nice;                      /* of the worker's threads */
 	struct spool_witness *witness; /* asked what we may not look at */
 	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see spool_fs_buffer() */
 	pthread_key_t current; /* per thread: the struct spool_message that is processed */

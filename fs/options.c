@@ -72,10 +72,10 @@ static bool is_as_now(const struct given *given)
 		strcmp(given->backing, now->backing ? now->backing : "none") == 0) &&
 	       strcmp(options->source, now->source) == 0 &&
 	       options->backing_any == now->backing_any && options->encrypt == now->encrypt &&
-	       options->mlock == now->mlock && options->transport == now->transport &&
-	       options->writeback == now->writeback && options->noexec == now->noexec &&
-	       options->nosymfollow == now->nosymfollow && options->mask == now->mask &&
-	       options->allow_other == now->allow_other;
+	       options->mlock == now->mlock && options->nice == now->nice &&
+	       options->transport == now->transport && options->writeback == now->writeback &&
+	       options->noexec == now->noexec && options->nosymfollow == now->nosymfollow &&
+	       options->mask == now->mask && options->allow_other == now->allow_other;
 }
 
 static int set_option(struct given *given, char *option)
@@ -472,6 +472,7 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 		.machine_ram = machine->ram,
 		.backing_fd = -1,
 		.encrypt = true,
+		.nice = SPOOL_NICE_DEFAULT,
 		.threshold = THRESHOLD,
 		.amounts = {UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT,
 			    UNSET_AMOUNT, UNSET_AMOUNT},

@@ -53,6 +53,9 @@ enum spool_transport { SPOOL_TRANSPORT_AUTO, SPOOL_TRANSPORT_URING, SPOOL_TRANSP
 /** Whether memory pressure shrinks the RAM budget; auto: where the kernel tells of it */
 enum spool_pressure_option { SPOOL_PRESSURE_AUTO, SPOOL_PRESSURE_ON, SPOOL_PRESSURE_OFF };
 
+/** SPOOL_NICE_DEFAULT - no nice= was given; no value of it */
+#define SPOOL_NICE_DEFAULT 100
+
 enum spool_action {
 	SPOOL_ACTION_MOUNT,
 	SPOOL_ACTION_REMOUNT, /* change a live mount: mount -o remount */
@@ -94,6 +97,7 @@ struct spool_options {
 	int backing_fd;         /* the directory; -1 without */
 	char backing_why[128];  /* why the default directory is not used; "" */
 	bool backing_any;
+	int nice; /* SPOOL_NICE_DEFAULT: not given */
 	bool encrypt;
 	bool mlock;
 	uint64_t threshold;   /* bytes; UINT64_MAX = none */

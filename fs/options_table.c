@@ -229,6 +229,18 @@ static int set_transport(struct given *given, const struct option_entry *entry, 
 	return 0;
 }
 
+static int set_nice(struct given *given, const struct option_entry *entry, const char *value)
+{
+	uint64_t number = 0;
+
+	if (spool_parse_count(value + (*value == '-'), &number) < 0)
+		return bad(given, entry, value, "not a number");
+	if (number > (*value == '-' ? 20 : 19))
+		return bad(given, entry, value, "out of range");
+	given->options->nice = *value == '-' ? -(int)number : (int)number;
+	return 0;
+}
+
 static int set_writeback(struct given *given, const struct option_entry *entry, const char *value)
 {
 	(void)entry;
@@ -389,6 +401,8 @@ const struct option_entry spool_option_table[] = {
 	 "use less RAM when the machine is short of it", set_pressure},
 	{"transport", "auto|uring|dev", "auto", "how requests travel: io_uring, or /dev/fuse",
 	 set_transport},
+	{"nice", "-20...19", "-10, as far as RLIMIT_NICE lets who is not root",
+	 "how the daemon's threads compete for the CPUs, nice(1)", set_nice},
 	{"writeback", NULL, "off",
 	 "cache writes in the kernel: small ones are faster, errors later", set_writeback},
 	{"log_level", "error|warning|info|debug", "info", "what is logged", set_log_level},

@@ -49,6 +49,9 @@
  * rings; a guess with some room. */
 #define ADDRESSES_OWN ((uint64_t)1 << 30)
 
+/* With 2 to 8 busy loops on 2 CPUs a create takes 0.4 to 2.1 ms at 0, and 0.1 ms at -10. */
+#define NICE_DEFAULT (-10)
+
 #define SUBUID_FILE "/etc/subuid"
 
 #ifdef NDEBUG
@@ -215,6 +218,32 @@ static void harden(void)
 	raise_limit(RLIMIT_MEMLOCK);
 	/* What the kernel does to find memory for us must not wait for requests to us. For root. */
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+}
+
+/* Everybody waits for us, so on a busy machine we do not queue up behind those who do. Who has
+ * started us at another value than 0 has decided. Before there are threads, which take it over. */
+static int set_nice(struct worker *worker)
+{
+	int wanted = worker->fs.options->nice;
+	struct rlimit limit;
+
+	if (wanted == SPOOL_NICE_DEFAULT) {
+		if (getpriority(PRIO_PROCESS, 0) != 0)
+			return 0;
+		wanted = NICE_DEFAULT;
+		if (geteuid() != 0 && getrlimit(RLIMIT_NICE, &limit) == 0 &&
+		    limit.rlim_cur < (rlim_t)(20 - NICE_DEFAULT)) /* getrlimit(2): 20 - value */
+			wanted = limit.rlim_cur > 20 ? 20 - (int)limit.rlim_cur : 0;
+		setpriority(PRIO_PROCESS, 0, wanted); /* root of a container may not */
+		return 0;
+	}
+	if (setpriority(PRIO_PROCESS, 0, wanted) == 0)
+		return 0;
+	worker->refused = true;
+	spool_log(worker->fs.log, SPOOL_LOG_ERROR,
+		  "nice=%d: %s (allowed: what RLIMIT_NICE lets, or 0 and more)", wanted,
+		  strerror(errno));
+	return -EPERM;
 }
 
 static int prepare_pressure(struct worker *worker)
@@ -411,6 +440,23 @@ static int make_engine(struct worker *worker)
 	return spool_engine_new(&config, &worker->arena.host, worker->fs.log, &worker->fs.engine);
 }
 
+/* All that needs a privilege or somebody else's file, then without either. */
+static int prepare(struct worker *worker)
+{
+	const struct spool_options *options = worker->fs.options;
+	bool locks = options->mlock || (options->backing_fd >= 0 && options->encrypt);
+	int r = set_nice(worker);
+
+	worker->fs.nice = getpriority(PRIO_PROCESS, 0);
+	if (r == 0)
+		r = make_engine(worker);
+	if (r == 0)
+		r = prepare_pressure(worker);
+	if (r == 0)
+		r = spool_sandbox_enter(options->backing_fd, locks, &worker->fs.sandbox);
+	return r;
+}
+
 static int failed(const struct worker *worker)
 {
 	return worker->refused ? SPOOL_EXIT_USAGE : 1;
@@ -456,14 +502,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		r = spool_subuids_new(SUBUID_FILE, spool_witness_subuids, worker.fs.witness,
 				      &worker.fs.subuids);
 	if (r == 0)
-		r = make_engine(&worker);
-	if (r == 0)
-		r = prepare_pressure(&worker);
-	if (r == 0)
-		r = spool_sandbox_enter(options->backing_fd,
-					options->mlock ||
-						(options->backing_fd >= 0 && options->encrypt),
-					&worker.fs.sandbox);
+		r = prepare(&worker);
 	if (r < 0) {
 		if (!worker.refused)
 			spool_log(log, SPOOL_LOG_ERROR, "cannot set up the filesystem: %s",

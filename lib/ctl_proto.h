@@ -87,6 +87,8 @@ struct spool_ctl_status {
 	char capabilities[SPOOL_CTL_TEXT]; /* that the worker has, space separated; "" none */
 	char landlock[SPOOL_CTL_TEXT];     /* "on ...", or "off: ..." with the reason */
 	char seccomp[SPOOL_CTL_TEXT];      /* as well */
+	int32_t nice;                      /* of the worker's threads, -20 to 19 */
+	uint32_t reserved;
 };
 
 struct spool_ctl_user {

@@ -103,6 +103,7 @@ static void json_status(struct json *json, const char *mountpoint,
 	json_string(json, "seccomp", status->seccomp);
 	json_number(json, "supervisor_pid", (uint64_t)status->supervisor_pid);
 	json_number(json, "worker_pid", (uint64_t)status->worker_pid);
+	json_decimal(json, "nice", status->nice);
 	json_number(json, "threads", status->threads);
 	json_number(json, "uptime_ms", status->uptime_ms);
 	json_number(json, "ram_held", status->ram_held);
@@ -193,8 +194,8 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 	printf("  %-12s layout %s, modes %s, spoolfs %s, up %s\n", "mount",
 	       name_of(SPOOL_CTL_LAYOUTS, status->layout), name_of(SPOOL_CTL_MODES, status->modes),
 	       status->daemon_version, uptime);
-	printf("  %-12s supervisor %d, worker %d, %u threads\n", "processes",
-	       status->supervisor_pid, status->worker_pid, status->threads);
+	printf("  %-12s supervisor %d, worker %d, %u threads, nice %d\n", "processes",
+	       status->supervisor_pid, status->worker_pid, status->threads, status->nice);
 	printf("  %-12s %s (%s)\n", "transport", status->transport, status->transport_why);
 	tier_print(tier, all);
 	print_bytes(all ? "size" : "your size", usage->size_used, usage->size_limit);

@@ -115,3 +115,28 @@ def the_worker_has_no_privileges():
             assert said['capabilities'] == kept, said
             assert said['seccomp'] == 'on' or said['seccomp'].startswith('off: '), said
             assert said['landlock'].startswith(('on (ABI ', 'off: ')), said
+
+
+def nice_values(mount):
+    """Of all threads that serve, and what status says."""
+    found = set()
+    for thread in os.listdir(f'/proc/{mount.worker}/task'):
+        stat = get(f'/proc/{mount.worker}/task/{thread}/stat').decode()
+        found.add(int(stat.rsplit(')', 1)[1].split()[16]))
+    said = json.loads(run(binary('SPOOLCTL'), 'status', '--json', mount.path).stdout)
+    return found, said['nice']
+
+
+@case(mount=False)
+def threads_of_root_compete_well():
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
+    for options, expected in ('backing=none', -10), ('backing=none,nice=5', 5):
+        with Mount(options=options) as mount:
+            assert nice_values(mount) == ({expected}, expected), nice_values(mount)
+    os.setpriority(os.PRIO_PROCESS, 0, 3)
+    with Mount(options='backing=none') as mount:
+        assert nice_values(mount) == ({3}, 3)  # whoever starts it so has decided
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
+    for value in '20', '-21', 'x', '':
+        done = run(binary('SPOOLFS'), '-o', f'nice={value}', mount.base, check=False)
+        assert done.returncode == 2 and 'nice' in done.stderr, done
