@@ -10,7 +10,6 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "mount_table.h"
@@ -42,7 +41,6 @@ static void harden(const struct duty *duty)
 
 	prctl(PR_SET_NAME, "spoolfs-janitor");
 	setsid(); /* what is sent to the supervisor's process group is not for us */
-	closelog();
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 	if (!duty->options->foreground)
 		spool_stdio_to_null(STDERR_FILENO);

@@ -15,6 +15,7 @@
 #include "options.h"
 #include "remount.h"
 #include "supervisor.h"
+#include "syslog_line.h"
 #include "util/cgroup.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
@@ -31,7 +32,7 @@ static void log_to_syslog(void *ctx, enum spool_log_level level, const char *lin
 {
 	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
-	syslog(priorities[level], "%s", line);
+	spool_syslog_line(SPOOL_SYSLOG_PATH, priorities[level], line); /* or nobody takes it */
 	log_to_stderr(ctx, level, line);
 }
 
@@ -103,7 +104,6 @@ static int run_in_background(const struct spool_options *options, struct spool_l
 	close(fds[0]);
 	leave_terminal();
 	log->sink = log_to_syslog;
-	openlog("spoolfs", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 	r = spool_supervise(options, log, tell_parent, &fds[1]);
 	spool_close(fds[1]);
 	return r;

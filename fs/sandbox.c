@@ -17,7 +17,7 @@ int spool_sandbox_enter(int backing_fd, bool locks, struct spool_sandbox *ret)
 
 	if (locks && (getrlimit(RLIMIT_MEMLOCK, &locked) < 0 || locked.rlim_cur != RLIM_INFINITY))
 		keep = CAP_IPC_LOCK;
-	tzset(); /* syslog(3) wants the time of day here, from a file */
+	tzset(); /* log lines want the time of day here, from a file */
 	r = spool_privileges_drop(keep);
 	if (r < 0)
 		return r;

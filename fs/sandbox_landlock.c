@@ -48,7 +48,7 @@ static const struct {
 	{"/dev/null", FS_READ_FILE | FS_WRITE_FILE}, /* instead of the standard streams */
 	{"/sys/devices/system/cpu", FS_READ_FILE | FS_READ_DIR}, /* how many rings; sysconf(3) */
 	{"/proc/meminfo", FS_READ_FILE},
-	{"/etc/localtime", FS_READ_FILE}, /* syslog(3) */
+	{"/etc/localtime", FS_READ_FILE}, /* log lines */
 };
 
 /* What makes no sense for the kind of file is refused by the kernel, what it does not know too. */

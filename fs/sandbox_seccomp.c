@@ -102,7 +102,7 @@ static const char *const allowed[] = {
 	"statx",
 	"statfs",
 	"statfs64",
-	/* the supervisor, the witness, syslog(3) */
+	/* the supervisor, the witness, syslogd */
 	"sendto",
 	"sendmsg",
 	"recvfrom",
@@ -201,7 +201,7 @@ static int add_conditional(scmp_filter_ctx filter)
 		 1,
 		 {SCMP_CMP(CLONE_FLAGS_ARG, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}},
 		{"tgkill", 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())}},
-		/* syslogd may start again */
+		/* for log lines */
 		{"socket",
 		 2,
 		 {SCMP_A0(SCMP_CMP_EQ, AF_UNIX), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM)}},

@@ -12,7 +12,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,13 +62,12 @@ static void block_signals(sigset_t *old, sigset_t *blocked)
 	sigprocmask(SIG_BLOCK, blocked, old);
 }
 
-/* The worker has of us what it needs. syslog(3) connects again with the next line. */
+/* The worker has of us what it needs. */
 static void forget_ours(const struct supervisor *sup, int socket)
 {
 	const int keep[] = {socket, sup->options->backing_fd, sup->options->alive_fd,
 			    spool_watchdog_fd(sup->watchdog)};
 
-	closelog();
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 }
 
