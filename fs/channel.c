@@ -324,6 +324,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 		message->parked = false;
 		message->again = false;
 		message->returned = spool_engine_returned(fs->engine);
+		message->n_rooms = spool_room_kicks(fs->room);
 		fuse_session_process_buf(fs->session, &buf);
 	} while (message->again);
 	pthread_setspecific(fs->current, NULL);
@@ -335,6 +336,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 
 void spool_channel_park(struct spool_fs *fs, struct spool_message *message)
 {
+	message->may_wait = false; /* who tries it next must not, unless it is a thread for that */
 	switch (message->waits_for) {
 	case SPOOL_WAIT_RELEASE:
 		spool_park_take(fs->park, message);
@@ -369,12 +371,16 @@ static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what, uint64_t 
 static void go_on(void *ctx, struct spool_message *message)
 {
 	struct spool_fs *fs = ctx;
+	bool found_room;
 
 	spool_channel_process(fs, message);
+	found_room = message->waited && !(message->parked && message->waits_for == SPOOL_WAIT_ROOM);
 	if (message->parked)
 		spool_channel_park(fs, message);
 	else
 		message->finish(message);
+	if (found_room) /* there may be more, room.c */
+		spool_room_kick(fs->room);
 }
 
 int spool_channel_new_notify(struct spool_fs *fs)
@@ -389,12 +395,17 @@ int spool_channel_new_disk(struct spool_fs *fs)
 	return spool_disk_new(go_on, fs, &fs->disk);
 }
 
-void spool_channel_process_last(struct spool_fs *fs, struct spool_message *message)
+void spool_channel_process_firm(struct spool_fs *fs, struct spool_message *message)
 {
-	message->may_wait = true;
 	message->last_try = true;
 	message->deadline = 1; /* long ago, park.h */
 	spool_channel_process(fs, message);
+}
+
+void spool_channel_process_last(struct spool_fs *fs, struct spool_message *message)
+{
+	message->may_wait = true;
+	spool_channel_process_firm(fs, message);
 }
 
 bool spool_channel_counts(struct spool_fs *fs)

@@ -65,7 +65,7 @@ enum spool_told { SPOOL_TOLD_NOT, SPOOL_TOLD, SPOOL_TOLD_LATE };
  * @may_wait: the thread that processes it may wait for the disk
  * @last_try: it is to be answered now, however it stands
  * @parked, @waits_for: by the last attempt: it is not answered
- * @returned: spool_engine_returned() before the last attempt
+ * @returned: spool_engine_returned() before the last attempt; @n_rooms: spool_room_kicks()
  * @kept: of park.h: it counts, and what has no name has been waited for in vain before
  * @again: of park.h: room has come since, so it is tried again at once; @n_again: how often so far
  * @about_ino: by the last attempt: of which file the kernel is to be told @tell first, or which is
@@ -94,7 +94,7 @@ struct spool_message {
 	bool parked;
 	enum spool_wait waits_for;
 	unsigned int n_again;
-	uint64_t returned;
+	uint64_t returned, n_rooms;
 	time_t since; /* of room.h, CLOCK_MONOTONIC in s */
 	enum spool_tell tell;
 	enum spool_told told;
@@ -102,7 +102,8 @@ struct spool_message {
 	uint64_t until_ms;                        /* of notify.h and asked.h, CLOCK_MONOTONIC */
 	uint64_t ask_id;                          /* of asked.h */
 	ssize_t result;
-	uint64_t deadline;              /* of park.h, CLOCK_MONOTONIC in ns; 0 = was never parked */
+	uint64_t deadline; /* of park.h, CLOCK_MONOTONIC in ns; 0 = has no place there */
+	uint64_t ends;     /* of park.h, too; 0 = never had one */
 	struct spool_ring_entry *entry; /* NULL: came from /dev/fuse */
 	void *out;
 	size_t out_size;
@@ -171,6 +172,10 @@ void spool_channel_process(struct spool_fs *fs, struct spool_message *message);
 
 /** spool_channel_park() - put a parked message aside; its finish() follows. */
 void spool_channel_park(struct spool_fs *fs, struct spool_message *message);
+
+/** spool_channel_process_firm() - as spool_channel_process(), but it is answered afterwards, or
+ * waits for the disk and for nothing else any more. */
+void spool_channel_process_firm(struct spool_fs *fs, struct spool_message *message);
 
 /** spool_channel_process_last() - as spool_channel_process(), but it is answered afterwards, though
  * the thread wait for the disk. */

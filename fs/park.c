@@ -82,13 +82,21 @@ static bool has_returned(struct spool_park *park, const struct spool_message *me
 	return spool_engine_returned(park->fs->engine) != message->returned;
 }
 
+/* Also of one that has given its place back since, as it had to go to the disk. */
+static bool is_over(const struct spool_message *message)
+{
+	uint64_t end = message->deadline ?: message->ends;
+
+	return end && spool_clock_ns() >= end;
+}
+
 bool spool_park_wants(struct spool_park *park, struct spool_message *message, int error)
 {
 	bool nameless, returned;
 
 	if ((error != -ENOSPC && error != -EDQUOT) || !park)
 		return false;
-	if (message->deadline && spool_clock_ns() >= message->deadline) {
+	if (is_over(message)) {
 		atomic_store(&park->in_vain, true);
 		return false;
 	}
@@ -103,8 +111,10 @@ bool spool_park_wants(struct spool_park *park, struct spool_message *message, in
 		return false;
 	if (!take_place(park, message->payer))
 		return false;
-	message->deadline = spool_clock_ns() +
-			    (atomic_load(&park->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
+	if (message->ends == 0)
+		message->ends = spool_clock_ns() +
+				(atomic_load(&park->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
+	message->deadline = message->ends;
 	return true;
 }
 

@@ -5,8 +5,12 @@
  * Requests that wait for RAM: data are on their way to the disk, and what they leave is for these.
  * One request of each payer is tried in turn (turn.h), so that many of one do not come before the
  * few of another. Nobody waits for ever: when no room has come for ROOM_LIMIT_S, the request is
- * answered as it stands (ENOSPC, or a short count). Nobody waits in the meantime but its caller.
+ * answered as it stands (ENOSPC, or a short count). Nobody waits in the meantime but its caller:
+ * one that also needs the disk is handed to a thread that may wait for it (disk.h), and comes back
+ * here when there is no room again.
  */
+
+#include <stdint.h>
 
 struct spool_fs;
 struct spool_message;
@@ -28,6 +32,9 @@ void spool_room_take(struct spool_room *room, struct spool_message *message);
 /** spool_room_kick() - RAM has come free, or will not. Any locks; cheap when nobody waits. NULL is
  * allowed. */
 void spool_room_kick(struct spool_room *room);
+
+/** spool_room_kicks() - how often it was called so far. NULL: 0. */
+uint64_t spool_room_kicks(struct spool_room *room);
 
 /** spool_room_waiting() - how many wait now. NULL: none. */
 unsigned int spool_room_waiting(struct spool_room *room);

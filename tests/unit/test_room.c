@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Requests that wait for RAM and need the disk as well: who serves all others never waits for it.
+ * Handlers of our own say what a write meets; all else is as in the daemon.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "disk.h"
+#include "engine_rig.h"
+#include "fs.h"
+#include "reply.h"
+#include "room.h"
+#include "unit.h"
+#include "util/macros.h"
+#include "wire.h"
+
+enum { RAM_ONLY = 1, ON_DISK }; /* inodes: what a write to it needs */
+
+static struct engine_rig rig;
+static struct spool_options options;
+static struct spool_fs fs;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static unsigned int room, frozen, n_reads, n_refused, n_done; /* lock */
+
+/* A request as the kernel sends it, and what becomes of it. */
+struct write_request {
+	struct spool_message message;
+	struct {
+		struct fuse_in_header header;
+		struct fuse_write_in in;
+		char data[8];
+	} wire;
+	struct fuse_out_header out;
+	bool done;
+};
+
+/* Meets the disk first, which stays frozen for a while, and then finds room or none. */
+static void on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+		     struct fuse_file_info *fi)
+{
+	unsigned int flags = reply_wait_flags(req);
+	int r = (int)size;
+
+	(void)buf;
+	(void)off;
+	(void)fi;
+	pthread_mutex_lock(&lock);
+	if (ino == ON_DISK && (flags & SPOOL_NOWAIT)) {
+		r = SPOOL_ON_DISK;
+	} else if (ino == ON_DISK) {
+		n_reads++;
+		pthread_cond_broadcast(&changed);
+		while (frozen)
+			pthread_cond_wait(&changed, &lock);
+	}
+	if (r > 0 && room == 0) {
+		n_refused++;
+		r = flags & SPOOL_NOROOM ? -ENOSPC : -EAGAIN;
+	} else if (r > 0) {
+		room--;
+	}
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	reply_written(req, r);
+}
+
+static void finish(struct spool_message *message)
+{
+	struct write_request *request = spool_container_of(message, struct write_request, message);
+
+	pthread_mutex_lock(&lock);
+	request->done = true;
+	n_done++;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void wait_for(const unsigned int *what, unsigned int n)
+{
+	pthread_mutex_lock(&lock);
+	while (*what < n)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+/* libfuse wants it first; what it answers goes to /dev/null. */
+static void send_init(void)
+{
+	struct {
+		struct fuse_in_header header;
+		struct fuse_init_in in;
+	} wire = {
+		.header = {.len = sizeof(wire), .opcode = FUSE_INIT, .unique = 2},
+		.in = {.major = FUSE_KERNEL_VERSION, .minor = 31, .max_readahead = 4096},
+	};
+	struct fuse_buf buf = {.mem = &wire, .size = sizeof(wire)};
+
+	fuse_session_process_buf(fs.session, &buf);
+}
+
+static void start(void)
+{
+	static const struct fuse_lowlevel_ops ops = {.write = on_write};
+	char *argv[] = {(char[]){"test"}, NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+
+	room = frozen = n_reads = n_refused = n_done = 0;
+	engine_rig_init(&rig, SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
+	fs = (struct spool_fs){.engine = rig.engine, .options = &options};
+	CU_ASSERT_EQUAL_FATAL(pthread_key_create(&fs.current, NULL), 0);
+	fs.session = fuse_session_new(&args, &ops, sizeof(ops), &fs);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(fs.session);
+	CU_ASSERT_EQUAL_FATAL(
+		spool_channel_attach(fs.session, open("/dev/null", O_RDWR | O_CLOEXEC)), 0);
+	send_init();
+	CU_ASSERT_EQUAL_FATAL(spool_channel_new_disk(&fs), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_room_new(&fs, &fs.room), 0);
+}
+
+static void end(void)
+{
+	spool_room_stop(fs.room);
+	spool_disk_stop(fs.disk);
+	spool_disk_free(fs.disk);
+	spool_room_free(fs.room);
+	fuse_session_destroy(fs.session);
+	pthread_key_delete(fs.current);
+	engine_rig_fini(&rig);
+}
+
+/* As a thread that takes requests from the kernel. */
+static void take(struct write_request *request, uint64_t ino, uid_t payer)
+{
+	static uint64_t unique = 2;
+
+	memset(request, 0, sizeof(*request));
+	request->wire.header = (struct fuse_in_header){.len = sizeof(request->wire),
+						       .opcode = FUSE_WRITE,
+						       .unique = unique += 2,
+						       .nodeid = ino,
+						       .uid = payer,
+						       .pid = 1};
+	request->wire.in.size = sizeof(request->wire.data);
+	request->message.data = &request->wire;
+	request->message.len = sizeof(request->wire);
+	request->message.finish = finish;
+	CU_ASSERT_TRUE_FATAL(spool_channel_parse(&request->message));
+	spool_channel_process(&fs, &request->message);
+	CU_ASSERT_TRUE_FATAL(request->message.parked);
+	spool_channel_park(&fs, &request->message);
+}
+
+static void give_room(unsigned int n)
+{
+	pthread_mutex_lock(&lock);
+	room += n;
+	pthread_mutex_unlock(&lock);
+	spool_room_kick(fs.room);
+}
+
+static void freeze(bool on)
+{
+	pthread_mutex_lock(&lock);
+	frozen = on;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+/* One has been at the disk and found no room. While he is there again, another's gets what comes.
+ */
+static void the_disk_is_waited_for_elsewhere(void)
+{
+	struct write_request slow, other;
+
+	start();
+	take(&slow, ON_DISK, 1000);
+	wait_for(&n_refused, 2); /* as it came, and when it arrived among those who wait */
+	take(&other, RAM_ONLY, 1001);
+	wait_for(&n_refused, 4); /* likewise */
+	freeze(true);
+	give_room(2);
+	wait_for(&n_done, 1);
+	CU_ASSERT_TRUE(other.done);
+	wait_for(&n_reads, 3);
+	CU_ASSERT_FALSE(slow.done);
+	freeze(false);
+	wait_for(&n_done, 2);
+	end();
+}
+
+/* When there is room all of a payer's get their turn, though only the first is tried at once. */
+static void all_get_their_turn(void)
+{
+	struct write_request requests[3];
+
+	start();
+	for (unsigned int i = 0; i < 3; i++)
+		take(&requests[i], ON_DISK, 1000);
+	wait_for(&n_refused, 3);
+	give_room(3);
+	wait_for(&n_done, 3);
+	end();
+}
+
+/* At the end all are answered, whatever they need. */
+static void the_end(void)
+{
+	struct write_request requests[2];
+
+	start();
+	take(&requests[0], ON_DISK, 1000);
+	take(&requests[1], RAM_ONLY, 1001);
+	wait_for(&n_refused, 2);
+	end();
+	CU_ASSERT_EQUAL(n_done, 2);
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"the disk is waited for elsewhere", the_disk_is_waited_for_elsewhere},
+		{"all get their turn", all_get_their_turn},
+		{"the end", the_end},
+	};
+
+	return unit_run("room", tests, sizeof(tests) / sizeof(tests[0]));
+}
