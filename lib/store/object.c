@@ -250,7 +250,11 @@ int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int w
 	/* what is lost is no hole: whoever copies must come across it */
 	while (whence == SEEK_HOLE && r < (int64_t)object->size &&
 	       spool_object_next_lost(object, (uint64_t)r, (uint64_t)r + 1, &lost)) {
-		off = (((uint64_t)r >> SPOOL_PAGE_SHIFT) + 1) << SPOOL_PAGE_SHIFT;
+		int64_t data = seek_block(object, (uint64_t)r, SEEK_DATA);
+
+		off = spool_object_lost_end(object, (uint64_t)r);
+		if (data >= 0 && (uint64_t)data < off)
+			off = (uint64_t)data;
 		r = off < object->size ? seek_block(object, off, whence) : (int64_t)object->size;
 	}
 	return r;

@@ -140,6 +140,10 @@ bool spool_object_has_data(const struct spool_object *object, uint64_t page);
 bool spool_object_next_lost(const struct spool_object *object, uint64_t off, uint64_t end,
 			    uint64_t *ret_off);
 
+/** spool_object_lost_end() - where what is lost from @off on ends, if nothing before that has data
+ * (it may span many pages that were never stored). At most the size. */
+uint64_t spool_object_lost_end(const struct spool_object *object, uint64_t off);
+
 /** spool_object_keeps_lost() - does the range begin or end within a page that is lost? What is left
  * of that could not be told from what is new. */
 bool spool_object_keeps_lost(const struct spool_object *object, uint64_t off, uint64_t end);

@@ -57,6 +57,15 @@ bool spool_object_next_lost(const struct spool_object *object, uint64_t off, uin
 	return false;
 }
 
+uint64_t spool_object_lost_end(const struct spool_object *object, uint64_t off)
+{
+	uint64_t from, to;
+
+	if (!find(object, PAGE_OF(off), PAGE_FROM(object->size), &from, &to))
+		return off;
+	return spool_min_u64(to << SPOOL_PAGE_SHIFT, object->size);
+}
+
 /* Whether the page that byte @off is in the middle of is lost. */
 static bool cuts_lost(const struct spool_object *object, uint64_t off)
 {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "object_rig.h"
+#include "store/extents.h"
 
 #define PAGE ((uint64_t)SPOOL_PAGE_SIZE)
 
@@ -90,6 +91,26 @@ static void seeking(void)
 	lose(99 * PAGE, 100 * PAGE);
 	CU_ASSERT_EQUAL(seek(99 * PAGE, SEEK_HOLE), (int64_t)(100 * PAGE));
 	CU_ASSERT_EQUAL(seek(52 * PAGE, SEEK_DATA), (int64_t)(99 * PAGE));
+	tear_down();
+}
+
+/* More stretches than are told apart: what is between the last ones counts as lost. However much
+ * that is, a seek goes from data to data. */
+static void seeking_far(void)
+{
+	const uint64_t far = (uint64_t)1 << 60, size = far + 3 * PAGE;
+
+	set_up(size);
+	for (uint64_t i = 0; i < 2 * SPOOL_EXTENTS_MAX; i += 2)
+		lose(i * PAGE, (i + 1) * PAGE);
+	lose(far, far + PAGE);
+	CU_ASSERT_EQUAL(seek(0, SEEK_HOLE), (int64_t)PAGE);
+	CU_ASSERT_EQUAL(seek(far / 2, SEEK_HOLE), (int64_t)(far + PAGE));
+	CU_ASSERT_EQUAL(seek(far / 2, SEEK_DATA), (int64_t)far / 2);
+	CU_ASSERT_EQUAL(put(far / 2, 2 * PAGE), (ssize_t)(2 * PAGE));
+	CU_ASSERT_EQUAL(put(far + PAGE, PAGE), (ssize_t)PAGE);
+	CU_ASSERT_EQUAL(seek(far / 4, SEEK_HOLE), (int64_t)(far + 2 * PAGE));
+	CU_ASSERT_EQUAL(seek(far + 2 * PAGE, SEEK_HOLE), (int64_t)(far + 2 * PAGE));
 	tear_down();
 }
 
@@ -185,8 +206,9 @@ static void no_memory(void)
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"reading", reading}, {"seeking", seeking}, {"over", over},
-		{"copying", copying}, {"many", many},       {"no memory", no_memory},
+		{"reading", reading},     {"seeking", seeking}, {"seeking far", seeking_far},
+		{"over", over},           {"copying", copying}, {"many", many},
+		{"no memory", no_memory},
 	};
 
 	return unit_run("lost", tests, sizeof(tests) / sizeof(tests[0]));
