@@ -15,7 +15,6 @@
 #include "pulse.h"
 #include "thread.h"
 #include "util/macros.h"
-#include "wire.h"
 
 /* Threads that wait in read(): one for each processor, two at least so that a long copy does not
  * stop everybody, and no more than are of use on /dev/fuse (a guess). */

@@ -82,7 +82,6 @@ struct spool_fs {
 	uid_t owner;                 /* who mounted */
 	struct timespec started;     /* CLOCK_BOOTTIME */
 	uint32_t missing; /* enum spool_feature: not offered by the kernel or masked; set by INIT */
-	bool has_ioctl_dir;
 	bool setxattr_ext;    /* the longer fuse_setxattr_in comes; set by INIT */
 	atomic_bool stopping; /* nothing waits for another request any more */
 };

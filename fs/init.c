@@ -11,7 +11,6 @@
 #include "dev.h"
 #include "fs.h"
 #include "ring.h"
-#include "util/macros.h"
 #include "wire.h"
 
 #define MAX_PAGES_LIMIT "/proc/sys/fs/fuse/max_pages_limit"

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "fs.h"
-#include "park.h"
 #include "pulse.h"
 #include "util/macros.h"
 

@@ -433,12 +433,12 @@ void spool_engine_forget_ask(struct spool_engine *engine, uint64_t id);
  * struct spool_tier_stat - in bytes
  * @stored: data on the disk; @written, @fetched: ever; @n_failed: batches that the disk did not
  * take; @n_bad: pieces that were not what was written; @files: open files of the backing
- * @waiting: places to be given back to the filesystem; @threshold, @reserve: in force; @budget: of
- * RAM, for metadata and data: ram=, or less under memory pressure
+ * @threshold, @reserve: in force; @budget: of RAM, for metadata and data: ram=, or less under memory
+ * pressure
  */
 struct spool_tier_stat {
 	uint64_t threshold, reserve, budget;
-	uint64_t stored, written, fetched, n_failed, n_bad, waiting;
+	uint64_t stored, written, fetched, n_failed, n_bad;
 	unsigned int files;
 	bool keys_locked, failing;
 };

@@ -422,7 +422,6 @@ bool spool_engine_tier_stat(struct spool_engine *engine, struct spool_tier_stat 
 		.fetched = tier->spill.fetched,
 		.n_failed = tier->spill.n_failed,
 		.n_bad = tier->spill.n_bad,
-		.waiting = places.waiting,
 		.files = places.files,
 		.keys_locked = spool_seal_locked(tier->spill.seal),
 		.failing = tier->failing,

@@ -7,7 +7,6 @@
 
 #include "quota/quota.h"
 #include "util/host.h"
-#include "util/macros.h"
 
 #define KIND_SHIFT 62
 #define HOT ((uint64_t)1 << 61)

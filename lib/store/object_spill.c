@@ -143,11 +143,9 @@ int spool_object_stage(struct spool_object *object, struct spool_stage *stage, b
 	return (int)stage->n;
 }
 
-uint64_t spool_object_commit(struct spool_object *object, struct spool_quota_user *user,
-			     struct spool_stage *stage, bool written)
+void spool_object_commit(struct spool_object *object, struct spool_quota_user *user,
+			 struct spool_stage *stage, bool written)
 {
-	uint64_t freed = 0;
-
 	TAILQ_REMOVE(&object->stages, stage, link);
 	for (unsigned int i = 0; i < stage->n; i++) {
 		struct spool_staged *staged = &stage->blocks[i];
@@ -163,11 +161,9 @@ uint64_t spool_object_commit(struct spool_object *object, struct spool_quota_use
 		spool_block_publish(object, staged->index, &old, &new);
 		ram -= spool_block_ram(object, &new);
 		spool_object_charge(object, user, 0, -(int64_t)ram, 0, 0);
-		freed += ram;
 	}
 	stage->n = 0;
 	stage->object = NULL;
-	return freed;
 }
 
 void spool_block_note(const struct block *block, unsigned int from, unsigned int len, char *to,

@@ -110,10 +110,10 @@ int spool_stage_write(struct spool_stage *stage);
 /**
  * spool_object_commit() - let what was written leave RAM, and empty the stage
  * @written: spool_stage_write() returned 0
- * Return: bytes of RAM that were given back to @user. Locks: the object's, exclusive.
+ * Gives the RAM of what has left back to @user. Locks: the object's, exclusive.
  */
-uint64_t spool_object_commit(struct spool_object *object, struct spool_quota_user *user,
-			     struct spool_stage *stage, bool written);
+void spool_object_commit(struct spool_object *object, struct spool_quota_user *user,
+			 struct spool_stage *stage, bool written);
 
 /** struct spool_fetch - a part of a block that is on the disk, for @to; made by the object */
 struct spool_fetch {

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "util/host.h"
-#include "util/macros.h"
 
 /*
  * What of spilling needs no lock: sealing and writing a stage, reading and opening a fetch.
