@@ -17,8 +17,15 @@
  * heard of, or would not let us ask for. Other answers go to where their request came from: to a
  * ring's entry, or to /dev/fuse.
  *
- * Only the message's own header and FUSE_INIT's flags are ever changed, and only when the message
- * is long enough to have them.
+ * FUSE_STATX, which libfuse does not know, is answered here (reply.h says what).
+ *
+ * Only the message's own header, FUSE_INIT's flags and that form of FUSE_SETXATTR are ever changed,
+ * and only when the message is long enough to have them.
+ *
+ * A handler may run more than once for one request: when its answer says that it has to wait (for
+ * RAM, the disk, or what the kernel is to be told), the answer goes nowhere, the request is put
+ * aside, and the handler runs again later, in another thread. So what a handler has done by then
+ * must be the same when it is done again.
  */
 
 #include <stdbool.h>
@@ -69,9 +76,10 @@ enum spool_told { SPOOL_TOLD_NOT, SPOOL_TOLD, SPOOL_TOLD_LATE };
  * @kept: of park.h: it counts, and what has no name has been waited for in vain before
  * @again: of park.h: room has come since, so it is tried again at once; @n_again: how often so far
  * @about_ino: by the last attempt: of which file the kernel is to be told @tell first, or which is
- *to be on the disk first; and @result: what to answer then
+ *	to be on the disk first; and @result: what to answer then
  * @told: it is processed again after that
- * @finish: gives a message that was parked back to where it came from; NULL while none is needed
+ * @finish: gives a message that was parked, and is answered, back to where it came from; NULL while
+ *	none is needed
  */
 struct spool_message {
 	void *data;

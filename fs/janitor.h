@@ -9,8 +9,8 @@
  * with the others; so it is a process that does nothing else. It is forked before anything is
  * mounted, in a session of its own, holds /dev/fuse (as long as it does the device's number is
  * ours, and it can tell our mount from a stranger's), the covered directory and one end of a
- * socket, and sleeps until the other end is closed. What it takes are a few pages of its own:
- * the rest is the supervisor's.
+ * socket, and sleeps until the other end is closed. It takes a few pages of memory of its own, and
+ * shares all others with the supervisor.
  *
  * Where the supervisor ends in order the janitor is dismissed; only when something lies on top of
  * the mount it stays, until that has gone, and then unmounts what is below.
@@ -21,7 +21,7 @@
 #include "mountpoint.h"
 #include "util/log.h"
 
-/** struct spool_janitor - one that was started; zeroed and -1 there is none */
+/** struct spool_janitor - one that was started; there is none where @pid is 0 and @socket -1 */
 struct spool_janitor {
 	pid_t pid;
 	int socket;

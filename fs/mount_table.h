@@ -21,6 +21,7 @@ struct spool_place {
  */
 int spool_mount_table_find(dev_t device, struct spool_place **ret);
 
+/** spool_mount_table_free() - the @n places of spool_mount_table_find(). NULL with 0 is allowed. */
 void spool_mount_table_free(struct spool_place *places, int n);
 
 /** spool_mount_table_device() - what lies uppermost on @path. Return: its device; 0: nothing is

@@ -37,4 +37,5 @@ void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log);
  */
 void spool_mount_remove(const struct spool_mount *mount, struct spool_log *log);
 
+/** spool_mount_fini() - closes what is open and frees the path; the mount stays. */
 void spool_mount_fini(struct spool_mount *mount);

@@ -6,7 +6,7 @@
 #include "channel.h"
 #include "wire.h"
 
-/* What we ask the kernel for, feature by feature; @required ones of ours can be done without. */
+/* What we ask the kernel for, feature by feature. All can be done without. */
 struct wanted {
 	unsigned int feature; /* enum spool_feature, 0 = not maskable */
 	unsigned int cap;

@@ -34,6 +34,7 @@ struct spool_pulses {
 /** spool_pulses_new() - memory that stays shared across fork(2). Return: 0; -errno. */
 int spool_pulses_new(struct spool_pulses **ret);
 
+/** spool_pulses_free() - of this process. NULL is allowed. */
 void spool_pulses_free(struct spool_pulses *pulses);
 
 /** spool_pulse_join() - one for the calling thread, for good. @pulses may be NULL. Return: NULL

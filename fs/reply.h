@@ -23,12 +23,11 @@ bool reply_kill_suidgid(fuse_req_t req);
 /** The caller as the engine wants it; its uid may be SPOOL_UID_UNKNOWN, see init.c. */
 struct spool_cred reply_cred(fuse_req_t req);
 
-/** reply_known_cred() - the same, with the uid of the process where the kernel withholds it
- * Takes 0.1 ms then: for what is not asked often. It is still unknown when the process cannot be
- * seen. */
+/** reply_known_cred() - the same, with the uid of the process where the kernel withholds it. Takes
+ * 0.1 ms then: for what is not asked often. It is still unknown when the process cannot be seen. */
 struct spool_cred reply_known_cred(fuse_req_t req);
 
-/** reply_wait_flags() - SPOOL_NOWAIT, SPOOL_NOROOM: what this thread may wait for. */
+/** reply_wait_flags() - SPOOL_NOWAIT, SPOOL_NOROOM: what this thread may wait for; SPOOL_WAITED. */
 unsigned int reply_wait_flags(fuse_req_t req);
 
 /**

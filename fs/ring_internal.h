@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What ring.c (setting up, threads) and ring_loop.c (serving) share. */
+/* What ring.c (setting up, threads), ring_loop.c (serving) and ring_kick.c share. */
 
 #include <liburing.h>
 #include <pthread.h>
@@ -19,8 +19,9 @@
 #define RING_ENTRIES_MIN 16u
 #define RING_ENTRIES_MAX 128u
 
-/* A ring grows by as many entries as it has, and by no more than these at once: registering one
- * takes a microsecond. It does when more than half of what it started with would be missing.
+/* A ring grows when less than half of the entries that it started with are not put aside: by as
+ * many entries as it has, and no more than these at once, as registering one takes a microsecond.
+ * With so many blocks it has 60,000 entries and more, twice what may wait in all (waiting.h).
  * Guesses. */
 #define RING_GROWTH_MAX 256u
 #define RING_BLOCKS_MAX 256u
@@ -66,12 +67,12 @@ struct spool_ring {
 	unsigned int n_blocks;
 	struct ring_block blocks[RING_BLOCKS_MAX];
 	bool is_full;          /* it cannot grow any more */
-	bool used_more;        /* than the first block, since memory was given back */
+	bool used_more;        /* of entries beyond the first block, since memory was given back */
 	bool may_queue;        /* it has grown, and nothing has shown since that no request waits */
-	atomic_bool kicked;    /* and one of our own is on its way (ring_kick.c) */
-	atomic_bool wants;     /* which is to be sent */
-	_Atomic uint64_t file; /* about this regular file, which the kernel knows */
-	struct spool_ring_entry *kick; /* which has just been committed */
+	atomic_bool kicked;    /* a kick (ring_kick.c) is to be sent, or on its way */
+	atomic_bool wants;     /* the kick is to be sent */
+	_Atomic uint64_t file; /* what a kick is about: a regular file that the kernel knows */
+	struct spool_ring_entry *kick; /* the entry of a kick that has just been committed */
 	int wake;                      /* eventfd: something in @returned, or the end */
 	size_t touched;                /* most bytes of a payload used since they were given back */
 	struct spool_turns ready;      /* have come and are not begun */

@@ -22,6 +22,9 @@ bool spool_thread_pin(unsigned int cpu);
  * spool_thread_allow_interrupts() must have been called by the process.
  */
 void spool_thread_interrupt(pthread_t thread);
+
+/** spool_thread_allow_interrupts() - SIGUSR1 interrupts a system call from now on. Once a process.
+ */
 void spool_thread_allow_interrupts(void);
 
 /** spool_thread_cond_init() - a condition whose timed waits go by CLOCK_MONOTONIC. */

@@ -83,8 +83,8 @@ static bool is_kernels(const struct spool_message *message)
 }
 
 /* All that it asks for has been done, and only the kernel is to be told before the answer: given up
- * now, it would be done twice, and what it has opened would stay open. The kernel keeps it for two
- * seconds at most (notify.h). */
+ * now, it would be done twice, and what it has opened would stay open. It waits for LIMIT_MS at
+ * most (notify.c). */
 static bool is_done(const struct spool_message *message)
 {
 	return message->waits_for == SPOOL_WAIT_NOTIFY && message->tell == SPOOL_TELL_ATTRS;

@@ -17,10 +17,13 @@
 
 #include "pulse.h"
 
+/* Longer than any handler takes on a busy machine; the kernel reports tasks that are stuck for 120
+ * s. And looks within the limit: more of them wake up more often and see a hang sooner. Guesses. */
 #define SPOOL_WATCH_LIMIT_MS 30000
-#define SPOOL_WATCH_LOOKS 6 /* within the limit; more wake up more often and see it sooner */
+#define SPOOL_WATCH_LOOKS 6
 
-/** struct spool_watch - what was seen by the last look; zeroed before the first */
+/** struct spool_watch - what was seen by the last look; zero before the first, but for @limit_ms:
+ * how long a thread may hang */
 struct spool_watch {
 	uint64_t limit_ms;
 	uint64_t last_ms; /* 0: no look before this one counts */

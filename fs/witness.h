@@ -4,8 +4,9 @@
 /*
  * The process that looks at other processes and reads accounts for the worker, which may do neither
  * (fs/sandbox.h). Whether a caller is in the user namespace that we are in is shown to those only
- * who might trace him, and /etc is closed to the worker. The witness takes two kinds of questions
- * and no data: what may this process do, and what are the ranges of subordinate uids.
+ * who might trace him, and /etc is closed to the worker. The witness takes three kinds of questions
+ * and no data: what a process may do and under which uid, whether it is in a group, and what the
+ * ranges of subordinate uids are.
  *
  * It ends with the worker. A question takes 0.1 ms. One that is not answered in a second is
  * answered "no", so nobody waits for ever.
@@ -18,13 +19,14 @@ struct spool_subuid_table;
 struct spool_witness;
 
 /**
- * spool_witness_start() - fork it; there is no other thread yet
- * @subuid_path: /etc/subuid
+ * spool_witness_start() - fork it, from a process of one thread
+ * @subuid_path: "/etc/subuid"; borrowed for good
+ * @alive_fd: stays open in it (--alive-fd); -1 = none
  * Return: 0; -errno.
  */
 int spool_witness_start(const char *subuid_path, int alive_fd, struct spool_witness **ret);
 
-/** spool_witness_free() - it ends. NULL is none. */
+/** spool_witness_free() - it ends. NULL is allowed. */
 void spool_witness_free(struct spool_witness *witness);
 
 /**

@@ -141,7 +141,7 @@ enum spool_ctl_tier_flags {
  * @stored: data on the disk now; @written, @fetched: since the start
  * @n_failed: batches that the disk did not take; @n_bad: pieces that were not what was written
  * @waiting: requests that wait for RAM
- * @budget: bytes of RAM for data: ram=, or less under memory pressure
+ * @budget: bytes of RAM for data and metadata: ram=, or less under memory pressure
  * @why: why there is no backing directory, when the default one cannot be used
  * For others than administrators all but flags, threshold and why is 0.
  */
@@ -175,7 +175,8 @@ struct spool_ctl_set {
  * struct spool_ctl_name - SPOOL_IOC_SPILL: bring a file to the disk now
  * @name: of a file in the directory that is asked
  * For the file's owner and administrators: -EPERM. Other errors: -ENOENT; -EISDIR, -EINVAL no
- * regular file; -EOPNOTSUPP no disk; -ENOSPC, -EIO it does not take the data.
+ * regular file; -EOPNOTSUPP no disk; -ENOSPC, -EIO it does not take the data; -ETIMEDOUT it has not
+ * taken them in 30 s; -EBUSY 8 of one payer wait already; -EINTR.
  */
 struct spool_ctl_name {
 	uint32_t version;

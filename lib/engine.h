@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The engine: one mount's files, names, limits and policy. This is all that fs/ sees of lib/
- * (besides util/ and ctl_proto.h). One function per filesystem operation, in POSIX terms.
+ * The engine: one mount's files, names, limits and policy. Of the rest of lib/ fs/ sees only util/,
+ * ctl_*.h, and what opens a backing directory (spill/backing*.h). One function per filesystem
+ * operation, in POSIX terms.
  *
  * Calling sequence: spool_engine_new(); any operations from any threads; spool_engine_free()
  * when no thread is inside any more (it drops every file, open or not).
@@ -77,7 +78,8 @@ struct spool_backing;
  * @hurry: the same, at once, though it has just failed: somebody waits for whether it does again
  * @room: RAM has come free for those who got -EAGAIN, or will not; called with locks held
  * @spilled: ask @id has ended (spool_engine_ask_spill()): @result 0, or -errno; called without
- *locks
+ *	locks
+ * @ctx: for all of these
  */
 struct spool_tier_config {
 	struct spool_backing *backing;
@@ -168,7 +170,7 @@ enum spool_write_flags {
  * again from a thread that may wait. What it had done by then is the same again.
  *
  * -EAGAIN says that nothing but RAM is used up, and that data are on their way to the disk: the
- * caller asks again when config.spill.room() says so. With SPOOL_NOROOM it does not want to
+ * caller asks again when spool_tier_config.room() says so. With SPOOL_NOROOM it does not want to
  * wait any longer: a write that has done a part says how much, anything else is -ENOSPC.
  */
 #define SPOOL_NOWAIT (1u << 30)
@@ -270,9 +272,10 @@ int spool_engine_rmdir(struct spool_engine *engine, const struct spool_cred *cre
 /**
  * spool_engine_rename() - rename(2) and renameat2(2), atomic
  * @flags: 0, RENAME_NOREPLACE or RENAME_EXCHANGE; in shared RENAME_WHITEOUT with or without
- *	RENAME_NOREPLACE, which leaves a character device 0:0 of @cred in the old place; else
- *-EINVAL Return: 0; -ENOENT; -EEXIST (NOREPLACE); -ENOTEMPTY; -EISDIR; -ENOTDIR; -EINVAL a
- *directory into itself; -EPERM from or to the private root; -ENOSPC, -EDQUOT.
+ *	RENAME_NOREPLACE, which leaves a character device 0:0 of @cred in the old place
+ * Return: 0; -ENOENT; -EEXIST (NOREPLACE); -ENOTEMPTY; -EISDIR; -ENOTDIR; -EINVAL other flags, or a
+ * directory into itself; -EPERM from or to the private root; -EXDEV in private from one user's tree
+ * to another's; -ENOSPC, -EDQUOT.
  */
 int spool_engine_rename(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
 			const char *name, uint64_t new_parent, const char *new_name,
@@ -294,9 +297,10 @@ int spool_engine_readlink(struct spool_engine *engine, const struct spool_cred *
  * @plus: fill complete attributes and give [+lookup] for every entry that @emit took, but for "."
  *	and ".."; else only ino and the type bits of mode are set
  * @emit: takes one entry, or returns false when it has no room (then it is not counted as taken and
- *	the walk ends). Called with the directory's lock held: it only copies, never replies. The
- *name is not kept. An entry that exists throughout is seen exactly once, whatever else comes and
- *goes. Return: 0; -ENOTDIR.
+ *	the walk ends). Called with the directory's lock held: it only copies, never replies, and
+ *	does not keep the name
+ * An entry that exists throughout is seen exactly once, whatever else comes and goes.
+ * Return: 0; -ENOTDIR.
  */
 typedef bool (*spool_emit_fn)(void *arg, const char *name, size_t name_len,
 			      const struct spool_attr *attr, uint64_t cookie);
@@ -310,10 +314,11 @@ int spool_engine_getattr(struct spool_engine *engine, uint64_t ino, struct spool
 
 /**
  * spool_engine_setattr() - chmod, chown, truncate, utimens
- * @set: enum spool_set; @attr: the new values of what is set
+ * @set: enum spool_set, SPOOL_NOWAIT, SPOOL_NOROOM, SPOOL_OUTSIDER
+ * @attr: the new values of what is set
  * Return: 0 and the result in *@ret; -EPERM by the modes or layout policy; -EFBIG; -EDQUOT,
  * -ENOSPC; -EISDIR, -EINVAL for the size of what is not a regular file; -EINVAL size and owner in
- * one call, which the kernel never asks for.
+ * one call, which the kernel never asks for; SPOOL_ON_DISK, -EAGAIN.
  */
 int spool_engine_setattr(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
 			 unsigned int set, const struct spool_attr *attr, struct spool_attr *ret);
@@ -326,8 +331,8 @@ struct spool_statfs {
 	uint64_t inodes_free;
 };
 
-/** What @cred->uid may still use: the smaller of its own and the mount's remainders, never 0 in
- * total. */
+/** spool_engine_statfs() - what @cred->uid may still use: the smaller of its own and the mount's
+ * remainders; the totals are never 0. Return: 0. */
 int spool_engine_statfs(struct spool_engine *engine, const struct spool_cred *cred,
 			struct spool_statfs *ret);
 
@@ -343,20 +348,22 @@ enum spool_open_flags {
 
 /**
  * spool_engine_open() - one more open; regular files and directories
- * @flags: enum spool_open_flags. Return: 0 and [+open], also without a name, as the caller may have
- * looked it up just before; -ESTALE its room was taken back by spool_engine_drop_leaving() (the
- * VFS then looks up again).
+ * @flags: enum spool_open_flags, SPOOL_NOWAIT, SPOOL_NOROOM, SPOOL_OUTSIDER
+ * Return: 0 and [+open], also without a name, as the caller may have looked it up just before;
+ * -ESTALE its room was taken back by spool_engine_drop_leaving() (the VFS then looks up again).
  */
 int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int flags);
 
+/** spool_engine_release() - gives one open back. */
 void spool_engine_release(struct spool_engine *engine, uint64_t ino);
 
 /** @flags: SPOOL_NOWAIT. Return: bytes, short at the end of the file; -EISDIR, -EINVAL;
- * SPOOL_ON_DISK; -EIO what came from the disk is not what went there. */
+ * SPOOL_ON_DISK; -EIO what came from the disk is not what went there, or a page is lost. */
 ssize_t spool_engine_read(struct spool_engine *engine, uint64_t ino, void *buf, size_t len,
 			  uint64_t off, unsigned int flags);
 
-/** @flags: enum spool_write_flags. Return: bytes, see spool_object_write(). */
+/** @flags: enum spool_write_flags, SPOOL_NOWAIT, SPOOL_NOROOM, SPOOL_WAITED, SPOOL_OUTSIDER.
+ * Return: bytes, and errors, as of spool_object_write(). */
 ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void *buf, size_t len,
 			   uint64_t off, unsigned int flags);
 
@@ -364,15 +371,18 @@ ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void
  * spool_engine_fallocate() - reserve, punch or zero @len bytes from @off
  * @mode: 0 or FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | _KEEP_SIZE, FALLOC_FL_ZERO_RANGE with or
  *	without _KEEP_SIZE
- * Return: 0; -EOPNOTSUPP another mode; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM; -EISDIR, -EINVAL.
+ * @flags: SPOOL_NOWAIT, SPOOL_NOROOM, SPOOL_KEEP_SUIDGID, SPOOL_OUTSIDER
+ * Return: 0; -EOPNOTSUPP another mode; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM; -EISDIR, -EINVAL; -EIO
+ * lost pages would be reserved, or zeroed in part; SPOOL_ON_DISK, -EAGAIN.
  */
 int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, uint64_t off,
 			   uint64_t len, unsigned int flags);
 
 /**
  * spool_engine_lose() - a page-out has been refused for good: see spool_object_lose()
+ * @off, @len: bytes of the file that were to be written
  * @error: why, -errno; logged for the first of each file
- * What is lost is -EIO to whoever reads it, or a part of a page of it over.
+ * Reading a page that is lost fails with -EIO, and so does writing a part of it.
  */
 void spool_engine_lose(struct spool_engine *engine, uint64_t ino, uint64_t off, size_t len,
 		       int error);
@@ -387,7 +397,8 @@ int64_t spool_engine_seek(struct spool_engine *engine, uint64_t ino, uint64_t of
 /**
  * spool_engine_copy_range() - copy up to @len bytes within the mount; holes stay holes
  * Return: bytes copied, short at the end of the source and where no more fits; -EINVAL the ranges
- * overlap, or no regular file; -EISDIR; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM when nothing was copied.
+ * overlap, or no regular file; -EISDIR; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM, -EIO, SPOOL_ON_DISK,
+ * -EAGAIN when nothing was copied.
  */
 ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint64_t src_off,
 				uint64_t dst, uint64_t dst_off, size_t len, unsigned int flags);
@@ -402,10 +413,10 @@ enum spool_spill_result {
 	SPOOL_SPILL_LATER, /* call again in about a second: what is left was written just now */
 };
 
-/** spool_engine_new_stage() - what a thread that spills needs; spool_stage_free(). Return: 0;
- * -ENOMEM.
- */
+/** spool_engine_new_stage() - what a thread that spills needs. Return: 0; -ENOMEM. */
 int spool_engine_new_stage(struct spool_engine *engine, struct spool_stage **ret_stage);
+
+/** spool_engine_free_stage() - when its thread has ended. NULL is allowed. */
 void spool_engine_free_stage(struct spool_stage *stage);
 
 /**
@@ -433,8 +444,8 @@ void spool_engine_forget_ask(struct spool_engine *engine, uint64_t id);
  * struct spool_tier_stat - in bytes
  * @stored: data on the disk; @written, @fetched: ever; @n_failed: batches that the disk did not
  * take; @n_bad: pieces that were not what was written; @files: open files of the backing
- * @threshold, @reserve: in force; @budget: of RAM, for metadata and data: ram=, or less under memory
- * pressure
+ * @threshold, @reserve: in force; @budget: of RAM, for metadata and data: ram=, or less under
+ * memory pressure
  */
 struct spool_tier_stat {
 	uint64_t threshold, reserve, budget;
@@ -547,6 +558,7 @@ uint64_t spool_engine_squeeze(struct spool_engine *engine);
 /** spool_engine_relax() - a step back. Return: whether there are more. */
 bool spool_engine_relax(struct spool_engine *engine);
 
+/** spool_engine_stat() - the mount as a whole; a snapshot. */
 void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret);
 
 /** spool_engine_next_refusal() - as spool_quota_next_refusal(), by the host's clock. */

@@ -277,7 +277,8 @@ static void accessed(struct spool_engine *engine, struct spool_node *node)
 	spool_mutex_unlock(&node->lock);
 }
 
-/* Blocks of the largest request, and one more as it may begin in the middle of one. */
+/* Blocks that are fetched with one look at the file: 1 MiB, and one more as a range may begin in
+ * the middle of one. Larger requests take several looks. A guess. */
 #define FETCHES 17u
 
 /* What can be read with one look at the file. */

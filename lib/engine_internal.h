@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the parts of the engine share: engine.c (life cycle, nodes), engine_name.c (names),
- * engine_rename.c, engine_readdir.c, engine_attr.c, engine_data.c, engine_xattr.c and
- * engine_policy.c (layouts and modes).
+ * What the parts of the engine share: engine.c makes and frees nodes; the other files are named by
+ * the operations that they hold. engine_policy.c decides on layouts and modes, engine_idle.c knows
+ * the closed files. Those that spill share engine_tier.h besides.
  */
 
 #include "engine.h"

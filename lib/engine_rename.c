@@ -66,7 +66,7 @@ static void unlock_dirs(struct spool_engine *engine, struct spool_node *a, struc
 	spool_mutex_unlock(&engine->rename_lock);
 }
 
-/* May what @node names be put below @dir, the other directory of the rename? */
+/* Would @node come to lie below itself when it is put into @dir, the other directory? */
 static bool makes_loop(const struct rename *rn, const struct spool_node *node,
 		       const struct spool_node *dir)
 {

@@ -97,9 +97,8 @@ enum spool_node_flags {
 	SPOOL_NODE_ANONYMOUS = 1 << 0, /* O_TMPFILE, never had a name */
 	SPOOL_NODE_DEAD = 1 << 1,      /* a removed directory */
 	SPOOL_NODE_DROPPED = 1 << 2,   /* a file without a name whose data have been taken back */
+	SPOOL_NODE_MTIME_SET = 1 << 3, /* since it was last written to, or opened for that */
 	SPOOL_NODE_LOST_SAID = 1 << 4, /* that it has lost something was logged */
-	SPOOL_NODE_MTIME_SET =
-		1 << 3, /* by somebody, since it was last written to or opened for that */
 };
 
 /** spool_node_new() - a node of @mode with no references, links or account. Return: NULL without
@@ -113,7 +112,8 @@ void spool_node_free(const struct spool_host *host, struct spool_node *node);
  * its first write allocates besides blocks, so that a write that fails has changed no account. */
 uint64_t spool_node_bytes(mode_t mode);
 
-/** spool_node_set_times() - which of 'a', 'm', 'c' in @which become @now. Lock: node->lock. */
+/** spool_node_set_times_locked() - which of 'a', 'm', 'c' in @which become @now. Lock: node->lock.
+ */
 void spool_node_set_times_locked(struct spool_node *node, const char *which,
 				 const struct timespec *now);
 
@@ -126,6 +126,6 @@ void spool_node_set_times_locked(struct spool_node *node, const char *which,
  */
 void spool_node_kill_set_ids_locked(struct spool_node *node, bool outsider);
 
-/** spool_node_times_locked() - read them. */
+/** spool_node_times_locked() - read them. Lock: node->lock. */
 void spool_node_times_locked(const struct spool_node *node, struct timespec *atime,
 			     struct timespec *mtime, struct timespec *ctime);

@@ -50,8 +50,9 @@ struct spool_charge {
  * @room: RAM was given back after a charge had been refused with -EAGAIN, or nobody makes any
  * @full: of SPOOL_RAM_NO_DISK: whether a charge is to wait for another look at the disk; @ask: it
  *	has SPOOL_CHARGE_ASK
- * Both are called without the quota's lock, but with whatever locks its caller has: they only
- * wake somebody.
+ * @ctx: for all three
+ * They are called without the quota's lock, but with whatever locks its caller has: they only wake
+ * somebody.
  */
 struct spool_quota_watch {
 	void (*high)(void *ctx);
@@ -65,11 +66,12 @@ struct spool_quota_watch {
  * @SPOOL_RAM_FIRM: as for any other limit: nobody makes room
  * @SPOOL_RAM_ELASTIC: -EAGAIN: data are on their way out
  * @SPOOL_RAM_NO_DISK: -EAGAIN when watch.full says so; else -ENOSPC, also over the uid's limit:
- *what is full is the disk, where its data would go
+ *	what is full is the disk, where its data would go
  */
 enum spool_quota_ram { SPOOL_RAM_FIRM, SPOOL_RAM_ELASTIC, SPOOL_RAM_NO_DISK };
 
-/* Percent of what metadata leave of the ram limit, above which data are to leave RAM. */
+/* Percent of what metadata leave of the ram limit, above which data are to leave RAM. A guess, as
+ * RAM_LOW (engine_tier.h), down to which they go. */
 #define SPOOL_RAM_HIGH 90u
 
 enum spool_charge_flags {

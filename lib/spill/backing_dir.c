@@ -14,8 +14,7 @@
 #include "util/lock.h"
 #include "util/macros.h"
 
-/* With backing_check.c and util/host.c all that lib/ asks the system about files. A file's number
- * is its descriptor. */
+/* A file's number (spool_backing_ops) is its descriptor. */
 
 /*
  * Without direct I/O, what was written is on its way to the disk at once, and is waited for and
@@ -54,7 +53,7 @@ static struct backing_dir *dir_of(struct spool_backing *backing)
 	return spool_container_of(backing, struct backing_dir, backing);
 }
 
-/* To whoever writes a disk is as full at a quota or at RLIMIT_FSIZE. */
+/* A quota and RLIMIT_FSIZE are limits of the disk, too: whoever writes hears that it is full. */
 static int write_error(int error)
 {
 	return error == EDQUOT || error == EFBIG ? -ENOSPC : -error;

@@ -34,9 +34,9 @@ struct spool_backing_info {
  * not be on tmpfs, ramfs or FUSE (statfs f_type; tmpfs and ramfs are allowed with @any). It, the
  * directories above it and the symlinks on the way must be owned by root or by us, and the
  * directories be not writable by others (by mode, group or ACL) unless sticky.
- * Return: an O_PATH-free directory descriptor (O_RDONLY|O_DIRECTORY|O_CLOEXEC), the caller's to
- * close; -ENOENT, -ENOTDIR, -EACCES, -EINVAL, -EPERM, -EOPNOTSUPP or what a system call returned,
- *and @why.
+ * Return: a descriptor of the directory (O_RDONLY|O_DIRECTORY|O_CLOEXEC), the caller's to close;
+ * -ENOENT, -ENOTDIR, -EACCES, -EINVAL, -EPERM, -EOPNOTSUPP or what a system call returned, and
+ *@why.
  */
 int spool_backing_dir_check(const char *path, bool any, char *why, size_t size);
 

@@ -63,7 +63,8 @@ struct spool_places {
 	unsigned int n_own, n_files;
 	unsigned int n_numbers;
 	uint16_t *numbers; /* those of no segment, a stack */
-	/* Written under the lock; who holds a place reads its segment's without, see above. */
+	/* Written under the lock. Who holds a place of a segment may read its pointer without, as
+	 * it does not change while places of it are used. */
 	struct segment **segments;
 };
 

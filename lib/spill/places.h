@@ -66,7 +66,7 @@ void spool_places_disown(struct spool_places *places, int segment);
  * @n: how many are wanted, 1 to 64
  * Return: how many there are (1 to @n), from *@ret_first on: the next is *@ret_first + 1;
  * -ENOSPC when all max_files segments are full (or just being closed); -ENOMEM; what backing->open
- *returned. May block on the disk: no lock is held over that (SPOOL_RANK_POOL inside).
+ * returned. May block on the disk: no lock is held over that (SPOOL_RANK_POOL inside).
  */
 int spool_places_take(struct spool_places *places, int segment, unsigned int n,
 		      spool_place_t *ret_first);

@@ -7,7 +7,7 @@
 #include "util/host.h"
 #include "util/macros.h"
 
-#define ROOM_FIRST 4u
+#define ROOM_FIRST 4u /* extents; a guess: few files have more */
 
 struct extent {
 	uint64_t from, to;

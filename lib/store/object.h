@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The data of one regular file: the only door into store/.
+ * The data of one regular file: with store/spill.h, for those who bring data to the disk and back,
+ * the door into store/.
  *
  * An object is a sparse map of 64 KiB blocks (store/blockmap.h). A block is a hole, reserved
  * (charged, no memory yet: fallocate), in RAM, or on disk (store/spill.h); a RAM block knows which

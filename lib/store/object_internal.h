@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * What object.c (files) and object_block.c (blocks) share.
+ * What object.c (files), object_block.c (blocks), object_reserve.c, object_lost.c, object_spill.c
+ * and stage.c share.
  *
  * The word of a block in the map:
  *

@@ -23,7 +23,7 @@
  *	leaving	on its way from hot to cold: on no list, owned by the thread that punches it
  *
  * Of a partial chunk, single pages that no slot uses are given back as well when too much is held
- *in this way (they are "gone", until a slot that lies on them is taken).
+ * in this way (they are "gone", until a slot that lies on them is taken).
  *
  * Taking prefers hot, the one freed last first; what is given back comes from the other end.
  * Empty chunks leave their class at once: cutting a chunk anew costs no more than filling in a
@@ -226,7 +226,6 @@ static int map_segment_locked(struct spool_pool *pool)
 	return 0;
 }
 
-/* Takes a free chunk off its list. Return: NULL when the machine gives no more. */
 static void remove_hot_locked(struct spool_pool *pool, struct chunk *chunk)
 {
 	TAILQ_REMOVE(&pool->hot, chunk, link);
@@ -235,6 +234,7 @@ static void remove_hot_locked(struct spool_pool *pool, struct chunk *chunk)
 		pool->least_hot = pool->n_hot;
 }
 
+/* Takes a free chunk off its list. Return: NULL when the machine gives no more. */
 static struct chunk *take_chunk_locked(struct spool_pool *pool)
 {
 	struct chunk *chunk = TAILQ_FIRST(&pool->hot);

@@ -3,7 +3,7 @@
 
 /*
  * Locks with a rank. A thread may only take a lock of a higher rank than all those that it
- * holds; debug builds (SPOOL_LOCK_CHECK) abort with both names when it does not. The order,
+ * holds; debug builds (SPOOL_LOCK_CHECK) abort with both ranks when it does not. The order,
  * and what each lock covers, is written down in lib/README.md, "Lock order".
  *
  * Two locks of one kind are told apart by their rank as well: a parent directory is taken as
@@ -16,7 +16,7 @@
 enum spool_rank {
 	SPOOL_RANK_RENAME = 10,  /* engine-wide: a directory changes its parent */
 	SPOOL_RANK_DIR = 20,     /* node lock of the first (or only) directory of an operation */
-	SPOOL_RANK_DIR2 = 21,    /* node lock of a second directory; see spool_tree_lock_pair() */
+	SPOOL_RANK_DIR2 = 21,    /* node lock of a second directory: the one above first */
 	SPOOL_RANK_NODE = 22,    /* node lock of an operation's subject */
 	SPOOL_RANK_NODE2 = 23,   /* node lock of a second subject (rename target) */
 	SPOOL_RANK_OBJECT = 30,  /* a file's data */
