@@ -374,11 +374,23 @@ void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_char
 		quota->watch.room(quota->watch.ctx);
 }
 
+/* There may be RAM for who was refused it. Return: whether watch.room() is to be called, unlocked.
+ */
+static bool may_have_room_locked(struct spool_quota *quota)
+{
+	bool room = quota->starved && quota->watch.room;
+
+	if (room)
+		quota->starved = false;
+	return room;
+}
+
 int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
 		     const struct spool_charge *charge)
 {
 	struct spool_quota *quota = from->quota;
 	unsigned int missing;
+	bool room = false;
 	int r = 0;
 
 	if (from == to)
@@ -397,8 +409,11 @@ int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
 	}
 	refloor_locked(quota, from);
 	refloor_locked(quota, to);
+	room = may_have_room_locked(quota);
 out:
 	spool_mutex_unlock(&quota->lock);
+	if (room)
+		quota->watch.room(quota->watch.ctx);
 	return r;
 }
 
@@ -479,9 +494,14 @@ bool spool_quota_next_user(struct spool_quota *quota, uint64_t from, uid_t *ret_
 
 void spool_quota_set_limits(struct spool_quota *quota, const struct spool_limits *limits)
 {
+	bool room;
+
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
 	quota->limits = *limits;
+	room = may_have_room_locked(quota);
 	spool_mutex_unlock(&quota->lock);
+	if (room)
+		quota->watch.room(quota->watch.ctx);
 }
 
 uint64_t spool_quota_budget(struct spool_quota *quota)

@@ -47,7 +47,8 @@ struct spool_charge {
  * struct spool_quota_watch - who makes room in RAM
  * @high: the data in RAM, of the mount or of the uid, are above SPOOL_RAM_HIGH percent of what
  *	metadata leave of its limit
- * @room: RAM was given back after a charge had been refused with -EAGAIN, or nobody makes any
+ * @room: RAM was given back, or moved to another's account, or limits were changed, after a charge
+ *	had been refused with -EAGAIN, or nobody makes any
  * @full: of SPOOL_RAM_NO_DISK: whether a charge is to wait for another look at the disk; @ask: it
  *	has SPOOL_CHARGE_ASK
  * @ctx: for all three

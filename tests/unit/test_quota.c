@@ -250,6 +250,41 @@ static void test_elastic(void)
 	tear_down();
 }
 
+/* Room also comes without anybody giving RAM back: with a higher limit, or with another's account.
+ */
+static void test_room_of_accounts(void)
+{
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL};
+	const struct spool_charge moved = {{0, 600, 0}};
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *a, *b;
+
+	limits.user[SPOOL_RES_RAM] = 800;
+	set_up(&limits);
+	spool_quota_set_watch(quota, &watch);
+	spool_quota_set_ram(quota, SPOOL_RAM_ELASTIC);
+	n_high = n_room = 0;
+	a = get(7);
+	b = get(8);
+	CU_ASSERT_EQUAL(charge(a, 0, 800, 0, 0), 0);
+	spool_quota_set_limits(quota, &limits);
+	CU_ASSERT_EQUAL(n_room, 0); /* nobody waits */
+	CU_ASSERT_EQUAL(charge(a, 0, 100, 0, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(spool_quota_move(a, b, &moved), 0);
+	CU_ASSERT_EQUAL(n_room, 1);
+	CU_ASSERT_EQUAL(charge(a, 0, 700, 0, 0), -EAGAIN);
+	limits.user[SPOOL_RES_RAM] = 900;
+	spool_quota_set_limits(quota, &limits);
+	CU_ASSERT_EQUAL(n_room, 2);
+	CU_ASSERT_EQUAL(charge(a, 0, 700, 0, 0), 0);
+	uncharge(a, 0, 900, 0);
+	uncharge(b, 0, 600, 0);
+	CU_ASSERT_EQUAL(n_room, 2);
+	spool_quota_user_put(a);
+	spool_quota_user_put(b);
+	tear_down();
+}
+
 /* What cannot leave RAM is no reason to send out what can: only the room beside it counts. */
 static void test_data_beside_metadata(void)
 {
@@ -481,6 +516,7 @@ int main(void)
 		{"users", test_users},
 		{"live limits", test_live_limits},
 		{"elastic", test_elastic},
+		{"room of accounts", test_room_of_accounts},
 		{"data beside metadata", test_data_beside_metadata},
 		{"shares", test_shares},
 		{"refusals", test_refusals},
