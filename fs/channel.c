@@ -236,16 +236,17 @@ static void first_time(struct spool_fs *fs, struct spool_message *message)
 	message->tried = true;
 }
 
-/* A signal for the caller of a request that waits. Those that wait for long know what to do. */
-static bool takes_interrupt(struct spool_fs *fs, const struct spool_message *message)
+/* A signal for the caller of a request: those that wait for long know what to do, others go on. No
+ * answer is due. libfuse would keep those whose request it has not in hand, as it waits, and look
+ * through all of them with every request of anybody. */
+static void take_interrupt(struct spool_fs *fs, const struct spool_message *message)
 {
 	struct fuse_interrupt_in in;
 
-	if (message->opcode != FUSE_INTERRUPT ||
-	    message->len < sizeof(struct fuse_in_header) + sizeof(in))
-		return false;
+	if (message->len < sizeof(struct fuse_in_header) + sizeof(in))
+		return;
 	memcpy(&in, (const char *)message->data + sizeof(struct fuse_in_header), sizeof(in));
-	return spool_asked_interrupt(fs->asked, in.unique);
+	spool_asked_interrupt(fs->asked, in.unique);
 }
 
 /* Without libfuse. */
@@ -310,8 +311,10 @@ void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 	atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
 	if (!message->tried)
 		first_time(fs, message);
-	if (takes_interrupt(fs, message))
+	if (message->opcode == FUSE_INTERRUPT) {
+		take_interrupt(fs, message);
 		return;
+	}
 	if (message->opcode == SPOOL_WIRE_STATX) {
 		answer_statx(fs, message);
 		return;

@@ -7,11 +7,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "channel.h"
 #include "engine.h"
+#include "fs.h"
 #include "options.h"
 #include "origin.h"
 #include "unit.h"
@@ -329,6 +331,40 @@ static void test_answer_that_does_not_fit(void)
 	CU_ASSERT_EQUAL(entry.behind, '#');
 }
 
+/* What libfuse would make of it: it answers interrupts of requests that it does not know, later. */
+static void test_interrupt(void)
+{
+	static const struct fuse_lowlevel_ops no_ops;
+	static const struct spool_options options;
+	struct spool_fs fs = {.options = &options};
+	struct fuse_args args = FUSE_ARGS_INIT(1, (char *[]){(char[]){"test"}});
+	struct request request = new_request(FUSE_INTERRUPT, sizeof(struct fuse_interrupt_in));
+	struct spool_message message = message_of(&request);
+	struct request other = init_request();
+	struct fuse_buf buf = {.mem = &other, .size = other.header.len};
+	struct fuse_out_header got;
+	int pair[2];
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	fs.session = fuse_session_new(&args, &no_ops, sizeof(no_ops), &fs);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(fs.session);
+	CU_ASSERT_EQUAL_FATAL(pthread_key_create(&fs.current, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_channel_attach(fs.session, pair[0]), 0);
+	fuse_session_process_buf(fs.session, &buf);
+	CU_ASSERT_EQUAL(recv(pair[1], &got, sizeof(got), MSG_DONTWAIT), (ssize_t)sizeof(got));
+	CU_ASSERT_TRUE(spool_channel_parse(&message));
+	spool_channel_process(&fs, &message);
+	other = new_request(FUSE_GETATTR, 16);
+	other.header.unique = UNIQUE + 1;
+	buf.size = other.header.len;
+	fuse_session_process_buf(fs.session, &buf);
+	CU_ASSERT_EQUAL(recv(pair[1], &got, sizeof(got), MSG_DONTWAIT), (ssize_t)sizeof(got));
+	CU_ASSERT_EQUAL(got.unique, UNIQUE + 1);
+	fuse_session_destroy(fs.session);
+	pthread_key_delete(fs.current);
+	close(pair[1]);
+}
+
 static const struct unit_test tests[] = {
 	{"parse", test_parse},
 	{"parse_lengths", test_parse_lengths},
@@ -341,6 +377,7 @@ static const struct unit_test tests[] = {
 	{"offers", test_offers},
 	{"extend_init", test_extend_init},
 	{"answer", test_answer},
+	{"interrupt", test_interrupt},
 	{"answer_that_does_not_fit", test_answer_that_does_not_fit},
 };
 
