@@ -114,11 +114,13 @@ static struct dev_buffer *handle(struct spool_dev *dev, struct dev_buffer *buffe
 	if (!buffer->message.parked)
 		return buffer;
 	message = take_out(&buffer);
-	if (message)
+	if (message) {
 		spool_channel_park(dev->fs, message);
-	else if (buffer->message.waits_for == SPOOL_WAIT_RELEASE)
+		return buffer;
+	}
+	if (buffer->message.waits_for == SPOOL_WAIT_RELEASE)
 		spool_park_refuse(dev->fs->park, &buffer->message);
-	else
+	if (buffer->message.parked)
 		spool_channel_process_last(dev->fs, &buffer->message);
 	return buffer;
 }

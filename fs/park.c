@@ -164,7 +164,7 @@ void spool_park_take(struct spool_park *park, struct spool_message *message)
 
 void spool_park_refuse(struct spool_park *park, struct spool_message *message)
 {
-	spool_channel_process_last(park->fs, message);
+	spool_channel_process_firm(park->fs, message);
 	give_place(park, message->payer);
 }
 

@@ -53,7 +53,8 @@ bool spool_park_wants_count(struct spool_park *park, struct spool_message *messa
 /** spool_park_take() - @message is ours until its finish(). */
 void spool_park_take(struct spool_park *park, struct spool_message *message);
 
-/** spool_park_refuse() - it cannot be given away after all: it is tried and answered now. */
+/** spool_park_refuse() - it cannot be put aside for this after all: it is tried and answered now,
+ * or waits for the disk. */
 void spool_park_refuse(struct spool_park *park, struct spool_message *message);
 
 /** spool_park_gather() - waits @ns, so that messages gather; not while one of these waits for them.

@@ -15,13 +15,17 @@
 #include "disk.h"
 #include "engine_rig.h"
 #include "fs.h"
+#include "park.h"
 #include "reply.h"
 #include "room.h"
 #include "unit.h"
 #include "util/macros.h"
+#include "waiting.h"
 #include "wire.h"
 
-enum { RAM_ONLY = 1, ON_DISK }; /* inodes: what a write to it needs */
+enum { RAM_ONLY = 1, ON_DISK, FULL_FIRST }; /* inodes: what a write to it needs */
+
+#define WAITING_MAX_OF_PAYER 8192u /* as in fs/waiting.c */
 
 static struct engine_rig rig;
 static struct spool_options options;
@@ -54,9 +58,11 @@ static void on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 	(void)off;
 	(void)fi;
 	pthread_mutex_lock(&lock);
-	if (ino == ON_DISK && (flags & SPOOL_NOWAIT)) {
+	if (ino == FULL_FIRST && n_refused++ == 0) {
+		r = -ENOSPC;
+	} else if (ino != RAM_ONLY && (flags & SPOOL_NOWAIT)) {
 		r = SPOOL_ON_DISK;
-	} else if (ino == ON_DISK) {
+	} else if (ino != RAM_ONLY) {
 		n_reads++;
 		pthread_cond_broadcast(&changed);
 		while (frozen)
@@ -137,8 +143,7 @@ static void end(void)
 	engine_rig_fini(&rig);
 }
 
-/* As a thread that takes requests from the kernel. */
-static void take(struct write_request *request, uint64_t ino, uid_t payer)
+static void make(struct write_request *request, uint64_t ino, uid_t payer)
 {
 	static uint64_t unique = 2;
 
@@ -154,6 +159,12 @@ static void take(struct write_request *request, uint64_t ino, uid_t payer)
 	request->message.len = sizeof(request->wire);
 	request->message.finish = finish;
 	CU_ASSERT_TRUE_FATAL(spool_channel_parse(&request->message));
+}
+
+/* As a thread that takes requests from the kernel. */
+static void take(struct write_request *request, uint64_t ino, uid_t payer)
+{
+	make(request, ino, payer);
 	spool_channel_process(&fs, &request->message);
 	CU_ASSERT_TRUE_FATAL(request->message.parked);
 	spool_channel_park(&fs, &request->message);
@@ -211,6 +222,40 @@ static void all_get_their_turn(void)
 	end();
 }
 
+/* As many as may wait of one payer do. One more is answered at once, though it come to the disk:
+ * who takes requests does not wait for that. */
+static void one_too_many(void)
+{
+	static struct spool_message others[WAITING_MAX_OF_PAYER];
+	struct write_request request;
+	uint64_t ino;
+
+	start();
+	CU_ASSERT_EQUAL_FATAL(spool_park_new(&fs, &fs.park), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_waiting_new(&fs, &fs.waiting), 0);
+	for (unsigned int i = 0; i < WAITING_MAX_OF_PAYER; i++) {
+		others[i] = (struct spool_message){
+			.pid = 1, .payer = 1000, .waits_for = SPOOL_WAIT_DISK};
+		CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, &others[i]));
+	}
+	ino = rig_file(&rig, SPOOL_INO_ROOT, "f"); /* it is about to go, so it is worth waiting */
+	CU_ASSERT_EQUAL(spool_engine_unlink(rig.engine, &rig.cred, SPOOL_INO_ROOT, "f"), 0);
+	freeze(true);
+	make(&request, FULL_FIRST, 1000);
+	spool_channel_process(&fs, &request.message);
+	CU_ASSERT_FALSE(request.message.parked);
+	CU_ASSERT_TRUE(request.message.answered);
+	CU_ASSERT_EQUAL(n_refused, 2);
+	freeze(false);
+	spool_engine_forget(rig.engine, ino, 1);
+	for (unsigned int i = 0; i < WAITING_MAX_OF_PAYER; i++)
+		spool_waiting_leave(fs.waiting, &others[i]);
+	spool_park_stop(fs.park);
+	end();
+	spool_park_free(fs.park);
+	spool_waiting_free(fs.waiting);
+}
+
 /* At the end all are answered, whatever they need. */
 static void the_end(void)
 {
@@ -229,6 +274,7 @@ int main(void)
 	static const struct unit_test tests[] = {
 		{"the disk is waited for elsewhere", the_disk_is_waited_for_elsewhere},
 		{"all get their turn", all_get_their_turn},
+		{"one too many", one_too_many},
 		{"the end", the_end},
 	};
 
