@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control.h"
+#include "control_tier.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "control_call.h"
+#include "ctl_proto.h"
 #include "pressure.h"
 #include "reply.h"
 #include "room.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* The calls of the control interface: control.c (status), control_tier.c (the disk, live changes).
- */
+/* One call of the control interface (lib/ctl_proto.h): what came in, and from whom. */
 
 #include "fs.h"
 
@@ -22,8 +21,3 @@ int control_take_in(void *to, size_t size, const struct control_call *call);
 
 /** control_is_admin() - may @cred act for all? Good only while its call is pending. */
 bool control_is_admin(const struct spool_fs *fs, const struct spool_cred *cred);
-
-/* SPOOL_IOC_TIER, SPOOL_IOC_SET, SPOOL_IOC_SPILL: they reply. */
-void control_tier(struct control_call *call);
-void control_set(struct control_call *call);
-void control_spill(struct control_call *call);
