@@ -69,7 +69,7 @@ struct spool_fs {
 	struct spool_sandbox sandbox;
 	int nice;                      /* of the worker's threads */
 	struct spool_witness *witness; /* asked what we may not look at */
-	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see spool_fs_buffer() */
+	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see reply_buffer() */
 	pthread_key_t current; /* per thread: the struct spool_message that is processed */
 	size_t max_write;      /* bytes of data in the largest request */
 	int inited;            /* eventfd: written when the transport stands */
@@ -85,13 +85,6 @@ struct spool_fs {
 	bool setxattr_ext;    /* the longer fuse_setxattr_in comes; set by INIT */
 	atomic_bool stopping; /* nothing waits for another request any more */
 };
-
-/**
- * spool_fs_buffer() - room for max_write bytes of an answer, or NULL without memory
- * For a READ or a listing from a ring it is where the kernel takes the answer from, otherwise
- * the thread's own. It is good until the request is answered.
- */
-void *spool_fs_buffer(struct spool_fs *fs);
 
 /** spool_ops() - the request handlers. */
 const struct fuse_lowlevel_ops *spool_ops(void);

@@ -118,7 +118,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct spool_fs *fs = fs_of(req);
-	void *buf = spool_fs_buffer(fs);
+	void *buf = reply_buffer(fs);
 	ssize_t r = -ENOMEM;
 
 	size = spool_min_u64(size, fs_of(req)->max_write);
@@ -132,7 +132,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct spool_fs *fs = fs_of(req);
-	void *buf = spool_fs_buffer(fs);
+	void *buf = reply_buffer(fs);
 	bool trusted = false;
 	ssize_t r = -ENOMEM;
 

@@ -77,7 +77,7 @@ static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, uin
 {
 	struct spool_fs *fs = fs_of(req);
 	struct spool_cred cred = reply_cred(req);
-	struct listing list = {.req = req, .buf = spool_fs_buffer(fs), .plus = plus};
+	struct listing list = {.req = req, .buf = reply_buffer(fs), .plus = plus};
 	int r = -ENOMEM;
 
 	list.size = spool_min_u64(size, fs_of(req)->max_write);

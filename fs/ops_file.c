@@ -67,7 +67,7 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	struct spool_fs *fs = fs_of(req);
-	void *buf = spool_fs_buffer(fs);
+	void *buf = reply_buffer(fs);
 	ssize_t r = -ENOMEM;
 
 	(void)fi;

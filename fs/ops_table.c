@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops_internal.h"
 
-#include <stdlib.h>
-
-#include "channel.h"
-#include "wire.h"
-
 /* What we ask the kernel for, feature by feature. All can be done without. */
 struct wanted {
 	unsigned int feature; /* enum spool_feature, 0 = not maskable */
@@ -47,32 +42,6 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_background = SPOOL_MAX_BACKGROUND;
 	conn->congestion_threshold = SPOOL_MAX_BACKGROUND * 3 / 4;
 	conn->time_gran = 1;
-}
-
-/* The payload of these requests is empty, so that the answer overwrites nothing of them. */
-static bool can_read_in_place(const struct spool_message *message)
-{
-	return message && message->out &&
-	       (message->opcode == FUSE_READ || message->opcode == FUSE_READDIR ||
-		message->opcode == FUSE_READDIRPLUS);
-}
-
-void *spool_fs_buffer(struct spool_fs *fs)
-{
-	const struct spool_message *message = spool_channel_current(fs);
-	void *buf;
-
-	if (can_read_in_place(message))
-		return message->out;
-	buf = pthread_getspecific(fs->buffer);
-	if (buf)
-		return buf;
-	buf = malloc(fs->max_write);
-	if (buf && pthread_setspecific(fs->buffer, buf) != 0) {
-		free(buf);
-		return NULL;
-	}
-	return buf;
 }
 
 /* Not here, so answered once with ENOSYS and never asked again: flush, fsync, fsyncdir, access

@@ -2,6 +2,7 @@
 #include "reply.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -19,6 +20,32 @@
 /* What stdio and others make their buffers of: a request for 64 KiB takes little longer than one
  * for 4 KiB, so that sort(1) needs half of the time. The size of a block in RAM (lib/store). */
 #define PREFERRED_IO (64 << 10)
+
+/* The payload of these requests is empty, so that the answer overwrites nothing of them. */
+static bool can_read_in_place(const struct spool_message *message)
+{
+	return message && message->out &&
+	       (message->opcode == FUSE_READ || message->opcode == FUSE_READDIR ||
+		message->opcode == FUSE_READDIRPLUS);
+}
+
+void *reply_buffer(struct spool_fs *fs)
+{
+	const struct spool_message *message = spool_channel_current(fs);
+	void *buf;
+
+	if (can_read_in_place(message))
+		return message->out;
+	buf = pthread_getspecific(fs->buffer);
+	if (buf)
+		return buf;
+	buf = malloc(fs->max_write);
+	if (buf && pthread_setspecific(fs->buffer, buf) != 0) {
+		free(buf);
+		return NULL;
+	}
+	return buf;
+}
 
 struct spool_cred reply_cred(fuse_req_t req)
 {

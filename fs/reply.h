@@ -17,6 +17,13 @@ static inline struct spool_fs *fs_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
+/**
+ * reply_buffer() - room for max_write bytes of an answer, or NULL without memory
+ * For a READ or a listing from a ring it is where the kernel takes the answer from, otherwise
+ * the thread's own. It is good until the request is answered.
+ */
+void *reply_buffer(struct spool_fs *fs);
+
 /** Does this request want set-id bits dropped (FUSE_HANDLE_KILLPRIV_V2, FUSE_SETXATTR_EXT)? */
 bool reply_kill_suidgid(fuse_req_t req);
 
