@@ -9,6 +9,13 @@ PROGRAMS = 'SPOOLFS', 'SPOOLCTL', 'SPOOLBENCH'  # environment variables with the
 HELPER = 'mount.spoolfs'  # lies beside spoolctl
 
 
+def make_absolute():
+    """Paths of PROGRAMS may be given as seen from where the tests are started, which is left."""
+    for name in PROGRAMS:
+        if os.environ.get(name):
+            os.environ[name] = os.path.abspath(os.environ[name])
+
+
 def everybody_can_run(path):
     """Whether a user without any right of root's or of the owner's may execute this file."""
     path = Path(path).resolve()

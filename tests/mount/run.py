@@ -29,7 +29,7 @@ sys.dont_write_bytecode = True  # the source tree stays as it is
 sys.path.insert(0, str(HERE))
 import rig  # noqa: E402  (the path is set just above)
 from kernel_log import NAME as KERNEL_LOG, KernelLog  # noqa: E402
-from placing import Placed  # noqa: E402
+from placing import Placed, make_absolute  # noqa: E402
 
 CASE_TIMEOUT_S = 180  # the slowest takes a tenth of it; builds with sanitizers are slower
 CGROUPS = Path('/sys/fs/cgroup/unified'), Path('/sys/fs/cgroup')
@@ -283,6 +283,7 @@ def main():
     # also of release builds: what is not freed, and accounts that are not at zero, fail a case
     os.environ['SPOOL_TEST_TEARDOWN'] = '1'
     os.umask(0o022)
+    make_absolute()
     os.chdir('/')
     print(f'1..{len(cases) + 1}', flush=True)
     kernel = KernelLog()

@@ -15,6 +15,7 @@ NAMES = ('daemon/an_ordinary_user_mounts_for_himself', 'daemon/what_may_not_be_l
 
 @case(mount=False)
 def runs_from_a_directory_that_is_roots_only():
+    """With programs named as seen from there."""
     if not os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
         raise Skip('an ordinary user may not open /dev/fuse')
     home = f'{os.environ["SPOOL_CASE_DIR"]}/home'
@@ -23,11 +24,11 @@ def runs_from_a_directory_that_is_roots_only():
     shutil.copytree(HERE.parents[1] / 'tools/bench', f'{home}/tools/bench')
     environment = dict(os.environ)
     for name in 'SPOOLFS', 'SPOOLCTL', 'SPOOLBENCH':
-        environment[name] = shutil.copy(os.environ[name], home)
+        environment[name] = os.path.basename(shutil.copy(os.environ[name], home))
     for name in NAMES:
         argv = [sys.executable, f'{home}/tests/mount/run.py', '--filter', name]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              env=environment) as process:
+                              env=environment, cwd=home) as process:
             output, _ = process.communicate(timeout=120)
         assert process.returncode == 0 and f'ok 1 {name} - ' in output, output
         assert not list(Path('/tmp').glob(f'spool-programs-{process.pid}-*'))
