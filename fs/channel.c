@@ -229,6 +229,7 @@ struct spool_message *spool_channel_current(struct spool_fs *fs)
 /* What is done once for a request, however often it is tried. */
 static void first_time(struct spool_fs *fs, struct spool_message *message)
 {
+	atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
 	if (message->opcode < SPOOL_OPCODES)
 		atomic_fetch_add_explicit(&fs->by_opcode[message->opcode], 1, memory_order_relaxed);
 	if (fs->setxattr_ext)
@@ -308,7 +309,6 @@ void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
 		spool_waiting_leave(fs->waiting, message);
 		return;
 	}
-	atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
 	if (!message->tried)
 		first_time(fs, message);
 	if (message->opcode == FUSE_INTERRUPT) {

@@ -297,6 +297,18 @@ def a_file_that_is_kept_holds_nobody_up_who_counts():
 
 
 @case(mount=False)
+def a_request_that_waits_is_counted_once():
+    """However often it is tried, and by both counts."""
+    with Mount(options='ram=8M') as mount:
+        with open(f'{mount.tmpdir()}/kept', 'wb') as kept:
+            os.unlink(kept.name)
+            for _ in range(20):
+                in_use(mount.path)  # waits for what has no name
+            got = status(mount)
+        assert 20 < got['requests'] <= sum(got['requests_by_operation'].values()), got
+
+
+@case(mount=False)
 def a_full_mount_says_so_soon():
     """A file without a name that somebody keeps open does not hold ENOSPC up for long: only the
     first waits for it in earnest, and the 200 take no longer than the deadline for all."""
