@@ -58,9 +58,14 @@ void control_tier(struct control_call *call)
 {
 	struct spool_ctl_tier tier;
 	int r = control_take_in(&tier, sizeof(tier), call);
+	bool admin = r == 0 && control_is_admin(call->fs, &call->cred);
 
+	/* a filesystem may take its time to say what is free, over a network for ever */
+	if (admin && call->fs->options->backing_fd >= 0 &&
+	    (reply_wait_flags(call->req) & SPOOL_NOWAIT))
+		r = SPOOL_ON_DISK;
 	if (r == 0)
-		fill_tier(call->fs, control_is_admin(call->fs, &call->cred), &tier);
+		fill_tier(call->fs, admin, &tier);
 	reply_ioctl(call->req, r, &tier, sizeof(tier));
 }
 

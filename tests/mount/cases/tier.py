@@ -297,6 +297,22 @@ def a_frozen_disk_stops_nobody_while_there_is_ram():
 
 
 @case(mount=False)
+def the_disk_is_asked_for_its_space_by_threads_that_may_wait():
+    """They are started when they are needed: the first one here by root's status, not by USER's."""
+    for options in transports():
+        with Backing() as backing, Mount(options=f'{options},backing={backing}') as mount:
+            def disk_threads(mount=mount):
+                tasks = f'/proc/{mount.worker}/task'
+                return [get(f'{tasks}/{task}/comm') for task in os.listdir(tasks)].count(
+                    b'spoolfs-disk\n')
+
+            as_user(USER, run, binary('SPOOLCTL'), 'status', mount.path)
+            assert disk_threads() == 0
+            assert tier(mount)['backing_total'] > 0
+            assert disk_threads() == 1
+
+
+@case(mount=False)
 def many_spilled_files_need_few_descriptors():
     with Backing() as backing:
         mount = Mount(options=f'ram=64M,user_ram=100%,backing={backing},threshold=0')
