@@ -128,6 +128,9 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 		reply_written(req, r);
 }
 
+/* To reserve or clear more than this takes longer than others should wait: 0.3 s, measured. */
+#define FALLOCATE_LONG (UINT64_C(64) << 30)
+
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
 		  struct fuse_file_info *fi)
 {
@@ -138,7 +141,9 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len
 	(void)fi;
 	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
 		before = spool_set_ids_of(fs, ino);
-		if (off >= 0 && len > 0)
+		if (len > (off_t)FALLOCATE_LONG && (reply_wait_flags(req) & SPOOL_NOWAIT))
+			r = SPOOL_ON_DISK; /* for a thread that may take its time */
+		else if (off >= 0 && len > 0)
 			r = spool_engine_fallocate(
 				fs->engine, ino, mode, (uint64_t)off, (uint64_t)len,
 				reply_wait_flags(req) | spool_set_ids_rule(req, &before));

@@ -8,8 +8,8 @@ import subprocess
 import tempfile
 
 from loop_disk import LoopDisk
-from rig import (DEADLINE_S, Mount, as_user, binary, case, drop_caches, fails, get, put, run,
-                 wait_until)
+from rig import (DEADLINE_S, Mount, as_user, binary, case, drop_caches, fails, fallocate, get, put,
+                 run, wait_until)
 from transport import status, transports
 
 MIB = 1 << 20
@@ -41,6 +41,12 @@ def threads_waiting(mount):
     return sum(get(f'{tasks}/{task}/comm') == b'spoolfs-spill\n' and
                get(f'{tasks}/{task}/stat').rsplit(b')', 1)[1].split()[0] == b'D'
                for task in os.listdir(tasks))
+
+
+def disk_threads(mount):
+    """Threads of the worker that may wait; they are started when they are needed."""
+    tasks = f'/proc/{mount.worker}/task'
+    return [get(f'{tasks}/{task}/comm') for task in os.listdir(tasks)].count(b'spoolfs-disk\n')
 
 
 def wait_spilled(mount, size):
@@ -301,15 +307,24 @@ def the_disk_is_asked_for_its_space_by_threads_that_may_wait():
     """They are started when they are needed: the first one here by root's status, not by USER's."""
     for options in transports():
         with Backing() as backing, Mount(options=f'{options},backing={backing}') as mount:
-            def disk_threads(mount=mount):
-                tasks = f'/proc/{mount.worker}/task'
-                return [get(f'{tasks}/{task}/comm') for task in os.listdir(tasks)].count(
-                    b'spoolfs-disk\n')
-
             as_user(USER, run, binary('SPOOLCTL'), 'status', mount.path)
-            assert disk_threads() == 0
+            assert disk_threads(mount) == 0
             assert tier(mount)['backing_total'] > 0
-            assert disk_threads() == 1
+            assert disk_threads(mount) == 1
+
+
+@case(mount=False)
+def reserving_much_is_done_by_threads_that_may_take_their_time():
+    for options in transports():
+        with Backing() as backing, \
+                Mount(options=f'{options},backing={backing},size=1T,user_size=1T') as mount:
+            fd = os.open(f'{mount.tmpdir()}/f', os.O_RDWR | os.O_CREAT)
+            fallocate(fd, 0, 0, MIB)
+            assert disk_threads(mount) == 0
+            fallocate(fd, 0, 0, 65 << 30)
+            assert disk_threads(mount) == 1
+            assert os.fstat(fd).st_blocks * 512 == 65 << 30
+            os.close(fd)
 
 
 @case(mount=False)
