@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the option table and the parser share. */
+/* What the option table (options_table.c), the parser (options.c) and what makes defaults and
+ * shares definite (options_resolve.c) share. */
 
 #include "options.h"
 
 #define UNSET UINT64_MAX
 
-/* Options as given; resolve() makes spool_options of them. */
+/* Options as given. */
 struct given {
 	struct spool_options *options;
 	const struct spool_machine *machine;
@@ -33,6 +34,21 @@ struct option_entry {
 
 /** spool_option_means_nothing() - is it one that mount(8) hands on for every filesystem? */
 bool spool_option_means_nothing(const char *option);
+
+/**
+ * options_open_backing() - opens the backing directory, and sets backing, backing_fd, backing_why
+ * Return: 0, also when there is none; -EINVAL (a line was written): that of backing= cannot be
+ * used.
+ */
+int options_open_backing(struct given *given);
+
+/** options_resolve_layout() - layout, modes, the root directory, allow_other. Return: 0; -EINVAL (a
+ * line was written): they contradict each other. */
+int options_resolve_layout(struct given *given);
+
+/** options_resolve_limits() - config.limits and the reserve, when the layout is known and the
+ * backing directory open. Return: 0; -EINVAL (a line was written): too small. */
+int options_resolve_limits(struct given *given);
 
 /** The table, ended by an entry without a name. */
 extern const struct option_entry spool_option_table[];
