@@ -3,7 +3,7 @@
 /*
  * What the layouts and modes= ask for beyond POSIX. The kernel has checked ordinary permissions
  * before a request comes here; nothing here depends on the caller that the kernel would cache
- * for others, but for the three things DESIGN allows: the listing of the private root, the
+ * for others, but for three things: the listing of the private root, the
  * target of its self link, and statfs.
  */
 
