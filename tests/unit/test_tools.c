@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "common/json.h"
 #include "common/mounts.h"
@@ -142,12 +143,11 @@ struct seen {
 	int n;
 };
 
-static int note(void *arg, const char *mountpoint)
+static int note(void *arg, const struct mounts_entry *entry)
 {
 	struct seen *seen = arg;
 
-	strcat(seen->text, mountpoint);
-	strcat(seen->text, "|");
+	sprintf(strchr(seen->text, '\0'), "%u:%s|", minor(entry->device), entry->path);
 	return ++seen->n == seen->stop_at ? 42 : 0;
 }
 
@@ -179,9 +179,9 @@ static void test_mount_table(void)
 	struct seen all = {.n = 0}, first = {.stop_at = 1};
 
 	CU_ASSERT_EQUAL(walk(table, &all), 0);
-	CU_ASSERT_STRING_EQUAL(all.text, "/a b|/x\\040y|/last|");
+	CU_ASSERT_STRING_EQUAL(all.text, "40:/a b|41:/x\\040y|46:/last|");
 	CU_ASSERT_EQUAL(walk(table, &first), 42);
-	CU_ASSERT_STRING_EQUAL(first.text, "/a b|");
+	CU_ASSERT_STRING_EQUAL(first.text, "40:/a b|");
 }
 
 static const struct unit_test tests[] = {

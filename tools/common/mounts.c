@@ -1,65 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/mounts.h"
 
+#include <errno.h>
+#include <libmount.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FSTYPE "fuse.spoolfs"
 
-static bool is_octal(char c)
+static bool is_ours(struct libmnt_fs *fs)
 {
-	return c >= '0' && c <= '7';
+	const char *type = mnt_fs_get_fstype(fs);
+
+	return type && strcmp(type, FSTYPE) == 0 && mnt_fs_get_target(fs);
 }
 
-/* Space, tab, newline and backslash are written as \ooo. */
-static void unescape(char *text)
+static int walk(struct libmnt_table *table, int (*fn)(void *arg, const struct mounts_entry *entry),
+		void *arg)
 {
-	char *to = text;
-
-	while (*text) {
-		if (text[0] == '\\' && is_octal(text[1]) && is_octal(text[2]) &&
-		    is_octal(text[3])) {
-			*to++ = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + text[3] - '0');
-			text += 4;
-		} else {
-			*to++ = *text++;
-		}
-	}
-	*to = '\0';
-}
-
-/* The mount point in @line (cut out of it in place) when the filesystem is ours, or NULL. */
-static char *our_mount(char *line)
-{
-	char *type = strstr(line, " - "); /* a field never holds a blank */
-	char *field = line;
-
-	if (!type || strncmp(type + 3, FSTYPE " ", strlen(FSTYPE) + 1) != 0)
-		return NULL;
-	for (int i = 0; i < 4; i++) { /* id, parent, device, root */
-		field = strchr(field, ' ');
-		if (!field)
-			return NULL;
-		field++;
-	}
-	field[strcspn(field, " ")] = '\0';
-	unescape(field);
-	return field;
-}
-
-int mounts_each(FILE *mountinfo, int (*fn)(void *arg, const char *mountpoint), void *arg)
-{
-	char *line = NULL;
-	size_t room = 0;
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs;
 	int r = 0;
 
-	while (r == 0 && getline(&line, &room, mountinfo) > 0) {
-		char *mountpoint = our_mount(line);
-
-		if (mountpoint)
-			r = fn(arg, mountpoint);
+	if (!iter) {
+		errno = ENOMEM;
+		return -1;
 	}
-	free(line);
-	return r == 0 && ferror(mountinfo) ? -1 : r;
+	while (r == 0 && mnt_table_next_fs(table, iter, &fs) == 0) {
+		const struct mounts_entry entry = {
+			.path = mnt_fs_get_target(fs),
+			.device = mnt_fs_get_devno(fs),
+		};
+
+		if (is_ours(fs))
+			r = fn(arg, &entry);
+	}
+	mnt_free_iter(iter);
+	return r;
+}
+
+int mounts_each(FILE *mountinfo, int (*fn)(void *arg, const struct mounts_entry *entry), void *arg)
+{
+	struct libmnt_table *table = mnt_new_table();
+	int r = -ENOMEM;
+
+	if (table)
+		r = mnt_table_parse_stream(table, mountinfo, "mountinfo");
+	if (r == 0) {
+		r = walk(table, fn, arg);
+	} else {
+		errno = r < 0 ? -r : EIO;
+		r = -1;
+	}
+	mnt_unref_table(table);
+	return r;
 }

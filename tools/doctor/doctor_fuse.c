@@ -217,16 +217,16 @@ static void check_helper(struct doctor *doctor)
 }
 
 /* Not stat(): the kernel answers that from its cache, also for a dead mount. */
-static int check_mount(void *arg, const char *mountpoint)
+static int check_mount(void *arg, const struct mounts_entry *entry)
 {
 	struct doctor *doctor = arg;
 	struct statvfs vfs;
 
-	if (statvfs(mountpoint, &vfs) == 0 || (errno != ENOTCONN && errno != ECONNABORTED))
+	if (statvfs(entry->path, &vfs) == 0 || (errno != ENOTCONN && errno != ECONNABORTED))
 		return 0;
 	finding(doctor, "warn", "mount",
 		geteuid() == 0 ? "Unmount it: umount." : "Unmount it: fusermount3 -u.",
-		"%s is dead: its daemon is gone", mountpoint);
+		"%s is dead: its daemon is gone", entry->path);
 	return 0;
 }
 

@@ -291,9 +291,9 @@ static int ask(const char *path, struct spool_ctl_status *ret)
 	return fd;
 }
 
-static int is_same(void *arg, const char *path)
+static int is_same(void *arg, const struct mounts_entry *entry)
 {
-	return strcmp(arg, path) == 0;
+	return strcmp(arg, entry->path) == 0;
 }
 
 /* A mount may go while we go through the list. */
@@ -345,10 +345,10 @@ static int show(struct view *view, const char *path)
 
 /* One mount that cannot be asked does not hide the others. Other users' own mounts are closed to
  * everybody, root included; that is no failure. */
-static int show_any(void *arg, const char *path)
+static int show_any(void *arg, const struct mounts_entry *entry)
 {
 	struct view *view = arg;
-	int r = show(view, path);
+	int r = show(view, entry->path);
 
 	view->failed |= r < 0 && r != -EACCES;
 	return 0;
