@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ctl_record.h"
 #include "mount_table.h"
 #include "process.h"
 #include "unmount.h"
@@ -39,7 +40,7 @@ static void harden(const struct duty *duty)
 			    duty->options->alive_fd};
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
-	prctl(PR_SET_NAME, "spoolfs-janitor");
+	prctl(PR_SET_NAME, SPOOL_CTL_JANITOR);
 	setsid(); /* what is sent to the supervisor's process group is not for us */
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 	if (!duty->options->foreground)

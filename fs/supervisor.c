@@ -16,9 +16,11 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "ctl_record.h"
 #include "janitor.h"
 #include "mountpoint.h"
 #include "process.h"
+#include "record.h"
 #include "unmount.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
@@ -47,7 +49,8 @@ struct supervisor {
 	pid_t worker;
 	int socket; /* to the worker; -1 when closed */
 	int signals;
-	int hurry; /* all limits of time are divided by this */
+	int record; /* for who looks for a daemon without a mount; -1: none */
+	int hurry;  /* all limits of time are divided by this */
 	bool reaped;
 	int status; /* of the worker, when reaped */
 };
@@ -338,6 +341,9 @@ static int start(struct supervisor *sup)
 		fprintf(stderr, "spoolfs: %s: cannot mount\n", sup->mount.path);
 		return r;
 	}
+	sup->record = spool_record_open(sup->mount.device, sup->mount.path);
+	if (sup->record < 0)
+		spool_log(sup->log, SPOOL_LOG_DEBUG, "no record: %s", strerror(-sup->record));
 	r = spool_janitor_tell(&sup->janitor, &sup->mount);
 	if (r == 0)
 		r = spool_send_fd(sup->socket, sup->mount.fd, sup->mount.device);
@@ -353,6 +359,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 				 .log = log,
 				 .socket = -1,
 				 .signals = -1,
+				 .record = -1,
 				 .janitor = {.socket = -1}};
 	int r, status = 1;
 
@@ -365,7 +372,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 		return 1;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	prctl(PR_SET_NAME, "spoolfs-super");
+	prctl(PR_SET_NAME, SPOOL_CTL_SUPERVISOR);
 	r = start(&sup);
 	if (r == 0) {
 		say_ready(options);
@@ -384,6 +391,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	spool_watchdog_free(sup.watchdog);
 	spool_close(sup.socket);
 	spool_close(sup.signals);
+	spool_close(sup.record);
 	spool_mount_fini(&sup.mount);
 	return status;
 }

@@ -17,6 +17,7 @@
 #include "arena.h"
 #include "asked.h"
 #include "channel.h"
+#include "ctl_record.h"
 #include "dev.h"
 #include "dirs.h"
 #include "disk.h"
@@ -488,7 +489,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	};
 	int r;
 
-	prctl(PR_SET_NAME, "spoolfs");
+	prctl(PR_SET_NAME, SPOOL_CTL_WORKER);
 	worker.fs.live = *options;
 	worker.fs.arena = &worker.arena;
 	pthread_mutex_init(&worker.fs.set_lock, NULL);

@@ -18,6 +18,7 @@
 #include <linux/capability.h>
 
 #include "common/daemon.h"
+#include "common/detached.h"
 #include "common/mounts.h"
 #include "util/macros.h"
 #include "util/proc.h"
@@ -240,6 +241,24 @@ static void check_mounts(struct doctor *doctor)
 	fclose(mountinfo);
 }
 
+static void check_detached(struct doctor *doctor)
+{
+	char who[96], held_by[256], mend[64];
+	struct detached *all;
+	size_t n;
+
+	if (detached_find("/proc", "/sys/fs/fuse/connections", &all, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		snprintf(mend, sizeof(mend), "To end it: kill -TERM %d.", all[i].supervisor);
+		finding(doctor, "warn", "mount", mend,
+			"%s is unmounted here, and its daemon (%s) serves still: held by %s",
+			all[i].record.mountpoint, detached_who(&all[i], who, sizeof(who)),
+			detached_held_by(&all[i], held_by, sizeof(held_by)));
+	}
+	detached_free(all, n);
+}
+
 void doctor_fuse(struct doctor *doctor)
 {
 	check_kernel(doctor);
@@ -251,4 +270,5 @@ void doctor_fuse(struct doctor *doctor)
 	check_helper(doctor);
 	check_io_uring(doctor);
 	check_mounts(doctor);
+	check_detached(doctor);
 }

@@ -17,6 +17,7 @@
 #include "ctl_client.h"
 #include "ctl_names.h"
 #include "spoolctl/cmd.h"
+#include "spoolctl/left.h"
 #include "spoolctl/requests.h"
 #include "spoolctl/tier.h"
 #include "util/macros.h"
@@ -89,6 +90,7 @@ static void json_status(struct json *json, const char *mountpoint,
 			const struct spool_ctl_status *status)
 {
 	json_string(json, "mountpoint", mountpoint);
+	json_bool(json, "detached", false);
 	json_string(json, "version", status->daemon_version);
 	json_string(json, "layout", name_of(SPOOL_CTL_LAYOUTS, status->layout));
 	json_string(json, "modes", name_of(SPOOL_CTL_MODES, status->modes));
@@ -319,6 +321,10 @@ static int show(struct view *view, const char *path)
 
 	if (r < 0 && view->all && !is_mounted(path))
 		return 0;
+	if (r < 0 && !view->all && left_show(view->json, path) > 0) {
+		view->shown++;
+		return 0;
+	}
 	if (r < 0) {
 		fprintf(stderr, "spoolctl: status: %s: %s\n", path, spool_ctl_reason(-r));
 		return r;
@@ -357,7 +363,7 @@ static int show_any(void *arg, const struct mounts_entry *entry)
 static int show_all(struct view *view)
 {
 	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
-	int r;
+	int r, left;
 
 	if (!mountinfo) {
 		fprintf(stderr, "spoolctl: status: /proc/self/mountinfo: %s\n", strerror(errno));
@@ -368,6 +374,11 @@ static int show_all(struct view *view)
 		json_open(view->json, NULL, '[');
 	r = mounts_each(mountinfo, show_any, view);
 	fclose(mountinfo);
+	left = left_show(view->json, NULL);
+	if (left < 0)
+		fprintf(stderr, "spoolctl: status: /proc: %s\n", strerror(-left));
+	view->failed |= left < 0;
+	view->shown += left > 0;
 	if (view->json)
 		json_close(view->json, ']');
 	else if (view->shown == 0)
@@ -396,7 +407,8 @@ static const struct usage usage = {
 	.who = "spoolctl: status",
 	.help = "usage: spoolctl status [--json] [--] [MOUNT]\n"
 		"What MOUNT (a mount point or any directory below) is, holds and allows;\n"
-		"without MOUNT, every spoolfs mount that can be seen.",
+		"without MOUNT, every spoolfs mount that can be seen, and every one that is\n"
+		"unmounted here and served still.",
 	.allowed = "[--json] [--] [MOUNT]",
 	.short_options = ":",
 	.long_options = long_options,

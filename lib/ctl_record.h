@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * How the tools find a daemon whose mount they cannot reach. Its supervisor holds a memfd open,
+ * empty, whose name says what it serves: /proc/PID/fd shows it to root and to the user whose daemon
+ * it is, to no other, and it is gone with the process. Any process may hold such a memfd: what one
+ * says must fit to what the kernel says.
+ */
+
+#include <sys/types.h>
+
+/* Names of the processes (PR_SET_NAME), as /proc shows them. */
+#define SPOOL_CTL_SUPERVISOR "spoolfs-super"
+#define SPOOL_CTL_WORKER "spoolfs"
+#define SPOOL_CTL_JANITOR "spoolfs-janitor"
+
+/* Of a memfd's name, with its end: NAME_MAX without "memfd:" (mm/memfd.c). */
+#define SPOOL_CTL_RECORD_NAME 250
+
+/* Of /proc's link to it, with its end: "/memfd:", the name, " (deleted)". */
+#define SPOOL_CTL_RECORD_LINK (SPOOL_CTL_RECORD_NAME + 20)
+
+/** struct spool_ctl_record - what a record tells */
+struct spool_ctl_record {
+	dev_t device;                           /* of the filesystem */
+	char mountpoint[SPOOL_CTL_RECORD_NAME]; /* where it was mounted */
+};
+
+/** spool_ctl_record_name() - the name of the memfd. A @mountpoint that is too long is cut. */
+void spool_ctl_record_name(dev_t device, const char *mountpoint, char ret[SPOOL_CTL_RECORD_NAME]);
+
+/**
+ * spool_ctl_record_read() - what the link of a descriptor in /proc/PID/fd tells
+ * @link: as readlink(2) gives it, with a NUL at its end
+ * Return: 0; -EINVAL: it is no record, with *@ret unchanged.
+ */
+int spool_ctl_record_read(const char *link, struct spool_ctl_record *ret);
