@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "control_call.h"
 #include "ctl_proto.h"
@@ -27,7 +26,6 @@ static uint32_t tier_flags(const struct spool_fs *fs, const struct spool_tier_st
 static void fill_tier(struct spool_fs *fs, bool admin, struct spool_ctl_tier *out)
 {
 	struct spool_tier_stat stat;
-	struct statvfs space;
 
 	*out = (struct spool_ctl_tier){.version = SPOOL_CTL_VERSION};
 	snprintf(out->why, sizeof(out->why), "%s", fs->options->backing_why);
@@ -48,10 +46,11 @@ static void fill_tier(struct spool_fs *fs, bool admin, struct spool_ctl_tier *ou
 	out->files = stat.files;
 	out->waiting = spool_room_waiting(fs->room);
 	snprintf(out->backing, sizeof(out->backing), "%s", fs->options->backing);
-	if (fstatvfs(fs->options->backing_fd, &space) == 0) {
-		out->backing_free = (uint64_t)space.f_bavail * space.f_frsize;
-		out->backing_total = (uint64_t)space.f_blocks * space.f_frsize;
-	}
+	out->backing_free = stat.space_free;
+	out->backing_total = stat.space_total;
+	out->backing_age_ms = stat.space_age_ms;
+	if (stat.space_age_ms > SPOOL_CTL_FRESH_MS)
+		spool_engine_look(fs->engine); /* for who asks again */
 }
 
 void control_tier(struct control_call *call)
@@ -91,12 +90,15 @@ static int set_pressure(struct spool_fs *fs, const struct spool_options *changed
 static int change(struct spool_fs *fs, const char *option, char *message, size_t size)
 {
 	struct spool_options changed;
+	struct spool_tier_stat stat;
 	FILE *errors = fmemopen(message, size, "w");
 	int r;
 
 	if (!errors)
 		return -errno;
 	pthread_mutex_lock(&fs->set_lock);
+	if (spool_engine_tier_stat(fs->engine, &stat) && stat.space_total > 0)
+		fs->live.backing_total = stat.space_total;
 	r = spool_options_change(&fs->live, option, &changed, errors);
 	if (r == 0)
 		r = set_pressure(fs, &changed, errors);

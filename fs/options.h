@@ -100,9 +100,10 @@ struct spool_options {
 	int nice; /* SPOOL_NICE_DEFAULT: not given */
 	bool encrypt;
 	bool mlock;
-	uint64_t threshold;   /* bytes; UINT64_MAX = none */
-	uint64_t reserve;     /* bytes of the backing filesystem */
-	uint64_t machine_ram; /* struct spool_machine's */
+	uint64_t threshold;     /* bytes; UINT64_MAX = none */
+	uint64_t reserve;       /* bytes of the backing filesystem */
+	uint64_t backing_total; /* bytes that it has, as far as is known */
+	uint64_t machine_ram;   /* struct spool_machine's */
 	struct spool_amounts amounts;
 	struct spool_config config;
 };

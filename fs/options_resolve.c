@@ -87,18 +87,22 @@ int options_open_backing(struct given *given)
 	return 0;
 }
 
-/* What the backing filesystem adds to the size, and what stays free there. */
+/* What the backing filesystem adds to the size, and what stays free there. Only a start asks it:
+ * whoever changes a live mount must not wait for the disk. */
 static uint64_t resolve_backing(struct given *given)
 {
 	struct spool_options *options = given->options;
+	uint64_t total, free_now = 0;
 	struct statvfs fs;
-	uint64_t total, free_now;
 
 	options->reserve = 0;
-	if (options->backing_fd < 0 || fstatvfs(options->backing_fd, &fs) < 0)
+	if (options->backing_fd < 0)
 		return 0;
-	total = (uint64_t)fs.f_blocks * fs.f_frsize;
-	free_now = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (!given->now && fstatvfs(options->backing_fd, &fs) == 0) {
+		options->backing_total = (uint64_t)fs.f_blocks * fs.f_frsize;
+		free_now = (uint64_t)fs.f_bavail * fs.f_frsize;
+	}
+	total = options->backing_total;
 	options->reserve =
 		resolve(&given->amounts->reserve, total, percent_of(total, RESERVE_PERCENT));
 	return percent_of(free_now, BACKING_SIZE_PERCENT);

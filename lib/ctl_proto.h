@@ -18,7 +18,7 @@
 #include <linux/ioctl.h>
 #include <stdint.h>
 
-#define SPOOL_CTL_VERSION 2u
+#define SPOOL_CTL_VERSION 3u
 #define SPOOL_CTL_MAGIC \
 	0xB7 /* free in Documentation/userspace-api/ioctl/ioctl-number.rst at 6.12 */
 #define SPOOL_CTL_MAX 16383u /* bytes */
@@ -26,6 +26,9 @@
 #define SPOOL_CTL_TEXT 128u  /* bytes of a text field with its NUL; a guess, fits a reason */
 #define SPOOL_CTL_USERS 128u /* users in one answer; a guess, 128 * 80 bytes < SPOOL_CTL_MAX */
 #define SPOOL_CTL_NO_LIMIT UINT64_MAX
+/* What is older is asked for again. A full disk is looked at once a second without that. A guess.
+ */
+#define SPOOL_CTL_FRESH_MS 2000u
 
 /** struct spool_ctl_usage - used and limit of SIZE (bytes), RAM (bytes), INODES */
 struct spool_ctl_usage {
@@ -138,6 +141,8 @@ enum spool_ctl_tier_flags {
 /**
  * struct spool_ctl_tier - SPOOL_IOC_TIER: what lies on the disk; sizes in bytes
  * @threshold: SPOOL_CTL_NO_LIMIT: none
+ * @backing_free, @backing_total: of the backing filesystem, @backing_age_ms ago: the answer does
+ * not wait for the disk, which is asked again after an answer that is older than SPOOL_CTL_FRESH_MS
  * @stored: data on the disk now; @written, @fetched: since the start
  * @n_failed: batches that the disk did not take; @n_bad: pieces that were not what was written
  * @waiting: requests that wait for RAM
@@ -149,7 +154,7 @@ struct spool_ctl_tier {
 	uint32_t version;
 	uint32_t flags;
 	uint64_t threshold, reserve, budget;
-	uint64_t backing_free, backing_total;
+	uint64_t backing_free, backing_total, backing_age_ms;
 	uint64_t stored, written, fetched;
 	uint64_t n_failed, n_bad;
 	uint32_t files;

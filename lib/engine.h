@@ -446,16 +446,23 @@ void spool_engine_forget_ask(struct spool_engine *engine, uint64_t id);
  * take; @n_bad: pieces that were not what was written; @files: open files of the backing
  * @threshold, @reserve: in force; @budget: of RAM, for metadata and data: ram=, or less under
  * memory pressure
+ * @space_free, @space_total: of the backing filesystem, @space_age_ms ago, when it was last asked:
+ * with each batch, and for spool_engine_look()
  */
 struct spool_tier_stat {
 	uint64_t threshold, reserve, budget;
 	uint64_t stored, written, fetched, n_failed, n_bad;
+	uint64_t space_free, space_total, space_age_ms;
 	unsigned int files;
 	bool keys_locked, failing;
 };
 
-/** spool_engine_tier_stat() - Return: false without a disk. */
+/** spool_engine_tier_stat() - does not wait for the disk. Return: false without one. */
 bool spool_engine_tier_stat(struct spool_engine *engine, struct spool_tier_stat *ret);
+
+/** spool_engine_look() - a thread that spills is to ask the backing filesystem for its space, which
+ * spool_engine_tier_stat() tells from then on. Does not wait. No locks. */
+void spool_engine_look(struct spool_engine *engine);
 
 /** spool_engine_set_threshold(), spool_engine_set_reserve(): change them on the live mount. */
 void spool_engine_set_threshold(struct spool_engine *engine, uint64_t threshold);

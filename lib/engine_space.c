@@ -22,6 +22,7 @@
 /* So long a verdict holds: who has waited for it must hear it before. A guess. */
 #define VERDICT_NS ((int64_t)100 * 1000 * 1000)
 #define NS_PER_S 1000000000
+#define NS_PER_MS 1000000
 
 /* What a filesystem may take beside the data of a batch, for extents and the like: an eighth, and
  * some blocks. A guess; ext4 and xfs have been seen to take a few blocks, btrfs some 40 KiB. */
@@ -81,9 +82,53 @@ void engine_space_begin(struct engine_tier *tier, struct engine_space *ret)
 				     .n_asks = atomic_load(&tier->n_asks)};
 }
 
-int engine_space_take(struct engine_tier *tier, uint64_t bytes, struct engine_space *space)
+static int look(struct spool_engine *engine, struct spool_space *ret)
 {
-	struct spool_backing *backing = tier->config.backing;
+	struct engine_tier *tier = engine->tier;
+	int r = tier->config.backing->ops->space(tier->config.backing, ret);
+
+	if (r < 0)
+		return r;
+	atomic_store(&tier->space_free, ret->free);
+	atomic_store(&tier->space_total, ret->total);
+	atomic_store(&tier->space_ns, now_ns(engine));
+	return 0;
+}
+
+void engine_space_look(struct spool_engine *engine)
+{
+	struct spool_space there;
+
+	look(engine, &there);
+}
+
+bool engine_space_wish(struct engine_tier *tier)
+{
+	return atomic_exchange(&tier->look, false);
+}
+
+void spool_engine_look(struct spool_engine *engine)
+{
+	struct engine_tier *tier = engine->tier;
+
+	if (tier && !atomic_exchange(&tier->look, true))
+		engine_tier_wake(tier);
+}
+
+void engine_space_stat(const struct spool_engine *engine, struct spool_tier_stat *ret)
+{
+	const struct engine_tier *tier = engine->tier;
+	int64_t age = now_ns(engine) - atomic_load(&tier->space_ns);
+
+	ret->space_free = atomic_load(&tier->space_free);
+	ret->space_total = atomic_load(&tier->space_total);
+	/* where the clock was set back it is not known, but not new */
+	ret->space_age_ms = (uint64_t)(age < 0 ? -age : age) / NS_PER_MS;
+}
+
+int engine_space_take(struct spool_engine *engine, uint64_t bytes, struct engine_space *space)
+{
+	struct engine_tier *tier = engine->tier;
 	uint64_t need = bytes + OVERHEAD(bytes), in_flight;
 	struct spool_space there;
 	int r;
@@ -91,7 +136,7 @@ int engine_space_take(struct engine_tier *tier, uint64_t bytes, struct engine_sp
 	/* first ours, then what there is: what others write meanwhile is counted twice, never not
 	 */
 	in_flight = atomic_fetch_add(&tier->in_flight, need);
-	r = backing->ops->space(backing, &there);
+	r = look(engine, &there);
 	if (r == 0 &&
 	    (there.free < tier->reserve || there.free - tier->reserve < in_flight + need)) {
 		r = -ENOSPC;

@@ -51,7 +51,7 @@ int engine_spill_batch(struct spool_engine *engine, struct spool_node *node,
 	spool_rwlock_unlock(&file->lock);
 	if (n <= 0)
 		return n;
-	r = engine_space_take(tier, (uint64_t)n * SPOOL_BLOCK_SIZE, &space);
+	r = engine_space_take(engine, (uint64_t)n * SPOOL_BLOCK_SIZE, &space);
 	if (r == 0)
 		r = spool_stage_write(stage);
 	if (r < 0)
@@ -134,6 +134,8 @@ int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage)
 	int r = 0;
 
 	engine_space_woken(tier);
+	if (engine_space_wish(tier))
+		engine_space_look(engine);
 	if (spool_places_tidy(tier->spill.places)) {
 		engine_space_tidied(tier);
 		return SPOOL_SPILL_MORE;

@@ -98,6 +98,7 @@ int engine_tier_new(struct spool_engine *engine)
 	tier->spill.ctx = tier;
 	spool_quota_set_watch(engine->quota, &watch);
 	engine_tier_set_ram(engine);
+	engine_space_look(engine);
 	return 0;
 }
 
@@ -427,5 +428,6 @@ bool spool_engine_tier_stat(struct spool_engine *engine, struct spool_tier_stat 
 		.failing = tier->failing,
 		.budget = spool_quota_budget(engine->quota),
 	};
+	engine_space_stat(engine, ret);
 	return true;
 }

@@ -50,7 +50,12 @@ struct engine_tier {
 	atomic_bool overtaken;      /* by such: the last batch, which therefore gave none */
 	atomic_bool space_wanted;   /* a batch has failed while space was on its way back */
 	atomic_bool hurried;        /* hurry() was called, and who it woke has not begun */
-	atomic_bool stuck;          /* RAM is used up by what cannot leave it */
+	/* what the backing filesystem had when it was last asked, each by itself, and when that was
+	 */
+	_Atomic uint64_t space_free, space_total;
+	_Atomic int64_t space_ns;
+	atomic_bool look;  /* it is to be asked again */
+	atomic_bool stuck; /* RAM is used up by what cannot leave it */
 	atomic_bool evicting;
 	atomic_bool second_round; /* of a search while RAM is short */
 	atomic_bool asked;        /* the last turn was of what was asked for */
@@ -103,9 +108,19 @@ struct engine_space {
 /** engine_space_begin() - before a batch is staged. */
 void engine_space_begin(struct engine_tier *tier, struct engine_space *ret);
 
+/** engine_space_look() - asks the backing filesystem what it has, and keeps that; what it had stays
+ * when it does not say. Blocks as the disk does; no locks held. */
+void engine_space_look(struct spool_engine *engine);
+
+/** engine_space_wish() - whether somebody wanted a look since this was last asked. */
+bool engine_space_wish(struct engine_tier *tier);
+
+/** engine_space_stat() - what it had, and how long ago, for @ret. Any locks. */
+void engine_space_stat(const struct spool_engine *engine, struct spool_tier_stat *ret);
+
 /** engine_space_take() - room for @bytes beside the reserve and what is in flight. Blocks as the
  * disk does. Return: 0; -ENOSPC; -errno of the backing. */
-int engine_space_take(struct engine_tier *tier, uint64_t bytes, struct engine_space *space);
+int engine_space_take(struct spool_engine *engine, uint64_t bytes, struct engine_space *space);
 
 /** engine_space_placed() - places that @stage has taken. After its write. */
 unsigned int engine_space_placed(const struct spool_stage *stage);

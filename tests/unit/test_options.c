@@ -3,6 +3,7 @@
 /* The daemon's command line: what each option means, what is refused and how. */
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "options.h"
@@ -218,6 +219,25 @@ static void test_change(void)
 	fclose(errors);
 }
 
+/* A share of the backing filesystem is reckoned without asking it, which might not answer. */
+static void test_change_without_disk(void)
+{
+	struct spool_options now, then;
+	char line[256] = "";
+	FILE *errors = fmemopen(line, sizeof(line), "w");
+
+	CU_ASSERT_EQUAL(parse(&roots, "ram=1G,backing=none", &now, line, sizeof(line)), 0);
+	now.backing_fd = INT_MAX; /* it fails whatever it is asked */
+	now.backing_total = 100 * GIB;
+	CU_ASSERT_EQUAL(spool_options_change(&now, "reserve=7%", &then, errors), 0);
+	CU_ASSERT_EQUAL(then.reserve, 7 * GIB);
+	CU_ASSERT_EQUAL(spool_options_change(&then, "ram=2G", &then, errors), 0);
+	CU_ASSERT_EQUAL(then.reserve, 7 * GIB);
+	CU_ASSERT_EQUAL(then.config.limits.mount[SPOOL_RES_SIZE],
+			now.config.limits.mount[SPOOL_RES_SIZE]);
+	fclose(errors);
+}
+
 static int note(void *arg, const char *option)
 {
 	strcat(arg, option);
@@ -241,7 +261,8 @@ static const struct unit_test tests[] = {
 	{"defaults", test_defaults}, {"single", test_single},
 	{"amounts", test_amounts},   {"modes", test_modes},
 	{"refusals", test_refusals}, {"users_cannot_have_private", test_users_cannot_have_private},
-	{"change", test_change},     {"remount", test_remount},
+	{"change", test_change},     {"change without disk", test_change_without_disk},
+	{"remount", test_remount},
 };
 
 int main(void)

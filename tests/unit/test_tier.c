@@ -665,6 +665,36 @@ static void data_of_a_new_owner(void)
 	tear_down();
 }
 
+/* What is known of the disk's space is told without the disk, and made new when it is asked for. */
+static void space_is_told_without_the_disk(void)
+{
+	long calls;
+
+	set_up(0, 8 * MIB, 8 * MIB);
+	CU_ASSERT_EQUAL(stat_now().space_total, (uint64_t)1 << 40);
+	fault_backing_capacity(&disk, 64 * MIB);
+	calls = disk.calls[FAULT_SPACE];
+	spool_engine_look(rig.engine);
+	spool_engine_look(rig.engine);
+	CU_ASSERT_EQUAL(stat_now().space_total, (uint64_t)1 << 40);
+	CU_ASSERT_EQUAL(disk.calls[FAULT_SPACE], calls);
+	CU_ASSERT_EQUAL(n_wakes, 1); /* who spills */
+	spill_all();
+	CU_ASSERT_EQUAL(stat_now().space_total, 64 * MIB);
+	CU_ASSERT_EQUAL(stat_now().space_free, 64 * MIB);
+	CU_ASSERT_EQUAL(disk.calls[FAULT_SPACE], calls + 1);
+	spill_all();
+	CU_ASSERT_EQUAL(disk.calls[FAULT_SPACE], calls + 1);
+	make("f", 1000, 4 * MIB); /* each batch asks, too: the last one after others */
+	spill_all();
+	CU_ASSERT_TRUE(stat_now().space_free < 64 * MIB);
+	fault_backing_arm(&disk, FAULT_SPACE, 1, true, -EIO);
+	spool_engine_look(rig.engine);
+	spill_all();
+	CU_ASSERT_EQUAL(stat_now().space_total, 64 * MIB); /* as it was */
+	tear_down();
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -687,6 +717,7 @@ int main(void)
 		{"squeezed", squeezed},
 		{"squeezed beside metadata", squeezed_beside_metadata},
 		{"data of a new owner", data_of_a_new_owner},
+		{"space is told without the disk", space_is_told_without_the_disk},
 	};
 
 	return unit_run("tier", tests, sizeof(tests) / sizeof(tests[0]));

@@ -5,16 +5,30 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "common/json.h"
 #include "util/parse.h"
 
+/* So often, and so long after each other, what is not new is asked for again. A disk that works has
+ * told it by the second time; one that hangs is not waited for. Guesses. */
+#define ASK_TRIES 10
+#define ASK_AGAIN_NS 20000000
+
 int tier_ask(int fd, struct spool_ctl_tier *ret)
 {
-	*ret = (struct spool_ctl_tier){.version = SPOOL_CTL_VERSION};
-	if (ioctl(fd, SPOOL_IOC_TIER, ret) == 0)
-		return 0;
-	return errno == ENOTTY ? 0 : -errno; /* a daemon that knows no disk yet */
+	const struct timespec wait = {.tv_nsec = ASK_AGAIN_NS};
+
+	for (int i = 0; i < ASK_TRIES; i++) {
+		if (i > 0)
+			nanosleep(&wait, NULL);
+		*ret = (struct spool_ctl_tier){.version = SPOOL_CTL_VERSION};
+		if (ioctl(fd, SPOOL_IOC_TIER, ret) < 0)
+			return errno == ENOTTY ? 0 : -errno; /* a daemon that knows no disk yet */
+		if (ret->backing_age_ms <= SPOOL_CTL_FRESH_MS)
+			break;
+	}
+	return 0;
 }
 
 void tier_json(struct json *json, const struct spool_ctl_tier *tier)
@@ -35,6 +49,7 @@ void tier_json(struct json *json, const struct spool_ctl_tier *tier)
 	json_number(json, "ram_budget", tier->budget);
 	json_number(json, "backing_free", tier->backing_free);
 	json_number(json, "backing_total", tier->backing_total);
+	json_number(json, "backing_age_ms", tier->backing_age_ms);
 	json_number(json, "disk_used", tier->stored);
 	json_number(json, "disk_written", tier->written);
 	json_number(json, "disk_read", tier->fetched);
@@ -71,6 +86,9 @@ void tier_print(const struct spool_ctl_tier *tier, bool admin)
 	spool_format_bytes(tier->reserve, reserve);
 	printf("  %-12s %s: %s free, %s of it stay free\n", "backing", tier->backing, free_now,
 	       reserve);
+	if (tier->backing_age_ms > SPOOL_CTL_FRESH_MS)
+		printf("  %-12s that was %" PRIu64 " s ago: the disk does not answer\n", "",
+		       tier->backing_age_ms / 1000);
 	printf("  %-12s %8s used; %s written and %s read since the start\n", "on disk", stored,
 	       written, fetched);
 	if (tier->n_failed || (tier->flags & SPOOL_CTL_TIER_FAILING))

@@ -9,7 +9,8 @@
 
 struct json;
 
-/** tier_ask() - asks the daemon behind @fd. Return: 0; -errno. */
+/** tier_ask() - asks the daemon behind @fd; up to 0.2 s for what the disk must tell it anew.
+ * Return: 0; -errno. */
 int tier_ask(int fd, struct spool_ctl_tier *ret);
 
 /** tier_json() - its members. */

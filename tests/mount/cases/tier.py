@@ -8,8 +8,8 @@ import subprocess
 import tempfile
 
 from loop_disk import LoopDisk
-from rig import (DEADLINE_S, Mount, as_user, binary, case, drop_caches, fails, fallocate, get, put,
-                 run, wait_until)
+from rig import (DEADLINE_S, Mount, Skip, as_user, binary, case, drop_caches, fails, fallocate, get,
+                 put, run, wait_until)
 from transport import status, transports
 
 MIB = 1 << 20
@@ -25,6 +25,27 @@ class Backing:
 
     def __exit__(self, kind, value, trace):
         os.rmdir(self.path)
+
+
+class Overlay:
+    """A directory of root's on an overlay, whose upper directory is in @path."""
+
+    def __init__(self, path):
+        self.dirs = [f'{path}/{name}' for name in ('lower', 'upper', 'work', 'merged')]
+
+    def __enter__(self):
+        for path in self.dirs:
+            os.mkdir(path, 0o700)
+        lower, upper, work, merged = self.dirs
+        dirs = f'lowerdir={lower},upperdir={upper},workdir={work}'
+        done = run('mount', '-t', 'overlay', '-o', dirs, 'overlay', merged, check=False)
+        if done.returncode != 0 and b'overlay' not in get('/proc/filesystems'):
+            raise Skip('an overlay cannot be mounted here')
+        assert done.returncode == 0, done
+        return merged
+
+    def __exit__(self, kind, value, trace):
+        run('umount', self.dirs[-1], check=kind is None)
 
 
 def tier(mount):
@@ -138,6 +159,37 @@ def nothing_readable_is_left_on_the_disk():
             put(f'{mount.tmpdir()}/f', marker * (8 * MIB // len(marker)))
             wait_spilled(mount, 7 * MIB)
         assert disk.holds(marker)
+
+
+def ends(*argv):
+    """Whether the program ends soon, and well. One that does not is left alone."""
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+    try:
+        return process.wait(DEADLINE_S) == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+@case(mount=False)
+def a_disk_that_does_not_answer_is_not_asked_by_requests():
+    """Not even for its free space, which an overlay on a daemon that stands still does not tell:
+    status and set answer, and so does the mount."""
+    with Mount(layout='shared', options='backing=none') as disk, Overlay(disk.path) as backing:
+        with Mount(options=f'backing={backing}') as mount:
+            path = mount.tmpdir()
+            os.kill(disk.worker, signal.SIGSTOP)
+            try:
+                assert ends(binary('SPOOLCTL'), 'status', mount.path)
+                wait_until(lambda: tier(mount)['backing_age_ms'] > 2000, 'it is asked in vain')
+                assert ends(binary('SPOOLCTL'), 'status', mount.path)
+                assert ends(binary('SPOOLCTL'), 'set', 'reserve=10%', mount.path)
+                assert ends('df', path) and ends('touch', f'{path}/f')
+            finally:
+                os.kill(disk.worker, signal.SIGCONT)
+            wait_until(lambda: tier(mount)['backing_age_ms'] <= 2000, 'it is asked again')
+            now = tier(mount)
+            assert 0 < now['reserve'] == now['backing_total'] // 100 * 10 + \
+                now['backing_total'] % 100 * 10 // 100, now
 
 
 @case(mount=False)
