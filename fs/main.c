@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -134,6 +136,21 @@ static void forget_descriptors(const struct spool_options *options)
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 }
 
+/* Who has too few starts nothing that would fail for want of them later. */
+static bool has_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= SPOOL_DESCRIPTORS_MIN)
+		return true;
+	limit.rlim_cur = SPOOL_DESCRIPTORS_MIN;
+	if (limit.rlim_max >= limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return true;
+	fprintf(stderr, "spoolfs: RLIMIT_NOFILE is %ju (allowed: at least %u)\n",
+		(uintmax_t)limit.rlim_max, SPOOL_DESCRIPTORS_MIN);
+	return false;
+}
+
 int main(int argc, char *argv[])
 {
 	const struct spool_machine machine = {
@@ -161,6 +178,8 @@ int main(int argc, char *argv[])
 	}
 	if (options.action == SPOOL_ACTION_REMOUNT)
 		return spool_remount(argc, argv, options.mountpoint);
+	if (!has_descriptors())
+		return SPOOL_EXIT_USAGE;
 	forget_descriptors(&options);
 	log.level = options.log_level;
 	avoid_oom_killer();

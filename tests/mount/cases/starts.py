@@ -65,15 +65,26 @@ def a_user_who_could_not_unmount_does_not_mount():
 
 
 @case(mount=False)
-def a_start_without_descriptors_leaves_no_mount():
-    for limit in range(4, 14):
+def a_start_with_too_few_descriptors_is_refused():
+    """Not half-way, not without a word, and not later, by a write that no file takes."""
+    for limit in (*range(5, 28), 28):
         with Place() as place:
-            done = run('sh', '-c', f'ulimit -n {limit}; exec "$0" -o backing=none "$1"',
+            done = run('sh', '-c', f'ulimit -n {limit}; exec "$0" -o threshold=0,ram=16M "$1"',
                        binary('SPOOLFS'), place.path, check=False, timeout=DEADLINE_S)
-            if done.returncode == 0:
-                assert status(place)['layout'] == 'private'
+            if limit < 28:
+                assert done.returncode == 2, (limit, done)
+                assert done.stderr == \
+                    f'spoolfs: RLIMIT_NOFILE is {limit} (allowed: at least 28)\n', done
+            else:
+                assert done.returncode == 0, done
+                for i in range(8):
+                    put(f'{place.path}/self/f{i}', b'x' * (20 << 20))
                 run('umount', place.path)
             assert not is_mounted(place.path), limit
+    with Place() as place:  # a soft limit is raised
+        run('sh', '-c', 'ulimit -Sn 10; exec "$0" -o backing=none "$1"', binary('SPOOLFS'),
+            place.path, timeout=DEADLINE_S)
+        run('umount', place.path)
 
 
 @case(mount=False)
