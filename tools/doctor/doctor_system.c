@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "util/cgroup.h"
+#include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/parse.h"
 
@@ -81,23 +82,52 @@ static void format_limit(rlim_t limit, rlim_t unit, char *buf, size_t size)
 		snprintf(buf, size, "%ju", (uintmax_t)(limit / unit));
 }
 
-static void check_limits(struct doctor *doctor)
+/* Of these two limits the hard ones count: a daemon raises its own to them (fs/worker.c). */
+static void check_descriptors(struct doctor *doctor)
 {
-	struct rlimit nofile, memlock;
-	char files[32], locked[32];
+	long rings = sysconf(_SC_NPROCESSORS_CONF);
+	const char *state = "ok", *mend = NULL;
+	struct rlimit limit;
+	char files[32];
 
-	if (getrlimit(RLIMIT_NOFILE, &nofile) < 0 || getrlimit(RLIMIT_MEMLOCK, &memlock) < 0)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
-	/* the hard ones: a daemon raises its own to these (fs/worker.c) */
-	format_limit(nofile.rlim_max, 1, files, sizeof(files));
-	finding(doctor, "ok", "RLIMIT_NOFILE", NULL,
+	if (limit.rlim_max < SPOOL_DESCRIPTORS_MIN) {
+		state = "missing";
+		mend = "Raise the hard limit (limits.conf(5)): 28 and two for each CPU.";
+		doctor->cannot_mount = true;
+	} else if (rings > 0 && limit.rlim_max < SPOOL_DESCRIPTORS_MIN + 2 * (rlim_t)rings) {
+		state = "warn";
+		mend = "Raise the hard limit (limits.conf(5)), or mount with transport=dev.";
+	}
+	format_limit(limit.rlim_max, 1, files, sizeof(files));
+	finding(doctor, state, "RLIMIT_NOFILE", mend,
 		"%s descriptors; a daemon uses some 20 and two for each CPU, however many files "
 		"are open, and at most 4096 for what is on the disk",
 		files);
-	format_limit(memlock.rlim_max, 1024, locked, sizeof(locked));
+}
+
+static void check_locked_memory(struct doctor *doctor)
+{
+	struct rlimit limit;
+	char locked[32];
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
+		return;
+	if (geteuid() == 0) {
+		finding(doctor, "ok", "RLIMIT_MEMLOCK", NULL,
+			"does not bind root: the keys of encrypted data are locked in RAM");
+		return;
+	}
+	if (limit.rlim_max < (rlim_t)sysconf(_SC_PAGESIZE)) { /* they are locked by the page */
+		finding(doctor, "warn", "RLIMIT_MEMLOCK", "Raise the hard limit (limits.conf(5)).",
+			"no page may be locked: the keys of encrypted data may be swapped out");
+		return;
+	}
+	format_limit(limit.rlim_max, 1024, locked, sizeof(locked));
 	finding(doctor, "ok", "RLIMIT_MEMLOCK", NULL,
 		"%s%s: for the keys of encrypted data, 32 bytes a file", locked,
-		memlock.rlim_max == RLIM_INFINITY ? "" : " KiB");
+		limit.rlim_max == RLIM_INFINITY ? "" : " KiB");
 }
 
 static void check_memory(struct doctor *doctor)
@@ -168,7 +198,8 @@ void doctor_system(struct doctor *doctor)
 	check_memory(doctor);
 	check_swap(doctor);
 	check_pressure(doctor);
-	check_limits(doctor);
+	check_descriptors(doctor);
+	check_locked_memory(doctor);
 	check_sandbox(doctor);
 	check_pam(doctor);
 }

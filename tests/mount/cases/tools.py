@@ -206,3 +206,19 @@ def doctor_tells_what_is_there():
     assert all(f['state'] in ('ok', 'warn', 'missing') for f in findings)
     assert '/dev/fuse' in spoolctl('doctor').stdout
     assert 'does not use it' not in spoolctl('doctor').stdout
+
+
+@case(mount=False)
+def doctor_tells_of_limits_that_are_too_low():
+    def state(what, *command):
+        done = run(*command, binary('SPOOLCTL'), 'doctor', '--json', check=False)
+        found = [f['state'] for f in json.loads(done.stdout) if f['what'] == what]
+        return found[0], done.returncode
+
+    assert state('RLIMIT_NOFILE', 'prlimit', '--nofile=27') == ('missing', 1)
+    assert state('RLIMIT_NOFILE', 'prlimit', '--nofile=28')[0] == 'warn'
+    assert state('RLIMIT_NOFILE', 'prlimit', '--nofile=10:20000')[0] == 'ok'
+    user = ('setpriv', '--reuid=1000', '--regid=1000', '--clear-groups')
+    assert state('RLIMIT_MEMLOCK', 'prlimit', '--memlock=4095', *user)[0] == 'warn'
+    assert state('RLIMIT_MEMLOCK', 'prlimit', '--memlock=65536', *user)[0] == 'ok'
+    assert state('RLIMIT_MEMLOCK', 'prlimit', '--memlock=0')[0] == 'ok'
