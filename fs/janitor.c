@@ -49,8 +49,7 @@ static void harden(const struct duty *duty)
 		signal(ignored[i], SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	prctl(PR_SET_DUMPABLE, 0);
-	if (geteuid() == 0) /* others need fusermount3, which is set-user-ID */
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	spool_mount_drop_privileges(duty->options, duty->log);
 }
 
 /* Return: true: the mount is covered and left to us; false: the supervisor is gone. */

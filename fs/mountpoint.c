@@ -14,6 +14,7 @@
 
 #include "fs.h"
 #include "mount_table.h"
+#include "privileges.h"
 #include "unmount.h"
 #include "util/macros.h"
 #include "util/remove_tree.h"
@@ -179,6 +180,23 @@ void spool_mount_remove(const struct spool_mount *mount, struct spool_log *log)
 		spool_log(log, SPOOL_LOG_WARNING, "%s: cannot remove: %s", path, strerror(errno));
 	else if (rmdir(dirname(path)) < 0 && errno != ENOENT)
 		spool_log(log, SPOOL_LOG_DEBUG, "%s: left: %s", path, strerror(errno));
+}
+
+void spool_mount_drop_privileges(const struct spool_options *options, struct spool_log *log)
+{
+	/* umount2(2); where the path leads through directories that are closed to us; and to make
+	 * somebody else's directory root's, with the set-group-ID bit that it has */
+	uint64_t keep = SPOOL_PRIVILEGE(CAP_SYS_ADMIN) | SPOOL_PRIVILEGE(CAP_DAC_READ_SEARCH) |
+			SPOOL_PRIVILEGE(CAP_CHOWN) | SPOOL_PRIVILEGE(CAP_FSETID);
+	int r;
+
+	if (geteuid() != 0) /* fusermount3 is set-user-ID */
+		return;
+	if (options->holder_fd >= 0) /* others may have made files and directories there */
+		keep |= SPOOL_PRIVILEGE(CAP_DAC_OVERRIDE) | SPOOL_PRIVILEGE(CAP_FOWNER);
+	r = spool_privileges_drop(keep);
+	if (r < 0)
+		spool_log(log, SPOOL_LOG_WARNING, "keeps its capabilities: %s", strerror(-r));
 }
 
 void spool_mount_fini(struct spool_mount *mount)

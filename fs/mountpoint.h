@@ -37,5 +37,13 @@ void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log);
  */
 void spool_mount_remove(const struct spool_mount *mount, struct spool_log *log);
 
+/**
+ * spool_mount_drop_privileges() - of all that root has, keep what the end of a mount takes
+ * Those that spool_unmount(), spool_mount_guard() and, with options->holder_fd,
+ * spool_mount_remove() need; for good, and for the children, too. What ordinary users have is left
+ * alone, for fusermount3.
+ */
+void spool_mount_drop_privileges(const struct spool_options *options, struct spool_log *log);
+
 /** spool_mount_fini() - closes what is open and frees the path; the mount stays. */
 void spool_mount_fini(struct spool_mount *mount);

@@ -6,7 +6,17 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
-int spool_privileges_drop(int keep)
+/* Those of @set that we have. */
+static uint64_t permitted(uint64_t set)
+{
+	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if (!capng_have_capability(CAPNG_PERMITTED, cap))
+			set &= ~SPOOL_PRIVILEGE(cap);
+	}
+	return set;
+}
+
+int spool_privileges_drop(uint64_t keep)
 {
 	capng_select_t sets = CAPNG_SELECT_CAPS;
 
@@ -14,16 +24,17 @@ int spool_privileges_drop(int keep)
 		return -errno;
 	if (capng_get_caps_process() < 0)
 		return -EIO;
-	if (keep >= 0 && !capng_have_capability(CAPNG_PERMITTED, (unsigned int)keep))
-		keep = -1;
+	keep = permitted(keep);
 	/* Only who has it may empty the set of what a program could get that we run; we run none.
 	 */
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		sets = CAPNG_SELECT_BOTH;
 	capng_clear(CAPNG_SELECT_BOTH);
-	if (keep >= 0 &&
-	    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, (unsigned int)keep) < 0)
-		return -EINVAL;
+	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if (keep & SPOOL_PRIVILEGE(cap) &&
+		    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, cap) < 0)
+			return -EINVAL;
+	}
 	return capng_apply(sets) < 0 ? -EPERM : 0;
 }
 

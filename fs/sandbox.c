@@ -13,10 +13,11 @@
 int spool_sandbox_enter(int backing_fd, bool locks, struct spool_sandbox *ret)
 {
 	struct rlimit locked;
-	int keep = -1, r;
+	uint64_t keep = 0;
+	int r;
 
 	if (locks && (getrlimit(RLIMIT_MEMLOCK, &locked) < 0 || locked.rlim_cur != RLIM_INFINITY))
-		keep = CAP_IPC_LOCK;
+		keep = SPOOL_PRIVILEGE(CAP_IPC_LOCK);
 	tzset(); /* log lines want the time of day here, from a file */
 	r = spool_privileges_drop(keep);
 	if (r < 0)

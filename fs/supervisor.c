@@ -375,6 +375,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	prctl(PR_SET_NAME, SPOOL_CTL_SUPERVISOR);
 	r = start(&sup);
 	if (r == 0) {
+		spool_mount_drop_privileges(options, log);
 		say_ready(options);
 		started(arg);
 		status = serve(&sup) ? 0 : 1;

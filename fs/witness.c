@@ -121,7 +121,7 @@ static _Noreturn void serve(int socket, int alive_fd, const char *subuid_path)
 	spool_stdio_to_null(STDERR_FILENO);
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 	signal(SIGCHLD, SIG_IGN); /* those who read accounts end by themselves */
-	if (spool_privileges_drop(CAP_SYS_PTRACE) < 0)
+	if (spool_privileges_drop(SPOOL_PRIVILEGE(CAP_SYS_PTRACE)) < 0)
 		_exit(1);
 	while (take_question(socket, subuid_path))
 		;

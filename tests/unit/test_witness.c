@@ -60,7 +60,7 @@ static bool nothing(void)
 
 static bool drop_all(void)
 {
-	return spool_privileges_drop(-1) == 0;
+	return spool_privileges_drop(0) == 0;
 }
 
 /* With all capabilities, but in a namespace of its own. */

@@ -1,10 +1,13 @@
 """What the daemon has, and has not: descriptors, privileges, system calls, the tree of files."""
 import json
 import os
+import signal
 import subprocess
 
-from rig import (DEADLINE_S, Mount, alive, binary, case, children, get, is_mounted, put, run,
-                 wait_until)
+from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, children, get, is_mounted, put,
+                 run, wait_until)
+
+ALICE, BOB = 1000, 1001
 
 
 def targets(pid):
@@ -66,7 +69,11 @@ def what_the_starter_had_open_is_closed_in_the_background():
     wait_until(lambda: not is_mounted(path), 'the mount goes')
 
 
-IPC_LOCK = 1 << 14  # linux/capability.h
+# linux/capability.h
+CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, IPC_LOCK, SYS_ADMIN = (
+    1 << number for number in (0, 1, 2, 3, 4, 14, 21))
+TO_UNMOUNT = SYS_ADMIN | DAC_READ_SEARCH | CHOWN | FSETID
+TO_REMOVE = TO_UNMOUNT | DAC_OVERRIDE | FOWNER
 
 
 def process_status(pid):
@@ -115,6 +122,108 @@ def the_worker_has_no_privileges():
             assert said['capabilities'] == kept, said
             assert said['seccomp'] == 'on' or said['seccomp'].startswith('off: '), said
             assert said['landlock'].startswith(('on (ABI ', 'off: ')), said
+
+
+def expect_privileges(pids, allowed, no_new_privs=1):
+    for pid in pids:
+        (caps, got_no_new_privs, _), = process_status(pid)
+        assert caps == [0, allowed, allowed, 0] and got_no_new_privs == no_new_privs, (pid, caps)
+
+
+@case(mount=False)
+def who_unmounts_has_the_privileges_for_that():
+    """Supervisor and janitor; with run, those as well that the directory's removal takes."""
+    with Mount() as mount:
+        expect_privileges([mount.pids[0], mount.pids[2]], TO_UNMOUNT)
+    if os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
+        with Mount(layout='single', uid=65534) as mount:  # fusermount3 needs to gain some
+            expect_privileges([mount.pids[0], mount.pids[2]], 0, no_new_privs=0)
+    with subprocess.Popen([binary('SPOOLCTL'), 'run', '--', 'sh', '-c', 'echo $TMPDIR; read x'],
+                          text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        path = process.stdout.readline().strip()
+        said = json.loads(run(binary('SPOOLCTL'), 'status', '--json', path).stdout)
+        pids = [said['supervisor_pid'], *children(said['supervisor_pid'])]
+        pids.remove(said['worker_pid'])
+        assert len(pids) == 2
+        expect_privileges(pids, TO_REMOVE)
+        process.communicate('\n', DEADLINE_S)
+    assert not os.path.exists(path)
+
+
+def ways_to_end(mount):
+    """What is told to whom, and how the supervisor then ends."""
+    supervisor, worker, _ = mount.pids
+    return {'order': ([(supervisor, signal.SIGTERM)], 0),
+            'worker': ([(worker, signal.SIGKILL)], 1),
+            'supervisor': ([(supervisor, signal.SIGKILL)], -signal.SIGKILL),
+            'both': ([(supervisor, signal.SIGKILL), (worker, signal.SIGKILL)], -signal.SIGKILL)}
+
+
+LOG = ['killed by signal 9', "made root's own", 'the supervisor is gone']
+
+
+@case(mount=False)
+def a_mount_in_a_closed_directory_of_a_user_ends():
+    """In whatever way; what was covered is guarded where it must be, with the bits that it has."""
+    for way in 'order', 'worker', 'supervisor', 'both':
+        mount = Mount(allow_log=LOG)
+        os.chown(mount.path, ALICE, BOB)
+        os.chmod(mount.path, 0o2777)
+        os.chown(mount.base, ALICE, ALICE)
+        os.chmod(mount.base, 0o700)
+        mount.start()
+        victims, status = ways_to_end(mount)[way]
+        for pid, number in victims:
+            os.kill(pid, number)
+        assert mount.process.wait(DEADLINE_S) == status, way
+        wait_until(lambda m=mount: not any(map(alive, m.pids)), 'all processes end')
+        assert not is_mounted(mount.path), way
+        got = os.stat(mount.path)
+        assert (got.st_uid, got.st_mode & 0o7777) == \
+            ((ALICE, 0o2777) if way == 'order' else (0, 0o2755)), (way, got)
+        mount.process.returncode = 0
+        mount.stop()
+
+
+def litter(uid, covered):
+    """Files that root may not remove as it is root, but as it has the capabilities."""
+    os.mkdir(str(uid), 0o700, dir_fd=covered)
+    os.symlink('x', f'{uid}/link', dir_fd=covered)
+    os.mkdir(f'{uid}/d', dir_fd=covered)
+    os.mkdir(f'{uid}/d/d', dir_fd=covered)
+    os.chmod(f'{uid}/d', 0o500, dir_fd=covered)
+
+
+@case(mount=False)
+def a_directory_goes_with_what_others_have_made_there():
+    """The supervisor removes it, and when that is killed the janitor."""
+    for is_killed in False, True:
+        outer = f'{os.environ["SPOOL_CASE_DIR"]}/outer'
+        path = f'{outer}/m'
+        os.makedirs(path)
+        os.chmod(path, 0o1777)
+        for name in path, outer:
+            os.chown(name, ALICE, ALICE)
+        holder, ours = os.pipe()
+        reader, writer = os.pipe()
+        covered = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        daemon = subprocess.Popen(
+            [binary('SPOOLFS'), '-f', '-o', 'backing=none', f'--holder-fd={holder}',
+             f'--ready-fd={writer}', path], pass_fds=[holder, writer])
+        for fd in holder, writer:
+            os.close(fd)
+        with os.fdopen(reader) as ready:
+            assert ready.read() == 'ready\n'
+        pids = [daemon.pid, *children(daemon.pid)]
+        for uid in ALICE, BOB:
+            as_user(uid, litter, uid, covered)
+        os.close(covered)
+        if is_killed:
+            daemon.kill()
+        os.close(ours)
+        assert daemon.wait(DEADLINE_S) == (-signal.SIGKILL if is_killed else 0)
+        wait_until(lambda p=pids: not any(map(alive, p)), 'all processes end')
+        assert not os.path.exists(outer), is_killed
 
 
 def nice_values(mount):
