@@ -394,7 +394,6 @@ const struct option_entry spool_option_table[] = {
 	{"encrypt", "on|off", "on", "encrypt what spills (off: checksums only)", set_encrypt},
 	{"mlock", "on|off", "off", "lock file data in RAM, so that they are never swapped",
 	 set_mlock},
-	{"passthrough", "off", "off", "kernel reads spilled files itself", set_later},
 	{"backing_any", "on|off", "off", "allow a backing directory in RAM or on FUSE",
 	 set_backing_any},
 	{"pressure", "on|off", "on where /proc/pressure/memory exists",

@@ -11,7 +11,7 @@ from checks import TOP, Skip, files, name_of, run
 
 # The options of the contract; later ones join them here and in the manual page.
 CONTRACT = '''ram threshold backing reserve size nr_inodes user_size user_inodes user_ram layout
-    modes uid gid mode noexec lifetime linger session grace detach encrypt mlock passthrough
+    modes uid gid mode noexec lifetime linger session grace detach encrypt mlock
     backing_any pressure transport writeback log_level'''.split()
 MAN = (TOP / 'fs/spoolfs.8', TOP / 'tools/spoolctl/spoolctl.1',
        TOP / 'tools/mount/mount.spoolfs.8', TOP / 'tools/bench/spoolbench.1')
