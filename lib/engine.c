@@ -23,7 +23,7 @@ int engine_charge(struct spool_quota_user *user, uint64_t bytes, uint64_t inodes
 {
 	const struct spool_charge charge = {{bytes, bytes, inodes}};
 
-	return spool_quota_charge(user, &charge, 0);
+	return spool_quota_charge(user, &charge, SPOOL_CHARGE_NAME);
 }
 
 void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t inodes)

@@ -56,7 +56,8 @@ void engine_put_many(struct spool_engine *engine, struct spool_node *node, uint6
 /** engine_now() - the host's wall clock, for times of inodes. */
 void engine_now(const struct spool_engine *engine, struct timespec *ret);
 
-/** Charges @bytes of metadata (and @inodes) to @user. Return: 0; -ENOSPC; -EDQUOT. */
+/** Charges @bytes of metadata (and @inodes) to @user. Return: 0; -ENOSPC; -EDQUOT; -EAGAIN: the
+ * mount's RAM is used up. */
 int engine_charge(struct spool_quota_user *user, uint64_t bytes, uint64_t inodes);
 void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t inodes);
 

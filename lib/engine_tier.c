@@ -384,8 +384,11 @@ void spool_engine_set_limits(struct spool_engine *engine, const struct spool_lim
 uint64_t spool_engine_squeeze(struct spool_engine *engine)
 {
 	uint64_t room, data = spool_quota_data(engine->quota, &room);
-	uint64_t metadata = spool_quota_budget(engine->quota) - room;
+	struct spool_usage usage;
+	uint64_t metadata;
 
+	spool_quota_usage(engine->quota, &usage);
+	metadata = usage.used[SPOOL_RES_RAM] - spool_min_u64(usage.used[SPOOL_RES_RAM], data);
 	data = spool_max_u64(spool_min_u64(data, room) / 4 * 3, SQUEEZE_MIN);
 	spool_quota_squeeze(engine->quota, metadata + data, SQUEEZE_SHARE);
 	spool_pool_trim(engine->pool, 0);

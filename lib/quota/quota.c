@@ -18,6 +18,13 @@
  * charging and taking back, and then two charges that fit could refuse each other.
  */
 
+/* What is kept of a limit of RAM for names: so much of it, at most 1 MiB, which is some 2,000
+ * files; in pages. Guesses: enough for all who are about to write and must not wait before they do.
+ */
+#define NAMES_PERCENT 4u
+#define NAMES_MAX ((uint64_t)1 << 20)
+#define NAMES_UNIT 4096u
+
 struct spool_quota_user {
 	RB_ENTRY(spool_quota_user) by_uid; /* lock: quota->lock */
 	struct spool_quota *quota;
@@ -171,6 +178,14 @@ static uint64_t reserve_for(const struct spool_quota *quota, int resource, unsig
 	return quota->limits.pageout_reserve;
 }
 
+/* What of a limit of RAM is left to names, while data can be told to wait. */
+static uint64_t kept_for_names(const struct spool_quota *quota, uint64_t limit)
+{
+	if (quota->ram == SPOOL_RAM_FIRM || limit == UINT64_MAX)
+		return 0;
+	return spool_min_u64(limit / 100 * NAMES_PERCENT, NAMES_MAX) & ~(uint64_t)(NAMES_UNIT - 1);
+}
+
 /* Which resources do not fit, one bit each. */
 static unsigned int short_of(const struct spool_quota *quota, const uint64_t *used,
 			     const uint64_t *limit, const struct spool_charge *charge,
@@ -179,7 +194,11 @@ static unsigned int short_of(const struct spool_quota *quota, const uint64_t *us
 	unsigned int missing = 0;
 
 	for (int i = 0; i < SPOOL_RES_N; i++) {
-		if (!fits(used[i], charge->amount[i], limit[i], reserve_for(quota, i, flags)))
+		uint64_t most = limit[i];
+
+		if (i == SPOOL_RES_RAM && !(flags & (SPOOL_CHARGE_NAME | SPOOL_CHARGE_PAGEOUT)))
+			most -= kept_for_names(quota, most);
+		if (!fits(used[i], charge->amount[i], most, reserve_for(quota, i, flags)))
 			missing |= 1u << i;
 	}
 	return missing;
@@ -221,6 +240,14 @@ static uint64_t budget_locked(const struct spool_quota *quota)
 			     spool_max_u64(quota->squeeze, least));
 }
 
+/* What data may fill of it, together with the metadata that there are. */
+static uint64_t data_budget_locked(const struct spool_quota *quota)
+{
+	uint64_t limit = quota->limits.mount[SPOOL_RES_RAM];
+
+	return spool_min_u64(budget_locked(quota), limit - kept_for_names(quota, limit));
+}
+
 /* Whether @data are more than @percent of what is left of @limit beside what else is @used. */
 static bool is_above(uint64_t data, uint64_t used, uint64_t limit, unsigned int percent)
 {
@@ -230,13 +257,15 @@ static bool is_above(uint64_t data, uint64_t used, uint64_t limit, unsigned int 
 static bool user_above_locked(const struct spool_quota *quota, const struct spool_quota_user *user,
 			      unsigned int percent)
 {
-	return is_above(user->data, user->used[SPOOL_RES_RAM], quota->limits.user[SPOOL_RES_RAM],
+	uint64_t limit = quota->limits.user[SPOOL_RES_RAM];
+
+	return is_above(user->data, user->used[SPOOL_RES_RAM], limit - kept_for_names(quota, limit),
 			percent);
 }
 
 static bool is_high_locked(const struct spool_quota *quota, const struct spool_quota_user *user)
 {
-	return is_above(quota->data, quota->used[SPOOL_RES_RAM], budget_locked(quota),
+	return is_above(quota->data, quota->used[SPOOL_RES_RAM], data_budget_locked(quota),
 			SPOOL_RAM_HIGH) ||
 	       user_above_locked(quota, user, SPOOL_RAM_HIGH);
 }
@@ -312,7 +341,7 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 {
 	struct spool_quota *quota = user->quota;
 	const struct spool_limits *limits = &quota->limits;
-	unsigned int mount, mine, elastic = 0;
+	unsigned int mount, mine, elastic = 0, own;
 	bool high = false, no_disk;
 	int r = 0;
 
@@ -325,14 +354,16 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 					   reserve_for(quota, SPOOL_RES_RAM, flags)))
 		mount |= elastic;
 	mine = short_of(quota, user->used, limits->user, charge, flags);
+	own = flags & SPOOL_CHARGE_NAME ? 0 : elastic;
 	if (mount & ~elastic)
 		r = -ENOSPC;
-	else if (mine & ~elastic)
-		r = no_disk && mine == 1u << SPOOL_RES_RAM ? -ENOSPC : -EDQUOT;
+	else if (mine & ~own)
+		r = (no_disk || mount) && mine == 1u << SPOOL_RES_RAM ? -ENOSPC : -EDQUOT;
 	else if (mount | mine)
 		r = -EAGAIN;
 	/* for want of a disk alone: it may have space again, and who waits is told in the end */
-	no_disk &= r < 0 && (mount | mine) == 1u << SPOOL_RES_RAM && !(flags & SPOOL_CHARGE_FIRM);
+	no_disk &= r < 0 && (mount | mine) == 1u << SPOOL_RES_RAM && !(flags & SPOOL_CHARGE_FIRM) &&
+		   !(mine && flags & SPOOL_CHARGE_NAME);
 	quota->starved |= r == -EAGAIN || no_disk;
 	if (r == -ENOSPC || r == -EDQUOT)
 		refuse_locked(quota, user, mount, mine, charge);
@@ -439,8 +470,8 @@ uint64_t spool_quota_data(struct spool_quota *quota, uint64_t *ret_room)
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
 	data = quota->data;
-	*ret_room =
-		subtract(budget_locked(quota), subtract(quota->used[SPOOL_RES_RAM], quota->data));
+	*ret_room = subtract(data_budget_locked(quota),
+			     subtract(quota->used[SPOOL_RES_RAM], quota->data));
 	spool_mutex_unlock(&quota->lock);
 	return data;
 }

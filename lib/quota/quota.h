@@ -18,7 +18,9 @@
  * When everything has been freed all counters are zero; spool_quota_free() checks it.
  *
  * Of a uid's RAM the data can leave it; the rest, metadata, cannot. So what is to leave, and when,
- * is reckoned by the data alone, in what the metadata leave of a limit.
+ * is reckoned by the data alone, in what the metadata leave of a limit. A little of each limit is
+ * kept for names, whose charges do not wait for the uid's data to leave: the kernel holds the
+ * directory's lock meanwhile, and others may want to use that directory.
  */
 
 #include <stdbool.h>
@@ -80,6 +82,8 @@ enum spool_charge_flags {
 		1 << 0,             /* the kernel writes back a mapped page: may use the reserve */
 	SPOOL_CHARGE_FIRM = 1 << 1, /* never -EAGAIN */
 	SPOOL_CHARGE_ASK = 1 << 2,  /* it has not waited for the disk yet */
+	SPOOL_CHARGE_NAME =
+		1 << 3, /* of a name: some RAM is kept for it; over the uid's limit: -EDQUOT */
 };
 
 /** struct spool_usage - what is used now and at most; a snapshot. @refused: charges that the limit
@@ -201,7 +205,8 @@ uint64_t spool_quota_budget(struct spool_quota *quota);
 
 /**
  * spool_quota_data() - the mount's data in RAM
- * @ret_room: what metadata leave of the budget for them. Return: bytes.
+ * @ret_room: what metadata, and what is kept for names, leave of the budget for them. Return:
+ * bytes.
  */
 uint64_t spool_quota_data(struct spool_quota *quota, uint64_t *ret_room);
 

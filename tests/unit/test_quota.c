@@ -369,6 +369,74 @@ static void test_shares(void)
 	tear_down();
 }
 
+/* Names have some RAM of their own, and an answer at once when that is used up: what the kernel has
+ * locked for them is not only their user's. What is full as a whole, all wait for. */
+static void test_names(void)
+{
+	const uint64_t limit = 1000000, kept = 36864; /* 4%, in pages */
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL};
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *a, *b;
+
+	limits.mount[SPOOL_RES_RAM] = 2 * limit;
+	limits.user[SPOOL_RES_RAM] = limit;
+	set_up(&limits);
+	spool_quota_set_watch(quota, &watch);
+	a = get(7);
+	b = get(8);
+	CU_ASSERT_EQUAL(charge(a, 0, limit, 0, 0), 0); /* nobody could be told to wait */
+	uncharge(a, 0, kept, 0);
+	spool_quota_set_ram(quota, SPOOL_RAM_ELASTIC);
+	n_high = n_room = 0;
+	CU_ASSERT_EQUAL(charge(a, 0, 1, 0, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(charge(a, 0, 1, 0, SPOOL_CHARGE_FIRM), -EDQUOT);
+	CU_ASSERT_EQUAL(charge(a, 0, kept, 0, SPOOL_CHARGE_NAME), 0);
+	CU_ASSERT_EQUAL(charge(a, 0, 1, 0, SPOOL_CHARGE_NAME), -EDQUOT);
+	CU_ASSERT_EQUAL(charge(b, 0, limit - 3 * kept, 0, 0), 0);
+	CU_ASSERT_EQUAL(charge(b, 0, 3 * kept, 0, SPOOL_CHARGE_NAME), 0);
+	limits.user[SPOOL_RES_RAM] = 2 * limit;
+	spool_quota_set_limits(quota, &limits);
+	CU_ASSERT_EQUAL(charge(b, 0, 1, 0, SPOOL_CHARGE_NAME), -EAGAIN);
+
+	limits.user[SPOOL_RES_RAM] = limit;
+	spool_quota_set_limits(quota, &limits);
+	uncharge(b, 0, limit, 0);
+	spool_quota_set_ram(quota, SPOOL_RAM_NO_DISK);
+	uncharge(a, 0, kept, 0);
+	CU_ASSERT_EQUAL(charge(a, 0, 1, 0, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(charge(a, 0, kept, 0, SPOOL_CHARGE_NAME), 0);
+	uncharge(a, 0, limit, 0);
+	spool_quota_user_put(a);
+	spool_quota_user_put(b);
+	tear_down();
+}
+
+/* Data leave RAM before what is kept for names is all that is left. */
+static void test_data_beside_names(void)
+{
+	const uint64_t limit = 1000000;
+	struct spool_limits limits = no_limits();
+	struct spool_quota_user *user;
+	uint64_t room = 0;
+	uid_t uid;
+
+	limits.mount[SPOOL_RES_RAM] = limits.user[SPOOL_RES_RAM] = limit;
+	set_up(&limits);
+	spool_quota_set_ram(quota, SPOOL_RAM_ELASTIC);
+	user = get(7);
+	CU_ASSERT_EQUAL(charge(user, 0, 800000, 0, 0), 0); /* metadata */
+	CU_ASSERT_EQUAL(charge(user, 0, 163136, 0, 0), 0);
+	spool_quota_note_data(user, 163136);
+	CU_ASSERT_EQUAL(charge(user, 0, 1, 0, 0), -EAGAIN);
+	CU_ASSERT_TRUE(spool_quota_over(quota, 99, &uid));
+	CU_ASSERT_EQUAL(spool_quota_data(quota, &room), 163136);
+	CU_ASSERT_EQUAL(room, 163136);
+	uncharge(user, 0, 963136, 0);
+	spool_quota_note_data(user, -163136);
+	spool_quota_user_put(user);
+	tear_down();
+}
+
 /* Less RAM than the limit, while others make room; firm charges and the limit itself stay. */
 static void test_squeeze(void)
 {
@@ -521,6 +589,8 @@ int main(void)
 		{"shares", test_shares},
 		{"refusals", test_refusals},
 		{"squeeze", test_squeeze},
+		{"names", test_names},
+		{"data beside names", test_data_beside_names},
 		{"without memory", test_without_memory},
 		{"threads", test_threads},
 	};

@@ -348,7 +348,7 @@ static void the_largest_first(void)
 	set_up(UINT64_MAX, 4 * MIB, UINT64_MAX);
 	make("small", 1000, BLOCK);
 	make("large", 1000, 2 * MIB);
-	make("middle", 1000, MIB + MIB / 2);
+	make("middle", 1000, MIB + MIB / 4);
 	CU_ASSERT_EQUAL(spool_engine_spill(rig.engine, stage), SPOOL_SPILL_IDLE);
 	make("more", 1000, BLOCK * 3);
 	do

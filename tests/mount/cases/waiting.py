@@ -181,3 +181,39 @@ def more_data_than_may_wait_come_through():
             finally:
                 subprocess.run(['fsfreeze', '-u', disk.mountpoint], check=True)
             end_well(writer)
+
+
+# Makes empty files until there is no room for one more, and says why.
+MAKE_ALL = '''
+import errno, itertools, os, sys
+try:
+    for i in itertools.count():
+        os.close(os.open(f'{sys.argv[1]}/{i}', os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+except OSError as error:
+    print(errno.errorcode[error.errno])
+'''
+
+
+@case(mount=False)
+def a_name_does_not_wait_for_its_users_data():
+    """The kernel holds the directory's lock for it, and others may use that directory."""
+    with LoopDisk() as disk, \
+            Mount(layout='shared', options=f'backing={disk.path},threshold=1M,ram=16M,'
+                  'mode=1777') as mount:
+        os.mkdir(f'{mount.path}/data', 0o777)
+        os.chmod(f'{mount.path}/data', 0o777)
+        writer = program(USER, WRITE_ALL, f'{mount.path}/data', 32)
+        assert writer.stdout.readline() == 'open\n'
+        subprocess.run(['fsfreeze', '-f', disk.mountpoint], check=True)
+        try:
+            writer.stdin.write('\n')
+            writer.stdin.flush()
+            wait_until(lambda: status(mount)['waiting_ram'] > 0, 'data wait')
+            maker = program(USER, MAKE_ALL, mount.path)
+            assert maker.stdout.readline() == 'EDQUOT\n'
+            end_well(maker)
+            as_user(OTHER, put, f'{mount.path}/other', b'data')
+            assert status(mount)['waiting_ram'] > 0
+        finally:
+            subprocess.run(['fsfreeze', '-u', disk.mountpoint], check=True)
+        end_well(writer)
