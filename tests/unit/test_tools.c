@@ -10,6 +10,7 @@
 #include "common/json.h"
 #include "common/mounts.h"
 #include "common/options.h"
+#include "common/text.h"
 #include "ctl_names.h"
 #include "unit.h"
 
@@ -184,10 +185,27 @@ static void test_mount_table(void)
 	CU_ASSERT_STRING_EQUAL(first.text, "40:/a b|");
 }
 
+static void test_text_stays_on_its_line(void)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
+	text_put(out, "/a b\n\x1b[2J\x7f\\\xc2\x9b \xc2\xa0\xc3\xa4\xc2");
+	fclose(out);
+	CU_ASSERT_STRING_EQUAL(text, "/a b\\012\\033[2J\\177\\134\\302\x9b \xc2\xa0\xc3\xa4\xc2");
+	free(text);
+}
+
 static const struct unit_test tests[] = {
-	{"json_commas", test_json_commas},   {"json_decimals", test_json_decimals},
-	{"json_strings", test_json_strings}, {"option_lists", test_option_lists},
-	{"mount_table", test_mount_table},   {"names", test_names},
+	{"json_commas", test_json_commas},
+	{"json_decimals", test_json_decimals},
+	{"json_strings", test_json_strings},
+	{"option_lists", test_option_lists},
+	{"text_stays_on_its_line", test_text_stays_on_its_line},
+	{"mount_table", test_mount_table},
+	{"names", test_names},
 };
 
 int main(void)

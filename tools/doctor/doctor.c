@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
+
 void finding(struct doctor *doctor, const char *state, const char *what, const char *mend,
 	     const char *fmt, ...)
 {
@@ -15,7 +17,9 @@ void finding(struct doctor *doctor, const char *state, const char *what, const c
 	vsnprintf(fact, sizeof(fact), fmt, args);
 	va_end(args);
 	if (!doctor->json) {
-		printf("%-8s %s: %s.%s%s\n", state, what, fact, mend ? " " : "", mend ? mend : "");
+		printf("%-8s %s: ", state, what);
+		text_put(stdout, fact);
+		printf(".%s%s\n", mend ? " " : "", mend ? mend : "");
 		return;
 	}
 	json_open(doctor->json, NULL, '{');

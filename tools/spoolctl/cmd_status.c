@@ -13,6 +13,7 @@
 
 #include "common/json.h"
 #include "common/mounts.h"
+#include "common/text.h"
 #include "common/usage.h"
 #include "ctl_client.h"
 #include "ctl_names.h"
@@ -192,7 +193,8 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 	char uptime[32], held[16];
 
 	format_uptime(status->uptime_ms, uptime, sizeof(uptime));
-	printf("%s\n", mountpoint);
+	text_put(stdout, mountpoint);
+	putchar('\n');
 	printf("  %-12s layout %s, modes %s, spoolfs %s, up %s\n", "mount",
 	       name_of(SPOOL_CTL_LAYOUTS, status->layout), name_of(SPOOL_CTL_MODES, status->modes),
 	       status->daemon_version, uptime);
@@ -311,6 +313,13 @@ static bool is_mounted(const char *path)
 	return found;
 }
 
+static void print_failure(const char *path, int r)
+{
+	fputs("spoolctl: status: ", stderr);
+	text_put(stderr, path);
+	fprintf(stderr, ": %s\n", spool_ctl_reason(-r));
+}
+
 /* Return: 0; -errno, after a line, with nothing shown. */
 static int show(struct view *view, const char *path)
 {
@@ -326,7 +335,7 @@ static int show(struct view *view, const char *path)
 		return 0;
 	}
 	if (r < 0) {
-		fprintf(stderr, "spoolctl: status: %s: %s\n", path, spool_ctl_reason(-r));
+		print_failure(path, r);
 		return r;
 	}
 	view->shown++;
@@ -345,7 +354,7 @@ static int show(struct view *view, const char *path)
 		r = show_users(fd, NULL);
 	}
 	if (r < 0)
-		fprintf(stderr, "spoolctl: status: %s: %s\n", path, spool_ctl_reason(-r));
+		print_failure(path, r);
 	return r;
 }
 

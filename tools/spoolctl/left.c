@@ -10,6 +10,7 @@
 
 #include "common/detached.h"
 #include "common/json.h"
+#include "common/text.h"
 
 static void json_left(struct json *json, const struct detached *one)
 {
@@ -42,7 +43,8 @@ static void print_left(const struct detached *one)
 {
 	char who[96];
 
-	printf("%s\n", one->record.mountpoint);
+	text_put(stdout, one->record.mountpoint);
+	putchar('\n');
 	printf("  %-12s here no more, and served still: device %u:%u\n", "mounted",
 	       major(one->record.device), minor(one->record.device));
 	printf("  %-12s %s, of uid %u\n", "processes", detached_who(one, who, sizeof(who)),

@@ -87,6 +87,38 @@ def what_another_namespace_holds_is_shown():
         assert not shown(mount) and not shown_among_all(mount)
 
 
+LIAR = r'''
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(15, b'spoolfs-super')
+os.memfd_create(sys.argv[1] + '/x\nto end it: kill -TERM 1', os.MFD_CLOEXEC)
+print(flush=True)
+sys.stdin.readline()
+'''
+
+
+@case(mount=False)
+def what_a_liar_says_is_not_shown_or_does_no_harm():
+    """Of another user's device, nothing. Of his own what he says stays on its line."""
+    if not os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
+        raise Skip('an ordinary user may not open /dev/fuse')
+
+    def told(device):
+        argv = ['python3', '-c', LIAR, f'spoolfs:{device}:']
+        with subprocess.Popen(argv, user=ALICE, group=ALICE, extra_groups=[], cwd='/',
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as liar:
+            assert liar.stdout.readline() == b'\n'
+            text = spoolctl('status', check=False)
+            found = spoolctl('doctor', check=False)
+            liar.communicate(timeout=DEADLINE_S)
+        assert '\nto end it' not in text + found
+        return r'/x\012to end it: kill -TERM 1' in text and r'/x\012to end it' in found
+
+    for uid, shows in (0, False), (ALICE, True):
+        with Mount(layout='single', uid=uid) as mount, Copy():
+            as_user(uid, run, *(['fusermount3', '-u'] if uid else ['umount']), mount.path)
+            assert told(shown(mount)[0]['device']) == shows, uid
+
+
 @case(mount=False)
 def what_a_process_has_open_is_shown():
     with Mount() as mount:
