@@ -100,7 +100,8 @@ static int use_capabilities(void)
 
 	n += chown(dir, 1, 1) == 0;
 	n += mount("none", dir, "tmpfs", 0, NULL) == 0;
-	n += setuid(1) == 0 && getuid() == 1;
+	/* not setuid(3): it is for all threads, and a sanitizer has one that began before */
+	n += syscall(SYS_setuid, 1) == 0 && getuid() == 1;
 	n += mknodat(backing, "device", S_IFCHR | 0600, 0x103) == 0;
 	n += chroot(dir) == 0;
 	n += setpriority(PRIO_PROCESS, 0, -20) == 0;
