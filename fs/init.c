@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "channel.h"
@@ -80,6 +79,8 @@ static bool wants_idmap(const struct spool_fs *fs)
 
 static void transport_up(struct spool_fs *fs, struct spool_rings *rings)
 {
+	const uint64_t one = 1;
+
 	if (rings && spool_rings_start(rings, fs->transport_why) == 0) {
 		fs->rings = rings;
 		fs->n_threads = spool_rings_threads(rings) + 1;
@@ -87,7 +88,9 @@ static void transport_up(struct spool_fs *fs, struct spool_rings *rings)
 		spool_rings_stop(rings);
 		fs->n_threads = spool_dev_widen(fs->dev);
 	}
-	eventfd_write(fs->inited, 1); /* cannot fail: it was never written before */
+	/* cannot fail: it was never written before */
+	if (write(fs->inited, &one, sizeof(one)) != sizeof(one))
+		spool_log(fs->log, SPOOL_LOG_ERROR, "eventfd: %s", strerror(errno));
 }
 
 ssize_t spool_init_answer(struct spool_fs *fs, struct spool_message *message, int fd,

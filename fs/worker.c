@@ -157,10 +157,15 @@ static int wait_for_init(struct worker *worker)
 		{.fd = worker->fs.inited, .events = POLLIN},
 	};
 
+	uint64_t count;
+
 	while (poll(fds, SPOOL_ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
 		;
 	if (!fds[1].revents)
 		return -ENODEV; /* unmounted at once */
+	/* what was set before it was written may be looked at now */
+	if (read(worker->fs.inited, &count, sizeof(count)) != sizeof(count))
+		return -EIO;
 	if (worker->fs.options->transport == SPOOL_TRANSPORT_URING && !worker->fs.rings) {
 		worker->refused = true;
 		spool_log(worker->fs.log, SPOOL_LOG_ERROR,
