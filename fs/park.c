@@ -82,6 +82,16 @@ static bool has_returned(struct spool_park *park, const struct spool_message *me
 	return spool_engine_returned(park->fs->engine) != message->returned;
 }
 
+/* Whether room may come by itself: of anybody's files where the mount is full, of the payer's own
+ * where his limit is reached. What others remove does not help him, and while he waits the kernel
+ * may hold a directory of theirs locked. */
+static bool has_nameless(struct spool_park *park, const struct spool_message *message, int error)
+{
+	if (error == -EDQUOT)
+		return spool_engine_nameless_of(park->fs->engine, message->payer) > 0;
+	return spool_engine_nameless(park->fs->engine) > 0;
+}
+
 /* Also of one that has given its place back since, as it had to go to the disk. */
 static bool is_over(const struct spool_message *message)
 {
@@ -100,14 +110,14 @@ bool spool_park_wants(struct spool_park *park, struct spool_message *message, in
 		atomic_store(&park->in_vain, true);
 		return false;
 	}
-	nameless = spool_engine_nameless(park->fs->engine) > 0; /* and then what has returned */
+	nameless = has_nameless(park, message, error); /* and then what has returned */
 	if (nameless)
 		spool_engine_drop_leaving(park->fs->engine);
 	returned = has_returned(park, message);
 	message->again = returned && message->n_again++ < AGAIN_MAX;
 	if (message->again || message->deadline)
 		return true;
-	if (!nameless && !returned)
+	if (!nameless && (!returned || error == -EDQUOT))
 		return false;
 	if (!take_place(park, message->payer))
 		return false;

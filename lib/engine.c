@@ -33,6 +33,13 @@ void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t ino
 	spool_quota_uncharge(user, &charge);
 }
 
+void engine_add_nameless(struct spool_engine *engine, struct spool_quota_user *user, int n)
+{
+	atomic_fetch_add(&engine->n_nameless, (uint64_t)(int64_t)n);
+	if (user)
+		spool_quota_add_nameless(user, n);
+}
+
 void engine_room_returned(struct spool_engine *engine)
 {
 	atomic_fetch_add(&engine->n_returned, 1);
@@ -45,6 +52,7 @@ void engine_room_returned(struct spool_engine *engine)
  * the count of those last. */
 void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 {
+	struct spool_quota_user *user = node->user;
 	bool nameless = node->nlink == 0;
 
 	if (S_ISREG(node->type) && node->file) {
@@ -60,16 +68,15 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 		node->xattrs = xattr->next;
 		spool_free(engine->host, xattr);
 	}
-	if (node->user) {
-		engine_uncharge(node->user, node->charged, 1);
-		spool_quota_user_put(node->user);
-		node->user = NULL;
-	}
+	if (user)
+		engine_uncharge(user, node->charged, 1);
+	node->user = NULL;
 	spool_node_free(engine->host, node);
 	if (nameless) {
 		engine_room_returned(engine);
-		atomic_fetch_sub(&engine->n_nameless, 1);
+		engine_add_nameless(engine, user, -1);
 	}
+	spool_quota_user_put(user);
 }
 
 /* Frees a node that is out of the table. A directory holds a reference on the one above: a loop, as
@@ -151,7 +158,7 @@ static int fill_node(struct spool_engine *engine, const struct spool_cred *cred,
 	}
 	if (make->anonymous) {
 		node->flags |= SPOOL_NODE_ANONYMOUS;
-		atomic_fetch_add_explicit(&engine->n_nameless, 1, memory_order_relaxed);
+		engine_add_nameless(engine, node->user, 1);
 	} else {
 		node->nlink = S_ISDIR(make->mode) ? 2 : 1;
 	}
@@ -384,6 +391,11 @@ void spool_engine_forget(struct spool_engine *engine, uint64_t ino, uint64_t cou
 uint64_t spool_engine_nameless(struct spool_engine *engine)
 {
 	return atomic_load(&engine->n_nameless);
+}
+
+uint64_t spool_engine_nameless_of(struct spool_engine *engine, uid_t payer)
+{
+	return spool_quota_nameless(engine->quota, payer);
 }
 
 uint64_t spool_engine_returned(struct spool_engine *engine)

@@ -522,6 +522,9 @@ size_t spool_engine_drop_leaving(struct spool_engine *engine);
  * counts until its room is back. */
 uint64_t spool_engine_nameless(struct spool_engine *engine);
 
+/** spool_engine_nameless_of() - those that @payer is charged for. Takes the quota's lock. */
+uint64_t spool_engine_nameless_of(struct spool_engine *engine, uid_t payer);
+
 /**
  * spool_engine_returned() - how often room of files without a name has come back so far
  * Who was refused room, and sees neither a file without a name nor another count than before it

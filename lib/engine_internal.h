@@ -86,6 +86,10 @@ int engine_make_node(struct spool_engine *engine, const struct spool_cred *cred,
 		     struct spool_node *parent, const struct engine_make *make,
 		     struct spool_node **ret);
 
+/** engine_add_nameless() - @n more (or less) nodes without a name; @user is charged for them. Any
+ * locks. */
+void engine_add_nameless(struct spool_engine *engine, struct spool_quota_user *user, int n);
+
 /** engine_room_returned() - room of a file without a name has come back. Any locks. */
 void engine_room_returned(struct spool_engine *engine);
 

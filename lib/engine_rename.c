@@ -169,8 +169,7 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 			gone = target;
 			target->nlink = S_ISDIR(target->type) ? 0 : target->nlink - 1;
 			if (target->nlink == 0)
-				atomic_fetch_add_explicit(&engine->n_nameless, 1,
-							  memory_order_relaxed);
+				engine_add_nameless(engine, target->user, 1);
 			if (S_ISDIR(target->type)) {
 				target->flags |= SPOOL_NODE_DEAD;
 				rn->to_dir->nlink--;

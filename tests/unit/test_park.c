@@ -102,6 +102,28 @@ static void test_room_that_is_taken_now(void)
 	end();
 }
 
+/* Where a payer's own limit is reached, what others remove is no room for him. */
+static void test_only_own_files_help_who_has_reached_his_limit(void)
+{
+	struct spool_message own = {.payer = 1000}, other = {.payer = 1001};
+	uint64_t ino;
+
+	start();
+	ino = removed_file();
+	spool_engine_drop_leaving(rig.engine); /* its inode stays until it is forgotten */
+	CU_ASSERT_EQUAL(spool_engine_nameless_of(rig.engine, 1000), 1);
+	CU_ASSERT_EQUAL(spool_engine_nameless_of(rig.engine, 1001), 0);
+	attempt(&other);
+	CU_ASSERT_FALSE(spool_park_wants(fs.park, &other, -EDQUOT));
+	attempt(&own);
+	CU_ASSERT_TRUE(spool_park_wants(fs.park, &own, -EDQUOT));
+	attempt(&other);
+	CU_ASSERT_TRUE(spool_park_wants(fs.park, &other, -ENOSPC)); /* the mount's is for all */
+	spool_engine_forget(rig.engine, ino, 1);
+	CU_ASSERT_EQUAL(spool_engine_nameless_of(rig.engine, 1000), 0);
+	end();
+}
+
 /* Somebody else is always faster: it ends all the same, and then it waits for its turn. */
 static void test_not_for_ever(void)
 {
@@ -193,6 +215,8 @@ int main(void)
 		{"answers", test_answers},
 		{"room that came meanwhile", test_room_that_came_meanwhile},
 		{"room that is taken now", test_room_that_is_taken_now},
+		{"only own files help who has reached his limit",
+		 test_only_own_files_help_who_has_reached_his_limit},
 		{"not for ever", test_not_for_ever},
 		{"counting", test_counting},
 		{"counting what is kept", test_counting_what_is_kept},
