@@ -200,15 +200,15 @@ static int add_conditional(scmp_filter_ctx filter)
 		{"clone",
 		 1,
 		 {SCMP_CMP(CLONE_FLAGS_ARG, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}},
-		{"tgkill", 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())}},
+		{"tgkill", 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)}},
 		/* for log lines */
 		{"socket",
 		 2,
-		 {SCMP_A0(SCMP_CMP_EQ, AF_UNIX), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM)}},
-		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)}},
-		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA)}},
-		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS)}},
-		{"prlimit64", 2, {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)}},
+		 {SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM)}},
+		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)}},
+		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA, 0)}},
+		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS, 0)}},
+		{"prlimit64", 2, {SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A2(SCMP_CMP_EQ, 0, 0)}},
 	};
 	int r = 0;
 

@@ -65,12 +65,12 @@ uint64_t spool_entry_bytes(size_t len)
 struct spool_entry *spool_dir_find(struct spool_dir *dir, const struct spool_hash *hash,
 				   const char *name, size_t len)
 {
-	struct {
+	union {
 		struct spool_entry entry;
-		char name[256];
+		char room[sizeof(struct spool_entry) + 256];
 	} key;
 
-	if (len >= sizeof(key.name))
+	if (len >= 256)
 		return NULL;
 	key.entry.hash = hash->fn(name, len, hash->seed);
 	key.entry.len = (uint8_t)len;

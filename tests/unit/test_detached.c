@@ -18,7 +18,8 @@ struct rig {
 	char top[64], proc[80], connections[80];
 };
 
-static void make_file(const struct rig *rig, const char *name, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void make_file(const struct rig *rig, const char *name,
+							    const char *fmt, ...)
 {
 	char path[256];
 	va_list args;

@@ -119,7 +119,8 @@ static void test_list_limit(void)
 	CU_ASSERT_EQUAL(r, -ENOSPC);
 	CU_ASSERT_EQUAL(total, SPOOL_XATTR_LIST_MAX); /* 256 names of 256 bytes: exactly full */
 	CU_ASSERT_EQUAL(set(file, "user.000000", "", 0, 0), -ENOSPC);
-	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, sizeof(buf), NULL), total);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, buf, sizeof(buf), NULL),
+			(ssize_t)total);
 	engine_rig_fini(&rig);
 }
 
