@@ -141,9 +141,10 @@ static int inherit_acl(struct spool_engine *engine, const struct spool_cred *cre
 	return 0;
 }
 
+/* Nobody else sees the node yet, so its lock is not held. */
 static int fill_node(struct spool_engine *engine, const struct spool_cred *cred,
 		     struct spool_node *parent, const struct engine_make *make,
-		     struct spool_node *node)
+		     struct spool_node *node) SPOOL_UNCHECKED
 {
 	struct timespec now;
 	int r;

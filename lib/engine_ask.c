@@ -24,6 +24,7 @@ struct engine_ask {
 };
 
 static struct engine_ask *of_payer_locked(const struct engine_tier *tier, uid_t payer)
+	SPOOL_REQUIRES(tier->lock)
 {
 	struct engine_ask *ask;
 

@@ -56,7 +56,8 @@ int spool_engine_getattr(struct spool_engine *engine, uint64_t ino, struct spool
 }
 
 /* In shared an inode is paid for by its owner: move what it has been charged. @node is locked. */
-static int change_payer(struct spool_engine *engine, struct spool_node *node, uid_t uid)
+static int change_payer(struct spool_engine *engine, struct spool_node *node,
+			uid_t uid) SPOOL_UNCHECKED
 {
 	struct spool_charge charge = {{0}};
 	struct spool_quota_user *to;
@@ -117,7 +118,7 @@ static void set_mode(struct spool_engine *engine, struct spool_node *node, mode_
 
 static void set_time(struct spool_node *node, unsigned int set, unsigned int explicit,
 		     unsigned int now_flag, const char *which, const struct timespec *value,
-		     const struct timespec *now)
+		     const struct timespec *now) SPOOL_REQUIRES(node->lock)
 {
 	if (set & now_flag)
 		spool_node_set_times_locked(node, which, now);
@@ -128,7 +129,7 @@ static void set_time(struct spool_node *node, unsigned int set, unsigned int exp
 /* All but the size. @bits: what the policy made of the wanted mode. */
 static int set_locked(struct spool_engine *engine, const struct spool_cred *cred,
 		      struct spool_node *node, unsigned int set, const struct spool_attr *attr,
-		      mode_t bits)
+		      mode_t bits) SPOOL_REQUIRES(node->lock)
 {
 	struct timespec now;
 	int r = 0;

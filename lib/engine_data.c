@@ -480,7 +480,8 @@ int64_t spool_engine_seek(struct spool_engine *engine, uint64_t ino, uint64_t of
 	return r;
 }
 
-static void lock_file(struct spool_file *file, bool writes, enum spool_rank rank)
+/* How it is locked depends on what is done, which the check of locks cannot follow. */
+static void lock_file(struct spool_file *file, bool writes, enum spool_rank rank) SPOOL_UNCHECKED
 {
 	if (writes)
 		spool_rwlock_wrlock(&file->lock, rank);
@@ -490,7 +491,7 @@ static void lock_file(struct spool_file *file, bool writes, enum spool_rank rank
 
 /* Copies with both files' locks held, the lower inode number's first. */
 static ssize_t copy_locked(struct spool_engine *engine, struct spool_node *src, uint64_t src_off,
-			   struct spool_node *dst, uint64_t dst_off, size_t len)
+			   struct spool_node *dst, uint64_t dst_off, size_t len) SPOOL_UNCHECKED
 {
 	struct spool_node *first = src->ino < dst->ino ? src : dst;
 	struct spool_node *second = src->ino < dst->ino ? dst : src;

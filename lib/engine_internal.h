@@ -64,7 +64,7 @@ void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t ino
 /** The attributes of @node. Takes node->lock as SPOOL_RANK_NODE. */
 void engine_attr(struct spool_engine *engine, struct spool_node *node, struct spool_attr *ret);
 void engine_attr_locked(const struct spool_engine *engine, const struct spool_node *node,
-			struct spool_attr *ret);
+			struct spool_attr *ret) SPOOL_REQUIRES(node->lock);
 
 /** The node of @ino when it is a directory. Return: 0 and a reference; -ESTALE; -ENOTDIR. */
 int engine_get_dir(struct spool_engine *engine, uint64_t ino, struct spool_node **ret);
@@ -134,7 +134,8 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 void engine_leave(struct spool_engine *engine, struct spool_node *node);
 
 /** Moves atime as with relatime. Lock: node->lock. */
-void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node);
+void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node)
+	SPOOL_REQUIRES(node->lock);
 
 /* engine_tier.c */
 
@@ -175,7 +176,8 @@ void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int
 
 /** engine_leaving_add_locked(), engine_leaving_remove(): to and from the list of files that have
  * neither name nor handle. Lock: node->lock for the first. */
-void engine_leaving_add_locked(struct spool_engine *engine, struct spool_node *node);
+void engine_leaving_add_locked(struct spool_engine *engine, struct spool_node *node)
+	SPOOL_REQUIRES(node->lock);
 void engine_leaving_remove(struct spool_engine *engine, struct spool_file *file);
 
 /** engine_leaving_take() - takes the first off the list. Return: its inode number; 0: none. */
@@ -190,7 +192,8 @@ void engine_idle_fini(struct spool_engine *engine);
 
 /** engine_idle_add_locked() - puts @node on the young list if it is a closed file with data. Lock:
  * node->lock. */
-void engine_idle_add_locked(struct spool_engine *engine, struct spool_node *node);
+void engine_idle_add_locked(struct spool_engine *engine, struct spool_node *node)
+	SPOOL_REQUIRES(node->lock);
 
 /** engine_idle_remove() - takes @file off its list, if it is on one. */
 void engine_idle_remove(struct spool_engine *engine, struct spool_file *file);
@@ -204,8 +207,8 @@ bool engine_acl_is_cut(const struct spool_engine *engine, const char *name);
  * Lock: node->lock. Return: 0; -EINVAL, -EOPNOTSUPP; -EACCES a default ACL of what is no directory;
  * -EPERM it is not @cred's, or gives more than modes=refuse allows. */
 int engine_acl_set_locked(struct spool_engine *engine, const struct spool_cred *cred,
-			  struct spool_node *node, const char *name, const void *value,
-			  size_t size);
+			  struct spool_node *node, const char *name, const void *value, size_t size)
+	SPOOL_REQUIRES(node->lock);
 
 /** engine_acl_remove() - there is none, which is what was asked for. Lock: node->lock. Return: 0;
  * -EOPNOTSUPP; -EPERM. */

@@ -146,6 +146,7 @@ int spool_engine_lookup_parent(struct spool_engine *engine, uint64_t ino, struct
 }
 
 static void parent_changed(struct spool_engine *engine, struct spool_node *dir)
+	SPOOL_REQUIRES(dir->lock)
 {
 	struct timespec now;
 
@@ -157,7 +158,7 @@ static void parent_changed(struct spool_engine *engine, struct spool_node *dir)
 /* Names a new node in @dir (locked), which must not have the name yet. */
 static int publish_named(struct spool_engine *engine, const struct spool_cred *cred,
 			 struct spool_node *dir, const char *name, const struct engine_make *make,
-			 struct spool_node **ret)
+			 struct spool_node **ret) SPOOL_REQUIRES(dir->lock)
 {
 	struct spool_node *node;
 	struct spool_entry *entry;
@@ -297,6 +298,7 @@ int spool_engine_symlink(struct spool_engine *engine, const struct spool_cred *c
 
 static int link_locked(struct spool_engine *engine, const struct spool_cred *cred,
 		       struct spool_node *dir, struct spool_node *node, const char *name)
+	SPOOL_REQUIRES(dir->lock)
 {
 	struct spool_entry *entry;
 	struct timespec now;
@@ -363,7 +365,7 @@ out:
 
 /* What both ways of removing share, with @dir locked. Return: 0 and the entry, out of @dir. */
 static int remove_locked(struct spool_engine *engine, struct spool_node *dir, const char *name,
-			 bool want_dir, struct spool_entry **ret)
+			 bool want_dir, struct spool_entry **ret) SPOOL_REQUIRES(dir->lock)
 {
 	struct spool_entry *entry = find(engine, dir, name);
 	struct spool_node *node;

@@ -33,7 +33,7 @@ static bool emit_entry(struct spool_engine *engine, const struct spool_entry *en
 
 static void walk_locked(struct spool_engine *engine, const struct spool_cred *cred,
 			struct spool_node *dir, uint64_t cookie, uint64_t end, bool plus,
-			spool_emit_fn emit, void *arg)
+			spool_emit_fn emit, void *arg) SPOOL_REQUIRES(dir->lock)
 {
 	struct spool_entry *entry;
 

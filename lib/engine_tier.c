@@ -134,6 +134,7 @@ struct spool_spill *engine_spill(struct spool_engine *engine)
 }
 
 static struct engine_tier_user *user_locked(struct spool_engine *engine, uid_t uid)
+	SPOOL_REQUIRES(engine->tier->lock)
 {
 	struct engine_tier *tier = engine->tier;
 	struct engine_tier_user key = {.uid = uid}, *user;
@@ -152,6 +153,7 @@ static struct engine_tier_user *user_locked(struct spool_engine *engine, uid_t u
 }
 
 static void remove_locked(struct engine_tier *tier, struct spool_file *file)
+	SPOOL_REQUIRES(tier->lock)
 {
 	if (!file->tier)
 		return;
@@ -163,7 +165,7 @@ static void remove_locked(struct engine_tier *tier, struct spool_file *file)
 /* The list that a file with @ram bytes in RAM and @data in all belongs to. NULL: none, or there is
  * no memory for it; it will be asked again with the next write. */
 static struct spool_file_list *list_locked(struct spool_engine *engine, uid_t uid, uint64_t ram,
-					   uint64_t data)
+					   uint64_t data) SPOOL_REQUIRES(engine->tier->lock)
 {
 	struct engine_tier *tier = engine->tier;
 	struct engine_tier_user *user;
@@ -237,11 +239,11 @@ void engine_tier_update(struct spool_engine *engine, struct spool_node *node)
 	if (!tier)
 		return;
 	note_data(node, spool_object_ram(file->object));
-	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
+	spool_mutex_lock(&engine->tier->lock, SPOOL_RANK_TIER);
 	list = list_locked(engine, spool_quota_user_uid(node->user), spool_object_ram(file->object),
 			   spool_object_data(file->object));
 	if (file->tier != list) {
-		remove_locked(tier, file);
+		remove_locked(engine->tier, file);
 		file->tier_ino = node->ino;
 		if (list) {
 			file->tier = list;
@@ -251,7 +253,7 @@ void engine_tier_update(struct spool_engine *engine, struct spool_node *node)
 		}
 		over = list == &tier->over;
 	}
-	spool_mutex_unlock(&tier->lock);
+	spool_mutex_unlock(&engine->tier->lock);
 	if (fresh && tier->stuck)
 		engine_tier_set_stuck(engine, false);
 	if (over)
@@ -272,6 +274,7 @@ void engine_tier_remove(struct spool_engine *engine, struct spool_node *node)
 
 /* The head of the list goes to its end, as visited. */
 static uint64_t visit_locked(struct engine_tier *tier, struct spool_file_list *list)
+	SPOOL_REQUIRES(tier->lock)
 {
 	struct spool_file *file = TAILQ_FIRST(list);
 
@@ -284,6 +287,7 @@ static uint64_t visit_locked(struct engine_tier *tier, struct spool_file_list *l
 /* The list of a user's largest files that were not visited in this round, or NULL. */
 static struct spool_file_list *largest_locked(const struct engine_tier *tier,
 					      struct engine_tier_user *user, unsigned int *ret_size)
+	SPOOL_REQUIRES(tier->lock)
 {
 	for (unsigned int i = TIER_SIZES; i-- > 0;) {
 		struct spool_file *file = TAILQ_FIRST(&user->sizes[i]);
@@ -298,6 +302,7 @@ static struct spool_file_list *largest_locked(const struct engine_tier *tier,
 
 /* Of @uid, or of all users. */
 static struct spool_file_list *victim_locked(struct engine_tier *tier, const uid_t *uid)
+	SPOOL_REQUIRES(tier->lock)
 {
 	struct spool_file_list *best = NULL;
 	struct engine_tier_user *user;

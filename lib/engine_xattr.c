@@ -53,6 +53,7 @@ static int check_name(const struct spool_engine *engine, const struct spool_node
 }
 
 static void touch_locked(struct spool_engine *engine, struct spool_node *node)
+	SPOOL_REQUIRES(node->lock)
 {
 	struct timespec now;
 
@@ -63,6 +64,7 @@ static void touch_locked(struct spool_engine *engine, struct spool_node *node)
 /* Puts @fresh (charged by the difference) in the place of @at's attribute, or takes that out. */
 static int replace_locked(struct spool_engine *engine, struct spool_node *node,
 			  struct spool_xattr **at, struct spool_xattr *fresh)
+	SPOOL_REQUIRES(node->lock)
 {
 	struct spool_xattr *old = *at;
 	uint64_t more = fresh ? spool_xattr_bytes(fresh->name_len, fresh->size) : 0;
@@ -85,7 +87,7 @@ static int replace_locked(struct spool_engine *engine, struct spool_node *node,
 }
 
 static int set_locked(struct spool_engine *engine, struct spool_node *node, const char *name,
-		      const void *value, size_t size, int flags)
+		      const void *value, size_t size, int flags) SPOOL_REQUIRES(node->lock)
 {
 	struct spool_xattr **at = spool_xattr_find(&node->xattrs, name), *fresh;
 	int r;
@@ -108,7 +110,7 @@ static int set_locked(struct spool_engine *engine, struct spool_node *node, cons
 
 /* An ACL changes the mode with it; one that says no more than a mode is not kept. */
 static int set_acl_locked(struct spool_engine *engine, struct spool_node *node, const char *name,
-			  const void *value, size_t size, int flags)
+			  const void *value, size_t size, int flags) SPOOL_REQUIRES(node->lock)
 {
 	struct spool_xattr **at = spool_xattr_find(&node->xattrs, name);
 	bool access = strcmp(name, SPOOL_ACL_ACCESS) == 0;

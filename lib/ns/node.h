@@ -115,7 +115,7 @@ uint64_t spool_node_bytes(mode_t mode);
 /** spool_node_set_times_locked() - which of 'a', 'm', 'c' in @which become @now. Lock: node->lock.
  */
 void spool_node_set_times_locked(struct spool_node *node, const char *which,
-				 const struct timespec *now);
+				 const struct timespec *now) SPOOL_REQUIRES(node->lock);
 
 /**
  * spool_node_kill_set_ids_locked() - what a change of data or owner takes from the mode
@@ -124,8 +124,10 @@ void spool_node_set_times_locked(struct spool_node *node, const char *which,
  * nothing of a directory, where they mean something else. The rule of the VFS
  * (setattr_should_drop_suidgid()). Lock: node->lock.
  */
-void spool_node_kill_set_ids_locked(struct spool_node *node, bool outsider);
+void spool_node_kill_set_ids_locked(struct spool_node *node, bool outsider)
+	SPOOL_REQUIRES(node->lock);
 
 /** spool_node_times_locked() - read them. Lock: node->lock. */
 void spool_node_times_locked(const struct spool_node *node, struct timespec *atime,
-			     struct timespec *mtime, struct timespec *ctime);
+			     struct timespec *mtime, struct timespec *ctime)
+	SPOOL_REQUIRES(node->lock);

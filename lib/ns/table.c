@@ -67,6 +67,7 @@ void spool_table_fini(struct spool_table *table)
 /* One bucket more; its nodes come from the bucket that had them until now. Without memory the
  * chains just get longer. */
 static void grow_locked(struct spool_table *table, struct spool_shard *shard)
+	SPOOL_REQUIRES(shard->lock)
 {
 	uint64_t bucket = shard->n_buckets;
 	unsigned int segment = 63 - (unsigned int)__builtin_clzll(bucket + 1);
@@ -116,6 +117,7 @@ void spool_table_add(struct spool_table *table, struct spool_node *node, uint64_
 }
 
 static struct spool_node *find_locked(struct spool_shard *shard, uint64_t ino)
+	SPOOL_REQUIRES(shard->lock)
 {
 	struct spool_node *node = *bucket_at(shard, bucket_of(shard, ino));
 
@@ -150,6 +152,7 @@ void spool_table_ref(struct spool_table *table, struct spool_node *node, uint64_
 }
 
 static void unlink_locked(struct spool_shard *shard, struct spool_node *node)
+	SPOOL_REQUIRES(shard->lock)
 {
 	struct spool_node **at = bucket_at(shard, bucket_of(shard, node->ino));
 

@@ -94,6 +94,7 @@ bool spool_quota_free(struct spool_quota *quota)
 }
 
 static struct spool_quota_user *find_locked(struct spool_quota *quota, uid_t uid)
+	SPOOL_REQUIRES(quota->lock)
 {
 	struct spool_quota_user key = {.uid = uid};
 
@@ -243,6 +244,7 @@ static uint64_t metadata_of(const struct spool_quota_user *user)
 
 /* What a user has in RAM, or is noted to have, has changed. */
 static void refloor_locked(struct spool_quota *quota, struct spool_quota_user *user)
+	SPOOL_REQUIRES(quota->lock)
 {
 	quota->floors -= user->floor;
 	user->floor = spool_max_u64(metadata_of(user),
@@ -251,7 +253,7 @@ static void refloor_locked(struct spool_quota *quota, struct spool_quota_user *u
 }
 
 /* What of the mount's RAM limit pressure leaves. */
-static uint64_t budget_locked(const struct spool_quota *quota)
+static uint64_t budget_locked(const struct spool_quota *quota) SPOOL_REQUIRES(quota->lock)
 {
 	uint64_t least = add(quota->floors, quota->share);
 
@@ -260,7 +262,7 @@ static uint64_t budget_locked(const struct spool_quota *quota)
 }
 
 /* What data may fill of it, together with the metadata that there are. */
-static uint64_t data_budget_locked(const struct spool_quota *quota)
+static uint64_t data_budget_locked(const struct spool_quota *quota) SPOOL_REQUIRES(quota->lock)
 {
 	uint64_t limit = quota->limits.mount[SPOOL_RES_RAM];
 
@@ -274,7 +276,7 @@ static bool is_above(uint64_t data, uint64_t used, uint64_t limit, unsigned int 
 }
 
 static bool user_above_locked(const struct spool_quota *quota, const struct spool_quota_user *user,
-			      unsigned int percent)
+			      unsigned int percent) SPOOL_REQUIRES(quota->lock)
 {
 	uint64_t limit = quota->limits.user[SPOOL_RES_RAM];
 
@@ -283,6 +285,7 @@ static bool user_above_locked(const struct spool_quota *quota, const struct spoo
 }
 
 static bool is_high_locked(const struct spool_quota *quota, const struct spool_quota_user *user)
+	SPOOL_REQUIRES(quota->lock)
 {
 	return is_above(quota->data, quota->used[SPOOL_RES_RAM], data_budget_locked(quota),
 			SPOOL_RAM_HIGH) ||
@@ -291,7 +294,7 @@ static bool is_high_locked(const struct spool_quota *quota, const struct spool_q
 
 /* Whether the squeezed budget has room for @amount more of @user's. */
 static bool fits_budget_locked(const struct spool_quota *quota, const struct spool_quota_user *user,
-			       uint64_t amount, uint64_t extra)
+			       uint64_t amount, uint64_t extra) SPOOL_REQUIRES(quota->lock)
 {
 	return fits(quota->used[SPOOL_RES_RAM], amount, budget_locked(quota), extra) ||
 	       fits(user->used[SPOOL_RES_RAM], amount, quota->share, 0);
@@ -309,6 +312,7 @@ static void note_all(struct spool_refusal_note *notes, unsigned int missing, con
 /* A charge found no room: of the mount, else of the user. */
 static void refuse_locked(struct spool_quota *quota, struct spool_quota_user *user,
 			  unsigned int mount, unsigned int mine, const struct spool_charge *charge)
+	SPOOL_REQUIRES(quota->lock)
 {
 	if (mount)
 		note_all(quota->refused, mount, quota->used, quota->limits.mount, charge);
@@ -426,7 +430,7 @@ void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_char
 
 /* There may be RAM for who was refused it. Return: whether watch.room() is to be called, unlocked.
  */
-static bool may_have_room_locked(struct spool_quota *quota)
+static bool may_have_room_locked(struct spool_quota *quota) SPOOL_REQUIRES(quota->lock)
 {
 	bool room = quota->starved && quota->watch.room;
 
@@ -506,7 +510,7 @@ void spool_quota_usage(struct spool_quota *quota, struct spool_usage *ret)
 }
 
 static void user_usage_locked(const struct spool_quota *quota, const struct spool_quota_user *user,
-			      struct spool_usage *ret)
+			      struct spool_usage *ret) SPOOL_REQUIRES(quota->lock)
 {
 	memset(ret->used, 0, sizeof(ret->used));
 	memset(ret->refused, 0, sizeof(ret->refused));

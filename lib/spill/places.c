@@ -135,6 +135,7 @@ static bool needs_work(const struct segment *segment)
 }
 
 static void queue_locked(struct spool_places *places, struct segment *segment)
+	SPOOL_REQUIRES(places->lock)
 {
 	if (segment->queued || segment->busy || !needs_work(segment))
 		return;
@@ -145,6 +146,7 @@ static void queue_locked(struct spool_places *places, struct segment *segment)
 
 /* Drops the lock while the file is opened. There must be a free number. */
 static int open_segment_locked(struct spool_places *places, bool own, struct segment **ret_segment)
+	SPOOL_REQUIRES(places->lock)
 {
 	struct segment *segment = spool_alloc(places->host, sizeof(*segment));
 	int file;
@@ -202,7 +204,7 @@ void spool_places_disown(struct spool_places *places, int segment)
 
 /* From a segment that has room. Return: as spool_places_take(). */
 static int take_from_locked(struct spool_places *places, struct segment *segment, unsigned int n,
-			    spool_place_t *ret_first)
+			    spool_place_t *ret_first) SPOOL_REQUIRES(places->lock)
 {
 	uint32_t first;
 	int r = spool_place_map_take(places->host, &segment->map, n, &first);
@@ -216,6 +218,7 @@ static int take_from_locked(struct spool_places *places, struct segment *segment
 
 /* Sees to it that a slot's segment has room. Drops the lock while it opens one. */
 static int fill_slot_locked(struct spool_places *places, struct filling *slot)
+	SPOOL_REQUIRES(places->lock)
 {
 	struct segment *segment = slot->segment;
 	int r;
@@ -245,7 +248,7 @@ static int fill_slot_locked(struct spool_places *places, struct filling *slot)
 	return 0;
 }
 
-static bool is_opening_locked(const struct spool_places *places)
+static bool is_opening_locked(const struct spool_places *places) SPOOL_REQUIRES(places->lock)
 {
 	bool opening = false;
 
@@ -256,6 +259,7 @@ static bool is_opening_locked(const struct spool_places *places)
 
 /* The slots in turn. One that cannot be used is passed over as long as another can. */
 static int take_shared_locked(struct spool_places *places, unsigned int n, spool_place_t *ret_first)
+	SPOOL_REQUIRES(places->lock)
 {
 	unsigned int turn = places->turn++;
 
@@ -342,6 +346,7 @@ int spool_places_read(struct spool_places *places, spool_place_t place, unsigned
 
 /* Drops the lock while it punches. What cannot be punched is free all the same. */
 static void punch_locked(struct spool_places *places, struct segment *segment)
+	SPOOL_REQUIRES(places->lock)
 {
 	struct spool_backing *backing = places->backing;
 	struct spool_place_run runs[SPOOL_PLACE_RUNS];
@@ -370,6 +375,7 @@ static void punch_locked(struct spool_places *places, struct segment *segment)
 
 /* Drops the lock while it closes; nobody can come to the segment any more. */
 static void close_locked(struct spool_places *places, struct segment *segment)
+	SPOOL_REQUIRES(places->lock)
 {
 	uint32_t waiting = segment->map.waiting;
 	unsigned int number = segment->number;

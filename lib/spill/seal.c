@@ -132,6 +132,7 @@ static struct seal_slab *new_slab(struct spool_seal *seal)
 
 /* A free cell. Return: NULL without memory. */
 static uint8_t *take_cell_locked(struct spool_seal *seal, struct seal_slab **ret_slab)
+	SPOOL_REQUIRES(seal->lock)
 {
 	struct seal_slab *slab = TAILQ_FIRST(&seal->partial);
 	unsigned int word = 0, bit;
@@ -158,7 +159,7 @@ static uint8_t *take_cell_locked(struct spool_seal *seal, struct seal_slab **ret
 
 /* Return: a slab that is no longer needed, to be freed without the lock; NULL. One is kept. */
 static struct seal_slab *give_cell_locked(struct spool_seal *seal, struct seal_slab *slab,
-					  const uint8_t *cell)
+					  const uint8_t *cell) SPOOL_REQUIRES(seal->lock)
 {
 	size_t at = (size_t)(cell - slab->cells) / SPOOL_KEY_SIZE;
 

@@ -203,7 +203,7 @@ void spool_pool_free(struct spool_pool *pool)
 	spool_free(host, pool);
 }
 
-static int map_segment_locked(struct spool_pool *pool)
+static int map_segment_locked(struct spool_pool *pool) SPOOL_REQUIRES(pool->lock)
 {
 	const struct spool_host *host = pool->host;
 	uint32_t n = pool->mapped >> SEGMENT_CHUNK_SHIFT;
@@ -227,6 +227,7 @@ static int map_segment_locked(struct spool_pool *pool)
 }
 
 static void remove_hot_locked(struct spool_pool *pool, struct chunk *chunk)
+	SPOOL_REQUIRES(pool->lock)
 {
 	TAILQ_REMOVE(&pool->hot, chunk, link);
 	pool->n_hot--;
@@ -235,7 +236,7 @@ static void remove_hot_locked(struct spool_pool *pool, struct chunk *chunk)
 }
 
 /* Takes a free chunk off its list. Return: NULL when the machine gives no more. */
-static struct chunk *take_chunk_locked(struct spool_pool *pool)
+static struct chunk *take_chunk_locked(struct spool_pool *pool) SPOOL_REQUIRES(pool->lock)
 {
 	struct chunk *chunk = TAILQ_FIRST(&pool->hot);
 
@@ -285,13 +286,13 @@ static bool is_free_page(const struct chunk *chunk, unsigned int page)
 }
 
 /* Bytes that the system has given us, less what it has got back. */
-static uint64_t held_locked(const struct spool_pool *pool)
+static uint64_t held_locked(const struct spool_pool *pool) SPOOL_REQUIRES(pool->lock)
 {
 	return ((uint64_t)pool->n_held << SPOOL_BLOCK_SHIFT) - (pool->n_gone << SPOOL_PAGE_SHIFT);
 }
 
 /* Is more held in chunks that are used in part than we keep for reuse anyway? */
-static bool is_wasteful_locked(const struct spool_pool *pool)
+static bool is_wasteful_locked(const struct spool_pool *pool) SPOOL_REQUIRES(pool->lock)
 {
 	uint64_t hot = (uint64_t)pool->n_hot << SPOOL_BLOCK_SHIFT;
 
@@ -304,6 +305,7 @@ static bool is_wasteful_locked(const struct spool_pool *pool)
  * slot there meanwhile: some microseconds for each run of pages.
  */
 static void punch_pages_locked(struct spool_pool *pool, struct chunk *chunk, unsigned int pages)
+	SPOOL_REQUIRES(pool->lock)
 {
 	const struct spool_host *host = pool->host;
 
@@ -330,6 +332,7 @@ static void punch_pages_locked(struct spool_pool *pool, struct chunk *chunk, uns
 /* Pages that are not gone any more: a slot on them is taken, or the chunk is none of the partial.
  */
 static void come_back_locked(struct spool_pool *pool, struct chunk *chunk, unsigned int pages)
+	SPOOL_REQUIRES(pool->lock)
 {
 	pool->n_gone -= (unsigned int)__builtin_popcount(chunk->gone & pages);
 	chunk->gone &= (uint16_t)~pages;
@@ -386,7 +389,7 @@ out:
 	return r;
 }
 
-static uint32_t slack_locked(const struct spool_pool *pool)
+static uint32_t slack_locked(const struct spool_pool *pool) SPOOL_REQUIRES(pool->lock)
 {
 	uint64_t slack = pool->used / SLACK_DIVISOR >> SPOOL_BLOCK_SHIFT;
 
@@ -396,6 +399,7 @@ static uint32_t slack_locked(const struct spool_pool *pool)
 
 /* Takes up to BATCH chunks that were freed longest ago off the hot list, sorted by place. */
 static unsigned int take_batch_locked(struct spool_pool *pool, uint64_t keep, struct chunk **batch)
+	SPOOL_REQUIRES(pool->lock)
 {
 	unsigned int n = 0;
 

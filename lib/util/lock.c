@@ -90,13 +90,13 @@ void spool_mutex_fini(struct spool_mutex *lock)
 	must(pthread_mutex_destroy(&lock->mutex));
 }
 
-void spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank)
+void spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank) SPOOL_UNCHECKED
 {
 	check_push(lock, rank);
 	must(pthread_mutex_lock(&lock->mutex));
 }
 
-void spool_mutex_unlock(struct spool_mutex *lock)
+void spool_mutex_unlock(struct spool_mutex *lock) SPOOL_UNCHECKED
 {
 	check_pop(lock);
 	must(pthread_mutex_unlock(&lock->mutex));
@@ -112,19 +112,19 @@ void spool_rwlock_fini(struct spool_rwlock *lock)
 	must(pthread_rwlock_destroy(&lock->rwlock));
 }
 
-void spool_rwlock_rdlock(struct spool_rwlock *lock, enum spool_rank rank)
+void spool_rwlock_rdlock(struct spool_rwlock *lock, enum spool_rank rank) SPOOL_UNCHECKED
 {
 	check_push(lock, rank);
 	must(pthread_rwlock_rdlock(&lock->rwlock));
 }
 
-void spool_rwlock_wrlock(struct spool_rwlock *lock, enum spool_rank rank)
+void spool_rwlock_wrlock(struct spool_rwlock *lock, enum spool_rank rank) SPOOL_UNCHECKED
 {
 	check_push(lock, rank);
 	must(pthread_rwlock_wrlock(&lock->rwlock));
 }
 
-void spool_rwlock_unlock(struct spool_rwlock *lock)
+void spool_rwlock_unlock(struct spool_rwlock *lock) SPOOL_UNCHECKED
 {
 	check_pop(lock);
 	must(pthread_rwlock_unlock(&lock->rwlock));

@@ -13,6 +13,24 @@
 
 #include <pthread.h>
 
+/*
+ * What clang checks with -Wthread-safety. Behind the head of a function, SPOOL_REQUIRES(lock) says
+ * that its caller holds the lock. SPOOL_UNCHECKED is for functions that take or release locks by a
+ * condition, which the check cannot follow. Other compilers see nothing of all this.
+ */
+#ifdef __clang__
+#define SPOOL_THREAD_SAFETY(attribute) __attribute__((attribute))
+#else
+#define SPOOL_THREAD_SAFETY(attribute)
+#endif
+#define SPOOL_CAPABILITY SPOOL_THREAD_SAFETY(capability("lock"))
+#define SPOOL_ACQUIRE(lock) SPOOL_THREAD_SAFETY(acquire_capability(lock))
+#define SPOOL_ACQUIRE_SHARED(lock) SPOOL_THREAD_SAFETY(acquire_shared_capability(lock))
+#define SPOOL_RELEASE(lock) SPOOL_THREAD_SAFETY(release_capability(lock))
+#define SPOOL_RELEASE_ANY(lock) SPOOL_THREAD_SAFETY(release_generic_capability(lock))
+#define SPOOL_REQUIRES(...) SPOOL_THREAD_SAFETY(requires_capability(__VA_ARGS__))
+#define SPOOL_UNCHECKED SPOOL_THREAD_SAFETY(no_thread_safety_analysis)
+
 enum spool_rank {
 	SPOOL_RANK_RENAME = 10,  /* engine-wide: a directory changes its parent */
 	SPOOL_RANK_DIR = 20,     /* node lock of the first (or only) directory of an operation */
@@ -28,11 +46,11 @@ enum spool_rank {
 	SPOOL_RANK_LEAF = 70,    /* nothing is taken below this */
 };
 
-struct spool_mutex {
+struct SPOOL_CAPABILITY spool_mutex {
 	pthread_mutex_t mutex;
 };
 
-struct spool_rwlock {
+struct SPOOL_CAPABILITY spool_rwlock {
 	pthread_rwlock_t rwlock;
 };
 
@@ -40,16 +58,17 @@ struct spool_rwlock {
  * but they cannot fail: an error means that the caller has used the lock wrongly, and aborts. */
 void spool_mutex_init(struct spool_mutex *lock);
 void spool_mutex_fini(struct spool_mutex *lock);
-void spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank);
-void spool_mutex_unlock(struct spool_mutex *lock);
+void spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank) SPOOL_ACQUIRE(*lock);
+void spool_mutex_unlock(struct spool_mutex *lock) SPOOL_RELEASE(*lock);
 
 /* spool_rwlock_init(), spool_rwlock_fini(), spool_rwlock_rdlock(), spool_rwlock_wrlock(),
  * spool_rwlock_unlock(): likewise. */
 void spool_rwlock_init(struct spool_rwlock *lock);
 void spool_rwlock_fini(struct spool_rwlock *lock);
-void spool_rwlock_rdlock(struct spool_rwlock *lock, enum spool_rank rank);
-void spool_rwlock_wrlock(struct spool_rwlock *lock, enum spool_rank rank);
-void spool_rwlock_unlock(struct spool_rwlock *lock);
+void spool_rwlock_rdlock(struct spool_rwlock *lock, enum spool_rank rank)
+	SPOOL_ACQUIRE_SHARED(*lock);
+void spool_rwlock_wrlock(struct spool_rwlock *lock, enum spool_rank rank) SPOOL_ACQUIRE(*lock);
+void spool_rwlock_unlock(struct spool_rwlock *lock) SPOOL_RELEASE_ANY(*lock);
 
 /** spool_lock_assert_none() - debug builds abort when this thread holds any lock (before a reply).
  */

@@ -173,8 +173,10 @@ static void test_times(void)
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(seconds); i++) {
 		const struct timespec t = {.tv_sec = seconds[i], .tv_nsec = 999999999};
 
+		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 		spool_node_set_times_locked(node, i % 2 ? "am" : "mc", &t);
 		spool_node_times_locked(node, &a, &m, &c);
+		spool_mutex_unlock(&node->lock);
 		CU_ASSERT_EQUAL(m.tv_sec, seconds[i]);
 		CU_ASSERT_EQUAL(m.tv_nsec, 999999999);
 		CU_ASSERT_EQUAL((i % 2 ? a : c).tv_sec, seconds[i]);

@@ -215,19 +215,19 @@ static void in_order(void)
 	spool_lock_assert_none();
 }
 
-static void against_it(void)
+static void against_it(void) SPOOL_UNCHECKED
 {
 	spool_mutex_lock(&first, SPOOL_RANK_NODE);
 	spool_mutex_lock(&second, SPOOL_RANK_DIR);
 }
 
-static void same_rank(void)
+static void same_rank(void) SPOOL_UNCHECKED
 {
 	spool_mutex_lock(&first, SPOOL_RANK_POOL);
 	spool_mutex_lock(&second, SPOOL_RANK_POOL);
 }
 
-static void held_at_the_end(void)
+static void held_at_the_end(void) SPOOL_UNCHECKED
 {
 	spool_mutex_lock(&first, SPOOL_RANK_DIR);
 	spool_lock_assert_none();
