@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what is missing, then builds and runs every test: all of them in a release build and
-# with ASan and UBSan, the unit and model tests with TSan as well. The last line counts them.
+# with ASan and UBSan, the unit and model tests with TSan as well; a build with clang, which checks
+# the locks, must have no warning. The last line counts them.
 set -euo pipefail
 
 usage="usage: test.sh [--quick]   (--quick: the release build only)"
@@ -54,7 +55,19 @@ configure() {
     rm -f "build-$name.log"
 }
 
+build() {
+    echo "== $1: build"
+    ninja -C "build-$1" >"build-$1/ninja.log" || {
+        cat "build-$1/ninja.log"
+        exit 1
+    }
+}
+
 failed=no
+if [ "$setups" != release ]; then
+    CC=clang configure clang --buildtype=debug -Dwerror=true
+    build clang
+fi
 for setup in $setups; do
     suites=()
     case "$setup" in
@@ -69,11 +82,7 @@ for setup in $setups; do
         suites=(--suite unit --suite model)
         ;;
     esac
-    echo "== $setup: build"
-    ninja -C "build-$setup" >"build-$setup/ninja.log" || {
-        cat "build-$setup/ninja.log"
-        exit 1
-    }
+    build "$setup"
     echo "== $setup: tests"
     meson test -C "build-$setup" --no-rebuild --print-errorlogs "${suites[@]}" || failed=yes
 done
