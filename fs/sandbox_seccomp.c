@@ -23,9 +23,7 @@
 #define NOT_ALLOWED SCMP_ACT_ERRNO(ENOSYS)
 
 #ifndef PR_SET_VMA
-#define PR_SET_VMA                                                                    \
-	0x53564d41 /* linux/prctl.h: names of memory areas, used by later C libraries \
-		    */
+#define PR_SET_VMA 0x53564d41 /* linux/prctl.h: names of memory areas, for later C libraries */
 #endif
 
 /* clone(2): "the order of the arguments differs on s390" (CONFIG_CLONE_BACKWARDS2). */

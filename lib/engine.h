@@ -49,9 +49,7 @@ struct spool_engine;
 #define SPOOL_SYMLINK_MAX 4095u     /* PATH_MAX - 1, as on tmpfs */
 #define SPOOL_LINK_MAX 0x7fffffffu  /* as tmpfs: bounded by nothing but the counter */
 #define SPOOL_XATTR_SIZE_MAX 65536u /* XATTR_SIZE_MAX, linux/limits.h */
-#define SPOOL_DIR_ENTRY_SIZE                                                \
-	20u /* what st_size of a directory counts for an entry, as on tmpfs \
-	     */
+#define SPOOL_DIR_ENTRY_SIZE 20u    /* of st_size of a directory for each entry, as on tmpfs */
 #define SPOOL_XATTR_LIST_MAX 65536u /* XATTR_LIST_MAX */
 
 enum spool_layout { SPOOL_LAYOUT_PRIVATE, SPOOL_LAYOUT_SINGLE, SPOOL_LAYOUT_SHARED };
