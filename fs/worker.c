@@ -295,6 +295,7 @@ static int run_session(struct worker *worker, int socket)
 
 	worker->fs.session =
 		fuse_session_new(&args, spool_ops(), sizeof(struct fuse_lowlevel_ops), &worker->fs);
+	fuse_opt_free_args(&args);
 	if (!worker->fs.session)
 		return r;
 	/* what can fail without a mount fails before there is one */

@@ -347,6 +347,7 @@ static void test_interrupt(void)
 
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	fs.session = fuse_session_new(&args, &no_ops, sizeof(no_ops), &fs);
+	fuse_opt_free_args(&args); /* libfuse has made a copy of them */
 	CU_ASSERT_PTR_NOT_NULL_FATAL(fs.session);
 	CU_ASSERT_EQUAL_FATAL(pthread_key_create(&fs.current, NULL), 0);
 	CU_ASSERT_EQUAL_FATAL(spool_channel_attach(fs.session, pair[0]), 0);

@@ -124,6 +124,7 @@ static void start(void)
 	fs = (struct spool_fs){.engine = rig.engine, .options = &options};
 	CU_ASSERT_EQUAL_FATAL(pthread_key_create(&fs.current, NULL), 0);
 	fs.session = fuse_session_new(&args, &ops, sizeof(ops), &fs);
+	fuse_opt_free_args(&args); /* libfuse has made a copy of them */
 	CU_ASSERT_PTR_NOT_NULL_FATAL(fs.session);
 	CU_ASSERT_EQUAL_FATAL(
 		spool_channel_attach(fs.session, open("/dev/null", O_RDWR | O_CLOEXEC)), 0);
