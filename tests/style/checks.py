@@ -77,9 +77,13 @@ def items(path):
             start = None
 
 
+# Behind the head of a function: which locks its caller holds (lib/util/lock.h).
+LOCKS = re.compile(r'\s*SPOOL_(?:UNCHECKED|REQUIRES\([^{]*\))\s*$')
+
+
 def is_function(text):
     """Is this item the definition of a function? Its head ends with a parenthesis."""
-    head = text.split('{')[0].rstrip()
+    head = LOCKS.sub('', text.split('{')[0]).rstrip()
     return '{' in text and (head.endswith(')') or head in ('', ';')) and '=' not in head
 
 
