@@ -3,20 +3,11 @@
 
 /* Mounting: root by mount(2), others through fusermount3, both by libfuse. unmount.h undoes it. */
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "mount.h"
 #include "options.h"
-
-struct spool_mount {
-	char *path;                   /* absolute, without symlinks */
-	dev_t device;                 /* of the filesystem, 0 when not mounted */
-	struct fuse_session *session; /* holds what libfuse needs to know */
-	int fd;                       /* /dev/fuse; -1 when closed */
-	int covered;                  /* the directory below; -1 when it may not be read */
-	bool was_empty;               /* the directory below, before */
-};
 
 /**
  * spool_mount_check() - can something be mounted there?

@@ -7,7 +7,7 @@
  * is done by a child that is waited for only so long.
  */
 
-#include "mountpoint.h"
+#include "mount.h"
 
 /* For a worker to end by itself, before the abort. Mostly it takes some 10 ms; a guess. */
 #define SPOOL_GRACE_MS 500
