@@ -7,7 +7,6 @@
 
 #include "quota/quota.h"
 #include "util/host.h"
-#include "util/macros.h"
 
 int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
 		     struct spool_spill *spill, struct spool_object **ret_object)
@@ -71,15 +70,6 @@ uint64_t spool_object_blocks(const struct spool_object *object)
 	return object->pages * (SPOOL_PAGE_SIZE / 512);
 }
 
-/* The part of [@off, @end) that lies in the block of @off. */
-static unsigned int piece(uint64_t off, uint64_t end, unsigned int *ret_from)
-{
-	unsigned int from = (unsigned int)(off & (BLOCK_SIZE - 1));
-
-	*ret_from = from;
-	return (unsigned int)spool_min_u64(BLOCK_SIZE - from, end - off);
-}
-
 ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t len, uint64_t off,
 			  struct spool_fetch *fetches, size_t *n_fetches)
 {
@@ -96,7 +86,7 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 		return -EIO;
 	while (off < end) {
 		struct block block = spool_block_get(object, off >> BLOCK_SHIFT);
-		unsigned int from, n = piece(off, end, &from);
+		unsigned int from, n = spool_block_piece(off, end, &from);
 
 		if (block.kind == BLOCK_DISK && used == room) {
 			if (off == start)
@@ -138,7 +128,7 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 		/* A file that grows on from 64 KiB will most likely fill its next block: take it
 		 * whole and spare the copies from slot to slot. Costs at most 60 KiB a file. */
 		bool whole = off == object->size && off >= BLOCK_SIZE;
-		unsigned int from, n = piece(off, end, &from);
+		unsigned int from, n = spool_block_piece(off, end, &from);
 		int r = spool_block_write(object, user, off >> BLOCK_SHIFT, from, n, from_buf,
 					  flags, whole);
 
@@ -157,26 +147,6 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 				     (off + SPOOL_PAGE_SIZE - 1) >> SPOOL_PAGE_SHIFT, false);
 	}
 	return from_buf - (const char *)buf;
-}
-
-void spool_object_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
-			uint64_t end)
-{
-	while (off < end) {
-		unsigned int from, n;
-		uint64_t index, word;
-
-		if (!spool_blockmap_next(&object->map, off >> BLOCK_SHIFT, &index, &word))
-			return;
-		if (index > off >> BLOCK_SHIFT)
-			off = index << BLOCK_SHIFT;
-		if (off >= end)
-			return;
-		n = piece(off, end, &from);
-		spool_block_punch(object, user, index, from, from + n);
-		spool_block_shrink(object, user, index);
-		off += n;
-	}
 }
 
 /* [@off, end of the last block): one past the largest offset, which 64 bits hold unsigned. */

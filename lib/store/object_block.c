@@ -421,3 +421,23 @@ void spool_block_shrink(struct spool_object *object, struct spool_quota_user *us
 				    (int64_t)spool_block_ram(object, &old),
 			    0, 0);
 }
+
+void spool_object_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
+			uint64_t end)
+{
+	while (off < end) {
+		unsigned int from, n;
+		uint64_t index, word;
+
+		if (!spool_blockmap_next(&object->map, off >> BLOCK_SHIFT, &index, &word))
+			return;
+		if (index > off >> BLOCK_SHIFT)
+			off = index << BLOCK_SHIFT;
+		if (off >= end)
+			return;
+		n = spool_block_piece(off, end, &from);
+		spool_block_punch(object, user, index, from, from + n);
+		spool_block_shrink(object, user, index);
+		off += n;
+	}
+}

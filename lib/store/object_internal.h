@@ -25,6 +25,7 @@
 #include "store/pool.h"
 #include "store/record.h"
 #include "store/spill.h"
+#include "util/macros.h"
 
 #define BLOCK_SHIFT SPOOL_BLOCK_SHIFT
 #define BLOCK_SIZE SPOOL_BLOCK_SIZE
@@ -67,6 +68,15 @@ struct spool_object {
 struct block spool_block_unpack(uint64_t word);
 uint64_t spool_block_pack(const struct block *block);
 struct block spool_block_get(const struct spool_object *object, uint64_t index);
+
+/** The part of [@off, @end) that lies in the block of @off. */
+static inline unsigned int spool_block_piece(uint64_t off, uint64_t end, unsigned int *ret_from)
+{
+	unsigned int from = (unsigned int)(off & (BLOCK_SIZE - 1));
+
+	*ret_from = from;
+	return (unsigned int)spool_min_u64(BLOCK_SIZE - from, end - off);
+}
 
 /** Pages from byte @from up to byte @to of a block, 0 <= @from < @to <= BLOCK_SIZE. */
 unsigned int spool_block_pages(unsigned int from, unsigned int to);
