@@ -8,12 +8,21 @@ import sys
 
 import checks
 from checks import TOP, c_files, name_of, run
+from layers import Tree, unknown
 
 RANK = {'util': 0, 'quota': 1, 'spill': 1, 'store': 2, 'ns': 3, 'engine': 4}
 # of tools/: what each folder may include besides itself
 TOOLS = {'common': (), 'doctor': ('common',), 'mount': ('common',), 'bench': ('common',),
          'spoolctl': ('doctor', 'common')}
 FOR_FS = 'engine.h', 'backing.h', 'backing_dir.h'
+# Modules that still go round in a circle, by kind: to be taken apart. The list only gets shorter.
+CIRCLES = [
+    ('includes', 'fs/asked fs/channel fs/dev fs/disk fs/init fs/notify fs/park fs/reply fs/ring '
+                 'fs/room fs/turn fs/waiting'),
+    ('calls', 'fs/asked fs/channel fs/dev fs/init fs/park fs/reply fs/ring fs/ring_loop fs/room'),
+    ('calls', 'lib/engine lib/engine_ask lib/engine_attr lib/engine_data lib/engine_name '
+              'lib/engine_policy lib/engine_space lib/engine_spill lib/engine_tier'),
+]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 FUSE = re.compile(r'^(fuse3?/|fuse|linux/fuse)')
 
@@ -118,6 +127,13 @@ def nothing_includes_in_circles():
     return f'{len(graph)} headers with includes', wrong
 
 
+def no_modules_go_round_in_a_circle():
+    """A module is x.c with x.h; see layers.py."""
+    tree = Tree(TOP, [path.resolve() for path in c_files('lib fs tools')], ['lib', 'fs', 'tools'])
+    return f'{len(tree.calls)} modules, {len(CIRCLES)} known circles', \
+        unknown(tree.circles(), CIRCLES)
+
+
 def each_header_compiles_alone():
     headers = [path for path in c_files() if path.suffix == '.h']
     flags = shlex.split(run('pkg-config', '--cflags', 'fuse3', 'cunit'))
@@ -139,4 +155,5 @@ def each_header_compiles_alone():
 
 if __name__ == '__main__':
     sys.exit(checks.main(includes_follow_the_arrows, only_fs_knows_fuse,
-                         nothing_includes_in_circles, each_header_compiles_alone))
+                         nothing_includes_in_circles, no_modules_go_round_in_a_circle,
+                         each_header_compiles_alone))
