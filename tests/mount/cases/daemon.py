@@ -152,7 +152,6 @@ def lazy_umount_serves_on_until_the_last_close():
 @case(mount=False)
 def an_abort_ends_all_cleanly():
     mount = Mount().start()
-    run('mount', '-t', 'fusectl', 'none', '/sys/fs/fuse/connections', check=False)
     minor = os.minor(os.stat(mount.path).st_dev)
     with open(f'/sys/fs/fuse/connections/{minor}/abort', 'w', encoding='utf-8') as abort:
         abort.write('1')
