@@ -278,6 +278,11 @@ def a_full_disk_is_no_limit_of_a_user():
             assert as_user(OTHER, get, f'{mount.path}/{OTHER}/f') == noise(4 * MIB)
 
 
+def free_bytes(path):
+    stat = os.statvfs(path)
+    return stat.f_bfree * stat.f_frsize
+
+
 @case(mount=False)
 def what_is_removed_from_a_full_disk_is_room_at_once():
     """As often as it is filled to the last byte, and emptied, by us and by others."""
@@ -292,6 +297,9 @@ def what_is_removed_from_a_full_disk_is_room_at_once():
                 put(path, data[:24 * MIB])
                 os.unlink(path)
             for _ in range(3):
+                # what was removed leaves the disk soon, not at once
+                wait_until(lambda: free_bytes(disk.mountpoint) >= 24 * MIB,
+                           'the disk has its room back')
                 put(f'{disk.mountpoint}/others', data[:20 * MIB])
                 fails(errno.ENOSPC, put, path, data)
                 os.unlink(f'{disk.mountpoint}/others')
