@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "connection.h"
+#include "util/proc.h"
 #include "watch.h"
 
 struct spool_watchdog {
@@ -69,18 +70,11 @@ void spool_watchdog_stopped(struct spool_watchdog *dog, bool stopped)
 
 static bool is_traced(pid_t pid)
 {
-	char path[64], line[128];
-	int tracer = 0;
-	FILE *file;
+	struct spool_proc_status status;
+	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file) &&
-	       sscanf(line, "TracerPid: %d", &tracer) != 1)
-		;
-	if (file)
-		fclose(file);
-	return tracer > 0;
+	return spool_proc_status(path, &status) == 0 && status.tracer > 0;
 }
 
 bool spool_watchdog_look(struct spool_watchdog *dog, pid_t worker, const struct spool_mount *mount)

@@ -314,12 +314,15 @@ static void test_proc_status(void)
 		uint64_t caps;
 		bool top_pidns;
 		uid_t uid;
+		pid_t tracer;
 	} files[] = {
-		{"CapEff:\t000001ffffffffff\nNSpid:\t7\n", 0x1ffffffffff, true, UINT32_MAX},
-		{"Uid:\t1\t2\t3\t4\nCapEff:\t0000000000200000\nNSpid:\t7\t1\n", 0x200000, false, 4},
-		{"CapEff:\t000001ffffdfffff\nNSpid:\t7\n", 0x1ffffdfffff, true, UINT32_MAX},
-		{"CapPrm:\t000001ffffffffff\nCapEff:\t0000000000000000\n", 0, false, UINT32_MAX},
-		{"", 0, false, UINT32_MAX}};
+		{"CapEff:\t000001ffffffffff\nNSpid:\t7\n", 0x1ffffffffff, true, UINT32_MAX, 0},
+		{"Uid:\t1\t2\t3\t4\nCapEff:\t0000000000200000\nNSpid:\t7\t1\n", 0x200000, false, 4,
+		 0},
+		{"CapEff:\t000001ffffdfffff\nNSpid:\t7\n", 0x1ffffdfffff, true, UINT32_MAX, 0},
+		{"TracerPid:\t9\nUid:\t1\t1\t1\t1\n", 0, false, 1, 9},
+		{"CapPrm:\t000001ffffffffff\nCapEff:\t0000000000000000\n", 0, false, UINT32_MAX, 0},
+		{"", 0, false, UINT32_MAX, 0}};
 
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(files); i++) {
 		struct spool_proc_status status = {.caps = 1, .top_pidns = true};
@@ -333,6 +336,7 @@ static void test_proc_status(void)
 		CU_ASSERT_EQUAL(status.caps, files[i].caps);
 		CU_ASSERT_EQUAL(status.uid, files[i].uid);
 		CU_ASSERT_EQUAL(status.top_pidns, files[i].top_pidns);
+		CU_ASSERT_EQUAL(status.tracer, files[i].tracer);
 		close(fd);
 	}
 	CU_ASSERT_EQUAL(spool_proc_status("/nowhere", NULL), -ENOENT);
