@@ -12,11 +12,11 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "ctl_proto.h"
-#include "engine.h"
-#include "options.h"
-#include "origin.h"
-#include "sandbox.h"
+#include "ctl/proto.h"
+#include "engine/engine.h"
+#include "options/options.h"
+#include "ops/origin.h"
+#include "security/sandbox.h"
 #include "spill/backing_dir.h"
 #include "util/log.h"
 

@@ -14,14 +14,14 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "options.h"
-#include "remount.h"
-#include "supervisor.h"
-#include "syslog_line.h"
+#include "options/options.h"
+#include "process/remount.h"
+#include "process/supervisor.h"
+#include "host/syslog_line.h"
 #include "util/cgroup.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
-#include "worker.h"
+#include "process/worker.h"
 
 static void log_to_stderr(void *ctx, enum spool_log_level level, const char *line)
 {

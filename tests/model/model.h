@@ -16,7 +16,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "engine.h"
+#include "engine/engine.h"
 
 #define MODEL_NODES 512u
 #define MODEL_ENTRIES 2048u

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include "engine_internal.h"
+#include "engine/engine_internal.h"
 #include "util/macros.h"
 
 typedef unsigned long long ull;

@@ -42,7 +42,7 @@ def transports():
 
 
 def ring_entries(rings):
-    """What each of so many rings starts with: RING_ENTRIES_..., fs/ring_internal.h"""
+    """What each of so many rings starts with: RING_ENTRIES_..., fs/transport/ring_internal.h"""
     return max(16, min(128, 1024 // rings))
 
 

@@ -34,8 +34,8 @@ def help_options():
 
 
 def table_options():
-    """{name: has a help text} of fs/options_table.c."""
-    table = re.split(r'spool_option_table\[\]\s*=', read('fs/options_table.c'))[1]
+    """{name: has a help text} of fs/options/table.c."""
+    table = re.split(r'spool_option_table\[\]\s*=', read('fs/options/table.c'))[1]
     return {m[1]: not re.match(r'(\s*NULL,){3}', m[2]) for m in
             re.finditer(r'\{"(\w+)",([^}]*)\}', table)}
 
@@ -79,7 +79,7 @@ def allowed_values_are_in_the_manual():
                 wrong.append(f'{name}={value}: not in spoolfs.8')
         if values is None and '=' in head:
             wrong.append(f'{name}: takes no value, but spoolfs.8 gives it one')
-    features = re.findall(r'"(\w+)"', read('fs/options_table.c').split('feature_names')[1]
+    features = re.findall(r'"(\w+)"', read('fs/options/table.c').split('feature_names')[1]
                           .split('};')[0])
     wrong += [f'mask={name}: not in spoolfs.8' for name in features
               if name not in re.findall(r'\w+', man_options().get('mask', ''))]
@@ -87,25 +87,25 @@ def allowed_values_are_in_the_manual():
 
 
 def lists_of_names():
-    """{list: names} of lib/ctl_names.c."""
-    lists = re.findall(r'\[SPOOL_CTL_(\w+)\] = \{(.*?)\}', read('lib/ctl_names.c'), re.S)
+    """{list: names} of lib/ctl/names.c."""
+    lists = re.findall(r'\[SPOOL_CTL_(\w+)\] = \{(.*?)\}', read('lib/ctl/names.c'), re.S)
     return {name: re.findall(r'"(\w+)"', text) for name, text in lists}
 
 
 def names_are_the_same_everywhere():
     lists, wrong = lists_of_names(), []
     for option, name in (('layout', 'LAYOUTS'), ('modes', 'MODES'), ('log_level', 'LOG_LEVELS')):
-        wrong += differences(**{'lib/ctl_names.c': lists[name],
+        wrong += differences(**{'lib/ctl/names.c': lists[name],
                                 f'{option}= of --help': help_options()[option].split('|')})
     page = read('tools/spoolctl/spoolctl.1').split('.Ss set')[1].split('.Ss ')[0]
     zsh = read('tools/completion/_spoolctl').split('\tset)')[1].split(';;')[0]
     wrong += differences(**{
-        'lib/ctl_names.c': lists['LIVE'],
+        'lib/ctl/names.c': lists['LIVE'],
         'spoolctl set --help': program('SPOOLCTL', 'set', '--help').split('\n')[2].split(', '),
         'spoolctl.1': re.findall(r'\w+', ' '.join(re.findall(r'^\.Cm (.*)', page, re.M))),
         'bash': [word[:-1] for word in completed('spoolctl set ') if word.endswith('=')],
         'zsh': re.findall(r'\b(\w+)=', zsh.split('option\\:(')[1].split(')')[0])})
-    wrong += [f'lib/ctl_names.c: {name}: not an option of spoolfs --help'
+    wrong += [f'lib/ctl/names.c: {name}: not an option of spoolfs --help'
               for name in lists['LIVE'] if name not in help_options()]
     return f'{len(lists)} lists', wrong
 

@@ -26,7 +26,7 @@ HOSTS = {'lib/util/host.c': (), 'lib/spill/backing_dir.c': (HOST_CALLS,),
          'lib/spill/backing_check.c': (HOST_CALLS,), 'lib/spill/backing_writers.c': (HOST_CALLS,),
          # these serve the programs; the engine does not call them
          'lib/util/cgroup.c': (HOST_CALLS,), 'lib/util/descriptors.c': (HOST_CALLS,),
-         'lib/util/proc.c': (HOST_CALLS,), 'lib/ctl_client.c': (HOST_CALLS,)}
+         'lib/util/proc.c': (HOST_CALLS,), 'lib/ctl/client.c': (HOST_CALLS,)}
 
 
 def functions_are_short():

@@ -7,7 +7,7 @@
  * there is and compares.
  */
 
-#include "engine_internal.h"
+#include "engine/engine_internal.h"
 #include "fault_host.h"
 #include "unit.h"
 

@@ -11,13 +11,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "engine.h"
+#include "transport/channel.h"
+#include "engine/engine.h"
 #include "fs.h"
-#include "options.h"
-#include "origin.h"
+#include "options/options.h"
+#include "ops/origin.h"
 #include "unit.h"
-#include "wire.h"
+#include "transport/wire.h"
 
 #define UNIQUE 4711u
 #define OWNER 1000u

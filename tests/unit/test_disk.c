@@ -4,11 +4,11 @@
 
 #include <pthread.h>
 
-#include "channel.h"
-#include "disk.h"
+#include "transport/channel.h"
+#include "wait/for_disk.h"
 #include "unit.h"
 
-#define OF_PAYER 16u /* as in fs/disk.c */
+#define OF_PAYER 16u /* as in fs/wait/for_disk.c */
 #define N 100u
 #define FROZEN 1000u /* and above: their requests hang until the disk thaws */
 

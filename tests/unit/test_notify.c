@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "notify.h"
+#include "wait/notify.h"
 #include "unit.h"
 
 #define SLOW_USER 1000u

@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "options.h"
+#include "options/options.h"
 #include "unit.h"
 
 #define GIB (UINT64_C(1) << 30)

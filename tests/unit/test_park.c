@@ -8,10 +8,10 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "channel.h"
+#include "transport/channel.h"
 #include "engine_rig.h"
 #include "fs.h"
-#include "park.h"
+#include "wait/for_release.h"
 #include "util/macros.h"
 
 #define ROOT SPOOL_INO_ROOT

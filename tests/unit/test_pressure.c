@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "pressure_rule.h"
+#include "background/pressure_rule.h"
 #include "unit.h"
 #include "util/macros.h"
 

@@ -11,21 +11,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "disk.h"
+#include "transport/channel.h"
+#include "wait/for_disk.h"
 #include "engine_rig.h"
 #include "fs.h"
-#include "park.h"
-#include "reply.h"
-#include "room.h"
+#include "wait/for_release.h"
+#include "ops/reply.h"
+#include "wait/for_ram.h"
 #include "unit.h"
 #include "util/macros.h"
-#include "waiting.h"
-#include "wire.h"
+#include "transport/waiting.h"
+#include "transport/wire.h"
 
 enum { RAM_ONLY = 1, ON_DISK, FULL_FIRST }; /* inodes: what a write to it needs */
 
-#define WAITING_MAX_OF_PAYER 8192u /* as in fs/waiting.c */
+#define WAITING_MAX_OF_PAYER 8192u /* as in fs/transport/waiting.c */
 
 static struct engine_rig rig;
 static struct spool_options options;

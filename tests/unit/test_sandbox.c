@@ -26,8 +26,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sandbox.h"
-#include "thread.h"
+#include "security/sandbox.h"
+#include "host/thread.h"
 #include "unit.h"
 
 static char dir[] = "/tmp/spool-sandbox-XXXXXX";

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "subuid.h"
+#include "security/subuid.h"
 #include "unit.h"
 
 static char path[] = "/tmp/spool-subuid-XXXXXX";

@@ -13,7 +13,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "syslog_line.h"
+#include "host/syslog_line.h"
 #include "unit.h"
 #include "util/log.h"
 

@@ -11,7 +11,7 @@
 #include "common/mounts.h"
 #include "common/options.h"
 #include "common/text.h"
-#include "ctl_names.h"
+#include "ctl/names.h"
 #include "unit.h"
 
 /* What the writer makes of one value; to be freed. */

@@ -2,7 +2,7 @@
 
 /* Who is next: payers in turn, each payer's requests in their order. */
 
-#include "turn.h"
+#include "transport/turn.h"
 #include "unit.h"
 
 #define N 8u

@@ -4,10 +4,10 @@
 
 #include "fs.h"
 #include "unit.h"
-#include "waiting.h"
-#include "wire.h"
+#include "transport/waiting.h"
+#include "transport/wire.h"
 
-/* As in fs/waiting.c */
+/* As in fs/transport/waiting.c */
 #define OF_PAYER 8192u
 #define OF_ALL (4 * OF_PAYER)
 #define OF_MANY (OF_ALL / 4 * 3)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "unit.h"
-#include "watch.h"
+#include "process/watch.h"
 
 #define LIMIT 30000u
 #define STEP (LIMIT / SPOOL_WATCH_LOOKS)

@@ -13,10 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "privileges.h"
-#include "subuid.h"
+#include "security/privileges.h"
+#include "security/subuid.h"
 #include "unit.h"
-#include "witness.h"
+#include "security/witness.h"
 
 static char subuids[] = "/tmp/spool-witness-XXXXXX";
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/usage.h"
-#include "ctl_client.h"
+#include "ctl/client.h"
 #include "util/macros.h"
 
 int change_option(const char *program, const char *mountpoint, const char *option)

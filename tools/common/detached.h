@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "ctl_record.h"
+#include "ctl/record.h"
 
 /** struct detached_holder - a mount namespace in which the filesystem is mounted */
 struct detached_holder {

@@ -7,7 +7,7 @@
 
 #include "common/change.h"
 #include "common/usage.h"
-#include "ctl_names.h"
+#include "ctl/names.h"
 #include "spoolctl/cmd.h"
 
 static const struct option long_options[] = {

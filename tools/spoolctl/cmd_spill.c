@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/usage.h"
-#include "ctl_client.h"
+#include "ctl/client.h"
 #include "spoolctl/cmd.h"
 #include "util/macros.h"
 

@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "common/json.h"
-#include "ctl_proto.h"
+#include "ctl/proto.h"
 
 /* Names of the operations, by number: enum fuse_opcode of linux/fuse.h (protocol 7.45). */
 static const char *const names[SPOOL_CTL_OPCODES] = {

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "ctl_proto.h"
+#include "ctl/proto.h"
 
 struct json;
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/clock.h"
+
+#define NS_PER_S 1000000000u
+#define NS_PER_MS 1000000u
+
+uint64_t spool_clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+uint64_t spool_clock_ms(void)
+{
+	return spool_clock_ns() / NS_PER_MS;
+}
+
+time_t spool_clock_s(void)
+{
+	return (time_t)(spool_clock_ns() / NS_PER_S);
+}
+
+struct timespec spool_clock_time(uint64_t ns)
+{
+	return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S),
+				 .tv_nsec = (long)(ns % NS_PER_S)};
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/pulse.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include "util/macros.h"
+
+int spool_pulses_new(struct spool_pulses **ret)
+{
+	struct spool_pulses *pulses = mmap(NULL, sizeof(*pulses), PROT_READ | PROT_WRITE,
+					   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (pulses == MAP_FAILED)
+		return -errno;
+	pulses->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (pulses->wake < 0) {
+		int r = -errno;
+
+		munmap(pulses, sizeof(*pulses));
+		return r;
+	}
+	*ret = pulses;
+	return 0;
+}
+
+void spool_pulses_free(struct spool_pulses *pulses)
+{
+	if (!pulses)
+		return;
+	spool_close(pulses->wake);
+	munmap(pulses, sizeof(*pulses));
+}
+
+struct spool_pulse *spool_pulse_join(struct spool_pulses *pulses)
+{
+	unsigned int i;
+
+	if (!pulses)
+		return NULL;
+	i = atomic_fetch_add(&pulses->n, 1);
+	if (i >= SPOOL_PULSES) {
+		atomic_store(&pulses->n, SPOOL_PULSES);
+		return NULL;
+	}
+	pulses->pulses[i].all = pulses;
+	return &pulses->pulses[i];
+}
+
+void spool_pulse_wake(struct spool_pulses *pulses)
+{
+	if (!atomic_exchange(&pulses->is_looked, true))
+		eventfd_write(pulses->wake, 1);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/thread.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#define STACK_SIZE (256u << 10) /* bytes; the deepest handler needs about 20 KiB (ioctl) */
+#define JOIN_RETRY_NS (10 * 1000 * 1000)
+
+struct start {
+	void *(*run)(void *arg);
+	void *arg;
+	char name[16];
+};
+
+/* It names itself: another thread would have to open a file for that. For ps(1). */
+static void *begin(void *arg)
+{
+	struct start start = *(struct start *)arg;
+
+	free(arg);
+	prctl(PR_SET_NAME, start.name);
+	return start.run(start.arg);
+}
+
+int spool_thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg)
+{
+	struct start *start = malloc(sizeof(*start));
+	pthread_attr_t attr;
+	int r;
+
+	if (!start)
+		return -ENOMEM;
+	*start = (struct start){.run = run, .arg = arg};
+	strncpy(start->name, name, sizeof(start->name) - 1);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	r = -pthread_create(ret, &attr, begin, start);
+	if (r < 0)
+		free(start);
+	pthread_attr_destroy(&attr);
+	return r;
+}
+
+bool spool_thread_pin(unsigned int cpu)
+{
+	size_t size = CPU_ALLOC_SIZE(cpu + 1);
+	cpu_set_t *set = CPU_ALLOC(cpu + 1);
+	bool ok;
+
+	if (!set)
+		return false;
+	CPU_ZERO_S(size, set);
+	CPU_SET_S(cpu, size, set);
+	ok = pthread_setaffinity_np(pthread_self(), size, set) == 0;
+	CPU_FREE(set);
+	return ok;
+}
+
+static void wake(int signal)
+{
+	(void)signal; /* only there to interrupt a read() */
+}
+
+void spool_thread_allow_interrupts(void)
+{
+	struct sigaction action = {.sa_handler = wake};
+
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+void spool_thread_interrupt(pthread_t thread)
+{
+	struct timespec until;
+	int r;
+
+	do {
+		pthread_kill(thread, SIGUSR1);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += JOIN_RETRY_NS;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_nsec -= 1000000000;
+			until.tv_sec++;
+		}
+		r = pthread_timedjoin_np(thread, NULL, &until);
+	} while (r == ETIMEDOUT);
+}
+
+void spool_thread_cond_init(pthread_cond_t *ret)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(ret, &attr);
+	pthread_condattr_destroy(&attr);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The control interface: ioctls on the mount's directories (ctl_proto.h). Every structure that
+ * comes in is checked for its size and version before it is looked at.
+ */
+
+#include "ops/ops_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "ops/control_call.h"
+#include "ops/control_status.h"
+#include "ops/control_tier.h"
+#include "ctl/proto.h"
+#include "util/macros.h"
+
+static bool speaks_ours(const struct control_call *call)
+{
+	uint32_t version;
+
+	if (call->in_size < sizeof(version))
+		return false;
+	memcpy(&version, call->in, sizeof(version));
+	return version == SPOOL_CTL_VERSION;
+}
+
+void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+	      struct fuse_file_info *fi, unsigned int flags, const void *in_buf, size_t in_size,
+	      size_t out_size)
+{
+	static const struct {
+		unsigned int cmd;
+		void (*fn)(struct control_call *call);
+	} calls[] = {
+		{(unsigned int)SPOOL_IOC_STATUS, control_status},
+		{(unsigned int)SPOOL_IOC_USERS, control_users},
+		{(unsigned int)SPOOL_IOC_REQUESTS, control_requests},
+		{(unsigned int)SPOOL_IOC_TIER, control_tier},
+		{(unsigned int)SPOOL_IOC_SET, control_set},
+		{(unsigned int)SPOOL_IOC_SPILL, control_spill},
+	};
+	struct control_call call = {
+		.req = req,
+		.fs = fs_of(req),
+		.cred = reply_known_cred(req),
+		.dir = ino,
+		.in = in_buf,
+		.in_size = in_size,
+		.out_size = out_size,
+	};
+	const uint32_t version = SPOOL_CTL_VERSION;
+
+	(void)arg;
+	(void)fi;
+	if (_IOC_TYPE(cmd) != SPOOL_CTL_MAGIC || !(flags & FUSE_IOCTL_DIR) ||
+	    (flags & FUSE_IOCTL_COMPAT)) {
+		reply_ioctl(req, -ENOTTY, NULL, 0);
+		return;
+	}
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(calls); i++) {
+		if (calls[i].cmd == cmd && speaks_ours(&call)) {
+			calls[i].fn(&call);
+			return;
+		}
+	}
+	/* a call, or a size, of another version; the number of the call holds its size */
+	reply_ioctl_refusal(req, -EPROTO, &version,
+			    out_size < sizeof(version) ? 0 : sizeof(version));
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/control_call.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "security/witness.h"
+
+/* Read while the call is pending, so the caller is still there and is who the kernel says. */
+bool control_is_admin(const struct spool_fs *fs, const struct spool_cred *cred)
+{
+	if (fs->owner != 0 && cred->uid == fs->owner)
+		return true; /* a user's own mount */
+	if (cred->pid <= 0 || cred->uid != 0)
+		return false;
+	return spool_witness_is_admin(fs->witness, cred->pid);
+}
+
+int control_take_in(void *to, size_t size, const struct control_call *call)
+{
+	if (call->in_size != size || call->out_size != size)
+		return -EINVAL;
+	memcpy(to, call->in, size);
+	return 0;
+}

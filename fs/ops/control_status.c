@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/control_status.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/arena.h"
+#include "transport/channel.h"
+#include "ops/control_call.h"
+#include "ctl/proto.h"
+#include "ops/reply.h"
+#include "transport/ring.h"
+#include "transport/waiting.h"
+
+static void fill_usage(const struct spool_usage *usage, struct spool_ctl_usage *ret)
+{
+	*ret = (struct spool_ctl_usage){
+		.size_used = usage->used[SPOOL_RES_SIZE],
+		.size_limit = usage->limit[SPOOL_RES_SIZE],
+		.ram_used = usage->used[SPOOL_RES_RAM],
+		.ram_limit = usage->limit[SPOOL_RES_RAM],
+		.inodes_used = usage->used[SPOOL_RES_INODES],
+		.inodes_limit = usage->limit[SPOOL_RES_INODES],
+		.size_refused = usage->refused[SPOOL_RES_SIZE],
+		.ram_refused = usage->refused[SPOOL_RES_RAM],
+		.inodes_refused = usage->refused[SPOOL_RES_INODES],
+	};
+}
+
+static void fill_features(const struct spool_fs *fs, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	for (unsigned int i = 0; i < SPOOL_FEATURES_N; i++) {
+		int n = snprintf(buf + used, size - used, "%s%s%s", used ? " " : "",
+				 fs->missing >> i & 1 ? "-" : "", spool_feature_name(i));
+
+		if (n < 0 || (size_t)n >= size - used)
+			return;
+		used += (size_t)n;
+	}
+}
+
+static uint64_t uptime_ms(const struct spool_fs *fs)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)((now.tv_sec - fs->started.tv_sec) * 1000 +
+			  (now.tv_nsec - fs->started.tv_nsec) / 1000000);
+}
+
+_Static_assert((int)SPOOL_CTL_WAITING_RAM == SPOOL_WAIT_ROOM &&
+		       (int)SPOOL_CTL_WAITING_DISK == SPOOL_WAIT_DISK &&
+		       (int)SPOOL_CTL_WAITING_KERNEL == SPOOL_WAIT_NOTIFY &&
+		       (int)SPOOL_CTL_WAITING_SPILL == SPOOL_WAIT_ASKED &&
+		       (int)SPOOL_CTL_WAITING_N == SPOOL_WAIT_N,
+	       "the same reasons, in the same order");
+
+static void fill_waiting(struct spool_fs *fs, struct spool_ctl_status *out)
+{
+	struct spool_waiting_stat stat;
+
+	spool_waiting_stat(fs->waiting, &stat);
+	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++)
+		out->waiting[i] = stat.n[i];
+	out->waiting_data = stat.data;
+	out->waiting_refused = stat.refused;
+	if (fs->rings)
+		out->ring_entries = spool_rings_entries(fs->rings, &out->ring_entries_waiting);
+}
+
+static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
+		       struct spool_ctl_status *out)
+{
+	struct spool_engine_stat stat;
+	struct spool_usage usage;
+
+	spool_engine_stat(fs->engine, &stat);
+	*out = (struct spool_ctl_status){
+		.version = SPOOL_CTL_VERSION,
+		.caller_admin = control_is_admin(fs, cred),
+		.layout = fs->options->config.layout,
+		.modes = fs->options->config.modes,
+		.protect = SPOOL_CTL_PROTECT_NODUMP |
+			   (fs->arena->noswap ? SPOOL_CTL_PROTECT_NOSWAP : 0),
+		.threads = fs->n_threads,
+		.supervisor_pid = fs->supervisor,
+		.worker_pid = getpid(),
+		.nice = fs->nice,
+		.uptime_ms = uptime_ms(fs),
+		.ram_held = stat.ram_held,
+		.open_files = stat.open_files,
+		.requests = fs->requests,
+		.daemon_version = SPOOL_VERSION,
+	};
+	snprintf(out->transport, sizeof(out->transport), "%s", fs->rings ? "uring" : "dev");
+	snprintf(out->transport_why, sizeof(out->transport_why), "%s", fs->transport_why);
+	snprintf(out->capabilities, sizeof(out->capabilities), "%s", fs->sandbox.capabilities);
+	snprintf(out->landlock, sizeof(out->landlock), "%s", fs->sandbox.landlock);
+	snprintf(out->seccomp, sizeof(out->seccomp), "%s", fs->sandbox.seccomp);
+	usage = stat.usage;
+	if (out->caller_admin) {
+		fill_waiting(fs, out);
+	} else {
+		spool_engine_user_usage(fs->engine, cred->uid, &usage);
+		out->ram_held = 0; /* of all users: not for everybody */
+		out->open_files = 0;
+		out->requests = 0;
+	}
+	fill_usage(&usage, &out->usage);
+	fill_features(fs, out->features, sizeof(out->features));
+}
+
+static void get_users(struct spool_fs *fs, const struct spool_cred *cred,
+		      struct spool_ctl_users *list)
+{
+	bool admin = control_is_admin(fs, cred);
+	uint64_t next = list->cursor;
+	struct spool_usage usage;
+	uid_t uid;
+
+	list->count = 0;
+	if (!admin) {
+		if (next <= cred->uid) {
+			spool_engine_user_usage(fs->engine, cred->uid, &usage);
+			list->users[0] = (struct spool_ctl_user){.uid = cred->uid};
+			fill_usage(&usage, &list->users[0].usage);
+			list->count = 1;
+		}
+		list->cursor = SPOOL_CTL_END;
+		return;
+	}
+	while (list->count < SPOOL_CTL_USERS &&
+	       spool_engine_next_user(fs->engine, next, &uid, &usage)) {
+		struct spool_ctl_user *user = &list->users[list->count++];
+
+		*user = (struct spool_ctl_user){.uid = uid};
+		fill_usage(&usage, &user->usage);
+		next = (uint64_t)uid + 1;
+	}
+	list->cursor = list->count == SPOOL_CTL_USERS ? next : SPOOL_CTL_END;
+}
+
+static int get_requests(struct spool_fs *fs, const struct spool_cred *cred,
+			struct spool_ctl_requests *out)
+{
+	if (!control_is_admin(fs, cred))
+		return -EPERM;
+	for (unsigned int i = 0; i < SPOOL_CTL_OPCODES; i++)
+		out->counts[i] = atomic_load_explicit(&fs->by_opcode[i], memory_order_relaxed);
+	return 0;
+}
+
+void control_status(struct control_call *call)
+{
+	struct spool_ctl_status status;
+	int r = control_take_in(&status, sizeof(status), call);
+
+	if (r == 0 && spool_channel_counts(call->fs))
+		r = -EAGAIN;
+	if (r == 0)
+		get_status(call->fs, &call->cred, &status);
+	reply_ioctl(call->req, r, &status, sizeof(status));
+}
+
+void control_users(struct control_call *call)
+{
+	struct spool_ctl_users users;
+	int r = control_take_in(&users, sizeof(users), call);
+
+	if (r == 0 && spool_channel_counts(call->fs))
+		r = -EAGAIN;
+	if (r == 0)
+		get_users(call->fs, &call->cred, &users);
+	reply_ioctl(call->req, r, &users, sizeof(users));
+}
+
+void control_requests(struct control_call *call)
+{
+	struct spool_ctl_requests requests;
+	int r = control_take_in(&requests, sizeof(requests), call);
+
+	if (r == 0)
+		r = get_requests(call->fs, &call->cred, &requests);
+	reply_ioctl(call->req, r, &requests, sizeof(requests));
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/control_tier.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/control_call.h"
+#include "ctl/proto.h"
+#include "background/pressure.h"
+#include "ops/reply.h"
+#include "wait/for_ram.h"
+
+static uint32_t tier_flags(const struct spool_fs *fs, const struct spool_tier_stat *stat)
+{
+	return SPOOL_CTL_TIER_ON | (fs->options->encrypt ? SPOOL_CTL_TIER_ENCRYPT : 0) |
+	       (fs->options->encrypt && stat->keys_locked ? SPOOL_CTL_TIER_LOCKED : 0) |
+	       (stat->failing ? SPOOL_CTL_TIER_FAILING : 0) |
+	       (spool_pressure_is_on(fs->pressure) ? SPOOL_CTL_TIER_PRESSURE : 0) |
+	       (fs->backing.tmpfile ? SPOOL_CTL_TIER_TMPFILE : 0) |
+	       (fs->backing.direct ? SPOOL_CTL_TIER_DIRECT : 0) |
+	       (fs->backing.punch ? SPOOL_CTL_TIER_PUNCH : 0);
+}
+
+static void fill_tier(struct spool_fs *fs, bool admin, struct spool_ctl_tier *out)
+{
+	struct spool_tier_stat stat;
+
+	*out = (struct spool_ctl_tier){.version = SPOOL_CTL_VERSION};
+	snprintf(out->why, sizeof(out->why), "%s", fs->options->backing_why);
+	out->threshold = SPOOL_CTL_NO_LIMIT;
+	if (!spool_engine_tier_stat(fs->engine, &stat))
+		return;
+	out->flags = tier_flags(fs, &stat);
+	out->threshold = stat.threshold;
+	if (!admin)
+		return;
+	out->reserve = stat.reserve;
+	out->budget = stat.budget;
+	out->stored = stat.stored;
+	out->written = stat.written;
+	out->fetched = stat.fetched;
+	out->n_failed = stat.n_failed;
+	out->n_bad = stat.n_bad;
+	out->files = stat.files;
+	out->waiting = spool_room_waiting(fs->room);
+	snprintf(out->backing, sizeof(out->backing), "%s", fs->options->backing);
+	out->backing_free = stat.space_free;
+	out->backing_total = stat.space_total;
+	out->backing_age_ms = stat.space_age_ms;
+	if (stat.space_age_ms > SPOOL_CTL_FRESH_MS)
+		spool_engine_look(fs->engine); /* for who asks again */
+}
+
+void control_tier(struct control_call *call)
+{
+	struct spool_ctl_tier tier;
+	int r = control_take_in(&tier, sizeof(tier), call);
+	bool admin = r == 0 && control_is_admin(call->fs, &call->cred);
+
+	/* a filesystem may take its time to say what is free, over a network for ever */
+	if (admin && call->fs->options->backing_fd >= 0 &&
+	    (reply_wait_flags(call->req) & SPOOL_NOWAIT))
+		r = SPOOL_ON_DISK;
+	if (r == 0)
+		fill_tier(call->fs, admin, &tier);
+	reply_ioctl(call->req, r, &tier, sizeof(tier));
+}
+
+/* Takes the change over: options that are live are the limits, the tier's and the log's. */
+static void apply(struct spool_fs *fs, const struct spool_options *changed)
+{
+	fs->log->level = changed->log_level;
+	spool_engine_set_threshold(fs->engine, changed->threshold);
+	spool_engine_set_reserve(fs->engine, changed->reserve);
+	spool_engine_set_limits(fs->engine, &changed->config.limits);
+}
+
+static int set_pressure(struct spool_fs *fs, const struct spool_options *changed, FILE *errors)
+{
+	int r = spool_pressure_set(fs->pressure, changed->pressure != SPOOL_PRESSURE_OFF);
+
+	if (r < 0 && changed->pressure == SPOOL_PRESSURE_ON)
+		fputs("spoolfs: pressure=on: the kernel does not tell (allowed: off)\n", errors);
+	return changed->pressure == SPOOL_PRESSURE_ON ? r : 0;
+}
+
+/* Return: 0; -errno and a line in @message. */
+static int change(struct spool_fs *fs, const char *option, char *message, size_t size)
+{
+	struct spool_options changed;
+	struct spool_tier_stat stat;
+	FILE *errors = fmemopen(message, size, "w");
+	int r;
+
+	if (!errors)
+		return -errno;
+	pthread_mutex_lock(&fs->set_lock);
+	if (spool_engine_tier_stat(fs->engine, &stat) && stat.space_total > 0)
+		fs->live.backing_total = stat.space_total;
+	r = spool_options_change(&fs->live, option, &changed, errors);
+	if (r == 0)
+		r = set_pressure(fs, &changed, errors);
+	if (r == 0) {
+		fs->live = changed;
+		apply(fs, &changed);
+	}
+	pthread_mutex_unlock(&fs->set_lock);
+	fclose(errors);
+	message[size - 1] = '\0';
+	message[strcspn(message, "\n")] = '\0';
+	return r;
+}
+
+void control_set(struct control_call *call)
+{
+	struct spool_ctl_set set;
+	int r = control_take_in(&set, sizeof(set), call);
+
+	if (r == 0 && !control_is_admin(call->fs, &call->cred))
+		r = -EPERM;
+	if (r == 0 && !memchr(set.option, '\0', sizeof(set.option)))
+		r = -EINVAL;
+	if (r == 0) {
+		memset(set.message, 0, sizeof(set.message));
+		set.error = -change(call->fs, set.option, set.message, sizeof(set.message));
+	}
+	reply_ioctl(call->req, r, &set, sizeof(set));
+}
+
+/* The file @name in @call's directory, when the caller may act on it. Owes a lookup. */
+static int find_own(struct control_call *call, const char *name, uint64_t *ret_ino)
+{
+	struct spool_engine *engine = call->fs->engine;
+	struct spool_attr attr;
+	int r = spool_engine_lookup(engine, &call->cred, call->dir, name, &attr);
+
+	if (r < 0)
+		return r;
+	if (attr.uid != call->cred.uid && !control_is_admin(call->fs, &call->cred)) {
+		spool_engine_forget(engine, attr.ino, 1);
+		return -EPERM;
+	}
+	*ret_ino = attr.ino;
+	return 0;
+}
+
+/* Whose file it is, and that there is a disk. The spiller does the rest. */
+static int find_for_spill(struct control_call *call, const char *name, uint64_t *ret_ino)
+{
+	int r;
+
+	if (!call->fs->asked)
+		return -EOPNOTSUPP;
+	if (!reply_can_tell(call->req))
+		return -EINTR;
+	r = find_own(call, name, ret_ino);
+	if (r == 0)
+		spool_engine_forget(call->fs->engine, *ret_ino, 1);
+	return r;
+}
+
+void control_spill(struct control_call *call)
+{
+	struct spool_ctl_name name;
+	int r = control_take_in(&name, sizeof(name), call);
+	ssize_t result;
+	uint64_t ino;
+
+	if (r == 0 && (name.reserved || !memchr(name.name, '\0', sizeof(name.name))))
+		r = -EINVAL;
+	if (r == 0 && reply_told(call->req, &result) != SPOOL_TOLD_NOT) {
+		reply_ioctl(call->req, (int)result, &name, sizeof(name));
+		return;
+	}
+	if (r == 0)
+		r = find_for_spill(call, name.name, &ino);
+	if (r == 0)
+		reply_spill_first(call->req, ino);
+	else
+		reply_ioctl(call->req, r, &name, sizeof(name));
+}

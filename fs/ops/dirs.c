@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/dirs.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+
+struct open_dir {
+	LIST_ENTRY(open_dir) link; /* lock of spool_dirs */
+	uint64_t end;              /* lock: the directory's, in the engine */
+};
+
+LIST_HEAD(open_dirs, open_dir);
+
+struct spool_dirs {
+	pthread_mutex_t lock;
+	struct open_dirs list; /* so that those of a lost connection are freed */
+};
+
+int spool_dirs_new(struct spool_dirs **ret)
+{
+	struct spool_dirs *dirs = calloc(1, sizeof(*dirs));
+
+	if (!dirs)
+		return -ENOMEM;
+	pthread_mutex_init(&dirs->lock, NULL);
+	LIST_INIT(&dirs->list);
+	*ret = dirs;
+	return 0;
+}
+
+void spool_dirs_free(struct spool_dirs *dirs)
+{
+	struct open_dir *dir;
+
+	if (!dirs)
+		return;
+	while ((dir = LIST_FIRST(&dirs->list))) {
+		LIST_REMOVE(dir, link);
+		free(dir);
+	}
+	pthread_mutex_destroy(&dirs->lock);
+	free(dirs);
+}
+
+int spool_dirs_open(struct spool_dirs *dirs, uint64_t *ret_handle)
+{
+	struct open_dir *dir = calloc(1, sizeof(*dir));
+
+	if (!dir)
+		return -ENOMEM;
+	pthread_mutex_lock(&dirs->lock);
+	LIST_INSERT_HEAD(&dirs->list, dir, link);
+	pthread_mutex_unlock(&dirs->lock);
+	*ret_handle = (uintptr_t)dir;
+	return 0;
+}
+
+void spool_dirs_close(struct spool_dirs *dirs, uint64_t handle)
+{
+	struct open_dir *dir = (struct open_dir *)(uintptr_t)handle;
+
+	pthread_mutex_lock(&dirs->lock);
+	LIST_REMOVE(dir, link);
+	pthread_mutex_unlock(&dirs->lock);
+	free(dir);
+}
+
+uint64_t *spool_dirs_end(uint64_t handle)
+{
+	return &((struct open_dir *)(uintptr_t)handle)->end;
+}

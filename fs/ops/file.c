@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/ops_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "transport/channel.h"
+#include "wait/for_release.h"
+#include "ops/set_ids.h"
+#include "background/reclaim.h"
+#include "util/macros.h"
+
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
+{
+	struct spool_engine *engine = fs_of(req)->engine;
+	struct spool_cred cred = reply_cred(req);
+	struct spool_attr attr;
+	int r;
+
+	if (strcmp(name, SPOOL_TMPFILE_NAME) == 0)
+		r = spool_engine_tmpfile(engine, &cred, parent, mode, &attr);
+	else
+		r = spool_engine_create(engine, &cred, parent, name, mode, &attr);
+	/* Somebody else was faster. Nobody has checked this caller's rights on that file, so it is
+	 * not opened here: ESTALE makes the VFS look the name up and go the ordinary way. */
+	if (r == -EEXIST && !(fi->flags & O_EXCL))
+		r = -ESTALE;
+	reply_create(req, r, &attr, fi);
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct spool_fs *fs = fs_of(req);
+	unsigned int flags = reply_wait_flags(req) |
+			     (fi->flags & O_TRUNC ? SPOOL_OPEN_TRUNCATE : 0) |
+			     ((fi->flags & O_ACCMODE) == O_RDONLY ? 0 : SPOOL_OPEN_WRITE);
+	struct spool_set_ids before = {0};
+	ssize_t r;
+
+	fi->keep_cache = 1; /* nothing changes but through the kernel */
+	if (reply_told(req, &r) != SPOOL_TOLD_NOT) {
+		reply_open(req, ino, (int)r, fi);
+		return;
+	}
+	/* without the feature nobody has looked who the caller is: the bits go */
+	if (!(fs->missing & SPOOL_FEATURE_KILLPRIV) && !reply_kill_suidgid(req))
+		flags |= SPOOL_OPEN_KEEP_SUIDGID;
+	else if (fi->flags & O_TRUNC)
+		before = spool_set_ids_of(fs, ino);
+	flags |= spool_set_ids_outsider(req, &before);
+	r = spool_engine_open(fs->engine, ino, flags);
+	if (!spool_set_ids_tell(req, &before, r))
+		reply_open(req, ino, (int)r, fi);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)fi;
+	spool_engine_release(fs_of(req)->engine, ino);
+	spool_park_kick(fs_of(req)->park);
+	spool_tidy_kick(fs_of(req)->tidy);
+	reply_status(req, 0);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct spool_fs *fs = fs_of(req);
+	void *buf = reply_buffer(fs);
+	ssize_t r = -ENOMEM;
+
+	(void)fi;
+	if (off < 0)
+		r = -EINVAL;
+	else if (buf)
+		r = spool_engine_read(fs->engine, ino, buf, spool_min_u64(size, fs->max_write),
+				      (uint64_t)off, reply_wait_flags(req));
+	reply_data(req, r, buf);
+}
+
+/* A page-out that found no room, for good or in part. Nobody looks at how much of it was written,
+ * and the kernel may drop the pages now. */
+static ssize_t refuse_pageout(struct spool_fs *fs, fuse_ino_t ino, off_t off, size_t size,
+			      ssize_t written, ssize_t error)
+{
+	size_t done = written > 0 ? (size_t)written : 0;
+
+	spool_engine_lose(fs->engine, ino, (uint64_t)off + done, size - done, (int)error);
+	return error;
+}
+
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+	      struct fuse_file_info *fi)
+{
+	unsigned int flags = reply_wait_flags(req) | (fi->writepage ? SPOOL_WRITE_PAGEOUT : 0) |
+			     (reply_kill_suidgid(req) ? SPOOL_WRITE_KILL_SUIDGID : 0);
+	struct spool_fs *fs = fs_of(req);
+	struct spool_engine *engine = fs->engine;
+	struct spool_set_ids before = {0};
+	ssize_t r = -EINVAL, more = 0;
+
+	if (reply_told(req, &r) != SPOOL_TOLD_NOT) {
+		reply_written(req, r);
+		return;
+	}
+	if (flags & SPOOL_WRITE_KILL_SUIDGID)
+		before = spool_set_ids_of(fs, ino);
+	flags |= spool_set_ids_outsider(req, &before);
+	if (off >= 0)
+		r = spool_engine_write(engine, ino, buf, size, (uint64_t)off, flags);
+	/* Cut short for want of room, while some may just have come, or be about to: the rest is
+	 * tried at once. Where that has to wait, for whatever it is, the whole does, as if nothing
+	 * had been written; doing it again changes nothing. */
+	while (r > 0 && (size_t)r < size && more >= 0) {
+		spool_engine_drop_leaving(engine);
+		more = spool_engine_write(engine, ino, buf + r, size - (size_t)r,
+					  (uint64_t)off + (uint64_t)r, flags);
+		r += more > 0 ? more : 0;
+	}
+	if (more < 0 && spool_channel_waits(fs, (int)more))
+		r = more;
+	else if (fi->writepage && more < 0)
+		r = refuse_pageout(fs, ino, off, size, r, more);
+	else if (fi->writepage && r < 0 && off >= 0 && !spool_channel_waits(fs, (int)r))
+		r = refuse_pageout(fs, ino, off, size, 0, r);
+	if (!spool_set_ids_tell(req, &before, r))
+		reply_written(req, r);
+}
+
+/* To reserve or clear more than this takes longer than others should wait: 0.3 s, measured. */
+#define FALLOCATE_LONG (UINT64_C(64) << 30)
+
+void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+		  struct fuse_file_info *fi)
+{
+	struct spool_fs *fs = fs_of(req);
+	struct spool_set_ids before = {0};
+	ssize_t r = -EINVAL;
+
+	(void)fi;
+	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
+		before = spool_set_ids_of(fs, ino);
+		if (len > (off_t)FALLOCATE_LONG && (reply_wait_flags(req) & SPOOL_NOWAIT))
+			r = SPOOL_ON_DISK; /* for a thread that may take its time */
+		else if (off >= 0 && len > 0)
+			r = spool_engine_fallocate(
+				fs->engine, ino, mode, (uint64_t)off, (uint64_t)len,
+				reply_wait_flags(req) | spool_set_ids_rule(req, &before));
+	}
+	if (!spool_set_ids_tell(req, &before, r))
+		reply_status(req, (int)r);
+}
+
+/*
+ * Stores through a mapping, and with -o writeback all writes, may still be in the kernel's page
+ * cache, where it does not look for SEEK_DATA. So where the answer depends on a hole, they are
+ * fetched first: by dropping the cache, which writes out what is dirty. Those writes come back to
+ * us as requests, and wait for whatever has the pages: so the request is put aside (notify.h).
+ */
+static bool must_fetch_pages(const struct spool_fs *fs, int64_t r, off_t off, int whence)
+{
+	if (fs->options->writeback)
+		return true;
+	return whence == SEEK_DATA ? r != off : r == off;
+}
+
+/* What is true whatever the kernel still has: that all is data. With -o writeback it may also have
+ * an end of the file that we do not know. */
+static int64_t seek_without_pages(const struct spool_fs *fs, fuse_ino_t ino, off_t off, int whence)
+{
+	struct spool_attr attr;
+	int r = spool_engine_getattr(fs->engine, ino, &attr);
+
+	if (r < 0)
+		return r;
+	if (fs->options->writeback)
+		return -EIO;
+	if ((uint64_t)off >= attr.size)
+		return -ENXIO;
+	return whence == SEEK_DATA ? off : (int64_t)attr.size;
+}
+
+/* Pages of the hole that the answer depends on, and no others: those of data may be locked by reads
+ * that wait for the disk. */
+static void fetch_hole(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, int64_t r)
+{
+	struct spool_fs *fs = fs_of(req);
+
+	if (whence == SEEK_HOLE && r == off)
+		r = spool_engine_seek(fs->engine, ino, (uint64_t)off, SEEK_DATA);
+	if (fs->options->writeback)
+		reply_tell_pages(req, ino, 0, 0);
+	else
+		reply_tell_pages(req, ino, (uint64_t)off, r > off ? (uint64_t)(r - off) : 0);
+}
+
+void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+{
+	enum spool_told told = reply_told(req, NULL);
+	struct spool_fs *fs = fs_of(req);
+	int64_t r = -ENXIO;
+
+	(void)fi;
+	if (off >= 0)
+		r = spool_engine_seek(fs->engine, ino, (uint64_t)off, whence);
+	if (off >= 0 && (r >= 0 || r == -ENXIO) && told != SPOOL_TOLD &&
+	    must_fetch_pages(fs, r, off, whence)) {
+		if (told == SPOOL_TOLD_NOT && reply_can_tell(req)) {
+			fetch_hole(req, ino, off, whence, r);
+			return;
+		}
+		r = seek_without_pages(fs, ino, off, whence);
+	}
+	reply_offset(req, r);
+}
+
+void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
+			struct fuse_file_info *src_fi, fuse_ino_t dst, off_t dst_off,
+			struct fuse_file_info *dst_fi, size_t len, int flags)
+{
+	struct spool_fs *fs = fs_of(req);
+	struct spool_set_ids before = {0};
+	ssize_t r = -EINVAL;
+
+	(void)src_fi;
+	(void)dst_fi;
+	/* One request must not keep a thread for seconds: the caller goes on with what is left. */
+	len = spool_min_u64(len, (uint64_t)64 << 20);
+	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
+		before = spool_set_ids_of(fs, dst);
+		if (flags == 0 && src_off >= 0 && dst_off >= 0)
+			r = spool_engine_copy_range(
+				fs->engine, src, (uint64_t)src_off, dst, (uint64_t)dst_off, len,
+				reply_wait_flags(req) | spool_set_ids_rule(req, &before));
+	}
+	if (!spool_set_ids_tell(req, &before, r))
+		reply_written(req, r);
+}

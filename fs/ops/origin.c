@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/origin.h"
+
+#include <string.h>
+
+/* The end of the value is the handle as FUSE makes it (fuse_encode_fh()): the two halves of the
+ * inode number, the upper one first, and the generation; before it comes what overlayfs adds. */
+#define OVERLAY_HEAD 21u
+#define HANDLE_WORDS 3u
+
+/* Inode numbers and thread ids in one word: there are fewer than 2^42 of the ones and 2^22 of the
+ * others (PID_MAX_LIMIT); what is cut off makes two seem one, and a handle stale. */
+#define INO_BITS 42u
+
+static uint64_t key_of(pid_t pid, uint64_t ino)
+{
+	return (uint64_t)pid << INO_BITS | (ino & ((UINT64_C(1) << INO_BITS) - 1));
+}
+
+static _Atomic uint64_t *slot_of(struct spool_origins *origins, pid_t pid)
+{
+	return &origins->slots[(uint32_t)pid % SPOOL_ORIGIN_SLOTS];
+}
+
+void spool_origin_note(struct spool_origins *origins, pid_t pid, const char *name,
+		       const void *value, size_t size)
+{
+	uint32_t handle[HANDLE_WORDS];
+
+	if (size != OVERLAY_HEAD + sizeof(handle) || strcmp(name, "trusted.overlay.origin") != 0)
+		return;
+	memcpy(handle, (const char *)value + OVERLAY_HEAD, sizeof(handle));
+	atomic_store(slot_of(origins, pid),
+		     key_of(pid, (uint64_t)handle[0] << 32 | (uint64_t)handle[1]));
+}
+
+bool spool_origin_take(struct spool_origins *origins, pid_t pid, uint64_t ino)
+{
+	uint64_t key = key_of(pid, ino);
+
+	return atomic_compare_exchange_strong(slot_of(origins, pid), &key, 0);
+}

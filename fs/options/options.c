@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+#include "options/options_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/names.h"
+#include "ctl/proto.h"
+#include "util/macros.h"
+#include "util/parse.h"
+
+#define THRESHOLD ((uint64_t)16 << 20) /* bytes; the default, a guess */
+#define UNSET_AMOUNT         \
+	{                    \
+		UNSET, false \
+	}
+
+static const struct option_entry *find_option(const char *name, size_t len)
+{
+	const struct option_entry *entry = spool_option_table;
+
+	while (entry->name && (strlen(entry->name) != len || memcmp(entry->name, name, len) != 0))
+		entry++;
+	return entry->name ? entry : NULL;
+}
+
+/* mount(8) and fstab write comments and options of their own into the list; a remount gets what
+ * the kernel shows of a FUSE mount as well */
+static bool is_comment(const char *option)
+{
+	return strncmp(option, "user_id=", 8) == 0 || strncmp(option, "group_id=", 9) == 0 ||
+	       strncmp(option, "x-", 2) == 0 || strncmp(option, "X-", 2) == 0 ||
+	       strncmp(option, "comment=", 8) == 0;
+}
+
+/* Whether an option that was given to a live mount is what holds there: mount(8) repeats all that
+ * is in fstab and in the mount table. */
+static bool is_as_now(const struct given *given)
+{
+	const struct spool_options *options = given->options, *now = given->now;
+	const struct spool_config *config = &now->config;
+	mode_t all = config->layout == SPOOL_LAYOUT_SHARED ? 07777 : 0700;
+
+	return (given->layout < 0 || given->layout == (int)config->layout) &&
+	       (given->modes < 0 || given->modes == (int)config->modes) &&
+	       (!given->uid_given || given->uid == config->root_uid) &&
+	       (!given->gid_given || given->gid == config->root_gid) &&
+	       (!given->mode_given || (given->mode & all) == config->root_mode) &&
+	       (!given->backing ||
+		strcmp(given->backing, now->backing ? now->backing : "none") == 0) &&
+	       strcmp(options->source, now->source) == 0 &&
+	       options->backing_any == now->backing_any && options->encrypt == now->encrypt &&
+	       options->mlock == now->mlock && options->nice == now->nice &&
+	       options->transport == now->transport && options->writeback == now->writeback &&
+	       options->noexec == now->noexec && options->nosymfollow == now->nosymfollow &&
+	       options->mask == now->mask && options->allow_other == now->allow_other;
+}
+
+static int set_option(struct given *given, char *option)
+{
+	char *value = strchr(option, '=');
+	size_t len = value ? (size_t)(value - option) : strlen(option);
+	const struct option_entry *entry = find_option(option, len);
+	int r;
+
+	if (is_comment(option) || spool_option_means_nothing(option))
+		return 0;
+	if (!entry) {
+		fprintf(given->errors,
+			"spoolfs: %s: unknown option (allowed: see spoolfs --help)\n", option);
+		return -EINVAL;
+	}
+	if (!entry->values && value) {
+		fprintf(given->errors, "spoolfs: %s: takes no value (allowed: %s)\n", option,
+			entry->name);
+		return -EINVAL;
+	}
+	if (entry->values && (!value || !value[1])) {
+		fprintf(given->errors, "spoolfs: %s: needs a value (allowed: %s)\n", entry->name,
+			entry->values);
+		return -EINVAL;
+	}
+	r = entry->set(given, entry, value ? value + 1 : NULL);
+	if (r == 0 && given->now && spool_ctl_number(SPOOL_CTL_LIVE, entry->name) < 0 &&
+	    !is_as_now(given)) {
+		char live[SPOOL_CTL_TEXT];
+
+		fprintf(given->errors,
+			"spoolfs: %s: cannot be changed while mounted (allowed: %s)\n", option,
+			spool_ctl_join(SPOOL_CTL_LIVE, live, sizeof(live)));
+		return -EINVAL;
+	}
+	return r;
+}
+
+static int set_options(struct given *given, char *list)
+{
+	size_t len = strlen(list);
+	char *save = NULL;
+	int r = 0;
+
+	for (char *option = strtok_r(list, ",", &save); option && r == 0;
+	     option = strtok_r(NULL, ",", &save))
+		r = set_option(given, option);
+	/* a remount reads the list again, and keeps nothing of this reading */
+	for (size_t i = 0; i < len && given->options->action == SPOOL_ACTION_REMOUNT; i++) {
+		if (list[i] == '\0')
+			list[i] = ',';
+	}
+	return r;
+}
+
+static int parse_fd(struct given *given, const char *name, const char *value, int *ret)
+{
+	uint64_t number = 0;
+
+	if (spool_parse_count(value, &number) < 0 || number > INT_MAX) {
+		fprintf(given->errors,
+			"spoolfs: --%s=%s: not a file descriptor (allowed: 0 to %d)\n", name, value,
+			INT_MAX);
+		return -EINVAL;
+	}
+	/* before we open anything ourselves, which might get its number */
+	if (fcntl((int)number, F_GETFD) < 0) {
+		fprintf(given->errors,
+			"spoolfs: --%s=%s: not open (allowed: a descriptor that was passed on)\n",
+			name, value);
+		return -EINVAL;
+	}
+	*ret = (int)number;
+	return 0;
+}
+
+static int parse_positional(struct given *given, int argc, char *argv[], int at)
+{
+	struct spool_options *options = given->options;
+
+	if (argc - at < 1 || argc - at > 2) {
+		fprintf(given->errors,
+			"spoolfs: %d arguments: one mount point is needed (allowed: [SOURCE] "
+			"MOUNTPOINT; see spoolfs --help)\n",
+			argc - at);
+		return -EINVAL;
+	}
+	options->mountpoint = argv[argc - 1];
+	if (argc - at == 2 && strpbrk(argv[at], ",\\")) {
+		/* it travels among the mount options, where these would end or join them */
+		fprintf(given->errors,
+			"spoolfs: %s: not a source (allowed: a name without comma and backslash)\n",
+			argv[at]);
+		return -EINVAL;
+	}
+	if (argc - at == 2 && !options->source && *argv[at])
+		options->source = argv[at];
+	if (!options->source)
+		options->source = "spoolfs";
+	return 0;
+}
+
+static int parse_switch(struct given *given, int c, char *argv[])
+{
+	struct spool_options *options = given->options;
+
+	switch (c) {
+	case 'f':
+		options->foreground = true;
+		return 0;
+	case 'd':
+		options->debug = options->foreground = true;
+		options->log_level = SPOOL_LOG_DEBUG;
+		return 0;
+	case 'o':
+		return set_options(given, optarg);
+	case 'h':
+		options->action = SPOOL_ACTION_HELP;
+		return 0;
+	case 'V':
+		options->action = SPOOL_ACTION_VERSION;
+		return 0;
+	case 'H':
+		return parse_fd(given, "holder-fd", optarg, &options->holder_fd);
+	case 'R':
+		return parse_fd(given, "ready-fd", optarg, &options->ready_fd);
+	case 'A':
+		return parse_fd(given, "alive-fd", optarg, &options->alive_fd);
+	case ':':
+		fprintf(given->errors, "spoolfs: %s: needs a value (allowed: see spoolfs --help)\n",
+			argv[optind - 1]);
+		return -EINVAL;
+	default:
+		fprintf(given->errors,
+			"spoolfs: %s: unknown switch (allowed: see spoolfs --help)\n",
+			argv[optind - 1]);
+		return -EINVAL;
+	}
+}
+
+static const struct option switches[] = {
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{"holder-fd", required_argument, NULL, 'H'},
+	{"ready-fd", required_argument, NULL, 'R'},
+	{"alive-fd", required_argument, NULL, 'A'},
+	{NULL, 0, NULL, 0},
+};
+
+/* mount(8) gives all options of fstab again, with its own. */
+static int remount_list(const char *list, int (*fn)(void *arg, const char *option), void *arg)
+{
+	char *copy = strdup(list), *save = NULL;
+	int r = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *option = strtok_r(copy, ",", &save); option && r == 0;
+	     option = strtok_r(NULL, ",", &save)) {
+		const struct option_entry *entry = find_option(option, strcspn(option, "="));
+
+		if (!is_comment(option) && !spool_option_means_nothing(option) &&
+		    !(entry && strcmp(entry->name, "remount") == 0))
+			r = fn(arg, option);
+	}
+	free(copy);
+	return r;
+}
+
+int spool_options_remount(int argc, char *argv[], int (*fn)(void *arg, const char *option),
+			  void *arg)
+{
+	int c, r = 0;
+
+	optind = 0;
+	while (r == 0 && (c = getopt_long(argc, argv, ":fdo:hV", switches, NULL)) != -1) {
+		if (c == 'o')
+			r = remount_list(optarg, fn, arg);
+	}
+	return r;
+}
+
+int spool_options_parse(int argc, char *argv[], const struct spool_machine *machine,
+			struct spool_options *ret, FILE *errors)
+{
+	struct given given = {
+		.options = ret,
+		.amounts = &ret->amounts,
+		.machine = machine,
+		.layout = -1,
+		.modes = -1,
+		.errors = errors,
+	};
+	int c, r = 0;
+
+	*ret = (struct spool_options){
+		.holder_fd = -1,
+		.ready_fd = -1,
+		.alive_fd = -1,
+		.log_level = SPOOL_LOG_INFO,
+		.machine_ram = machine->ram,
+		.backing_fd = -1,
+		.encrypt = true,
+		.nice = SPOOL_NICE_DEFAULT,
+		.threshold = THRESHOLD,
+		.amounts = {UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT,
+			    UNSET_AMOUNT, UNSET_AMOUNT},
+	};
+	optind = 0; /* from the start again, glibc's way */
+	while (r == 0 && (c = getopt_long(argc, argv, ":fdo:hV", switches, NULL)) != -1)
+		r = parse_switch(&given, c, argv);
+	if (r < 0 || ret->action == SPOOL_ACTION_HELP || ret->action == SPOOL_ACTION_VERSION)
+		return r;
+	r = parse_positional(&given, argc, argv, optind);
+	if (r < 0 || ret->action == SPOOL_ACTION_REMOUNT)
+		return r;
+	if (r == 0)
+		r = options_open_backing(&given);
+	if (r == 0)
+		r = options_resolve_layout(&given); /* the limits depend on it */
+	if (r == 0)
+		r = options_resolve_limits(&given);
+	return r;
+}
+
+int spool_options_change(const struct spool_options *now, const char *option,
+			 struct spool_options *ret, FILE *errors)
+{
+	const struct spool_machine machine = {.ram = now->machine_ram};
+	struct given given = {
+		.options = ret,
+		.amounts = &ret->amounts,
+		.machine = &machine,
+		.now = now,
+		.layout = -1,
+		.modes = -1,
+		.errors = errors,
+	};
+	char *copy = strdup(option);
+	int r = copy ? 0 : -ENOMEM;
+
+	*ret = *now;
+	if (r == 0)
+		r = set_option(&given, copy);
+	if (r == 0)
+		r = options_resolve_limits(&given);
+	ret->source = now->source; /* not a piece of the copy that is the same */
+	free(copy);
+	return r;
+}
+
+void spool_options_help(FILE *out)
+{
+	fputs("usage: spoolfs [-f] [-d] [-o OPTION[,OPTION...]] [SOURCE] MOUNTPOINT\n"
+	      "A filesystem of temporary files in RAM; everything is gone when it is unmounted.\n\n"
+	      "  -f               stay in the foreground\n"
+	      "  -d               log every request to standard error; implies -f\n"
+	      "  -o OPTION,...    options, as in fstab\n"
+	      "  --holder-fd=N    unmount and remove MOUNTPOINT when this descriptor ends, and\n"
+	      "                   the directory that it is in when that is empty then\n"
+	      "  --ready-fd=N     write \"ready\" and a newline there when mounted\n"
+	      "  --alive-fd=N     keep this descriptor open in every process, to the end of the "
+	      "last\n"
+	      "  --help           print this and exit\n"
+	      "  --version        print the version and exit\n\n"
+	      "Options (with what this version allows):\n",
+	      out);
+	for (const struct option_entry *entry = spool_option_table; entry->name; entry++) {
+		char left[48];
+
+		if (!entry->help)
+			continue;
+		snprintf(left, sizeof(left), "%s%s%s", entry->name, entry->values ? "=" : "",
+			 !entry->values                     ? ""
+			 : strcmp(entry->name, "mask") == 0 ? "FEATURE+..."
+							    : entry->values);
+		fprintf(out, "  %-36s %s (default: %s)\n", left, entry->help, entry->default_text);
+	}
+	fputs("\nSee spoolfs(8).\n", out);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The daemon's command line and mount options: parsed, checked, with every default filled in.
+ * One table (options_table.c) names them all; --help is printed from it.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "engine/engine.h"
+#include "util/log.h"
+
+/** Features of kernel and libfuse that -o mask= can hide, to test that we live without them */
+enum spool_feature {
+	SPOOL_FEATURE_TMPFILE = 1 << 0,
+	SPOOL_FEATURE_READDIRPLUS = 1 << 1,
+	SPOOL_FEATURE_RENAME2 = 1 << 2,
+	SPOOL_FEATURE_COPY_FILE_RANGE = 1 << 3,
+	SPOOL_FEATURE_FALLOCATE = 1 << 4,
+	SPOOL_FEATURE_LSEEK = 1 << 5,
+	SPOOL_FEATURE_DONT_MASK = 1 << 6,
+	SPOOL_FEATURE_POSIX_ACL = 1 << 7,
+	SPOOL_FEATURE_PARALLEL_DIROPS = 1 << 8,
+	SPOOL_FEATURE_IOCTL_DIR = 1 << 9,
+	SPOOL_FEATURE_ASYNC_READ = 1 << 10,
+	SPOOL_FEATURE_ATOMIC_O_TRUNC = 1 << 11,
+	SPOOL_FEATURE_KILLPRIV = 1 << 12,
+	SPOOL_FEATURE_URING = 1 << 13,
+	SPOOL_FEATURE_BACKING_TMPFILE = 1 << 14, /* O_TMPFILE in the backing directory */
+	SPOOL_FEATURE_BACKING_DIRECT = 1 << 15,  /* direct I/O there */
+	SPOOL_FEATURE_NOSWAP = 1 << 16,          /* a tmpfs that is not swapped */
+	SPOOL_FEATURE_IDMAP = 1 << 17,           /* only wanted in shared */
+};
+#define SPOOL_FEATURES_N 18
+
+/** spool_feature_name() - "tmpfile" ... of feature bit number @i, or NULL beyond the last. */
+const char *spool_feature_name(unsigned int i);
+
+/** struct spool_machine - what defaults depend on; tests pass their own */
+struct spool_machine {
+	uint64_t ram; /* bytes: the machine's, or the limit of our cgroup if that is lower */
+	uid_t uid;    /* who mounts */
+	gid_t gid;
+	const char *backing; /* the default of backing=; NULL: none */
+};
+
+/** How requests travel; auto takes the rings where they can be had */
+enum spool_transport { SPOOL_TRANSPORT_AUTO, SPOOL_TRANSPORT_URING, SPOOL_TRANSPORT_DEV };
+
+/** Whether memory pressure shrinks the RAM budget; auto: where the kernel tells of it */
+enum spool_pressure_option { SPOOL_PRESSURE_AUTO, SPOOL_PRESSURE_ON, SPOOL_PRESSURE_OFF };
+
+/** SPOOL_NICE_DEFAULT - no nice= was given; no value of it */
+#define SPOOL_NICE_DEFAULT 100
+
+enum spool_action {
+	SPOOL_ACTION_MOUNT,
+	SPOOL_ACTION_REMOUNT, /* change a live mount: mount -o remount */
+	SPOOL_ACTION_HELP,
+	SPOOL_ACTION_VERSION,
+};
+
+/* A number that may be a share of something known only at the end; UINT64_MAX: the default holds.
+ */
+struct spool_amount {
+	uint64_t value;
+	bool percent;
+};
+
+/** struct spool_amounts - the sizes as they were given, for shares that follow a change */
+struct spool_amounts {
+	struct spool_amount ram, size, nr_inodes, user_size, user_inodes, user_ram, reserve;
+};
+
+struct spool_options {
+	enum spool_action action;
+	bool foreground;
+	bool debug;
+	bool noexec;
+	bool nosymfollow;
+	bool writeback;
+	enum spool_transport transport;
+	enum spool_pressure_option pressure;
+	bool allow_other;
+	bool allow_other_given;
+	int holder_fd;     /* -1 = none */
+	int ready_fd;      /* -1 = none */
+	int alive_fd;      /* -1 = none; open in all our processes, and never used */
+	unsigned int mask; /* enum spool_feature */
+	enum spool_log_level log_level;
+	const char *source;
+	const char *mountpoint; /* as given */
+	const char *backing;    /* NULL: RAM only */
+	int backing_fd;         /* the directory; -1 without */
+	char backing_why[128];  /* why the default directory is not used; "" */
+	bool backing_any;
+	int nice; /* SPOOL_NICE_DEFAULT: not given */
+	bool encrypt;
+	bool mlock;
+	uint64_t threshold;     /* bytes; UINT64_MAX = none */
+	uint64_t reserve;       /* bytes of the backing filesystem */
+	uint64_t backing_total; /* bytes that it has, as far as is known */
+	uint64_t machine_ram;   /* struct spool_machine's */
+	struct spool_amounts amounts;
+	struct spool_config config;
+};
+
+/**
+ * spool_options_parse() - read argv
+ * @ret: filled in; its strings point into @argv
+ * @errors: gets one line when something is wrong
+ * Return: 0; -EINVAL wrong use (the line was written).
+ */
+int spool_options_parse(int argc, char *argv[], const struct spool_machine *machine,
+			struct spool_options *ret, FILE *errors);
+
+/**
+ * spool_options_change() - what @now becomes with one option changed on the live mount
+ * @option: "name=value"; of one that cannot be changed, what it is already
+ * @errors: gets one line when something is wrong
+ * Return: 0; -EINVAL (the line was written): unknown, not to be changed, or a bad value.
+ */
+int spool_options_change(const struct spool_options *now, const char *option,
+			 struct spool_options *ret, FILE *errors);
+
+/**
+ * spool_options_remount() - the options of a remount that change something
+ * @fn: gets each "name=value"; anything but 0 ends the walk
+ * What mount(8) adds by itself is left out. Return: what @fn returned last; 0.
+ */
+int spool_options_remount(int argc, char *argv[], int (*fn)(void *arg, const char *option),
+			  void *arg);
+
+/** spool_options_help() - what --help prints. */
+void spool_options_help(FILE *out);

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+#include "options/options_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "ctl/names.h"
+#include "util/macros.h"
+#include "util/parse.h"
+
+static const char *const feature_names[SPOOL_FEATURES_N] = {
+	"tmpfile",        "readdirplus",    "rename2",   "copy_file_range", "fallocate",
+	"lseek",          "dont_mask",      "posix_acl", "parallel_dirops", "ioctl_dir",
+	"async_read",     "atomic_o_trunc", "killpriv",  "uring",           "backing_tmpfile",
+	"backing_direct", "noswap",         "idmap",
+};
+
+const char *spool_feature_name(unsigned int i)
+{
+	return i < SPOOL_FEATURES_N ? feature_names[i] : NULL;
+}
+
+static int bad(struct given *given, const struct option_entry *entry, const char *value,
+	       const char *what)
+{
+	fprintf(given->errors, "spoolfs: %s=%s: %s (allowed: %s)\n", entry->name, value, what,
+		entry->values);
+	return -EINVAL;
+}
+
+static int set_amount(struct given *given, const struct option_entry *entry, const char *value,
+		      struct spool_amount *ret, bool percent)
+{
+	uint64_t number = 0;
+	unsigned int share = 0;
+	int r;
+
+	if (percent && strchr(value, '%')) {
+		r = spool_parse_percent(value, &share);
+		if (r == 0 && share == 0)
+			return bad(given, entry, value, "out of range");
+		*ret = (struct spool_amount){.value = share, .percent = true};
+	} else {
+		r = spool_parse_bytes(value, &number);
+		if (r == 0 && number == 0)
+			return bad(given, entry, value, "out of range");
+		*ret = (struct spool_amount){.value = number};
+	}
+	if (r == -ERANGE)
+		return bad(given, entry, value, "out of range");
+	return r < 0 ? bad(given, entry, value, "not a number") : 0;
+}
+
+static int set_ram(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_amount(given, entry, value, &given->amounts->ram, true);
+}
+
+static int set_size(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_amount(given, entry, value, &given->amounts->size, true);
+}
+
+static int set_nr_inodes(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_amount(given, entry, value, &given->amounts->nr_inodes, false);
+}
+
+static int set_user_size(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_amount(given, entry, value, &given->amounts->user_size, true);
+}
+
+static int set_user_inodes(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_amount(given, entry, value, &given->amounts->user_inodes, true);
+}
+
+static int set_user_ram(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_amount(given, entry, value, &given->amounts->user_ram, true);
+}
+
+static int set_reserve(struct given *given, const struct option_entry *entry, const char *value)
+{
+	if (strcmp(value, "0") == 0 || strcmp(value, "0%") == 0) {
+		given->amounts->reserve = (struct spool_amount){.value = 0};
+		return 0;
+	}
+	return set_amount(given, entry, value, &given->amounts->reserve, true);
+}
+
+static int set_threshold(struct given *given, const struct option_entry *entry, const char *value)
+{
+	uint64_t bytes = 0;
+	int r;
+
+	if (strcmp(value, "none") == 0) {
+		given->options->threshold = UINT64_MAX;
+		return 0;
+	}
+	r = spool_parse_bytes(value, &bytes);
+	if (r < 0)
+		return bad(given, entry, value, r == -ERANGE ? "out of range" : "not a number");
+	given->options->threshold = bytes;
+	return 0;
+}
+
+static int set_backing(struct given *given, const struct option_entry *entry, const char *value)
+{
+	if (strcmp(value, "none") != 0 && value[0] != '/')
+		return bad(given, entry, value, "not an absolute path");
+	given->backing = value;
+	return 0;
+}
+
+static int set_switch(struct given *given, const struct option_entry *entry, const char *value,
+		      bool *ret)
+{
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		return bad(given, entry, value, "neither on nor off");
+	*ret = strcmp(value, "on") == 0;
+	return 0;
+}
+
+static int set_backing_any(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_switch(given, entry, value, &given->options->backing_any);
+}
+
+static int set_encrypt(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_switch(given, entry, value, &given->options->encrypt);
+}
+
+static int set_mlock(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_switch(given, entry, value, &given->options->mlock);
+}
+
+static int set_pressure(struct given *given, const struct option_entry *entry, const char *value)
+{
+	bool on = false;
+	int r = set_switch(given, entry, value, &on);
+
+	if (r == 0)
+		given->options->pressure = on ? SPOOL_PRESSURE_ON : SPOOL_PRESSURE_OFF;
+	return r;
+}
+
+/* The place of @value among @names, or -1. */
+static int choose(const char *const *names, size_t n, const char *value)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(names[i], value) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+static int set_layout(struct given *given, const struct option_entry *entry, const char *value)
+{
+	given->layout = spool_ctl_number(SPOOL_CTL_LAYOUTS, value);
+	return given->layout < 0 ? bad(given, entry, value, "unknown layout") : 0;
+}
+
+static int set_modes(struct given *given, const struct option_entry *entry, const char *value)
+{
+	given->modes = spool_ctl_number(SPOOL_CTL_MODES, value);
+	return given->modes < 0 ? bad(given, entry, value, "unknown modes") : 0;
+}
+
+static int set_log_level(struct given *given, const struct option_entry *entry, const char *value)
+{
+	int level = spool_ctl_number(SPOOL_CTL_LOG_LEVELS, value);
+
+	if (level < 0)
+		return bad(given, entry, value, "unknown level");
+	given->options->log_level = (enum spool_log_level)level;
+	return 0;
+}
+
+static int set_uid(struct given *given, const struct option_entry *entry, const char *value)
+{
+	uint32_t id = 0;
+
+	if (spool_parse_id(value, &id) < 0)
+		return bad(given, entry, value, "not a uid");
+	given->uid = id;
+	given->uid_given = true;
+	return 0;
+}
+
+static int set_gid(struct given *given, const struct option_entry *entry, const char *value)
+{
+	uint32_t id = 0;
+
+	if (spool_parse_id(value, &id) < 0)
+		return bad(given, entry, value, "not a gid");
+	given->gid = id;
+	given->gid_given = true;
+	return 0;
+}
+
+static int set_mode(struct given *given, const struct option_entry *entry, const char *value)
+{
+	if (spool_parse_octal(value, &given->mode) < 0)
+		return bad(given, entry, value, "not a mode");
+	given->mode_given = true;
+	return 0;
+}
+
+static int set_noexec(struct given *given, const struct option_entry *entry, const char *value)
+{
+	(void)entry;
+	(void)value;
+	given->options->noexec = true;
+	return 0;
+}
+
+static int set_transport(struct given *given, const struct option_entry *entry, const char *value)
+{
+	static const char *const names[] = {"auto", "uring", "dev"};
+	int transport = choose(names, SPOOL_ARRAY_SIZE(names), value);
+
+	if (transport < 0)
+		return bad(given, entry, value, "unknown transport");
+	given->options->transport = (enum spool_transport)transport;
+	return 0;
+}
+
+static int set_nice(struct given *given, const struct option_entry *entry, const char *value)
+{
+	uint64_t number = 0;
+
+	if (spool_parse_count(value + (*value == '-'), &number) < 0)
+		return bad(given, entry, value, "not a number");
+	if (number > (*value == '-' ? 20 : 19))
+		return bad(given, entry, value, "out of range");
+	given->options->nice = *value == '-' ? -(int)number : (int)number;
+	return 0;
+}
+
+static int set_writeback(struct given *given, const struct option_entry *entry, const char *value)
+{
+	(void)entry;
+	(void)value;
+	given->options->writeback = true;
+	return 0;
+}
+
+/* Options whose feature is not in this version: only the values that describe what it does. */
+static int set_later(struct given *given, const struct option_entry *entry, const char *value)
+{
+	const char *at = entry->values;
+	size_t len = strlen(value);
+
+	while (at) {
+		const char *end = strchr(at, '|');
+		size_t n = end ? (size_t)(end - at) : strlen(at);
+
+		if (n == len && memcmp(at, value, n) == 0)
+			return 0;
+		at = end ? end + 1 : NULL;
+	}
+	return bad(given, entry, value, "not available in this version");
+}
+
+static int set_remount(struct given *given, const struct option_entry *entry, const char *value)
+{
+	(void)entry;
+	(void)value;
+	given->options->action = SPOOL_ACTION_REMOUNT;
+	return 0;
+}
+
+static int refuse_ro(struct given *given, const struct option_entry *entry, const char *value)
+{
+	(void)entry;
+	(void)value;
+	fputs("spoolfs: ro: a scratch filesystem must be writable (allowed: rw)\n", given->errors);
+	return -EINVAL;
+}
+
+static int set_mask(struct given *given, const struct option_entry *entry, const char *value)
+{
+	while (*value) {
+		size_t len = strcspn(value, "+");
+		unsigned int i = 0;
+
+		while (i < SPOOL_FEATURES_N && (strlen(feature_names[i]) != len ||
+						memcmp(feature_names[i], value, len) != 0))
+			i++;
+		if (i == SPOOL_FEATURES_N)
+			return bad(given, entry, value, "unknown feature");
+		given->options->mask |= 1u << i;
+		value += len;
+		value += *value == '+';
+	}
+	return 0;
+}
+
+static int set_allow_other(struct given *given, const struct option_entry *entry, const char *value)
+{
+	(void)entry;
+	(void)value;
+	given->options->allow_other = true;
+	given->options->allow_other_given = true;
+	return 0;
+}
+
+static int set_fsname(struct given *given, const struct option_entry *entry, const char *value)
+{
+	if (!*value || strpbrk(value, ",\\"))
+		return bad(given, entry, value, "not a name");
+	given->options->source = value;
+	return 0;
+}
+
+static int set_exec(struct given *given, const struct option_entry *entry, const char *value)
+{
+	(void)entry;
+	(void)value;
+	given->options->noexec = false;
+	return 0;
+}
+
+static int set_symfollow(struct given *given, const struct option_entry *entry, const char *value)
+{
+	(void)value;
+	given->options->nosymfollow = entry->name[0] == 'n';
+	return 0;
+}
+
+#define FEATURES                                                                              \
+	"tmpfile+readdirplus+rename2+copy_file_range+fallocate+lseek+dont_mask+posix_acl+"    \
+	"parallel_dirops+ioctl_dir+async_read+atomic_o_trunc+killpriv+uring+backing_tmpfile+" \
+	"backing_direct+noswap+idmap"
+
+/* mount(8) knows these of every filesystem and hands them on. nosuid and nodev hold always, files
+ * are on no disk that a directory had to be synchronized with, there are no access times to be
+ * saved and no mandatory locks; the rest is for mount(8) itself. */
+static const char *const without_meaning[] = {
+	"_netdev",    "async",       "atime",      "auto",          "defaults",
+	"dev",        "diratime",    "dirsync",    "group",         "default_permissions",
+	"iversion",   "lazytime",    "loud",       "mand",          "noatime",
+	"noauto",     "nodev",       "nodiratime", "nofail",        "noiversion",
+	"nolazytime", "nomand",      "norelatime", "nostrictatime", "nosuid",
+	"nouser",     "nousers",     "owner",      "relatime",      "rw",
+	"silent",     "strictatime", "suid",       "sync",          "user",
+	"users",
+};
+
+bool spool_option_means_nothing(const char *option)
+{
+	return choose(without_meaning, SPOOL_ARRAY_SIZE(without_meaning), option) >= 0;
+}
+
+const struct option_entry spool_option_table[] = {
+	{"layout", "private|single|shared", "private for root, else single",
+	 "a directory for each uid; one user's; one tree for all", set_layout},
+	{"modes", "owner|strict|keep|refuse", "owner",
+	 "files are made 0700 at most, chmod is honoured; is cut; creation is honoured too; more "
+	 "than 0700 is EPERM (not in shared)",
+	 set_modes},
+	{"ram", "BYTES|PERCENT%", "25% of the machine's RAM or of its cgroup's limit", "RAM budget",
+	 set_ram},
+	{"size", "BYTES|PERCENT%", "ram + 80% of what is free on the backing filesystem",
+	 "limit of all data and metadata (% of ram)", set_size},
+	{"nr_inodes", "COUNT", "1 per 4 KiB of ram, at least 1M", "limit of inodes", set_nr_inodes},
+	{"user_size", "BYTES|PERCENT%", "80%; 100% in single", "limit of one uid (% of size)",
+	 set_user_size},
+	{"user_inodes", "COUNT|PERCENT%", "80%; 100% in single",
+	 "inodes of one uid (% of nr_inodes)", set_user_inodes},
+	{"user_ram", "BYTES|PERCENT%", "50%; 100% in single", "RAM of one uid (% of ram)",
+	 set_user_ram},
+	{"uid", "UID", "the mounter's", "owner of the root (single, shared)", set_uid},
+	{"gid", "GID", "the mounter's", "group of the root (single, shared)", set_gid},
+	{"mode", "OCTAL", "0700 in single, 1777 in shared", "mode of the root", set_mode},
+	{"noexec", NULL, "off", "no program may be run from the mount", set_noexec},
+	{"nosymfollow", NULL, "off", "symbolic links are not followed (for root to set)",
+	 set_symfollow},
+	{"threshold", "BYTES|none", "16M",
+	 "a file with more data goes to the disk (0: every file; none: only for want of RAM)",
+	 set_threshold},
+	{"backing", "DIR|none", "/var/tmp", "directory to spill to (none: RAM only)", set_backing},
+	{"reserve", "BYTES|PERCENT%", "5%", "what stays free on the backing filesystem",
+	 set_reserve},
+	{"lifetime", "mount", "mount", "how long files live", set_later},
+	{"linger", "2", "2", "seconds that lifetime=close waits", set_later},
+	{"session", "none", "none", "what a session is", set_later},
+	{"grace", "10", "10", "seconds after a uid's last process", set_later},
+	{"detach", "never", "never", "seconds to serve a lazily unmounted mount", set_later},
+	{"encrypt", "on|off", "on", "encrypt what spills (off: checksums only)", set_encrypt},
+	{"mlock", "on|off", "off", "lock file data in RAM, so that they are never swapped",
+	 set_mlock},
+	{"backing_any", "on|off", "off", "allow a backing directory in RAM or on FUSE",
+	 set_backing_any},
+	{"pressure", "on|off", "on where /proc/pressure/memory exists",
+	 "use less RAM when the machine is short of it", set_pressure},
+	{"transport", "auto|uring|dev", "auto", "how requests travel: io_uring, or /dev/fuse",
+	 set_transport},
+	{"nice", "-20...19", "-10, as far as RLIMIT_NICE lets who is not root",
+	 "how the daemon's threads compete for the CPUs, nice(1)", set_nice},
+	{"writeback", NULL, "off",
+	 "cache writes in the kernel: small ones are faster, errors later", set_writeback},
+	{"log_level", "error|warning|info|debug", "info", "what is logged", set_log_level},
+	{"allow_other", NULL, "on for root", "other users may use the mount", set_allow_other},
+	{"fsname", "NAME", "spoolfs", "source shown in the mount table", set_fsname},
+	{"mask", FEATURES, "nothing", "do without these kernel features (for tests)", set_mask},
+	{"ro", NULL, NULL, NULL, refuse_ro},
+	{"remount", NULL, NULL, NULL, set_remount},
+	{"exec", NULL, NULL, NULL, set_exec},
+	{"symfollow", NULL, NULL, NULL, set_symfollow},
+	{NULL, NULL, NULL, NULL, NULL},
+};

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/mountpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs.h"
+#include "host/mount_table.h"
+#include "security/privileges.h"
+#include "process/unmount.h"
+#include "util/macros.h"
+#include "util/remove_tree.h"
+
+#define MTAB "/etc/mtab" /* where fusermount3 looks for what it may unmount */
+#define SUBTYPE "spoolfs"
+
+#define REMOVE_TRIES 100 /* a guess; the first mostly does it */
+
+static bool is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	bool empty = dir;
+
+	while (dir && empty && (entry = readdir(dir)))
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	if (dir)
+		closedir(dir);
+	return empty;
+}
+
+int spool_mount_check(const struct spool_options *options, struct spool_mount *ret, FILE *errors)
+{
+	struct stat stat_buf;
+	char *path;
+	int r;
+
+	*ret = (struct spool_mount){.fd = -1, .covered = -1};
+	path = realpath(options->mountpoint, NULL);
+	if (!path || stat(path, &stat_buf) < 0) {
+		r = -errno;
+		fprintf(errors, "spoolfs: %.128s: %s (allowed: an existing directory)\n",
+			options->mountpoint, strerror(errno));
+		free(path);
+		return r;
+	}
+	if (!S_ISDIR(stat_buf.st_mode)) {
+		fprintf(errors, "spoolfs: %s: not a directory (allowed: an existing directory)\n",
+			options->mountpoint);
+		free(path);
+		return -ENOTDIR;
+	}
+	if (strcmp(path, "/") == 0) {
+		fprintf(errors, "spoolfs: /: the root of all would be covered (allowed: a "
+				"directory below)\n");
+		free(path);
+		return -EBUSY;
+	}
+	/* Not every system has it: it is made at a full one's start. */
+	if (geteuid() != 0 && access(MTAB, R_OK) < 0) {
+		r = -errno;
+		fprintf(errors,
+			"spoolfs: " MTAB ": %s: fusermount3 could not unmount (allowed: a link to "
+			"../proc/self/mounts)\n",
+			strerror(errno));
+		free(path);
+		return r;
+	}
+	ret->path = path;
+	/* taken now: later this path may mean something else. Not everybody may read it. */
+	ret->covered = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	ret->was_empty = is_empty(path);
+	return 0;
+}
+
+static char *mount_options(const struct spool_options *options)
+{
+	char *text;
+
+	if (asprintf(&text, "fsname=%s,subtype=" SUBTYPE ",default_permissions,nosuid,nodev%s%s",
+		     options->source, options->allow_other ? ",allow_other" : "",
+		     options->noexec ? ",noexec" : "") < 0)
+		return NULL;
+	return text;
+}
+
+/* libfuse does not know this one. */
+static int forbid_symlinks(const struct spool_mount *mount)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSYMFOLLOW};
+
+	if (mount_setattr(AT_FDCWD, mount->path, 0, &attr, sizeof(attr)) == 0)
+		return 0;
+	fprintf(stderr, "spoolfs: nosymfollow: %s (allowed: symfollow; Linux 5.14 has it)\n",
+		strerror(errno));
+	return -EINVAL;
+}
+
+int spool_mount_do(const struct spool_options *options, struct spool_mount *mount)
+{
+	static const struct fuse_lowlevel_ops no_ops;
+	static char name[] = "spoolfs", dash_o[] = "-o";
+	spool_cleanup(free) char *text = mount_options(options);
+	char *argv[] = {name, dash_o, text, NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+
+	if (!text)
+		return -ENOMEM;
+	mount->session = fuse_session_new(&args, &no_ops, sizeof(no_ops), NULL);
+	fuse_opt_free_args(&args);
+	if (!mount->session)
+		return -ENOMEM;
+	if (fuse_session_mount(mount->session, mount->path) != 0)
+		return -EIO;
+	mount->fd = fuse_session_fd(mount->session);
+	fcntl(mount->fd, F_SETFD, FD_CLOEXEC);
+	mount->device = spool_mount_table_device(mount->path);
+	if (mount->device && options->nosymfollow)
+		return forbid_symlinks(mount);
+	if (mount->device)
+		return 0;
+	/* it is there, as we have just made it, though it cannot be looked up */
+	if (spool_unmount_path(mount->path) < 0)
+		fprintf(stderr, "spoolfs: %s: a dead mount is left\n", mount->path);
+	return -ENOENT;
+}
+
+void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log)
+{
+	struct stat stat_buf;
+	int fd = mount->covered;
+
+	if (geteuid() != 0 || fd < 0 || fstat(fd, &stat_buf) < 0)
+		return;
+	if (stat_buf.st_uid == 0 && !(stat_buf.st_mode & (S_IWGRP | S_IWOTH)))
+		return;
+	if (fchown(fd, 0, (gid_t)-1) == 0 && fchmod(fd, stat_buf.st_mode & 07755) == 0)
+		spool_log(log, SPOOL_LOG_WARNING,
+			  "%s: made root's own, so that nobody writes to what was covered",
+			  mount->path);
+}
+
+/* Where the covered directory is now: whoever made it for us may have renamed what it is in. */
+static void find_covered(const struct spool_mount *mount, char ret[PATH_MAX])
+{
+	char link[32];
+	ssize_t n = -1;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", mount->covered);
+	if (mount->covered >= 0)
+		n = readlink(link, ret, PATH_MAX - 1);
+	if (n < 0)
+		n = snprintf(ret, PATH_MAX, "%s", mount->path);
+	ret[n] = '\0';
+}
+
+void spool_mount_remove(const struct spool_mount *mount, struct spool_log *log)
+{
+	char path[PATH_MAX];
+	int r = -1;
+
+	/* whoever writes there all the time finds it gone as soon as we meet it empty */
+	for (int i = 0; i < REMOVE_TRIES && r < 0; i++) {
+		find_covered(mount, path);
+		r = rmdir(path);
+		if (r < 0 && errno == ENOTEMPTY && mount->was_empty)
+			spool_remove_tree(path);
+		else if (r < 0 && errno != ENOENT) /* renamed just now; or removed */
+			break;
+	}
+	if (r < 0 && errno != ENOENT)
+		spool_log(log, SPOOL_LOG_WARNING, "%s: cannot remove: %s", path, strerror(errno));
+	else if (rmdir(dirname(path)) < 0 && errno != ENOENT)
+		spool_log(log, SPOOL_LOG_DEBUG, "%s: left: %s", path, strerror(errno));
+}
+
+void spool_mount_drop_privileges(const struct spool_options *options, struct spool_log *log)
+{
+	/* umount2(2); where the path leads through directories that are closed to us; and to make
+	 * somebody else's directory root's, with the set-group-ID bit that it has */
+	uint64_t keep = SPOOL_PRIVILEGE(CAP_SYS_ADMIN) | SPOOL_PRIVILEGE(CAP_DAC_READ_SEARCH) |
+			SPOOL_PRIVILEGE(CAP_CHOWN) | SPOOL_PRIVILEGE(CAP_FSETID);
+	int r;
+
+	if (geteuid() != 0) /* fusermount3 is set-user-ID */
+		return;
+	if (options->holder_fd >= 0) /* others may have made files and directories there */
+		keep |= SPOOL_PRIVILEGE(CAP_DAC_OVERRIDE) | SPOOL_PRIVILEGE(CAP_FOWNER);
+	r = spool_privileges_drop(keep);
+	if (r < 0)
+		spool_log(log, SPOOL_LOG_WARNING, "keeps its capabilities: %s", strerror(-r));
+}
+
+void spool_mount_fini(struct spool_mount *mount)
+{
+	/* not fuse_session_destroy(): it would close the descriptor a second time */
+	spool_close(mount->fd);
+	spool_close(mount->covered);
+	free(mount->path);
+	mount->path = NULL;
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/clock.h"
+#include "ctl/record.h"
+#include "process/janitor.h"
+#include "process/mountpoint.h"
+#include "host/process.h"
+#include "host/record.h"
+#include "process/unmount.h"
+#include "util/descriptors.h"
+#include "util/macros.h"
+#include "util/parse.h"
+#include "process/watch.h"
+#include "process/watchdog.h"
+#include "process/worker.h"
+
+/* How long a worker that was told to stop may take to free everything. Freeing 24 GiB takes about
+ * a second; past this it hangs. A guess on the safe side. */
+#define STOP_TIMEOUT_MS 10000
+
+/* And one that was killed, to die: the kernel frees its memory, 24 GiB in about a second. */
+#define KILL_TIMEOUT_MS 5000
+
+/* Tests do with less, but a busy machine needs some time for either. A guess. */
+#define LEAST_TIMEOUT_MS 2500
+
+struct supervisor {
+	const struct spool_options *options;
+	struct spool_log *log;
+	struct spool_mount mount;
+	struct spool_janitor janitor;
+	struct spool_watchdog *watchdog;
+	time_t janitor_since; /* CLOCK_MONOTONIC, in s */
+	pid_t worker;
+	int socket; /* to the worker; -1 when closed */
+	int signals;
+	int record; /* for who looks for a daemon without a mount; -1: none */
+	int hurry;  /* all limits of time are divided by this */
+	bool reaped;
+	int status; /* of the worker, when reaped */
+};
+
+static void block_signals(sigset_t *old, sigset_t *blocked)
+{
+	sigemptyset(blocked);
+	sigaddset(blocked, SIGTERM);
+	sigaddset(blocked, SIGINT);
+	sigaddset(blocked, SIGHUP);
+	sigaddset(blocked, SIGCHLD);
+	sigprocmask(SIG_BLOCK, blocked, old);
+}
+
+/* The worker has of us what it needs. */
+static void forget_ours(const struct supervisor *sup, int socket)
+{
+	const int keep[] = {socket, sup->options->backing_fd, sup->options->alive_fd,
+			    spool_watchdog_fd(sup->watchdog)};
+
+	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
+}
+
+static int start_worker(struct supervisor *sup)
+{
+	pid_t self = getpid();
+	sigset_t old, blocked;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	block_signals(&old, &blocked);
+	sup->signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (sup->signals < 0)
+		return -errno;
+	sup->worker = fork();
+	if (sup->worker < 0)
+		return -errno;
+	if (sup->worker == 0) {
+		forget_ours(sup, pair[1]);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+		exit(spool_worker_main(sup->options, sup->log, pair[1], self,
+				       spool_watchdog_pulses(sup->watchdog)));
+	}
+	close(pair[1]);
+	sup->socket = pair[0];
+	return 0;
+}
+
+/* One byte from the worker. Return: false when it has ended instead. */
+static bool worker_says_ok(struct supervisor *sup)
+{
+	char byte = 0;
+	ssize_t n;
+
+	do
+		n = read(sup->socket, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1 && byte == WORKER_OK;
+}
+
+static void reap(struct supervisor *sup)
+{
+	if (!sup->reaped)
+		sup->reaped = spool_process_wait(sup->worker, 0, &sup->status);
+}
+
+static int in_a_hurry(const struct supervisor *sup, int ms)
+{
+	return ms / sup->hurry > LEAST_TIMEOUT_MS ? ms / sup->hurry : LEAST_TIMEOUT_MS;
+}
+
+static void tell_worker(struct supervisor *sup)
+{
+	const char ok = WORKER_OK;
+
+	if (sup->socket >= 0 && send(sup->socket, &ok, 1, MSG_NOSIGNAL) < 0)
+		spool_log(sup->log, SPOOL_LOG_DEBUG, "the worker has ended: %s", strerror(errno));
+	sup->socket = spool_close(sup->socket);
+}
+
+/* Ends the worker: first by a word on its socket, then by force. A thread of it that is held up in
+ * the kernel for good keeps it from dying; we do not wait for that. */
+static void stop_worker(struct supervisor *sup)
+{
+	tell_worker(sup);
+	if (!sup->reaped)
+		sup->reaped = spool_process_wait(sup->worker, in_a_hurry(sup, STOP_TIMEOUT_MS),
+						 &sup->status);
+	if (sup->reaped)
+		return;
+	spool_log(sup->log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
+	kill(sup->worker, SIGKILL);
+	sup->reaped =
+		spool_process_wait(sup->worker, in_a_hurry(sup, KILL_TIMEOUT_MS), &sup->status);
+	if (!sup->reaped)
+		spool_log(sup->log, SPOOL_LOG_ERROR,
+			  "the worker (pid %d) does not die, it is held up in the kernel",
+			  (int)sup->worker);
+}
+
+static int start_janitor(struct supervisor *sup)
+{
+	sup->janitor_since = spool_clock_s();
+	return spool_janitor_start(sup->options, sup->log, &sup->mount, sup->worker, &sup->janitor);
+}
+
+/* It never ends by itself. Whoever has killed it gets another one; not where it dies at once. */
+static void look_after_janitor(struct supervisor *sup)
+{
+	time_t now = spool_clock_s();
+	int status;
+
+	if (sup->janitor.pid <= 0 || !spool_process_wait(sup->janitor.pid, 0, &status))
+		return;
+	sup->janitor.pid = 0;
+	sup->janitor.socket = spool_close(sup->janitor.socket);
+	spool_log(sup->log, SPOOL_LOG_WARNING, "the janitor has ended%s",
+		  now > sup->janitor_since ? ", starting another" : "");
+	if (now > sup->janitor_since && start_janitor(sup) < 0)
+		spool_log(sup->log, SPOOL_LOG_WARNING, "there is no janitor any more");
+}
+
+enum event { EVENT_STOP, EVENT_WORKER, EVENT_HANG };
+
+/* Was it stopped, or continued, since we have asked last? */
+static void see_whether_stopped(struct supervisor *sup)
+{
+	siginfo_t info = {0};
+
+	while (waitid(P_PID, (id_t)sup->worker, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
+	       info.si_pid == sup->worker) {
+		spool_watchdog_stopped(sup->watchdog, info.si_code == CLD_STOPPED);
+		info.si_pid = 0;
+	}
+}
+
+/* Waits for what ends a mount. */
+static enum event wait_for_event(struct supervisor *sup)
+{
+	struct pollfd fds[] = {
+		{.fd = sup->signals, .events = POLLIN},
+		{.fd = sup->options->holder_fd}, /* poll ignores -1; it reports the end unasked */
+		{.fd = spool_watchdog_fd(sup->watchdog), .events = POLLIN},
+	};
+
+	for (;;) {
+		struct signalfd_siginfo info;
+
+		if (poll(fds, SPOOL_ARRAY_SIZE(fds), spool_watchdog_timeout(sup->watchdog)) < 0 &&
+		    errno != EINTR)
+			return EVENT_STOP;
+		if (fds[1].revents & (POLLHUP | POLLERR | POLLNVAL))
+			return EVENT_STOP;
+		while (read(sup->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+			if (info.ssi_signo != SIGCHLD)
+				return EVENT_STOP;
+			reap(sup);
+			if (sup->reaped)
+				return EVENT_WORKER;
+			see_whether_stopped(sup);
+			look_after_janitor(sup);
+		}
+		if (spool_watchdog_look(sup->watchdog, sup->worker, &sup->mount))
+			return EVENT_HANG;
+	}
+}
+
+static bool ended_well(const struct supervisor *sup)
+{
+	return sup->reaped && WIFEXITED(sup->status) && WEXITSTATUS(sup->status) == 0;
+}
+
+/* An option asked for what cannot be had. */
+static bool was_refused(const struct supervisor *sup)
+{
+	return sup->reaped && WIFEXITED(sup->status) &&
+	       WEXITSTATUS(sup->status) == SPOOL_EXIT_USAGE;
+}
+
+static void say_how_it_ended(const struct supervisor *sup)
+{
+	if (WIFSIGNALED(sup->status))
+		spool_log(sup->log, SPOOL_LOG_ERROR, "%s: the worker was killed by signal %d",
+			  sup->mount.path, WTERMSIG(sup->status));
+	else
+		spool_log(sup->log, SPOOL_LOG_ERROR, "%s: the worker failed with status %d",
+			  sup->mount.path, WEXITSTATUS(sup->status));
+}
+
+/*
+ * Aborts, unmounts and stops the worker; none of these waits for another for ever. A worker that
+ * does not let go keeps the connection where we may not abort it, so that once it is dead what
+ * failed before is tried again.
+ *
+ * A worker that can ends before the abort: when requests are on their way to a ring just then, the
+ * kernel takes 5 s (FUSE_URING_TEARDOWN_INTERVAL) to let go of it.
+ */
+static int end_mount(struct supervisor *sup, bool in_order)
+{
+	int r;
+
+	if (in_order) {
+		tell_worker(sup);
+		sup->reaped = spool_process_wait(sup->worker, SPOOL_GRACE_MS, &sup->status);
+	}
+	r = spool_unmount(&sup->mount);
+	stop_worker(sup);
+	if (r < 0 && r != -EBUSY)
+		r = spool_unmount(&sup->mount);
+	if (r == -EBUSY && sup->janitor.pid > 0) {
+		spool_log(sup->log, SPOOL_LOG_WARNING,
+			  "%s: something is mounted on top; unmounts when that has gone",
+			  sup->mount.path);
+		spool_janitor_leave(&sup->janitor);
+		return 0;
+	}
+	if (r < 0)
+		spool_log(sup->log, SPOOL_LOG_ERROR, "%s: cannot unmount: %s", sup->mount.path,
+			  strerror(-r));
+	return r;
+}
+
+/* Serves until the end. Return: whether all was in order. */
+static bool serve(struct supervisor *sup)
+{
+	enum event event = wait_for_event(sup);
+	int r;
+
+	if (event == EVENT_WORKER && ended_well(sup)) {
+		/* somebody has unmounted us; what is left are mounts that were lazily detached */
+		spool_unmount(&sup->mount);
+		return true;
+	}
+	if (event == EVENT_HANG) {
+		spool_log(sup->log, SPOOL_LOG_ERROR,
+			  "%s: the worker hangs: no progress for %d s while requests wait; ends",
+			  sup->mount.path, SPOOL_WATCH_LIMIT_MS / 1000);
+		kill(sup->worker, SIGKILL);
+	}
+	r = end_mount(sup, event == EVENT_STOP);
+	if (event == EVENT_WORKER || !ended_well(sup)) {
+		if (sup->reaped && event != EVENT_HANG)
+			say_how_it_ended(sup);
+		spool_mount_guard(&sup->mount, sup->log);
+	}
+	return r == 0 && ended_well(sup);
+}
+
+static void say_ready(const struct spool_options *options)
+{
+	static const char ready[] = "ready\n";
+
+	if (options->ready_fd < 0)
+		return;
+	/* whoever asked may be gone by now; the holder's descriptor tells */
+	if (write(options->ready_fd, ready, sizeof(ready) - 1) < 0)
+		return;
+	close(options->ready_fd);
+}
+
+/* Tests cannot wait for limits of many seconds. What root starts in the foreground may have all of
+ * them divided, by up to 1000. */
+static int read_hurry(const struct spool_options *options)
+{
+	const char *text = getenv("SPOOL_TEST_HURRY");
+	uint64_t n;
+
+	if (!text || geteuid() != 0 || !options->foreground || spool_parse_count(text, &n) < 0)
+		return 1;
+	return n < 1 || n > 1000 ? 1 : (int)n;
+}
+
+static int start(struct supervisor *sup)
+{
+	int r = start_worker(sup);
+
+	if (r == 0)
+		r = start_janitor(sup);
+	if (r < 0) {
+		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(-r));
+		return r;
+	}
+	if (!worker_says_ok(sup))
+		return -EIO; /* it has said why */
+	r = spool_mount_do(sup->options, &sup->mount);
+	if (r < 0) {
+		fprintf(stderr, "spoolfs: %s: cannot mount\n", sup->mount.path);
+		return r;
+	}
+	sup->record = spool_record_open(sup->mount.device, sup->mount.path);
+	if (sup->record < 0)
+		spool_log(sup->log, SPOOL_LOG_DEBUG, "no record: %s", strerror(-sup->record));
+	r = spool_janitor_tell(&sup->janitor, &sup->mount);
+	if (r == 0)
+		r = spool_send_fd(sup->socket, sup->mount.fd, sup->mount.device);
+	if (r == 0 && !worker_says_ok(sup))
+		r = -EIO;
+	return r;
+}
+
+int spool_supervise(const struct spool_options *options, struct spool_log *log,
+		    void (*started)(void *arg), void *arg)
+{
+	struct supervisor sup = {.options = options,
+				 .log = log,
+				 .socket = -1,
+				 .signals = -1,
+				 .record = -1,
+				 .janitor = {.socket = -1}};
+	int r, status = 1;
+
+	if (spool_mount_check(options, &sup.mount, stderr) < 0)
+		return SPOOL_EXIT_USAGE;
+	sup.hurry = read_hurry(options);
+	if (spool_watchdog_new(sup.hurry, &sup.watchdog) < 0) {
+		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(ENOMEM));
+		spool_mount_fini(&sup.mount);
+		return 1;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_NAME, SPOOL_CTL_SUPERVISOR);
+	r = start(&sup);
+	if (r == 0) {
+		spool_mount_drop_privileges(options, log);
+		say_ready(options);
+		started(arg);
+		status = serve(&sup) ? 0 : 1;
+	} else {
+		spool_unmount(&sup.mount);
+		if (sup.worker > 0)
+			stop_worker(&sup);
+		if (r == -EINVAL || was_refused(&sup))
+			status = SPOOL_EXIT_USAGE;
+	}
+	if (options->holder_fd >= 0 && sup.mount.device == 0)
+		spool_mount_remove(&sup.mount, log);
+	spool_janitor_dismiss(&sup.janitor);
+	spool_watchdog_free(sup.watchdog);
+	spool_close(sup.socket);
+	spool_close(sup.signals);
+	spool_close(sup.record);
+	spool_mount_fini(&sup.mount);
+	return status;
+}

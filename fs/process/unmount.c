@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/unmount.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host/connection.h"
+#include "host/mount_table.h"
+#include "host/process.h"
+#include "util/macros.h"
+
+/* For one unmount. It takes milliseconds, unless the kernel waits for who served: then the mount
+ * has gone all the same, and who has unmounted waits. So we look after the first of these; guesses.
+ */
+#define LOOK_MS 100
+#define UNMOUNT_MS 2000
+
+enum { DONE = 0, FAILED = 1, NOT_OURS = 2 }; /* of a child */
+
+struct request {
+	const char *path;
+	bool must_be_dead;
+	dev_t device; /* 0: not known */
+	int n;        /* places that it is mounted at */
+};
+
+/* not stat(): the kernel answers that from its cache even for a dead mount */
+static bool is_dead(const char *path)
+{
+	struct statvfs vfs;
+
+	return statvfs(path, &vfs) < 0 &&
+	       (errno == ENOTCONN || errno == ECONNABORTED || errno == ECANCELED);
+}
+
+/* In a child. */
+static int unmount_one(void *arg)
+{
+	const struct request *request = arg;
+
+	if (request->must_be_dead && !is_dead(request->path))
+		return NOT_OURS;
+	if (geteuid() != 0) {
+		execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", request->path, NULL);
+		return FAILED;
+	}
+	/* forced: it aborts where fusectl is not mounted */
+	return umount2(request->path, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? DONE
+										     : FAILED;
+}
+
+static bool has_gone(const struct request *request)
+{
+	struct spool_place *places = NULL;
+	int n;
+
+	if (!request->device)
+		return false;
+	n = spool_mount_table_find(request->device, &places);
+	if (n > 0)
+		spool_mount_table_free(places, n);
+	return n >= 0 && n < request->n;
+}
+
+static int run_request(struct request *request)
+{
+	pid_t pid = spool_process_start(unmount_one, request);
+	int status = 0;
+
+	if (pid < 0)
+		return (int)pid;
+	for (int waited = 0; waited < UNMOUNT_MS; waited += LOOK_MS) {
+		if (spool_process_wait(pid, LOOK_MS, &status))
+			return WIFEXITED(status) ? WEXITSTATUS(status) : FAILED;
+		if (has_gone(request))
+			return DONE; /* the child ends when the kernel lets it */
+	}
+	spool_process_kill(pid);
+	return -ETIMEDOUT;
+}
+
+int spool_unmount_path(const char *path)
+{
+	struct request request = {.path = path};
+	int r = run_request(&request);
+
+	return r > 0 ? -EIO : r;
+}
+
+/* Takes away the last of @places that nothing lies on; @request says the rest. Return: 0, and
+ * *@ret_stranger when it turned out not to be ours; -errno. */
+static int unmount_last(struct request *request, const struct spool_place *places,
+			bool *ret_stranger)
+{
+	int i = request->n, r;
+
+	while (i > 0 && places[i - 1].covered)
+		i--;
+	if (i == 0)
+		return -EBUSY;
+	request->path = places[i - 1].path;
+	r = run_request(request);
+	*ret_stranger = r == NOT_OURS;
+	return r == FAILED ? -EIO : r < 0 ? r : 0;
+}
+
+/*
+ * It may be mounted in several places of this namespace by now (bind mounts), and one below the
+ * other. Every round takes one away, or it is the last: an unmount that says so and did not happen
+ * is a failure.
+ */
+static int unmount_all(dev_t device, bool surely_ours)
+{
+	bool stranger = false;
+	int r = 0, before = -1;
+
+	while (r == 0 && !stranger) {
+		struct spool_place *places = NULL;
+		int n = spool_mount_table_find(device, &places);
+
+		if (n <= 0)
+			return n;
+		r = -EIO;
+		if (before < 0 || n < before) {
+			struct request request = {
+				.must_be_dead = !surely_ours, .device = device, .n = n};
+
+			r = unmount_last(&request, places, &stranger);
+		}
+		spool_mount_table_free(places, n);
+		before = n;
+		surely_ours = false; /* with the last mount the filesystem has gone */
+	}
+	return r;
+}
+
+int spool_unmount(struct spool_mount *mount)
+{
+	/* A device number is used again as soon as its filesystem is gone. While our connection
+	 * lives so does our filesystem, and the number is ours; afterwards only a dead mount can be
+	 * meant. */
+	bool lives = spool_connection_lives(mount->fd);
+	int r = 0;
+
+	if (mount->device) {
+		/* else the forced unmount does it, or closing what we and the worker hold */
+		spool_connection_abort(mount->fd, mount->device);
+		r = unmount_all(mount->device, lives);
+	}
+	mount->fd = spool_close(mount->fd);
+	if (r == 0)
+		mount->device = 0;
+	return r;
+}

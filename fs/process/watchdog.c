@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/watchdog.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+#include "host/clock.h"
+#include "host/connection.h"
+#include "util/proc.h"
+#include "process/watch.h"
+
+struct spool_watchdog {
+	struct spool_pulses *pulses;
+	bool stopped;
+	bool looking;
+	uint64_t next_ms; /* CLOCK_MONOTONIC: when to look */
+	struct spool_watch watch;
+};
+
+int spool_watchdog_new(int hurry, struct spool_watchdog **ret)
+{
+	struct spool_watchdog *dog = calloc(1, sizeof(*dog));
+	int r;
+
+	if (!dog)
+		return -ENOMEM;
+	dog->watch.limit_ms = (uint64_t)(SPOOL_WATCH_LIMIT_MS / hurry);
+	r = spool_pulses_new(&dog->pulses);
+	if (r < 0)
+		free(dog);
+	else
+		*ret = dog;
+	return r;
+}
+
+void spool_watchdog_free(struct spool_watchdog *dog)
+{
+	if (dog)
+		spool_pulses_free(dog->pulses);
+	free(dog);
+}
+
+struct spool_pulses *spool_watchdog_pulses(struct spool_watchdog *dog)
+{
+	return dog->pulses;
+}
+
+int spool_watchdog_fd(const struct spool_watchdog *dog)
+{
+	return dog->pulses->wake;
+}
+
+int spool_watchdog_timeout(const struct spool_watchdog *dog)
+{
+	uint64_t now = spool_clock_ms();
+
+	if (!dog->looking)
+		return -1;
+	return now >= dog->next_ms ? 0 : (int)(dog->next_ms - now);
+}
+
+void spool_watchdog_stopped(struct spool_watchdog *dog, bool stopped)
+{
+	dog->stopped = stopped;
+	if (stopped)
+		spool_pulse_wake(dog->pulses);
+}
+
+static bool is_traced(pid_t pid)
+{
+	struct spool_proc_status status;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	return spool_proc_status(path, &status) == 0 && status.tracer > 0;
+}
+
+bool spool_watchdog_look(struct spool_watchdog *dog, pid_t worker, const struct spool_mount *mount)
+{
+	struct spool_watch_look look = {.now_ms = spool_clock_ms(), .stopped = dog->stopped};
+	enum spool_verdict verdict;
+	eventfd_t count;
+
+	if (eventfd_read(dog->pulses->wake, &count) == 0)
+		dog->looking = true;
+	else if (!dog->looking || look.now_ms < dog->next_ms)
+		return false;
+	look.traced = is_traced(worker);
+	look.waited_for = spool_connection_waits(mount->fd, mount->device);
+	verdict = spool_watch_look(&dog->watch, dog->pulses, &look);
+	if (verdict == SPOOL_WATCH_QUIET) {
+		/* from now on they wake us; one that has begun just before is seen by a last look
+		 */
+		atomic_store(&dog->pulses->is_looked, false);
+		verdict = spool_watch_look(&dog->watch, dog->pulses, &look);
+		if (verdict != SPOOL_WATCH_QUIET)
+			atomic_store(&dog->pulses->is_looked, true);
+	}
+	dog->looking = verdict != SPOOL_WATCH_QUIET;
+	dog->next_ms = look.now_ms + dog->watch.limit_ms / SPOOL_WATCH_LOOKS;
+	return verdict == SPOOL_WATCH_HANGS;
+}

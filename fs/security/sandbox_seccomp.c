@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "security/sandbox_internal.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "util/macros.h"
+
+/*
+ * The worker is not killed for a system call that is not on the list: what a later C library asks
+ * for would then cost all users their files. It gets ENOSYS, which is what a kernel says that has
+ * no such call, and upon which libraries do without; EPERM makes them give up. The kernel logs each
+ * (audit, type 1326), so a call that is missing here shows.
+ */
+#define NOT_ALLOWED SCMP_ACT_ERRNO(ENOSYS)
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41 /* linux/prctl.h: names of memory areas, for later C libraries */
+#endif
+
+/* clone(2): "the order of the arguments differs on s390" (CONFIG_CLONE_BACKWARDS2). */
+#ifdef __s390__
+#define CLONE_FLAGS_ARG 1
+#else
+#define CLONE_FLAGS_ARG 0
+#endif
+
+/* With whatever arguments. By name: those that a machine or a library does not know are left out.
+ */
+static const char *const allowed[] = {
+	/* descriptors that we have */
+	"read",
+	"readv",
+	"pread64",
+	"preadv",
+	"preadv2",
+	"write",
+	"writev",
+	"pwrite64",
+	"pwritev",
+	"pwritev2",
+	"close",
+	"close_range",
+	"dup",
+	"dup2",
+	"dup3",
+	"fcntl",
+	"fcntl64",
+	"lseek",
+	"_llseek",
+	"fstat",
+	"fstat64",
+	"fstatfs",
+	"fstatfs64",
+	"fsync",
+	"fdatasync",
+	"sync_file_range",
+	"sync_file_range2",
+	"arm_sync_file_range",
+	"fallocate",
+	"ftruncate",
+	"ftruncate64",
+	"fadvise64",
+	"fadvise64_64",
+	"arm_fadvise64_64",
+	"poll",
+	"ppoll",
+	"ppoll_time64",
+	"select",
+	"_newselect",
+	"pselect6",
+	"pselect6_time64",
+	"epoll_create1",
+	"epoll_ctl",
+	"epoll_wait",
+	"epoll_pwait",
+	"epoll_pwait2",
+	"eventfd2",
+	"pipe2",
+	"timerfd_create",
+	"timerfd_settime",
+	"timerfd_settime64",
+	"timerfd_gettime",
+	/* files: Landlock says which */
+	"open",
+	"openat",
+	"unlinkat",
+	"stat",
+	"stat64",
+	"newfstatat",
+	"fstatat64",
+	"statx",
+	"statfs",
+	"statfs64",
+	/* the supervisor, the witness, syslogd */
+	"sendto",
+	"sendmsg",
+	"recvfrom",
+	"recvmsg",
+	"connect",
+	"shutdown",
+	/* rings; only until the transport stands */
+	"io_uring_setup",
+	"io_uring_register",
+	"io_uring_enter",
+	/* memory */
+	"brk",
+	"munmap",
+	"mremap",
+	"madvise",
+	"mlock",
+	"mlock2",
+	"munlock",
+	"membarrier",
+	/* threads, time */
+	"futex",
+	"futex_time64",
+	"futex_waitv",
+	"futex_wait",
+	"futex_wake",
+	"futex_requeue",
+	"set_robust_list",
+	"get_robust_list",
+	"set_tid_address",
+	"rseq",
+	"sched_yield",
+	"sched_getaffinity",
+	"sched_setaffinity",
+	"sched_getparam",
+	"sched_getscheduler",
+	"sched_get_priority_max",
+	"sched_get_priority_min",
+	"gettid",
+	"getcpu",
+	"exit",
+	"exit_group",
+	"clock_gettime",
+	"clock_gettime64",
+	"clock_getres",
+	"clock_getres_time64",
+	"clock_nanosleep",
+	"clock_nanosleep_time64",
+	"nanosleep",
+	"gettimeofday",
+	"time",
+	/* signals to ourselves */
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"sigreturn",
+	"sigaltstack",
+	"restart_syscall",
+	/* who we are */
+	"getpid",
+	"getppid",
+	"getuid",
+	"getuid32",
+	"geteuid",
+	"geteuid32",
+	"getgid",
+	"getgid32",
+	"getegid",
+	"getegid32",
+	"getrlimit",
+	"ugetrlimit",
+	"getrusage",
+	"getpriority",
+	"sysinfo",
+	"uname",
+	"getrandom",
+	"capget",
+	/* a further filter, which can only take more away */
+	"seccomp",
+};
+
+/* Only with such arguments; those of one call stand below each other, any of them will do. */
+static int add_conditional(scmp_filter_ctx filter)
+{
+	const struct {
+		const char *name;
+		unsigned int n;
+		struct scmp_arg_cmp args[2];
+	} rules[] = {
+		/* no memory that could be run */
+		{"mmap", 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+		{"mmap2", 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+		{"mprotect", 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+		/* threads, no processes
+		 */
+		{"clone",
+		 1,
+		 {SCMP_CMP(CLONE_FLAGS_ARG, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}},
+		{"tgkill", 1, {SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)}},
+		/* for log lines */
+		{"socket",
+		 2,
+		 {SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM)}},
+		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)}},
+		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA, 0)}},
+		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS, 0)}},
+		{"prlimit64", 2, {SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A2(SCMP_CMP_EQ, 0, 0)}},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(rules) && r == 0; i++) {
+		int number = seccomp_syscall_resolve_name(rules[i].name);
+
+		if (number != __NR_SCMP_ERROR)
+			r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, rules[i].n,
+						   rules[i].args);
+	}
+	return r;
+}
+
+static int fill(scmp_filter_ctx filter)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(allowed) && r == 0; i++) {
+		int number = seccomp_syscall_resolve_name(allowed[i]);
+
+		if (number != __NR_SCMP_ERROR)
+			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
+	}
+	if (r == 0)
+		r = add_conditional(filter);
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, NOT_ALLOWED);
+	/* a tree instead of a long row: only what is not cached is looked for there */
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (r == 0 && seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1) < 0)
+		r = 0; /* before Linux 4.14 nothing is logged */
+	return r;
+}
+
+/* clone3(2) keeps its flags in memory, where no filter can look: libraries try it for every thread
+ * and take clone(2) when there is none. Not worth a line in the log each time; of two filters that
+ * say the same the one that was loaded last counts. */
+static int refuse_clone3(void)
+{
+	int number = seccomp_syscall_resolve_name("clone3");
+	scmp_filter_ctx filter;
+	int r = -ENOMEM;
+
+	if (number == __NR_SCMP_ERROR)
+		return 0;
+	filter = seccomp_init(SCMP_ACT_ALLOW);
+	if (!filter)
+		return r;
+	r = seccomp_rule_add(filter, NOT_ALLOWED, number, 0);
+	if (r == 0)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	return r;
+}
+
+int sandbox_seccomp(char *why, size_t size)
+{
+	scmp_filter_ctx filter;
+	int r = -ENOMEM;
+
+	if (!SANDBOX_IS_BUILT) {
+		snprintf(why, size, "off: built with a sanitizer, which needs more");
+		return -ENOTSUP;
+	}
+	filter = seccomp_init(NOT_ALLOWED);
+	if (filter) {
+		r = fill(filter);
+		if (r == 0)
+			r = seccomp_load(filter);
+		seccomp_release(filter);
+	}
+	if (r == 0)
+		r = refuse_clone3();
+	if (r < 0)
+		snprintf(why, size, "off: %s", strerror(-r));
+	else
+		snprintf(why, size, "on");
+	return r;
+}
+
+int sandbox_seccomp_seal(void)
+{
+	static const char *const over[] = {"io_uring_setup", "io_uring_register", "seccomp"};
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int r = filter ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(over) && r == 0; i++)
+		r = seccomp_rule_add(filter, NOT_ALLOWED, seccomp_syscall_resolve_name(over[i]), 0);
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (r == 0)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	return r;
+}

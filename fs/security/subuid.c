@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+#include "security/subuid.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "host/thread.h"
+#include "util/parse.h"
+
+/* Lower ones are system's and people's own, whatever the file says; SUB_UID_MIN of login.defs(5) is
+ * 100000. */
+#define SUBUID_MIN 65536u
+
+struct spool_subuids {
+	const char *path;
+	spool_read_subuids_fn reader;
+	void *ctx;
+	_Atomic uint64_t looked_s; /* CLOCK_MONOTONIC: when the thread was last sent to look */
+	pthread_mutex_t lock;      /* of the following; only a thread is started under it */
+	pthread_cond_t changed;
+	struct spool_subuid_table *table;
+	struct stat seen; /* of the file that the table is from */
+	pthread_t thread;
+	bool has_thread;
+	bool wanted; /* the thread is to look */
+	bool stop;
+};
+
+/* A name or a number. Return: false for nobody that there is. */
+static bool find_owner(const char *text, uid_t *ret)
+{
+	char buffer[4096];
+	struct passwd entry, *found = NULL;
+	uint32_t id;
+
+	if (spool_parse_id(text, &id) == 0)
+		*ret = id;
+	else if (getpwnam_r(text, &entry, buffer, sizeof(buffer), &found) == 0 && found)
+		*ret = entry.pw_uid;
+	else
+		return false;
+	return true;
+}
+
+/* owner:first:count. Return: false for what is none, or has no uid that could be subordinate. */
+static bool parse_line(char *line, struct spool_subuid_range *ret)
+{
+	char *save = NULL, *owner = strtok_r(line, ":", &save);
+	char *first = strtok_r(NULL, ":", &save), *count = strtok_r(NULL, ":\n", &save);
+	uint64_t from, n;
+
+	if (!count || spool_parse_count(first, &from) < 0 || spool_parse_count(count, &n) < 0 ||
+	    from >= UINT32_MAX || n == 0 || n > UINT32_MAX || from + n <= SUBUID_MIN ||
+	    !find_owner(owner, &ret->owner))
+		return false;
+	ret->first = from < SUBUID_MIN ? SUBUID_MIN : (uid_t)from;
+	ret->last = from + n > UINT32_MAX ? UINT32_MAX - 1 : (uid_t)(from + n - 1);
+	return true;
+}
+
+size_t spool_subuids_size(const struct spool_subuid_table *table)
+{
+	return sizeof(*table) + table->n * sizeof(table->ranges[0]);
+}
+
+bool spool_subuids_is_table(const void *bytes, size_t size)
+{
+	size_t n;
+
+	if (size < sizeof(struct spool_subuid_table))
+		return false;
+	memcpy(&n, bytes, sizeof(n));
+	size -= sizeof(struct spool_subuid_table);
+	return size / sizeof(struct spool_subuid_range) == n &&
+	       size % sizeof(struct spool_subuid_range) == 0;
+}
+
+struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path)
+{
+	struct spool_subuid_table *table = calloc(1, sizeof(*table)), *more;
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t room = 0;
+	struct spool_subuid_range range;
+
+	(void)ctx;
+	while (table && file && getline(&line, &room, file) > 0) {
+		if (!parse_line(line, &range))
+			continue;
+		more = realloc(table, sizeof(*table) + (table->n + 1) * sizeof(table->ranges[0]));
+		if (!more)
+			break;
+		table = more;
+		table->ranges[table->n++] = range;
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return table;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Reads the file if it has changed. */
+static void look(struct spool_subuids *subuids)
+{
+	struct spool_subuid_table *table;
+	struct stat now;
+	bool same;
+
+	if (stat(subuids->path, &now) < 0)
+		memset(&now, 0, sizeof(now));
+	pthread_mutex_lock(&subuids->lock);
+	same = subuids->table && is_same(&now, &subuids->seen);
+	pthread_mutex_unlock(&subuids->lock);
+	table = same ? NULL : subuids->reader(subuids->ctx, subuids->path);
+	if (!table)
+		return;
+	pthread_mutex_lock(&subuids->lock);
+	free(subuids->table);
+	subuids->table = table;
+	subuids->seen = now;
+	pthread_mutex_unlock(&subuids->lock);
+}
+
+static void *subuids_main(void *arg)
+{
+	struct spool_subuids *subuids = arg;
+
+	pthread_mutex_lock(&subuids->lock);
+	while (!subuids->stop) {
+		if (!subuids->wanted) {
+			pthread_cond_wait(&subuids->changed, &subuids->lock);
+			continue;
+		}
+		subuids->wanted = false;
+		pthread_mutex_unlock(&subuids->lock);
+		look(subuids);
+		pthread_mutex_lock(&subuids->lock);
+	}
+	pthread_mutex_unlock(&subuids->lock);
+	return NULL;
+}
+
+void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
+{
+	struct timespec time;
+
+	if (!subuids || uid < SUBUID_MIN)
+		return;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+	if (atomic_exchange(&subuids->looked_s, (uint64_t)time.tv_sec) == (uint64_t)time.tv_sec)
+		return;
+	pthread_mutex_lock(&subuids->lock);
+	subuids->wanted = true;
+	if (!subuids->has_thread)
+		subuids->has_thread = spool_thread_start(&subuids->thread, "spoolfs-subuid",
+							 subuids_main, subuids) == 0;
+	pthread_cond_signal(&subuids->changed);
+	pthread_mutex_unlock(&subuids->lock);
+}
+
+int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
+		      struct spool_subuids **ret)
+{
+	struct spool_subuids *subuids = calloc(1, sizeof(*subuids));
+
+	if (!subuids)
+		return -ENOMEM;
+	subuids->path = path;
+	subuids->reader = reader;
+	subuids->ctx = ctx;
+	subuids->looked_s = UINT64_MAX;
+	pthread_mutex_init(&subuids->lock, NULL);
+	pthread_cond_init(&subuids->changed, NULL);
+	look(subuids);
+	*ret = subuids;
+	return 0;
+}
+
+void spool_subuids_free(struct spool_subuids *subuids)
+{
+	if (!subuids)
+		return;
+	pthread_mutex_lock(&subuids->lock);
+	subuids->stop = true;
+	pthread_cond_signal(&subuids->changed);
+	pthread_mutex_unlock(&subuids->lock);
+	if (subuids->has_thread)
+		pthread_join(subuids->thread, NULL);
+	pthread_cond_destroy(&subuids->changed);
+	pthread_mutex_destroy(&subuids->lock);
+	free(subuids->table);
+	free(subuids);
+}
+
+uid_t spool_subuids_owner(void *ctx, uid_t uid)
+{
+	struct spool_subuids *subuids = ctx;
+	uid_t owner = uid;
+
+	if (uid < SUBUID_MIN)
+		return uid;
+	pthread_mutex_lock(&subuids->lock);
+	for (size_t i = 0; subuids->table && i < subuids->table->n; i++) {
+		const struct spool_subuid_range *range = &subuids->table->ranges[i];
+
+		if (uid >= range->first && uid <= range->last) {
+			owner = range->owner;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&subuids->lock);
+	return owner;
+}

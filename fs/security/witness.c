@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "security/witness.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "security/privileges.h"
+#include "security/subuid.h"
+#include "util/descriptors.h"
+#include "util/macros.h"
+#include "util/proc.h"
+
+/* Every question brings the pipe that its answer is wanted on, so that answers cannot be mixed up
+ * and each is waited for by itself. */
+
+/* How long an answer is waited for. Accounts may come from a server that does not answer
+ * (nsswitch.conf(5)); a guess at what a caller can put up with. */
+#define ANSWER_MS 1000
+
+/* What a table may take: 2^16 lines of subuid(5), a guess. */
+#define TABLE_MAX ((size_t)1 << 20)
+
+enum kind { ASK_CALLER, ASK_GROUP, ASK_SUBUIDS };
+
+struct question {
+	int32_t kind;
+	int32_t pid;
+	uint32_t gid; /* of ASK_GROUP */
+};
+
+struct spool_witness {
+	int socket;
+};
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat sa, sb;
+
+	return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
+}
+
+static void answer_caller(int pid, int answer)
+{
+	struct spool_proc_status caller;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (spool_proc_status(path, &caller) < 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	if (!same_file(path, "/proc/self/ns/user"))
+		caller.caps = 0; /* they are about what is of that namespace */
+	if (write(answer, &caller, sizeof(caller)) < 0)
+		return; /* nobody waits any more */
+}
+
+static void answer_group(int pid, gid_t gid, int answer)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (write(answer, spool_proc_in_group(path, gid) ? "y" : "n", 1) < 0)
+		return; /* nobody waits any more */
+}
+
+/* By a process of its own, so that a server of accounts that hangs keeps nobody else waiting. */
+static void answer_subuids(const char *path, int answer)
+{
+	spool_cleanup(free) struct spool_subuid_table *table = NULL;
+	const char *at;
+	size_t left;
+	ssize_t n;
+
+	if (fork() != 0)
+		return;
+	table = spool_subuids_read(NULL, path);
+	at = (const char *)table;
+	left = table ? spool_subuids_size(table) : 0;
+	while (left > 0 && (n = write(answer, at, left)) > 0) {
+		at += n;
+		left -= (size_t)n;
+	}
+	_exit(0);
+}
+
+/* Return: false when the worker has ended. */
+static bool take_question(int socket, const char *subuid_path)
+{
+	struct question question;
+	int answer = spool_take_descriptor(socket, &question, sizeof(question));
+
+	if (answer < 0)
+		return answer == -EBADMSG;
+	if (question.kind == ASK_CALLER && question.pid > 0)
+		answer_caller(question.pid, answer);
+	else if (question.kind == ASK_GROUP && question.pid > 0)
+		answer_group(question.pid, question.gid, answer);
+	else if (question.kind == ASK_SUBUIDS)
+		answer_subuids(subuid_path, answer);
+	close(answer);
+	return true;
+}
+
+static _Noreturn void serve(int socket, int alive_fd, const char *subuid_path)
+{
+	const int keep[] = {socket, alive_fd};
+
+	prctl(PR_SET_NAME, "spoolfs-witness");
+	spool_stdio_to_null(STDERR_FILENO);
+	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
+	signal(SIGCHLD, SIG_IGN); /* those who read accounts end by themselves */
+	if (spool_privileges_drop(SPOOL_PRIVILEGE(CAP_SYS_PTRACE)) < 0)
+		_exit(1);
+	while (take_question(socket, subuid_path))
+		;
+	_exit(0);
+}
+
+int spool_witness_start(const char *subuid_path, int alive_fd, struct spool_witness **ret)
+{
+	struct spool_witness *witness = calloc(1, sizeof(*witness));
+	int pair[2], r;
+	pid_t pid;
+
+	if (!witness)
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		r = -errno;
+		free(witness);
+		return r;
+	}
+	pid = fork();
+	if (pid == 0)
+		serve(pair[1], alive_fd, subuid_path);
+	r = pid < 0 ? -errno : 0;
+	close(pair[1]);
+	witness->socket = pair[0];
+	if (r == 0)
+		*ret = witness;
+	else
+		spool_witness_free(witness);
+	return r;
+}
+
+void spool_witness_free(struct spool_witness *witness)
+{
+	if (!witness)
+		return;
+	close(witness->socket);
+	free(witness);
+}
+
+/* Return: where the answer can be read, the caller's; -errno. */
+static int ask(const struct spool_witness *witness, const struct question *question)
+{
+	int pipe[2], r;
+
+	if (!witness)
+		return -ESRCH;
+	if (pipe2(pipe, O_CLOEXEC) < 0)
+		return -errno;
+	r = spool_pass_descriptor(witness->socket, pipe[1], question, sizeof(*question),
+				  MSG_DONTWAIT);
+	close(pipe[1]);
+	if (r < 0) {
+		close(pipe[0]);
+		return r;
+	}
+	return pipe[0];
+}
+
+/* Return: bytes; 0 at the end; -ETIMEDOUT, -errno. */
+static ssize_t read_answer(int fd, void *buf, size_t size)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	ssize_t n;
+	int ready;
+
+	do
+		ready = poll(&poll_fd, 1, ANSWER_MS);
+	while (ready < 0 && errno == EINTR);
+	if (ready <= 0)
+		return ready < 0 ? -errno : -ETIMEDOUT;
+	n = read(fd, buf, size);
+	return n < 0 ? -errno : n;
+}
+
+/* Nothing is told when there is no answer. */
+static struct spool_proc_status look_at(struct spool_witness *witness, pid_t pid)
+{
+	const struct question question = {.kind = ASK_CALLER, .pid = pid};
+	spool_cleanup(fd) int fd = pid > 0 ? ask(witness, &question) : -1;
+	struct spool_proc_status caller;
+
+	if (fd < 0 || read_answer(fd, &caller, sizeof(caller)) != (ssize_t)sizeof(caller))
+		return (struct spool_proc_status){.uid = (uid_t)-1};
+	return caller;
+}
+
+bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int cap)
+{
+	return look_at(witness, pid).caps >> cap & 1;
+}
+
+bool spool_witness_in_group(struct spool_witness *witness, pid_t pid, gid_t gid)
+{
+	const struct question question = {.kind = ASK_GROUP, .pid = pid, .gid = gid};
+	spool_cleanup(fd) int fd = pid > 0 ? ask(witness, &question) : -1;
+	char answer = 'n';
+
+	return fd >= 0 && read_answer(fd, &answer, 1) == 1 && answer == 'y';
+}
+
+uid_t spool_witness_uid(struct spool_witness *witness, pid_t pid)
+{
+	return look_at(witness, pid).uid;
+}
+
+bool spool_witness_is_admin(struct spool_witness *witness, pid_t pid)
+{
+	struct spool_proc_status caller = look_at(witness, pid);
+
+	return caller.top_pidns && (caller.caps >> CAP_SYS_ADMIN & 1);
+}
+
+struct spool_subuid_table *spool_witness_subuids(void *ctx, const char *path)
+{
+	const struct question question = {.kind = ASK_SUBUIDS};
+	spool_cleanup(fd) int fd = ask(ctx, &question);
+	spool_cleanup(free) char *all = malloc(TABLE_MAX);
+	size_t used = 0;
+	ssize_t n = 0;
+
+	(void)path; /* the witness knows it */
+	if (fd < 0 || !all)
+		return NULL;
+	while (used < TABLE_MAX && (n = read_answer(fd, all + used, TABLE_MAX - used)) > 0)
+		used += (size_t)n;
+	if (n != 0 || !spool_subuids_is_table(all, used))
+		return NULL;
+	return (struct spool_subuid_table *)(void *)spool_steal(all);
+}

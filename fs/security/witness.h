@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The process that looks at other processes and reads accounts for the worker, which may do neither
+ * (fs/security/sandbox.h). Whether a caller is in the user namespace that we are in is shown to those only
+ * who might trace him, and /etc is closed to the worker. The witness takes three kinds of questions
+ * and no data: what a process may do and under which uid, whether it is in a group, and what the
+ * ranges of subordinate uids are.
+ *
+ * It ends with the worker. A question takes 0.1 ms. One that is not answered in a second is
+ * answered "no", so nobody waits for ever.
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct spool_subuid_table;
+struct spool_witness;
+
+/**
+ * spool_witness_start() - fork it, from a process of one thread
+ * @subuid_path: "/etc/subuid"; borrowed for good
+ * @alive_fd: stays open in it (--alive-fd); -1 = none
+ * Return: 0; -errno.
+ */
+int spool_witness_start(const char *subuid_path, int alive_fd, struct spool_witness **ret);
+
+/** spool_witness_free() - it ends. NULL is allowed. */
+void spool_witness_free(struct spool_witness *witness);
+
+/**
+ * spool_witness_is_admin() - has thread or process @pid effective CAP_SYS_ADMIN in the initial
+ * (our) user and pid namespaces? Good only while its request is pending: the number may mean
+ * somebody else afterwards. Any thread.
+ */
+bool spool_witness_is_admin(struct spool_witness *witness, pid_t pid);
+
+/** spool_witness_has() - has thread or process @pid effective capability @cap (linux/capability.h)
+ * in our user namespace? As above, but in any pid namespace. */
+bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int cap);
+
+/** spool_witness_in_group() - is @gid one of the groups of thread or process @pid? Good as above.
+ */
+bool spool_witness_in_group(struct spool_witness *witness, pid_t pid, gid_t gid);
+
+/** spool_witness_uid() - the uid with which thread or process @pid opens files, as fsuid in
+ * credentials(7). Good as above. Return: (uid_t)-1: no answer. */
+uid_t spool_witness_uid(struct spool_witness *witness, pid_t pid);
+
+/**
+ * spool_witness_subuids() - @ctx: the witness. A reader for spool_subuids_new().
+ * Return: the table, to be freed with free(3); NULL: no memory, or no answer in time.
+ */
+struct spool_subuid_table *spool_witness_subuids(void *ctx, const char *path);

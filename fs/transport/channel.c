@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT */
+#include "transport/channel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "wait/for_spill.h"
+#include "wait/for_disk.h"
+#include "fs.h"
+#include "transport/handshake.h"
+#include "wait/notify.h"
+#include "options/options.h"
+#include "wait/for_release.h"
+#include "transport/refused.h"
+#include "ops/reply.h"
+#include "wait/for_ram.h"
+#include "transport/waiting.h"
+#include "util/macros.h"
+#include "transport/wire.h"
+
+/* No operation has this number: libfuse answers ENOSYS, as for one that is newer than itself. */
+#define OPCODE_UNKNOWN 0x7fffu
+
+struct masked_flag {
+	unsigned int feature;
+	uint32_t flags; /* FUSE_INIT, first word */
+};
+
+struct masked_opcode {
+	unsigned int feature;
+	uint32_t opcode;
+};
+
+static void mask_init(void *message, size_t len, unsigned int mask)
+{
+	static const struct masked_flag masked[] = {
+		{SPOOL_FEATURE_READDIRPLUS, FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO},
+		{SPOOL_FEATURE_DONT_MASK, FUSE_DONT_MASK},
+		{SPOOL_FEATURE_POSIX_ACL, FUSE_POSIX_ACL},
+		{SPOOL_FEATURE_PARALLEL_DIROPS, FUSE_PARALLEL_DIROPS},
+		{SPOOL_FEATURE_IOCTL_DIR, FUSE_HAS_IOCTL_DIR},
+		{SPOOL_FEATURE_ASYNC_READ, FUSE_ASYNC_READ},
+		{SPOOL_FEATURE_ATOMIC_O_TRUNC, FUSE_ATOMIC_O_TRUNC},
+		{SPOOL_FEATURE_KILLPRIV, FUSE_HANDLE_KILLPRIV_V2},
+	};
+	size_t at = sizeof(struct fuse_in_header) + offsetof(struct fuse_init_in, flags);
+	uint32_t flags;
+
+	if (len < at + sizeof(flags))
+		return;
+	memcpy(&flags, (char *)message + at, sizeof(flags));
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(masked); i++) {
+		if (mask & masked[i].feature)
+			flags &= ~masked[i].flags;
+	}
+	memcpy((char *)message + at, &flags, sizeof(flags));
+}
+
+static uint32_t mask_opcode(uint32_t opcode, unsigned int mask)
+{
+	static const struct masked_opcode masked[] = {
+		{SPOOL_FEATURE_TMPFILE, FUSE_TMPFILE},
+		{SPOOL_FEATURE_RENAME2, FUSE_RENAME2},
+		{SPOOL_FEATURE_COPY_FILE_RANGE, FUSE_COPY_FILE_RANGE},
+		{SPOOL_FEATURE_FALLOCATE, FUSE_FALLOCATE},
+		{SPOOL_FEATURE_LSEEK, FUSE_LSEEK},
+	};
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(masked); i++) {
+		if ((mask & masked[i].feature) && opcode == masked[i].opcode)
+			return OPCODE_UNKNOWN;
+	}
+	return opcode == FUSE_TMPFILE ? FUSE_CREATE : opcode;
+}
+
+void spool_channel_rewrite(void *message, size_t len, unsigned int mask)
+{
+	struct fuse_in_header header;
+
+	if (len < sizeof(header))
+		return;
+	memcpy(&header, message, sizeof(header));
+	if (header.opcode == FUSE_INIT && mask)
+		mask_init(message, len, mask);
+	header.opcode = mask_opcode(header.opcode, mask);
+	memcpy(message, &header, sizeof(header));
+}
+
+/* A 32-bit word @at bytes into the first argument, 0 when the message ends before. */
+static uint32_t argument_word(const struct spool_message *message, size_t at)
+{
+	uint32_t word = 0;
+
+	at += sizeof(struct fuse_in_header);
+	if (message->len >= at + sizeof(word))
+		memcpy(&word, (const char *)message->data + at, sizeof(word));
+	return word;
+}
+
+/* The kernel asks for set-id bits to be dropped in a flag of its own for every operation. */
+static bool wants_kill_suidgid(const struct spool_message *message)
+{
+	switch (message->opcode) {
+	case FUSE_WRITE:
+		return argument_word(message, offsetof(struct fuse_write_in, write_flags)) &
+		       FUSE_WRITE_KILL_SUIDGID;
+	case FUSE_SETATTR:
+		return argument_word(message, offsetof(struct fuse_setattr_in, valid)) &
+		       FATTR_KILL_SUIDGID;
+	case FUSE_OPEN:
+		return argument_word(message, offsetof(struct fuse_open_in, open_flags)) &
+		       SPOOL_WIRE_OPEN_KILL_SUIDGID;
+	default:
+		return false;
+	}
+}
+
+bool spool_channel_parse(struct spool_message *message)
+{
+	struct fuse_in_header header;
+
+	if (message->len < sizeof(header))
+		return false;
+	memcpy(&header, message->data, sizeof(header));
+	if (header.len != message->len)
+		return false;
+	message->unique = header.unique;
+	message->opcode = header.opcode;
+	message->nodeid = header.nodeid;
+	message->uid = header.uid;
+	message->pid = (pid_t)header.pid;
+	message->payer = header.uid;
+	message->kill_suidgid = wants_kill_suidgid(message);
+	return true;
+}
+
+void spool_channel_set_payer(struct spool_fs *fs, struct spool_message *message)
+{
+	const struct spool_cred cred = {.uid = message->uid, .pid = message->pid};
+
+	/* these never wait, come in masses, and are nobody's */
+	if (message->opcode == FUSE_FORGET || message->opcode == FUSE_BATCH_FORGET)
+		return;
+	message->payer = spool_engine_payer(fs->engine, &cred, message->nodeid);
+}
+
+void spool_channel_shorten_setxattr(struct spool_message *message)
+{
+	const size_t more = sizeof(struct fuse_setxattr_in) - FUSE_COMPAT_SETXATTR_IN_SIZE;
+	const size_t keep = sizeof(struct fuse_in_header) + FUSE_COMPAT_SETXATTR_IN_SIZE;
+	struct fuse_in_header header;
+
+	if (message->opcode != FUSE_SETXATTR || message->len < keep + more)
+		return;
+	message->kill_suidgid =
+		argument_word(message, offsetof(struct fuse_setxattr_in, setxattr_flags)) &
+		FUSE_SETXATTR_ACL_KILL_SGID;
+	memmove((char *)message->data + more, message->data, keep);
+	message->data = (char *)message->data + more;
+	message->len -= more;
+	memcpy(&header, message->data, sizeof(header));
+	header.len = (uint32_t)message->len;
+	memcpy(message->data, &header, sizeof(header));
+}
+
+bool spool_channel_offers(const void *offer, size_t len, uint32_t flags, uint32_t flags2)
+{
+	struct fuse_init_in in;
+
+	if (len < sizeof(struct fuse_in_header) + sizeof(in))
+		return false; /* older than protocol 7.36 */
+	memcpy(&in, (const char *)offer + sizeof(struct fuse_in_header), sizeof(in));
+	if (!(in.flags & FUSE_INIT_EXT))
+		in.flags2 = 0;
+	return (in.flags & flags) == flags && (in.flags2 & flags2) == flags2;
+}
+
+bool spool_channel_extend_init(const void *offer, size_t len, const struct spool_init_extra *extra,
+			       struct fuse_init_out *out)
+{
+	struct fuse_init_in in;
+
+	if (!spool_channel_offers(offer, len, FUSE_INIT_EXT, 0))
+		return false;
+	memcpy(&in, (const char *)offer + sizeof(struct fuse_in_header), sizeof(in));
+	/* libfuse may not know FUSE_INIT_EXT, without which the kernel does not look at flags2 */
+	out->flags |= FUSE_INIT_EXT | (extra->flags & in.flags);
+	out->flags2 |= extra->flags2 & in.flags2;
+	if (extra->max_write && (in.flags & FUSE_MAX_PAGES)) {
+		out->flags |= FUSE_MAX_PAGES;
+		out->max_write = extra->max_write;
+		out->max_pages = (uint16_t)(extra->max_write / (uint32_t)sysconf(_SC_PAGESIZE));
+	}
+	return true;
+}
+
+ssize_t spool_channel_answer(struct spool_message *message, const struct iovec *iov, int count)
+{
+	struct fuse_out_header header;
+	size_t used = 0;
+
+	memcpy(&header, iov[0].iov_base, sizeof(header));
+	for (int i = 1; i < count; i++) {
+		char *to = (char *)message->out + used;
+
+		if (iov[i].iov_len > message->out_size - used) {
+			header = (struct fuse_out_header){
+				.len = sizeof(header), .error = -EIO, .unique = message->unique};
+			used = 0;
+			break;
+		}
+		if (iov[i].iov_base != to)
+			memmove(to, iov[i].iov_base, iov[i].iov_len);
+		used += iov[i].iov_len;
+	}
+	memcpy(message->answer, &header, sizeof(header));
+	message->answer_size = (uint32_t)used;
+	message->answered = true;
+	return header.error == -EIO ? -EIO : (ssize_t)(sizeof(header) + used);
+}
+
+struct spool_message *spool_channel_current(struct spool_fs *fs)
+{
+	return pthread_getspecific(fs->current);
+}
+
+/* What is done once for a request, however often it is tried. */
+static void first_time(struct spool_fs *fs, struct spool_message *message)
+{
+	atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
+	if (message->opcode < SPOOL_OPCODES)
+		atomic_fetch_add_explicit(&fs->by_opcode[message->opcode], 1, memory_order_relaxed);
+	if (fs->setxattr_ext)
+		spool_channel_shorten_setxattr(message);
+	message->tried = true;
+}
+
+/* A signal for the caller of a request: those that wait for long know what to do, others go on. No
+ * answer is due. libfuse would keep those whose request it has not in hand, as it waits, and look
+ * through all of them with every request of anybody. */
+static void take_interrupt(struct spool_fs *fs, const struct spool_message *message)
+{
+	struct fuse_interrupt_in in;
+
+	if (message->len < sizeof(struct fuse_in_header) + sizeof(in))
+		return;
+	memcpy(&in, (const char *)message->data + sizeof(struct fuse_in_header), sizeof(in));
+	spool_asked_interrupt(fs->asked, in.unique);
+}
+
+/* Without libfuse. */
+static void answer(struct spool_fs *fs, struct spool_message *message, const struct iovec *iov,
+		   int count)
+{
+	message->parked = false;
+	message->answered = true;
+	if (message->entry)
+		spool_channel_answer(message, iov, count);
+	else if (writev(fuse_session_fd(fs->session), iov, count) < 0)
+		spool_log(fs->log, SPOOL_LOG_DEBUG, "/dev/fuse: %s", strerror(errno));
+}
+
+/* FUSE_STATX, which libfuse does not know. Nothing of it waits. */
+static void answer_statx(struct spool_fs *fs, struct spool_message *message)
+{
+	struct fuse_out_header header = {.len = sizeof(header), .unique = message->unique};
+	struct spool_wire_statx_out out;
+	const struct iovec iov[] = {{.iov_base = &header, .iov_len = sizeof(header)},
+				    {.iov_base = &out, .iov_len = sizeof(out)}};
+	struct fuse_in_header in;
+
+	memcpy(&in, message->data, sizeof(in));
+	header.error = reply_fill_statx(fs, in.nodeid, &out);
+	if (header.error == 0)
+		header.len += sizeof(out);
+	answer(fs, message, iov, header.error == 0 ? 2 : 1);
+}
+
+static void answer_error(struct spool_fs *fs, struct spool_message *message, int error)
+{
+	struct fuse_out_header header = {
+		.len = sizeof(header), .error = error, .unique = message->unique};
+	const struct iovec iov = {.iov_base = &header, .iov_len = sizeof(header)};
+
+	answer(fs, message, &iov, 1);
+}
+
+/* It was put aside, but its payer has too many that are. */
+static void refuse(struct spool_fs *fs, struct spool_message *message)
+{
+	if (message->waits_for == SPOOL_WAIT_RELEASE) {
+		spool_park_refuse(fs->park, message);
+	} else if (message->waits_for == SPOOL_WAIT_NOTIFY && message->tell == SPOOL_TELL_ATTRS) {
+		message->told = SPOOL_TOLD_LATE; /* it has been done */
+		spool_channel_process(fs, message);
+	} else {
+		answer_error(fs, message, -EINTR);
+	}
+}
+
+void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
+{
+	struct fuse_buf buf = {0};
+
+	if (message->drops_data) { /* its turn has come: the caller is to send it again */
+		answer_error(fs, message, message->last_try ? -ENOSPC : -EINTR);
+		spool_waiting_leave(fs->waiting, message);
+		return;
+	}
+	if (!message->tried)
+		first_time(fs, message);
+	if (message->opcode == FUSE_INTERRUPT) {
+		take_interrupt(fs, message);
+		return;
+	}
+	if (message->opcode == SPOOL_WIRE_STATX) {
+		answer_statx(fs, message);
+		return;
+	}
+	spool_channel_rewrite(message->data, message->len, fs->options->mask);
+	buf.mem = message->data;
+	buf.size = message->len;
+	pthread_setspecific(fs->current, message);
+	do {
+		message->parked = false;
+		message->again = false;
+		message->returned = spool_engine_returned(fs->engine);
+		message->n_rooms = spool_room_kicks(fs->room);
+		fuse_session_process_buf(fs->session, &buf);
+	} while (message->again);
+	pthread_setspecific(fs->current, NULL);
+	if (message->parked && !spool_waiting_enter(fs->waiting, message))
+		refuse(fs, message);
+	if (!message->parked)
+		spool_waiting_leave(fs->waiting, message);
+}
+
+void spool_channel_park(struct spool_fs *fs, struct spool_message *message)
+{
+	message->may_wait = false; /* who tries it next must not, unless it is a thread for that */
+	switch (message->waits_for) {
+	case SPOOL_WAIT_RELEASE:
+		spool_park_take(fs->park, message);
+		break;
+	case SPOOL_WAIT_ROOM:
+		spool_room_take(fs->room, message);
+		break;
+	case SPOOL_WAIT_DISK:
+		spool_disk_take(fs->disk, message);
+		break;
+	case SPOOL_WAIT_NOTIFY:
+		spool_notify_take(fs->notify, message);
+		break;
+	case SPOOL_WAIT_ASKED:
+		spool_asked_take(fs->asked, message);
+		break;
+	case SPOOL_WAIT_N:
+		break;
+	}
+}
+
+/* -ENOENT: the kernel has forgotten the inode, which is as good. */
+static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what, uint64_t off, uint64_t len)
+{
+	const struct spool_fs *fs = ctx;
+
+	fuse_lowlevel_notify_inval_inode(fs->session, ino,
+					 what == SPOOL_TELL_PAGES ? (off_t)off : -1, (off_t)len);
+}
+
+/* Of one that was put aside, and whose turn has come. */
+static void go_on(void *ctx, struct spool_message *message)
+{
+	struct spool_fs *fs = ctx;
+	bool found_room;
+
+	spool_channel_process(fs, message);
+	found_room = message->waited && !(message->parked && message->waits_for == SPOOL_WAIT_ROOM);
+	if (message->parked)
+		spool_channel_park(fs, message);
+	else
+		message->finish(message);
+	if (found_room) /* there may be more, room.c */
+		spool_room_kick(fs->room);
+}
+
+int spool_channel_new_notify(struct spool_fs *fs)
+{
+	const struct spool_notify_config config = {.tell = tell_kernel, .answer = go_on, .ctx = fs};
+
+	return spool_notify_new(&config, &fs->notify);
+}
+
+int spool_channel_new_disk(struct spool_fs *fs)
+{
+	return spool_disk_new(go_on, fs, &fs->disk);
+}
+
+void spool_channel_process_firm(struct spool_fs *fs, struct spool_message *message)
+{
+	message->last_try = true;
+	message->deadline = 1; /* long ago, park.h */
+	spool_channel_process(fs, message);
+}
+
+void spool_channel_process_last(struct spool_fs *fs, struct spool_message *message)
+{
+	message->may_wait = true;
+	spool_channel_process_firm(fs, message);
+}
+
+bool spool_channel_counts(struct spool_fs *fs)
+{
+	struct spool_message *message = spool_channel_current(fs);
+
+	if (!message)
+		return false;
+	message->waits_for = SPOOL_WAIT_RELEASE;
+	message->parked = spool_park_wants_count(fs->park, message);
+	return message->parked;
+}
+
+/* Messages come through ring.h and dev.h; libfuse does not read by itself. */
+static ssize_t channel_read(int fd, void *buf, size_t buf_len, void *userdata)
+{
+	(void)userdata;
+	return read(fd, buf, buf_len);
+}
+
+static ssize_t total(const struct iovec *iov, int count)
+{
+	size_t sum = 0;
+
+	for (int i = 0; i < count; i++)
+		sum += iov[i].iov_len;
+	return (ssize_t)sum;
+}
+
+/* Whether the answer @error is no answer yet, but says what the message waits for. */
+static bool waits(struct spool_fs *fs, struct spool_message *message, int error)
+{
+	if (message->opcode == FUSE_INIT)
+		return false;
+	if (error == SPOOL_ON_DISK && !message->may_wait) {
+		message->waits_for = SPOOL_WAIT_DISK;
+		return true;
+	}
+	if (error == -EAGAIN && fs->room && !message->last_try) {
+		message->waits_for = SPOOL_WAIT_ROOM;
+		return true;
+	}
+	message->waits_for = SPOOL_WAIT_RELEASE;
+	return spool_park_wants(fs->park, message, error);
+}
+
+bool spool_channel_waits(struct spool_fs *fs, int error)
+{
+	struct spool_message *message = spool_channel_current(fs);
+
+	if (!message)
+		return false;
+	message->parked = waits(fs, message, error);
+	return message->parked;
+}
+
+static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+	struct spool_fs *fs = userdata;
+	struct spool_message *message = spool_channel_current(fs);
+	struct fuse_out_header header;
+
+	if (!message || iov[0].iov_len != sizeof(header))
+		return writev(fd, iov, count);
+	memcpy(&header, iov[0].iov_base, sizeof(header));
+	if (header.unique != message->unique)
+		return writev(fd, iov, count);
+	if (message->opcode == FUSE_INIT)
+		return spool_init_answer(fs, message, fd, iov, count);
+	/* what the handler was told holds: time goes on, and may change the answer to another */
+	if (message->parked || spool_channel_waits(fs, header.error))
+		return total(iov, count);
+	if (header.error == -EAGAIN) { /* of RAM, which did not come */
+		header.error = -ENOSPC;
+		memcpy(iov[0].iov_base, &header, sizeof(header));
+	}
+	if (header.error == -ENOSPC || header.error == -EDQUOT)
+		spool_refused_log(fs);
+	message->answered = true;
+	if (message->entry)
+		return spool_channel_answer(message, iov, count);
+	return writev(fd, iov, count);
+}
+
+int spool_channel_attach(struct fuse_session *session, int fd)
+{
+	static const struct fuse_custom_io io = {.read = channel_read, .writev = channel_writev};
+
+	return fuse_session_custom_io(session, &io, fd);
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+#include "transport/ring_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fs.h"
+#include "host/thread.h"
+#include "util/macros.h"
+
+#define POSSIBLE_CPUS "/sys/devices/system/cpu/possible"
+
+/* The number of queues that the kernel will want: all CPUs that there can ever be. Its file holds
+ * ranges, as "0-3" or "0,2-5". Return: the number; 0 when it cannot be told. */
+static unsigned int possible_cpus(void)
+{
+	unsigned int n = 0, first, last;
+	FILE *file = fopen(POSSIBLE_CPUS, "re");
+	int got;
+
+	if (!file)
+		return 0;
+	while (fscanf(file, "%u", &first) == 1) {
+		got = fgetc(file);
+		last = first;
+		if (got == '-' && fscanf(file, "%u", &last) == 1)
+			got = fgetc(file);
+		if (last < first || last - first > UINT16_MAX) {
+			n = 0;
+			break;
+		}
+		n += last - first + 1;
+		if (got != ',')
+			break;
+	}
+	fclose(file);
+	return n <= UINT16_MAX ? n : 0;
+}
+
+/* One ring's step is done. Waits for what is to be done next. */
+static enum ring_phase report(struct spool_ring *ring, enum ring_phase next, int error,
+			      const char *where)
+{
+	struct spool_rings *rings = ring->rings;
+	enum ring_phase phase;
+
+	pthread_mutex_lock(&rings->lock);
+	if (error < 0 && rings->error == 0) {
+		rings->error = error;
+		rings->error_at = where;
+	}
+	rings->n_ready++;
+	pthread_cond_broadcast(&rings->changed);
+	while (rings->phase < next)
+		pthread_cond_wait(&rings->changed, &rings->lock);
+	phase = rings->phase;
+	pthread_mutex_unlock(&rings->lock);
+	return phase;
+}
+
+int ring_add_block(struct spool_ring *ring, unsigned int n)
+{
+	size_t size = ENTRY_HEAD + ring->rings->payload_size, all = size * n;
+	struct ring_block block = {.n = n};
+	char *memory;
+
+	if (ring->n_blocks == RING_BLOCKS_MAX)
+		return -ENOMEM;
+	memory = mmap(NULL, all, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	block.memory = memory;
+	block.entries = calloc(n, sizeof(block.entries[0]));
+	if (!block.entries) {
+		munmap(memory, all);
+		return -ENOMEM;
+	}
+	madvise(memory, all, MADV_DONTDUMP);
+	if (ring->n_blocks > 0) /* of most entries one page is ever used */
+		madvise(memory, all, MADV_NOHUGEPAGE);
+	for (unsigned int i = 0; i < n; i++, memory += size) {
+		block.entries[i].ring = ring;
+		block.entries[i].header = (struct spool_wire_uring_header *)(void *)memory;
+		block.entries[i].payload = memory + ENTRY_HEAD;
+	}
+	ring->blocks[ring->n_blocks++] = block;
+	ring->n_entries += n;
+	return 0;
+}
+
+/* It carries requests and does nothing else: what a ring does is not seen by seccomp. */
+static int restrict_ring(struct spool_ring *ring)
+{
+	struct io_uring_restriction rules[] = {
+		{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_URING_CMD},
+		{.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_POLL_ADD},
+		{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_FIXED_FILE},
+		{.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_RING_FDS},
+		{.opcode = IORING_RESTRICTION_REGISTER_OP,
+		 .register_op = IORING_UNREGISTER_RING_FDS},
+	};
+	int fd = ring->uring.ring_fd;
+
+	/* by number: liburing 2.3 does not export its functions for these */
+	if (syscall(__NR_io_uring_register, fd, IORING_REGISTER_RESTRICTIONS, rules,
+		    SPOOL_ARRAY_SIZE(rules)) < 0 ||
+	    syscall(__NR_io_uring_register, fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Everything that can fail, by the thread that will use it. */
+static int set_up(struct spool_ring *ring, const char **where)
+{
+	struct io_uring_params params = {
+		.flags = IORING_SETUP_SQE128 | IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED,
+	};
+	int r;
+
+	ring->pinned = spool_thread_pin(ring->cpu);
+	*where = "mmap";
+	r = ring_add_block(ring, ring->rings->n_first);
+	if (r < 0)
+		return r;
+	*where = "eventfd";
+	ring->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (ring->wake < 0)
+		return -errno;
+	*where = "io_uring_setup";
+	r = io_uring_queue_init_params(ring->rings->n_first + 1, &ring->uring, &params);
+	if (r < 0)
+		return r;
+	*where = "io_uring_register";
+	r = io_uring_register_files(&ring->uring, &ring->rings->fd, 1);
+	if (r == 0)
+		r = restrict_ring(ring);
+	if (r == 0)
+		io_uring_register_ring_fd(&ring->uring); /* spares a look-up; can be done without */
+	else
+		io_uring_queue_exit(&ring->uring);
+	return r;
+}
+
+static void *ring_main(void *arg)
+{
+	struct spool_ring *ring = arg;
+	const char *where = NULL;
+	int r = set_up(ring, &where);
+	bool have_uring = r == 0;
+
+	if (report(ring, RING_GO, r, where) == RING_GO) {
+		r = ring_register(ring);
+		report(ring, RING_GO, r, "FUSE_IO_URING_CMD_REGISTER");
+		if (r == 0)
+			ring_serve(ring);
+	}
+	if (have_uring)
+		io_uring_queue_exit(&ring->uring);
+	return NULL;
+}
+
+/* Lets all threads go on with @phase, and waits until they have done what comes with it. */
+static int go_on(struct spool_rings *rings, enum ring_phase phase, unsigned int n_threads)
+{
+	int r;
+
+	pthread_mutex_lock(&rings->lock);
+	if (phase != RING_PREPARE) {
+		rings->phase = phase;
+		rings->n_ready = 0;
+		pthread_cond_broadcast(&rings->changed);
+	}
+	while (phase != RING_GIVE_UP && rings->n_ready < n_threads)
+		pthread_cond_wait(&rings->changed, &rings->lock);
+	r = rings->error;
+	pthread_mutex_unlock(&rings->lock);
+	return r;
+}
+
+static int start_threads(struct spool_rings *rings, const char **where)
+{
+	unsigned int i;
+	int r = 0;
+
+	*where = "pthread_create";
+	for (i = 0; i < rings->n && r == 0; i++) {
+		struct spool_ring *ring = &rings->rings[i];
+
+		r = spool_thread_start(&ring->thread, "spoolfs-ring", ring_main, ring);
+		ring->has_thread = r == 0;
+	}
+	if (r == 0) {
+		r = go_on(rings, RING_PREPARE, rings->n);
+		*where = rings->error_at;
+	}
+	return r;
+}
+
+static struct spool_rings *new_rings(struct spool_fs *fs, int fd, size_t payload_size,
+				     unsigned int n)
+{
+	struct spool_rings *rings = calloc(1, sizeof(*rings) + n * sizeof(rings->rings[0]));
+
+	if (!rings)
+		return NULL;
+	rings->fs = fs;
+	rings->fd = fd;
+	rings->payload_size = payload_size;
+	rings->n = n;
+	rings->n_first = (unsigned int)spool_max_u64(
+		RING_ENTRIES_MIN, spool_min_u64(RING_ENTRIES_MAX, RING_ENTRIES_ALL / n));
+	pthread_mutex_init(&rings->lock, NULL);
+	pthread_cond_init(&rings->changed, NULL);
+	for (unsigned int i = 0; i < n; i++) {
+		rings->rings[i].rings = rings;
+		rings->rings[i].cpu = i;
+		rings->rings[i].wake = -1;
+		spool_turns_init(&rings->rings[i].ready);
+		SLIST_INIT(&rings->rings[i].returned);
+		pthread_mutex_init(&rings->rings[i].lock, NULL);
+	}
+	return rings;
+}
+
+int spool_rings_prepare(struct spool_fs *fs, int fd, size_t max_write, struct spool_rings **ret,
+			char why[128])
+{
+	unsigned int n = possible_cpus();
+	struct spool_rings *rings;
+	const char *where;
+	int r;
+
+	if (n == 0) {
+		snprintf(why, 128, "%s: cannot be read", POSSIBLE_CPUS);
+		return -ENOENT;
+	}
+	rings = new_rings(fs, fd, max_write, n);
+	if (!rings || ring_kicker_new(rings, &rings->kicker) < 0) {
+		spool_rings_stop(rings);
+		snprintf(why, 128, "out of memory");
+		return -ENOMEM;
+	}
+	r = start_threads(rings, &where);
+	if (r < 0) {
+		snprintf(why, 128, "%s: %s%s", where, strerror(-r),
+			 r == -EPERM ? " (a seccomp filter, or kernel.io_uring_disabled)" : "");
+		spool_rings_stop(rings);
+		return r;
+	}
+	*ret = rings;
+	return 0;
+}
+
+int spool_rings_start(struct spool_rings *rings, char why[128])
+{
+	unsigned int pinned = 0;
+	int r = go_on(rings, RING_GO, rings->n);
+
+	if (r < 0) {
+		snprintf(why, 128, "%s: %s", rings->error_at, strerror(-r));
+		return r;
+	}
+	for (unsigned int i = 0; i < rings->n; i++)
+		pinned += rings->rings[i].pinned;
+	snprintf(why, 128, "%u rings of %u entries at first, %u of them pinned to their CPU",
+		 rings->n, rings->n_first, pinned);
+	return 0;
+}
+
+void spool_rings_stop(struct spool_rings *rings)
+{
+	if (!rings)
+		return;
+	atomic_store(&rings->stop, true);
+	go_on(rings, RING_GIVE_UP, 0);
+	for (unsigned int i = 0; i < rings->n; i++) {
+		struct spool_ring *ring = &rings->rings[i];
+
+		if (!ring->has_thread)
+			continue;
+		if (ring->wake >= 0)
+			eventfd_write(ring->wake, 1);
+		pthread_join(ring->thread, NULL);
+	}
+	ring_kicker_free(rings->kicker);
+	for (unsigned int i = 0; i < rings->n; i++) {
+		struct spool_ring *ring = &rings->rings[i];
+
+		for (unsigned int j = 0; j < ring->n_blocks; j++) {
+			munmap(ring->blocks[j].memory,
+			       (ENTRY_HEAD + rings->payload_size) * ring->blocks[j].n);
+			free(ring->blocks[j].entries);
+		}
+		spool_close(ring->wake);
+		pthread_mutex_destroy(&ring->lock);
+	}
+	pthread_cond_destroy(&rings->changed);
+	pthread_mutex_destroy(&rings->lock);
+	free(rings);
+}
+
+unsigned int spool_rings_threads(const struct spool_rings *rings)
+{
+	return rings->n;
+}
+
+unsigned int spool_rings_entries(const struct spool_rings *rings, unsigned int *ret_away)
+{
+	unsigned int n = 0;
+
+	*ret_away = 0;
+	for (unsigned int i = 0; i < rings->n; i++) {
+		n += atomic_load(&rings->rings[i].alive);
+		*ret_away += atomic_load(&rings->rings[i].n_away);
+	}
+	return n;
+}

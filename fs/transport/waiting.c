@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "transport/waiting.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "host/clock.h"
+#include "fs.h"
+#include "transport/wire.h"
+
+/* Four times what rings of 128 CPUs start with; 40 MiB of pages. Nobody's programs have come near.
+ * All payers together four times that. Guesses. */
+#define WAITING_MAX_OF_PAYER 8192u
+#define WAITING_MAX (4u * WAITING_MAX_OF_PAYER)
+
+/* The last quarter of all is for payers of whom few wait, so that four together cannot have
+ * everything. Guesses. */
+#define WAITING_FEW 64u
+#define WAITING_MAX_OF_MANY (WAITING_MAX / 4 * 3)
+
+/* Bytes of writes: 64 processes with the largest that the kernel sends by default (1 MiB), or 1,000
+ * with the buffers of stdio. All payers together four times that; but each may have some, so that
+ * there is always one whose turn is worth something. Guesses. */
+#define WAITING_DATA_OF_PAYER (UINT64_C(64) << 20)
+#define WAITING_DATA (4 * WAITING_DATA_OF_PAYER)
+#define WAITING_DATA_SOME (UINT64_C(4) << 20)
+
+/* A limit that was hit is told once in this time, whoever hit it. */
+#define LOG_AGAIN_S 60
+
+#define N_BUCKETS 64u
+
+LIST_HEAD(payer_list, spool_waiting_payer);
+
+struct spool_waiting_payer {
+	uid_t payer;
+	unsigned int n;
+	uint64_t data;
+	LIST_ENTRY(spool_waiting_payer) link;
+};
+
+struct spool_waiting {
+	struct spool_fs *fs;
+	pthread_mutex_t lock; /* of the following; nothing is called under it */
+	struct payer_list buckets[N_BUCKETS];
+	struct spool_waiting_stat stat;
+	unsigned int n; /* all */
+	time_t logged;  /* CLOCK_MONOTONIC, s; 0: never */
+};
+
+static struct spool_waiting_payer *get_payer(struct spool_waiting *waiting, uid_t uid)
+{
+	struct payer_list *bucket = &waiting->buckets[uid % N_BUCKETS];
+	struct spool_waiting_payer *payer;
+
+	LIST_FOREACH (payer, bucket, link) {
+		if (payer->payer == uid)
+			return payer;
+	}
+	payer = calloc(1, sizeof(*payer));
+	if (payer) {
+		payer->payer = uid;
+		LIST_INSERT_HEAD(bucket, payer, link);
+		waiting->stat.payers++;
+	}
+	return payer;
+}
+
+static void put_payer(struct spool_waiting *waiting, struct spool_waiting_payer *payer)
+{
+	if (payer->n > 0)
+		return;
+	LIST_REMOVE(payer, link);
+	waiting->stat.payers--;
+	free(payer);
+}
+
+/* The kernel's own: nobody waits in a system call that EINTR could be the answer to. */
+static bool is_kernels(const struct spool_message *message)
+{
+	return message->uid == 0 && message->pid == 0;
+}
+
+/* All that it asks for has been done, and only the kernel is to be told before the answer: given up
+ * now, it would be done twice, and what it has opened would stay open. It waits for LIMIT_MS at
+ * most (notify.c). */
+static bool is_done(const struct spool_message *message)
+{
+	return message->waits_for == SPOOL_WAIT_NOTIFY && message->tell == SPOOL_TELL_ATTRS;
+}
+
+static bool has_place(const struct spool_waiting *waiting, const struct spool_waiting_payer *payer)
+{
+	unsigned int max = payer->n < WAITING_FEW ? WAITING_MAX : WAITING_MAX_OF_MANY;
+
+	return payer->n < WAITING_MAX_OF_PAYER && waiting->n < max;
+}
+
+static bool must_drop(const struct spool_waiting *waiting, const struct spool_waiting_payer *payer,
+		      const struct spool_message *message)
+{
+	if (message->opcode != FUSE_WRITE || message->waits_for == SPOOL_WAIT_RELEASE ||
+	    is_kernels(message) || is_done(message))
+		return false;
+	return payer->data + message->len > WAITING_DATA_OF_PAYER ||
+	       (waiting->stat.data + message->len > WAITING_DATA &&
+		payer->data > WAITING_DATA_SOME);
+}
+
+static void enter_locked(struct spool_waiting *waiting, struct spool_waiting_payer *payer,
+			 struct spool_message *message)
+{
+	message->drops_data = must_drop(waiting, payer, message);
+	message->payer_waits = payer;
+	message->counted_as = message->waits_for;
+	message->counted_data = message->drops_data ? 0 : message->len;
+	payer->n++;
+	payer->data += message->counted_data;
+	waiting->n++;
+	waiting->stat.n[message->counted_as]++;
+	waiting->stat.data += message->counted_data;
+}
+
+/* Return: whether it is to be told now that a limit was hit. */
+static bool refuse_locked(struct spool_waiting *waiting)
+{
+	time_t now = spool_clock_s();
+	bool tell;
+
+	waiting->stat.refused++;
+	tell = waiting->logged == 0 || now >= waiting->logged + LOG_AGAIN_S;
+	if (tell)
+		waiting->logged = now;
+	return tell;
+}
+
+bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_message *message)
+{
+	struct spool_waiting_payer *payer;
+	unsigned int mine = 0, all = 0;
+	bool ok = true, tell = false;
+
+	if (!waiting)
+		return true;
+	pthread_mutex_lock(&waiting->lock);
+	if (message->payer_waits) { /* for something else now, perhaps */
+		waiting->stat.n[message->counted_as]--;
+		message->counted_as = message->waits_for;
+		waiting->stat.n[message->counted_as]++;
+		pthread_mutex_unlock(&waiting->lock);
+		return true;
+	}
+	payer = get_payer(waiting, message->payer);
+	ok = payer && (is_kernels(message) || is_done(message) || has_place(waiting, payer));
+	if (ok) {
+		enter_locked(waiting, payer, message);
+	} else {
+		tell = refuse_locked(waiting);
+		mine = payer ? payer->n : 0;
+		all = waiting->n;
+	}
+	if (payer)
+		put_payer(waiting, payer);
+	pthread_mutex_unlock(&waiting->lock);
+	if (tell)
+		spool_log(waiting->fs->log, SPOOL_LOG_WARNING,
+			  "uid %u has %u requests that wait (at most %u, of all users %u of %u): "
+			  "more are answered EINTR",
+			  message->payer, mine, WAITING_MAX_OF_PAYER, all, WAITING_MAX);
+	return ok;
+}
+
+void spool_waiting_leave(struct spool_waiting *waiting, struct spool_message *message)
+{
+	struct spool_waiting_payer *payer = message->payer_waits;
+
+	if (!payer)
+		return;
+	message->payer_waits = NULL;
+	pthread_mutex_lock(&waiting->lock);
+	payer->n--;
+	payer->data -= message->counted_data;
+	waiting->n--;
+	waiting->stat.n[message->counted_as]--;
+	waiting->stat.data -= message->counted_data;
+	put_payer(waiting, payer);
+	pthread_mutex_unlock(&waiting->lock);
+}
+
+void spool_waiting_stat(struct spool_waiting *waiting, struct spool_waiting_stat *ret)
+{
+	pthread_mutex_lock(&waiting->lock);
+	*ret = waiting->stat;
+	pthread_mutex_unlock(&waiting->lock);
+}
+
+int spool_waiting_new(struct spool_fs *fs, struct spool_waiting **ret)
+{
+	struct spool_waiting *waiting = calloc(1, sizeof(*waiting));
+
+	if (!waiting)
+		return -ENOMEM;
+	waiting->fs = fs;
+	pthread_mutex_init(&waiting->lock, NULL);
+	for (unsigned int i = 0; i < N_BUCKETS; i++)
+		LIST_INIT(&waiting->buckets[i]);
+	*ret = waiting;
+	return 0;
+}
+
+void spool_waiting_free(struct spool_waiting *waiting)
+{
+	if (!waiting)
+		return;
+	pthread_mutex_destroy(&waiting->lock);
+	free(waiting);
+}

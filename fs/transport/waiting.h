@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * How many requests wait, of whom, and for what: a bound for each payer over all reasons together.
+ *
+ * What waits keeps an entry of a ring (ring.h) or a buffer, and so a page of memory, and if it is a
+ * write its data. How many a user can have is limited by RLIMIT_NPROC and the like only. So past
+ * WAITING_MAX_OF_PAYER a request of that payer is answered at once, with EINTR: it was given up
+ * before anything was done, which most programs and run-times (coreutils, Python, Go, Rust) answer
+ * by trying again, and which none takes for a full or broken disk. The kernel has no word for
+ * "later": its own restarts (ERESTARTSYS and higher) are refused from daemons. Through a mapping it
+ * is SIGBUS.
+ *
+ * A write that waits while the data of its payer's waiting writes are WAITING_DATA_OF_PAYER already
+ * waits without its data. When its turn has come it is answered EINTR, and the caller sends them
+ * again; ENOSPC when none comes. What the kernel sends by itself is always let in: it has bounds of
+ * its own for page-outs. So is what has been done, and waits for nothing but that the kernel is
+ * told (notify.h): it cannot be given up any more.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "transport/channel.h"
+
+struct spool_fs;
+struct spool_waiting;
+
+/** spool_waiting_new() - nobody waits. Return: 0; -ENOMEM. */
+int spool_waiting_new(struct spool_fs *fs, struct spool_waiting **ret);
+
+/** spool_waiting_free() - when nobody waits any more. NULL is allowed. */
+void spool_waiting_free(struct spool_waiting *waiting);
+
+/**
+ * spool_waiting_enter() - may @message wait for what it says (waits_for)?
+ * It is counted until spool_waiting_leave(); one that is counted already may always go on. Sets its
+ * drops_data. Return: false: it is to be answered now.
+ */
+bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_message *message);
+
+/** spool_waiting_leave() - it is answered. One that is not counted is a no-op. */
+void spool_waiting_leave(struct spool_waiting *waiting, struct spool_message *message);
+
+/**
+ * struct spool_waiting_stat - what waits now
+ * @n: requests, by enum spool_wait; @data: bytes of them
+ * @payers: who has any that wait; @refused: requests answered EINTR so far
+ */
+struct spool_waiting_stat {
+	uint64_t n[SPOOL_WAIT_N];
+	uint64_t data;
+	uint64_t payers;
+	uint64_t refused;
+};
+
+/** spool_waiting_stat() - a snapshot. */
+void spool_waiting_stat(struct spool_waiting *waiting, struct spool_waiting_stat *ret);

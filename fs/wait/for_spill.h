@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Requests that wait until a file is on the disk, as somebody has asked for (spoolctl spill). Those
+ * who spill do it, payer by payer (lib/engine/ask.c); a request waits for it without a thread, and
+ * holds nothing but its place in a ring. Nobody waits for ever: after ASKED_LIMIT_S it is answered
+ * ETIMEDOUT, and when its caller is interrupted EINTR; of one payer only some wait at a time, and
+ * one more is answered EBUSY.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct spool_asked;
+struct spool_fs;
+struct spool_message;
+
+/** spool_asked_new() - nobody waits, and there is no thread yet. Return: 0; -ENOMEM. */
+int spool_asked_new(struct spool_fs *fs, struct spool_asked **ret);
+
+/** spool_asked_stop() - answers all, as interrupted; from here on nobody waits. NULL is allowed. */
+void spool_asked_stop(struct spool_asked *asked);
+
+/** spool_asked_free() - when nobody serves or spills any more. NULL is allowed. */
+void spool_asked_free(struct spool_asked *asked);
+
+/** spool_asked_take() - ask for file @message.about_ino, and answer when it is there. @message is
+ * ours until its finish(). */
+void spool_asked_take(struct spool_asked *asked, struct spool_message *message);
+
+/** spool_asked_done() - spool_tier_config.spilled() */
+void spool_asked_done(struct spool_asked *asked, uint64_t id, int result);
+
+/** spool_asked_interrupt() - the caller of request @unique has a signal. Return: false: no such one
+ * waits here. NULL is allowed. */
+bool spool_asked_interrupt(struct spool_asked *asked, uint64_t unique);

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+#include "wait/notify.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "host/clock.h"
+#include "host/thread.h"
+
+/* Threads in all, and for one payer: four can hang the kernel on something before others are
+ * answered late. Guesses. */
+#define THREADS_MAX 8u
+#define THREADS_PER_PAYER 2u
+
+/* Longer than an invalidation takes on a busy machine, short enough for who waits for one that
+ * hangs. A guess. */
+#define LIMIT_MS 5000u
+
+/* Drops of pages that wait for one payer, and how long for room among them. Guesses. */
+#define DROPS_MAX 256u
+#define DROP_WAIT_MS 1000u
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/* Something to tell, and who waits for it. Until it is begun, others may join. */
+struct job {
+	TAILQ_ENTRY(job) link;
+	uint64_t ino, off, len;
+	enum spool_tell what;
+	struct spool_message_list waiting;
+};
+
+TAILQ_HEAD(job_list, job);
+
+/* There as long as there is anything to do for it */
+struct payer {
+	TAILQ_ENTRY(payer) link;
+	uid_t uid;
+	unsigned int n_running, n_jobs, n_waiting; /* n_waiting: in spool_notify_drop() */
+	bool stalled;                              /* nothing was done since one waited in vain */
+	struct job_list jobs;
+};
+
+TAILQ_HEAD(payer_list, payer);
+
+struct spool_notify {
+	struct spool_notify_config config;
+	pthread_mutex_t lock; /* of the following; nothing is called under it */
+	pthread_cond_t work;  /* for the threads */
+	pthread_cond_t time;  /* for the clock thread */
+	pthread_cond_t done;  /* for those who wait for room, or for the end */
+	struct payer_list payers;
+	struct job_list running;
+	unsigned int n_threads, n_idle; /* n_threads: those that have not ended */
+	uint64_t next_ms;               /* when the clock thread looks; 0: it sleeps */
+	bool stop;
+	bool clock_ended;
+};
+
+/* Return: false when the time is over. The lock is held. */
+static bool wait_locked(struct spool_notify *notify, pthread_cond_t *cond, uint64_t until_ms)
+{
+	const struct timespec until = spool_clock_time(until_ms * NS_PER_MS);
+
+	return pthread_cond_timedwait(cond, &notify->lock, &until) != ETIMEDOUT;
+}
+
+/* No lock is held. */
+static void answer_all(struct spool_notify *notify, struct spool_message_list *list,
+		       enum spool_told told)
+{
+	struct spool_message *message;
+
+	while ((message = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, message, link);
+		message->told = told;
+		notify->config.answer(notify->config.ctx, message);
+	}
+}
+
+static struct payer *find_locked(struct spool_notify *notify, uid_t uid)
+{
+	struct payer *payer;
+
+	TAILQ_FOREACH (payer, &notify->payers, link) {
+		if (payer->uid == uid)
+			return payer;
+	}
+	payer = calloc(1, sizeof(*payer));
+	if (!payer)
+		return NULL;
+	payer->uid = uid;
+	TAILQ_INIT(&payer->jobs);
+	TAILQ_INSERT_TAIL(&notify->payers, payer, link);
+	return payer;
+}
+
+static void put_locked(struct spool_notify *notify, struct payer *payer)
+{
+	if (payer->n_running + payer->n_jobs + payer->n_waiting > 0)
+		return;
+	TAILQ_REMOVE(&notify->payers, payer, link);
+	free(payer);
+}
+
+/* The next of a payer who may have one more thread; payers come in turn. */
+static struct job *next_locked(struct spool_notify *notify, struct payer **ret_payer)
+{
+	struct payer *payer;
+	struct job *job;
+
+	TAILQ_FOREACH (payer, &notify->payers, link) {
+		if (payer->n_jobs > 0 && payer->n_running < THREADS_PER_PAYER)
+			break;
+	}
+	if (!payer)
+		return NULL;
+	TAILQ_REMOVE(&notify->payers, payer, link);
+	TAILQ_INSERT_TAIL(&notify->payers, payer, link);
+	job = TAILQ_FIRST(&payer->jobs);
+	TAILQ_REMOVE(&payer->jobs, job, link);
+	TAILQ_INSERT_TAIL(&notify->running, job, link);
+	payer->n_jobs--;
+	payer->n_running++;
+	*ret_payer = payer;
+	return job;
+}
+
+static void *notify_main(void *arg);
+
+/* One thread more where all are busy. Return: false when there is none at all. */
+static bool widen_locked(struct spool_notify *notify)
+{
+	pthread_t thread;
+
+	if (notify->n_idle == 0 && notify->n_threads < THREADS_MAX &&
+	    spool_thread_start(&thread, "spoolfs-notify", notify_main, notify) == 0) {
+		pthread_detach(thread); /* it may never end */
+		notify->n_threads++;
+	}
+	return notify->n_threads > 0;
+}
+
+static bool has_next_locked(const struct spool_notify *notify)
+{
+	const struct payer *payer;
+
+	TAILQ_FOREACH (payer, &notify->payers, link) {
+		if (payer->n_jobs > 0 && payer->n_running < THREADS_PER_PAYER)
+			return true;
+	}
+	return false;
+}
+
+static void *notify_main(void *arg)
+{
+	struct spool_notify *notify = arg;
+	struct payer *payer;
+	struct job *job;
+
+	pthread_mutex_lock(&notify->lock);
+	while (!notify->stop) {
+		job = next_locked(notify, &payer);
+		if (!job) {
+			notify->n_idle++;
+			pthread_cond_wait(&notify->work, &notify->lock);
+			notify->n_idle--;
+			continue;
+		}
+		/* several jobs may have found this one idle, and this one may not come back */
+		if (has_next_locked(notify))
+			widen_locked(notify);
+		pthread_mutex_unlock(&notify->lock);
+		notify->config.tell(notify->config.ctx, job->ino, job->what, job->off, job->len);
+		pthread_mutex_lock(&notify->lock);
+		TAILQ_REMOVE(&notify->running, job, link);
+		payer->n_running--;
+		payer->stalled = false;
+		put_locked(notify, payer);
+		pthread_cond_broadcast(&notify->done);
+		pthread_mutex_unlock(&notify->lock);
+		answer_all(notify, &job->waiting, SPOOL_TOLD);
+		free(job);
+		pthread_mutex_lock(&notify->lock);
+	}
+	notify->n_threads--;
+	pthread_cond_broadcast(&notify->done);
+	pthread_mutex_unlock(&notify->lock);
+	return NULL;
+}
+
+/* A job for the same that was not begun, or a new one. Return: NULL without memory or threads. */
+static struct job *add_locked(struct spool_notify *notify, struct payer *payer,
+			      const struct job *wanted)
+{
+	struct job *job;
+
+	TAILQ_FOREACH (job, &payer->jobs, link) {
+		if (job->ino == wanted->ino && job->what == wanted->what &&
+		    job->off == wanted->off && job->len == wanted->len)
+			return job;
+	}
+	job = widen_locked(notify) ? calloc(1, sizeof(*job)) : NULL;
+	if (!job)
+		return NULL;
+	*job = *wanted;
+	TAILQ_INIT(&job->waiting);
+	TAILQ_INSERT_TAIL(&payer->jobs, job, link);
+	payer->n_jobs++;
+	pthread_cond_signal(&notify->work);
+	return job;
+}
+
+static bool take_locked(struct spool_notify *notify, struct spool_message *message)
+{
+	struct payer *payer = notify->stop ? NULL : find_locked(notify, message->payer);
+	const struct job wanted = {.ino = message->about_ino,
+				   .off = message->about_off,
+				   .len = message->about_len,
+				   .what = message->tell};
+	struct job *job = NULL;
+
+	if (payer) {
+		job = add_locked(notify, payer, &wanted);
+		put_locked(notify, payer);
+	}
+	if (!job)
+		return false;
+	message->until_ms = spool_clock_ms() + notify->config.limit_ms;
+	TAILQ_INSERT_TAIL(&job->waiting, message, link);
+	if (notify->next_ms == 0) {
+		notify->next_ms = message->until_ms;
+		pthread_cond_signal(&notify->time);
+	}
+	return true;
+}
+
+void spool_notify_take(struct spool_notify *notify, struct spool_message *message)
+{
+	bool taken;
+
+	pthread_mutex_lock(&notify->lock);
+	taken = take_locked(notify, message);
+	pthread_mutex_unlock(&notify->lock);
+	if (taken)
+		return;
+	message->told = SPOOL_TOLD_LATE;
+	notify->config.answer(notify->config.ctx, message);
+}
+
+/* Until there is room for another drop. Return: false when that does not come. */
+static bool wait_for_room_locked(struct spool_notify *notify, struct payer *payer)
+{
+	uint64_t until = spool_clock_ms() + DROP_WAIT_MS;
+
+	payer->n_waiting++;
+	while (!notify->stop && !payer->stalled && payer->n_jobs >= DROPS_MAX) {
+		if (!wait_locked(notify, &notify->done, until))
+			payer->stalled = payer->n_jobs >= DROPS_MAX;
+	}
+	payer->n_waiting--;
+	return !notify->stop && payer->n_jobs < DROPS_MAX;
+}
+
+bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t uid)
+{
+	const struct job wanted = {.ino = ino, .what = SPOOL_TELL_PAGES};
+	struct payer *payer;
+	bool ok = false;
+
+	pthread_mutex_lock(&notify->lock);
+	payer = notify->stop ? NULL : find_locked(notify, uid);
+	if (payer) {
+		ok = wait_for_room_locked(notify, payer) && add_locked(notify, payer, &wanted);
+		put_locked(notify, payer);
+	}
+	pthread_mutex_unlock(&notify->lock);
+	return ok;
+}
+
+/* Moves those of @job whose time has come (all: at the end) to @list. Return: when the next one's
+ * does, at most @next_ms. */
+static uint64_t expire(struct job *job, uint64_t now, uint64_t next_ms, bool all,
+		       struct spool_message_list *list)
+{
+	struct spool_message *message, *next;
+
+	for (message = TAILQ_FIRST(&job->waiting); message; message = next) {
+		next = TAILQ_NEXT(message, link);
+		if (all || message->until_ms <= now) {
+			TAILQ_REMOVE(&job->waiting, message, link);
+			TAILQ_INSERT_TAIL(list, message, link);
+		} else if (next_ms == 0 || message->until_ms < next_ms) {
+			next_ms = message->until_ms;
+		}
+	}
+	return next_ms;
+}
+
+/* Jobs stay, whoever waited for them: what was changed must be told. */
+static void expire_locked(struct spool_notify *notify, bool all, struct spool_message_list *list)
+{
+	uint64_t now = spool_clock_ms(), next_ms = 0;
+	struct payer *payer;
+	struct job *job;
+
+	TAILQ_FOREACH (job, &notify->running, link)
+		next_ms = expire(job, now, next_ms, all, list);
+	TAILQ_FOREACH (payer, &notify->payers, link) {
+		TAILQ_FOREACH (job, &payer->jobs, link)
+			next_ms = expire(job, now, next_ms, all, list);
+	}
+	notify->next_ms = next_ms;
+}
+
+static void *clock_main(void *arg)
+{
+	struct spool_notify *notify = arg;
+	struct spool_message_list list = TAILQ_HEAD_INITIALIZER(list);
+
+	pthread_mutex_lock(&notify->lock);
+	while (!notify->stop) {
+		if (notify->next_ms == 0) {
+			pthread_cond_wait(&notify->time, &notify->lock);
+			continue;
+		}
+		if (wait_locked(notify, &notify->time, notify->next_ms))
+			continue;
+		expire_locked(notify, false, &list);
+		pthread_mutex_unlock(&notify->lock);
+		answer_all(notify, &list, SPOOL_TOLD_LATE);
+		pthread_mutex_lock(&notify->lock);
+	}
+	notify->clock_ended = true;
+	pthread_cond_broadcast(&notify->done);
+	pthread_mutex_unlock(&notify->lock);
+	return NULL;
+}
+
+int spool_notify_new(const struct spool_notify_config *config, struct spool_notify **ret)
+{
+	struct spool_notify *notify = calloc(1, sizeof(*notify));
+	pthread_t clock;
+	int r;
+
+	if (!notify)
+		return -ENOMEM;
+	notify->config = *config;
+	if (notify->config.limit_ms == 0)
+		notify->config.limit_ms = LIMIT_MS;
+	TAILQ_INIT(&notify->payers);
+	TAILQ_INIT(&notify->running);
+	pthread_mutex_init(&notify->lock, NULL);
+	pthread_cond_init(&notify->work, NULL);
+	spool_thread_cond_init(&notify->time);
+	spool_thread_cond_init(&notify->done);
+	r = spool_thread_start(&clock, "spoolfs-late", clock_main, notify);
+	if (r < 0) {
+		spool_notify_free(notify);
+		return r;
+	}
+	pthread_detach(clock);
+	*ret = notify;
+	return 0;
+}
+
+static void forget_locked(struct spool_notify *notify)
+{
+	struct payer *payer, *next;
+	struct job *job;
+
+	for (payer = TAILQ_FIRST(&notify->payers); payer; payer = next) {
+		next = TAILQ_NEXT(payer, link);
+		while ((job = TAILQ_FIRST(&payer->jobs))) {
+			TAILQ_REMOVE(&payer->jobs, job, link);
+			free(job);
+		}
+		payer->n_jobs = 0;
+		put_locked(notify, payer);
+	}
+}
+
+void spool_notify_stop(struct spool_notify *notify)
+{
+	struct spool_message_list list = TAILQ_HEAD_INITIALIZER(list);
+
+	if (!notify)
+		return;
+	pthread_mutex_lock(&notify->lock);
+	notify->stop = true;
+	expire_locked(notify, true, &list);
+	forget_locked(notify);
+	pthread_cond_broadcast(&notify->work);
+	pthread_cond_broadcast(&notify->done);
+	pthread_cond_signal(&notify->time);
+	pthread_mutex_unlock(&notify->lock);
+	answer_all(notify, &list, SPOOL_TOLD_LATE);
+}
+
+bool spool_notify_end(struct spool_notify *notify, unsigned int wait_ms)
+{
+	uint64_t until = spool_clock_ms() + wait_ms;
+	bool ended;
+
+	if (!notify)
+		return true;
+	pthread_mutex_lock(&notify->lock);
+	while ((notify->n_threads > 0 || !notify->clock_ended) &&
+	       wait_locked(notify, &notify->done, until))
+		;
+	ended = notify->n_threads == 0 && notify->clock_ended;
+	pthread_mutex_unlock(&notify->lock);
+	return ended;
+}
+
+void spool_notify_free(struct spool_notify *notify)
+{
+	if (!notify)
+		return;
+	pthread_cond_destroy(&notify->work);
+	pthread_cond_destroy(&notify->time);
+	pthread_cond_destroy(&notify->done);
+	pthread_mutex_destroy(&notify->lock);
+	free(notify);
+}

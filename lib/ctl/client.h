@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The tools' end of the control interface (ctl_proto.h). */
+
+#include "ctl/proto.h"
+
+/**
+ * spool_ctl_open() - a directory of the mount, to ask its daemon through
+ * Return: a descriptor, to be closed by the caller; -errno.
+ */
+int spool_ctl_open(const char *dir);
+
+/**
+ * spool_ctl_set() - ask the daemon to change an option of the live mount
+ * @option: "name=value"
+ * @ret_message: a line that says why the option is refused, with "spoolfs: " in front
+ * Return: 0; an errno, which is positive, when the option is refused; -errno when the daemon could
+ * not be asked (see spool_ctl_reason()), with @ret_message unchanged.
+ */
+int spool_ctl_set(int fd, const char *option, char ret_message[SPOOL_CTL_TEXT * 2]);
+
+/**
+ * spool_ctl_reason() - what it means that a call has failed, in a few words
+ * @error: an errno. Return: a static string, or strerror(3)'s.
+ */
+const char *spool_ctl_reason(int error);

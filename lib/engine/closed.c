@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/engine_internal.h"
+
+#include <sys/stat.h>
+
+#include "store/pool.h"
+
+/*
+ * Files with data that nobody has open. The kernel may still hold their pages, a second time: after
+ * a while the caller tells it to drop them.
+ *
+ * There is no clock: two lists, one of files closed since the last round, one of those closed
+ * before. A round takes the older list and makes the younger one the older. So a file that stays
+ * closed is handed out in the second round after its close, and one that is opened again in none.
+ *
+ * Lock order: node->lock, then idle_lock. A node on a list is alive: it leaves before it is freed.
+ */
+
+void engine_idle_init(struct spool_engine *engine)
+{
+	spool_mutex_init(&engine->idle_lock);
+	TAILQ_INIT(&engine->young);
+	TAILQ_INIT(&engine->old);
+	TAILQ_INIT(&engine->leaving);
+}
+
+void engine_idle_fini(struct spool_engine *engine)
+{
+	spool_mutex_fini(&engine->idle_lock);
+}
+
+void engine_idle_add_locked(struct spool_engine *engine, struct spool_node *node)
+{
+	struct spool_file *file = S_ISREG(node->type) ? node->file : NULL;
+
+	if (!file || node->n_open > 0 || node->nlink == 0 || node->size == 0)
+		return;
+	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	if (!file->idle) {
+		file->idle = &engine->young;
+		file->ino = node->ino;
+		TAILQ_INSERT_TAIL(file->idle, file, link);
+	}
+	spool_mutex_unlock(&engine->idle_lock);
+}
+
+void engine_idle_remove(struct spool_engine *engine, struct spool_file *file)
+{
+	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	if (file->idle)
+		TAILQ_REMOVE(file->idle, file, link);
+	file->idle = NULL;
+	spool_mutex_unlock(&engine->idle_lock);
+}
+
+void engine_leaving_add_locked(struct spool_engine *engine, struct spool_node *node)
+{
+	struct spool_file *file = S_ISREG(node->type) ? node->file : NULL;
+
+	/* an O_TMPFILE file is spared: a link may still come through an O_PATH descriptor */
+	if (!file || node->n_open > 0 || node->nlink > 0 || (node->flags & SPOOL_NODE_ANONYMOUS))
+		return;
+	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	if (!file->leaving) {
+		file->leaving = true;
+		file->ino = node->ino;
+		TAILQ_INSERT_TAIL(&engine->leaving, file, leaving_link);
+	}
+	spool_mutex_unlock(&engine->idle_lock);
+}
+
+void engine_leaving_remove(struct spool_engine *engine, struct spool_file *file)
+{
+	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	if (file->leaving)
+		TAILQ_REMOVE(&engine->leaving, file, leaving_link);
+	file->leaving = false;
+	spool_mutex_unlock(&engine->idle_lock);
+}
+
+uint64_t engine_leaving_take(struct spool_engine *engine)
+{
+	struct spool_file *file;
+	uint64_t ino = 0;
+
+	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	file = TAILQ_FIRST(&engine->leaving);
+	if (file) {
+		TAILQ_REMOVE(&engine->leaving, file, leaving_link);
+		file->leaving = false;
+		ino = file->ino;
+	}
+	spool_mutex_unlock(&engine->idle_lock);
+	return ino;
+}
+
+size_t spool_engine_take_idle(struct spool_engine *engine, uint64_t *ret_inos, size_t n)
+{
+	struct spool_file *file;
+	size_t taken = 0;
+
+	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	while (taken < n && (file = TAILQ_FIRST(&engine->old))) {
+		TAILQ_REMOVE(&engine->old, file, link);
+		file->idle = NULL;
+		ret_inos[taken++] = file->ino;
+	}
+	spool_mutex_unlock(&engine->idle_lock);
+	return taken;
+}
+
+bool spool_engine_next_round(struct spool_engine *engine)
+{
+	struct spool_file *file;
+	bool any;
+
+	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	TAILQ_FOREACH (file, &engine->young, link)
+		file->idle = &engine->old;
+	TAILQ_CONCAT(&engine->old, &engine->young, link);
+	any = !TAILQ_EMPTY(&engine->old);
+	spool_mutex_unlock(&engine->idle_lock);
+	return any;
+}
+
+bool spool_engine_trim(struct spool_engine *engine)
+{
+	return spool_pool_age(engine->pool);
+}

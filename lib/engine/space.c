@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/tier.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "spill/backing.h"
+#include "store/record.h"
+#include "store/spill.h"
+#include "util/host.h"
+
+/*
+ * Space on the backing filesystem: the reserve, and when it is said that there is none.
+ *
+ * The verdict is given by a batch that the disk did not take, and by nothing else. From then on
+ * want of RAM is "no space", for everybody, instead of a wait. A write that meets a verdict asks
+ * for a new one: it waits, and the thread that spills is hurried. When it comes back, or where it
+ * cannot be told whether it has waited, the verdict holds, unless it is old or has been overtaken
+ * by space that was given back. A batch that fails while space is still on its way back gives none.
+ */
+
+/* So long a verdict holds: who has waited for it must hear it before. A guess. */
+#define VERDICT_NS ((int64_t)100 * 1000 * 1000)
+#define NS_PER_S 1000000000
+#define NS_PER_MS 1000000
+
+/* What a filesystem may take beside the data of a batch, for extents and the like: an eighth, and
+ * some blocks. A guess; ext4 and xfs have been seen to take a few blocks, btrfs some 40 KiB. */
+#define OVERHEAD(bytes) ((bytes) / 8 + ((uint64_t)64 << 10))
+
+static int64_t now_ns(const struct spool_engine *engine)
+{
+	struct timespec now;
+
+	engine_now(engine, &now);
+	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static void hurry(struct engine_tier *tier)
+{
+	if (atomic_exchange(&tier->hurried, true))
+		return;
+	tier->config.hurry(tier->config.ctx);
+}
+
+/* Those who found no space as it was being given back, or taken by others, are to look again. */
+static void space_came(struct engine_tier *tier)
+{
+	if (atomic_exchange(&tier->space_wanted, false))
+		tier->config.hurry(tier->config.ctx);
+}
+
+void engine_space_gave(struct engine_tier *tier)
+{
+	atomic_fetch_add(&tier->n_gave, 1);
+}
+
+void engine_space_tidied(struct engine_tier *tier)
+{
+	space_came(tier);
+}
+
+bool engine_space_asks(struct spool_engine *engine, bool always)
+{
+	struct engine_tier *tier = engine->tier;
+	int64_t age = now_ns(engine) - atomic_load(&tier->verdict_ns);
+
+	if (!always && atomic_load(&tier->wanted))
+		return true; /* it has been asked for, and not come yet */
+	if (!always && age >= 0 && age < VERDICT_NS &&
+	    atomic_load(&tier->n_gave) == atomic_load(&tier->verdict_gave))
+		return false;
+	atomic_fetch_add(&tier->n_asks, 1);
+	atomic_store(&tier->wanted, true);
+	hurry(tier);
+	return true;
+}
+
+void engine_space_begin(struct engine_tier *tier, struct engine_space *ret)
+{
+	*ret = (struct engine_space){.n_gave = atomic_load(&tier->n_gave),
+				     .n_asks = atomic_load(&tier->n_asks)};
+}
+
+static int look(struct spool_engine *engine, struct spool_space *ret)
+{
+	struct engine_tier *tier = engine->tier;
+	int r = tier->config.backing->ops->space(tier->config.backing, ret);
+
+	if (r < 0)
+		return r;
+	atomic_store(&tier->space_free, ret->free);
+	atomic_store(&tier->space_total, ret->total);
+	atomic_store(&tier->space_ns, now_ns(engine));
+	return 0;
+}
+
+void engine_space_look(struct spool_engine *engine)
+{
+	struct spool_space there;
+
+	look(engine, &there);
+}
+
+bool engine_space_wish(struct engine_tier *tier)
+{
+	return atomic_exchange(&tier->look, false);
+}
+
+void spool_engine_look(struct spool_engine *engine)
+{
+	struct engine_tier *tier = engine->tier;
+
+	if (tier && !atomic_exchange(&tier->look, true))
+		engine_tier_wake(tier);
+}
+
+void engine_space_stat(const struct spool_engine *engine, struct spool_tier_stat *ret)
+{
+	const struct engine_tier *tier = engine->tier;
+	int64_t age = now_ns(engine) - atomic_load(&tier->space_ns);
+
+	ret->space_free = atomic_load(&tier->space_free);
+	ret->space_total = atomic_load(&tier->space_total);
+	/* where the clock was set back it is not known, but not new */
+	ret->space_age_ms = (uint64_t)(age < 0 ? -age : age) / NS_PER_MS;
+}
+
+int engine_space_take(struct spool_engine *engine, uint64_t bytes, struct engine_space *space)
+{
+	struct engine_tier *tier = engine->tier;
+	uint64_t need = bytes + OVERHEAD(bytes), in_flight;
+	struct spool_space there;
+	int r;
+
+	/* first ours, then what there is: what others write meanwhile is counted twice, never not
+	 */
+	in_flight = atomic_fetch_add(&tier->in_flight, need);
+	r = look(engine, &there);
+	if (r == 0 &&
+	    (there.free < tier->reserve || there.free - tier->reserve < in_flight + need)) {
+		r = -ENOSPC;
+		space->free = there.free;
+		space->others = in_flight > 0;
+	}
+	if (r < 0)
+		atomic_fetch_sub(&tier->in_flight, need);
+	else
+		space->taken = need;
+	return r;
+}
+
+unsigned int engine_space_placed(const struct spool_stage *stage)
+{
+	unsigned int placed = 0;
+
+	for (unsigned int i = 0; i < stage->n; i++)
+		placed += stage->blocks[i].record->place != 0;
+	return placed;
+}
+
+/* Whether the batch began before somebody asked for a verdict; one in two of such gives none, so
+ * that many who ask do not put it off for ever. */
+static bool is_overtaken(struct engine_tier *tier, const struct engine_space *space)
+{
+	return atomic_load(&tier->n_asks) != space->n_asks &&
+	       !atomic_exchange(&tier->overtaken, true);
+}
+
+/* Whether there may be more space than the batch found: at once, or when others have done their
+ * work, who then hurry this one. */
+static bool is_coming(struct engine_tier *tier, const struct engine_space *space)
+{
+	bool others = atomic_load(&tier->in_flight) > 0;
+	struct spool_places_stat places;
+
+	if (atomic_load(&tier->n_gave) != space->n_gave + space->placed ||
+	    (space->others && !others) || is_overtaken(tier, space)) {
+		hurry(tier);
+		return true;
+	}
+	if (space->taken)
+		return false; /* the disk itself has said so; what waits may be the batch's own */
+	spool_places_stat(tier->spill.places, &places);
+	return others || places.waiting > 0;
+}
+
+static void say(struct spool_engine *engine, const struct engine_space *space, int r)
+{
+	struct engine_tier *tier = engine->tier;
+
+	if (r == -ENOSPC && !space->taken)
+		spool_log(engine->log, SPOOL_LOG_WARNING,
+			  "the backing directory does not take data (reserve=%llu, %llu bytes are "
+			  "free): they stay in RAM",
+			  (unsigned long long)tier->reserve, (unsigned long long)space->free);
+	else
+		spool_log(engine->log, SPOOL_LOG_WARNING,
+			  "the backing directory does not take data (error %d): they stay in RAM",
+			  -r);
+}
+
+static void give_verdict(struct spool_engine *engine)
+{
+	struct engine_tier *tier = engine->tier;
+
+	atomic_store(&tier->verdict_gave, atomic_load(&tier->n_gave));
+	atomic_store(&tier->verdict_ns, now_ns(engine));
+	atomic_store(&tier->wanted, false);
+	atomic_store(&tier->overtaken, false);
+	engine_tier_set_ram(engine);
+}
+
+static void taken_again(struct spool_engine *engine)
+{
+	spool_log(engine->log, SPOOL_LOG_INFO, "the backing directory takes data again");
+	atomic_store(&engine->tier->wanted, false);
+	atomic_store(&engine->tier->overtaken, false);
+	engine_tier_set_ram(engine);
+}
+
+void engine_space_end(struct spool_engine *engine, struct engine_space *space, int r)
+{
+	struct engine_tier *tier = engine->tier;
+	bool changed;
+
+	if (space->taken) {
+		atomic_fetch_sub(&tier->in_flight, space->taken);
+		space_came(tier);
+	}
+	if (r == -ENOSPC) {
+		atomic_store(&tier->space_wanted, true); /* and then look whether it has come */
+		if (is_coming(tier, space))
+			return;
+	}
+	if (r < 0)
+		atomic_fetch_add_explicit(&tier->spill.n_failed, 1, memory_order_relaxed);
+	changed = atomic_exchange(&tier->failing, r < 0) != (r < 0);
+	if (changed && r < 0)
+		say(engine, space, r);
+	if (r < 0)
+		give_verdict(engine);
+	else if (changed)
+		taken_again(engine);
+}
+
+bool engine_space_wanted(const struct engine_tier *tier)
+{
+	return atomic_load(&tier->failing) && atomic_load(&tier->wanted);
+}
+
+void engine_space_nothing(struct spool_engine *engine)
+{
+	if (engine_space_wanted(engine->tier) && atomic_load(&engine->tier->n_working) == 0)
+		give_verdict(engine);
+}
+
+void engine_space_woken(struct engine_tier *tier)
+{
+	atomic_store(&tier->hurried, false);
+}
