@@ -21,19 +21,19 @@
 #include "util/log.h"
 
 struct spool_arena;
-struct spool_asked;
-struct spool_dev;
+struct spool_for_spill;
+struct spool_devfuse;
 struct spool_dirs;
-struct spool_disk;
+struct spool_for_disk;
 struct spool_notify;
-struct spool_park;
+struct spool_for_release;
 struct spool_pressure;
 struct spool_pulses;
 struct spool_rings;
-struct spool_room;
-struct spool_spiller;
+struct spool_for_ram;
+struct spool_writeback;
 struct spool_subuids;
-struct spool_tidy;
+struct spool_reclaim;
 struct spool_waiting;
 struct spool_witness;
 
@@ -50,19 +50,19 @@ struct spool_fs {
 	struct spool_options live; /* set_lock: with what was changed since */
 	struct spool_log *log;
 	struct fuse_session *session;
-	struct spool_dev *dev;
+	struct spool_devfuse *devfuse;
 	struct spool_rings *rings; /* NULL: all goes over /dev/fuse; set by INIT */
 	struct spool_dirs *dirs;
 	struct spool_origins origins;
-	struct spool_park *park;
-	struct spool_tidy *tidy;
+	struct spool_for_release *for_release;
+	struct spool_reclaim *reclaim;
 	struct spool_waiting *waiting; /* NULL: nothing is counted */
 	struct spool_notify *notify;
-	struct spool_disk *disk;
+	struct spool_for_disk *for_disk;
 	struct spool_pressure *pressure; /* NULL where there is none */
-	struct spool_room *room;         /* this and the spiller: NULL without a disk */
-	struct spool_spiller *spiller;
-	struct spool_asked *asked;         /* NULL without a disk, too */
+	struct spool_for_ram *for_ram;   /* this and writeback: NULL without a disk */
+	struct spool_writeback *writeback;
+	struct spool_for_spill *for_spill; /* NULL without a disk, too */
 	struct spool_backing_info backing; /* what it can do */
 	const struct spool_arena *arena;
 	struct spool_subuids *subuids;
@@ -70,7 +70,7 @@ struct spool_fs {
 	int nice;                      /* of the worker's threads */
 	struct spool_witness *witness; /* asked what we may not look at */
 	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see reply_buffer() */
-	pthread_key_t current; /* per thread: the struct spool_message that is processed */
+	pthread_key_t current; /* per thread: the struct spool_request that is processed */
 	size_t max_write;      /* bytes of data in the largest request */
 	int inited;            /* eventfd: written when the transport stands */
 	_Atomic uint64_t requests;

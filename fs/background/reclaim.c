@@ -21,7 +21,7 @@
  * is read again soon is still there. A guess. */
 #define CACHE_ROUNDS 4u
 
-struct spool_tidy {
+struct spool_reclaim {
 	struct spool_fs *fs;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
@@ -31,28 +31,28 @@ struct spool_tidy {
 };
 
 /* Waits for work, then for the round's end. Return: false at the end. */
-static bool wait_round(struct spool_tidy *tidy, bool more)
+static bool wait_round(struct spool_reclaim *reclaim, bool more)
 {
 	struct timespec until;
 	bool stop;
 
-	pthread_mutex_lock(&tidy->lock);
-	while (!tidy->stop && !more && !atomic_load(&tidy->wanted))
-		pthread_cond_wait(&tidy->changed, &tidy->lock);
+	pthread_mutex_lock(&reclaim->lock);
+	while (!reclaim->stop && !more && !atomic_load(&reclaim->wanted))
+		pthread_cond_wait(&reclaim->changed, &reclaim->lock);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += TIDY_ROUND_S;
-	while (!tidy->stop &&
-	       pthread_cond_timedwait(&tidy->changed, &tidy->lock, &until) != ETIMEDOUT)
+	while (!reclaim->stop &&
+	       pthread_cond_timedwait(&reclaim->changed, &reclaim->lock, &until) != ETIMEDOUT)
 		;
-	atomic_store(&tidy->wanted, false);
-	stop = tidy->stop;
-	pthread_mutex_unlock(&tidy->lock);
+	atomic_store(&reclaim->wanted, false);
+	stop = reclaim->stop;
+	pthread_mutex_unlock(&reclaim->lock);
 	return !stop;
 }
 
-static void drop_pages(struct spool_tidy *tidy)
+static void drop_pages(struct spool_reclaim *reclaim)
 {
-	struct spool_fs *fs = tidy->fs;
+	struct spool_fs *fs = reclaim->fs;
 	const struct spool_cred nobody = {.uid = SPOOL_UID_UNKNOWN}; /* but who pays for the file */
 	uint64_t inos[256];
 	size_t n;
@@ -67,70 +67,70 @@ static void drop_pages(struct spool_tidy *tidy)
 	}
 }
 
-static void *tidy_main(void *arg)
+static void *reclaim_main(void *arg)
 {
-	struct spool_tidy *tidy = arg;
+	struct spool_reclaim *reclaim = arg;
 	bool pages = false, memory = false;
 
-	for (unsigned int round = 1; wait_round(tidy, pages || memory); round++) {
+	for (unsigned int round = 1; wait_round(reclaim, pages || memory); round++) {
 		if (round % CACHE_ROUNDS == 0) {
-			drop_pages(tidy);
-			pages = spool_engine_next_round(tidy->fs->engine);
+			drop_pages(reclaim);
+			pages = spool_engine_next_round(reclaim->fs->engine);
 		} else {
 			pages = true; /* something was closed, or there was more already */
 		}
-		memory = spool_engine_trim(tidy->fs->engine);
+		memory = spool_engine_trim(reclaim->fs->engine);
 		malloc_trim(0);
 	}
 	return NULL;
 }
 
-void spool_tidy_kick(struct spool_tidy *tidy)
+void spool_reclaim_kick(struct spool_reclaim *reclaim)
 {
-	if (!tidy || atomic_exchange(&tidy->wanted, true))
+	if (!reclaim || atomic_exchange(&reclaim->wanted, true))
 		return;
-	pthread_mutex_lock(&tidy->lock);
-	pthread_cond_signal(&tidy->changed);
-	pthread_mutex_unlock(&tidy->lock);
+	pthread_mutex_lock(&reclaim->lock);
+	pthread_cond_signal(&reclaim->changed);
+	pthread_mutex_unlock(&reclaim->lock);
 }
 
-int spool_tidy_new(struct spool_fs *fs, struct spool_tidy **ret)
+int spool_reclaim_new(struct spool_fs *fs, struct spool_reclaim **ret)
 {
-	struct spool_tidy *tidy = calloc(1, sizeof(*tidy));
+	struct spool_reclaim *reclaim = calloc(1, sizeof(*reclaim));
 	int r;
 
-	if (!tidy)
+	if (!reclaim)
 		return -ENOMEM;
-	tidy->fs = fs;
-	pthread_mutex_init(&tidy->lock, NULL);
-	spool_thread_cond_init(&tidy->changed);
-	r = spool_thread_start(&tidy->thread, "spoolfs-tidy", tidy_main, tidy);
+	reclaim->fs = fs;
+	pthread_mutex_init(&reclaim->lock, NULL);
+	spool_thread_cond_init(&reclaim->changed);
+	r = spool_thread_start(&reclaim->thread, "spoolfs-reclaim", reclaim_main, reclaim);
 	if (r < 0) {
-		pthread_cond_destroy(&tidy->changed);
-		pthread_mutex_destroy(&tidy->lock);
-		free(tidy);
+		pthread_cond_destroy(&reclaim->changed);
+		pthread_mutex_destroy(&reclaim->lock);
+		free(reclaim);
 		return r;
 	}
-	*ret = tidy;
+	*ret = reclaim;
 	return 0;
 }
 
-void spool_tidy_stop(struct spool_tidy *tidy)
+void spool_reclaim_stop(struct spool_reclaim *reclaim)
 {
-	if (!tidy)
+	if (!reclaim)
 		return;
-	pthread_mutex_lock(&tidy->lock);
-	tidy->stop = true;
-	pthread_cond_signal(&tidy->changed);
-	pthread_mutex_unlock(&tidy->lock);
-	pthread_join(tidy->thread, NULL);
+	pthread_mutex_lock(&reclaim->lock);
+	reclaim->stop = true;
+	pthread_cond_signal(&reclaim->changed);
+	pthread_mutex_unlock(&reclaim->lock);
+	pthread_join(reclaim->thread, NULL);
 }
 
-void spool_tidy_free(struct spool_tidy *tidy)
+void spool_reclaim_free(struct spool_reclaim *reclaim)
 {
-	if (!tidy)
+	if (!reclaim)
 		return;
-	pthread_cond_destroy(&tidy->changed);
-	pthread_mutex_destroy(&tidy->lock);
-	free(tidy);
+	pthread_cond_destroy(&reclaim->changed);
+	pthread_mutex_destroy(&reclaim->lock);
+	free(reclaim);
 }

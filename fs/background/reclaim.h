@@ -11,16 +11,16 @@
  */
 
 struct spool_fs;
-struct spool_tidy;
+struct spool_reclaim;
 
-/** spool_tidy_new() - Return: 0; -errno. */
-int spool_tidy_new(struct spool_fs *fs, struct spool_tidy **ret);
+/** spool_reclaim_new() - Return: 0; -errno. */
+int spool_reclaim_new(struct spool_fs *fs, struct spool_reclaim **ret);
 
-/** spool_tidy_stop() - ends the thread. NULL is allowed. */
-void spool_tidy_stop(struct spool_tidy *tidy);
+/** spool_reclaim_stop() - ends the thread. NULL is allowed. */
+void spool_reclaim_stop(struct spool_reclaim *reclaim);
 
-/** spool_tidy_free() - when nobody serves any more. NULL is allowed. */
-void spool_tidy_free(struct spool_tidy *tidy);
+/** spool_reclaim_free() - when nobody serves any more. NULL is allowed. */
+void spool_reclaim_free(struct spool_reclaim *reclaim);
 
-/** spool_tidy_kick() - something was closed or forgotten. Cheap while a round is on. */
-void spool_tidy_kick(struct spool_tidy *tidy);
+/** spool_reclaim_kick() - something was closed or forgotten. Cheap while a round is on. */
+void spool_reclaim_kick(struct spool_reclaim *reclaim);

@@ -17,12 +17,12 @@
 #define AGAIN_S 1
 
 struct spill_thread {
-	struct spool_spiller *spiller;
+	struct spool_writeback *writeback;
 	struct spool_stage *stage;
 	pthread_t thread;
 };
 
-struct spool_spiller {
+struct spool_writeback {
 	struct spool_fs *fs;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	pthread_cond_t changed;
@@ -33,7 +33,7 @@ struct spool_spiller {
 };
 
 /* Until there is more to do, at most AGAIN_S when @again. Return: false at the end. */
-static bool wait_for_work(struct spool_spiller *spiller, uint64_t *seen, bool again)
+static bool wait_for_work(struct spool_writeback *writeback, uint64_t *seen, bool again)
 {
 	struct timespec until;
 	bool stop;
@@ -41,133 +41,133 @@ static bool wait_for_work(struct spool_spiller *spiller, uint64_t *seen, bool ag
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += AGAIN_S;
-	pthread_mutex_lock(&spiller->lock);
-	while (!spiller->stop && spiller->n_wakes == *seen && r != ETIMEDOUT) {
+	pthread_mutex_lock(&writeback->lock);
+	while (!writeback->stop && writeback->n_wakes == *seen && r != ETIMEDOUT) {
 		if (again)
-			r = pthread_cond_timedwait(&spiller->changed, &spiller->lock, &until);
+			r = pthread_cond_timedwait(&writeback->changed, &writeback->lock, &until);
 		else
-			pthread_cond_wait(&spiller->changed, &spiller->lock);
+			pthread_cond_wait(&writeback->changed, &writeback->lock);
 	}
-	*seen = spiller->n_wakes;
-	stop = spiller->stop;
-	pthread_mutex_unlock(&spiller->lock);
+	*seen = writeback->n_wakes;
+	stop = writeback->stop;
+	pthread_mutex_unlock(&writeback->lock);
 	return !stop;
 }
 
-static uint64_t hurries(struct spool_spiller *spiller)
+static uint64_t hurries(struct spool_writeback *writeback)
 {
 	uint64_t n;
 
-	pthread_mutex_lock(&spiller->lock);
-	n = spiller->n_hurries;
-	pthread_mutex_unlock(&spiller->lock);
+	pthread_mutex_lock(&writeback->lock);
+	n = writeback->n_hurries;
+	pthread_mutex_unlock(&writeback->lock);
 	return n;
 }
 
 /* A disk that fails is not asked again before its time, however often we are woken, unless somebody
  * has hurried us since there were @hurries. */
-static bool wait_out(struct spool_spiller *spiller, uint64_t hurries)
+static bool wait_out(struct spool_writeback *writeback, uint64_t hurries)
 {
 	struct timespec until;
 	bool stop;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += AGAIN_S;
-	pthread_mutex_lock(&spiller->lock);
-	while (!spiller->stop && spiller->n_hurries == hurries &&
-	       pthread_cond_timedwait(&spiller->changed, &spiller->lock, &until) != ETIMEDOUT)
+	pthread_mutex_lock(&writeback->lock);
+	while (!writeback->stop && writeback->n_hurries == hurries &&
+	       pthread_cond_timedwait(&writeback->changed, &writeback->lock, &until) != ETIMEDOUT)
 		;
-	stop = spiller->stop;
-	pthread_mutex_unlock(&spiller->lock);
+	stop = writeback->stop;
+	pthread_mutex_unlock(&writeback->lock);
 	return !stop;
 }
 
 static void *spill_main(void *arg)
 {
 	struct spill_thread *self = arg;
-	struct spool_spiller *spiller = self->spiller;
+	struct spool_writeback *writeback = self->writeback;
 	uint64_t seen = 0;
 	bool on = true;
 
 	while (on) {
-		uint64_t before = hurries(spiller);
-		int r = spool_engine_spill(spiller->fs->engine, self->stage);
+		uint64_t before = hurries(writeback);
+		int r = spool_engine_spill(writeback->fs->engine, self->stage);
 
 		if (r < 0)
-			on = wait_out(spiller, before);
+			on = wait_out(writeback, before);
 		else if (r != SPOOL_SPILL_MORE)
-			on = wait_for_work(spiller, &seen, r == SPOOL_SPILL_LATER);
+			on = wait_for_work(writeback, &seen, r == SPOOL_SPILL_LATER);
 		else
-			on = !atomic_load(&spiller->stop);
+			on = !atomic_load(&writeback->stop);
 	}
 	return NULL;
 }
 
-void spool_spiller_wake(struct spool_spiller *spiller)
+void spool_writeback_wake(struct spool_writeback *writeback)
 {
-	if (!spiller)
+	if (!writeback)
 		return;
-	pthread_mutex_lock(&spiller->lock);
-	spiller->n_wakes++;
-	pthread_cond_broadcast(&spiller->changed);
-	pthread_mutex_unlock(&spiller->lock);
+	pthread_mutex_lock(&writeback->lock);
+	writeback->n_wakes++;
+	pthread_cond_broadcast(&writeback->changed);
+	pthread_mutex_unlock(&writeback->lock);
 }
 
-void spool_spiller_hurry(struct spool_spiller *spiller)
+void spool_writeback_hurry(struct spool_writeback *writeback)
 {
-	if (!spiller)
+	if (!writeback)
 		return;
-	pthread_mutex_lock(&spiller->lock);
-	spiller->n_wakes++;
-	spiller->n_hurries++;
-	pthread_cond_broadcast(&spiller->changed);
-	pthread_mutex_unlock(&spiller->lock);
+	pthread_mutex_lock(&writeback->lock);
+	writeback->n_wakes++;
+	writeback->n_hurries++;
+	pthread_cond_broadcast(&writeback->changed);
+	pthread_mutex_unlock(&writeback->lock);
 }
 
-int spool_spiller_new(struct spool_fs *fs, struct spool_spiller **ret)
+int spool_writeback_new(struct spool_fs *fs, struct spool_writeback **ret)
 {
-	struct spool_spiller *spiller = calloc(1, sizeof(*spiller));
+	struct spool_writeback *writeback = calloc(1, sizeof(*writeback));
 	int r = 0;
 
-	if (!spiller)
+	if (!writeback)
 		return -ENOMEM;
-	spiller->fs = fs;
-	pthread_mutex_init(&spiller->lock, NULL);
-	spool_thread_cond_init(&spiller->changed);
-	while (spiller->n < SPILL_THREADS && r == 0) {
-		struct spill_thread *thread = &spiller->threads[spiller->n];
+	writeback->fs = fs;
+	pthread_mutex_init(&writeback->lock, NULL);
+	spool_thread_cond_init(&writeback->changed);
+	while (writeback->n < SPILL_THREADS && r == 0) {
+		struct spill_thread *thread = &writeback->threads[writeback->n];
 
-		thread->spiller = spiller;
+		thread->writeback = writeback;
 		r = spool_engine_new_stage(fs->engine, &thread->stage);
 		if (r == 0)
 			r = spool_thread_start(&thread->thread, "spoolfs-spill", spill_main,
 					       thread);
 		if (r == 0)
-			spiller->n++;
+			writeback->n++;
 		else
 			spool_engine_free_stage(thread->stage);
 	}
 	if (r < 0) {
-		spool_spiller_free(spiller);
+		spool_writeback_free(writeback);
 		return r;
 	}
-	*ret = spiller;
+	*ret = writeback;
 	return 0;
 }
 
-void spool_spiller_free(struct spool_spiller *spiller)
+void spool_writeback_free(struct spool_writeback *writeback)
 {
-	if (!spiller)
+	if (!writeback)
 		return;
-	pthread_mutex_lock(&spiller->lock);
-	atomic_store(&spiller->stop, true);
-	pthread_cond_broadcast(&spiller->changed);
-	pthread_mutex_unlock(&spiller->lock);
-	for (unsigned int i = 0; i < spiller->n; i++) {
-		pthread_join(spiller->threads[i].thread, NULL);
-		spool_engine_free_stage(spiller->threads[i].stage);
+	pthread_mutex_lock(&writeback->lock);
+	atomic_store(&writeback->stop, true);
+	pthread_cond_broadcast(&writeback->changed);
+	pthread_mutex_unlock(&writeback->lock);
+	for (unsigned int i = 0; i < writeback->n; i++) {
+		pthread_join(writeback->threads[i].thread, NULL);
+		spool_engine_free_stage(writeback->threads[i].stage);
 	}
-	pthread_cond_destroy(&spiller->changed);
-	pthread_mutex_destroy(&spiller->lock);
-	free(spiller);
+	pthread_cond_destroy(&writeback->changed);
+	pthread_mutex_destroy(&writeback->lock);
+	free(writeback);
 }

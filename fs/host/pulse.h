@@ -5,7 +5,7 @@
  * What the supervisor sees of the worker's threads that take requests: memory of both. Each thread
  * has a count of its own, odd while it has something in hand and even while it waits for the
  * kernel; none of them may wait for the disk or for other requests, so a count that stays odd is a
- * thread that hangs. Threads that may wait (disk.h) have none: a disk that hangs is no fault of
+ * thread that hangs. Threads that may wait (for_disk.h) have none: a disk that hangs is no fault of
  * ours.
  *
  * Nobody looks while nothing happens. The first thread with something in hand wakes the supervisor,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the supervisor tells of itself to who looks into /proc (ctl_record.h). */
+/* What the supervisor tells of itself to who looks into /proc (ctl/record.h). */
 
 #include <sys/types.h>
 

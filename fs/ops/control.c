@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The control interface: ioctls on the mount's directories (ctl_proto.h). Every structure that
+ * The control interface: ioctls on the mount's directories (ctl/proto.h). Every structure that
  * comes in is checked for its size and version before it is looked at.
  */
 

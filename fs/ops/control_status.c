@@ -53,10 +53,10 @@ static uint64_t uptime_ms(const struct spool_fs *fs)
 			  (now.tv_nsec - fs->started.tv_nsec) / 1000000);
 }
 
-_Static_assert((int)SPOOL_CTL_WAITING_RAM == SPOOL_WAIT_ROOM &&
+_Static_assert((int)SPOOL_CTL_WAITING_RAM == SPOOL_WAIT_RAM &&
 		       (int)SPOOL_CTL_WAITING_DISK == SPOOL_WAIT_DISK &&
 		       (int)SPOOL_CTL_WAITING_KERNEL == SPOOL_WAIT_NOTIFY &&
-		       (int)SPOOL_CTL_WAITING_SPILL == SPOOL_WAIT_ASKED &&
+		       (int)SPOOL_CTL_WAITING_SPILL == SPOOL_WAIT_SPILL &&
 		       (int)SPOOL_CTL_WAITING_N == SPOOL_WAIT_N,
 	       "the same reasons, in the same order");
 

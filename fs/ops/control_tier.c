@@ -44,7 +44,7 @@ static void fill_tier(struct spool_fs *fs, bool admin, struct spool_ctl_tier *ou
 	out->n_failed = stat.n_failed;
 	out->n_bad = stat.n_bad;
 	out->files = stat.files;
-	out->waiting = spool_room_waiting(fs->room);
+	out->waiting = spool_for_ram_waiting(fs->for_ram);
 	snprintf(out->backing, sizeof(out->backing), "%s", fs->options->backing);
 	out->backing_free = stat.space_free;
 	out->backing_total = stat.space_total;
@@ -61,8 +61,8 @@ void control_tier(struct control_call *call)
 
 	/* a filesystem may take its time to say what is free, over a network for ever */
 	if (admin && call->fs->options->backing_fd >= 0 &&
-	    (reply_wait_flags(call->req) & SPOOL_NOWAIT))
-		r = SPOOL_ON_DISK;
+	    (reply_wait_flags(call->req) & SPOOL_NOWAIT_DISK))
+		r = SPOOL_WOULD_BLOCK;
 	if (r == 0)
 		fill_tier(call->fs, admin, &tier);
 	reply_ioctl(call->req, r, &tier, sizeof(tier));
@@ -146,12 +146,12 @@ static int find_own(struct control_call *call, const char *name, uint64_t *ret_i
 	return 0;
 }
 
-/* Whose file it is, and that there is a disk. The spiller does the rest. */
+/* Whose file it is, and that there is a disk. Writeback does the rest. */
 static int find_for_spill(struct control_call *call, const char *name, uint64_t *ret_ino)
 {
 	int r;
 
-	if (!call->fs->asked)
+	if (!call->fs->for_spill)
 		return -EOPNOTSUPP;
 	if (!reply_can_tell(call->req))
 		return -EINTR;

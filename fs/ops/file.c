@@ -59,8 +59,8 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)fi;
 	spool_engine_release(fs_of(req)->engine, ino);
-	spool_park_kick(fs_of(req)->park);
-	spool_tidy_kick(fs_of(req)->tidy);
+	spool_for_release_kick(fs_of(req)->for_release);
+	spool_reclaim_kick(fs_of(req)->reclaim);
 	reply_status(req, 0);
 }
 
@@ -141,8 +141,8 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len
 	(void)fi;
 	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
 		before = spool_set_ids_of(fs, ino);
-		if (len > (off_t)FALLOCATE_LONG && (reply_wait_flags(req) & SPOOL_NOWAIT))
-			r = SPOOL_ON_DISK; /* for a thread that may take its time */
+		if (len > (off_t)FALLOCATE_LONG && (reply_wait_flags(req) & SPOOL_NOWAIT_DISK))
+			r = SPOOL_WOULD_BLOCK; /* for a thread that may take its time */
 		else if (off >= 0 && len > 0)
 			r = spool_engine_fallocate(
 				fs->engine, ino, mode, (uint64_t)off, (uint64_t)len,

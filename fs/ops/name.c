@@ -50,7 +50,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
 	spool_engine_forget(fs_of(req)->engine, ino, nlookup);
-	spool_tidy_kick(fs_of(req)->tidy);
+	spool_reclaim_kick(fs_of(req)->reclaim);
 	reply_none(req);
 }
 
@@ -58,7 +58,7 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 {
 	for (size_t i = 0; i < count; i++)
 		spool_engine_forget(fs_of(req)->engine, forgets[i].ino, forgets[i].nlookup);
-	spool_tidy_kick(fs_of(req)->tidy);
+	spool_reclaim_kick(fs_of(req)->reclaim);
 	reply_none(req);
 }
 

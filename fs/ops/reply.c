@@ -22,20 +22,20 @@
 #define PREFERRED_IO (64 << 10)
 
 /* The payload of these requests is empty, so that the answer overwrites nothing of them. */
-static bool can_read_in_place(const struct spool_message *message)
+static bool can_read_in_place(const struct spool_request *request)
 {
-	return message && message->out &&
-	       (message->opcode == FUSE_READ || message->opcode == FUSE_READDIR ||
-		message->opcode == FUSE_READDIRPLUS);
+	return request && request->out &&
+	       (request->opcode == FUSE_READ || request->opcode == FUSE_READDIR ||
+		request->opcode == FUSE_READDIRPLUS);
 }
 
 void *reply_buffer(struct spool_fs *fs)
 {
-	const struct spool_message *message = spool_channel_current(fs);
+	const struct spool_request *request = spool_channel_current(fs);
 	void *buf;
 
-	if (can_read_in_place(message))
-		return message->out;
+	if (can_read_in_place(request))
+		return request->out;
 	buf = pthread_getspecific(fs->buffer);
 	if (buf)
 		return buf;
@@ -68,73 +68,73 @@ struct spool_cred reply_known_cred(fuse_req_t req)
 
 bool reply_kill_suidgid(fuse_req_t req)
 {
-	const struct spool_message *message = spool_channel_current(fs_of(req));
+	const struct spool_request *request = spool_channel_current(fs_of(req));
 
-	return message && message->kill_suidgid;
+	return request && request->kill_suidgid;
 }
 
 unsigned int reply_wait_flags(fuse_req_t req)
 {
-	const struct spool_message *message = spool_channel_current(fs_of(req));
-	unsigned int flags = SPOOL_NOWAIT;
+	const struct spool_request *request = spool_channel_current(fs_of(req));
+	unsigned int flags = SPOOL_NOWAIT_DISK;
 
-	if (!message)
+	if (!request)
 		return flags;
-	return (message->may_wait ? 0 : SPOOL_NOWAIT) | (message->last_try ? SPOOL_NOROOM : 0) |
-	       (message->waited ? SPOOL_WAITED : 0);
+	return (request->may_wait ? 0 : SPOOL_NOWAIT_DISK) |
+	       (request->last_try ? SPOOL_LAST_TRY : 0) | (request->waited ? SPOOL_WAITED : 0);
 }
 
 enum spool_told reply_told(fuse_req_t req, ssize_t *ret_result)
 {
-	struct spool_message *message = spool_channel_current(fs_of(req));
-	enum spool_told told = message ? message->told : SPOOL_TOLD_NOT;
+	struct spool_request *request = spool_channel_current(fs_of(req));
+	enum spool_told told = request ? request->told : SPOOL_TOLD_NOT;
 
 	if (told != SPOOL_TOLD_NOT && ret_result)
-		*ret_result = message->result;
-	if (message)
-		message->told = SPOOL_TOLD_NOT;
+		*ret_result = request->result;
+	if (request)
+		request->told = SPOOL_TOLD_NOT;
 	return told;
 }
 
 bool reply_can_tell(fuse_req_t req)
 {
-	const struct spool_message *message = spool_channel_current(fs_of(req));
+	const struct spool_request *request = spool_channel_current(fs_of(req));
 
-	return message && !message->last_try && !atomic_load(&fs_of(req)->stopping);
+	return request && !request->last_try && !atomic_load(&fs_of(req)->stopping);
 }
 
 static void wait_first(fuse_req_t req, fuse_ino_t ino, enum spool_wait waits_for)
 {
-	struct spool_message *message = spool_channel_current(fs_of(req));
+	struct spool_request *request = spool_channel_current(fs_of(req));
 
-	message->parked = true;
-	message->waits_for = waits_for;
-	message->again = false; /* not before that */
-	message->about_ino = ino;
+	request->deferred = true;
+	request->waits_for = waits_for;
+	request->again = false; /* not before that */
+	request->about_ino = ino;
 	reply_status(req, -EAGAIN); /* which goes nowhere */
 }
 
 void reply_tell_first(fuse_req_t req, fuse_ino_t ino, enum spool_tell what, ssize_t result)
 {
-	struct spool_message *message = spool_channel_current(fs_of(req));
+	struct spool_request *request = spool_channel_current(fs_of(req));
 
-	message->tell = what;
-	message->result = result;
+	request->tell = what;
+	request->result = result;
 	wait_first(req, ino, SPOOL_WAIT_NOTIFY);
 }
 
 void reply_tell_pages(fuse_req_t req, fuse_ino_t ino, uint64_t off, uint64_t len)
 {
-	struct spool_message *message = spool_channel_current(fs_of(req));
+	struct spool_request *request = spool_channel_current(fs_of(req));
 
-	message->about_off = off;
-	message->about_len = len;
+	request->about_off = off;
+	request->about_len = len;
 	reply_tell_first(req, ino, SPOOL_TELL_PAGES, 0);
 }
 
 void reply_spill_first(fuse_req_t req, fuse_ino_t ino)
 {
-	wait_first(req, ino, SPOOL_WAIT_ASKED);
+	wait_first(req, ino, SPOOL_WAIT_SPILL);
 }
 
 void reply_status(fuse_req_t req, int r)

@@ -27,14 +27,15 @@ void *reply_buffer(struct spool_fs *fs);
 /** Does this request want set-id bits dropped (FUSE_HANDLE_KILLPRIV_V2, FUSE_SETXATTR_EXT)? */
 bool reply_kill_suidgid(fuse_req_t req);
 
-/** The caller as the engine wants it; its uid may be SPOOL_UID_UNKNOWN, see init.c. */
+/** The caller as the engine wants it; its uid may be SPOOL_UID_UNKNOWN, see handshake.c. */
 struct spool_cred reply_cred(fuse_req_t req);
 
 /** reply_known_cred() - the same, with the uid of the process where the kernel withholds it. Takes
  * 0.1 ms then: for what is not asked often. It is still unknown when the process cannot be seen. */
 struct spool_cred reply_known_cred(fuse_req_t req);
 
-/** reply_wait_flags() - SPOOL_NOWAIT, SPOOL_NOROOM: what this thread may wait for; SPOOL_WAITED. */
+/** reply_wait_flags() - SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY: what this thread may wait for;
+ * SPOOL_WAITED. */
 unsigned int reply_wait_flags(fuse_req_t req);
 
 /**

@@ -38,7 +38,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		else
 			fs->missing |= wanted[i].feature;
 	}
-	conn->max_write = (unsigned int)fs->max_write; /* libfuse may lower it, see init.c */
+	conn->max_write = (unsigned int)fs->max_write; /* libfuse may lower it, see handshake.c */
 	conn->max_background = SPOOL_MAX_BACKGROUND;
 	conn->congestion_threshold = SPOOL_MAX_BACKGROUND * 3 / 4;
 	conn->time_gran = 1;

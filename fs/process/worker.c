@@ -93,34 +93,34 @@ static bool stop_serving(struct worker *worker)
 	atomic_store(&worker->fs.stopping, true);
 	spool_pressure_stop(worker->fs.pressure);
 	spool_notify_stop(worker->fs.notify);
-	spool_asked_stop(worker->fs.asked);
-	spool_tidy_stop(worker->fs.tidy);
-	spool_park_stop(worker->fs.park);
-	spool_room_stop(worker->fs.room);
-	spool_disk_stop(worker->fs.disk);
+	spool_for_spill_stop(worker->fs.for_spill);
+	spool_reclaim_stop(worker->fs.reclaim);
+	spool_for_release_stop(worker->fs.for_release);
+	spool_for_ram_stop(worker->fs.for_ram);
+	spool_for_disk_stop(worker->fs.for_disk);
 	ended = spool_notify_end(worker->fs.notify, NOTIFY_WAIT_MS);
 	if (worker->fs.session)
 		fuse_session_exit(worker->fs.session);
-	spool_dev_stop(worker->fs.dev);
-	worker->fs.dev = NULL;
+	spool_devfuse_stop(worker->fs.devfuse);
+	worker->fs.devfuse = NULL;
 	spool_rings_stop(worker->fs.rings);
 	worker->fs.rings = NULL;
 	spool_pressure_free(worker->fs.pressure);
 	worker->fs.pressure = NULL;
-	spool_tidy_free(worker->fs.tidy);
-	worker->fs.tidy = NULL;
-	spool_spiller_free(worker->fs.spiller);
-	worker->fs.spiller = NULL;
-	spool_asked_free(worker->fs.asked);
-	worker->fs.asked = NULL;
-	spool_disk_free(worker->fs.disk);
-	worker->fs.disk = NULL;
-	spool_room_free(worker->fs.room);
-	worker->fs.room = NULL;
+	spool_reclaim_free(worker->fs.reclaim);
+	worker->fs.reclaim = NULL;
+	spool_writeback_free(worker->fs.writeback);
+	worker->fs.writeback = NULL;
+	spool_for_spill_free(worker->fs.for_spill);
+	worker->fs.for_spill = NULL;
+	spool_for_disk_free(worker->fs.for_disk);
+	worker->fs.for_disk = NULL;
+	spool_for_ram_free(worker->fs.for_ram);
+	worker->fs.for_ram = NULL;
 	spool_dirs_free(worker->fs.dirs);
 	worker->fs.dirs = NULL;
-	spool_park_free(worker->fs.park);
-	worker->fs.park = NULL;
+	spool_for_release_free(worker->fs.for_release);
+	worker->fs.for_release = NULL;
 	if (!ended) {
 		spool_log(worker->fs.log, SPOOL_LOG_WARNING,
 			  "a thread waits in the kernel for the end of the connection");
@@ -140,11 +140,11 @@ static int start_tier(struct spool_fs *fs)
 	r = spool_channel_new_disk(fs);
 	if (r < 0 || fs->options->backing_fd < 0)
 		return r;
-	r = spool_room_new(fs, &fs->room);
+	r = spool_for_ram_new(fs, &fs->for_ram);
 	if (r == 0)
-		r = spool_asked_new(fs, &fs->asked);
+		r = spool_for_spill_new(fs, &fs->for_spill);
 	if (r == 0)
-		r = spool_spiller_new(fs, &fs->spiller);
+		r = spool_writeback_new(fs, &fs->writeback);
 	return r;
 }
 
@@ -274,9 +274,9 @@ static int start_helpers(struct worker *worker)
 	if (r == 0)
 		r = spool_channel_new_notify(&worker->fs);
 	if (r == 0)
-		r = spool_park_new(&worker->fs, &worker->fs.park);
+		r = spool_for_release_new(&worker->fs, &worker->fs.for_release);
 	if (r == 0)
-		r = spool_tidy_new(&worker->fs, &worker->fs.tidy);
+		r = spool_reclaim_new(&worker->fs, &worker->fs.reclaim);
 	if (r == 0)
 		r = start_tier(&worker->fs);
 	if (r == 0)
@@ -311,7 +311,7 @@ static int run_session(struct worker *worker, int socket)
 	}
 	r = spool_channel_attach(worker->fs.session, fd);
 	if (r == 0)
-		r = spool_dev_start(&worker->fs, fd, worker->done, &worker->fs.dev);
+		r = spool_devfuse_start(&worker->fs, fd, worker->done, &worker->fs.devfuse);
 	if (r == 0)
 		r = wait_for_init(worker);
 	spool_sandbox_seal(&worker->fs.sandbox);
@@ -329,35 +329,35 @@ static void on_wake(void *ctx)
 {
 	const struct spool_fs *fs = ctx;
 
-	spool_spiller_wake(fs->spiller);
+	spool_writeback_wake(fs->writeback);
 }
 
 static void on_hurry(void *ctx)
 {
 	const struct spool_fs *fs = ctx;
 
-	spool_spiller_hurry(fs->spiller);
+	spool_writeback_hurry(fs->writeback);
 }
 
 static void on_room(void *ctx)
 {
 	const struct spool_fs *fs = ctx;
 
-	spool_room_kick(fs->room);
+	spool_for_ram_kick(fs->for_ram);
 }
 
 static void on_spilled(void *ctx, uint64_t id, int result)
 {
 	const struct spool_fs *fs = ctx;
 
-	spool_asked_done(fs->asked, id, result);
+	spool_for_spill_done(fs->for_spill, id, result);
 }
 
 static void on_returned(void *ctx)
 {
 	const struct spool_fs *fs = ctx;
 
-	spool_park_kick(fs->park);
+	spool_for_release_kick(fs->for_release);
 }
 
 /* Descriptors for the backing: what the limit allows, but for our own few. */
@@ -516,7 +516,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 				  strerror(-r));
 		return failed(&worker);
 	}
-	worker.fs.max_write = spool_init_max_write();
+	worker.fs.max_write = spool_handshake_max_write();
 	r = -pthread_key_create(&worker.fs.buffer, free);
 	if (r == 0)
 		r = -pthread_key_create(&worker.fs.current, NULL);

@@ -3,10 +3,10 @@
 
 /*
  * The process that looks at other processes and reads accounts for the worker, which may do neither
- * (fs/security/sandbox.h). Whether a caller is in the user namespace that we are in is shown to those only
- * who might trace him, and /etc is closed to the worker. The witness takes three kinds of questions
- * and no data: what a process may do and under which uid, whether it is in a group, and what the
- * ranges of subordinate uids are.
+ * (fs/security/sandbox.h). Whether a caller is in the user namespace that we are in is shown to
+ * those only who might trace him, and /etc is closed to the worker. The witness takes three kinds
+ * of questions and no data: what a process may do and under which uid, whether it is in a group,
+ * and what the ranges of subordinate uids are.
  *
  * It ends with the worker. A question takes 0.1 ms. One that is not answered in a second is
  * answered "no", so nobody waits for ever.

@@ -33,7 +33,7 @@ struct masked_opcode {
 	uint32_t opcode;
 };
 
-static void mask_init(void *message, size_t len, unsigned int mask)
+static void mask_init(void *request, size_t len, unsigned int mask)
 {
 	static const struct masked_flag masked[] = {
 		{SPOOL_FEATURE_READDIRPLUS, FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO},
@@ -50,12 +50,12 @@ static void mask_init(void *message, size_t len, unsigned int mask)
 
 	if (len < at + sizeof(flags))
 		return;
-	memcpy(&flags, (char *)message + at, sizeof(flags));
+	memcpy(&flags, (char *)request + at, sizeof(flags));
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(masked); i++) {
 		if (mask & masked[i].feature)
 			flags &= ~masked[i].flags;
 	}
-	memcpy((char *)message + at, &flags, sizeof(flags));
+	memcpy((char *)request + at, &flags, sizeof(flags));
 }
 
 static uint32_t mask_opcode(uint32_t opcode, unsigned int mask)
@@ -75,94 +75,94 @@ static uint32_t mask_opcode(uint32_t opcode, unsigned int mask)
 	return opcode == FUSE_TMPFILE ? FUSE_CREATE : opcode;
 }
 
-void spool_channel_rewrite(void *message, size_t len, unsigned int mask)
+void spool_channel_rewrite(void *request, size_t len, unsigned int mask)
 {
 	struct fuse_in_header header;
 
 	if (len < sizeof(header))
 		return;
-	memcpy(&header, message, sizeof(header));
+	memcpy(&header, request, sizeof(header));
 	if (header.opcode == FUSE_INIT && mask)
-		mask_init(message, len, mask);
+		mask_init(request, len, mask);
 	header.opcode = mask_opcode(header.opcode, mask);
-	memcpy(message, &header, sizeof(header));
+	memcpy(request, &header, sizeof(header));
 }
 
-/* A 32-bit word @at bytes into the first argument, 0 when the message ends before. */
-static uint32_t argument_word(const struct spool_message *message, size_t at)
+/* A 32-bit word @at bytes into the first argument, 0 when the request ends before. */
+static uint32_t argument_word(const struct spool_request *request, size_t at)
 {
 	uint32_t word = 0;
 
 	at += sizeof(struct fuse_in_header);
-	if (message->len >= at + sizeof(word))
-		memcpy(&word, (const char *)message->data + at, sizeof(word));
+	if (request->len >= at + sizeof(word))
+		memcpy(&word, (const char *)request->data + at, sizeof(word));
 	return word;
 }
 
 /* The kernel asks for set-id bits to be dropped in a flag of its own for every operation. */
-static bool wants_kill_suidgid(const struct spool_message *message)
+static bool wants_kill_suidgid(const struct spool_request *request)
 {
-	switch (message->opcode) {
+	switch (request->opcode) {
 	case FUSE_WRITE:
-		return argument_word(message, offsetof(struct fuse_write_in, write_flags)) &
+		return argument_word(request, offsetof(struct fuse_write_in, write_flags)) &
 		       FUSE_WRITE_KILL_SUIDGID;
 	case FUSE_SETATTR:
-		return argument_word(message, offsetof(struct fuse_setattr_in, valid)) &
+		return argument_word(request, offsetof(struct fuse_setattr_in, valid)) &
 		       FATTR_KILL_SUIDGID;
 	case FUSE_OPEN:
-		return argument_word(message, offsetof(struct fuse_open_in, open_flags)) &
+		return argument_word(request, offsetof(struct fuse_open_in, open_flags)) &
 		       SPOOL_WIRE_OPEN_KILL_SUIDGID;
 	default:
 		return false;
 	}
 }
 
-bool spool_channel_parse(struct spool_message *message)
+bool spool_channel_parse(struct spool_request *request)
 {
 	struct fuse_in_header header;
 
-	if (message->len < sizeof(header))
+	if (request->len < sizeof(header))
 		return false;
-	memcpy(&header, message->data, sizeof(header));
-	if (header.len != message->len)
+	memcpy(&header, request->data, sizeof(header));
+	if (header.len != request->len)
 		return false;
-	message->unique = header.unique;
-	message->opcode = header.opcode;
-	message->nodeid = header.nodeid;
-	message->uid = header.uid;
-	message->pid = (pid_t)header.pid;
-	message->payer = header.uid;
-	message->kill_suidgid = wants_kill_suidgid(message);
+	request->unique = header.unique;
+	request->opcode = header.opcode;
+	request->nodeid = header.nodeid;
+	request->uid = header.uid;
+	request->pid = (pid_t)header.pid;
+	request->payer = header.uid;
+	request->kill_suidgid = wants_kill_suidgid(request);
 	return true;
 }
 
-void spool_channel_set_payer(struct spool_fs *fs, struct spool_message *message)
+void spool_channel_set_payer(struct spool_fs *fs, struct spool_request *request)
 {
-	const struct spool_cred cred = {.uid = message->uid, .pid = message->pid};
+	const struct spool_cred cred = {.uid = request->uid, .pid = request->pid};
 
 	/* these never wait, come in masses, and are nobody's */
-	if (message->opcode == FUSE_FORGET || message->opcode == FUSE_BATCH_FORGET)
+	if (request->opcode == FUSE_FORGET || request->opcode == FUSE_BATCH_FORGET)
 		return;
-	message->payer = spool_engine_payer(fs->engine, &cred, message->nodeid);
+	request->payer = spool_engine_payer(fs->engine, &cred, request->nodeid);
 }
 
-void spool_channel_shorten_setxattr(struct spool_message *message)
+void spool_channel_shorten_setxattr(struct spool_request *request)
 {
 	const size_t more = sizeof(struct fuse_setxattr_in) - FUSE_COMPAT_SETXATTR_IN_SIZE;
 	const size_t keep = sizeof(struct fuse_in_header) + FUSE_COMPAT_SETXATTR_IN_SIZE;
 	struct fuse_in_header header;
 
-	if (message->opcode != FUSE_SETXATTR || message->len < keep + more)
+	if (request->opcode != FUSE_SETXATTR || request->len < keep + more)
 		return;
-	message->kill_suidgid =
-		argument_word(message, offsetof(struct fuse_setxattr_in, setxattr_flags)) &
+	request->kill_suidgid =
+		argument_word(request, offsetof(struct fuse_setxattr_in, setxattr_flags)) &
 		FUSE_SETXATTR_ACL_KILL_SGID;
-	memmove((char *)message->data + more, message->data, keep);
-	message->data = (char *)message->data + more;
-	message->len -= more;
-	memcpy(&header, message->data, sizeof(header));
-	header.len = (uint32_t)message->len;
-	memcpy(message->data, &header, sizeof(header));
+	memmove((char *)request->data + more, request->data, keep);
+	request->data = (char *)request->data + more;
+	request->len -= more;
+	memcpy(&header, request->data, sizeof(header));
+	header.len = (uint32_t)request->len;
+	memcpy(request->data, &header, sizeof(header));
 }
 
 bool spool_channel_offers(const void *offer, size_t len, uint32_t flags, uint32_t flags2)
@@ -177,8 +177,8 @@ bool spool_channel_offers(const void *offer, size_t len, uint32_t flags, uint32_
 	return (in.flags & flags) == flags && (in.flags2 & flags2) == flags2;
 }
 
-bool spool_channel_extend_init(const void *offer, size_t len, const struct spool_init_extra *extra,
-			       struct fuse_init_out *out)
+bool spool_channel_extend_init(const void *offer, size_t len,
+			       const struct spool_handshake_extra *extra, struct fuse_init_out *out)
 {
 	struct fuse_init_in in;
 
@@ -196,18 +196,18 @@ bool spool_channel_extend_init(const void *offer, size_t len, const struct spool
 	return true;
 }
 
-ssize_t spool_channel_answer(struct spool_message *message, const struct iovec *iov, int count)
+ssize_t spool_channel_answer(struct spool_request *request, const struct iovec *iov, int count)
 {
 	struct fuse_out_header header;
 	size_t used = 0;
 
 	memcpy(&header, iov[0].iov_base, sizeof(header));
 	for (int i = 1; i < count; i++) {
-		char *to = (char *)message->out + used;
+		char *to = (char *)request->out + used;
 
-		if (iov[i].iov_len > message->out_size - used) {
+		if (iov[i].iov_len > request->out_size - used) {
 			header = (struct fuse_out_header){
-				.len = sizeof(header), .error = -EIO, .unique = message->unique};
+				.len = sizeof(header), .error = -EIO, .unique = request->unique};
 			used = 0;
 			break;
 		}
@@ -215,146 +215,146 @@ ssize_t spool_channel_answer(struct spool_message *message, const struct iovec *
 			memmove(to, iov[i].iov_base, iov[i].iov_len);
 		used += iov[i].iov_len;
 	}
-	memcpy(message->answer, &header, sizeof(header));
-	message->answer_size = (uint32_t)used;
-	message->answered = true;
+	memcpy(request->answer, &header, sizeof(header));
+	request->answer_size = (uint32_t)used;
+	request->answered = true;
 	return header.error == -EIO ? -EIO : (ssize_t)(sizeof(header) + used);
 }
 
-struct spool_message *spool_channel_current(struct spool_fs *fs)
+struct spool_request *spool_channel_current(struct spool_fs *fs)
 {
 	return pthread_getspecific(fs->current);
 }
 
 /* What is done once for a request, however often it is tried. */
-static void first_time(struct spool_fs *fs, struct spool_message *message)
+static void first_time(struct spool_fs *fs, struct spool_request *request)
 {
 	atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
-	if (message->opcode < SPOOL_OPCODES)
-		atomic_fetch_add_explicit(&fs->by_opcode[message->opcode], 1, memory_order_relaxed);
+	if (request->opcode < SPOOL_OPCODES)
+		atomic_fetch_add_explicit(&fs->by_opcode[request->opcode], 1, memory_order_relaxed);
 	if (fs->setxattr_ext)
-		spool_channel_shorten_setxattr(message);
-	message->tried = true;
+		spool_channel_shorten_setxattr(request);
+	request->tried = true;
 }
 
 /* A signal for the caller of a request: those that wait for long know what to do, others go on. No
  * answer is due. libfuse would keep those whose request it has not in hand, as it waits, and look
  * through all of them with every request of anybody. */
-static void take_interrupt(struct spool_fs *fs, const struct spool_message *message)
+static void take_interrupt(struct spool_fs *fs, const struct spool_request *request)
 {
 	struct fuse_interrupt_in in;
 
-	if (message->len < sizeof(struct fuse_in_header) + sizeof(in))
+	if (request->len < sizeof(struct fuse_in_header) + sizeof(in))
 		return;
-	memcpy(&in, (const char *)message->data + sizeof(struct fuse_in_header), sizeof(in));
-	spool_asked_interrupt(fs->asked, in.unique);
+	memcpy(&in, (const char *)request->data + sizeof(struct fuse_in_header), sizeof(in));
+	spool_for_spill_interrupt(fs->for_spill, in.unique);
 }
 
 /* Without libfuse. */
-static void answer(struct spool_fs *fs, struct spool_message *message, const struct iovec *iov,
+static void answer(struct spool_fs *fs, struct spool_request *request, const struct iovec *iov,
 		   int count)
 {
-	message->parked = false;
-	message->answered = true;
-	if (message->entry)
-		spool_channel_answer(message, iov, count);
+	request->deferred = false;
+	request->answered = true;
+	if (request->entry)
+		spool_channel_answer(request, iov, count);
 	else if (writev(fuse_session_fd(fs->session), iov, count) < 0)
 		spool_log(fs->log, SPOOL_LOG_DEBUG, "/dev/fuse: %s", strerror(errno));
 }
 
 /* FUSE_STATX, which libfuse does not know. Nothing of it waits. */
-static void answer_statx(struct spool_fs *fs, struct spool_message *message)
+static void answer_statx(struct spool_fs *fs, struct spool_request *request)
 {
-	struct fuse_out_header header = {.len = sizeof(header), .unique = message->unique};
+	struct fuse_out_header header = {.len = sizeof(header), .unique = request->unique};
 	struct spool_wire_statx_out out;
 	const struct iovec iov[] = {{.iov_base = &header, .iov_len = sizeof(header)},
 				    {.iov_base = &out, .iov_len = sizeof(out)}};
 	struct fuse_in_header in;
 
-	memcpy(&in, message->data, sizeof(in));
+	memcpy(&in, request->data, sizeof(in));
 	header.error = reply_fill_statx(fs, in.nodeid, &out);
 	if (header.error == 0)
 		header.len += sizeof(out);
-	answer(fs, message, iov, header.error == 0 ? 2 : 1);
+	answer(fs, request, iov, header.error == 0 ? 2 : 1);
 }
 
-static void answer_error(struct spool_fs *fs, struct spool_message *message, int error)
+static void answer_error(struct spool_fs *fs, struct spool_request *request, int error)
 {
 	struct fuse_out_header header = {
-		.len = sizeof(header), .error = error, .unique = message->unique};
+		.len = sizeof(header), .error = error, .unique = request->unique};
 	const struct iovec iov = {.iov_base = &header, .iov_len = sizeof(header)};
 
-	answer(fs, message, &iov, 1);
+	answer(fs, request, &iov, 1);
 }
 
 /* It was put aside, but its payer has too many that are. */
-static void refuse(struct spool_fs *fs, struct spool_message *message)
+static void refuse(struct spool_fs *fs, struct spool_request *request)
 {
-	if (message->waits_for == SPOOL_WAIT_RELEASE) {
-		spool_park_refuse(fs->park, message);
-	} else if (message->waits_for == SPOOL_WAIT_NOTIFY && message->tell == SPOOL_TELL_ATTRS) {
-		message->told = SPOOL_TOLD_LATE; /* it has been done */
-		spool_channel_process(fs, message);
+	if (request->waits_for == SPOOL_WAIT_RELEASE) {
+		spool_for_release_refuse(fs->for_release, request);
+	} else if (request->waits_for == SPOOL_WAIT_NOTIFY && request->tell == SPOOL_TELL_ATTRS) {
+		request->told = SPOOL_TOLD_LATE; /* it has been done */
+		spool_channel_process(fs, request);
 	} else {
-		answer_error(fs, message, -EINTR);
+		answer_error(fs, request, -EINTR);
 	}
 }
 
-void spool_channel_process(struct spool_fs *fs, struct spool_message *message)
+void spool_channel_process(struct spool_fs *fs, struct spool_request *request)
 {
 	struct fuse_buf buf = {0};
 
-	if (message->drops_data) { /* its turn has come: the caller is to send it again */
-		answer_error(fs, message, message->last_try ? -ENOSPC : -EINTR);
-		spool_waiting_leave(fs->waiting, message);
+	if (request->drops_data) { /* its turn has come: the caller is to send it again */
+		answer_error(fs, request, request->last_try ? -ENOSPC : -EINTR);
+		spool_waiting_leave(fs->waiting, request);
 		return;
 	}
-	if (!message->tried)
-		first_time(fs, message);
-	if (message->opcode == FUSE_INTERRUPT) {
-		take_interrupt(fs, message);
+	if (!request->tried)
+		first_time(fs, request);
+	if (request->opcode == FUSE_INTERRUPT) {
+		take_interrupt(fs, request);
 		return;
 	}
-	if (message->opcode == SPOOL_WIRE_STATX) {
-		answer_statx(fs, message);
+	if (request->opcode == SPOOL_WIRE_STATX) {
+		answer_statx(fs, request);
 		return;
 	}
-	spool_channel_rewrite(message->data, message->len, fs->options->mask);
-	buf.mem = message->data;
-	buf.size = message->len;
-	pthread_setspecific(fs->current, message);
+	spool_channel_rewrite(request->data, request->len, fs->options->mask);
+	buf.mem = request->data;
+	buf.size = request->len;
+	pthread_setspecific(fs->current, request);
 	do {
-		message->parked = false;
-		message->again = false;
-		message->returned = spool_engine_returned(fs->engine);
-		message->n_rooms = spool_room_kicks(fs->room);
+		request->deferred = false;
+		request->again = false;
+		request->returned = spool_engine_returned(fs->engine);
+		request->n_ram_kicks = spool_for_ram_kicks(fs->for_ram);
 		fuse_session_process_buf(fs->session, &buf);
-	} while (message->again);
+	} while (request->again);
 	pthread_setspecific(fs->current, NULL);
-	if (message->parked && !spool_waiting_enter(fs->waiting, message))
-		refuse(fs, message);
-	if (!message->parked)
-		spool_waiting_leave(fs->waiting, message);
+	if (request->deferred && !spool_waiting_enter(fs->waiting, request))
+		refuse(fs, request);
+	if (!request->deferred)
+		spool_waiting_leave(fs->waiting, request);
 }
 
-void spool_channel_park(struct spool_fs *fs, struct spool_message *message)
+void spool_channel_defer(struct spool_fs *fs, struct spool_request *request)
 {
-	message->may_wait = false; /* who tries it next must not, unless it is a thread for that */
-	switch (message->waits_for) {
+	request->may_wait = false; /* who tries it next must not, unless it is a thread for that */
+	switch (request->waits_for) {
 	case SPOOL_WAIT_RELEASE:
-		spool_park_take(fs->park, message);
+		spool_for_release_take(fs->for_release, request);
 		break;
-	case SPOOL_WAIT_ROOM:
-		spool_room_take(fs->room, message);
+	case SPOOL_WAIT_RAM:
+		spool_for_ram_take(fs->for_ram, request);
 		break;
 	case SPOOL_WAIT_DISK:
-		spool_disk_take(fs->disk, message);
+		spool_for_disk_take(fs->for_disk, request);
 		break;
 	case SPOOL_WAIT_NOTIFY:
-		spool_notify_take(fs->notify, message);
+		spool_notify_take(fs->notify, request);
 		break;
-	case SPOOL_WAIT_ASKED:
-		spool_asked_take(fs->asked, message);
+	case SPOOL_WAIT_SPILL:
+		spool_for_spill_take(fs->for_spill, request);
 		break;
 	case SPOOL_WAIT_N:
 		break;
@@ -371,19 +371,20 @@ static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what, uint64_t 
 }
 
 /* Of one that was put aside, and whose turn has come. */
-static void go_on(void *ctx, struct spool_message *message)
+static void go_on(void *ctx, struct spool_request *request)
 {
 	struct spool_fs *fs = ctx;
 	bool found_room;
 
-	spool_channel_process(fs, message);
-	found_room = message->waited && !(message->parked && message->waits_for == SPOOL_WAIT_ROOM);
-	if (message->parked)
-		spool_channel_park(fs, message);
+	spool_channel_process(fs, request);
+	found_room =
+		request->waited && !(request->deferred && request->waits_for == SPOOL_WAIT_RAM);
+	if (request->deferred)
+		spool_channel_defer(fs, request);
 	else
-		message->finish(message);
-	if (found_room) /* there may be more, room.c */
-		spool_room_kick(fs->room);
+		request->finish(request);
+	if (found_room) /* there may be more, for_ram.c */
+		spool_for_ram_kick(fs->for_ram);
 }
 
 int spool_channel_new_notify(struct spool_fs *fs)
@@ -395,34 +396,34 @@ int spool_channel_new_notify(struct spool_fs *fs)
 
 int spool_channel_new_disk(struct spool_fs *fs)
 {
-	return spool_disk_new(go_on, fs, &fs->disk);
+	return spool_for_disk_new(go_on, fs, &fs->for_disk);
 }
 
-void spool_channel_process_firm(struct spool_fs *fs, struct spool_message *message)
+void spool_channel_process_firm(struct spool_fs *fs, struct spool_request *request)
 {
-	message->last_try = true;
-	message->deadline = 1; /* long ago, park.h */
-	spool_channel_process(fs, message);
+	request->last_try = true;
+	request->deadline = 1; /* long ago, for_release.h */
+	spool_channel_process(fs, request);
 }
 
-void spool_channel_process_last(struct spool_fs *fs, struct spool_message *message)
+void spool_channel_process_last(struct spool_fs *fs, struct spool_request *request)
 {
-	message->may_wait = true;
-	spool_channel_process_firm(fs, message);
+	request->may_wait = true;
+	spool_channel_process_firm(fs, request);
 }
 
 bool spool_channel_counts(struct spool_fs *fs)
 {
-	struct spool_message *message = spool_channel_current(fs);
+	struct spool_request *request = spool_channel_current(fs);
 
-	if (!message)
+	if (!request)
 		return false;
-	message->waits_for = SPOOL_WAIT_RELEASE;
-	message->parked = spool_park_wants_count(fs->park, message);
-	return message->parked;
+	request->waits_for = SPOOL_WAIT_RELEASE;
+	request->deferred = spool_for_release_wants_count(fs->for_release, request);
+	return request->deferred;
 }
 
-/* Messages come through ring.h and dev.h; libfuse does not read by itself. */
+/* Requests come through ring.h and devfuse.h; libfuse does not read by itself. */
 static ssize_t channel_read(int fd, void *buf, size_t buf_len, void *userdata)
 {
 	(void)userdata;
@@ -438,48 +439,48 @@ static ssize_t total(const struct iovec *iov, int count)
 	return (ssize_t)sum;
 }
 
-/* Whether the answer @error is no answer yet, but says what the message waits for. */
-static bool waits(struct spool_fs *fs, struct spool_message *message, int error)
+/* Whether the answer @error is no answer yet, but says what the request waits for. */
+static bool waits(struct spool_fs *fs, struct spool_request *request, int error)
 {
-	if (message->opcode == FUSE_INIT)
+	if (request->opcode == FUSE_INIT)
 		return false;
-	if (error == SPOOL_ON_DISK && !message->may_wait) {
-		message->waits_for = SPOOL_WAIT_DISK;
+	if (error == SPOOL_WOULD_BLOCK && !request->may_wait) {
+		request->waits_for = SPOOL_WAIT_DISK;
 		return true;
 	}
-	if (error == -EAGAIN && fs->room && !message->last_try) {
-		message->waits_for = SPOOL_WAIT_ROOM;
+	if (error == -EAGAIN && fs->for_ram && !request->last_try) {
+		request->waits_for = SPOOL_WAIT_RAM;
 		return true;
 	}
-	message->waits_for = SPOOL_WAIT_RELEASE;
-	return spool_park_wants(fs->park, message, error);
+	request->waits_for = SPOOL_WAIT_RELEASE;
+	return spool_for_release_wants(fs->for_release, request, error);
 }
 
 bool spool_channel_waits(struct spool_fs *fs, int error)
 {
-	struct spool_message *message = spool_channel_current(fs);
+	struct spool_request *request = spool_channel_current(fs);
 
-	if (!message)
+	if (!request)
 		return false;
-	message->parked = waits(fs, message, error);
-	return message->parked;
+	request->deferred = waits(fs, request, error);
+	return request->deferred;
 }
 
 static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	struct spool_fs *fs = userdata;
-	struct spool_message *message = spool_channel_current(fs);
+	struct spool_request *request = spool_channel_current(fs);
 	struct fuse_out_header header;
 
-	if (!message || iov[0].iov_len != sizeof(header))
+	if (!request || iov[0].iov_len != sizeof(header))
 		return writev(fd, iov, count);
 	memcpy(&header, iov[0].iov_base, sizeof(header));
-	if (header.unique != message->unique)
+	if (header.unique != request->unique)
 		return writev(fd, iov, count);
-	if (message->opcode == FUSE_INIT)
-		return spool_init_answer(fs, message, fd, iov, count);
+	if (request->opcode == FUSE_INIT)
+		return spool_handshake_answer(fs, request, fd, iov, count);
 	/* what the handler was told holds: time goes on, and may change the answer to another */
-	if (message->parked || spool_channel_waits(fs, header.error))
+	if (request->deferred || spool_channel_waits(fs, header.error))
 		return total(iov, count);
 	if (header.error == -EAGAIN) { /* of RAM, which did not come */
 		header.error = -ENOSPC;
@@ -487,9 +488,9 @@ static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userda
 	}
 	if (header.error == -ENOSPC || header.error == -EDQUOT)
 		spool_refused_log(fs);
-	message->answered = true;
-	if (message->entry)
-		return spool_channel_answer(message, iov, count);
+	request->answered = true;
+	if (request->entry)
+		return spool_channel_answer(request, iov, count);
 	return writev(fd, iov, count);
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Between the kernel and libfuse: every message passes through here, whichever way it comes.
+ * Between the kernel and libfuse: every request passes through here, whichever way it comes.
  *
  * On the way in, FUSE_TMPFILE (O_TMPFILE; Linux 6.1, protocol 7.37) is unknown to libfuse before
  * 3.17. It carries what FUSE_CREATE carries, with the name "/" that the VFS gives to unnamed files
@@ -19,8 +19,8 @@
  *
  * FUSE_STATX, which libfuse does not know, is answered here (reply.h says what).
  *
- * Only the message's own header, FUSE_INIT's flags and that form of FUSE_SETXATTR are ever changed,
- * and only when the message is long enough to have them.
+ * Only the request's own header, FUSE_INIT's flags and that form of FUSE_SETXATTR are ever changed,
+ * and only when the request is long enough to have them.
  *
  * A handler may run more than once for one request: when its answer says that it has to wait (for
  * RAM, the disk, or what the kernel is to be told), the answer goes nowhere, the request is put
@@ -44,15 +44,16 @@ struct spool_waiting_payer;
 
 #define SPOOL_TMPFILE_NAME "/" /* what create() is called with for O_TMPFILE */
 
-TAILQ_HEAD(spool_message_list, spool_message);
+TAILQ_HEAD(spool_request_list, spool_request);
 
-/** What a request that is put aside waits for: park.h, room.h, disk.h, notify.h, asked.h */
+/** What a request that is put aside waits for: for_release.h, for_ram.h, for_disk.h, notify.h,
+ * for_spill.h */
 enum spool_wait {
 	SPOOL_WAIT_RELEASE,
-	SPOOL_WAIT_ROOM,
+	SPOOL_WAIT_RAM,
 	SPOOL_WAIT_DISK,
 	SPOOL_WAIT_NOTIFY,
-	SPOOL_WAIT_ASKED,
+	SPOOL_WAIT_SPILL,
 	SPOOL_WAIT_N,
 };
 
@@ -62,7 +63,7 @@ enum spool_tell { SPOOL_TELL_ATTRS, SPOOL_TELL_PAGES };
 enum spool_told { SPOOL_TOLD_NOT, SPOOL_TOLD, SPOOL_TOLD_LATE };
 
 /**
- * struct spool_message - one request, from its arrival to its reply
+ * struct spool_request - one request, from its arrival to its reply
  * @data: the request in one piece, @len bytes; changed in place
  * @payer: the uid that is charged for what it does: the owner of a subordinate uid; for what the
  *	kernel sends by itself (RELEASE, page-outs), and for root in a user's tree, who pays for the
@@ -71,17 +72,18 @@ enum spool_told { SPOOL_TOLD_NOT, SPOOL_TOLD, SPOOL_TOLD_LATE };
  * @answer: of a ring's: the reply's header, and with @answer_size the bytes at @out
  * @may_wait: the thread that processes it may wait for the disk
  * @last_try: it is to be answered now, however it stands
- * @parked, @waits_for: by the last attempt: it is not answered
- * @returned: spool_engine_returned() before the last attempt; @n_rooms: spool_room_kicks()
- * @kept: of park.h: it counts, and what has no name has been waited for in vain before
- * @again: of park.h: room has come since, so it is tried again at once; @n_again: how often so far
+ * @deferred, @waits_for: by the last attempt: it is not answered
+ * @returned: spool_engine_returned() before the last attempt; @n_ram_kicks: spool_for_ram_kicks()
+ * @kept: of for_release.h: it counts, and what has no name has been waited for in vain before
+ * @again: of for_release.h: room has come since, so it is tried again at once; @n_again: how often
+ *	so far
  * @about_ino: by the last attempt: of which file the kernel is to be told @tell first, or which is
  *	to be on the disk first; and @result: what to answer then
  * @told: it is processed again after that
- * @finish: gives a message that was parked, and is answered, back to where it came from; NULL while
- *	none is needed
+ * @finish: gives a request that was deferred, and is answered, back to where it came from; NULL
+ *	while none is needed
  */
-struct spool_message {
+struct spool_request {
 	void *data;
 	size_t len;
 	uint64_t unique;
@@ -94,62 +96,62 @@ struct spool_message {
 			    * set-group-ID bit with an ACL (FUSE_SETXATTR_EXT) */
 	bool answered;
 	bool tried;  /* and counted */
-	bool waited; /* of room.h */
+	bool waited; /* of for_ram.h */
 	bool kept;
 	bool again;
 	bool may_wait;
 	bool last_try;
-	bool parked;
+	bool deferred;
 	enum spool_wait waits_for;
 	unsigned int n_again;
-	uint64_t returned, n_rooms;
-	time_t since; /* of room.h, CLOCK_MONOTONIC in s */
+	uint64_t returned, n_ram_kicks;
+	time_t since; /* of for_ram.h, CLOCK_MONOTONIC in s */
 	enum spool_tell tell;
 	enum spool_told told;
 	uint64_t about_ino, about_off, about_len; /* pages: a length of 0 is to the end */
-	uint64_t until_ms;                        /* of notify.h and asked.h, CLOCK_MONOTONIC */
-	uint64_t ask_id;                          /* of asked.h */
+	uint64_t until_ms;                        /* of notify.h and for_spill.h, CLOCK_MONOTONIC */
+	uint64_t ask_id;                          /* of for_spill.h */
 	ssize_t result;
-	uint64_t deadline; /* of park.h, CLOCK_MONOTONIC in ns; 0 = has no place there */
-	uint64_t ends;     /* of park.h, too; 0 = never had one */
+	uint64_t deadline; /* of for_release.h, CLOCK_MONOTONIC in ns; 0 = has no place there */
+	uint64_t ends;     /* of for_release.h, too; 0 = never had one */
 	struct spool_ring_entry *entry; /* NULL: came from /dev/fuse */
 	void *out;
 	size_t out_size;
 	char *answer;
 	uint32_t answer_size;
-	void (*finish)(struct spool_message *message);
+	void (*finish)(struct spool_request *request);
 	struct spool_waiting_payer *payer_waits; /* this and the next three: of waiting.h */
 	enum spool_wait counted_as;
 	size_t counted_data;
 	bool drops_data; /* it waits without its data, and cannot be tried again */
-	TAILQ_ENTRY(spool_message) link;
-	struct spool_message_list behind; /* of turn.h */
+	TAILQ_ENTRY(spool_request) link;
+	struct spool_request_list behind; /* of turn.h */
 };
 
 /**
  * spool_channel_rewrite() - mend one request of @len bytes in place
  * @mask: enum spool_feature
  */
-void spool_channel_rewrite(void *message, size_t len, unsigned int mask);
+void spool_channel_rewrite(void *request, size_t len, unsigned int mask);
 
 /**
- * spool_channel_parse() - fill in what @message says of itself, from data and len
+ * spool_channel_parse() - fill in what @request says of itself, from data and len
  * Return: false when it is shorter than a header, or not as long as its header says.
  */
-bool spool_channel_parse(struct spool_message *message);
+bool spool_channel_parse(struct spool_request *request);
 
-/** spool_channel_set_payer() - find out who pays for a parsed @message. No locks but short ones. */
-void spool_channel_set_payer(struct spool_fs *fs, struct spool_message *message);
+/** spool_channel_set_payer() - find out who pays for a parsed @request. No locks but short ones. */
+void spool_channel_set_payer(struct spool_fs *fs, struct spool_request *request);
 
 /**
  * spool_channel_shorten_setxattr() - makes a FUSE_SETXATTR of the longer form one of the short form
- * What the longer one says more goes to @message->kill_suidgid. One that is too short for it is
+ * What the longer one says more goes to @request->kill_suidgid. One that is too short for it is
  * left to libfuse, as are other requests. To be called once for a request.
  */
-void spool_channel_shorten_setxattr(struct spool_message *message);
+void spool_channel_shorten_setxattr(struct spool_request *request);
 
-/** struct spool_init_extra - what the answer to FUSE_INIT is to accept beyond libfuse's own */
-struct spool_init_extra {
+/** struct spool_handshake_extra - what the answer to FUSE_INIT is to accept beyond libfuse's own */
+struct spool_handshake_extra {
 	uint32_t flags, flags2;
 	uint32_t max_write; /* bytes, 0 = as libfuse says */
 };
@@ -159,7 +161,8 @@ struct spool_init_extra {
  * @offer: the request; flags that it does not offer are not added
  * Return: false and *@out unchanged when the offer is too short or older than protocol 7.36.
  */
-bool spool_channel_extend_init(const void *offer, size_t len, const struct spool_init_extra *extra,
+bool spool_channel_extend_init(const void *offer, size_t len,
+			       const struct spool_handshake_extra *extra,
 			       struct fuse_init_out *out);
 
 /** spool_channel_offers() - does the FUSE_INIT request @offer offer all of @flags and @flags2? */
@@ -170,47 +173,47 @@ bool spool_channel_offers(const void *offer, size_t len, uint32_t flags, uint32_
  * The first of @iov is the header. What is in place already (data read straight into it) stays.
  * Return: bytes; -EIO it does not fit (then the answer is that error).
  */
-ssize_t spool_channel_answer(struct spool_message *message, const struct iovec *iov, int count);
+ssize_t spool_channel_answer(struct spool_request *request, const struct iovec *iov, int count);
 
 /**
- * spool_channel_process() - hand a parsed message to libfuse, in this thread
- * It is answered, parked or (FORGET) done afterwards.
+ * spool_channel_process() - hand a parsed request to libfuse, in this thread
+ * It is answered, deferred or (FORGET) done afterwards.
  */
-void spool_channel_process(struct spool_fs *fs, struct spool_message *message);
+void spool_channel_process(struct spool_fs *fs, struct spool_request *request);
 
-/** spool_channel_park() - put a parked message aside; its finish() follows. */
-void spool_channel_park(struct spool_fs *fs, struct spool_message *message);
+/** spool_channel_defer() - put a deferred request aside; its finish() follows. */
+void spool_channel_defer(struct spool_fs *fs, struct spool_request *request);
 
 /** spool_channel_process_firm() - as spool_channel_process(), but it is answered afterwards, or
  * waits for the disk and for nothing else any more. */
-void spool_channel_process_firm(struct spool_fs *fs, struct spool_message *message);
+void spool_channel_process_firm(struct spool_fs *fs, struct spool_request *request);
 
 /** spool_channel_process_last() - as spool_channel_process(), but it is answered afterwards, though
  * the thread wait for the disk. */
-void spool_channel_process_last(struct spool_fs *fs, struct spool_message *message);
+void spool_channel_process_last(struct spool_fs *fs, struct spool_request *request);
 
 /**
- * spool_channel_waits() - is the answer @error (-errno) of the message in this thread none yet?
+ * spool_channel_waits() - is the answer @error (-errno) of the request in this thread none yet?
  * For a handler that would answer something else. When it is true the handler must answer @error,
- * which goes nowhere: the message will be tried again. Return: false also without a message.
+ * which goes nowhere: the request will be tried again. Return: false also without a request.
  */
 bool spool_channel_waits(struct spool_fs *fs, int error);
 
 /**
- * spool_channel_counts() - does the message in this thread, which counts what is free, wait first?
+ * spool_channel_counts() - does the request in this thread, which counts what is free, wait first?
  * When it is true the handler must answer -EAGAIN, which goes nowhere. Files that nobody has any
  * more have no data afterwards.
  */
 bool spool_channel_counts(struct spool_fs *fs);
 
-/** spool_channel_new_disk() - makes fs->disk, which answers through us. Return: 0; -ENOMEM. */
+/** spool_channel_new_disk() - makes fs->for_disk, which answers through us. Return: 0; -ENOMEM. */
 int spool_channel_new_disk(struct spool_fs *fs);
 
 /** spool_channel_new_notify() - makes fs->notify, which answers through us. Return: 0; -errno. */
 int spool_channel_new_notify(struct spool_fs *fs);
 
-/** spool_channel_current() - the message that this thread is processing, or NULL. */
-struct spool_message *spool_channel_current(struct spool_fs *fs);
+/** spool_channel_current() - the request that this thread is processing, or NULL. */
+struct spool_request *spool_channel_current(struct spool_fs *fs);
 
 /**
  * spool_channel_attach() - let @session talk over @fd through us

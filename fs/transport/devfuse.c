@@ -37,7 +37,7 @@
 /* Larger requests that are put aside are not copied out of their buffer. A guess. */
 #define COPY_MAX (64u << 10)
 
-struct spool_dev {
+struct spool_devfuse {
 	struct spool_fs *fs;
 	int fd;
 	int ended;
@@ -45,16 +45,16 @@ struct spool_dev {
 	atomic_uint n; /* grows once, while the first runs */
 };
 
-/* A message and the room for it; parked ones are left to themselves, and another is taken. */
+/* A request and the room for it; deferred ones are left to themselves, and another is taken. */
 struct dev_buffer {
-	struct spool_message message;
+	struct spool_request request;
 	size_t size;
 	_Alignas(uint64_t) char data[];
 };
 
-static void free_buffer(struct spool_message *message)
+static void free_buffer(struct spool_request *request)
 {
-	free(spool_container_of(message, struct dev_buffer, message));
+	free(spool_container_of(request, struct dev_buffer, request));
 }
 
 static struct dev_buffer *new_buffer(size_t size)
@@ -67,7 +67,7 @@ static struct dev_buffer *new_buffer(size_t size)
 }
 
 /* Return: bytes; 0 the mount is gone; -errno. */
-static ssize_t receive(const struct spool_dev *dev, struct dev_buffer *buffer)
+static ssize_t receive(const struct spool_devfuse *dev, struct dev_buffer *buffer)
 {
 	ssize_t n = read(dev->fd, buffer->data, buffer->size);
 
@@ -78,12 +78,12 @@ static ssize_t receive(const struct spool_dev *dev, struct dev_buffer *buffer)
 
 /*
  * Gives what is put aside room of its own, as long as it is itself. Large ones keep the buffer that
- * they are in. Return: the message, and in *@buffer one for the next request; NULL: no memory.
+ * they are in. Return: the request, and in *@buffer one for the next request; NULL: no memory.
  */
-static struct spool_message *take_out(struct dev_buffer **buffer)
+static struct spool_request *take_out(struct dev_buffer **buffer)
 {
-	struct spool_message *message = &(*buffer)->message;
-	size_t len = message->drops_data ? 0 : message->len;
+	struct spool_request *request = &(*buffer)->request;
+	size_t len = request->drops_data ? 0 : request->len;
 	struct dev_buffer *other = new_buffer(len > COPY_MAX ? (*buffer)->size : len);
 
 	if (!other)
@@ -91,52 +91,52 @@ static struct spool_message *take_out(struct dev_buffer **buffer)
 	if (len > COPY_MAX) {
 		*buffer = other;
 	} else {
-		other->message = *message;
-		other->message.data = memcpy(other->data, message->data, len);
-		message = &other->message;
+		other->request = *request;
+		other->request.data = memcpy(other->data, request->data, len);
+		request = &other->request;
 	}
-	message->finish = free_buffer;
-	return message;
+	request->finish = free_buffer;
+	return request;
 }
 
 /* Return: a buffer for the next one. */
-static struct dev_buffer *handle(struct spool_dev *dev, struct dev_buffer *buffer, size_t len)
+static struct dev_buffer *handle(struct spool_devfuse *dev, struct dev_buffer *buffer, size_t len)
 {
-	struct spool_message *message;
+	struct spool_request *request;
 
-	buffer->message = (struct spool_message){.data = buffer->data, .len = len};
-	if (!spool_channel_parse(&buffer->message)) {
+	buffer->request = (struct spool_request){.data = buffer->data, .len = len};
+	if (!spool_channel_parse(&buffer->request)) {
 		spool_log(dev->fs->log, SPOOL_LOG_WARNING, "/dev/fuse: a request makes no sense");
 		return buffer;
 	}
-	spool_channel_set_payer(dev->fs, &buffer->message);
-	spool_channel_process(dev->fs, &buffer->message);
-	if (!buffer->message.parked)
+	spool_channel_set_payer(dev->fs, &buffer->request);
+	spool_channel_process(dev->fs, &buffer->request);
+	if (!buffer->request.deferred)
 		return buffer;
-	message = take_out(&buffer);
-	if (message) {
-		spool_channel_park(dev->fs, message);
+	request = take_out(&buffer);
+	if (request) {
+		spool_channel_defer(dev->fs, request);
 		return buffer;
 	}
-	if (buffer->message.waits_for == SPOOL_WAIT_RELEASE)
-		spool_park_refuse(dev->fs->park, &buffer->message);
-	if (buffer->message.parked)
-		spool_channel_process_last(dev->fs, &buffer->message);
+	if (buffer->request.waits_for == SPOOL_WAIT_RELEASE)
+		spool_for_release_refuse(dev->fs->for_release, &buffer->request);
+	if (buffer->request.deferred)
+		spool_channel_process_last(dev->fs, &buffer->request);
 	return buffer;
 }
 
-/* With rings, lets messages gather unless there are some already. */
-static void let_gather(const struct spool_dev *dev)
+/* With rings, lets requests gather unless there are some already. */
+static void let_gather(const struct spool_devfuse *dev)
 {
 	struct pollfd fd = {.fd = dev->fd, .events = POLLIN};
 
 	if (dev->fs->rings && poll(&fd, 1, 0) == 0)
-		spool_park_gather(dev->fs->park, NAP_NS);
+		spool_for_release_gather(dev->fs->for_release, NAP_NS);
 }
 
 /* An error that the kernel has no reason for but a passing one, like -ENOMEM. Return: whether to go
  * on, after a pause. */
-static bool try_on(const struct spool_dev *dev, int error, unsigned int *n)
+static bool try_on(const struct spool_devfuse *dev, int error, unsigned int *n)
 {
 	const struct timespec pause = {.tv_nsec = NAP_NS};
 
@@ -148,7 +148,7 @@ static bool try_on(const struct spool_dev *dev, int error, unsigned int *n)
 
 static void *dev_main(void *arg)
 {
-	struct spool_dev *dev = arg;
+	struct spool_devfuse *dev = arg;
 	struct spool_fs *fs = dev->fs;
 	struct dev_buffer *buffer = new_buffer(fs->max_write + HEAD_SIZE);
 	struct spool_pulse *pulse = spool_pulse_join(fs->pulses);
@@ -177,14 +177,14 @@ static void *dev_main(void *arg)
 	return NULL;
 }
 
-int spool_dev_start(struct spool_fs *fs, int fd, int ended, struct spool_dev **ret)
+int spool_devfuse_start(struct spool_fs *fs, int fd, int ended, struct spool_devfuse **ret)
 {
-	struct spool_dev *dev = calloc(1, sizeof(*dev));
+	struct spool_devfuse *dev = calloc(1, sizeof(*dev));
 	int r;
 
 	if (!dev)
 		return -ENOMEM;
-	*dev = (struct spool_dev){.fs = fs, .fd = fd, .ended = ended, .n = 1};
+	*dev = (struct spool_devfuse){.fs = fs, .fd = fd, .ended = ended, .n = 1};
 	*ret = dev; /* the thread itself already wants it, for FUSE_INIT */
 	r = spool_thread_start(&dev->threads[0], "spoolfs-dev", dev_main, dev);
 	if (r < 0) {
@@ -194,7 +194,7 @@ int spool_dev_start(struct spool_fs *fs, int fd, int ended, struct spool_dev **r
 	return r;
 }
 
-unsigned int spool_dev_widen(struct spool_dev *dev)
+unsigned int spool_devfuse_widen(struct spool_devfuse *dev)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned int wanted = cpus < THREADS_MIN ? THREADS_MIN : (unsigned int)cpus;
@@ -207,7 +207,7 @@ unsigned int spool_dev_widen(struct spool_dev *dev)
 	return dev->n;
 }
 
-void spool_dev_stop(struct spool_dev *dev)
+void spool_devfuse_stop(struct spool_devfuse *dev)
 {
 	if (!dev)
 		return;

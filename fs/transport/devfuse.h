@@ -7,18 +7,18 @@
  * it is joined by others.
  */
 
-struct spool_dev;
+struct spool_devfuse;
 struct spool_fs;
 
 /**
- * spool_dev_start() - start the first thread
+ * spool_devfuse_start() - start the first thread
  * @fd: /dev/fuse, borrowed; @ended: eventfd, written when a thread has ended (the mount is gone)
  * Return: 0; -errno.
  */
-int spool_dev_start(struct spool_fs *fs, int fd, int ended, struct spool_dev **ret);
+int spool_devfuse_start(struct spool_fs *fs, int fd, int ended, struct spool_devfuse **ret);
 
-/** spool_dev_widen() - start the other threads. Return: how many there are now. */
-unsigned int spool_dev_widen(struct spool_dev *dev);
+/** spool_devfuse_widen() - start the other threads. Return: how many there are now. */
+unsigned int spool_devfuse_widen(struct spool_devfuse *dev);
 
-/** spool_dev_stop() - end all threads. NULL is allowed. */
-void spool_dev_stop(struct spool_dev *dev);
+/** spool_devfuse_stop() - end all threads. NULL is allowed. */
+void spool_devfuse_stop(struct spool_devfuse *dev);

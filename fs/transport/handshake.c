@@ -19,7 +19,7 @@
 #define MAX_PAGES_DEFAULT 256u
 #define MAX_PAGES_WANTED 1024u
 
-size_t spool_init_max_write(void)
+size_t spool_handshake_max_write(void)
 {
 	FILE *file = fopen(MAX_PAGES_LIMIT, "re");
 	unsigned int pages = MAX_PAGES_DEFAULT;
@@ -35,7 +35,7 @@ size_t spool_init_max_write(void)
 }
 
 /* Sets the reason and prepares rings where they are wanted and offered. */
-static struct spool_rings *try_rings(struct spool_fs *fs, const struct spool_message *message,
+static struct spool_rings *try_rings(struct spool_fs *fs, const struct spool_request *request,
 				     int fd)
 {
 	struct spool_rings *rings = NULL;
@@ -45,7 +45,7 @@ static struct spool_rings *try_rings(struct spool_fs *fs, const struct spool_mes
 			 "transport=dev was asked for");
 	} else if (fs->options->mask & SPOOL_FEATURE_URING) {
 		snprintf(fs->transport_why, sizeof(fs->transport_why), "io_uring is masked");
-	} else if (!spool_channel_offers(message->data, message->len, FUSE_INIT_EXT,
+	} else if (!spool_channel_offers(request->data, request->len, FUSE_INIT_EXT,
 					 SPOOL_WIRE_OVER_IO_URING)) {
 		snprintf(fs->transport_why, sizeof(fs->transport_why),
 			 "the kernel does not offer io_uring (Linux 6.14, fuse.enable_uring=Y)");
@@ -86,36 +86,36 @@ static void transport_up(struct spool_fs *fs, struct spool_rings *rings)
 		fs->n_threads = spool_rings_threads(rings) + 1;
 	} else {
 		spool_rings_stop(rings);
-		fs->n_threads = spool_dev_widen(fs->dev);
+		fs->n_threads = spool_devfuse_widen(fs->devfuse);
 	}
 	/* cannot fail: it was never written before */
 	if (write(fs->inited, &one, sizeof(one)) != sizeof(one))
 		spool_log(fs->log, SPOOL_LOG_ERROR, "eventfd: %s", strerror(errno));
 }
 
-ssize_t spool_init_answer(struct spool_fs *fs, struct spool_message *message, int fd,
-			  struct iovec *iov, int count)
+ssize_t spool_handshake_answer(struct spool_fs *fs, struct spool_request *request, int fd,
+			       struct iovec *iov, int count)
 {
-	struct spool_init_extra extra = {.flags = extra_flags(fs),
-					 .flags2 = SPOOL_WIRE_DIRECT_IO_ALLOW_MMAP,
-					 .max_write = (uint32_t)fs->max_write};
+	struct spool_handshake_extra extra = {.flags = extra_flags(fs),
+					      .flags2 = SPOOL_WIRE_DIRECT_IO_ALLOW_MMAP,
+					      .max_write = (uint32_t)fs->max_write};
 	struct spool_rings *rings = NULL;
 	struct fuse_init_out out;
 	ssize_t r;
 
-	message->answered = true;
+	request->answered = true;
 	if (count != 2 || iov[1].iov_len != sizeof(out))
 		return writev(fd, iov, count); /* an error, or a protocol before 7.23 */
 	memcpy(&out, iov[1].iov_base, sizeof(out));
-	rings = try_rings(fs, message, fd);
+	rings = try_rings(fs, request, fd);
 	if (rings)
 		extra.flags2 |= SPOOL_WIRE_OVER_IO_URING;
 	if (wants_idmap(fs))
 		extra.flags2 |= SPOOL_WIRE_ALLOW_IDMAP;
-	if (spool_channel_extend_init(message->data, message->len, &extra, &out))
+	if (spool_channel_extend_init(request->data, request->len, &extra, &out))
 		iov[1].iov_base = &out;
 	fs->setxattr_ext = out.flags & FUSE_SETXATTR_EXT;
-	if (!spool_channel_offers(message->data, message->len, FUSE_HANDLE_KILLPRIV_V2, 0))
+	if (!spool_channel_offers(request->data, request->len, FUSE_HANDLE_KILLPRIV_V2, 0))
 		fs->missing |= SPOOL_FEATURE_KILLPRIV;
 	if (!(out.flags2 & SPOOL_WIRE_ALLOW_IDMAP))
 		fs->missing |= SPOOL_FEATURE_IDMAP;

@@ -11,14 +11,14 @@
 #include <sys/uio.h>
 
 struct spool_fs;
-struct spool_message;
+struct spool_request;
 
-/** spool_init_max_write() - bytes of data in the largest request that this kernel allows. */
-size_t spool_init_max_write(void);
+/** spool_handshake_max_write() - bytes of data in the largest request that this kernel allows. */
+size_t spool_handshake_max_write(void);
 
 /**
- * spool_init_answer() - send libfuse's answer to FUSE_INIT, extended, and bring the transport up
- * Called in the thread that has read the request. Return: bytes; -errno.
+ * spool_handshake_answer() - send libfuse's answer to FUSE_INIT, extended, and bring the
+ * transport up. Called in the thread that has read the request. Return: bytes; -errno.
  */
-ssize_t spool_init_answer(struct spool_fs *fs, struct spool_message *message, int fd,
-			  struct iovec *iov, int count);
+ssize_t spool_handshake_answer(struct spool_fs *fs, struct spool_request *request, int fd,
+			       struct iovec *iov, int count);

@@ -10,19 +10,19 @@
  * that can fail is done by spool_rings_prepare(), before the answer to FUSE_INIT accepts the offer;
  * what can fail after that makes the kernel itself forget about rings.
  *
- * FORGET, INTERRUPT and notifications stay on /dev/fuse (dev.h).
+ * FORGET, INTERRUPT and notifications stay on /dev/fuse (devfuse.h).
  *
  * An entry is room for one request and its reply. The kernel writes the request in pieces; the two
- * small ones are copied in front of the payload, which then is the message in one piece, and data
+ * small ones are copied in front of the payload, which then is the request in one piece, and data
  * that are read go straight into the payload. Payloads are large but touched late, and given back
  * to the system after a while without requests.
  *
  * Handlers only touch memory, and a ring takes the requests of different payers in turn (turn.h).
- * What would wait for something else is put aside (park.h, room.h, disk.h) but keeps its entry, as
- * the kernel has no way to take a request back, and as one that finds no free entry waits there
- * behind all that came before it. So a ring grows: for what is put aside it registers more entries,
- * which cost a page each while they are used. Requests that wait in the kernel beside those are
- * fetched (ring_kick.c).
+ * What would wait for something else is put aside (for_release.h, for_ram.h, for_disk.h) but keeps
+ * its entry, as the kernel has no way to take a request back, and as one that finds no free entry
+ * waits there behind all that came before it. So a ring grows: for what is put aside it registers
+ * more entries, which cost a page each while they are used. Requests that wait in the kernel beside
+ * those are fetched (ring_kick.c).
  */
 
 #include <stdbool.h>

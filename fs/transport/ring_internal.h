@@ -27,19 +27,19 @@
 #define RING_BLOCKS_MAX 256u
 
 /* In front of the payload, one page: the kernel's header at its beginning, and at its end the
- * message's head, so that it runs on into the payload. */
+ * request's head, so that it runs on into the payload. */
 #define ENTRY_HEAD 4096u
 
 struct spool_ring;
 
 struct spool_ring_entry {
-	struct spool_message message;
+	struct spool_request request;
 	struct spool_ring *ring;
 	struct spool_wire_uring_header *header;
 	char *payload;
 	uint64_t commit_id;
-	bool away;                          /* parked: neither the kernel's nor the ring thread's */
-	bool is_free;                       /* the kernel has it, and no request in it */
+	bool away;    /* deferred: neither the kernel's nor the ring thread's */
+	bool is_free; /* the kernel has it, and no request in it */
 	SLIST_ENTRY(spool_ring_entry) link; /* returned */
 };
 

@@ -124,25 +124,25 @@ static void grow(struct spool_ring *ring)
 
 static void commit(struct spool_ring *ring, struct spool_ring_entry *entry)
 {
-	struct spool_message *message = &entry->message;
+	struct spool_request *request = &entry->request;
 
-	if (!message->answered) { /* no handler may do that */
+	if (!request->answered) { /* no handler may do that */
 		struct fuse_out_header header = {
-			.len = sizeof(header), .error = -EIO, .unique = message->unique};
+			.len = sizeof(header), .error = -EIO, .unique = request->unique};
 		struct iovec iov = {.iov_base = &header, .iov_len = sizeof(header)};
 
-		spool_channel_answer(message, &iov, 1);
+		spool_channel_answer(request, &iov, 1);
 	}
-	entry->header->ent.payload_size = message->answer_size;
-	if (message->answer_size > ring->touched)
-		ring->touched = message->answer_size;
+	entry->header->ent.payload_size = request->answer_size;
+	if (request->answer_size > ring->touched)
+		ring->touched = request->answer_size;
 	prepare_command(ring, entry, SPOOL_WIRE_URING_COMMIT_AND_FETCH, NULL, 0);
 }
 
-/* From the thread that has answered a parked request. */
-static void come_back(struct spool_message *message)
+/* From the thread that has answered a deferred request. */
+static void come_back(struct spool_request *request)
 {
-	struct spool_ring_entry *entry = message->entry;
+	struct spool_ring_entry *entry = request->entry;
 	struct spool_ring *ring = entry->ring;
 
 	pthread_mutex_lock(&ring->lock);
@@ -161,7 +161,7 @@ static bool assemble(struct spool_ring *ring, struct spool_ring_entry *entry)
 
 	memcpy(&header, wire->in_out, sizeof(header));
 	entry->commit_id = wire->ent.commit_id;
-	entry->message = (struct spool_message){
+	entry->request = (struct spool_request){
 		.unique = header.unique,
 		.opcode = header.opcode,
 		.entry = entry,
@@ -178,26 +178,26 @@ static bool assemble(struct spool_ring *ring, struct spool_ring_entry *entry)
 	/* libfuse reads the structures in place, and all of them are made of 8-byte words */
 	if (op_size > sizeof(wire->op_in) || op_size % sizeof(uint64_t) != 0)
 		return false;
-	entry->message.data = entry->payload - op_size - sizeof(header);
-	entry->message.len = header.len;
-	memcpy(entry->message.data, &header, sizeof(header));
+	entry->request.data = entry->payload - op_size - sizeof(header);
+	entry->request.len = header.len;
+	memcpy(entry->request.data, &header, sizeof(header));
 	memcpy(entry->payload - op_size, wire->op_in, op_size);
-	return spool_channel_parse(&entry->message);
+	return spool_channel_parse(&entry->request);
 }
 
-static void take_request(struct spool_ring *ring, struct spool_message *message)
+static void take_request(struct spool_ring *ring, struct spool_request *request)
 {
 	struct spool_fs *fs = ring->rings->fs;
 
-	spool_channel_process(fs, message);
-	if (message->parked) {
-		if (message->drops_data)
-			madvise(message->entry->payload, ring->rings->payload_size, MADV_DONTNEED);
-		message->entry->away = true;
+	spool_channel_process(fs, request);
+	if (request->deferred) {
+		if (request->drops_data)
+			madvise(request->entry->payload, ring->rings->payload_size, MADV_DONTNEED);
+		request->entry->away = true;
 		ring->n_away++;
-		spool_channel_park(fs, message);
+		spool_channel_defer(fs, request);
 	} else {
-		commit(ring, message->entry);
+		commit(ring, request->entry);
 	}
 }
 
@@ -250,11 +250,11 @@ static void add_ready(struct spool_ring *ring, struct spool_ring_entry *entry)
 	} else if (assemble(ring, entry)) {
 		if (header.opcode == FUSE_READ || header.opcode == FUSE_WRITE)
 			atomic_store_explicit(&ring->file, header.nodeid, memory_order_relaxed);
-		spool_channel_set_payer(fs, &entry->message);
-		spool_turns_add(&ring->ready, &entry->message);
+		spool_channel_set_payer(fs, &entry->request);
+		spool_turns_add(&ring->ready, &entry->request);
 	} else {
 		spool_log(fs->log, SPOOL_LOG_WARNING, "ring %u: a request makes no sense (%u)",
-			  ring->cpu, entry->message.opcode);
+			  ring->cpu, entry->request.opcode);
 		commit(ring, entry);
 	}
 }
@@ -343,7 +343,7 @@ static void wait_for_requests(struct spool_ring *ring)
 void ring_serve(struct spool_ring *ring)
 {
 	struct spool_pulse *pulse = spool_pulse_join(ring->rings->fs->pulses);
-	struct spool_message *message;
+	struct spool_request *request;
 
 	prepare_wake(ring);
 	while (ring->alive > 0 && !atomic_load(&ring->rings->stop)) {
@@ -351,8 +351,8 @@ void ring_serve(struct spool_ring *ring)
 		wait_for_requests(ring);
 		spool_pulse_work(pulse);
 		keep_free(ring);
-		while ((message = spool_turns_next(&ring->ready))) {
-			take_request(ring, message);
+		while ((request = spool_turns_next(&ring->ready))) {
+			take_request(ring, request);
 			spool_pulse_work(pulse);
 			if (spool_turns_is_empty(&ring->ready))
 				break;

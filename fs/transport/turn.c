@@ -9,9 +9,9 @@ void spool_turns_init(struct spool_turns *turns)
 	turns->n_payers = 0;
 }
 
-static struct spool_message *first_of(struct spool_turns *turns, uid_t payer)
+static struct spool_request *first_of(struct spool_turns *turns, uid_t payer)
 {
-	struct spool_message *first;
+	struct spool_request *first;
 
 	TAILQ_FOREACH (first, &turns->firsts, link) {
 		if (first->payer == payer)
@@ -20,54 +20,54 @@ static struct spool_message *first_of(struct spool_turns *turns, uid_t payer)
 	return first;
 }
 
-static void add_payer(struct spool_turns *turns, struct spool_message *first)
+static void add_payer(struct spool_turns *turns, struct spool_request *first)
 {
 	TAILQ_INSERT_TAIL(&turns->firsts, first, link);
 	turns->n_payers++;
 }
 
-static void remove_payer(struct spool_turns *turns, struct spool_message *first)
+static void remove_payer(struct spool_turns *turns, struct spool_request *first)
 {
 	TAILQ_REMOVE(&turns->firsts, first, link);
 	turns->n_payers--;
 }
 
-void spool_turns_add(struct spool_turns *turns, struct spool_message *message)
+void spool_turns_add(struct spool_turns *turns, struct spool_request *request)
 {
-	struct spool_message *first = first_of(turns, message->payer);
+	struct spool_request *first = first_of(turns, request->payer);
 
-	TAILQ_INIT(&message->behind);
+	TAILQ_INIT(&request->behind);
 	if (first)
-		TAILQ_INSERT_TAIL(&first->behind, message, link);
+		TAILQ_INSERT_TAIL(&first->behind, request, link);
 	else
-		add_payer(turns, message);
+		add_payer(turns, request);
 }
 
-struct spool_message *spool_turns_next(struct spool_turns *turns)
+struct spool_request *spool_turns_next(struct spool_turns *turns)
 {
-	struct spool_message *message = TAILQ_FIRST(&turns->firsts), *second;
+	struct spool_request *request = TAILQ_FIRST(&turns->firsts), *second;
 
-	if (!message)
+	if (!request)
 		return NULL;
-	remove_payer(turns, message);
-	second = TAILQ_FIRST(&message->behind);
+	remove_payer(turns, request);
+	second = TAILQ_FIRST(&request->behind);
 	if (second) {
-		TAILQ_REMOVE(&message->behind, second, link);
-		TAILQ_CONCAT(&second->behind, &message->behind, link); /* it had none */
+		TAILQ_REMOVE(&request->behind, second, link);
+		TAILQ_CONCAT(&second->behind, &request->behind, link); /* it had none */
 		add_payer(turns, second);
 	}
-	return message;
+	return request;
 }
 
-void spool_turns_put_back(struct spool_turns *turns, struct spool_message *message)
+void spool_turns_put_back(struct spool_turns *turns, struct spool_request *request)
 {
-	struct spool_message *first = first_of(turns, message->payer);
+	struct spool_request *first = first_of(turns, request->payer);
 
-	TAILQ_INIT(&message->behind);
+	TAILQ_INIT(&request->behind);
 	if (first) {
 		remove_payer(turns, first);
-		TAILQ_INSERT_TAIL(&message->behind, first, link);
-		TAILQ_CONCAT(&message->behind, &first->behind, link);
+		TAILQ_INSERT_TAIL(&request->behind, first, link);
+		TAILQ_CONCAT(&request->behind, &first->behind, link);
 	}
-	add_payer(turns, message);
+	add_payer(turns, request);
 }

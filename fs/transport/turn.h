@@ -5,7 +5,8 @@
  * Whose turn it is. Requests stand in a line for each payer (who is charged, channel.h), and the
  * payers are served round robin: whoever sends a hundred requests makes others wait for one of
  * them, and two who do so together for two. Every place where requests wait for each other asks
- * here who is next: rings (ring_loop.c), the disk (disk.h), RAM (room.h), files that go (park.h).
+ * here who is next: rings (ring_loop.c), the disk (for_disk.h), RAM (for_ram.h), files that go
+ * (for_release.h).
  *
  * Takes no memory and no lock: the caller has one, or is the only one who knows of the lines. Time
  * grows with the number of payers that wait, not of their requests.
@@ -19,10 +20,10 @@
 /**
  * struct spool_turns - the lines
  * @firsts: the first request of each payer, the payer whose turn it is in front; those behind it
- * are in its own list (struct spool_message)
+ * are in its own list (struct spool_request)
  */
 struct spool_turns {
-	struct spool_message_list firsts;
+	struct spool_request_list firsts;
 	unsigned int n_payers;
 };
 
@@ -36,14 +37,14 @@ static inline bool spool_turns_is_empty(const struct spool_turns *turns)
 }
 
 /** spool_turns_add() - behind all others of its payer; a payer who had none comes last. */
-void spool_turns_add(struct spool_turns *turns, struct spool_message *message);
+void spool_turns_add(struct spool_turns *turns, struct spool_request *request);
 
 /**
  * spool_turns_next() - take the first request of the payer whose turn it is
  * The payer is behind all others then. Return: the caller's; NULL when nobody waits.
  */
-struct spool_message *spool_turns_next(struct spool_turns *turns);
+struct spool_request *spool_turns_next(struct spool_turns *turns);
 
 /** spool_turns_put_back() - what spool_turns_next() has given could not be served: it stays the
  * first of its payer, whose turn is over all the same. */
-void spool_turns_put_back(struct spool_turns *turns, struct spool_message *message);
+void spool_turns_put_back(struct spool_turns *turns, struct spool_request *request);

@@ -77,17 +77,17 @@ static void put_payer(struct spool_waiting *waiting, struct spool_waiting_payer 
 }
 
 /* The kernel's own: nobody waits in a system call that EINTR could be the answer to. */
-static bool is_kernels(const struct spool_message *message)
+static bool is_kernels(const struct spool_request *request)
 {
-	return message->uid == 0 && message->pid == 0;
+	return request->uid == 0 && request->pid == 0;
 }
 
 /* All that it asks for has been done, and only the kernel is to be told before the answer: given up
  * now, it would be done twice, and what it has opened would stay open. It waits for LIMIT_MS at
  * most (notify.c). */
-static bool is_done(const struct spool_message *message)
+static bool is_done(const struct spool_request *request)
 {
-	return message->waits_for == SPOOL_WAIT_NOTIFY && message->tell == SPOOL_TELL_ATTRS;
+	return request->waits_for == SPOOL_WAIT_NOTIFY && request->tell == SPOOL_TELL_ATTRS;
 }
 
 static bool has_place(const struct spool_waiting *waiting, const struct spool_waiting_payer *payer)
@@ -98,28 +98,28 @@ static bool has_place(const struct spool_waiting *waiting, const struct spool_wa
 }
 
 static bool must_drop(const struct spool_waiting *waiting, const struct spool_waiting_payer *payer,
-		      const struct spool_message *message)
+		      const struct spool_request *request)
 {
-	if (message->opcode != FUSE_WRITE || message->waits_for == SPOOL_WAIT_RELEASE ||
-	    is_kernels(message) || is_done(message))
+	if (request->opcode != FUSE_WRITE || request->waits_for == SPOOL_WAIT_RELEASE ||
+	    is_kernels(request) || is_done(request))
 		return false;
-	return payer->data + message->len > WAITING_DATA_OF_PAYER ||
-	       (waiting->stat.data + message->len > WAITING_DATA &&
+	return payer->data + request->len > WAITING_DATA_OF_PAYER ||
+	       (waiting->stat.data + request->len > WAITING_DATA &&
 		payer->data > WAITING_DATA_SOME);
 }
 
 static void enter_locked(struct spool_waiting *waiting, struct spool_waiting_payer *payer,
-			 struct spool_message *message)
+			 struct spool_request *request)
 {
-	message->drops_data = must_drop(waiting, payer, message);
-	message->payer_waits = payer;
-	message->counted_as = message->waits_for;
-	message->counted_data = message->drops_data ? 0 : message->len;
+	request->drops_data = must_drop(waiting, payer, request);
+	request->payer_waits = payer;
+	request->counted_as = request->waits_for;
+	request->counted_data = request->drops_data ? 0 : request->len;
 	payer->n++;
-	payer->data += message->counted_data;
+	payer->data += request->counted_data;
 	waiting->n++;
-	waiting->stat.n[message->counted_as]++;
-	waiting->stat.data += message->counted_data;
+	waiting->stat.n[request->counted_as]++;
+	waiting->stat.data += request->counted_data;
 }
 
 /* Return: whether it is to be told now that a limit was hit. */
@@ -135,7 +135,7 @@ static bool refuse_locked(struct spool_waiting *waiting)
 	return tell;
 }
 
-bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_message *message)
+bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *request)
 {
 	struct spool_waiting_payer *payer;
 	unsigned int mine = 0, all = 0;
@@ -144,17 +144,17 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_message *me
 	if (!waiting)
 		return true;
 	pthread_mutex_lock(&waiting->lock);
-	if (message->payer_waits) { /* for something else now, perhaps */
-		waiting->stat.n[message->counted_as]--;
-		message->counted_as = message->waits_for;
-		waiting->stat.n[message->counted_as]++;
+	if (request->payer_waits) { /* for something else now, perhaps */
+		waiting->stat.n[request->counted_as]--;
+		request->counted_as = request->waits_for;
+		waiting->stat.n[request->counted_as]++;
 		pthread_mutex_unlock(&waiting->lock);
 		return true;
 	}
-	payer = get_payer(waiting, message->payer);
-	ok = payer && (is_kernels(message) || is_done(message) || has_place(waiting, payer));
+	payer = get_payer(waiting, request->payer);
+	ok = payer && (is_kernels(request) || is_done(request) || has_place(waiting, payer));
 	if (ok) {
-		enter_locked(waiting, payer, message);
+		enter_locked(waiting, payer, request);
 	} else {
 		tell = refuse_locked(waiting);
 		mine = payer ? payer->n : 0;
@@ -167,23 +167,23 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_message *me
 		spool_log(waiting->fs->log, SPOOL_LOG_WARNING,
 			  "uid %u has %u requests that wait (at most %u, of all users %u of %u): "
 			  "more are answered EINTR",
-			  message->payer, mine, WAITING_MAX_OF_PAYER, all, WAITING_MAX);
+			  request->payer, mine, WAITING_MAX_OF_PAYER, all, WAITING_MAX);
 	return ok;
 }
 
-void spool_waiting_leave(struct spool_waiting *waiting, struct spool_message *message)
+void spool_waiting_leave(struct spool_waiting *waiting, struct spool_request *request)
 {
-	struct spool_waiting_payer *payer = message->payer_waits;
+	struct spool_waiting_payer *payer = request->payer_waits;
 
 	if (!payer)
 		return;
-	message->payer_waits = NULL;
+	request->payer_waits = NULL;
 	pthread_mutex_lock(&waiting->lock);
 	payer->n--;
-	payer->data -= message->counted_data;
+	payer->data -= request->counted_data;
 	waiting->n--;
-	waiting->stat.n[message->counted_as]--;
-	waiting->stat.data -= message->counted_data;
+	waiting->stat.n[request->counted_as]--;
+	waiting->stat.data -= request->counted_data;
 	put_payer(waiting, payer);
 	pthread_mutex_unlock(&waiting->lock);
 }

@@ -34,14 +34,14 @@ int spool_waiting_new(struct spool_fs *fs, struct spool_waiting **ret);
 void spool_waiting_free(struct spool_waiting *waiting);
 
 /**
- * spool_waiting_enter() - may @message wait for what it says (waits_for)?
+ * spool_waiting_enter() - may @request wait for what it says (waits_for)?
  * It is counted until spool_waiting_leave(); one that is counted already may always go on. Sets its
  * drops_data. Return: false: it is to be answered now.
  */
-bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_message *message);
+bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *request);
 
 /** spool_waiting_leave() - it is answered. One that is not counted is a no-op. */
-void spool_waiting_leave(struct spool_waiting *waiting, struct spool_message *message);
+void spool_waiting_leave(struct spool_waiting *waiting, struct spool_request *request);
 
 /**
  * struct spool_waiting_stat - what waits now

@@ -4,7 +4,7 @@
 /*
  * What we use of the kernel's FUSE protocol that <linux/fuse.h> of supported systems (7.38 and up)
  * may lack. Names, numbers and layouts are those of include/uapi/linux/fuse.h; each says the
- * protocol version that brought it. Everything here is read from and written to messages with
+ * protocol version that brought it. Everything here is read from and written to requests with
  * memcpy().
  *
  * One request as it comes from /dev/fuse:

@@ -17,8 +17,8 @@
 #define DISK_THREADS_OF_MANY (DISK_THREADS / 2)
 #define DISK_THREADS_FEW 2u
 
-struct spool_disk {
-	void (*serve)(void *ctx, struct spool_message *message);
+struct spool_for_disk {
+	void (*serve)(void *ctx, struct spool_request *request);
 	void *ctx;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	pthread_cond_t changed;
@@ -31,163 +31,163 @@ struct spool_disk {
 	bool stop;
 };
 
-static bool may_serve(const struct spool_disk *disk, uid_t payer)
+static bool may_serve(const struct spool_for_disk *queue, uid_t payer)
 {
 	unsigned int mine = 0;
 
-	for (unsigned int i = 0; i < disk->n_served; i++)
-		mine += disk->served[i] == payer;
+	for (unsigned int i = 0; i < queue->n_served; i++)
+		mine += queue->served[i] == payer;
 	return mine <
-	       (disk->n_served < DISK_THREADS_OF_MANY ? DISK_THREADS_OF_PAYER : DISK_THREADS_FEW);
+	       (queue->n_served < DISK_THREADS_OF_MANY ? DISK_THREADS_OF_PAYER : DISK_THREADS_FEW);
 }
 
 /* The payer whose turn it is, of those that may have one more thread, comes to the front. Return:
  * false: nothing is to be done. The lock is held. */
-static bool find_locked(struct spool_disk *disk)
+static bool find_locked(struct spool_for_disk *queue)
 {
-	for (unsigned int i = disk->turns.n_payers; i > 0; i--) {
-		if (may_serve(disk, TAILQ_FIRST(&disk->turns.firsts)->payer))
+	for (unsigned int i = queue->turns.n_payers; i > 0; i--) {
+		if (may_serve(queue, TAILQ_FIRST(&queue->turns.firsts)->payer))
 			return true;
-		spool_turns_put_back(&disk->turns, spool_turns_next(&disk->turns));
+		spool_turns_put_back(&queue->turns, spool_turns_next(&queue->turns));
 	}
 	return false;
 }
 
-static void *disk_main(void *arg);
+static void *queue_main(void *arg);
 
 /* One thread more looks for what is to be done, an idle one or a new one; and it wakes the next.
  * The lock is held. */
-static void wake_locked(struct spool_disk *disk)
+static void wake_locked(struct spool_for_disk *queue)
 {
-	if (disk->stop || disk->n_woken > 0 || !find_locked(disk))
+	if (queue->stop || queue->n_woken > 0 || !find_locked(queue))
 		return;
-	if (disk->n_idle > 0) {
-		disk->n_woken++;
-		pthread_cond_signal(&disk->changed);
-	} else if (disk->n_threads < DISK_THREADS &&
-		   spool_thread_start(&disk->threads[disk->n_threads], "spoolfs-disk", disk_main,
-				      disk) == 0) {
-		disk->n_threads++;
-		disk->n_idle++;
-		disk->n_woken++;
+	if (queue->n_idle > 0) {
+		queue->n_woken++;
+		pthread_cond_signal(&queue->changed);
+	} else if (queue->n_threads < DISK_THREADS &&
+		   spool_thread_start(&queue->threads[queue->n_threads], "spoolfs-disk", queue_main,
+				      queue) == 0) {
+		queue->n_threads++;
+		queue->n_idle++;
+		queue->n_woken++;
 	}
 }
 
 /* Return: NULL: nothing is to be done. The lock is held. */
-static struct spool_message *begin_locked(struct spool_disk *disk)
+static struct spool_request *begin_locked(struct spool_for_disk *queue)
 {
-	struct spool_message *message = NULL;
+	struct spool_request *request = NULL;
 
-	if (find_locked(disk)) {
-		message = spool_turns_next(&disk->turns);
-		disk->served[disk->n_served++] = message->payer;
+	if (find_locked(queue)) {
+		request = spool_turns_next(&queue->turns);
+		queue->served[queue->n_served++] = request->payer;
 	}
-	return message;
+	return request;
 }
 
-static void end_locked(struct spool_disk *disk, uid_t payer)
+static void end_locked(struct spool_for_disk *queue, uid_t payer)
 {
 	unsigned int i = 0;
 
-	while (disk->served[i] != payer)
+	while (queue->served[i] != payer)
 		i++;
-	disk->served[i] = disk->served[--disk->n_served];
+	queue->served[i] = queue->served[--queue->n_served];
 }
 
-static void serve_one(const struct spool_disk *disk, struct spool_message *message)
+static void serve_one(const struct spool_for_disk *queue, struct spool_request *request)
 {
-	message->may_wait = true;
-	disk->serve(disk->ctx, message);
+	request->may_wait = true;
+	queue->serve(queue->ctx, request);
 }
 
-static void *disk_main(void *arg)
+static void *queue_main(void *arg)
 {
-	struct spool_disk *disk = arg;
-	struct spool_message *message;
+	struct spool_for_disk *queue = arg;
+	struct spool_request *request;
 	uid_t payer;
 
-	pthread_mutex_lock(&disk->lock);
-	disk->n_idle--;
-	disk->n_woken -= disk->n_woken > 0;
+	pthread_mutex_lock(&queue->lock);
+	queue->n_idle--;
+	queue->n_woken -= queue->n_woken > 0;
 	for (;;) {
-		message = begin_locked(disk);
-		if (!message && disk->stop)
+		request = begin_locked(queue);
+		if (!request && queue->stop)
 			break;
-		if (!message) {
-			disk->n_idle++;
-			pthread_cond_wait(&disk->changed, &disk->lock);
-			disk->n_idle--;
-			disk->n_woken -= disk->n_woken > 0;
+		if (!request) {
+			queue->n_idle++;
+			pthread_cond_wait(&queue->changed, &queue->lock);
+			queue->n_idle--;
+			queue->n_woken -= queue->n_woken > 0;
 			continue;
 		}
-		payer = message->payer;
-		wake_locked(disk);
-		pthread_mutex_unlock(&disk->lock);
-		serve_one(disk, message);
-		pthread_mutex_lock(&disk->lock);
-		end_locked(disk, payer);
+		payer = request->payer;
+		wake_locked(queue);
+		pthread_mutex_unlock(&queue->lock);
+		serve_one(queue, request);
+		pthread_mutex_lock(&queue->lock);
+		end_locked(queue, payer);
 	}
-	pthread_mutex_unlock(&disk->lock);
+	pthread_mutex_unlock(&queue->lock);
 	return NULL;
 }
 
 /* Return: false when there is nobody to take it. */
-static bool put(struct spool_disk *disk, struct spool_message *message)
+static bool put(struct spool_for_disk *queue, struct spool_request *request)
 {
 	bool ok = false;
 
-	pthread_mutex_lock(&disk->lock);
-	if (!disk->stop) {
-		spool_turns_add(&disk->turns, message);
-		wake_locked(disk);
-		ok = disk->n_threads > 0;
+	pthread_mutex_lock(&queue->lock);
+	if (!queue->stop) {
+		spool_turns_add(&queue->turns, request);
+		wake_locked(queue);
+		ok = queue->n_threads > 0;
 		if (!ok)
-			spool_turns_next(&disk->turns);
+			spool_turns_next(&queue->turns);
 	}
-	pthread_mutex_unlock(&disk->lock);
+	pthread_mutex_unlock(&queue->lock);
 	return ok;
 }
 
-void spool_disk_take(struct spool_disk *disk, struct spool_message *message)
+void spool_for_disk_take(struct spool_for_disk *queue, struct spool_request *request)
 {
-	if (!put(disk, message))
-		serve_one(disk, message);
+	if (!put(queue, request))
+		serve_one(queue, request);
 }
 
-int spool_disk_new(void (*serve)(void *ctx, struct spool_message *message), void *ctx,
-		   struct spool_disk **ret)
+int spool_for_disk_new(void (*serve)(void *ctx, struct spool_request *request), void *ctx,
+		       struct spool_for_disk **ret)
 {
-	struct spool_disk *disk = calloc(1, sizeof(*disk));
+	struct spool_for_disk *queue = calloc(1, sizeof(*queue));
 
-	if (!disk)
+	if (!queue)
 		return -ENOMEM;
-	disk->serve = serve;
-	disk->ctx = ctx;
-	spool_turns_init(&disk->turns);
-	pthread_mutex_init(&disk->lock, NULL);
-	pthread_cond_init(&disk->changed, NULL);
-	*ret = disk;
+	queue->serve = serve;
+	queue->ctx = ctx;
+	spool_turns_init(&queue->turns);
+	pthread_mutex_init(&queue->lock, NULL);
+	pthread_cond_init(&queue->changed, NULL);
+	*ret = queue;
 	return 0;
 }
 
-void spool_disk_stop(struct spool_disk *disk)
+void spool_for_disk_stop(struct spool_for_disk *queue)
 {
-	if (!disk)
+	if (!queue)
 		return;
-	pthread_mutex_lock(&disk->lock);
-	disk->stop = true;
-	pthread_cond_broadcast(&disk->changed);
-	pthread_mutex_unlock(&disk->lock);
+	pthread_mutex_lock(&queue->lock);
+	queue->stop = true;
+	pthread_cond_broadcast(&queue->changed);
+	pthread_mutex_unlock(&queue->lock);
 	/* no thread is started any more */
-	for (unsigned int i = 0; i < disk->n_threads; i++)
-		pthread_join(disk->threads[i], NULL);
+	for (unsigned int i = 0; i < queue->n_threads; i++)
+		pthread_join(queue->threads[i], NULL);
 }
 
-void spool_disk_free(struct spool_disk *disk)
+void spool_for_disk_free(struct spool_for_disk *queue)
 {
-	if (!disk)
+	if (!queue)
 		return;
-	pthread_cond_destroy(&disk->changed);
-	pthread_mutex_destroy(&disk->lock);
-	free(disk);
+	pthread_cond_destroy(&queue->changed);
+	pthread_mutex_destroy(&queue->lock);
+	free(queue);
 }

@@ -8,23 +8,23 @@
  * not take all threads. They are started when they are needed, up to DISK_THREADS.
  */
 
-struct spool_disk;
-struct spool_message;
+struct spool_for_disk;
+struct spool_request;
 
 /**
- * spool_disk_new() - no threads yet
- * @serve: of one message whose turn has come; may_wait is set, and no locks are held; @ctx: for it
+ * spool_for_disk_new() - no threads yet
+ * @serve: of one request whose turn has come; may_wait is set, and no locks are held; @ctx: for it
  * Return: 0; -ENOMEM.
  */
-int spool_disk_new(void (*serve)(void *ctx, struct spool_message *message), void *ctx,
-		   struct spool_disk **ret);
+int spool_for_disk_new(void (*serve)(void *ctx, struct spool_request *request), void *ctx,
+		       struct spool_for_disk **ret);
 
-/** spool_disk_stop() - serves what is there, and ends the threads. What would come from now on is
- * served by whoever brings it. NULL is allowed. Blocks as long as the disk does. */
-void spool_disk_stop(struct spool_disk *disk);
+/** spool_for_disk_stop() - serves what is there, and ends the threads. What would come from now on
+ * is served by whoever brings it. NULL is allowed. Blocks as long as the disk does. */
+void spool_for_disk_stop(struct spool_for_disk *queue);
 
-/** spool_disk_free() - when nobody serves any more. NULL is allowed. */
-void spool_disk_free(struct spool_disk *disk);
+/** spool_for_disk_free() - when nobody serves any more. NULL is allowed. */
+void spool_for_disk_free(struct spool_for_disk *queue);
 
-/** spool_disk_take() - @message is ours until it is served. */
-void spool_disk_take(struct spool_disk *disk, struct spool_message *message);
+/** spool_for_disk_take() - @request is ours until it is served. */
+void spool_for_disk_take(struct spool_for_disk *queue, struct spool_request *request);

@@ -15,12 +15,12 @@
  * reports tasks that are stuck for 120 s). A guess. */
 #define ROOM_LIMIT_S 30
 
-struct spool_room {
+struct spool_for_ram {
 	struct spool_fs *fs;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	pthread_cond_t changed;
-	struct spool_message_list arrived;
+	struct spool_request_list arrived;
 	bool kicked;
 	bool stop;
 	struct spool_turns turns; /* of the thread: those that have arrived before */
@@ -29,94 +29,94 @@ struct spool_room {
 	_Atomic time_t last_kick; /* CLOCK_MONOTONIC, s: when RAM last came free */
 };
 
-void spool_room_take(struct spool_room *room, struct spool_message *message)
+void spool_for_ram_take(struct spool_for_ram *queue, struct spool_request *request)
 {
-	bool stopped, again = message->waited;
+	bool stopped, again = request->waited;
 
 	if (!again)
-		message->since = spool_clock_s();
-	message->waited = true;
-	pthread_mutex_lock(&room->lock);
-	stopped = room->stop;
+		request->since = spool_clock_s();
+	request->waited = true;
+	pthread_mutex_lock(&queue->lock);
+	stopped = queue->stop;
 	if (!stopped) {
-		TAILQ_INSERT_TAIL(&room->arrived, message, link);
-		atomic_fetch_add(&room->n_waiting, 1);
+		TAILQ_INSERT_TAIL(&queue->arrived, request, link);
+		atomic_fetch_add(&queue->n_waiting, 1);
 		/* room may have come between its attempt and now; one that has been here, and then
 		 * at the disk, would be sent there at once and find as little room */
-		room->kicked |= !again || atomic_load(&room->n_kicks) != message->n_rooms;
-		pthread_cond_signal(&room->changed);
+		queue->kicked |= !again || atomic_load(&queue->n_kicks) != request->n_ram_kicks;
+		pthread_cond_signal(&queue->changed);
 	}
-	pthread_mutex_unlock(&room->lock);
+	pthread_mutex_unlock(&queue->lock);
 	if (stopped) {
-		spool_channel_process_last(room->fs, message);
-		message->finish(message);
+		spool_channel_process_last(queue->fs, request);
+		request->finish(request);
 	}
 }
 
-void spool_room_kick(struct spool_room *room)
+void spool_for_ram_kick(struct spool_for_ram *queue)
 {
-	if (!room)
+	if (!queue)
 		return;
-	atomic_store(&room->last_kick, spool_clock_s());
-	atomic_fetch_add(&room->n_kicks, 1);
-	if (atomic_load(&room->n_waiting) == 0)
+	atomic_store(&queue->last_kick, spool_clock_s());
+	atomic_fetch_add(&queue->n_kicks, 1);
+	if (atomic_load(&queue->n_waiting) == 0)
 		return;
-	pthread_mutex_lock(&room->lock);
-	room->kicked = true;
-	pthread_cond_signal(&room->changed);
-	pthread_mutex_unlock(&room->lock);
+	pthread_mutex_lock(&queue->lock);
+	queue->kicked = true;
+	pthread_cond_signal(&queue->changed);
+	pthread_mutex_unlock(&queue->lock);
 }
 
-unsigned int spool_room_waiting(struct spool_room *room)
+unsigned int spool_for_ram_waiting(struct spool_for_ram *queue)
 {
-	return room ? atomic_load(&room->n_waiting) : 0;
+	return queue ? atomic_load(&queue->n_waiting) : 0;
 }
 
-uint64_t spool_room_kicks(struct spool_room *room)
+uint64_t spool_for_ram_kicks(struct spool_for_ram *queue)
 {
-	return room ? atomic_load(&room->n_kicks) : 0;
+	return queue ? atomic_load(&queue->n_kicks) : 0;
 }
 
 /* When a request is answered though no RAM has come. */
-static time_t end_of(struct spool_room *room, const struct spool_message *message)
+static time_t end_of(struct spool_for_ram *queue, const struct spool_request *request)
 {
-	time_t last = atomic_load(&room->last_kick);
+	time_t last = atomic_load(&queue->last_kick);
 
-	return (message->since > last ? message->since : last) + ROOM_LIMIT_S;
+	return (request->since > last ? request->since : last) + ROOM_LIMIT_S;
 }
 
 /* The lock is held. */
-static void arrive_locked(struct spool_room *room)
+static void arrive_locked(struct spool_for_ram *queue)
 {
-	struct spool_message *message;
+	struct spool_request *request;
 
-	while ((message = TAILQ_FIRST(&room->arrived))) {
-		TAILQ_REMOVE(&room->arrived, message, link);
-		spool_turns_add(&room->turns, message);
+	while ((request = TAILQ_FIRST(&queue->arrived))) {
+		TAILQ_REMOVE(&queue->arrived, request, link);
+		spool_turns_add(&queue->turns, request);
 	}
 }
 
 /* Until RAM has come free, or somebody's time is over. The lock is held. */
-static void wait_locked(struct spool_room *room)
+static void wait_locked(struct spool_for_ram *queue)
 {
 	for (;;) {
-		struct spool_message *first;
+		struct spool_request *first;
 		struct timespec until = {0};
 
-		arrive_locked(room);
-		if (room->stop || room->kicked)
+		arrive_locked(queue);
+		if (queue->stop || queue->kicked)
 			return;
-		if (spool_turns_is_empty(&room->turns)) {
-			pthread_cond_wait(&room->changed, &room->lock);
+		if (spool_turns_is_empty(&queue->turns)) {
+			pthread_cond_wait(&queue->changed, &queue->lock);
 			continue;
 		}
-		TAILQ_FOREACH (first, &room->turns.firsts, link) {
-			time_t end = end_of(room, first);
+		TAILQ_FOREACH (first, &queue->turns.firsts, link) {
+			time_t end = end_of(queue, first);
 
 			if (until.tv_sec == 0 || end < until.tv_sec)
 				until.tv_sec = end;
 		}
-		if (pthread_cond_timedwait(&room->changed, &room->lock, &until) == ETIMEDOUT)
+		if (pthread_cond_timedwait(&queue->changed, &queue->lock, &until) == ETIMEDOUT)
 			return;
 	}
 }
@@ -125,102 +125,103 @@ enum tried { GOES_ON, AT_THE_DISK, GONE };
 
 /* Tries one, without waiting for the disk here, also in the end. Return: GOES_ON: it is still ours.
  */
-static enum tried try_one(struct spool_room *room, struct spool_message *message, bool last)
+static enum tried try_one(struct spool_for_ram *queue, struct spool_request *request, bool last)
 {
 	enum tried tried = GONE;
 
 	if (last)
-		spool_channel_process_firm(room->fs, message);
+		spool_channel_process_firm(queue->fs, request);
 	else
-		spool_channel_process(room->fs, message);
-	if (message->parked && message->waits_for == SPOOL_WAIT_ROOM)
+		spool_channel_process(queue->fs, request);
+	if (request->deferred && request->waits_for == SPOOL_WAIT_RAM)
 		return GOES_ON;
-	atomic_fetch_sub(&room->n_waiting, 1);
-	if (message->parked && message->waits_for == SPOOL_WAIT_DISK)
+	atomic_fetch_sub(&queue->n_waiting, 1);
+	if (request->deferred && request->waits_for == SPOOL_WAIT_DISK)
 		tried = AT_THE_DISK;
-	if (message->parked)
-		spool_channel_park(room->fs, message);
+	if (request->deferred)
+		spool_channel_defer(queue->fs, request);
 	else
-		message->finish(message);
+		request->finish(request);
 	return tried;
 }
 
 /* One request of each payer. Return: whether any needs no room any more: then all get another turn.
  * One that is at the disk may find that there is none; when it has found some, we are kicked. */
-static bool pass(struct spool_room *room)
+static bool pass(struct spool_for_ram *queue)
 {
-	unsigned int n = room->turns.n_payers;
+	unsigned int n = queue->turns.n_payers;
 	bool any = false;
 
 	while (n-- > 0) {
-		struct spool_message *message = spool_turns_next(&room->turns);
-		enum tried tried = try_one(room, message, spool_clock_s() >= end_of(room, message));
+		struct spool_request *request = spool_turns_next(&queue->turns);
+		enum tried tried =
+			try_one(queue, request, spool_clock_s() >= end_of(queue, request));
 
 		any |= tried == GONE;
 		if (tried == GOES_ON)
-			spool_turns_put_back(&room->turns, message);
+			spool_turns_put_back(&queue->turns, request);
 	}
 	return any;
 }
 
-static void *room_main(void *arg)
+static void *queue_main(void *arg)
 {
-	struct spool_room *room = arg;
+	struct spool_for_ram *queue = arg;
 	bool stop = false;
 
 	while (!stop) {
-		struct spool_message *message;
+		struct spool_request *request;
 
-		pthread_mutex_lock(&room->lock);
-		wait_locked(room);
-		room->kicked = false;
-		stop = room->stop;
-		pthread_mutex_unlock(&room->lock);
-		while (!stop && pass(room))
+		pthread_mutex_lock(&queue->lock);
+		wait_locked(queue);
+		queue->kicked = false;
+		stop = queue->stop;
+		pthread_mutex_unlock(&queue->lock);
+		while (!stop && pass(queue))
 			;
-		while (stop && (message = spool_turns_next(&room->turns)))
-			try_one(room, message, true);
+		while (stop && (request = spool_turns_next(&queue->turns)))
+			try_one(queue, request, true);
 	}
 	return NULL;
 }
 
-int spool_room_new(struct spool_fs *fs, struct spool_room **ret)
+int spool_for_ram_new(struct spool_fs *fs, struct spool_for_ram **ret)
 {
-	struct spool_room *room = calloc(1, sizeof(*room));
+	struct spool_for_ram *queue = calloc(1, sizeof(*queue));
 	int r;
 
-	if (!room)
+	if (!queue)
 		return -ENOMEM;
-	room->fs = fs;
-	TAILQ_INIT(&room->arrived);
-	spool_turns_init(&room->turns);
-	pthread_mutex_init(&room->lock, NULL);
-	spool_thread_cond_init(&room->changed);
-	r = spool_thread_start(&room->thread, "spoolfs-room", room_main, room);
+	queue->fs = fs;
+	TAILQ_INIT(&queue->arrived);
+	spool_turns_init(&queue->turns);
+	pthread_mutex_init(&queue->lock, NULL);
+	spool_thread_cond_init(&queue->changed);
+	r = spool_thread_start(&queue->thread, "spoolfs-ram", queue_main, queue);
 	if (r < 0) {
-		spool_room_free(room);
+		spool_for_ram_free(queue);
 		return r;
 	}
-	*ret = room;
+	*ret = queue;
 	return 0;
 }
 
-void spool_room_stop(struct spool_room *room)
+void spool_for_ram_stop(struct spool_for_ram *queue)
 {
-	if (!room)
+	if (!queue)
 		return;
-	pthread_mutex_lock(&room->lock);
-	room->stop = true;
-	pthread_cond_signal(&room->changed);
-	pthread_mutex_unlock(&room->lock);
-	pthread_join(room->thread, NULL);
+	pthread_mutex_lock(&queue->lock);
+	queue->stop = true;
+	pthread_cond_signal(&queue->changed);
+	pthread_mutex_unlock(&queue->lock);
+	pthread_join(queue->thread, NULL);
 }
 
-void spool_room_free(struct spool_room *room)
+void spool_for_ram_free(struct spool_for_ram *queue)
 {
-	if (!room)
+	if (!queue)
 		return;
-	pthread_cond_destroy(&room->changed);
-	pthread_mutex_destroy(&room->lock);
-	free(room);
+	pthread_cond_destroy(&queue->changed);
+	pthread_mutex_destroy(&queue->lock);
+	free(queue);
 }

@@ -6,35 +6,35 @@
  * One request of each payer is tried in turn (turn.h), so that many of one do not come before the
  * few of another. Nobody waits for ever: when no room has come for ROOM_LIMIT_S, the request is
  * answered as it stands (ENOSPC, or a short count). Nobody waits in the meantime but its caller:
- * one that also needs the disk is handed to a thread that may wait for it (disk.h), and comes back
- * here when there is no room again.
+ * one that also needs the disk is handed to a thread that may wait for it (for_disk.h), and comes
+ * back here when there is no room again.
  */
 
 #include <stdint.h>
 
 struct spool_fs;
-struct spool_message;
-struct spool_room;
+struct spool_request;
+struct spool_for_ram;
 
-/** spool_room_new() - empty, with a thread that sleeps. Return: 0; -errno. */
-int spool_room_new(struct spool_fs *fs, struct spool_room **ret);
+/** spool_for_ram_new() - empty, with a thread that sleeps. Return: 0; -errno. */
+int spool_for_ram_new(struct spool_fs *fs, struct spool_for_ram **ret);
 
-/** spool_room_stop() - ends the thread; what waits, or would from now on, is answered as it stands.
- * NULL is allowed. */
-void spool_room_stop(struct spool_room *room);
+/** spool_for_ram_stop() - ends the thread; what waits, or would from now on, is answered as it
+ * stands. NULL is allowed. */
+void spool_for_ram_stop(struct spool_for_ram *queue);
 
-/** spool_room_free() - when nobody serves any more. NULL is allowed. */
-void spool_room_free(struct spool_room *room);
+/** spool_for_ram_free() - when nobody serves any more. NULL is allowed. */
+void spool_for_ram_free(struct spool_for_ram *queue);
 
-/** spool_room_take() - @message is ours until its finish(). */
-void spool_room_take(struct spool_room *room, struct spool_message *message);
+/** spool_for_ram_take() - @request is ours until its finish(). */
+void spool_for_ram_take(struct spool_for_ram *queue, struct spool_request *request);
 
-/** spool_room_kick() - RAM has come free, or will not. Any locks; cheap when nobody waits. NULL is
- * allowed. */
-void spool_room_kick(struct spool_room *room);
+/** spool_for_ram_kick() - RAM has come free, or will not. Any locks; cheap when nobody waits. NULL
+ * is allowed. */
+void spool_for_ram_kick(struct spool_for_ram *queue);
 
-/** spool_room_kicks() - how often it was called so far. NULL: 0. */
-uint64_t spool_room_kicks(struct spool_room *room);
+/** spool_for_ram_kicks() - how often it was called so far. NULL: 0. */
+uint64_t spool_for_ram_kicks(struct spool_for_ram *queue);
 
-/** spool_room_waiting() - how many wait now. NULL: none. */
-unsigned int spool_room_waiting(struct spool_room *room);
+/** spool_for_ram_waiting() - how many wait now. NULL: none. */
+unsigned int spool_for_ram_waiting(struct spool_for_ram *queue);

@@ -33,13 +33,13 @@
 #define PARKED_MAX_PER_PAYER 8u
 #define PARKED_MAX (32u * PARKED_MAX_PER_PAYER)
 
-struct spool_park {
+struct spool_for_release {
 	struct spool_fs *fs;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	pthread_cond_t changed;
 	pthread_cond_t wanted; /* somebody waits for what others may be gathering */
-	struct spool_message_list list;
+	struct spool_request_list list;
 	uid_t payers[PARKED_MAX]; /* whose places are taken */
 	unsigned int n_taken;     /* places: on the list, on their way there, or being tried */
 	bool kicked;
@@ -49,275 +49,278 @@ struct spool_park {
 	_Atomic uint64_t n_kept; /* files without a name that somebody keeps, as far as is known */
 };
 
-static bool take_place(struct spool_park *park, uid_t payer)
+static bool take_place(struct spool_for_release *queue, uid_t payer)
 {
 	unsigned int mine = 0;
 	bool ok;
 
-	pthread_mutex_lock(&park->lock);
-	for (unsigned int i = 0; i < park->n_taken; i++)
-		mine += park->payers[i] == payer;
-	ok = !park->stop && park->n_taken < PARKED_MAX && mine < PARKED_MAX_PER_PAYER;
+	pthread_mutex_lock(&queue->lock);
+	for (unsigned int i = 0; i < queue->n_taken; i++)
+		mine += queue->payers[i] == payer;
+	ok = !queue->stop && queue->n_taken < PARKED_MAX && mine < PARKED_MAX_PER_PAYER;
 	if (ok)
-		park->payers[park->n_taken++] = payer;
-	pthread_mutex_unlock(&park->lock);
+		queue->payers[queue->n_taken++] = payer;
+	pthread_mutex_unlock(&queue->lock);
 	return ok;
 }
 
-static void give_place(struct spool_park *park, uid_t payer)
+static void give_place(struct spool_for_release *queue, uid_t payer)
 {
-	pthread_mutex_lock(&park->lock);
-	for (unsigned int i = 0; i < park->n_taken; i++) {
-		if (park->payers[i] == payer) {
-			park->payers[i] = park->payers[--park->n_taken];
+	pthread_mutex_lock(&queue->lock);
+	for (unsigned int i = 0; i < queue->n_taken; i++) {
+		if (queue->payers[i] == payer) {
+			queue->payers[i] = queue->payers[--queue->n_taken];
 			break;
 		}
 	}
-	pthread_mutex_unlock(&park->lock);
+	pthread_mutex_unlock(&queue->lock);
 }
 
-/* Whether room has come back since @message was refused, or while it was. */
-static bool has_returned(struct spool_park *park, const struct spool_message *message)
+/* Whether room has come back since @request was refused, or while it was. */
+static bool has_returned(struct spool_for_release *queue, const struct spool_request *request)
 {
-	return spool_engine_returned(park->fs->engine) != message->returned;
+	return spool_engine_returned(queue->fs->engine) != request->returned;
 }
 
 /* Whether room may come by itself: of anybody's files where the mount is full, of the payer's own
  * where his limit is reached. What others remove does not help him, and while he waits the kernel
  * may hold a directory of theirs locked. */
-static bool has_nameless(struct spool_park *park, const struct spool_message *message, int error)
+static bool has_nameless(struct spool_for_release *queue, const struct spool_request *request,
+			 int error)
 {
 	if (error == -EDQUOT)
-		return spool_engine_nameless_of(park->fs->engine, message->payer) > 0;
-	return spool_engine_nameless(park->fs->engine) > 0;
+		return spool_engine_nameless_of(queue->fs->engine, request->payer) > 0;
+	return spool_engine_nameless(queue->fs->engine) > 0;
 }
 
 /* Also of one that has given its place back since, as it had to go to the disk. */
-static bool is_over(const struct spool_message *message)
+static bool is_over(const struct spool_request *request)
 {
-	uint64_t end = message->deadline ?: message->ends;
+	uint64_t end = request->deadline ?: request->ends;
 
 	return end && spool_clock_ns() >= end;
 }
 
-bool spool_park_wants(struct spool_park *park, struct spool_message *message, int error)
+bool spool_for_release_wants(struct spool_for_release *queue, struct spool_request *request,
+			     int error)
 {
 	bool nameless, returned;
 
-	if ((error != -ENOSPC && error != -EDQUOT) || !park)
+	if ((error != -ENOSPC && error != -EDQUOT) || !queue)
 		return false;
-	if (is_over(message)) {
-		atomic_store(&park->in_vain, true);
+	if (is_over(request)) {
+		atomic_store(&queue->in_vain, true);
 		return false;
 	}
-	nameless = has_nameless(park, message, error); /* and then what has returned */
+	nameless = has_nameless(queue, request, error); /* and then what has returned */
 	if (nameless)
-		spool_engine_drop_leaving(park->fs->engine);
-	returned = has_returned(park, message);
-	message->again = returned && message->n_again++ < AGAIN_MAX;
-	if (message->again || message->deadline)
+		spool_engine_drop_leaving(queue->fs->engine);
+	returned = has_returned(queue, request);
+	request->again = returned && request->n_again++ < AGAIN_MAX;
+	if (request->again || request->deadline)
 		return true;
 	if (!nameless && (!returned || error == -EDQUOT))
 		return false;
-	if (!take_place(park, message->payer))
+	if (!take_place(queue, request->payer))
 		return false;
-	if (message->ends == 0)
-		message->ends = spool_clock_ns() +
-				(atomic_load(&park->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
-	message->deadline = message->ends;
+	if (request->ends == 0)
+		request->ends =
+			spool_clock_ns() +
+			(atomic_load(&queue->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
+	request->deadline = request->ends;
 	return true;
 }
 
-bool spool_park_wants_count(struct spool_park *park, struct spool_message *message)
+bool spool_for_release_wants_count(struct spool_for_release *queue, struct spool_request *request)
 {
 	uint64_t nameless, kept;
 
-	spool_engine_drop_leaving(park->fs->engine);
-	nameless = spool_engine_nameless(park->fs->engine);
-	kept = atomic_load(&park->n_kept);
-	if (nameless < kept || (message->deadline && spool_clock_ns() >= message->deadline)) {
-		atomic_store(&park->n_kept, nameless);
+	spool_engine_drop_leaving(queue->fs->engine);
+	nameless = spool_engine_nameless(queue->fs->engine);
+	kept = atomic_load(&queue->n_kept);
+	if (nameless < kept || (request->deadline && spool_clock_ns() >= request->deadline)) {
+		atomic_store(&queue->n_kept, nameless);
 		return false;
 	}
 	if (nameless == 0)
 		return false;
-	if (message->deadline)
-		return nameless > kept || message->kept;
-	if (!take_place(park, message->payer))
+	if (request->deadline)
+		return nameless > kept || request->kept;
+	if (!take_place(queue, request->payer))
 		return false;
-	message->kept = nameless == kept;
-	message->deadline =
-		spool_clock_ns() + (message->kept ? COUNT_LIMIT_AGAIN_NS : COUNT_LIMIT_NS);
+	request->kept = nameless == kept;
+	request->deadline =
+		spool_clock_ns() + (request->kept ? COUNT_LIMIT_AGAIN_NS : COUNT_LIMIT_NS);
 	return true;
 }
 
-void spool_park_take(struct spool_park *park, struct spool_message *message)
+void spool_for_release_take(struct spool_for_release *queue, struct spool_request *request)
 {
 	bool stopped;
 
-	pthread_mutex_lock(&park->lock);
-	stopped = park->stop;
+	pthread_mutex_lock(&queue->lock);
+	stopped = queue->stop;
 	if (!stopped) {
-		TAILQ_INSERT_TAIL(&park->list, message, link);
-		atomic_fetch_add(&park->n_parked, 1);
+		TAILQ_INSERT_TAIL(&queue->list, request, link);
+		atomic_fetch_add(&queue->n_parked, 1);
 		/* from here on a kick is not missed; one may have been before */
-		park->kicked |= has_returned(park, message);
-		pthread_cond_signal(&park->changed);
-		pthread_cond_broadcast(&park->wanted);
+		queue->kicked |= has_returned(queue, request);
+		pthread_cond_signal(&queue->changed);
+		pthread_cond_broadcast(&queue->wanted);
 	}
-	pthread_mutex_unlock(&park->lock);
+	pthread_mutex_unlock(&queue->lock);
 	if (stopped) {
-		spool_channel_process_last(park->fs, message);
-		message->finish(message);
+		spool_channel_process_last(queue->fs, request);
+		request->finish(request);
 	}
 }
 
-void spool_park_refuse(struct spool_park *park, struct spool_message *message)
+void spool_for_release_refuse(struct spool_for_release *queue, struct spool_request *request)
 {
-	spool_channel_process_firm(park->fs, message);
-	give_place(park, message->payer);
+	spool_channel_process_firm(queue->fs, request);
+	give_place(queue, request->payer);
 }
 
-void spool_park_kick(struct spool_park *park)
+void spool_for_release_kick(struct spool_for_release *queue)
 {
-	if (!park)
+	if (!queue)
 		return;
-	if (atomic_load(&park->in_vain))
-		atomic_store(&park->in_vain, false);
-	if (atomic_load(&park->n_parked) == 0)
+	if (atomic_load(&queue->in_vain))
+		atomic_store(&queue->in_vain, false);
+	if (atomic_load(&queue->n_parked) == 0)
 		return;
-	pthread_mutex_lock(&park->lock);
-	park->kicked = true;
-	pthread_cond_signal(&park->changed);
-	pthread_mutex_unlock(&park->lock);
+	pthread_mutex_lock(&queue->lock);
+	queue->kicked = true;
+	pthread_cond_signal(&queue->changed);
+	pthread_mutex_unlock(&queue->lock);
 }
 
-void spool_park_gather(struct spool_park *park, uint64_t ns)
+void spool_for_release_gather(struct spool_for_release *queue, uint64_t ns)
 {
 	const struct timespec until = spool_clock_time(spool_clock_ns() + ns);
 
-	pthread_mutex_lock(&park->lock);
-	while (!park->stop && atomic_load(&park->n_parked) == 0 &&
-	       pthread_cond_timedwait(&park->wanted, &park->lock, &until) != ETIMEDOUT)
+	pthread_mutex_lock(&queue->lock);
+	while (!queue->stop && atomic_load(&queue->n_parked) == 0 &&
+	       pthread_cond_timedwait(&queue->wanted, &queue->lock, &until) != ETIMEDOUT)
 		;
-	pthread_mutex_unlock(&park->lock);
+	pthread_mutex_unlock(&queue->lock);
 }
 
-static void try_again(struct spool_park *park, struct spool_message_list *list)
+static void try_again(struct spool_for_release *queue, struct spool_request_list *list)
 {
-	struct spool_message *message;
+	struct spool_request *request;
 	struct spool_turns turns;
 
 	spool_turns_init(&turns);
-	while ((message = TAILQ_FIRST(list))) {
-		TAILQ_REMOVE(list, message, link);
-		spool_turns_add(&turns, message);
+	while ((request = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, request, link);
+		spool_turns_add(&turns, request);
 	}
-	while ((message = spool_turns_next(&turns))) {
-		uid_t payer = message->payer;
+	while ((request = spool_turns_next(&turns))) {
+		uid_t payer = request->payer;
 
-		spool_channel_process(park->fs, message);
-		if (message->parked && message->waits_for == SPOOL_WAIT_RELEASE) {
-			spool_park_take(park, message);
+		spool_channel_process(queue->fs, request);
+		if (request->deferred && request->waits_for == SPOOL_WAIT_RELEASE) {
+			spool_for_release_take(queue, request);
 			continue;
 		}
-		if (message->parked) {
-			message->deadline = 0; /* it gives its place back, and may want one again */
-			spool_channel_park(park->fs, message);
+		if (request->deferred) {
+			request->deadline = 0; /* it gives its place back, and may want one again */
+			spool_channel_defer(queue->fs, request);
 		} else {
-			message->finish(message);
+			request->finish(request);
 		}
-		give_place(park, payer);
+		give_place(queue, payer);
 	}
 }
 
 /* Until something has gone, or the first one's time is over. The lock is held. */
-static void wait_locked(struct spool_park *park)
+static void wait_locked(struct spool_for_release *queue)
 {
-	struct spool_message *first;
+	struct spool_request *first;
 
-	while (!park->stop && !park->kicked) {
+	while (!queue->stop && !queue->kicked) {
 		struct timespec until;
 
-		first = TAILQ_FIRST(&park->list);
+		first = TAILQ_FIRST(&queue->list);
 		if (!first) {
-			pthread_cond_wait(&park->changed, &park->lock);
+			pthread_cond_wait(&queue->changed, &queue->lock);
 			continue;
 		}
 		until = spool_clock_time(first->deadline);
-		if (pthread_cond_timedwait(&park->changed, &park->lock, &until) == ETIMEDOUT)
+		if (pthread_cond_timedwait(&queue->changed, &queue->lock, &until) == ETIMEDOUT)
 			return;
 	}
 }
 
-static void *park_main(void *arg)
+static void *queue_main(void *arg)
 {
-	struct spool_park *park = arg;
+	struct spool_for_release *queue = arg;
 	bool stop = false;
 
 	while (!stop) {
-		struct spool_message_list list = TAILQ_HEAD_INITIALIZER(list);
+		struct spool_request_list list = TAILQ_HEAD_INITIALIZER(list);
 
-		pthread_mutex_lock(&park->lock);
-		wait_locked(park);
-		park->kicked = false;
-		stop = park->stop;
-		TAILQ_CONCAT(&list, &park->list, link);
-		atomic_store(&park->n_parked, 0);
-		pthread_mutex_unlock(&park->lock);
+		pthread_mutex_lock(&queue->lock);
+		wait_locked(queue);
+		queue->kicked = false;
+		stop = queue->stop;
+		TAILQ_CONCAT(&list, &queue->list, link);
+		atomic_store(&queue->n_parked, 0);
+		pthread_mutex_unlock(&queue->lock);
 		if (stop) {
-			struct spool_message *message;
+			struct spool_request *request;
 
-			TAILQ_FOREACH (message, &list, link) {
-				message->deadline = 1; /* long ago */
-				message->last_try = true;
-				message->may_wait = true;
+			TAILQ_FOREACH (request, &list, link) {
+				request->deadline = 1; /* long ago */
+				request->last_try = true;
+				request->may_wait = true;
 			}
 		}
-		try_again(park, &list);
+		try_again(queue, &list);
 	}
 	return NULL;
 }
 
-int spool_park_new(struct spool_fs *fs, struct spool_park **ret)
+int spool_for_release_new(struct spool_fs *fs, struct spool_for_release **ret)
 {
-	struct spool_park *park = calloc(1, sizeof(*park));
+	struct spool_for_release *queue = calloc(1, sizeof(*queue));
 	int r;
 
-	if (!park)
+	if (!queue)
 		return -ENOMEM;
-	park->fs = fs;
-	TAILQ_INIT(&park->list);
-	pthread_mutex_init(&park->lock, NULL);
-	spool_thread_cond_init(&park->changed);
-	spool_thread_cond_init(&park->wanted);
-	r = spool_thread_start(&park->thread, "spoolfs-park", park_main, park);
+	queue->fs = fs;
+	TAILQ_INIT(&queue->list);
+	pthread_mutex_init(&queue->lock, NULL);
+	spool_thread_cond_init(&queue->changed);
+	spool_thread_cond_init(&queue->wanted);
+	r = spool_thread_start(&queue->thread, "spoolfs-release", queue_main, queue);
 	if (r < 0) {
-		spool_park_free(park);
+		spool_for_release_free(queue);
 		return r;
 	}
-	*ret = park;
+	*ret = queue;
 	return 0;
 }
 
-void spool_park_stop(struct spool_park *park)
+void spool_for_release_stop(struct spool_for_release *queue)
 {
-	if (!park)
+	if (!queue)
 		return;
-	pthread_mutex_lock(&park->lock);
-	park->stop = true;
-	pthread_cond_signal(&park->changed);
-	pthread_cond_broadcast(&park->wanted);
-	pthread_mutex_unlock(&park->lock);
-	pthread_join(park->thread, NULL);
+	pthread_mutex_lock(&queue->lock);
+	queue->stop = true;
+	pthread_cond_signal(&queue->changed);
+	pthread_cond_broadcast(&queue->wanted);
+	pthread_mutex_unlock(&queue->lock);
+	pthread_join(queue->thread, NULL);
 }
 
-void spool_park_free(struct spool_park *park)
+void spool_for_release_free(struct spool_for_release *queue)
 {
-	if (!park)
+	if (!queue)
 		return;
-	pthread_cond_destroy(&park->wanted);
-	pthread_cond_destroy(&park->changed);
-	pthread_mutex_destroy(&park->lock);
-	free(park);
+	pthread_cond_destroy(&queue->wanted);
+	pthread_cond_destroy(&queue->changed);
+	pthread_mutex_destroy(&queue->lock);
+	free(queue);
 }

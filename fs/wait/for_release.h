@@ -22,45 +22,48 @@
 #include <stdint.h>
 
 struct spool_fs;
-struct spool_message;
-struct spool_park;
+struct spool_request;
+struct spool_for_release;
 
-/** spool_park_new() - empty, with a thread that sleeps. Return: 0; -errno. */
-int spool_park_new(struct spool_fs *fs, struct spool_park **ret);
-
-/**
- * spool_park_stop() - ends the thread; what is parked, or would be from now on, is answered as it
- * stands. Those who serve still run. NULL is allowed.
- */
-void spool_park_stop(struct spool_park *park);
-
-/** spool_park_free() - when nobody serves any more. NULL is allowed. */
-void spool_park_free(struct spool_park *park);
+/** spool_for_release_new() - empty, with a thread that sleeps. Return: 0; -errno. */
+int spool_for_release_new(struct spool_fs *fs, struct spool_for_release **ret);
 
 /**
- * spool_park_wants() - is the answer @error (-errno) of @message to be held back?
- * Return: true: either message->again is set, and it is to be tried again by its thread; or a place
- * is taken, and the caller must call spool_park_take() or spool_park_refuse().
+ * spool_for_release_stop() - ends the thread; what is deferred, or would be from now on, is
+ * answered as it stands. Those who serve still run. NULL is allowed.
  */
-bool spool_park_wants(struct spool_park *park, struct spool_message *message, int error);
+void spool_for_release_stop(struct spool_for_release *queue);
+
+/** spool_for_release_free() - when nobody serves any more. NULL is allowed. */
+void spool_for_release_free(struct spool_for_release *queue);
 
 /**
- * spool_park_wants_count() - is @message, which counts what is free, to wait for files to go?
- * Takes the data of those that nobody has open. Return: true: as spool_park_wants(), with a place.
+ * spool_for_release_wants() - is the answer @error (-errno) of @request to be held back?
+ * Return: true: either request->again is set, and it is to be tried again by its thread; or a place
+ * is taken, and the caller must call spool_for_release_take() or spool_for_release_refuse().
  */
-bool spool_park_wants_count(struct spool_park *park, struct spool_message *message);
+bool spool_for_release_wants(struct spool_for_release *queue, struct spool_request *request,
+			     int error);
 
-/** spool_park_take() - @message is ours until its finish(). */
-void spool_park_take(struct spool_park *park, struct spool_message *message);
-
-/** spool_park_refuse() - it cannot be put aside for this after all: it is tried and answered now,
- * or waits for the disk. */
-void spool_park_refuse(struct spool_park *park, struct spool_message *message);
-
-/** spool_park_gather() - waits @ns, so that messages gather; not while one of these waits for them.
+/**
+ * spool_for_release_wants_count() - is @request, which counts what is free, to wait for files to
+ * go? Takes the data of those that nobody has open. Return: true: as spool_for_release_wants(),
+ * with a place.
  */
-void spool_park_gather(struct spool_park *park, uint64_t ns);
+bool spool_for_release_wants_count(struct spool_for_release *queue, struct spool_request *request);
 
-/** spool_park_kick() - a file may be gone: try again. Any locks; cheap when nothing is parked. NULL
- * is allowed. */
-void spool_park_kick(struct spool_park *park);
+/** spool_for_release_take() - @request is ours until its finish(). */
+void spool_for_release_take(struct spool_for_release *queue, struct spool_request *request);
+
+/** spool_for_release_refuse() - it cannot be put aside for this after all: it is tried and answered
+ * now, or waits for the disk. */
+void spool_for_release_refuse(struct spool_for_release *queue, struct spool_request *request);
+
+/** spool_for_release_gather() - waits @ns, so that requests gather; not while one of these waits
+ * for them.
+ */
+void spool_for_release_gather(struct spool_for_release *queue, uint64_t ns);
+
+/** spool_for_release_kick() - a file may be gone: try again. Any locks; cheap when nothing is
+ * deferred. NULL is allowed. */
+void spool_for_release_kick(struct spool_for_release *queue);

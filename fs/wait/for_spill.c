@@ -17,189 +17,189 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define MS_PER_S 1000u
 
-struct spool_asked {
+struct spool_for_spill {
 	struct spool_fs *fs;
 	pthread_mutex_t lock; /* of the following; only a thread is started under it */
 	pthread_cond_t changed;
-	struct spool_message_list waiting; /* those who wait longest first */
-	struct spool_message_list ended;   /* to be answered */
+	struct spool_request_list waiting; /* those who wait longest first */
+	struct spool_request_list ended;   /* to be answered */
 	uint64_t last_id;
 	pthread_t thread;
 	bool has_thread;
 	bool stop;
 };
 
-static void end_locked(struct spool_asked *asked, struct spool_message *message, int result)
+static void end_locked(struct spool_for_spill *queue, struct spool_request *request, int result)
 {
-	TAILQ_REMOVE(&asked->waiting, message, link);
-	message->told = SPOOL_TOLD;
-	message->result = result;
-	TAILQ_INSERT_TAIL(&asked->ended, message, link);
-	pthread_cond_signal(&asked->changed);
+	TAILQ_REMOVE(&queue->waiting, request, link);
+	request->told = SPOOL_TOLD;
+	request->result = result;
+	TAILQ_INSERT_TAIL(&queue->ended, request, link);
+	pthread_cond_signal(&queue->changed);
 }
 
-/* Nobody waits for @message here any more. */
-static void answer(struct spool_asked *asked, struct spool_message *message)
+/* Nobody waits for @request here any more. */
+static void answer(struct spool_for_spill *queue, struct spool_request *request)
 {
-	spool_engine_forget_ask(asked->fs->engine, message->ask_id);
-	spool_channel_process(asked->fs, message);
-	if (message->parked)
-		spool_channel_park(asked->fs, message);
+	spool_engine_forget_ask(queue->fs->engine, request->ask_id);
+	spool_channel_process(queue->fs, request);
+	if (request->deferred)
+		spool_channel_defer(queue->fs, request);
 	else
-		message->finish(message);
+		request->finish(request);
 }
 
 /* Until somebody is to be answered, or the first one's time is over. Return: false at the end. */
-static bool wait_locked(struct spool_asked *asked)
+static bool wait_locked(struct spool_for_spill *queue)
 {
-	struct spool_message *first;
+	struct spool_request *first;
 
-	while (TAILQ_EMPTY(&asked->ended) && !asked->stop) {
+	while (TAILQ_EMPTY(&queue->ended) && !queue->stop) {
 		struct timespec until;
 
-		first = TAILQ_FIRST(&asked->waiting);
+		first = TAILQ_FIRST(&queue->waiting);
 		if (!first) {
-			pthread_cond_wait(&asked->changed, &asked->lock);
+			pthread_cond_wait(&queue->changed, &queue->lock);
 			continue;
 		}
 		until = spool_clock_time(first->until_ms * NS_PER_MS);
-		if (pthread_cond_timedwait(&asked->changed, &asked->lock, &until) == ETIMEDOUT &&
-		    first == TAILQ_FIRST(&asked->waiting))
-			end_locked(asked, first, -ETIMEDOUT);
+		if (pthread_cond_timedwait(&queue->changed, &queue->lock, &until) == ETIMEDOUT &&
+		    first == TAILQ_FIRST(&queue->waiting))
+			end_locked(queue, first, -ETIMEDOUT);
 	}
-	return !TAILQ_EMPTY(&asked->ended);
+	return !TAILQ_EMPTY(&queue->ended);
 }
 
-static void *asked_main(void *arg)
+static void *queue_main(void *arg)
 {
-	struct spool_asked *asked = arg;
-	struct spool_message *message;
+	struct spool_for_spill *queue = arg;
+	struct spool_request *request;
 
-	pthread_mutex_lock(&asked->lock);
-	while (wait_locked(asked)) {
-		message = TAILQ_FIRST(&asked->ended);
-		TAILQ_REMOVE(&asked->ended, message, link);
-		pthread_mutex_unlock(&asked->lock);
-		answer(asked, message);
-		pthread_mutex_lock(&asked->lock);
+	pthread_mutex_lock(&queue->lock);
+	while (wait_locked(queue)) {
+		request = TAILQ_FIRST(&queue->ended);
+		TAILQ_REMOVE(&queue->ended, request, link);
+		pthread_mutex_unlock(&queue->lock);
+		answer(queue, request);
+		pthread_mutex_lock(&queue->lock);
 	}
-	pthread_mutex_unlock(&asked->lock);
+	pthread_mutex_unlock(&queue->lock);
 	return NULL;
 }
 
 /* Return: 0: it waits; -EINTR at the end; -EBUSY; -errno without a thread. */
-static int add_locked(struct spool_asked *asked, struct spool_message *message)
+static int add_locked(struct spool_for_spill *queue, struct spool_request *request)
 {
-	struct spool_message *other;
+	struct spool_request *other;
 	unsigned int n = 0;
 	int r = 0;
 
-	TAILQ_FOREACH (other, &asked->waiting, link)
-		n += other->payer == message->payer;
-	if (asked->stop)
+	TAILQ_FOREACH (other, &queue->waiting, link)
+		n += other->payer == request->payer;
+	if (queue->stop)
 		return -EINTR;
 	if (n >= ASKED_PER_PAYER)
 		return -EBUSY;
-	if (!asked->has_thread)
-		r = spool_thread_start(&asked->thread, "spoolfs-asked", asked_main, asked);
+	if (!queue->has_thread)
+		r = spool_thread_start(&queue->thread, "spoolfs-ask", queue_main, queue);
 	if (r < 0)
 		return r;
-	asked->has_thread = true;
-	message->ask_id = ++asked->last_id;
-	message->until_ms = spool_clock_ms() + ASKED_LIMIT_S * MS_PER_S;
-	TAILQ_INSERT_TAIL(&asked->waiting, message, link);
-	pthread_cond_signal(&asked->changed);
+	queue->has_thread = true;
+	request->ask_id = ++queue->last_id;
+	request->until_ms = spool_clock_ms() + ASKED_LIMIT_S * MS_PER_S;
+	TAILQ_INSERT_TAIL(&queue->waiting, request, link);
+	pthread_cond_signal(&queue->changed);
 	return 0;
 }
 
-void spool_asked_take(struct spool_asked *asked, struct spool_message *message)
+void spool_for_spill_take(struct spool_for_spill *queue, struct spool_request *request)
 {
-	uint64_t ino = message->about_ino, id;
+	uint64_t ino = request->about_ino, id;
 	int r;
 
-	pthread_mutex_lock(&asked->lock);
-	r = add_locked(asked, message);
-	id = message->ask_id;
-	pthread_mutex_unlock(&asked->lock);
+	pthread_mutex_lock(&queue->lock);
+	r = add_locked(queue, request);
+	id = request->ask_id;
+	pthread_mutex_unlock(&queue->lock);
 	if (r < 0) {
-		message->told = SPOOL_TOLD;
-		message->result = r;
-		answer(asked, message);
+		request->told = SPOOL_TOLD;
+		request->result = r;
+		answer(queue, request);
 		return;
 	}
-	/* from here on @message may be gone */
-	r = spool_engine_ask_spill(asked->fs->engine, ino, id);
+	/* from here on @request may be gone */
+	r = spool_engine_ask_spill(queue->fs->engine, ino, id);
 	if (r < 0)
-		spool_asked_done(asked, id, r);
+		spool_for_spill_done(queue, id, r);
 }
 
-void spool_asked_done(struct spool_asked *asked, uint64_t id, int result)
+void spool_for_spill_done(struct spool_for_spill *queue, uint64_t id, int result)
 {
-	struct spool_message *message;
+	struct spool_request *request;
 
-	pthread_mutex_lock(&asked->lock);
-	TAILQ_FOREACH (message, &asked->waiting, link) {
-		if (message->ask_id == id)
+	pthread_mutex_lock(&queue->lock);
+	TAILQ_FOREACH (request, &queue->waiting, link) {
+		if (request->ask_id == id)
 			break;
 	}
-	if (message)
-		end_locked(asked, message, result);
-	pthread_mutex_unlock(&asked->lock);
+	if (request)
+		end_locked(queue, request, result);
+	pthread_mutex_unlock(&queue->lock);
 }
 
-bool spool_asked_interrupt(struct spool_asked *asked, uint64_t unique)
+bool spool_for_spill_interrupt(struct spool_for_spill *queue, uint64_t unique)
 {
-	struct spool_message *message;
+	struct spool_request *request;
 
-	if (!asked)
+	if (!queue)
 		return false;
-	pthread_mutex_lock(&asked->lock);
-	TAILQ_FOREACH (message, &asked->waiting, link) {
-		if (message->unique == unique)
+	pthread_mutex_lock(&queue->lock);
+	TAILQ_FOREACH (request, &queue->waiting, link) {
+		if (request->unique == unique)
 			break;
 	}
-	if (message)
-		end_locked(asked, message, -EINTR);
-	pthread_mutex_unlock(&asked->lock);
-	return message;
+	if (request)
+		end_locked(queue, request, -EINTR);
+	pthread_mutex_unlock(&queue->lock);
+	return request;
 }
 
-int spool_asked_new(struct spool_fs *fs, struct spool_asked **ret)
+int spool_for_spill_new(struct spool_fs *fs, struct spool_for_spill **ret)
 {
-	struct spool_asked *asked = calloc(1, sizeof(*asked));
+	struct spool_for_spill *queue = calloc(1, sizeof(*queue));
 
-	if (!asked)
+	if (!queue)
 		return -ENOMEM;
-	asked->fs = fs;
-	TAILQ_INIT(&asked->waiting);
-	TAILQ_INIT(&asked->ended);
-	pthread_mutex_init(&asked->lock, NULL);
-	spool_thread_cond_init(&asked->changed);
-	*ret = asked;
+	queue->fs = fs;
+	TAILQ_INIT(&queue->waiting);
+	TAILQ_INIT(&queue->ended);
+	pthread_mutex_init(&queue->lock, NULL);
+	spool_thread_cond_init(&queue->changed);
+	*ret = queue;
 	return 0;
 }
 
-void spool_asked_stop(struct spool_asked *asked)
+void spool_for_spill_stop(struct spool_for_spill *queue)
 {
-	struct spool_message *message;
+	struct spool_request *request;
 
-	if (!asked)
+	if (!queue)
 		return;
-	pthread_mutex_lock(&asked->lock);
-	asked->stop = true;
-	while ((message = TAILQ_FIRST(&asked->waiting)))
-		end_locked(asked, message, -EINTR);
-	pthread_cond_signal(&asked->changed);
-	pthread_mutex_unlock(&asked->lock);
-	if (asked->has_thread)
-		pthread_join(asked->thread, NULL);
+	pthread_mutex_lock(&queue->lock);
+	queue->stop = true;
+	while ((request = TAILQ_FIRST(&queue->waiting)))
+		end_locked(queue, request, -EINTR);
+	pthread_cond_signal(&queue->changed);
+	pthread_mutex_unlock(&queue->lock);
+	if (queue->has_thread)
+		pthread_join(queue->thread, NULL);
 }
 
-void spool_asked_free(struct spool_asked *asked)
+void spool_for_spill_free(struct spool_for_spill *queue)
 {
-	if (!asked)
+	if (!queue)
 		return;
-	pthread_cond_destroy(&asked->changed);
-	pthread_mutex_destroy(&asked->lock);
-	free(asked);
+	pthread_cond_destroy(&queue->changed);
+	pthread_mutex_destroy(&queue->lock);
+	free(queue);
 }

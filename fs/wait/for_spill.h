@@ -12,26 +12,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct spool_asked;
+struct spool_for_spill;
 struct spool_fs;
-struct spool_message;
+struct spool_request;
 
-/** spool_asked_new() - nobody waits, and there is no thread yet. Return: 0; -ENOMEM. */
-int spool_asked_new(struct spool_fs *fs, struct spool_asked **ret);
+/** spool_for_spill_new() - nobody waits, and there is no thread yet. Return: 0; -ENOMEM. */
+int spool_for_spill_new(struct spool_fs *fs, struct spool_for_spill **ret);
 
-/** spool_asked_stop() - answers all, as interrupted; from here on nobody waits. NULL is allowed. */
-void spool_asked_stop(struct spool_asked *asked);
+/** spool_for_spill_stop() - answers all, as interrupted; from here on nobody waits. NULL is
+ * allowed. */
+void spool_for_spill_stop(struct spool_for_spill *queue);
 
-/** spool_asked_free() - when nobody serves or spills any more. NULL is allowed. */
-void spool_asked_free(struct spool_asked *asked);
+/** spool_for_spill_free() - when nobody serves or spills any more. NULL is allowed. */
+void spool_for_spill_free(struct spool_for_spill *queue);
 
-/** spool_asked_take() - ask for file @message.about_ino, and answer when it is there. @message is
- * ours until its finish(). */
-void spool_asked_take(struct spool_asked *asked, struct spool_message *message);
+/** spool_for_spill_take() - ask for file @request.about_ino, and answer when it is there. @request
+ * is ours until its finish(). */
+void spool_for_spill_take(struct spool_for_spill *queue, struct spool_request *request);
 
-/** spool_asked_done() - spool_tier_config.spilled() */
-void spool_asked_done(struct spool_asked *asked, uint64_t id, int result);
+/** spool_for_spill_done() - spool_tier_config.spilled() */
+void spool_for_spill_done(struct spool_for_spill *queue, uint64_t id, int result);
 
-/** spool_asked_interrupt() - the caller of request @unique has a signal. Return: false: no such one
- * waits here. NULL is allowed. */
-bool spool_asked_interrupt(struct spool_asked *asked, uint64_t unique);
+/** spool_for_spill_interrupt() - the caller of request @unique has a signal. Return: false: no such
+ * one waits here. NULL is allowed. */
+bool spool_for_spill_interrupt(struct spool_for_spill *queue, uint64_t unique);

@@ -28,7 +28,7 @@ struct job {
 	TAILQ_ENTRY(job) link;
 	uint64_t ino, off, len;
 	enum spool_tell what;
-	struct spool_message_list waiting;
+	struct spool_request_list waiting;
 };
 
 TAILQ_HEAD(job_list, job);
@@ -67,15 +67,15 @@ static bool wait_locked(struct spool_notify *notify, pthread_cond_t *cond, uint6
 }
 
 /* No lock is held. */
-static void answer_all(struct spool_notify *notify, struct spool_message_list *list,
+static void answer_all(struct spool_notify *notify, struct spool_request_list *list,
 		       enum spool_told told)
 {
-	struct spool_message *message;
+	struct spool_request *request;
 
-	while ((message = TAILQ_FIRST(list))) {
-		TAILQ_REMOVE(list, message, link);
-		message->told = told;
-		notify->config.answer(notify->config.ctx, message);
+	while ((request = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, request, link);
+		request->told = told;
+		notify->config.answer(notify->config.ctx, request);
 	}
 }
 
@@ -212,13 +212,13 @@ static struct job *add_locked(struct spool_notify *notify, struct payer *payer,
 	return job;
 }
 
-static bool take_locked(struct spool_notify *notify, struct spool_message *message)
+static bool take_locked(struct spool_notify *notify, struct spool_request *request)
 {
-	struct payer *payer = notify->stop ? NULL : find_locked(notify, message->payer);
-	const struct job wanted = {.ino = message->about_ino,
-				   .off = message->about_off,
-				   .len = message->about_len,
-				   .what = message->tell};
+	struct payer *payer = notify->stop ? NULL : find_locked(notify, request->payer);
+	const struct job wanted = {.ino = request->about_ino,
+				   .off = request->about_off,
+				   .len = request->about_len,
+				   .what = request->tell};
 	struct job *job = NULL;
 
 	if (payer) {
@@ -227,26 +227,26 @@ static bool take_locked(struct spool_notify *notify, struct spool_message *messa
 	}
 	if (!job)
 		return false;
-	message->until_ms = spool_clock_ms() + notify->config.limit_ms;
-	TAILQ_INSERT_TAIL(&job->waiting, message, link);
+	request->until_ms = spool_clock_ms() + notify->config.limit_ms;
+	TAILQ_INSERT_TAIL(&job->waiting, request, link);
 	if (notify->next_ms == 0) {
-		notify->next_ms = message->until_ms;
+		notify->next_ms = request->until_ms;
 		pthread_cond_signal(&notify->time);
 	}
 	return true;
 }
 
-void spool_notify_take(struct spool_notify *notify, struct spool_message *message)
+void spool_notify_take(struct spool_notify *notify, struct spool_request *request)
 {
 	bool taken;
 
 	pthread_mutex_lock(&notify->lock);
-	taken = take_locked(notify, message);
+	taken = take_locked(notify, request);
 	pthread_mutex_unlock(&notify->lock);
 	if (taken)
 		return;
-	message->told = SPOOL_TOLD_LATE;
-	notify->config.answer(notify->config.ctx, message);
+	request->told = SPOOL_TOLD_LATE;
+	notify->config.answer(notify->config.ctx, request);
 }
 
 /* Until there is room for another drop. Return: false when that does not come. */
@@ -282,24 +282,24 @@ bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t uid)
 /* Moves those of @job whose time has come (all: at the end) to @list. Return: when the next one's
  * does, at most @next_ms. */
 static uint64_t expire(struct job *job, uint64_t now, uint64_t next_ms, bool all,
-		       struct spool_message_list *list)
+		       struct spool_request_list *list)
 {
-	struct spool_message *message, *next;
+	struct spool_request *request, *next;
 
-	for (message = TAILQ_FIRST(&job->waiting); message; message = next) {
-		next = TAILQ_NEXT(message, link);
-		if (all || message->until_ms <= now) {
-			TAILQ_REMOVE(&job->waiting, message, link);
-			TAILQ_INSERT_TAIL(list, message, link);
-		} else if (next_ms == 0 || message->until_ms < next_ms) {
-			next_ms = message->until_ms;
+	for (request = TAILQ_FIRST(&job->waiting); request; request = next) {
+		next = TAILQ_NEXT(request, link);
+		if (all || request->until_ms <= now) {
+			TAILQ_REMOVE(&job->waiting, request, link);
+			TAILQ_INSERT_TAIL(list, request, link);
+		} else if (next_ms == 0 || request->until_ms < next_ms) {
+			next_ms = request->until_ms;
 		}
 	}
 	return next_ms;
 }
 
 /* Jobs stay, whoever waited for them: what was changed must be told. */
-static void expire_locked(struct spool_notify *notify, bool all, struct spool_message_list *list)
+static void expire_locked(struct spool_notify *notify, bool all, struct spool_request_list *list)
 {
 	uint64_t now = spool_clock_ms(), next_ms = 0;
 	struct payer *payer;
@@ -317,7 +317,7 @@ static void expire_locked(struct spool_notify *notify, bool all, struct spool_me
 static void *clock_main(void *arg)
 {
 	struct spool_notify *notify = arg;
-	struct spool_message_list list = TAILQ_HEAD_INITIALIZER(list);
+	struct spool_request_list list = TAILQ_HEAD_INITIALIZER(list);
 
 	pthread_mutex_lock(&notify->lock);
 	while (!notify->stop) {
@@ -383,7 +383,7 @@ static void forget_locked(struct spool_notify *notify)
 
 void spool_notify_stop(struct spool_notify *notify)
 {
-	struct spool_message_list list = TAILQ_HEAD_INITIALIZER(list);
+	struct spool_request_list list = TAILQ_HEAD_INITIALIZER(list);
 
 	if (!notify)
 		return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* The tools' end of the control interface (ctl_proto.h). */
+/* The tools' end of the control interface (ctl/proto.h). */
 
 #include "ctl/proto.h"
 

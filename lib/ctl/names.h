@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Names that the daemon and the tools both know: of options, and of numbers in ctl_proto.h. */
+/* Names that the daemon and the tools both know: of options, and of numbers in ctl/proto.h. */
 
 #include <stddef.h>
 

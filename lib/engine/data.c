@@ -79,16 +79,16 @@ static void mirror(struct spool_node *node)
 /* @r is no more than a wait for RAM, and the caller does not want to wait. */
 static ssize_t no_room(ssize_t r, unsigned int flags)
 {
-	return r == -EAGAIN && (flags & SPOOL_NOROOM) ? -ENOSPC : r;
+	return r == -EAGAIN && (flags & SPOOL_LAST_TRY) ? -ENOSPC : r;
 }
 
 /* After an operation that came to block @index on the disk: brings it back, if the caller may wait.
- * Return: 0: try again; SPOOL_ON_DISK; as engine_load(). */
+ * Return: 0: try again; SPOOL_WOULD_BLOCK; as engine_load(). */
 static int bring_back(struct spool_engine *engine, struct spool_node *node, uint64_t index,
 		      unsigned int flags)
 {
-	if (flags & SPOOL_NOWAIT)
-		return SPOOL_ON_DISK;
+	if (flags & SPOOL_NOWAIT_DISK)
+		return SPOOL_WOULD_BLOCK;
 	return engine_load(engine, node, index);
 }
 
@@ -313,7 +313,7 @@ static ssize_t read_file(struct spool_engine *engine, struct spool_node *node, c
 
 	do {
 		r = read_some(engine, node, buf + done, len - done, off + done,
-			      flags & SPOOL_NOWAIT);
+			      flags & SPOOL_NOWAIT_DISK);
 		if (r > 0)
 			done += (size_t)r;
 	} while (r > 0 && done < len);
@@ -345,7 +345,7 @@ static ssize_t write_file(struct spool_engine *engine, struct spool_node *node,
 			  unsigned int flags)
 {
 	unsigned int charge_flags = (flags & SPOOL_WRITE_PAGEOUT ? SPOOL_CHARGE_PAGEOUT : 0) |
-				    (flags & SPOOL_NOROOM ? SPOOL_CHARGE_FIRM : 0) |
+				    (flags & SPOOL_LAST_TRY ? SPOOL_CHARGE_FIRM : 0) |
 				    (flags & SPOOL_WAITED ? 0 : SPOOL_CHARGE_ASK);
 	size_t done = 0;
 	ssize_t r;
@@ -361,12 +361,12 @@ static ssize_t write_file(struct spool_engine *engine, struct spool_node *node,
 		spool_rwlock_unlock(&file->lock);
 		if (r > 0)
 			done += (size_t)r;
-		else if (r == SPOOL_ON_DISK)
+		else if (r == SPOOL_WOULD_BLOCK)
 			r = bring_back(engine, node, index, flags) ?: 1;
 	} while (r > 0 && done < len && engine->tier);
-	if (r == SPOOL_ON_DISK || r == -EAGAIN)
-		return r == -EAGAIN && (flags & SPOOL_NOROOM) && done > 0 ? (ssize_t)done
-									  : no_room(r, flags);
+	if (r == SPOOL_WOULD_BLOCK || r == -EAGAIN)
+		return r == -EAGAIN && (flags & SPOOL_LAST_TRY) && done > 0 ? (ssize_t)done
+									    : no_room(r, flags);
 	return done > 0 ? (ssize_t)done : r;
 }
 
@@ -433,7 +433,7 @@ static int fallocate_file(struct spool_engine *engine, struct spool_node *node,
 		mirror(node);
 		engine_tier_update(engine, node);
 		spool_rwlock_unlock(&file->lock);
-		if (r == SPOOL_ON_DISK)
+		if (r == SPOOL_WOULD_BLOCK)
 			r = bring_back(engine, node, index, flags) ?: 1;
 	} while (r > 0);
 	return (int)no_room(r, flags);
@@ -580,7 +580,7 @@ ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint6
 	if (r < 0)
 		goto out;
 	r = copy_locked(engine, from, src_off, to, dst_off, len);
-	if (r == SPOOL_ON_DISK && !(flags & SPOOL_NOWAIT))
+	if (r == SPOOL_WOULD_BLOCK && !(flags & SPOOL_NOWAIT_DISK))
 		r = copy_by_disk(engine, from, src_off, to, dst_off, len, flags);
 	r = no_room(r, flags);
 	if (r > 0) {

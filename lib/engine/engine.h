@@ -54,7 +54,7 @@ struct spool_engine;
 
 enum spool_layout { SPOOL_LAYOUT_PRIVATE, SPOOL_LAYOUT_SINGLE, SPOOL_LAYOUT_SHARED };
 /* What becomes of modes in private and single: at creation, and of chmod. The numbers are
- * ctl_proto.h's as well. */
+ * ctl/proto.h's as well. */
 enum spool_modes {
 	SPOOL_MODES_OWNER,  /* made with mode & 0700; chmod is honoured */
 	SPOOL_MODES_KEEP,   /* both as asked for, with the umask */
@@ -164,15 +164,15 @@ enum spool_write_flags {
  * How long an operation on data may take; flags of spool_engine_open(), read(), write(),
  * fallocate(), copy_range() and setattr(), beside their own.
  *
- * With SPOOL_NOWAIT it does not wait for the disk: it answers SPOOL_ON_DISK, and the caller asks
- * again from a thread that may wait. What it had done by then is the same again.
+ * With SPOOL_NOWAIT_DISK it does not wait for the disk: it answers SPOOL_WOULD_BLOCK, and the
+ * caller asks again from a thread that may wait. What it had done by then is the same again.
  *
  * -EAGAIN says that nothing but RAM is used up, and that data are on their way to the disk: the
- * caller asks again when spool_tier_config.room() says so. With SPOOL_NOROOM it does not want to
+ * caller asks again when spool_tier_config.room() says so. With SPOOL_LAST_TRY it does not want to
  * wait any longer: a write that has done a part says how much, anything else is -ENOSPC.
  */
-#define SPOOL_NOWAIT (1u << 30)
-#define SPOOL_NOROOM (1u << 29)
+#define SPOOL_NOWAIT_DISK (1u << 30)
+#define SPOOL_LAST_TRY (1u << 29)
 /* Of write(): it was answered -EAGAIN before. Without it a disk that was full just now is asked
  * once more. */
 #define SPOOL_WAITED (1u << 26)
@@ -180,7 +180,7 @@ enum spool_write_flags {
 #define SPOOL_KEEP_SUIDGID (1u << 28)
 /* Of all that may drop set-id bits: who asks is not in the file's group, and lacks CAP_FSETID. */
 #define SPOOL_OUTSIDER (1u << 27)
-#define SPOOL_ON_DISK (-EINPROGRESS)
+#define SPOOL_WOULD_BLOCK (-EINPROGRESS)
 
 /**
  * spool_engine_new() - an empty mount
@@ -312,11 +312,11 @@ int spool_engine_getattr(struct spool_engine *engine, uint64_t ino, struct spool
 
 /**
  * spool_engine_setattr() - chmod, chown, truncate, utimens
- * @set: enum spool_set, SPOOL_NOWAIT, SPOOL_NOROOM, SPOOL_OUTSIDER
+ * @set: enum spool_set, SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_OUTSIDER
  * @attr: the new values of what is set
  * Return: 0 and the result in *@ret; -EPERM by the modes or layout policy; -EFBIG; -EDQUOT,
  * -ENOSPC; -EISDIR, -EINVAL for the size of what is not a regular file; -EINVAL size and owner in
- * one call, which the kernel never asks for; SPOOL_ON_DISK, -EAGAIN.
+ * one call, which the kernel never asks for; SPOOL_WOULD_BLOCK, -EAGAIN.
  */
 int spool_engine_setattr(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
 			 unsigned int set, const struct spool_attr *attr, struct spool_attr *ret);
@@ -346,7 +346,7 @@ enum spool_open_flags {
 
 /**
  * spool_engine_open() - one more open; regular files and directories
- * @flags: enum spool_open_flags, SPOOL_NOWAIT, SPOOL_NOROOM, SPOOL_OUTSIDER
+ * @flags: enum spool_open_flags, SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_OUTSIDER
  * Return: 0 and [+open], also without a name, as the caller may have looked it up just before;
  * -ESTALE its room was taken back by spool_engine_drop_leaving() (the VFS then looks up again).
  */
@@ -355,12 +355,12 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 /** spool_engine_release() - gives one open back. */
 void spool_engine_release(struct spool_engine *engine, uint64_t ino);
 
-/** @flags: SPOOL_NOWAIT. Return: bytes, short at the end of the file; -EISDIR, -EINVAL;
- * SPOOL_ON_DISK; -EIO what came from the disk is not what went there, or a page is lost. */
+/** @flags: SPOOL_NOWAIT_DISK. Return: bytes, short at the end of the file; -EISDIR, -EINVAL;
+ * SPOOL_WOULD_BLOCK; -EIO what came from the disk is not what went there, or a page is lost. */
 ssize_t spool_engine_read(struct spool_engine *engine, uint64_t ino, void *buf, size_t len,
 			  uint64_t off, unsigned int flags);
 
-/** @flags: enum spool_write_flags, SPOOL_NOWAIT, SPOOL_NOROOM, SPOOL_WAITED, SPOOL_OUTSIDER.
+/** @flags: enum spool_write_flags, SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_WAITED, SPOOL_OUTSIDER.
  * Return: bytes, and errors, as of spool_object_write(). */
 ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void *buf, size_t len,
 			   uint64_t off, unsigned int flags);
@@ -369,9 +369,9 @@ ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void
  * spool_engine_fallocate() - reserve, punch or zero @len bytes from @off
  * @mode: 0 or FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | _KEEP_SIZE, FALLOC_FL_ZERO_RANGE with or
  *	without _KEEP_SIZE
- * @flags: SPOOL_NOWAIT, SPOOL_NOROOM, SPOOL_KEEP_SUIDGID, SPOOL_OUTSIDER
+ * @flags: SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_KEEP_SUIDGID, SPOOL_OUTSIDER
  * Return: 0; -EOPNOTSUPP another mode; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM; -EISDIR, -EINVAL; -EIO
- * lost pages would be reserved, or zeroed in part; SPOOL_ON_DISK, -EAGAIN.
+ * lost pages would be reserved, or zeroed in part; SPOOL_WOULD_BLOCK, -EAGAIN.
  */
 int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, uint64_t off,
 			   uint64_t len, unsigned int flags);
@@ -395,7 +395,7 @@ int64_t spool_engine_seek(struct spool_engine *engine, uint64_t ino, uint64_t of
 /**
  * spool_engine_copy_range() - copy up to @len bytes within the mount; holes stay holes
  * Return: bytes copied, short at the end of the source and where no more fits; -EINVAL the ranges
- * overlap, or no regular file; -EISDIR; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM, -EIO, SPOOL_ON_DISK,
+ * overlap, or no regular file; -EISDIR; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM, -EIO, SPOOL_WOULD_BLOCK,
  * -EAGAIN when nothing was copied.
  */
 ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint64_t src_off,
@@ -470,7 +470,7 @@ void spool_engine_set_reserve(struct spool_engine *engine, uint64_t reserve);
 void spool_engine_set_limits(struct spool_engine *engine, const struct spool_limits *limits);
 
 /* Extended attributes: user.* on files and directories; system.posix_acl_* with config.acl. In
- * private and single an ACL is accepted, and what it says as a mode is done: see engine_acl.c. In
+ * private and single an ACL is accepted, and what it says as a mode is done: see acl.c. In
  * shared also trusted.* and security.capability, whose rules are the kernel's: it asks for the
  * latter's removal with a write or a chown. */
 

@@ -3,8 +3,8 @@
 
 /*
  * What the parts of the engine share: engine.c makes and frees nodes; the other files are named by
- * the operations that they hold. engine_policy.c decides on layouts and modes, engine_idle.c knows
- * the closed files. Those that spill share engine_tier.h besides.
+ * the operations that they hold. policy.c decides on layouts and modes, closed.c knows
+ * the closed files. Those that spill share tier.h besides.
  */
 
 #include "engine/engine.h"
@@ -96,7 +96,7 @@ void engine_room_returned(struct spool_engine *engine);
 /** Frees a node that is in no table (any more), with all that it holds, and its charges. */
 void engine_destroy_node(struct spool_engine *engine, struct spool_node *node);
 
-/* engine_name.c */
+/* name.c */
 
 /** Return: 0; -EINVAL; -ENAMETOOLONG. */
 int engine_check_name(const char *name);
@@ -118,7 +118,7 @@ int engine_make_entry(struct spool_engine *engine, struct spool_node *parent,
  * another has taken over. NULL is a no-op. No locks above SPOOL_RANK_QUOTA. */
 void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry, uint64_t credit);
 
-/* engine_data.c */
+/* data.c */
 
 /** Sets the size of a regular file. Return: 0; -EISDIR, -EINVAL; -EFBIG; -ENOMEM, -ENOSPC, -EDQUOT.
  */
@@ -137,7 +137,7 @@ void engine_leave(struct spool_engine *engine, struct spool_node *node);
 void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node)
 	SPOOL_REQUIRES(node->lock);
 
-/* engine_tier.c */
+/* evict.c */
 
 /** engine_tier_new() - by engine->config.tier; after the quota. Return: 0; -ENOMEM; of the parts.
  */
@@ -172,7 +172,7 @@ int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t i
  * tier's numbers. No locks held. */
 void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int r);
 
-/* engine_idle.c */
+/* closed.c */
 
 /** engine_leaving_add_locked(), engine_leaving_remove(): to and from the list of files that have
  * neither name nor handle. Lock: node->lock for the first. */
@@ -198,7 +198,7 @@ void engine_idle_add_locked(struct spool_engine *engine, struct spool_node *node
 /** engine_idle_remove() - takes @file off its list, if it is on one. */
 void engine_idle_remove(struct spool_engine *engine, struct spool_file *file);
 
-/* engine_acl.c */
+/* acl.c */
 
 /** engine_acl_is_cut() - is @name an ACL, and of a layout that keeps none? */
 bool engine_acl_is_cut(const struct spool_engine *engine, const char *name);
@@ -215,7 +215,7 @@ int engine_acl_set_locked(struct spool_engine *engine, const struct spool_cred *
 int engine_acl_remove(const struct spool_engine *engine, const struct spool_cred *cred,
 		      const struct spool_node *node);
 
-/* engine_policy.c */
+/* policy.c */
 
 /** engine_is_private_root() - is @node the root directory of layout=private? */
 bool engine_is_private_root(const struct spool_engine *engine, const struct spool_node *node);

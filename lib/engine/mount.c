@@ -310,7 +310,7 @@ int spool_engine_new(const struct spool_config *config, const struct spool_host 
 	spool_mutex_init(&engine->rename_lock);
 	engine_idle_init(engine);
 	r = init_parts(engine);
-	engine->config.tier = NULL; /* the caller's; engine_tier.c has a copy */
+	engine->config.tier = NULL; /* the caller's; evict.c has a copy */
 	if (r < 0) {
 		bool had_tier = engine->tier;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What engine_tier.c (which file goes next), engine_ask.c (which was asked for) and engine_spill.c
+/* What evict.c (which file goes next), ask.c (which was asked for) and writeback.c
  * (how it goes) share. */
 
 #include <stdatomic.h>
@@ -40,7 +40,7 @@ struct engine_tier {
 	_Atomic uint64_t threshold, reserve;
 	atomic_bool awake;   /* wake() was called, and who it woke has not gone back to sleep */
 	atomic_bool failing; /* the last batch was not taken */
-	/* engine_space.c: */
+	/* space.c: */
 	_Atomic uint64_t in_flight; /* bytes of batches that may not yet be in the free space */
 	_Atomic uint64_t n_gave;    /* places given back so far */
 	_Atomic uint64_t verdict_gave;
@@ -64,7 +64,7 @@ struct engine_tier {
 	struct spool_mutex lock;
 	struct spool_file_list over;    /* lock; past the threshold */
 	struct engine_tier_users users; /* lock */
-	TAILQ_HEAD(, engine_ask) asks;  /* lock; in the order in which they came, engine_ask.c */
+	TAILQ_HEAD(, engine_ask) asks;  /* lock; in the order in which they came, ask.c */
 	uint64_t last_turn;             /* lock; that was given to any of them */
 	int64_t bad_ns;                 /* lock; when a minute of lines on bad files began, or 0 */
 	unsigned int n_bad;             /* lock; such lines in it */
@@ -94,7 +94,7 @@ void engine_tier_set_stuck(struct spool_engine *engine, bool stuck);
 void engine_tier_set_ram(struct spool_engine *engine);
 
 /**
- * struct engine_space - what a batch finds on the backing filesystem; engine_space.c
+ * struct engine_space - what a batch finds on the backing filesystem; space.c
  * @taken: bytes that are in flight for it; 0: there was no space
  * @free: bytes free then; @others: so much is in flight for others that there may be more soon
  * @n_gave, @n_asks: the tier's when it began; @placed: places that it has taken itself

@@ -42,11 +42,11 @@ struct spool_file {
 	struct spool_rwlock lock;
 	struct spool_object *object;  /* lock: this */
 	uint64_t ino;                 /* lock: the engine's idle_lock, as the following */
-	struct spool_file_list *idle; /* the list that it is on, see engine_idle.c; or NULL */
+	struct spool_file_list *idle; /* the list that it is on, see closed.c; or NULL */
 	TAILQ_ENTRY(spool_file) link;
 	bool leaving; /* lock: idle_lock; on the engine's list of these */
 	TAILQ_ENTRY(spool_file) leaving_link;
-	struct spool_file_list *tier; /* lock: the tier's, as the following; see engine_tier.c */
+	struct spool_file_list *tier; /* lock: the tier's, as the following; see evict.c */
 	TAILQ_ENTRY(spool_file) tier_link;
 	uint64_t tier_ino;
 	uint64_t tier_round;

@@ -74,7 +74,7 @@ struct spool_quota_watch {
 enum spool_quota_ram { SPOOL_RAM_FIRM, SPOOL_RAM_ELASTIC, SPOOL_RAM_NO_DISK };
 
 /* Percent of what metadata leave of the ram limit, above which data are to leave RAM. A guess, as
- * RAM_LOW (engine_tier.h), down to which they go. */
+ * RAM_LOW (tier.h), down to which they go. */
 #define SPOOL_RAM_HIGH 90u
 
 enum spool_charge_flags {

@@ -90,7 +90,7 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 
 		if (block.kind == BLOCK_DISK && used == room) {
 			if (off == start)
-				return SPOOL_ON_DISK;
+				return SPOOL_WOULD_BLOCK;
 			break; /* the rest is for another call */
 		}
 		if (block.kind == BLOCK_DISK)
@@ -101,7 +101,7 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 		off += n;
 	}
 	if (!fetches && off < end)
-		return SPOOL_ON_DISK;
+		return SPOOL_WOULD_BLOCK;
 	if (fetches)
 		*n_fetches = used;
 	return to - (char *)buf;
@@ -278,7 +278,7 @@ ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spo
 		return -EINVAL;
 	if (touches_disk(src, src_off, end) ||
 	    touches_disk(dst, dst_off, dst_off + (end - src_off)))
-		return SPOOL_ON_DISK;
+		return SPOOL_WOULD_BLOCK;
 	/* Data pass through a buffer: a write may move the very slot that it would read from. */
 	bounce = spool_alloc(src->host, BLOCK_SIZE);
 	if (!bounce)

@@ -21,7 +21,7 @@
  *     cut at a block boundary (short count), and fails only when nothing fits;
  *  5. what is lost (spool_object_lose()) is never read as anything else;
  *  6. an operation that comes to a block on disk and cannot do without it says so
- *     (SPOOL_ON_DISK) and which it is, having changed nothing but what it has counted.
+ *     (SPOOL_WOULD_BLOCK) and which it is, having changed nothing but what it has counted.
  *
  * Locking: the caller holds the object's lock (it lives in the node that owns the object):
  * shared for read, seek and stat; exclusive for everything else. Quota and pool locks are
@@ -68,7 +68,7 @@ uint64_t spool_object_blocks(const struct spool_object *object);
  * @fetches: room for what has to come from the disk, *@n_fetches of them; the caller drops every
  *	one that is set, after running it (their number is then in *@n_fetches). NULL: nothing may
  * Return: bytes copied or noted, less than @len at the end of the file (0 beyond it) or when there
- * is no more room in @fetches; SPOOL_ON_DISK when there is none at all; -EIO a part is lost.
+ * is no more room in @fetches; SPOOL_WOULD_BLOCK when there is none at all; -EIO a part is lost.
  */
 ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t len, uint64_t off,
 			  struct spool_fetch *fetches, size_t *n_fetches);
@@ -79,7 +79,8 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
  * @ret_index: the block that it stopped at; NULL without a disk
  * Return: bytes written (> 0; short only at a block boundary, and then another call says why); 0
  * when @len is 0; -EFBIG beyond SPOOL_OBJECT_MAX; -ENOSPC, -EDQUOT, -ENOMEM with nothing changed;
- * -EAGAIN when it is only RAM that is used up (quota.h); SPOOL_ON_DISK; -EIO a part of a lost page.
+ * -EAGAIN when it is only RAM that is used up (quota.h); SPOOL_WOULD_BLOCK; -EIO a part of a lost
+ * page.
  */
 ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user *user,
 			   const void *buf, size_t len, uint64_t off, unsigned int flags,
@@ -111,7 +112,7 @@ int spool_object_truncate(struct spool_object *object, struct spool_quota_user *
  * without data they cost no memory.
  * @ret_index: the block that must be loaded first; NULL without a disk
  * Return: 0; -EOPNOTSUPP other modes; -EINVAL @len = 0; -EFBIG; -EIO lost pages; -ENOSPC, -EDQUOT,
- * -EAGAIN, -ENOMEM, SPOOL_ON_DISK with nothing changed.
+ * -EAGAIN, -ENOMEM, SPOOL_WOULD_BLOCK with nothing changed.
  */
 int spool_object_fallocate(struct spool_object *object, struct spool_quota_user *user, int mode,
 			   uint64_t off, uint64_t len, uint64_t *ret_index);
@@ -133,7 +134,7 @@ uint64_t spool_object_stretch(const struct spool_object *object, uint64_t off, u
  * Holes of the source become holes of the target. The ranges must not overlap when @src == @dst.
  * @src's lock is held at least shared, @dst's exclusive.
  * Return: bytes copied, short at the source's end or when space runs out after some; -EINVAL for an
- * overlap; -EFBIG, -ENOSPC, -EDQUOT, -EAGAIN, -ENOMEM as write; SPOOL_ON_DISK when any block of
+ * overlap; -EFBIG, -ENOSPC, -EDQUOT, -EAGAIN, -ENOMEM as write; SPOOL_WOULD_BLOCK when any block of
  * either range is on disk.
  */
 ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spool_object *dst,

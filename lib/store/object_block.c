@@ -337,7 +337,7 @@ int spool_block_write(struct spool_object *object, struct spool_quota_user *user
 	int r;
 
 	if (old.kind == BLOCK_DISK && spool_block_keeps_some(&old, from, to))
-		return SPOOL_ON_DISK;
+		return SPOOL_WOULD_BLOCK;
 	if (old.kind == BLOCK_RAM && old.first <= lowest(mask) && end <= spool_block_end(&old)) {
 		r = 0;
 		if (mask != old.mask)

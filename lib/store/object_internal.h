@@ -105,7 +105,7 @@ void spool_block_read(const struct spool_object *object, const struct block *blo
 
 /**
  * Copies in @len bytes at @from of block @index. @whole: take a slot for the whole block at once if
- * there is none yet. Return: 0; -ENOSPC, -EDQUOT, -EAGAIN, -ENOMEM, SPOOL_ON_DISK with nothing
+ * there is none yet. Return: 0; -ENOSPC, -EDQUOT, -EAGAIN, -ENOMEM, SPOOL_WOULD_BLOCK with nothing
  * changed.
  */
 int spool_block_write(struct spool_object *object, struct spool_quota_user *user, uint64_t index,

@@ -313,7 +313,7 @@ int spool_object_fallocate(struct spool_object *object, struct spool_quota_user 
 	if (spool_add_overflows(off, len, &end) || end > SPOOL_OBJECT_MAX)
 		return -EFBIG;
 	if (spool_object_needs(object, mode, off, end, ret_index))
-		return SPOOL_ON_DISK;
+		return SPOOL_WOULD_BLOCK;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
 		spool_object_punch(object, user, off, end);
 		spool_object_found(object, off, end);

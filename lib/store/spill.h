@@ -30,7 +30,7 @@ struct spool_quota_user;
 struct spool_spilled;
 
 /* An operation came to a block that is on the disk and cannot go on without it. */
-#define SPOOL_ON_DISK (-EINPROGRESS)
+#define SPOOL_WOULD_BLOCK (-EINPROGRESS)
 
 /**
  * struct spool_spill - what the files of a mount share; all counters in bytes

@@ -403,7 +403,7 @@ static void random_run(void)
 	print_replay();
 	run.rng = run.seed;
 	run.tier = wants_tier;
-	run.flags = wants_tier ? SPOOL_NOROOM : 0;
+	run.flags = wants_tier ? SPOOL_LAST_TRY : 0;
 	host_rng = ~run.seed;
 	run.step = 0;
 	set_up();

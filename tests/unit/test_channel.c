@@ -50,15 +50,15 @@ static struct request new_request(uint32_t opcode, size_t arg_size)
 	return request;
 }
 
-static struct spool_message message_of(struct request *request)
+static struct spool_request message_of(struct request *request)
 {
-	return (struct spool_message){.data = request, .len = request->header.len};
+	return (struct spool_request){.data = request, .len = request->header.len};
 }
 
 static void test_parse(void)
 {
 	struct request request = new_request(FUSE_WRITE, sizeof(request.arg.write));
-	struct spool_message message = message_of(&request);
+	struct spool_request message = message_of(&request);
 
 	CU_ASSERT_TRUE(spool_channel_parse(&message));
 	CU_ASSERT_EQUAL(message.unique, UNIQUE);
@@ -70,7 +70,7 @@ static void test_parse(void)
 static void test_parse_lengths(void)
 {
 	struct request request = new_request(FUSE_WRITE, 0);
-	struct spool_message message = message_of(&request);
+	struct spool_request message = message_of(&request);
 
 	CU_ASSERT_TRUE(spool_channel_parse(&message)); /* a header alone is whole */
 	for (size_t len = 0; len < sizeof(request.header); len++) {
@@ -97,7 +97,7 @@ static void test_kill_suidgid(void)
 	setattr.arg.setattr.valid = FATTR_KILL_SUIDGID;
 	open.arg.open.open_flags = SPOOL_WIRE_OPEN_KILL_SUIDGID;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		struct spool_message message = message_of(all[i]);
+		struct spool_request message = message_of(all[i]);
 
 		CU_ASSERT_TRUE(spool_channel_parse(&message));
 		CU_ASSERT_TRUE(message.kill_suidgid);
@@ -127,7 +127,7 @@ static void test_shorten_setxattr(void)
 {
 	struct request request = new_request(FUSE_SETXATTR, sizeof(request.arg.setxattr) + 3);
 	struct request before = request;
-	struct spool_message message;
+	struct spool_request message;
 	struct fuse_in_header header;
 	char *name = (char *)&request.arg.setxattr + sizeof(request.arg.setxattr);
 
@@ -249,9 +249,10 @@ static void test_extend_init(void)
 {
 	struct request request = init_request();
 	struct fuse_init_out out = {.max_write = 128 << 10}, before = out;
-	struct spool_init_extra extra = {.flags = FUSE_HANDLE_KILLPRIV_V2 | FUSE_NO_OPENDIR_SUPPORT,
-					 .flags2 = SPOOL_WIRE_OVER_IO_URING | UINT32_C(1) << 31,
-					 .max_write = 1 << 20};
+	struct spool_handshake_extra extra = {
+		.flags = FUSE_HANDLE_KILLPRIV_V2 | FUSE_NO_OPENDIR_SUPPORT,
+		.flags2 = SPOOL_WIRE_OVER_IO_URING | UINT32_C(1) << 31,
+		.max_write = 1 << 20};
 	size_t len = request.header.len;
 
 	CU_ASSERT_FALSE(spool_channel_extend_init(&request, len - 1, &extra, &out));
@@ -278,10 +279,10 @@ struct entry {
 	char behind;
 };
 
-static struct spool_message answering(struct entry *entry)
+static struct spool_request answering(struct entry *entry)
 {
 	memset(entry, '#', sizeof(*entry));
-	return (struct spool_message){.unique = UNIQUE,
+	return (struct spool_request){.unique = UNIQUE,
 				      .out = entry->out,
 				      .out_size = sizeof(entry->out),
 				      .answer = entry->answer};
@@ -293,7 +294,7 @@ static void test_answer(void)
 	char abc[] = "abc", def[] = "def";
 	struct iovec iov[] = {{&header, sizeof(header)}, {abc, 3}, {def, 3}};
 	struct entry entry;
-	struct spool_message message = answering(&entry);
+	struct spool_request message = answering(&entry);
 
 	CU_ASSERT_EQUAL(spool_channel_answer(&message, iov, 3), (ssize_t)sizeof(header) + 6);
 	CU_ASSERT_TRUE(message.answered);
@@ -316,7 +317,7 @@ static void test_answer_that_does_not_fit(void)
 	char data[17] = "";
 	struct iovec iov[] = {{&header, sizeof(header)}, {data, 16}, {data, 1}};
 	struct entry entry;
-	struct spool_message message = answering(&entry);
+	struct spool_request message = answering(&entry);
 
 	CU_ASSERT_EQUAL(spool_channel_answer(&message, iov, 3), -EIO);
 	memcpy(&got, entry.answer, sizeof(got));
@@ -339,7 +340,7 @@ static void test_interrupt(void)
 	struct spool_fs fs = {.options = &options};
 	struct fuse_args args = FUSE_ARGS_INIT(1, (char *[]){(char[]){"test"}});
 	struct request request = new_request(FUSE_INTERRUPT, sizeof(struct fuse_interrupt_in));
-	struct spool_message message = message_of(&request);
+	struct spool_request message = message_of(&request);
 	struct request other = init_request();
 	struct fuse_buf buf = {.mem = &other, .size = other.header.len};
 	struct fuse_out_header got;

@@ -54,13 +54,13 @@ static void tell(void *ctx, uint64_t ino, enum spool_tell what, uint64_t off, ui
 	pthread_mutex_unlock(&kernel->lock);
 }
 
-static void answer(void *ctx, struct spool_message *message)
+static void answer(void *ctx, struct spool_request *request)
 {
 	struct kernel *kernel = ctx;
 
 	pthread_mutex_lock(&kernel->lock);
-	kernel->n_told += message->told == SPOOL_TOLD;
-	kernel->n_late += message->told == SPOOL_TOLD_LATE;
+	kernel->n_told += request->told == SPOOL_TOLD;
+	kernel->n_late += request->told == SPOOL_TOLD_LATE;
 	pthread_cond_broadcast(&kernel->changed);
 	pthread_mutex_unlock(&kernel->lock);
 }
@@ -93,11 +93,11 @@ static struct spool_notify *new_notify(struct kernel *kernel, unsigned int limit
 	return notify;
 }
 
-static void take(struct spool_notify *notify, struct spool_message *message, uint64_t ino,
+static void take(struct spool_notify *notify, struct spool_request *request, uint64_t ino,
 		 enum spool_tell what, uid_t payer)
 {
-	*message = (struct spool_message){.tell = what, .about_ino = ino, .payer = payer};
-	spool_notify_take(notify, message);
+	*request = (struct spool_request){.tell = what, .about_ino = ino, .payer = payer};
+	spool_notify_take(notify, request);
 }
 
 static void end(struct spool_notify *notify, struct kernel *kernel)
@@ -112,12 +112,12 @@ static void end(struct spool_notify *notify, struct kernel *kernel)
 
 static void told_then_answered(void)
 {
-	struct spool_message messages[20];
+	struct spool_request requests[20];
 	struct kernel kernel;
 	struct spool_notify *notify = new_notify(&kernel, LONG_MS);
 
 	for (unsigned int i = 0; i < 20; i++)
-		take(notify, &messages[i], i + 1, i % 2 ? SPOOL_TELL_ATTRS : SPOOL_TELL_PAGES,
+		take(notify, &requests[i], i + 1, i % 2 ? SPOOL_TELL_ATTRS : SPOOL_TELL_PAGES,
 		     USER + i % 3);
 	wait_for(&kernel, &kernel.n_told, 20);
 	CU_ASSERT_EQUAL(kernel.n_attrs, 10);
@@ -129,7 +129,7 @@ static void told_then_answered(void)
 /* A user for whom the kernel hangs holds a few threads; everybody else gets through. */
 static void one_payer_holds_a_part(void)
 {
-	struct spool_message slow[16], fast[16];
+	struct spool_request slow[16], fast[16];
 	struct kernel kernel;
 	struct spool_notify *notify = new_notify(&kernel, LONG_MS);
 
@@ -151,7 +151,7 @@ static void one_payer_holds_a_part(void)
 static void an_idle_thread_is_counted_once(void)
 {
 	for (unsigned int i = 0; i < 20; i++) {
-		struct spool_message first, slow, fast;
+		struct spool_request first, slow, fast;
 		struct kernel kernel;
 		struct spool_notify *notify = new_notify(&kernel, LONG_MS);
 
@@ -169,12 +169,12 @@ static void an_idle_thread_is_counted_once(void)
 /* Those who have waited for the limit are answered; what was to be told is told all the same. */
 static void late_ones_are_answered(void)
 {
-	struct spool_message messages[5];
+	struct spool_request requests[5];
 	struct kernel kernel;
 	struct spool_notify *notify = new_notify(&kernel, SHORT_MS);
 
 	for (unsigned int i = 0; i < 5; i++)
-		take(notify, &messages[i], SLOW_INO + i, SPOOL_TELL_ATTRS, SLOW_USER);
+		take(notify, &requests[i], SLOW_INO + i, SPOOL_TELL_ATTRS, SLOW_USER);
 	wait_for(&kernel, &kernel.n_late, 5);
 	wait_for(&kernel, &kernel.n_held, 2); /* the threads may come to it later than the limit */
 	CU_ASSERT_EQUAL(kernel.n_attrs, 2);
@@ -187,7 +187,7 @@ static void late_ones_are_answered(void)
 /* Requests for the same inode share what was not begun. */
 static void the_same_is_told_once(void)
 {
-	struct spool_message first[2], same[10];
+	struct spool_request first[2], same[10];
 	struct kernel kernel;
 	struct spool_notify *notify = new_notify(&kernel, LONG_MS);
 
@@ -224,12 +224,12 @@ static void drops_are_bounded(void)
 /* The end: who waits is answered at once, and what hangs in the kernel is not waited for. */
 static void stopping_does_not_hang(void)
 {
-	struct spool_message messages[6], after;
+	struct spool_request requests[6], after;
 	struct kernel kernel;
 	struct spool_notify *notify = new_notify(&kernel, LONG_MS);
 
 	for (unsigned int i = 0; i < 6; i++)
-		take(notify, &messages[i], SLOW_INO + i, SPOOL_TELL_PAGES, SLOW_USER);
+		take(notify, &requests[i], SLOW_INO + i, SPOOL_TELL_PAGES, SLOW_USER);
 	wait_for(&kernel, &kernel.n_held, 2);
 	spool_notify_stop(notify);
 	CU_ASSERT_EQUAL(kernel.n_late, 6);

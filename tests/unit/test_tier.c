@@ -159,22 +159,23 @@ static void not_waiting(void)
 	ino = make("f", 1000, 4 * BLOCK);
 	spill_all();
 	reads = disk.calls[FAULT_READ];
-	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, ino, got, 10, 5, SPOOL_NOWAIT),
-			SPOOL_ON_DISK);
-	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 10, 5, SPOOL_NOWAIT),
-			SPOOL_ON_DISK);
+	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, ino, got, 10, 5, SPOOL_NOWAIT_DISK),
+			SPOOL_WOULD_BLOCK);
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 10, 5, SPOOL_NOWAIT_DISK),
+			SPOOL_WOULD_BLOCK);
 	CU_ASSERT_EQUAL(spool_engine_fallocate(rig.engine, ino,
 					       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 5, 10,
-					       SPOOL_NOWAIT),
-			SPOOL_ON_DISK);
-	CU_ASSERT_EQUAL(spool_engine_copy_range(rig.engine, ino, 0, ino, MIB, 10, SPOOL_NOWAIT),
-			SPOOL_ON_DISK);
+					       SPOOL_NOWAIT_DISK),
+			SPOOL_WOULD_BLOCK);
+	CU_ASSERT_EQUAL(
+		spool_engine_copy_range(rig.engine, ino, 0, ino, MIB, 10, SPOOL_NOWAIT_DISK),
+		SPOOL_WOULD_BLOCK);
 	/* a block that is overwritten, punched or cut off as a whole is not needed */
-	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, BLOCK, 0, SPOOL_NOWAIT),
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, BLOCK, 0, SPOOL_NOWAIT_DISK),
 			(ssize_t)BLOCK);
 	CU_ASSERT_EQUAL(spool_engine_fallocate(rig.engine, ino,
 					       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, BLOCK,
-					       BLOCK, SPOOL_NOWAIT),
+					       BLOCK, SPOOL_NOWAIT_DISK),
 			0);
 	node = engine_get(rig.engine, ino);
 	CU_ASSERT_EQUAL(engine_truncate(rig.engine, node, 2 * BLOCK + 5, 0), 0);
@@ -330,7 +331,7 @@ static void short_of_own_ram(void)
 	theirs = make("theirs", 1001, 14 * BLOCK);
 	mine = make("mine", 1000, 14 * BLOCK);
 	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, mine, data, 4 * BLOCK, MIB, 0), -EAGAIN);
-	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, mine, data, 4 * BLOCK, MIB, SPOOL_NOROOM),
+	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, mine, data, 4 * BLOCK, MIB, SPOOL_LAST_TRY),
 			(ssize_t)BLOCK);
 	spill_all();
 	CU_ASSERT_TRUE(rig_used(&rig, 1000, SPOOL_RES_RAM) < MIB / 2);
@@ -395,8 +396,9 @@ static void a_full_disk_is_no_space(void)
 	CU_ASSERT_EQUAL(n_rooms, 1);
 	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_WAITED),
 			-ENOSPC);
-	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_NOROOM),
-			-ENOSPC);
+	CU_ASSERT_EQUAL(
+		spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_LAST_TRY),
+		-ENOSPC);
 	tear_down();
 }
 
@@ -418,8 +420,9 @@ static void full_is_asked_again(void)
 	CU_ASSERT_EQUAL(spill_all(), -ENOSPC);
 	a_moment_passes();
 	n_hurries = 0;
-	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_NOROOM),
-			-ENOSPC);
+	CU_ASSERT_EQUAL(
+		spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_LAST_TRY),
+		-ENOSPC);
 	CU_ASSERT_EQUAL(n_hurries, 0);
 	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_WAITED),
 			-EAGAIN);

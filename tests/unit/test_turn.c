@@ -7,22 +7,22 @@
 
 #define N 8u
 
-static struct spool_message messages[N];
+static struct spool_request requests[N];
 
 /* Adds one of @payer. */
 static void add(struct spool_turns *turns, unsigned int i, uid_t payer)
 {
-	messages[i] = (struct spool_message){.unique = i, .payer = payer};
-	spool_turns_add(turns, &messages[i]);
+	requests[i] = (struct spool_request){.unique = i, .payer = payer};
+	spool_turns_add(turns, &requests[i]);
 }
 
 /* Takes all. @want: their numbers in order, -1 behind the last. */
 static void expect(struct spool_turns *turns, const int *want)
 {
 	for (; *want >= 0; want++) {
-		struct spool_message *message = spool_turns_next(turns);
+		struct spool_request *request = spool_turns_next(turns);
 
-		CU_ASSERT_PTR_EQUAL(message, &messages[*want]);
+		CU_ASSERT_PTR_EQUAL(request, &requests[*want]);
 	}
 	CU_ASSERT_PTR_NULL(spool_turns_next(turns));
 	CU_ASSERT_TRUE(spool_turns_is_empty(turns));
@@ -70,7 +70,7 @@ static void the_served_come_last(void)
 	add(&turns, 0, 1000);
 	add(&turns, 1, 1000);
 	add(&turns, 2, 1001);
-	CU_ASSERT_PTR_EQUAL(spool_turns_next(&turns), &messages[0]);
+	CU_ASSERT_PTR_EQUAL(spool_turns_next(&turns), &requests[0]);
 	add(&turns, 3, 1001);
 	add(&turns, 4, 1000);
 	expect(&turns, (const int[]){2, 1, 3, 4, -1});

@@ -15,7 +15,7 @@
 #define MIB (UINT64_C(1) << 20)
 
 static struct spool_fs fs;
-static struct spool_message messages[OF_ALL + 1];
+static struct spool_request requests[OF_ALL + 1];
 static unsigned int used;
 
 static void start(void)
@@ -30,7 +30,7 @@ static void end(void)
 	struct spool_waiting_stat stat;
 
 	while (used > 0)
-		spool_waiting_leave(fs.waiting, &messages[--used]);
+		spool_waiting_leave(fs.waiting, &requests[--used]);
 	spool_waiting_stat(fs.waiting, &stat);
 	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++)
 		CU_ASSERT_EQUAL(stat.n[i], 0);
@@ -39,11 +39,11 @@ static void end(void)
 	spool_waiting_free(fs.waiting);
 }
 
-static struct spool_message *make(uid_t payer, enum spool_wait reason)
+static struct spool_request *make(uid_t payer, enum spool_wait reason)
 {
-	messages[used] = (struct spool_message){
+	requests[used] = (struct spool_request){
 		.uid = payer, .pid = 1, .payer = payer, .opcode = FUSE_READ, .waits_for = reason};
-	return &messages[used++];
+	return &requests[used++];
 }
 
 /* How many of up to @n of @payer may wait. */
@@ -67,7 +67,7 @@ static void one_payer(void)
 	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_DISK], OF_PAYER + FEW);
 	CU_ASSERT_EQUAL(stat.refused, 1);
 	CU_ASSERT_EQUAL(stat.payers, 2);
-	spool_waiting_leave(fs.waiting, &messages[0]); /* one goes, one comes */
+	spool_waiting_leave(fs.waiting, &requests[0]); /* one goes, one comes */
 	CU_ASSERT_EQUAL(enter(1000, 2), 1);
 	end();
 }
@@ -86,33 +86,33 @@ static void many_payers(void)
 
 static void reasons(void)
 {
-	struct spool_message *message;
+	struct spool_request *request;
 	struct spool_waiting_stat stat;
 
 	start();
-	message = make(1000, SPOOL_WAIT_RELEASE);
-	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, message));
-	message->waits_for = SPOOL_WAIT_ROOM; /* it is counted once */
-	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, message));
+	request = make(1000, SPOOL_WAIT_RELEASE);
+	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, request));
+	request->waits_for = SPOOL_WAIT_RAM; /* it is counted once */
+	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, request));
 	spool_waiting_stat(fs.waiting, &stat);
 	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_RELEASE], 0);
-	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_ROOM], 1);
-	spool_waiting_leave(fs.waiting, message);
-	spool_waiting_leave(fs.waiting, message);
+	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_RAM], 1);
+	spool_waiting_leave(fs.waiting, request);
+	spool_waiting_leave(fs.waiting, request);
 	end();
 }
 
 /* Return: whether a write of @len bytes waits without its data. */
 static bool drops(uid_t uid, pid_t pid, enum spool_wait reason, size_t len)
 {
-	struct spool_message *message = make(1000, reason);
+	struct spool_request *request = make(1000, reason);
 
-	message->uid = uid;
-	message->pid = pid;
-	message->opcode = FUSE_WRITE;
-	message->len = len;
-	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, message));
-	return message->drops_data;
+	request->uid = uid;
+	request->pid = pid;
+	request->opcode = FUSE_WRITE;
+	request->len = len;
+	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, request));
+	return request->drops_data;
 }
 
 static void data(void)
@@ -121,11 +121,11 @@ static void data(void)
 
 	start();
 	for (unsigned int i = 0; i < 64; i++)
-		CU_ASSERT_FALSE(drops(1000, 1, SPOOL_WAIT_ROOM, MIB));
-	CU_ASSERT_TRUE(drops(1000, 1, SPOOL_WAIT_ROOM, 1));
+		CU_ASSERT_FALSE(drops(1000, 1, SPOOL_WAIT_RAM, MIB));
+	CU_ASSERT_TRUE(drops(1000, 1, SPOOL_WAIT_RAM, 1));
 	CU_ASSERT_TRUE(drops(1000, 1, SPOOL_WAIT_DISK, 1));
 	CU_ASSERT_FALSE(drops(1000, 1, SPOOL_WAIT_RELEASE, 1)); /* has its own, lower bound */
-	CU_ASSERT_FALSE(drops(0, 0, SPOOL_WAIT_ROOM, 1));       /* the kernel's: a page-out */
+	CU_ASSERT_FALSE(drops(0, 0, SPOOL_WAIT_RAM, 1));        /* the kernel's: a page-out */
 	spool_waiting_stat(fs.waiting, &stat);
 	CU_ASSERT_EQUAL(stat.data, 64 * MIB + 2);
 	end();
@@ -134,19 +134,19 @@ static void data(void)
 /* What has been done is never given up, nor are its data wanted again. */
 static void what_is_done(void)
 {
-	struct spool_message *message;
+	struct spool_request *request;
 
 	start();
 	CU_ASSERT_EQUAL(enter(1000, OF_PAYER), OF_PAYER);
-	message = make(1000, SPOOL_WAIT_NOTIFY);
-	message->opcode = FUSE_WRITE;
-	message->len = 64 * MIB + 1;
-	message->tell = SPOOL_TELL_ATTRS;
-	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, message));
-	CU_ASSERT_FALSE(message->drops_data);
-	message = make(1000, SPOOL_WAIT_NOTIFY); /* which has only asked so far */
-	message->tell = SPOOL_TELL_PAGES;
-	CU_ASSERT_FALSE(spool_waiting_enter(fs.waiting, message));
+	request = make(1000, SPOOL_WAIT_NOTIFY);
+	request->opcode = FUSE_WRITE;
+	request->len = 64 * MIB + 1;
+	request->tell = SPOOL_TELL_ATTRS;
+	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, request));
+	CU_ASSERT_FALSE(request->drops_data);
+	request = make(1000, SPOOL_WAIT_NOTIFY); /* which has only asked so far */
+	request->tell = SPOOL_TELL_PAGES;
+	CU_ASSERT_FALSE(spool_waiting_enter(fs.waiting, request));
 	end();
 }
 

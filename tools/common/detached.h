@@ -5,7 +5,7 @@
  * Filesystems that are still served though the mount table shows them no more: another mount
  * namespace holds a copy of the mount, or a process has files of it open after a lazy unmount.
  *
- * Found by the records of the supervisors (ctl_record.h) and by what the kernel says: who has made
+ * Found by the records of the supervisors (ctl/record.h) and by what the kernel says: who has made
  * the connection, and what is mounted in the namespaces of all processes. The kernel shows those of
  * other users to root only.
  */

@@ -82,7 +82,8 @@ static void format_limit(rlim_t limit, rlim_t unit, char *buf, size_t size)
 		snprintf(buf, size, "%ju", (uintmax_t)(limit / unit));
 }
 
-/* Of these two limits the hard ones count: a daemon raises its own to them (fs/process/worker.c). */
+/* Of these two limits the hard ones count: a daemon raises its own to them (fs/process/worker.c).
+ */
 static void check_descriptors(struct doctor *doctor)
 {
 	long rings = sysconf(_SC_NPROCESSORS_CONF);
@@ -151,7 +152,8 @@ static void check_memory(struct doctor *doctor)
 #define NR_LANDLOCK_CREATE_RULESET 444
 #define LANDLOCK_CREATE_RULESET_VERSION 1U
 
-/* What the daemon puts itself under where it can (fs/security/sandbox.h); status tells of a live one. */
+/* What the daemon puts itself under where it can (fs/security/sandbox.h); status tells of a live
+ * one. */
 static void check_sandbox(struct doctor *doctor)
 {
 	long abi = syscall(NR_LANDLOCK_CREATE_RULESET, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);

@@ -37,7 +37,7 @@ static unsigned int room, frozen, n_reads, n_refused, n_done; /* lock */
 
 /* A request as the kernel sends it, and what becomes of it. */
 struct write_request {
-	struct spool_message message;
+	struct spool_request message;
 	struct {
 		struct fuse_in_header header;
 		struct fuse_write_in in;
@@ -60,8 +60,8 @@ static void on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 	pthread_mutex_lock(&lock);
 	if (ino == FULL_FIRST && n_refused++ == 0) {
 		r = -ENOSPC;
-	} else if (ino != RAM_ONLY && (flags & SPOOL_NOWAIT)) {
-		r = SPOOL_ON_DISK;
+	} else if (ino != RAM_ONLY && (flags & SPOOL_NOWAIT_DISK)) {
+		r = SPOOL_WOULD_BLOCK;
 	} else if (ino != RAM_ONLY) {
 		n_reads++;
 		pthread_cond_broadcast(&changed);
@@ -70,7 +70,7 @@ static void on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 	}
 	if (r > 0 && room == 0) {
 		n_refused++;
-		r = flags & SPOOL_NOROOM ? -ENOSPC : -EAGAIN;
+		r = flags & SPOOL_LAST_TRY ? -ENOSPC : -EAGAIN;
 	} else if (r > 0) {
 		room--;
 	}
@@ -79,7 +79,7 @@ static void on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 	reply_written(req, r);
 }
 
-static void finish(struct spool_message *message)
+static void finish(struct spool_request *message)
 {
 	struct write_request *request = spool_container_of(message, struct write_request, message);
 
@@ -130,15 +130,15 @@ static void start(void)
 		spool_channel_attach(fs.session, open("/dev/null", O_RDWR | O_CLOEXEC)), 0);
 	send_init();
 	CU_ASSERT_EQUAL_FATAL(spool_channel_new_disk(&fs), 0);
-	CU_ASSERT_EQUAL_FATAL(spool_room_new(&fs, &fs.room), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_for_ram_new(&fs, &fs.for_ram), 0);
 }
 
 static void end(void)
 {
-	spool_room_stop(fs.room);
-	spool_disk_stop(fs.disk);
-	spool_disk_free(fs.disk);
-	spool_room_free(fs.room);
+	spool_for_ram_stop(fs.for_ram);
+	spool_for_disk_stop(fs.for_disk);
+	spool_for_disk_free(fs.for_disk);
+	spool_for_ram_free(fs.for_ram);
 	fuse_session_destroy(fs.session);
 	pthread_key_delete(fs.current);
 	engine_rig_fini(&rig);
@@ -167,8 +167,8 @@ static void take(struct write_request *request, uint64_t ino, uid_t payer)
 {
 	make(request, ino, payer);
 	spool_channel_process(&fs, &request->message);
-	CU_ASSERT_TRUE_FATAL(request->message.parked);
-	spool_channel_park(&fs, &request->message);
+	CU_ASSERT_TRUE_FATAL(request->message.deferred);
+	spool_channel_defer(&fs, &request->message);
 }
 
 static void give_room(unsigned int n)
@@ -176,7 +176,7 @@ static void give_room(unsigned int n)
 	pthread_mutex_lock(&lock);
 	room += n;
 	pthread_mutex_unlock(&lock);
-	spool_room_kick(fs.room);
+	spool_for_ram_kick(fs.for_ram);
 }
 
 static void freeze(bool on)
@@ -227,15 +227,15 @@ static void all_get_their_turn(void)
  * who takes requests does not wait for that. */
 static void one_too_many(void)
 {
-	static struct spool_message others[WAITING_MAX_OF_PAYER];
+	static struct spool_request others[WAITING_MAX_OF_PAYER];
 	struct write_request request;
 	uint64_t ino;
 
 	start();
-	CU_ASSERT_EQUAL_FATAL(spool_park_new(&fs, &fs.park), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_for_release_new(&fs, &fs.for_release), 0);
 	CU_ASSERT_EQUAL_FATAL(spool_waiting_new(&fs, &fs.waiting), 0);
 	for (unsigned int i = 0; i < WAITING_MAX_OF_PAYER; i++) {
-		others[i] = (struct spool_message){
+		others[i] = (struct spool_request){
 			.pid = 1, .payer = 1000, .waits_for = SPOOL_WAIT_DISK};
 		CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, &others[i]));
 	}
@@ -244,16 +244,16 @@ static void one_too_many(void)
 	freeze(true);
 	make(&request, FULL_FIRST, 1000);
 	spool_channel_process(&fs, &request.message);
-	CU_ASSERT_FALSE(request.message.parked);
+	CU_ASSERT_FALSE(request.message.deferred);
 	CU_ASSERT_TRUE(request.message.answered);
 	CU_ASSERT_EQUAL(n_refused, 2);
 	freeze(false);
 	spool_engine_forget(rig.engine, ino, 1);
 	for (unsigned int i = 0; i < WAITING_MAX_OF_PAYER; i++)
 		spool_waiting_leave(fs.waiting, &others[i]);
-	spool_park_stop(fs.park);
+	spool_for_release_stop(fs.for_release);
 	end();
-	spool_park_free(fs.park);
+	spool_for_release_free(fs.for_release);
 	spool_waiting_free(fs.waiting);
 }
 

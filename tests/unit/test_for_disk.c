@@ -12,20 +12,20 @@
 #define N 100u
 #define FROZEN 1000u /* and above: their requests hang until the disk thaws */
 
-static struct spool_message messages[N];
+static struct spool_request requests[N];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned int begun[FROZEN + 8], ended; /* by payer; all */
 static bool frozen, all_may_wait;
 
-static void serve(void *ctx, struct spool_message *message)
+static void serve(void *ctx, struct spool_request *request)
 {
 	(void)ctx;
 	pthread_mutex_lock(&lock);
-	all_may_wait &= message->may_wait;
-	begun[message->payer]++;
+	all_may_wait &= request->may_wait;
+	begun[request->payer]++;
 	pthread_cond_broadcast(&changed);
-	while (frozen && message->payer >= FROZEN)
+	while (frozen && request->payer >= FROZEN)
 		pthread_cond_wait(&changed, &lock);
 	ended++;
 	pthread_cond_broadcast(&changed);
@@ -40,40 +40,40 @@ static void wait_for(const unsigned int *what, unsigned int n)
 	pthread_mutex_unlock(&lock);
 }
 
-static void take(struct spool_disk *disk, unsigned int i, uid_t payer)
+static void take(struct spool_for_disk *disk, unsigned int i, uid_t payer)
 {
-	messages[i] = (struct spool_message){.payer = payer};
-	spool_disk_take(disk, &messages[i]);
+	requests[i] = (struct spool_request){.payer = payer};
+	spool_for_disk_take(disk, &requests[i]);
 }
 
-static struct spool_disk *freeze(void)
+static struct spool_for_disk *freeze(void)
 {
-	struct spool_disk *disk;
+	struct spool_for_disk *disk;
 
 	frozen = all_may_wait = true;
 	ended = 0;
 	for (unsigned int i = 0; i < sizeof(begun) / sizeof(begun[0]); i++)
 		begun[i] = 0;
-	CU_ASSERT_EQUAL_FATAL(spool_disk_new(serve, NULL, &disk), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_for_disk_new(serve, NULL, &disk), 0);
 	return disk;
 }
 
-static void thaw(struct spool_disk *disk, unsigned int n)
+static void thaw(struct spool_for_disk *disk, unsigned int n)
 {
 	pthread_mutex_lock(&lock);
 	frozen = false;
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
-	spool_disk_stop(disk);
+	spool_for_disk_stop(disk);
 	CU_ASSERT_EQUAL(ended, n);
 	CU_ASSERT_TRUE(all_may_wait);
-	spool_disk_free(disk);
+	spool_for_disk_free(disk);
 }
 
 /* One user's requests hang: the other's are served, one after another and at the same time. */
 static void one_payer_does_not_take_all(void)
 {
-	struct spool_disk *disk = freeze();
+	struct spool_for_disk *disk = freeze();
 
 	for (unsigned int i = 0; i < N - 20; i++)
 		take(disk, i, FROZEN);
@@ -90,7 +90,7 @@ static void one_payer_does_not_take_all(void)
 /* Those of four users hang, who have half of the threads; a fifth gets few, others are served. */
 static void four_payers_do_not_take_all(void)
 {
-	struct spool_disk *disk = freeze();
+	struct spool_for_disk *disk = freeze();
 
 	for (unsigned int i = 0; i < 4 * OF_PAYER; i++)
 		take(disk, i, FROZEN + i % 4);
