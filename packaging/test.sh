@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what is missing, then builds and runs every test: all of them in a release build and
 # with ASan and UBSan, the unit and model tests with TSan as well; a build with clang, which checks
-# the locks, must have no warning. The last line counts them.
+# the locks, must have no warning. The last lines name what failed, and count.
 set -euo pipefail
 
 usage="usage: test.sh [--quick]   (--quick: the release build only)"
@@ -84,6 +84,7 @@ for setup in $setups; do
     esac
     build "$setup"
     echo "== $setup: tests"
+    rm -f "build-$setup/meson-logs/testlog.json" # what an earlier run left is not counted
     meson test -C "build-$setup" --no-rebuild --print-errorlogs "${suites[@]}" || failed=yes
 done
 # shellcheck disable=SC2086
