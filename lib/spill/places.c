@@ -14,8 +14,8 @@
  * closed only by spool_places_tidy(), and only when no place of it is used: whoever holds a place
  * may use its segment without the lock. It is one of these:
  *
- *	filling	shared, in a slot of places->filling: places are taken from it
- *	spare	shared, on places->spare: it has left its slot, and has room again
+ *	filling	shared, in an entry of places->filling: places are taken from it
+ *	spare	shared, on places->spare: it has left its entry, and has room again
  *	full	shared, in neither
  *	own	of one file; gone when that file has gone
  *
@@ -42,7 +42,7 @@ struct segment {
 	/* lock: places->lock, all that follow */
 	bool gone, busy, queued, is_spare;
 	bool stale; /* cannot be punched: what is free may still hold old data and disk space */
-	struct filling *slot;
+	struct filling *entry;
 	TAILQ_ENTRY(segment) work_link, spare_link;
 	struct spool_place_map map;
 };
@@ -54,7 +54,7 @@ struct spool_places {
 	struct spool_backing *backing;
 	unsigned int max_files;
 	struct spool_mutex lock;
-	pthread_cond_t opened; /* lock; a slot is no longer opening */
+	pthread_cond_t opened; /* lock; an entry is no longer opening */
 	struct filling filling[N_FILLING];
 	unsigned int turn;
 	struct segment_list spare, work;
@@ -126,7 +126,7 @@ static bool is_over(const struct segment *segment)
 {
 	if (segment->map.used > 0)
 		return false;
-	return segment->own ? segment->gone : !segment->slot || segment->stale;
+	return segment->own ? segment->gone : !segment->entry || segment->stale;
 }
 
 static bool needs_work(const struct segment *segment)
@@ -216,18 +216,18 @@ static int take_from_locked(struct spool_places *places, struct segment *segment
 	return r;
 }
 
-/* Sees to it that a slot's segment has room. Drops the lock while it opens one. */
-static int fill_slot_locked(struct spool_places *places, struct filling *slot)
+/* Sees to it that an entry's segment has room. Drops the lock while it opens one. */
+static int fill_entry_locked(struct spool_places *places, struct filling *entry)
 	SPOOL_REQUIRES(places->lock)
 {
-	struct segment *segment = slot->segment;
+	struct segment *segment = entry->segment;
 	int r;
 
 	if (segment) {
 		if (spool_place_map_has_room(&segment->map))
 			return 0;
-		slot->segment = NULL;
-		segment->slot = NULL;
+		entry->segment = NULL;
+		segment->entry = NULL;
 	}
 	segment = TAILQ_FIRST(&places->spare);
 	if (segment) {
@@ -236,15 +236,15 @@ static int fill_slot_locked(struct spool_places *places, struct filling *slot)
 	} else {
 		if (places->n_numbers == 0)
 			return -ENOSPC;
-		slot->opening = true;
+		entry->opening = true;
 		r = open_segment_locked(places, false, &segment);
-		slot->opening = false;
+		entry->opening = false;
 		pthread_cond_broadcast(&places->opened);
 		if (r < 0)
 			return r;
 	}
-	slot->segment = segment;
-	segment->slot = slot;
+	entry->segment = segment;
+	segment->entry = entry;
 	return 0;
 }
 
@@ -257,7 +257,7 @@ static bool is_opening_locked(const struct spool_places *places) SPOOL_REQUIRES(
 	return opening;
 }
 
-/* The slots in turn. One that cannot be used is passed over as long as another can. */
+/* The entries in turn. One that cannot be used is passed over as long as another can. */
 static int take_shared_locked(struct spool_places *places, unsigned int n, spool_place_t *ret_first)
 	SPOOL_REQUIRES(places->lock)
 {
@@ -268,16 +268,16 @@ static int take_shared_locked(struct spool_places *places, unsigned int n, spool
 		int error = -ENOSPC;
 
 		for (unsigned int i = 0; i < N_FILLING; i++) {
-			struct filling *slot = &places->filling[(turn + i) % N_FILLING];
+			struct filling *entry = &places->filling[(turn + i) % N_FILLING];
 			int r;
 
-			if (slot->opening) {
+			if (entry->opening) {
 				skipped = true;
 				continue;
 			}
-			r = fill_slot_locked(places, slot);
+			r = fill_entry_locked(places, entry);
 			if (r == 0)
-				r = take_from_locked(places, slot->segment, n, ret_first);
+				r = take_from_locked(places, entry->segment, n, ret_first);
 			if (r > 0)
 				return r;
 			error = r;
@@ -366,7 +366,7 @@ static void punch_locked(struct spool_places *places, struct segment *segment)
 		spool_place_map_freed(&segment->map, runs[i]);
 		places->waiting -= runs[i].n;
 	}
-	if (!segment->own && !segment->slot && !segment->is_spare) {
+	if (!segment->own && !segment->entry && !segment->is_spare) {
 		TAILQ_INSERT_TAIL(&places->spare, segment, spare_link);
 		segment->is_spare = true;
 	}
@@ -381,8 +381,8 @@ static void close_locked(struct spool_places *places, struct segment *segment)
 	unsigned int number = segment->number;
 	bool own = segment->own;
 
-	if (segment->slot)
-		segment->slot->segment = NULL;
+	if (segment->entry)
+		segment->entry->segment = NULL;
 	if (segment->is_spare)
 		TAILQ_REMOVE(&places->spare, segment, spare_link);
 	places->segments[number] = NULL;
