@@ -85,7 +85,7 @@ int engine_tier_new(struct spool_engine *engine)
 	RB_INIT(&tier->users);
 	spool_mutex_init(&tier->lock);
 	engine->tier = tier;
-	r = spool_places_new(host, config->backing, config->max_files, &tier->spill.places);
+	r = spool_disk_slots_new(host, config->backing, config->max_files, &tier->spill.slots);
 	if (r < 0)
 		return r;
 	r = spool_seal_new(host, config->encrypt ? SPOOL_SEAL_AES : SPOOL_SEAL_SUM,
@@ -120,7 +120,7 @@ void engine_tier_free(struct spool_engine *engine)
 		RB_REMOVE(engine_tier_users, &tier->users, user);
 		spool_free(engine->host, user);
 	}
-	spool_places_free(tier->spill.places);
+	spool_disk_slots_free(tier->spill.slots);
 	spool_seal_free(tier->spill.seal);
 	tier->config.backing->ops->free(tier->config.backing);
 	spool_mutex_fini(&tier->lock);
@@ -418,11 +418,11 @@ bool spool_engine_relax(struct spool_engine *engine)
 bool spool_engine_tier_stat(struct spool_engine *engine, struct spool_tier_stat *ret)
 {
 	struct engine_tier *tier = engine->tier;
-	struct spool_places_stat places;
+	struct spool_disk_slots_stat slots;
 
 	if (!tier)
 		return false;
-	spool_places_stat(tier->spill.places, &places);
+	spool_disk_slots_stat(tier->spill.slots, &slots);
 	*ret = (struct spool_tier_stat){
 		.threshold = tier->threshold,
 		.reserve = tier->reserve,
@@ -431,7 +431,7 @@ bool spool_engine_tier_stat(struct spool_engine *engine, struct spool_tier_stat 
 		.fetched = tier->spill.fetched,
 		.n_failed = tier->spill.n_failed,
 		.n_bad = tier->spill.n_bad,
-		.files = places.files,
+		.files = slots.files,
 		.keys_locked = spool_seal_locked(tier->spill.seal),
 		.failing = tier->failing,
 		.budget = spool_quota_budget(engine->quota),

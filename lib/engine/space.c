@@ -155,7 +155,7 @@ unsigned int engine_space_placed(const struct spool_stage *stage)
 	unsigned int placed = 0;
 
 	for (unsigned int i = 0; i < stage->n; i++)
-		placed += stage->blocks[i].record->place != 0;
+		placed += stage->blocks[i].record->slot != 0;
 	return placed;
 }
 
@@ -172,7 +172,7 @@ static bool is_overtaken(struct engine_tier *tier, const struct engine_space *sp
 static bool is_coming(struct engine_tier *tier, const struct engine_space *space)
 {
 	bool others = atomic_load(&tier->in_flight) > 0;
-	struct spool_places_stat places;
+	struct spool_disk_slots_stat slots;
 
 	if (atomic_load(&tier->n_gave) != space->n_gave + space->placed ||
 	    (space->others && !others) || is_overtaken(tier, space)) {
@@ -181,8 +181,8 @@ static bool is_coming(struct engine_tier *tier, const struct engine_space *space
 	}
 	if (space->taken)
 		return false; /* the disk itself has said so; what waits may be the batch's own */
-	spool_places_stat(tier->spill.places, &places);
-	return others || places.waiting > 0;
+	spool_disk_slots_stat(tier->spill.slots, &slots);
+	return others || slots.waiting > 0;
 }
 
 static void say(struct spool_engine *engine, const struct engine_space *space, int r)

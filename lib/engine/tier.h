@@ -42,7 +42,7 @@ struct engine_tier {
 	atomic_bool failing; /* the last batch was not taken */
 	/* space.c: */
 	_Atomic uint64_t in_flight; /* bytes of batches that may not yet be in the free space */
-	_Atomic uint64_t n_gave;    /* places given back so far */
+	_Atomic uint64_t n_gave;    /* disk slots given back so far */
 	_Atomic uint64_t verdict_gave;
 	_Atomic int64_t verdict_ns; /* n_gave and the time of the last batch that was not taken */
 	_Atomic uint64_t n_asks;    /* how often another verdict was asked for */
@@ -97,7 +97,7 @@ void engine_tier_set_ram(struct spool_engine *engine);
  * struct engine_space - what a batch finds on the backing filesystem; space.c
  * @taken: bytes that are in flight for it; 0: there was no space
  * @free: bytes free then; @others: so much is in flight for others that there may be more soon
- * @n_gave, @n_asks: the tier's when it began; @placed: places that it has taken itself
+ * @n_gave, @n_asks: the tier's when it began; @placed: disk slots that it has taken itself
  */
 struct engine_space {
 	uint64_t taken, free, n_gave, n_asks;
@@ -122,7 +122,7 @@ void engine_space_stat(const struct spool_engine *engine, struct spool_tier_stat
  * disk does. Return: 0; -ENOSPC; -errno of the backing. */
 int engine_space_take(struct spool_engine *engine, uint64_t bytes, struct engine_space *space);
 
-/** engine_space_placed() - places that @stage has taken. After its write. */
+/** engine_space_placed() - disk slots that @stage has taken. After its write. */
 unsigned int engine_space_placed(const struct spool_stage *stage);
 
 /** engine_space_end() - the batch is committed; @r is 0 when it was taken, else -errno. No locks.
@@ -139,8 +139,8 @@ void engine_space_nothing(struct spool_engine *engine);
  * however fresh the last one is. Any locks. */
 bool engine_space_asks(struct spool_engine *engine, bool always);
 
-/** engine_space_gave(), engine_space_tidied(): a place was given back (any locks); given back
- * places are the filesystem's again. engine_space_woken(): a thread that was hurried begins. */
+/** engine_space_gave(), engine_space_tidied(): a disk slot was given back (any locks); given back
+ * slots are the filesystem's again. engine_space_woken(): a thread that was hurried begins. */
 void engine_space_gave(struct engine_tier *tier);
 void engine_space_tidied(struct engine_tier *tier);
 void engine_space_woken(struct engine_tier *tier);

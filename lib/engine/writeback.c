@@ -28,7 +28,7 @@ static void give_own(struct engine_tier *tier, struct spool_file *file)
 	spool_rwlock_unlock(&file->lock);
 	if (!wants)
 		return;
-	segment = spool_places_own(tier->spill.places);
+	segment = spool_disk_slots_own(tier->spill.slots);
 	if (segment < 0)
 		return; /* a shared one will do */
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
@@ -136,7 +136,7 @@ int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage)
 	engine_space_woken(tier);
 	if (engine_space_wish(tier))
 		engine_space_look(engine);
-	if (spool_places_tidy(tier->spill.places)) {
+	if (spool_disk_slots_reclaim(tier->spill.slots)) {
 		engine_space_tidied(tier);
 		return SPOOL_SPILL_MORE;
 	}

@@ -47,7 +47,7 @@ void spool_object_free(struct spool_object *object, struct spool_quota_user *use
 		}
 	}
 	if (object->spill) {
-		spool_places_disown(object->spill->places, object->own);
+		spool_disk_slots_disown(object->spill->slots, object->own);
 		if (object->own)
 			object->spill->gave(object->spill->ctx);
 		spool_key_free(object->spill->seal, object->key);

@@ -34,7 +34,7 @@ void spool_object_give_own(struct spool_object *object, int segment)
 	if (object->own == 0)
 		object->own = segment;
 	else
-		spool_places_disown(object->spill->places, segment);
+		spool_disk_slots_disown(object->spill->slots, segment);
 }
 
 static struct spool_spilled *new_record(const struct spool_object *object,

@@ -15,8 +15,8 @@ void spool_spilled_put(struct spool_spill *spill, struct spool_spilled *record)
 {
 	if (atomic_fetch_sub_explicit(&record->refs, 1, memory_order_acq_rel) > 1)
 		return;
-	if (record->place) {
-		spool_places_give(spill->places, record->place);
+	if (record->slot) {
+		spool_disk_slots_give(spill->slots, record->slot);
 		spill->gave(spill->ctx);
 	}
 	spool_free(spill->host, record);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "spill/places.h"
+#include "spill/disk_slots.h"
 #include "spill/seal.h"
 #include "util/units.h"
 
@@ -26,7 +26,7 @@ struct spool_spill;
 struct spool_spilled {
 	_Atomic uint32_t refs;
 	uint32_t end; /* bytes of the block from here on are zeros; the object's lock */
-	spool_place_t place;
+	spool_disk_slot_t slot;
 	uint16_t stored; /* pages with data when it was written; the map's word has those left */
 	uint8_t n_pieces;
 	struct spool_spilled_piece {
@@ -35,7 +35,7 @@ struct spool_spilled {
 	} pieces[]; /* of the quarters that have any, in order */
 };
 
-/** spool_spilled_put() - gives one reference back; with the last the place goes. Any locks. */
+/** spool_spilled_put() - gives one reference back; with the last its disk slot goes. Any locks. */
 void spool_spilled_put(struct spool_spill *spill, struct spool_spilled *record);
 
 /**

@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "spill/places.h"
+#include "spill/disk_slots.h"
 #include "spill/seal.h"
 
 struct spool_object;
@@ -35,7 +35,7 @@ struct spool_spilled;
 /**
  * struct spool_spill - what the files of a mount share; all counters in bytes
  * @own_size: a file larger than this gets a segment of its own
- * @gave, @ctx: called when a place was given back, with any locks held: it only wakes somebody
+ * @gave, @ctx: called when a disk slot was given back, with any locks held: it only wakes somebody
  * @stored: pages of files that are on the disk
  * @written, @fetched: ever
  * @n_bad: pieces that were not what was sealed; @n_failed: batches that could not be written
@@ -43,7 +43,7 @@ struct spool_spilled;
 struct spool_spill {
 	const struct spool_host *host;
 	struct spool_seal *seal;
-	struct spool_places *places;
+	struct spool_disk_slots *slots;
 	uint64_t own_size;
 	void (*gave)(void *ctx);
 	void *ctx;

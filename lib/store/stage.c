@@ -73,22 +73,22 @@ static int seal_block(struct spool_stage *stage, unsigned int at)
 	return 0;
 }
 
-/* Writes [@from, @end) of the buffer; place @first is at @base of it. */
-static int write_range(struct spool_stage *stage, spool_place_t first, size_t base, size_t from,
+/* Writes [@from, @end) of the buffer; disk slot @first is at @base of it. */
+static int write_range(struct spool_stage *stage, spool_disk_slot_t first, size_t base, size_t from,
 		       size_t end)
 {
 	struct iovec iov = {stage->buffer + from, end - from};
-	spool_place_t place = first + ((from - base) >> BLOCK_SHIFT);
+	spool_disk_slot_t slot = first + ((from - base) >> BLOCK_SHIFT);
 
 	atomic_fetch_add_explicit(&stage->spill->written, end - from, memory_order_relaxed);
-	return spool_places_write(stage->spill->places, place,
-				  (unsigned int)(from & (BLOCK_SIZE - 1)), &iov, 1);
+	return spool_disk_slots_write(stage->spill->slots, slot,
+				      (unsigned int)(from & (BLOCK_SIZE - 1)), &iov, 1);
 }
 
-/* Writes blocks @at to @at + @n, whose places follow one another from @first on. Bytes that follow
- * one another go with one call. */
+/* Writes blocks @at to @at + @n, whose disk slots follow one another from @first on. Bytes that
+ * follow one another go with one call. */
 static int write_run(struct spool_stage *stage, unsigned int at, unsigned int n,
-		     spool_place_t first)
+		     spool_disk_slot_t first)
 {
 	size_t base = (size_t)at * BLOCK_SIZE, from = 0, end = 0;
 	int r = 0;
@@ -123,14 +123,14 @@ int spool_stage_write(struct spool_stage *stage)
 			return r;
 	}
 	for (unsigned int i = 0; i < stage->n;) {
-		spool_place_t first;
-		int n = spool_places_take(stage->spill->places, stage->segment, stage->n - i,
-					  &first);
+		spool_disk_slot_t first;
+		int n = spool_disk_slots_take(stage->spill->slots, stage->segment, stage->n - i,
+					      &first);
 
 		if (n < 0)
 			return n;
 		for (unsigned int k = 0; k < (unsigned int)n; k++)
-			stage->blocks[i + k].record->place = first + k;
+			stage->blocks[i + k].record->slot = first + k;
 		r = write_run(stage, i, (unsigned int)n, first);
 		if (r < 0)
 			return r;
@@ -175,7 +175,7 @@ static int fetch_piece(struct spool_spill *spill, struct spool_key *key,
 	int r;
 
 	memcpy(piece.tag, record->pieces[n].tag, SPOOL_TAG_SIZE);
-	r = spool_places_read(spill->places, record->place, from, &iov, 1);
+	r = spool_disk_slots_read(spill->slots, record->slot, from, &iov, 1);
 	if (r < 0)
 		return r == -ENOMEM ? r : -EIO;
 	atomic_fetch_add_explicit(&spill->fetched, len, memory_order_relaxed);

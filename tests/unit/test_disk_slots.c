@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Places on the backing store: who gets which and when again, what reaches the files, what is
+ * Slots on the backing store: who gets which and when again, what reaches the files, what is
  * punched and closed, and a disk that refuses or is full.
  */
 
-#include "spill/places.h"
+#include "spill/disk_slots.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "places_rig.h"
-#include "spill/place_map.h"
+#include "disk_slots_rig.h"
+#include "spill/disk_slot_map.h"
 #include "unit.h"
 #include "util/macros.h"
 
 static void test_lowest_first(void)
 {
-	spool_place_t first;
+	spool_disk_slot_t first;
 	int segment;
 
 	set_up(MAX_FILES);
@@ -32,8 +32,8 @@ static void test_lowest_first(void)
 	CU_ASSERT_EQUAL(stat_now().used, 68);
 	CU_ASSERT_EQUAL(stat_now().waiting, 4);
 	CU_ASSERT_EQUAL(take(segment, 1, 1), first + 72); /* they are still on the disk */
-	CU_ASSERT_TRUE(spool_places_tidy(places));
-	CU_ASSERT_FALSE(spool_places_tidy(places));
+	CU_ASSERT_TRUE(spool_disk_slots_reclaim(slots));
+	CU_ASSERT_FALSE(spool_disk_slots_reclaim(slots));
 	CU_ASSERT_EQUAL(disk.calls[FAULT_PUNCH], 2);
 	CU_ASSERT_EQUAL(stat_now().waiting, 0);
 	CU_ASSERT_EQUAL(take(segment, 2, 2), first + 10);
@@ -41,7 +41,7 @@ static void test_lowest_first(void)
 	CU_ASSERT_EQUAL(take(segment, 64, 1), first + 20);
 	CU_ASSERT_EQUAL(take(segment, 64, 64), first + 73);
 	give(first, 73 + 64);
-	spool_places_disown(places, segment);
+	spool_disk_slots_disown(slots, segment);
 	tidy();
 	CU_ASSERT_EQUAL(stat_now().files, 0);
 	tear_down();
@@ -53,7 +53,7 @@ static void test_round_trip(void)
 	struct iovec iov[2] = {{.iov_base = data, .iov_len = 3 * PAGE},
 			       {.iov_base = data + 3 * PAGE, .iov_len = 37 * PAGE}};
 	struct iovec whole = {.iov_base = back, .iov_len = sizeof(back)};
-	spool_place_t a, b;
+	spool_disk_slot_t a, b;
 
 	set_up(MAX_FILES);
 	a = take(0, 4, 4);
@@ -61,14 +61,14 @@ static void test_round_trip(void)
 	for (unsigned int i = 0; i < 40; i++)
 		fill(data + (size_t)i * PAGE, a, i, 1);
 	CU_ASSERT_EQUAL(put(b, 0, 2), 0);
-	CU_ASSERT_EQUAL(spool_places_write(places, a, 5 * PAGE, iov, 2), 0);
+	CU_ASSERT_EQUAL(spool_disk_slots_write(slots, a, 5 * PAGE, iov, 2), 0);
 	CU_ASSERT_EQUAL(disk.bytes, 41 * PAGE);
-	CU_ASSERT_EQUAL(spool_places_read(places, a, 5 * PAGE, &whole, 1), 0);
+	CU_ASSERT_EQUAL(spool_disk_slots_read(slots, a, 5 * PAGE, &whole, 1), 0);
 	CU_ASSERT_EQUAL(memcmp(data, back, sizeof(back)), 0);
-	whole.iov_len = PAGE; /* page 20 is page 4 of the second place */
-	CU_ASSERT_EQUAL(spool_places_read(places, a + 1, 4 * PAGE, &whole, 1), 0);
+	whole.iov_len = PAGE; /* page 20 is page 4 of the second slot */
+	CU_ASSERT_EQUAL(spool_disk_slots_read(slots, a + 1, 4 * PAGE, &whole, 1), 0);
 	CU_ASSERT_EQUAL(memcmp(data + 15 * PAGE, back, PAGE), 0);
-	CU_ASSERT_EQUAL(spool_places_read(places, a, 4 * PAGE, &whole, 1), -EIO);
+	CU_ASSERT_EQUAL(spool_disk_slots_read(slots, a, 4 * PAGE, &whole, 1), -EIO);
 	CU_ASSERT_EQUAL(look(b, 0, 2), 0);
 	fault_backing_arm(&disk, FAULT_WRITE, 1, false, -EROFS);
 	CU_ASSERT_EQUAL(put(b, 1, 2), -EROFS);
@@ -89,7 +89,7 @@ static void test_round_trip(void)
 static void test_neighbours(void)
 {
 	enum { N = 3 * 4096 };
-	spool_place_t first;
+	spool_disk_slot_t first;
 	int segment;
 
 	set_up(MAX_FILES);
@@ -100,14 +100,14 @@ static void test_neighbours(void)
 	for (unsigned int i = 0; i < N; i += 512)
 		CU_ASSERT_EQUAL(put(first + i, 0, 0), 0);
 	for (unsigned int i = 0; i < 1000; i++) /* out of order: 3600 to 4600 */
-		spool_places_give(places, first + 3600 + i * 7 % 1000);
+		spool_disk_slots_give(slots, first + 3600 + i * 7 % 1000);
 	tidy();
 	CU_ASSERT_EQUAL(disk.calls[FAULT_PUNCH], 1);
 	CU_ASSERT_EQUAL(disk.bytes, (N / 512 - 1) * PAGE); /* page 4096 has gone */
 	CU_ASSERT_EQUAL(look(first + 3584, 0, 0), 0);
 	CU_ASSERT_EQUAL(look(first + 4608, 0, 0), 0);
 	for (unsigned int i = 0; i < 400; i += 2) /* 200 holes, more than a batch */
-		spool_places_give(places, first + i);
+		spool_disk_slots_give(slots, first + i);
 	tidy();
 	CU_ASSERT_EQUAL(disk.calls[FAULT_PUNCH], 201);
 	CU_ASSERT_EQUAL(take(segment, 64, 1), first);
@@ -115,9 +115,9 @@ static void test_neighbours(void)
 	for (unsigned int i = 0; i < N; i++) {
 		if (i != 0 && ((i < 400 && i % 2 == 0) || (i >= 3600 && i < 4600)))
 			continue;
-		spool_places_give(places, first + i);
+		spool_disk_slots_give(slots, first + i);
 	}
-	spool_places_disown(places, segment);
+	spool_disk_slots_disown(slots, segment);
 	tidy();
 	CU_ASSERT_EQUAL(stat_now().files, 0);
 	CU_ASSERT_EQUAL(disk.calls[FAULT_PUNCH], 201); /* the file went as a whole */
@@ -126,7 +126,7 @@ static void test_neighbours(void)
 
 static void test_shared_in_turn(void)
 {
-	spool_place_t taken[12];
+	spool_disk_slot_t taken[12];
 	unsigned int seen = 0;
 
 	set_up(MAX_FILES);
@@ -157,23 +157,23 @@ static void test_own_limits(void)
 
 	for (size_t c = 0; c < SPOOL_ARRAY_SIZE(cases); c++) {
 		unsigned int n = cases[c].max_files > 1000 ? 1000 : cases[c].own;
-		spool_place_t shared;
+		spool_disk_slot_t shared;
 		int last = 0;
 
 		set_up(cases[c].max_files);
 		for (unsigned int i = 0; i < n; i++)
 			last = own();
-		CU_ASSERT_TRUE(n < cases[c].own || spool_places_own(places) == -EMFILE);
+		CU_ASSERT_TRUE(n < cases[c].own || spool_disk_slots_own(slots) == -EMFILE);
 		CU_ASSERT_EQUAL(stat_now().files, n);
 		shared = take(0, 1, 1); /* there is always one for these */
 		CU_ASSERT_EQUAL(stat_now().files, n + 1);
-		spool_places_disown(places, last);
+		spool_disk_slots_disown(slots, last);
 		/* until it is closed */
-		CU_ASSERT_TRUE(n < cases[c].own || spool_places_own(places) == -EMFILE);
+		CU_ASSERT_TRUE(n < cases[c].own || spool_disk_slots_own(slots) == -EMFILE);
 		tidy();
 		CU_ASSERT_EQUAL(stat_now().files, n);
 		last = own();
-		spool_places_disown(places, 0);
+		spool_disk_slots_disown(slots, 0);
 		give(shared, 1);
 		tidy();
 		tear_down(); /* with files that are still owned */
@@ -182,7 +182,7 @@ static void test_own_limits(void)
 
 static void test_disown(void)
 {
-	spool_place_t first;
+	spool_disk_slot_t first;
 	int segment;
 
 	set_up(MAX_FILES);
@@ -191,31 +191,31 @@ static void test_disown(void)
 	for (unsigned int i = 0; i < 64; i++)
 		CU_ASSERT_EQUAL(put(first + i, 15, 0), 0);
 	give(first, 30);
-	spool_places_disown(places, segment); /* before the last places are given back */
-	CU_ASSERT_FALSE(spool_places_tidy(places));
+	spool_disk_slots_disown(slots, segment); /* before the last slots are given back */
+	CU_ASSERT_FALSE(spool_disk_slots_reclaim(slots));
 	CU_ASSERT_EQUAL(look(first + 30, 15, 0), 0);
 	give(first + 30, 33);
-	CU_ASSERT_FALSE(spool_places_tidy(places));
+	CU_ASSERT_FALSE(spool_disk_slots_reclaim(slots));
 	CU_ASSERT_EQUAL(stat_now().waiting, 63);
 	CU_ASSERT_EQUAL(disk.live, 1);
 	give(first + 63, 1);
-	CU_ASSERT_TRUE(spool_places_tidy(places));
-	CU_ASSERT_FALSE(spool_places_tidy(places));
+	CU_ASSERT_TRUE(spool_disk_slots_reclaim(slots));
+	CU_ASSERT_FALSE(spool_disk_slots_reclaim(slots));
 	CU_ASSERT_EQUAL(disk.live, 0);
 	CU_ASSERT_EQUAL(disk.bytes, 0);
 	CU_ASSERT_EQUAL(disk.calls[FAULT_PUNCH], 0);
 	CU_ASSERT_EQUAL(disk.calls[FAULT_CLOSE], 1);
 	CU_ASSERT_EQUAL(stat_now().waiting, 0);
 	segment = own(); /* a number that is used again has no memory of its past */
-	CU_ASSERT_EQUAL(take(segment, 1, 1), (spool_place_t)segment << 48);
-	give((spool_place_t)segment << 48, 1);
+	CU_ASSERT_EQUAL(take(segment, 1, 1), (spool_disk_slot_t)segment << 48);
+	give((spool_disk_slot_t)segment << 48, 1);
 	tear_down();
 }
 
-/* The disk does not punch: places are used again as they are, and empty segments are closed. */
+/* The disk does not punch: slots are used again as they are, and empty segments are closed. */
 static void test_unpunched(void)
 {
-	spool_place_t first, second, other;
+	spool_disk_slot_t first, second, other;
 	int segment;
 
 	set_up(2);
@@ -253,7 +253,7 @@ static void test_unpunched(void)
 	tidy();
 	CU_ASSERT_EQUAL(disk.live, 2); /* the new one can be punched: it stays */
 	CU_ASSERT_EQUAL(disk.bytes, 8 * PAGE);
-	spool_places_disown(places, segment);
+	spool_disk_slots_disown(slots, segment);
 	tidy();
 	CU_ASSERT_EQUAL(disk.bytes, 0);
 	tear_down();
@@ -261,15 +261,15 @@ static void test_unpunched(void)
 
 static void test_open_fails(void)
 {
-	spool_place_t taken[9], none = 77;
+	spool_disk_slot_t taken[9], none = 77;
 
 	set_up(MAX_FILES);
 	fault_backing_arm(&disk, FAULT_OPEN, 1, true, -EROFS);
-	CU_ASSERT_EQUAL(spool_places_own(places), -EROFS);
-	CU_ASSERT_EQUAL(spool_places_take(places, 0, 1, &none), -EROFS);
+	CU_ASSERT_EQUAL(spool_disk_slots_own(slots), -EROFS);
+	CU_ASSERT_EQUAL(spool_disk_slots_take(slots, 0, 1, &none), -EROFS);
 	for (unsigned int i = 0; i < 2 * MAX_FILES; i++) { /* no number is lost by it */
-		CU_ASSERT_EQUAL(spool_places_own(places), -EROFS);
-		CU_ASSERT_EQUAL(spool_places_take(places, 0, 1, &none), -EROFS);
+		CU_ASSERT_EQUAL(spool_disk_slots_own(slots), -EROFS);
+		CU_ASSERT_EQUAL(spool_disk_slots_take(slots, 0, 1, &none), -EROFS);
 	}
 	CU_ASSERT_EQUAL(none, 77);
 	CU_ASSERT_EQUAL(stat_now().files, 0);
@@ -292,36 +292,36 @@ static void test_open_fails(void)
 	tear_down();
 }
 
-/* What a test of memory does: makes places, takes, and gives back. Return: 0; -ENOMEM. */
+/* What a test of memory does: makes slots, takes, and gives back. Return: 0; -ENOMEM. */
 static int use_all(void)
 {
 	enum { N = 70 };
-	spool_place_t first[N];
+	spool_disk_slot_t first[N];
 	int n[N] = {0}, r, segment = 0, done = 0;
 
-	r = spool_places_new(&host.host, &disk.backing, 8, &places);
+	r = spool_disk_slots_new(&host.host, &disk.backing, 8, &slots);
 	if (r < 0)
 		return r;
-	segment = spool_places_own(places);
-	for (; done < N && segment > 0; done++) { /* 70 * 64 places: two groups */
-		n[done] = spool_places_take(places, segment, 64, &first[done]);
+	segment = spool_disk_slots_own(slots);
+	for (; done < N && segment > 0; done++) { /* 70 * 64 slots: two groups */
+		n[done] = spool_disk_slots_take(slots, segment, 64, &first[done]);
 		if (n[done] < 0)
 			break;
 	}
 	r = segment < 0 ? segment : done < N ? n[done] : 0;
 	if (r == 0) {
-		spool_place_t shared;
+		spool_disk_slot_t shared;
 
-		r = spool_places_take(places, 0, 1, &shared);
+		r = spool_disk_slots_take(slots, 0, 1, &shared);
 		if (r > 0)
 			give(shared, 1);
 	}
 	while (done-- > 0)
 		give(first[done], (unsigned int)n[done]);
-	spool_places_disown(places, segment > 0 ? segment : 0);
+	spool_disk_slots_disown(slots, segment > 0 ? segment : 0);
 	tidy(); /* needs no memory */
 	CU_ASSERT_EQUAL(stat_now().waiting, 0);
-	spool_places_free(places);
+	spool_disk_slots_free(slots);
 	return r < 0 ? r : 0;
 }
 
@@ -332,7 +332,7 @@ static void test_no_memory(void)
 
 	fault_host_init(&host);
 	fault_backing_init(&disk);
-	spool_places_free(NULL);
+	spool_disk_slots_free(NULL);
 	for (int persistent = 0; persistent < 2; persistent++) {
 		for (nth = 1; nth < 100; nth++) {
 			fault_host_arm(&host, nth, persistent);
@@ -351,7 +351,7 @@ static void test_no_memory(void)
 	fault_backing_fini(&disk);
 }
 
-/* A million places, a file of 1 TiB; less where it is slow and would find nothing. */
+/* A million slots, a file of 1 TiB; less where it is slow and would find nothing. */
 #ifdef __SANITIZE_THREAD__
 #define MANY (1u << 18)
 #define TIB ((uint64_t)1 << 32)
@@ -360,11 +360,11 @@ static void test_no_memory(void)
 #define TIB ((uint64_t)1 << 40)
 #endif
 
-/* Many places, given back in a scattered order; all come again, each once. */
+/* Many slots, given back in a scattered order; all come again, each once. */
 static void test_million(void)
 {
 	enum { N = MANY };
-	static spool_place_t taken[N];
+	static spool_disk_slot_t taken[N];
 	static unsigned char seen[4][N];
 	size_t twice = 0;
 
@@ -374,7 +374,7 @@ static void test_million(void)
 		for (unsigned int i = 0; i < N; i++) {
 			uint64_t index;
 
-			if (spool_places_take(places, 0, 1, &taken[i]) != 1)
+			if (spool_disk_slots_take(slots, 0, 1, &taken[i]) != 1)
 				break;
 			index = taken[i] & (((uint64_t)1 << 48) - 1);
 			if (index >= N / 4 || seen[segment_of(taken[i]) - 1][index]++)
@@ -383,7 +383,7 @@ static void test_million(void)
 		CU_ASSERT_EQUAL(twice, 0);
 		CU_ASSERT_EQUAL(stat_now().used, N);
 		for (uint64_t i = 0; i < N; i++)
-			spool_places_give(places, taken[i * 786433 % N]);
+			spool_disk_slots_give(slots, taken[i * 786433 % N]);
 		tidy();
 		CU_ASSERT_EQUAL(stat_now().used, 0);
 		CU_ASSERT_EQUAL(stat_now().waiting, 0);
@@ -395,52 +395,52 @@ static void test_million(void)
 /* A file's own segment is full, and it goes on in shared ones, until they are full, too. */
 static void fill_up(uint64_t max_file)
 {
-	uint64_t all = max_file / SPOOL_BLOCK_SIZE / SPOOL_PLACE_GROUP * SPOOL_PLACE_GROUP;
+	uint64_t all = max_file / SPOOL_BLOCK_SIZE / SPOOL_DISK_SLOT_GROUP * SPOOL_DISK_SLOT_GROUP;
 	uint64_t total = 0, index = 1;
-	spool_place_t first, more[3];
+	spool_disk_slot_t first, more[3];
 	int segment;
 
 	set_up_with(2, max_file);
 	segment = own();
 	for (uint64_t i = 0; i < all / 64; i++) {
-		total += (unsigned int)spool_places_take(places, segment, 64, &first);
-		index &= first == ((spool_place_t)segment << 48 | i * 64);
+		total += (unsigned int)spool_disk_slots_take(slots, segment, 64, &first);
+		index &= first == ((spool_disk_slot_t)segment << 48 | i * 64);
 	}
 	CU_ASSERT_EQUAL(total, all);
 	CU_ASSERT_TRUE(index);
 	more[0] = take(segment, 3, 3);
 	CU_ASSERT_NOT_EQUAL(segment_of(more[0]), (unsigned int)segment);
-	spool_places_give(places, first);
+	spool_disk_slots_give(slots, first);
 	tidy();
 	CU_ASSERT_EQUAL(take(segment, 3, 1), first);
 	CU_ASSERT_EQUAL(put(first + 63, 15, 9), 0); /* the last page of all */
 	CU_ASSERT_EQUAL(look(first + 63, 15, 9), 0);
 	for (uint64_t i = 0; i < (all - 3) / 64; i++) /* now the shared one */
-		total += (unsigned int)spool_places_take(places, 0, 64, &first);
-	total += (unsigned int)spool_places_take(places, 0, 64, &first);
+		total += (unsigned int)spool_disk_slots_take(slots, 0, 64, &first);
+	total += (unsigned int)spool_disk_slots_take(slots, 0, 64, &first);
 	CU_ASSERT_EQUAL(total, 2 * all - 3);
-	CU_ASSERT_EQUAL(spool_places_take(places, 0, 1, &more[1]), -ENOSPC);
-	CU_ASSERT_EQUAL(spool_places_take(places, segment, 1, &more[1]), -ENOSPC);
+	CU_ASSERT_EQUAL(spool_disk_slots_take(slots, 0, 1, &more[1]), -ENOSPC);
+	CU_ASSERT_EQUAL(spool_disk_slots_take(slots, segment, 1, &more[1]), -ENOSPC);
 	CU_ASSERT_EQUAL(stat_now().files, 2);
 	give(more[0] + 1, 2); /* a segment that was full is used again */
 	tidy();
 	more[1] = take(0, 5, 2);
 	CU_ASSERT_EQUAL(more[1], more[0] + 1);
-	CU_ASSERT_EQUAL(spool_places_take(places, 0, 1, &more[2]), -ENOSPC);
+	CU_ASSERT_EQUAL(spool_disk_slots_take(slots, 0, 1, &more[2]), -ENOSPC);
 	give(more[0] + 1, 1);
 	tidy(); /* it has room when it goes */
 	for (uint64_t i = 0; i < all; i++) {
-		spool_places_give(places, (spool_place_t)segment << 48 | i);
+		spool_disk_slots_give(slots, (spool_disk_slot_t)segment << 48 | i);
 		if (i != 1)
-			spool_places_give(places, more[0] + i);
+			spool_disk_slots_give(slots, more[0] + i);
 	}
 	CU_ASSERT_EQUAL(stat_now().waiting, 2 * all - 1);
-	spool_places_disown(places, segment);
+	spool_disk_slots_disown(slots, segment);
 	tidy();
 	CU_ASSERT_EQUAL(stat_now().waiting, 0);
 	CU_ASSERT_EQUAL(disk.calls[FAULT_CLOSE], 2); /* also the shared one, which left its slot */
 	first = take(0, 1, 1);
-	CU_ASSERT_EQUAL(first % SPOOL_PLACE_MAP_MAX, 0);
+	CU_ASSERT_EQUAL(first % SPOOL_DISK_SLOT_MAP_MAX, 0);
 	give(first, 1);
 	tear_down();
 }
@@ -468,5 +468,5 @@ int main(void)
 		{"full", test_full},
 	};
 
-	return unit_run("places", tests, SPOOL_ARRAY_SIZE(tests));
+	return unit_run("slots", tests, SPOOL_ARRAY_SIZE(tests));
 }

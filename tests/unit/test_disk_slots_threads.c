@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Places on the backing store, used by several threads at once, and with a disk that stands still.
+ * Slots on the backing store, used by several threads at once, and with a disk that stands still.
  */
 
-#include "spill/places.h"
+#include "spill/disk_slots.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "places_rig.h"
+#include "disk_slots_rig.h"
 #include "unit.h"
 #include "util/macros.h"
 
@@ -27,7 +27,7 @@ static void *work(void *arg)
 {
 	struct worker *worker = arg;
 	struct {
-		spool_place_t first;
+		spool_disk_slot_t first;
 		unsigned int n, salt;
 	} kept[N_KEPT] = {0};
 
@@ -37,8 +37,8 @@ static void *work(void *arg)
 		int n;
 
 		if (kept[at].n == 0) {
-			n = spool_places_take(places, i % 3 ? worker->segment : 0, 1 + i % 5,
-					      &kept[at].first);
+			n = spool_disk_slots_take(slots, i % 3 ? worker->segment : 0, 1 + i % 5,
+						  &kept[at].first);
 			worker->bad += n <= 0;
 			kept[at].n = n > 0 ? (unsigned int)n : 0;
 			kept[at].salt = i;
@@ -51,12 +51,12 @@ static void *work(void *arg)
 		give(kept[at].first, kept[at].n);
 		kept[at].n = 0;
 		if (i % 1000 == 0) { /* another file; what is kept of this one keeps it open */
-			spool_places_disown(places, worker->segment);
-			worker->segment = spool_places_own(places);
+			spool_disk_slots_disown(slots, worker->segment);
+			worker->segment = spool_disk_slots_own(slots);
 			worker->bad += worker->segment <= 0;
 		}
 	}
-	spool_places_disown(places, worker->segment);
+	spool_disk_slots_disown(slots, worker->segment);
 	for (unsigned int at = 0; at < N_KEPT; at++)
 		give(kept[at].first, kept[at].n);
 	return NULL;
@@ -67,7 +67,7 @@ static void *tidy_until(void *arg)
 	_Atomic bool *stop = arg;
 
 	while (!*stop)
-		spool_places_tidy(places);
+		spool_disk_slots_reclaim(slots);
 	return NULL;
 }
 
@@ -101,28 +101,28 @@ static void test_threads(void)
 
 static void *take_one(void *arg)
 {
-	spool_place_t *ret = arg;
+	spool_disk_slot_t *ret = arg;
 
-	if (spool_places_take(places, 0, 1, ret) != 1)
+	if (spool_disk_slots_take(slots, 0, 1, ret) != 1)
 		*ret = 0;
 	return NULL;
 }
 
 static void *write_one(void *arg)
 {
-	return (void *)(intptr_t)put(*(spool_place_t *)arg, 0, 5);
+	return (void *)(intptr_t)put(*(spool_disk_slot_t *)arg, 0, 5);
 }
 
 static void *tidy_one(void *arg)
 {
 	(void)arg;
-	return (void *)(intptr_t)spool_places_tidy(places);
+	return (void *)(intptr_t)spool_disk_slots_reclaim(slots);
 }
 
 /* A disk that does not answer holds up who is in a call to it, and nobody else. */
 static void test_frozen(void)
 {
-	spool_place_t first, opened = 0;
+	spool_disk_slot_t first, opened = 0;
 	pthread_t writer, opener, tidier;
 	int segment;
 	void *r;
@@ -143,10 +143,10 @@ static void test_frozen(void)
 	CU_ASSERT_EQUAL(take(segment, 2, 2), first + 64);
 	give(first + 16, 8);
 	CU_ASSERT_EQUAL(stat_now().waiting, 16);
-	CU_ASSERT_FALSE(spool_places_tidy(places)); /* it is in the other's hand */
+	CU_ASSERT_FALSE(spool_disk_slots_reclaim(slots)); /* it is in the other's hand */
 	give(first + 1, 7);
 	give(first + 24, 42);
-	spool_places_disown(places, segment);
+	spool_disk_slots_disown(slots, segment);
 	CU_ASSERT_EQUAL(disk.live, 1);
 	fault_backing_gate(&disk, 0);
 	CU_ASSERT_EQUAL(pthread_join(writer, &r), 0);
@@ -164,10 +164,10 @@ static void test_frozen(void)
 	tear_down();
 }
 
-/* The last place is given back while a thread punches: the file stays until that is done. */
+/* The last slot is given back while a thread punches: the file stays until that is done. */
 static void test_last_one(void)
 {
-	spool_place_t first;
+	spool_disk_slot_t first;
 	pthread_t tidier;
 	int segment;
 
@@ -178,9 +178,9 @@ static void test_last_one(void)
 	fault_backing_gate(&disk, 1u << FAULT_PUNCH);
 	CU_ASSERT_EQUAL(pthread_create(&tidier, NULL, tidy_one, NULL), 0);
 	fault_backing_wait_blocked(&disk, 1);
-	spool_places_disown(places, segment);
+	spool_disk_slots_disown(slots, segment);
 	give(first + 1, 1);
-	CU_ASSERT_FALSE(spool_places_tidy(places));
+	CU_ASSERT_FALSE(spool_disk_slots_reclaim(slots));
 	CU_ASSERT_EQUAL(disk.live, 1);
 	fault_backing_gate(&disk, 0);
 	CU_ASSERT_EQUAL(pthread_join(tidier, NULL), 0);
@@ -193,7 +193,7 @@ static void test_last_one(void)
 /* More takers than files that can be opened: they wait for those that are being opened. */
 static void test_open_waits(void)
 {
-	spool_place_t taken[6] = {0};
+	spool_disk_slot_t taken[6] = {0};
 	pthread_t threads[6];
 
 	for (int round = 0; round < 40; round++) {
@@ -225,7 +225,7 @@ static void test_open_crossed(void)
 {
 	/* who goes on: the first or the second of those that wait */
 	static const unsigned int steps[] = {1, 0, 0, 0};
-	spool_place_t a = 1, b = 1;
+	spool_disk_slot_t a = 1, b = 1;
 	pthread_t threads[2];
 
 	set_up(MAX_FILES);
@@ -259,5 +259,5 @@ int main(void)
 		{"takers cross", test_open_crossed},
 	};
 
-	return unit_run("places_threads", tests, SPOOL_ARRAY_SIZE(tests));
+	return unit_run("disk_slots_threads", tests, SPOOL_ARRAY_SIZE(tests));
 }
