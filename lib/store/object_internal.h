@@ -36,7 +36,7 @@ enum block_kind { BLOCK_HOLE, BLOCK_RESERVED, BLOCK_RAM, BLOCK_DISK };
 /* A block's word, taken apart */
 struct block {
 	enum block_kind kind;
-	spool_slot_t slot;
+	spool_pool_slot_t slot;
 	struct spool_spilled *disk;
 	unsigned int first;
 	unsigned int mask;

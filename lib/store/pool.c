@@ -123,17 +123,17 @@ static inline size_t class_size(unsigned int class)
 	return class % 2 ? size + size / 2 : size;
 }
 
-static inline unsigned int slot_class(spool_slot_t slot)
+static inline unsigned int slot_class(spool_pool_slot_t slot)
 {
 	return slot & ((1u << CLASS_BITS) - 1);
 }
 
-static inline unsigned int slot_index(spool_slot_t slot)
+static inline unsigned int slot_index(spool_pool_slot_t slot)
 {
 	return slot >> INDEX_SHIFT & ((1u << INDEX_BITS) - 1);
 }
 
-static inline uint32_t slot_chunk(spool_slot_t slot)
+static inline uint32_t slot_chunk(spool_pool_slot_t slot)
 {
 	return (uint32_t)(slot >> CHUNK_SHIFT);
 }
@@ -149,12 +149,12 @@ size_t spool_pool_slot_size(size_t size)
 	return class_size(class_of(size));
 }
 
-size_t spool_pool_size(spool_slot_t slot)
+size_t spool_pool_size(spool_pool_slot_t slot)
 {
 	return class_size(slot_class(slot));
 }
 
-void *spool_pool_ptr(const struct spool_pool *pool, spool_slot_t slot)
+void *spool_pool_ptr(const struct spool_pool *pool, spool_pool_slot_t slot)
 {
 	uint32_t number = slot_chunk(slot);
 
@@ -353,7 +353,7 @@ static void cut_chunk(struct chunk *chunk, unsigned int class)
 		chunk->bits[words - 1] = ((uint64_t)1 << n % 64) - 1;
 }
 
-int spool_pool_alloc(struct spool_pool *pool, size_t size, spool_slot_t *ret_slot)
+int spool_pool_alloc(struct spool_pool *pool, size_t size, spool_pool_slot_t *ret_slot)
 {
 	unsigned int class = class_of(size);
 	unsigned int word, bit;
@@ -452,7 +452,7 @@ static bool give_back(struct spool_pool *pool, uint64_t keep)
 	return n == BATCH && done == n;
 }
 
-void spool_pool_release(struct spool_pool *pool, spool_slot_t slot)
+void spool_pool_release(struct spool_pool *pool, spool_pool_slot_t slot)
 {
 	unsigned int class = slot_class(slot);
 	unsigned int word = slot_index(slot) / 64;

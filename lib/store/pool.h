@@ -27,7 +27,7 @@ struct spool_pool;
 
 /* A slot: chunk number (26 bits: arenas up to 4 TiB), slot in the chunk (10 bits), class (5 bits).
  */
-typedef uint64_t spool_slot_t;
+typedef uint64_t spool_pool_slot_t;
 
 /**
  * spool_pool_new() - an empty pool
@@ -48,16 +48,16 @@ size_t spool_pool_slot_size(size_t size);
  * Return: 0 and *@ret_slot; -ENOSPC when the machine gives no memory (or the arena is at 4 TiB).
  * Locks: takes the pool lock (SPOOL_RANK_POOL).
  */
-int spool_pool_alloc(struct spool_pool *pool, size_t size, spool_slot_t *ret_slot);
+int spool_pool_alloc(struct spool_pool *pool, size_t size, spool_pool_slot_t *ret_slot);
 
 /** spool_pool_release() - give a slot back. Locks: takes the pool lock. */
-void spool_pool_release(struct spool_pool *pool, spool_slot_t slot);
+void spool_pool_release(struct spool_pool *pool, spool_pool_slot_t slot);
 
 /** spool_pool_ptr() - where a slot's bytes are, valid until it is released. No locks. */
-void *spool_pool_ptr(const struct spool_pool *pool, spool_slot_t slot);
+void *spool_pool_ptr(const struct spool_pool *pool, spool_pool_slot_t slot);
 
 /** spool_pool_size() - bytes of @slot: its class. */
-size_t spool_pool_size(spool_slot_t slot);
+size_t spool_pool_size(spool_pool_slot_t slot);
 
 /** struct spool_pool_stat - bytes; @used counts slots by class, @held what the system gave us */
 struct spool_pool_stat {

@@ -123,7 +123,7 @@ unsigned int rig_audit(struct rig *rig, struct spool_object *const *objects, siz
 
 void rig_poison(struct rig *rig, uint64_t bytes)
 {
-	static spool_slot_t slots[1024];
+	static spool_pool_slot_t slots[1024];
 	size_t n = 0;
 
 	for (; n < SPOOL_ARRAY_SIZE(slots) && n * (uint64_t)SPOOL_BLOCK_SIZE < bytes; n++) {

@@ -93,7 +93,7 @@ static void check_unchanged(const struct snapshot *old)
 }
 
 /* Takes all free memory of the pool's mapped segments, so that the next slot needs a new one. */
-static size_t exhaust(spool_slot_t *slots, size_t room)
+static size_t exhaust(spool_pool_slot_t *slots, size_t room)
 {
 	size_t n = 0;
 
@@ -106,7 +106,7 @@ static size_t exhaust(spool_slot_t *slots, size_t room)
 
 static void sweep_one(scenario_fn scenario, bool persistent, bool exhausted)
 {
-	static spool_slot_t slots[2048];
+	static spool_pool_slot_t slots[2048];
 	bool fired = true;
 
 	for (long nth = 1; fired; nth++) {

@@ -33,9 +33,9 @@ static void tear_down(void)
 	CU_ASSERT_EQUAL(host.live, 0);
 }
 
-static spool_slot_t take(size_t size)
+static spool_pool_slot_t take(size_t size)
 {
-	spool_slot_t slot = UINT64_MAX;
+	spool_pool_slot_t slot = UINT64_MAX;
 
 	CU_ASSERT_EQUAL(spool_pool_alloc(pool, size, &slot), 0);
 	CU_ASSERT_TRUE(spool_pool_size(slot) >= size);
@@ -68,7 +68,7 @@ static void test_classes(void)
 static void test_no_overlap(void)
 {
 	enum { MAX = 3 * 1024 };
-	static spool_slot_t slots[MAX];
+	static spool_pool_slot_t slots[MAX];
 
 	set_up();
 	for (size_t size = 64; size <= SPOOL_BLOCK_SIZE; size = spool_pool_slot_size(size + 1)) {
@@ -97,7 +97,7 @@ static void test_no_overlap(void)
 
 static void test_recycled_first(void)
 {
-	spool_slot_t a, b, c;
+	spool_pool_slot_t a, b, c;
 	void *at;
 
 	set_up();
@@ -117,7 +117,7 @@ static void test_recycled_first(void)
 static void test_growth(void)
 {
 	enum { N = 2500 };
-	static spool_slot_t slots[N];
+	static spool_pool_slot_t slots[N];
 	static char *places[N];
 	size_t bad = 0;
 
@@ -139,7 +139,7 @@ static void test_growth(void)
 static void test_give_back(void)
 {
 	enum { N = 2048 };
-	static spool_slot_t slots[N];
+	static spool_pool_slot_t slots[N];
 	static const char zeros[SPOOL_BLOCK_SIZE];
 	unsigned int dirty = 0;
 
@@ -169,7 +169,7 @@ static void test_give_back(void)
 	tear_down();
 }
 
-static void take_and_release(spool_slot_t *slots, size_t n)
+static void take_and_release(spool_pool_slot_t *slots, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		slots[i] = take(SPOOL_BLOCK_SIZE);
@@ -181,7 +181,7 @@ static void take_and_release(spool_slot_t *slots, size_t n)
 static void test_age(void)
 {
 	enum { N = 1024 };
-	static spool_slot_t slots[N];
+	static spool_pool_slot_t slots[N];
 
 	set_up();
 	spool_pool_set_keep(pool, 32 * MIB);
@@ -205,7 +205,7 @@ static void test_age(void)
 static void test_give_back_refused(void)
 {
 	enum { N = 1024 };
-	static spool_slot_t slots[N];
+	static spool_pool_slot_t slots[N];
 
 	set_up();
 	for (size_t i = 0; i < N; i++)
@@ -229,7 +229,7 @@ static void test_give_back_refused(void)
 
 static void test_no_memory(void)
 {
-	spool_slot_t slot = 12345;
+	spool_pool_slot_t slot = 12345;
 
 	set_up();
 	for (int persistent = 0; persistent < 2; persistent++) {
@@ -260,7 +260,7 @@ static void test_no_memory(void)
 static void *churn(void *arg)
 {
 	unsigned int seed = *(unsigned int *)arg;
-	spool_slot_t slots[N_KEPT];
+	spool_pool_slot_t slots[N_KEPT];
 	size_t sizes[N_KEPT] = {0};
 	uintptr_t bad = 0;
 
@@ -317,7 +317,7 @@ static void test_threads(void)
 /* One slot that stays in each chunk does not hold the rest of it. */
 static void test_pieces_of_chunks(void)
 {
-	static spool_slot_t slots[N_PIECES];
+	static spool_pool_slot_t slots[N_PIECES];
 	uint64_t full;
 
 	set_up();
