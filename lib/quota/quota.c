@@ -11,6 +11,7 @@
 #include "util/lock.h"
 #include "util/macros.h"
 #include "util/tree.h"
+#include "util/units.h"
 
 /*
  * One mutex covers a mount's counters. It is held for a few additions at a time; a charge must see
@@ -19,11 +20,11 @@
  */
 
 /* What is kept of a limit of RAM for names: so much of it, at most 1 MiB, which is some 2,000
- * files; in pages. Guesses: enough for all who are about to write and must not wait before they do.
+ * files; in whole pages. Guesses: enough for all who are about to write and must not wait before
+ * they do.
  */
 #define NAMES_PERCENT 4u
 #define NAMES_MAX ((uint64_t)1 << 20)
-#define NAMES_UNIT 4096u
 
 struct spool_quota_user {
 	RB_ENTRY(spool_quota_user) by_uid; /* lock: quota->lock */
@@ -203,7 +204,8 @@ static uint64_t kept_for_names(const struct spool_quota *quota, uint64_t limit)
 {
 	if (quota->ram == SPOOL_RAM_FIRM || limit == UINT64_MAX)
 		return 0;
-	return spool_min_u64(limit / 100 * NAMES_PERCENT, NAMES_MAX) & ~(uint64_t)(NAMES_UNIT - 1);
+	return spool_min_u64(limit / 100 * NAMES_PERCENT, NAMES_MAX) &
+	       ~(uint64_t)(SPOOL_PAGE_SIZE - 1);
 }
 
 /* Which resources do not fit, one bit each. */

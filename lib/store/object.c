@@ -85,7 +85,7 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 	if (spool_object_next_lost(object, off, end, &lost))
 		return -EIO;
 	while (off < end) {
-		struct block block = spool_block_get(object, off >> BLOCK_SHIFT);
+		struct block block = spool_block_get(object, off >> SPOOL_BLOCK_SHIFT);
 		unsigned int from, n = spool_block_piece(off, end, &from);
 
 		if (block.kind == BLOCK_DISK && used == room) {
@@ -127,13 +127,13 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 	while (off < end) {
 		/* A file that grows on from 64 KiB will most likely fill its next block: take it
 		 * whole and spare the copies from slot to slot. Costs at most 60 KiB a file. */
-		bool whole = off == object->size && off >= BLOCK_SIZE;
+		bool whole = off == object->size && off >= SPOOL_BLOCK_SIZE;
 		unsigned int from, n = spool_block_piece(off, end, &from);
-		int r = spool_block_write(object, user, off >> BLOCK_SHIFT, from, n, from_buf,
+		int r = spool_block_write(object, user, off >> SPOOL_BLOCK_SHIFT, from, n, from_buf,
 					  flags, whole);
 
 		if (ret_index)
-			*ret_index = off >> BLOCK_SHIFT;
+			*ret_index = off >> SPOOL_BLOCK_SHIFT;
 		if (r < 0 && from_buf == buf)
 			return r;
 		if (r < 0)
@@ -161,7 +161,7 @@ int spool_object_truncate(struct spool_object *object, struct spool_quota_user *
 		spool_object_punch(object, user, size, OFFSET_END);
 		spool_object_found(object, size, OFFSET_END);
 		object->size = size;
-		spool_block_shrink(object, user, size >> BLOCK_SHIFT);
+		spool_block_shrink(object, user, size >> SPOOL_BLOCK_SHIFT);
 	}
 	object->size = size;
 	return 0;
@@ -183,19 +183,19 @@ static int64_t seek_block(const struct spool_object *object, uint64_t off, int w
 		struct block block;
 		bool data;
 
-		if (!spool_blockmap_next(&object->map, off >> BLOCK_SHIFT, &index, &word)) {
+		if (!spool_blockmap_next(&object->map, off >> SPOOL_BLOCK_SHIFT, &index, &word)) {
 			if (whence == SEEK_HOLE)
 				return (int64_t)off;
 			return -ENXIO;
 		}
-		if (index > off >> BLOCK_SHIFT) {
+		if (index > off >> SPOOL_BLOCK_SHIFT) {
 			if (whence == SEEK_HOLE)
 				return (int64_t)off;
-			off = index << BLOCK_SHIFT;
+			off = index << SPOOL_BLOCK_SHIFT;
 			continue;
 		}
 		block = spool_block_unpack(word);
-		page = (off & (BLOCK_SIZE - 1)) >> SPOOL_PAGE_SHIFT;
+		page = (off & (SPOOL_BLOCK_SIZE - 1)) >> SPOOL_PAGE_SHIFT;
 		data = (block.kind == BLOCK_RAM || block.kind == BLOCK_DISK) &&
 		       (block.mask >> page & 1) && !is_unwritten(object, off);
 		if (data == (whence == SEEK_DATA))
@@ -248,12 +248,12 @@ uint64_t spool_object_stretch(const struct spool_object *object, uint64_t off, u
 /* Whether any block of [@off, @end) is on disk. */
 static bool touches_disk(const struct spool_object *object, uint64_t off, uint64_t end)
 {
-	uint64_t index = off >> BLOCK_SHIFT, word;
+	uint64_t index = off >> SPOOL_BLOCK_SHIFT, word;
 
 	if (!object->spill)
 		return false;
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
-		if (index << BLOCK_SHIFT >= end)
+		if (index << SPOOL_BLOCK_SHIFT >= end)
 			return false;
 		if (spool_block_unpack(word).kind == BLOCK_DISK)
 			return true;
@@ -280,7 +280,7 @@ ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spo
 	    touches_disk(dst, dst_off, dst_off + (end - src_off)))
 		return SPOOL_WOULD_BLOCK;
 	/* Data pass through a buffer: a write may move the very slot that it would read from. */
-	bounce = spool_alloc(src->host, BLOCK_SIZE);
+	bounce = spool_alloc(src->host, SPOOL_BLOCK_SIZE);
 	if (!bounce)
 		return -ENOMEM;
 	while (src_off < end) {
@@ -293,7 +293,7 @@ ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spo
 			r = (ssize_t)(stop - src_off);
 			dst->size = spool_max_u64(dst->size, dst_off + (uint64_t)r);
 		} else {
-			size_t n = spool_min_u64(stop - src_off, BLOCK_SIZE);
+			size_t n = spool_min_u64(stop - src_off, SPOOL_BLOCK_SIZE);
 			uint64_t index;
 
 			r = spool_object_read(src, bounce, n, src_off, NULL, NULL);

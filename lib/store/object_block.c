@@ -349,14 +349,15 @@ int spool_block_write(struct spool_object *object, struct spool_quota_user *user
 	} else {
 		r = -ENOSPC;
 		if (whole && old.kind == BLOCK_HOLE && from == 0)
-			r = write_moved(object, user, index, &old, mask, BLOCK_SIZE, flags, &new);
+			r = write_moved(object, user, index, &old, mask, SPOOL_BLOCK_SIZE, flags,
+					&new);
 		if (r < 0)
 			r = write_moved(object, user, index, &old, mask, end, flags, &new);
 		if (r < 0)
 			return r;
 	}
 	/* whoever writes on from the end of a block will not come back to it soon */
-	new.hot = to < BLOCK_SIZE;
+	new.hot = to < SPOOL_BLOCK_SIZE;
 	define_pages(object, &new, had, from, to);
 	memcpy(byte_at(object, &new, from), buf, len);
 	spool_block_publish(object, index, &old, &new);
@@ -404,8 +405,8 @@ void spool_block_shrink(struct spool_object *object, struct spool_quota_user *us
 		return;
 	end = needed_end(&old, 0);
 	/* The file may end within the last page: what follows is zero and need not be kept. */
-	if (index == object->size >> BLOCK_SHIFT) {
-		unsigned int eof = (unsigned int)(object->size & (BLOCK_SIZE - 1));
+	if (index == object->size >> SPOOL_BLOCK_SHIFT) {
+		unsigned int eof = (unsigned int)(object->size & (SPOOL_BLOCK_SIZE - 1));
 
 		if (eof > lowest(old.mask) << SPOOL_PAGE_SHIFT && eof < end)
 			end = eof;
@@ -429,10 +430,10 @@ void spool_object_punch(struct spool_object *object, struct spool_quota_user *us
 		unsigned int from, n;
 		uint64_t index, word;
 
-		if (!spool_blockmap_next(&object->map, off >> BLOCK_SHIFT, &index, &word))
+		if (!spool_blockmap_next(&object->map, off >> SPOOL_BLOCK_SHIFT, &index, &word))
 			return;
-		if (index > off >> BLOCK_SHIFT)
-			off = index << BLOCK_SHIFT;
+		if (index > off >> SPOOL_BLOCK_SHIFT)
+			off = index << SPOOL_BLOCK_SHIFT;
 		if (off >= end)
 			return;
 		n = spool_block_piece(off, end, &from);

@@ -27,10 +27,6 @@
 #include "store/spill.h"
 #include "util/macros.h"
 
-#define BLOCK_SHIFT SPOOL_BLOCK_SHIFT
-#define BLOCK_SIZE SPOOL_BLOCK_SIZE
-#define BLOCK_PAGES (BLOCK_SIZE / SPOOL_PAGE_SIZE)
-
 enum block_kind { BLOCK_HOLE, BLOCK_RESERVED, BLOCK_RAM, BLOCK_DISK };
 
 /* A block's word, taken apart */
@@ -72,13 +68,13 @@ struct block spool_block_get(const struct spool_object *object, uint64_t index);
 /** The part of [@off, @end) that lies in the block of @off. */
 static inline unsigned int spool_block_piece(uint64_t off, uint64_t end, unsigned int *ret_from)
 {
-	unsigned int from = (unsigned int)(off & (BLOCK_SIZE - 1));
+	unsigned int from = (unsigned int)(off & (SPOOL_BLOCK_SIZE - 1));
 
 	*ret_from = from;
-	return (unsigned int)spool_min_u64(BLOCK_SIZE - from, end - off);
+	return (unsigned int)spool_min_u64(SPOOL_BLOCK_SIZE - from, end - off);
 }
 
-/** Pages from byte @from up to byte @to of a block, 0 <= @from < @to <= BLOCK_SIZE. */
+/** Pages from byte @from up to byte @to of a block, 0 <= @from < @to <= SPOOL_BLOCK_SIZE. */
 unsigned int spool_block_pages(unsigned int from, unsigned int to);
 
 /** Bytes of RAM that a block is charged. */

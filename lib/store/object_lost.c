@@ -33,10 +33,10 @@ static bool find(const struct spool_object *object, uint64_t from, uint64_t to, 
 
 bool spool_object_has_data(const struct spool_object *object, uint64_t page)
 {
-	struct block block = spool_block_get(object, page / BLOCK_PAGES);
+	struct block block = spool_block_get(object, page / SPOOL_BLOCK_PAGES);
 
 	return (block.kind == BLOCK_RAM || block.kind == BLOCK_DISK) &&
-	       (block.mask >> page % BLOCK_PAGES & 1);
+	       (block.mask >> page % SPOOL_BLOCK_PAGES & 1);
 }
 
 bool spool_object_next_lost(const struct spool_object *object, uint64_t off, uint64_t end,

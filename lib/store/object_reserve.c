@@ -108,7 +108,7 @@ static int reserve_more(struct spool_object *object, struct spool_quota_user *us
 	if (new.kind == BLOCK_RAM) {
 		fresh = new;
 		fresh.mask = old->kind == BLOCK_RAM ? mask & ~old->mask : mask;
-		spool_block_zero(object, &fresh, 0, BLOCK_SIZE);
+		spool_block_zero(object, &fresh, 0, SPOOL_BLOCK_SIZE);
 	}
 	spool_block_touch(object, index);
 	spool_blockmap_set(&object->map, object->host, index, spool_block_pack(&new));
@@ -195,14 +195,14 @@ static void roll_back(struct spool_object *object, struct spool_quota_user *user
 static int reserve(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
 		   uint64_t end, bool zero)
 {
-	uint64_t first = off >> BLOCK_SHIFT, index = first;
+	uint64_t first = off >> SPOOL_BLOCK_SHIFT, index = first;
 	struct undo undo = {0};
 	int r = 0;
 
-	for (; index <= (end - 1) >> BLOCK_SHIFT; index++) {
-		uint64_t start = index << BLOCK_SHIFT;
+	for (; index <= (end - 1) >> SPOOL_BLOCK_SHIFT; index++) {
+		uint64_t start = index << SPOOL_BLOCK_SHIFT;
 		unsigned int from = off > start ? (unsigned int)(off - start) : 0;
-		unsigned int to = (unsigned int)spool_min_u64(end - start, BLOCK_SIZE);
+		unsigned int to = (unsigned int)spool_min_u64(end - start, SPOOL_BLOCK_SIZE);
 
 		r = reserve_block(object, user, index, spool_block_pages(from, to), zero, &undo);
 		if (r < 0)
@@ -219,10 +219,10 @@ static int reserve(struct spool_object *object, struct spool_quota_user *user, u
 /* Overwrites the data in [@off, @end) with zeros. */
 static void zero(struct spool_object *object, uint64_t off, uint64_t end)
 {
-	uint64_t index = off >> BLOCK_SHIFT, word;
+	uint64_t index = off >> SPOOL_BLOCK_SHIFT, word;
 
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
-		uint64_t start = index << BLOCK_SHIFT;
+		uint64_t start = index << SPOOL_BLOCK_SHIFT;
 		struct block block = spool_block_unpack(word);
 
 		if (start >= end)
@@ -231,7 +231,7 @@ static void zero(struct spool_object *object, uint64_t off, uint64_t end)
 			continue;
 		spool_block_touch(object, index);
 		spool_block_zero(object, &block, off > start ? (unsigned int)(off - start) : 0,
-				 (unsigned int)spool_min_u64(end - start, BLOCK_SIZE));
+				 (unsigned int)spool_min_u64(end - start, SPOOL_BLOCK_SIZE));
 	}
 }
 
@@ -250,18 +250,18 @@ static bool needs(const struct block *block, int mode, unsigned int from, unsign
 bool spool_object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
 			uint64_t *ret_index)
 {
-	uint64_t index = off >> BLOCK_SHIFT, word;
+	uint64_t index = off >> SPOOL_BLOCK_SHIFT, word;
 
 	if (!object->spill)
 		return false;
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
-		uint64_t start = index << BLOCK_SHIFT;
+		uint64_t start = index << SPOOL_BLOCK_SHIFT;
 		struct block block = spool_block_unpack(word);
 
 		if (start >= end)
 			return false;
 		if (needs(&block, mode, off > start ? (unsigned int)(off - start) : 0,
-			  (unsigned int)spool_min_u64(end - start, BLOCK_SIZE))) {
+			  (unsigned int)spool_min_u64(end - start, SPOOL_BLOCK_SIZE))) {
 			*ret_index = index;
 			return true;
 		}

@@ -64,7 +64,7 @@ static void stage_block(struct spool_object *object, struct spool_stage *stage, 
 			const struct block *block)
 {
 	struct spool_spilled *record = new_record(object, block);
-	char *to = stage->buffer + (size_t)stage->n * BLOCK_SIZE;
+	char *to = stage->buffer + (size_t)stage->n * SPOOL_BLOCK_SIZE;
 
 	if (!record)
 		return;
@@ -185,7 +185,7 @@ bool spool_object_fetch_block(const struct spool_object *object, uint64_t index,
 
 	if (block.kind != BLOCK_DISK)
 		return false;
-	spool_block_note(&block, 0, BLOCK_SIZE, to, ret_fetch);
+	spool_block_note(&block, 0, SPOOL_BLOCK_SIZE, to, ret_fetch);
 	return true;
 }
 

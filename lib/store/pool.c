@@ -34,8 +34,6 @@
 #define N_CLASSES 21      /* 64 bytes to 64 KiB by powers of two and the halfs between them */
 #define BITMAP_WORDS (SPOOL_BLOCK_SIZE / (1u << CLASS_MIN_SHIFT) / 64)
 
-#define CHUNK_PAGES (SPOOL_BLOCK_SIZE >> SPOOL_PAGE_SHIFT)
-
 #define CHUNK_BITS 26
 #define INDEX_BITS 10
 #define CLASS_BITS 5
@@ -310,10 +308,10 @@ static void punch_pages_locked(struct spool_pool *pool, struct chunk *chunk, uns
 	const struct spool_host *host = pool->host;
 
 	pages &= ~(unsigned int)chunk->gone;
-	for (unsigned int page = 0; page < CHUNK_PAGES; page++) {
+	for (unsigned int page = 0; page < SPOOL_BLOCK_PAGES; page++) {
 		unsigned int n = 0;
 
-		while (page + n < CHUNK_PAGES && (pages >> (page + n) & 1) &&
+		while (page + n < SPOOL_BLOCK_PAGES && (pages >> (page + n) & 1) &&
 		       is_free_page(chunk, page + n))
 			n++;
 		if (n == 0)

@@ -29,7 +29,7 @@ int spool_stage_new(struct spool_spill *spill, struct spool_stage **ret_stage)
 	if (!stage)
 		return -ENOMEM;
 	stage->spill = spill;
-	stage->buffer = alloc_aligned(spill->host, (size_t)SPOOL_STAGE_BLOCKS * BLOCK_SIZE,
+	stage->buffer = alloc_aligned(spill->host, (size_t)SPOOL_STAGE_BLOCKS * SPOOL_BLOCK_SIZE,
 				      &stage->allocated);
 	if (!stage->buffer) {
 		spool_free(spill->host, stage);
@@ -51,7 +51,7 @@ void spool_stage_free(struct spool_stage *stage)
 static int seal_block(struct spool_stage *stage, unsigned int at)
 {
 	struct spool_spilled *record = stage->blocks[at].record;
-	char *data = stage->buffer + (size_t)at * BLOCK_SIZE;
+	char *data = stage->buffer + (size_t)at * SPOOL_BLOCK_SIZE;
 	struct spool_piece pieces[BLOCK_PIECES];
 	unsigned int n = 0;
 	int r;
@@ -78,11 +78,11 @@ static int write_range(struct spool_stage *stage, spool_disk_slot_t first, size_
 		       size_t end)
 {
 	struct iovec iov = {stage->buffer + from, end - from};
-	spool_disk_slot_t slot = first + ((from - base) >> BLOCK_SHIFT);
+	spool_disk_slot_t slot = first + ((from - base) >> SPOOL_BLOCK_SHIFT);
 
 	atomic_fetch_add_explicit(&stage->spill->written, end - from, memory_order_relaxed);
 	return spool_disk_slots_write(stage->spill->slots, slot,
-				      (unsigned int)(from & (BLOCK_SIZE - 1)), &iov, 1);
+				      (unsigned int)(from & (SPOOL_BLOCK_SIZE - 1)), &iov, 1);
 }
 
 /* Writes blocks @at to @at + @n, whose disk slots follow one another from @first on. Bytes that
@@ -90,7 +90,7 @@ static int write_range(struct spool_stage *stage, spool_disk_slot_t first, size_
 static int write_run(struct spool_stage *stage, unsigned int at, unsigned int n,
 		     spool_disk_slot_t first)
 {
-	size_t base = (size_t)at * BLOCK_SIZE, from = 0, end = 0;
+	size_t base = (size_t)at * SPOOL_BLOCK_SIZE, from = 0, end = 0;
 	int r = 0;
 
 	for (unsigned int i = at; i < at + n; i++) {
@@ -98,7 +98,7 @@ static int write_run(struct spool_stage *stage, unsigned int at, unsigned int n,
 			unsigned int in_block = 0;
 			unsigned int len = spool_spilled_span(stage->blocks[i].record->stored,
 							      piece, &in_block);
-			size_t start = (size_t)i * BLOCK_SIZE + in_block;
+			size_t start = (size_t)i * SPOOL_BLOCK_SIZE + in_block;
 
 			if (!len)
 				continue;

@@ -81,7 +81,7 @@ static unsigned int bytes_beyond(const struct spool_object *object, uint64_t ind
 		return 0;
 	at = spool_pool_ptr(object->pool, block->slot);
 	for (unsigned int i = block->first << SPOOL_PAGE_SHIFT; i < spool_block_end(block); i++) {
-		if ((index << BLOCK_SHIFT) + i >= object->size &&
+		if ((index << SPOOL_BLOCK_SHIFT) + i >= object->size &&
 		    (block->mask >> (i >> SPOOL_PAGE_SHIFT) & 1))
 			bad += at[i - (block->first << SPOOL_PAGE_SHIFT)] != 0;
 	}
