@@ -113,7 +113,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	 * tried at once. Where that has to wait, for whatever it is, the whole does, as if nothing
 	 * had been written; doing it again changes nothing. */
 	while (r > 0 && (size_t)r < size && more >= 0) {
-		spool_engine_drop_leaving(engine);
+		spool_engine_drop_orphans(engine);
 		more = spool_engine_write(engine, ino, buf + r, size - (size_t)r,
 					  (uint64_t)off + (uint64_t)r, flags);
 		r += more > 0 ? more : 0;

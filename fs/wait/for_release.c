@@ -89,8 +89,8 @@ static bool has_nameless(struct spool_for_release *queue, const struct spool_req
 			 int error)
 {
 	if (error == -EDQUOT)
-		return spool_engine_nameless_of(queue->fs->engine, request->payer) > 0;
-	return spool_engine_nameless(queue->fs->engine) > 0;
+		return spool_engine_orphans_of(queue->fs->engine, request->payer) > 0;
+	return spool_engine_orphans(queue->fs->engine) > 0;
 }
 
 /* Also of one that has given its place back since, as it had to go to the disk. */
@@ -114,7 +114,7 @@ bool spool_for_release_wants(struct spool_for_release *queue, struct spool_reque
 	}
 	nameless = has_nameless(queue, request, error); /* and then what has returned */
 	if (nameless)
-		spool_engine_drop_leaving(queue->fs->engine);
+		spool_engine_drop_orphans(queue->fs->engine);
 	returned = has_returned(queue, request);
 	request->again = returned && request->n_again++ < AGAIN_MAX;
 	if (request->again || request->deadline)
@@ -135,8 +135,8 @@ bool spool_for_release_wants_count(struct spool_for_release *queue, struct spool
 {
 	uint64_t nameless, kept;
 
-	spool_engine_drop_leaving(queue->fs->engine);
-	nameless = spool_engine_nameless(queue->fs->engine);
+	spool_engine_drop_orphans(queue->fs->engine);
+	nameless = spool_engine_orphans(queue->fs->engine);
 	kept = atomic_load(&queue->n_kept);
 	if (nameless < kept || (request->deadline && spool_clock_ns() >= request->deadline)) {
 		atomic_store(&queue->n_kept, nameless);

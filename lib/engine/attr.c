@@ -81,8 +81,8 @@ static int change_payer(struct spool_engine *engine, struct spool_node *node,
 		struct spool_quota_user *from = node->user;
 
 		if (node->nlink == 0) {
-			spool_quota_add_nameless(from, -1);
-			spool_quota_add_nameless(to, 1);
+			spool_quota_add_orphans(from, -1);
+			spool_quota_add_orphans(to, 1);
 		}
 		node->user = to;
 		to = from;

@@ -216,7 +216,7 @@ static bool drop_data(struct spool_engine *engine, struct spool_node *node)
 	return true;
 }
 
-size_t spool_engine_drop_leaving(struct spool_engine *engine)
+size_t spool_engine_drop_orphans(struct spool_engine *engine)
 {
 	size_t n = 0;
 	uint64_t ino;

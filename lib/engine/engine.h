@@ -18,6 +18,7 @@
  * Lookup counts. Every operation that returns an attribute marked [+lookup] adds one to the
  * count that the caller owes back by spool_engine_forget(). A file lives while it has a name, a
  * count, or an open. Opens are counted likewise: [+open] is owed back by spool_engine_release().
+ * An inode without a name is an orphan: removed, or made by O_TMPFILE and not linked yet.
  *
  * Errors are negative errno values; on any error nothing has changed and nothing is owed.
  * -ESTALE, -ENOMEM, and for names -ENAMETOOLONG (over SPOOL_NAME_MAX bytes) and -EINVAL (empty,
@@ -348,7 +349,7 @@ enum spool_open_flags {
  * spool_engine_open() - one more open; regular files and directories
  * @flags: enum spool_open_flags, SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_OUTSIDER
  * Return: 0 and [+open], also without a name, as the caller may have looked it up just before;
- * -ESTALE its room was taken back by spool_engine_drop_leaving() (the VFS then looks up again).
+ * -ESTALE its room was taken back by spool_engine_drop_orphans() (the VFS then looks up again).
  */
 int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int flags);
 
@@ -510,23 +511,23 @@ struct spool_engine_stat {
 };
 
 /**
- * spool_engine_drop_leaving() - the room of files that have neither name nor open handle, now
- * The kernel forgets them soon, and then they go by themselves; this is for who wants the room, or
- * counts it, before that. Return: how many files lost their data.
+ * spool_engine_drop_orphans() - frees the data of removed files that nobody has open
+ * The kernel forgets them soon, and then they are freed anyway. This is for a caller that wants the
+ * room, or counts it, before that. Return: how many files lost their data.
  */
-size_t spool_engine_drop_leaving(struct spool_engine *engine);
+size_t spool_engine_drop_orphans(struct spool_engine *engine);
 
-/** spool_engine_nameless() - files without a name: their room comes back with the last handle. One
- * counts until its room is back. */
-uint64_t spool_engine_nameless(struct spool_engine *engine);
+/** spool_engine_orphans() - how many there are. Their room comes back when they are closed; until
+ * it has, they are counted. */
+uint64_t spool_engine_orphans(struct spool_engine *engine);
 
-/** spool_engine_nameless_of() - those that @payer is charged for. Takes the quota's lock. */
-uint64_t spool_engine_nameless_of(struct spool_engine *engine, uid_t payer);
+/** spool_engine_orphans_of() - how many @payer is charged for. Takes the quota's lock. */
+uint64_t spool_engine_orphans_of(struct spool_engine *engine, uid_t payer);
 
 /**
- * spool_engine_returned() - how often room of files without a name has come back so far
- * Who was refused room, and sees neither a file without a name nor another count than before it
- * asked, was refused for good: look at the files first.
+ * spool_engine_returned() - how often room of orphans has come back so far
+ * A caller that was refused room may try again when there are orphans, or when this count is not
+ * what it was before the refusal; otherwise it was refused for good. Look at the orphans first.
  */
 uint64_t spool_engine_returned(struct spool_engine *engine);
 

@@ -31,8 +31,8 @@ struct spool_engine {
 	struct timespec born; /* times of what must not tell anything: private roots and tops */
 	_Atomic uint64_t next_ino;
 	_Atomic uint64_t open_files;
-	_Atomic uint64_t n_nameless; /* nodes with nlink 0 */
-	_Atomic uint64_t n_returned; /* how often room of such has come back */
+	_Atomic uint64_t n_orphans;  /* nodes with nlink 0 */
+	_Atomic uint64_t n_returned; /* how often room of one has come back */
 	struct spool_mutex idle_lock;
 	struct spool_file_list young;   /* idle_lock: files closed since the last round */
 	struct spool_file_list old;     /* idle_lock: and before */
@@ -86,11 +86,10 @@ int engine_make_node(struct spool_engine *engine, const struct spool_cred *cred,
 		     struct spool_node *parent, const struct engine_make *make,
 		     struct spool_node **ret);
 
-/** engine_add_nameless() - @n more (or less) nodes without a name; @user is charged for them. Any
- * locks. */
-void engine_add_nameless(struct spool_engine *engine, struct spool_quota_user *user, int n);
+/** engine_add_orphans() - @n more (or less) orphans, for which @user is charged. Any locks. */
+void engine_add_orphans(struct spool_engine *engine, struct spool_quota_user *user, int n);
 
-/** engine_room_returned() - room of a file without a name has come back. Any locks. */
+/** engine_room_returned() - room of an orphan has come back. Any locks. */
 void engine_room_returned(struct spool_engine *engine);
 
 /** Frees a node that is in no table (any more), with all that it holds, and its charges. */
@@ -129,7 +128,7 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
  * engine_leave() - a name or an open handle of @node has gone
  * A file that has neither any more goes when the kernel forgets it, very soon. Until then it can be
  * opened: by somebody who has looked it up just before. When room is wanted, or counted, before
- * the kernel has said so, spool_engine_drop_leaving() takes the data. No locks held.
+ * the kernel has said so, spool_engine_drop_orphans() takes the data. No locks held.
  */
 void engine_leave(struct spool_engine *engine, struct spool_node *node);
 

@@ -33,11 +33,11 @@ void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t ino
 	spool_quota_uncharge(user, &charge);
 }
 
-void engine_add_nameless(struct spool_engine *engine, struct spool_quota_user *user, int n)
+void engine_add_orphans(struct spool_engine *engine, struct spool_quota_user *user, int n)
 {
-	atomic_fetch_add(&engine->n_nameless, (uint64_t)(int64_t)n);
+	atomic_fetch_add(&engine->n_orphans, (uint64_t)(int64_t)n);
 	if (user)
-		spool_quota_add_nameless(user, n);
+		spool_quota_add_orphans(user, n);
 }
 
 void engine_room_returned(struct spool_engine *engine)
@@ -47,13 +47,13 @@ void engine_room_returned(struct spool_engine *engine)
 		engine->config.returned(engine->config.returned_ctx);
 }
 
-/* Data, xattrs and the account of a node; what is left is memory for spool_node_free(). Who finds
- * no room looks for files whose room is still to come, and then whether some has: so a file leaves
- * the count of those last. */
+/* Data, xattrs and the account of a node; what is left is memory for spool_node_free(). A
+ * caller that finds no room looks for orphans first, and then whether room has come back: so an
+ * orphan is counted until its room is back. */
 void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 {
 	struct spool_quota_user *user = node->user;
-	bool nameless = node->nlink == 0;
+	bool orphan = node->nlink == 0;
 
 	if (S_ISREG(node->type) && node->file) {
 		engine_idle_remove(engine, node->file);
@@ -72,9 +72,9 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 		engine_uncharge(user, node->charged, 1);
 	node->user = NULL;
 	spool_node_free(engine->host, node);
-	if (nameless) {
+	if (orphan) {
 		engine_room_returned(engine);
-		engine_add_nameless(engine, user, -1);
+		engine_add_orphans(engine, user, -1);
 	}
 	spool_quota_user_put(user);
 }
@@ -159,7 +159,7 @@ static int fill_node(struct spool_engine *engine, const struct spool_cred *cred,
 	}
 	if (make->anonymous) {
 		node->flags |= SPOOL_NODE_ANONYMOUS;
-		engine_add_nameless(engine, node->user, 1);
+		engine_add_orphans(engine, node->user, 1);
 	} else {
 		node->nlink = S_ISDIR(make->mode) ? 2 : 1;
 	}
@@ -389,14 +389,14 @@ void spool_engine_forget(struct spool_engine *engine, uint64_t ino, uint64_t cou
 			  (unsigned long long)ino, (unsigned long long)excess);
 }
 
-uint64_t spool_engine_nameless(struct spool_engine *engine)
+uint64_t spool_engine_orphans(struct spool_engine *engine)
 {
-	return atomic_load(&engine->n_nameless);
+	return atomic_load(&engine->n_orphans);
 }
 
-uint64_t spool_engine_nameless_of(struct spool_engine *engine, uid_t payer)
+uint64_t spool_engine_orphans_of(struct spool_engine *engine, uid_t payer)
 {
-	return spool_quota_nameless(engine->quota, payer);
+	return spool_quota_orphans(engine->quota, payer);
 }
 
 uint64_t spool_engine_returned(struct spool_engine *engine)

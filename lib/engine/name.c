@@ -314,7 +314,7 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 	if (r == 0) {
 		entry->node = node;
 		if (node->nlink++ == 0)
-			engine_add_nameless(engine, node->user, -1);
+			engine_add_orphans(engine, node->user, -1);
 		node->flags &= (uint8_t)~SPOOL_NODE_ANONYMOUS;
 		engine_now(engine, &now);
 		spool_node_set_times_locked(node, "c", &now);
@@ -386,7 +386,7 @@ static int remove_locked(struct spool_engine *engine, struct spool_node *dir, co
 	} else {
 		node->nlink = want_dir ? 0 : node->nlink - 1;
 		if (node->nlink == 0)
-			engine_add_nameless(engine, node->user, 1);
+			engine_add_orphans(engine, node->user, 1);
 		if (want_dir) {
 			node->flags |= SPOOL_NODE_DEAD;
 			dir->nlink--;

@@ -174,7 +174,7 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 			gone = target;
 			target->nlink = S_ISDIR(target->type) ? 0 : target->nlink - 1;
 			if (target->nlink == 0)
-				engine_add_nameless(engine, target->user, 1);
+				engine_add_orphans(engine, target->user, 1);
 			if (S_ISDIR(target->type)) {
 				target->flags |= SPOOL_NODE_DEAD;
 				rn->to_dir->nlink--;

@@ -96,7 +96,7 @@ enum spool_node_role {
 enum spool_node_flags {
 	SPOOL_NODE_ANONYMOUS = 1 << 0, /* O_TMPFILE, never had a name */
 	SPOOL_NODE_DEAD = 1 << 1,      /* a removed directory */
-	SPOOL_NODE_DROPPED = 1 << 2,   /* a file without a name whose data have been taken back */
+	SPOOL_NODE_DROPPED = 1 << 2,   /* an orphan whose data have been freed */
 	SPOOL_NODE_MTIME_SET = 1 << 3, /* since it was last written to, or opened for that */
 	SPOOL_NODE_LOST_SAID = 1 << 4, /* that it has lost something was logged */
 };

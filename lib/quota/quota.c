@@ -35,7 +35,7 @@ struct spool_quota_user {
 	uint64_t data;              /* lock: quota->lock; of used RAM, what can leave it */
 	uint64_t floor;             /* lock: quota->lock; RAM that no squeeze takes */
 	struct spool_refusal_note refused[SPOOL_RES_N]; /* lock: quota->lock */
-	_Atomic uint64_t n_nameless;
+	_Atomic uint64_t n_orphans;
 };
 
 RB_HEAD(spool_quota_tree, spool_quota_user);
@@ -160,12 +160,12 @@ uid_t spool_quota_user_uid(const struct spool_quota_user *user)
 	return user->uid;
 }
 
-void spool_quota_add_nameless(struct spool_quota_user *user, int n)
+void spool_quota_add_orphans(struct spool_quota_user *user, int n)
 {
-	atomic_fetch_add(&user->n_nameless, (uint64_t)(int64_t)n);
+	atomic_fetch_add(&user->n_orphans, (uint64_t)(int64_t)n);
 }
 
-uint64_t spool_quota_nameless(struct spool_quota *quota, uid_t uid)
+uint64_t spool_quota_orphans(struct spool_quota *quota, uid_t uid)
 {
 	const struct spool_quota_user *user;
 	uint64_t n = 0;
@@ -173,7 +173,7 @@ uint64_t spool_quota_nameless(struct spool_quota *quota, uid_t uid)
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
 	user = find_locked(quota, uid);
 	if (user)
-		n = atomic_load(&user->n_nameless);
+		n = atomic_load(&user->n_orphans);
 	spool_mutex_unlock(&quota->lock);
 	return n;
 }

@@ -124,12 +124,12 @@ void spool_quota_user_put(struct spool_quota_user *user);
 /** spool_quota_user_uid() - whose counters these are. */
 uid_t spool_quota_user_uid(const struct spool_quota_user *user);
 
-/** spool_quota_add_nameless() - @n more (or less) inodes without a name are charged to @user. Any
+/** spool_quota_add_orphans() - @n more (or less) inodes without a name are charged to @user. Any
  * locks. */
-void spool_quota_add_nameless(struct spool_quota_user *user, int n);
+void spool_quota_add_orphans(struct spool_quota_user *user, int n);
 
-/** spool_quota_nameless() - how many of those @uid is charged for. Takes the quota's lock. */
-uint64_t spool_quota_nameless(struct spool_quota *quota, uid_t uid);
+/** spool_quota_orphans() - how many of those @uid is charged for. Takes the quota's lock. */
+uint64_t spool_quota_orphans(struct spool_quota *quota, uid_t uid);
 
 /**
  * spool_quota_charge() - reserve before use

@@ -208,7 +208,7 @@ static size_t user_index(uid_t uid)
 static void check_accounts(struct run *run, const struct run_usage *now)
 {
 	uint64_t inodes[RUN_UIDS] = {0}, pages[RUN_UIDS] = {0}, opens = 0;
-	uint64_t blocks = 0, n = 0, text = 0, nameless = 0;
+	uint64_t blocks = 0, n = 0, text = 0, orphans = 0;
 	struct spool_engine_stat stat;
 	struct spool_attr attr;
 
@@ -220,7 +220,7 @@ static void check_accounts(struct run *run, const struct run_usage *now)
 		blocks += model_blocks(node);
 		opens += node->n_open;
 		model_attr(run->model, node, &attr);
-		nameless += attr.nlink == 0;
+		orphans += attr.nlink == 0;
 		text += node->target ? strlen(node->target) : 0;
 		for (size_t j = 0; j < node->n_xattrs; j++)
 			text += node->xattrs[j].size + 512;
@@ -239,7 +239,7 @@ static void check_accounts(struct run *run, const struct run_usage *now)
 	spool_engine_stat(run->engine, &stat);
 	same(run, "mount", 0, "inodes", stat.inodes, run->model->n_nodes);
 	same(run, "mount", 0, "open files", stat.open_files, opens);
-	same(run, "mount", 0, "nameless", spool_engine_nameless(run->engine), nameless);
+	same(run, "mount", 0, "orphans", spool_engine_orphans(run->engine), orphans);
 }
 
 void check_step(struct run *run)

@@ -41,7 +41,7 @@ static const struct {
 	{op_unlink, 7},       {op_rmdir, 3},    {op_rename, 9},      {op_readlink, 1},
 	{op_readdir, 6},      {op_setattr, 9},  {op_open, 4},        {op_release, 5},
 	{op_setxattr, 5},     {op_getxattr, 2}, {op_removexattr, 3}, {op_statfs, 1},
-	{op_drop_leaving, 1}, {op_limits, 1},   {op_read, 4},        {op_write, 18},
+	{op_drop_orphans, 1}, {op_limits, 1},   {op_read, 4},        {op_write, 18},
 	{op_fallocate, 10},   {op_seek, 4},     {op_copy, 6},
 };
 static const run_op removing[] = {op_forget, op_unlink, op_unlink, op_rmdir, op_release};

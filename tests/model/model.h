@@ -48,7 +48,7 @@ struct model_node {
 	enum model_role role;
 	bool nameless;        /* O_TMPFILE that never had a name */
 	bool removed;         /* a directory after rmdir */
-	bool dropped;         /* a file after model_drop_leaving() */
+	bool dropped;         /* a file after model_drop_orphans() */
 	bool mtime_set;       /* after the last write */
 	uint64_t above;       /* a directory's parent */
 	uint64_t next_cookie; /* of a directory */
@@ -140,8 +140,8 @@ int model_file(struct model *m, uint64_t ino, struct model_node **ret);
 uint64_t model_pages(const struct model_node *node);
 uint64_t model_blocks(const struct model_node *node);
 
-/** model_drop_leaving() - files without name and handle lose their data, not their size. */
-void model_drop_leaving(struct model *m);
+/** model_drop_orphans() - files without name and handle lose their data, not their size. */
+void model_drop_orphans(struct model *m);
 
 /** model_peek() - bytes of a file, zeros behind its end; model_read() - the same as read(2). */
 void model_peek(const struct model_node *node, void *buf, size_t len, uint64_t off);

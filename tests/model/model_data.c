@@ -74,7 +74,7 @@ int model_size(struct model_node *node, uint64_t size)
 	return 0;
 }
 
-void model_drop_leaving(struct model *m)
+void model_drop_orphans(struct model *m)
 {
 	for (size_t i = 0; i < m->n_nodes; i++) {
 		struct model_node *node = &m->nodes[i];

@@ -239,11 +239,11 @@ static uint64_t bytes_left(const struct run *run, size_t user, bool total)
 	return run->tier ? size : min(size, left(run, user, SPOOL_RES_RAM, total));
 }
 
-void op_drop_leaving(struct run *run)
+void op_drop_orphans(struct run *run)
 {
-	run_begin(run, "drop_leaving()");
-	spool_engine_drop_leaving(run->engine);
-	model_drop_leaving(run->model);
+	run_begin(run, "drop_orphans()");
+	spool_engine_drop_orphans(run->engine);
+	model_drop_orphans(run->model);
 	run_settle(run, 0, NULL);
 	run_same(run, 0);
 }

@@ -106,7 +106,7 @@ void op_setxattr(struct run *run);
 void op_getxattr(struct run *run);
 void op_removexattr(struct run *run);
 void op_statfs(struct run *run);
-void op_drop_leaving(struct run *run);
+void op_drop_orphans(struct run *run);
 void op_limits(struct run *run);
 void op_read(struct run *run);
 void op_write(struct run *run);

@@ -74,7 +74,7 @@ static void test_for_ram_that_came_meanwhile(void)
 	ino = removed_file();
 	attempt(&request); /* and refused; only now the file goes */
 	spool_engine_forget(rig.engine, ino, 1);
-	CU_ASSERT_EQUAL(spool_engine_nameless(rig.engine), 0);
+	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 0);
 	CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &request, -ENOSPC));
 	CU_ASSERT_TRUE(request.again);
 	CU_ASSERT_EQUAL(request.deadline, 0); /* it has no place */
@@ -111,9 +111,9 @@ static void test_only_own_files_help_who_has_reached_his_limit(void)
 
 	start();
 	ino = removed_file();
-	spool_engine_drop_leaving(rig.engine); /* its inode stays until it is forgotten */
-	CU_ASSERT_EQUAL(spool_engine_nameless_of(rig.engine, 1000), 1);
-	CU_ASSERT_EQUAL(spool_engine_nameless_of(rig.engine, 1001), 0);
+	spool_engine_drop_orphans(rig.engine); /* its inode stays until it is forgotten */
+	CU_ASSERT_EQUAL(spool_engine_orphans_of(rig.engine, 1000), 1);
+	CU_ASSERT_EQUAL(spool_engine_orphans_of(rig.engine, 1001), 0);
 	attempt(&other);
 	CU_ASSERT_FALSE(spool_for_release_wants(fs.for_release, &other, -EDQUOT));
 	attempt(&own);
@@ -122,7 +122,7 @@ static void test_only_own_files_help_who_has_reached_his_limit(void)
 	CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &other,
 					       -ENOSPC)); /* the mount's is for all */
 	spool_engine_forget(rig.engine, ino, 1);
-	CU_ASSERT_EQUAL(spool_engine_nameless_of(rig.engine, 1000), 0);
+	CU_ASSERT_EQUAL(spool_engine_orphans_of(rig.engine, 1000), 0);
 	end();
 }
 

@@ -123,11 +123,11 @@ static void test_data_go_with_name_and_handle(void)
 	ino = closed_file("closed");
 	spool_engine_unlink(rig.engine, &rig.cred, ROOT, "closed");
 	CU_ASSERT_EQUAL(spool_engine_open(rig.engine, ino, 0), 0); /* looked up just before */
-	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 0);
+	CU_ASSERT_EQUAL(spool_engine_drop_orphans(rig.engine), 0);
 	spool_engine_release(rig.engine, ino);
 	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, ino, &byte, 1, 0, 0), 1);
-	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 1);
-	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 0);
+	CU_ASSERT_EQUAL(spool_engine_drop_orphans(rig.engine), 1);
+	CU_ASSERT_EQUAL(spool_engine_drop_orphans(rig.engine), 0);
 	attr = rig_attr(&rig, ino); /* not forgotten yet */
 	CU_ASSERT_EQUAL(attr.blocks, 0);
 	CU_ASSERT_EQUAL(attr.size, 4);
@@ -140,16 +140,16 @@ static void test_data_go_with_name_and_handle(void)
 	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, ino, &byte, 1, 0, 0), 1);
 	CU_ASSERT_EQUAL(byte, 'd');
 	CU_ASSERT_NOT_EQUAL(rig_attr(&rig, ino).blocks, 0);
-	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 0);
+	CU_ASSERT_EQUAL(spool_engine_drop_orphans(rig.engine), 0);
 	spool_engine_release(rig.engine, ino);
-	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 1);
+	CU_ASSERT_EQUAL(spool_engine_drop_orphans(rig.engine), 1);
 	CU_ASSERT_EQUAL(rig_attr(&rig, ino).blocks, 0);
 
 	ino = closed_file("replaced");
 	rig_file(&rig, ROOT, "new");
 	CU_ASSERT_EQUAL(
 		spool_engine_rename(rig.engine, &rig.cred, ROOT, "new", ROOT, "replaced", 0), 0);
-	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 1);
+	CU_ASSERT_EQUAL(spool_engine_drop_orphans(rig.engine), 1);
 	CU_ASSERT_EQUAL(rig_attr(&rig, ino).blocks, 0);
 	engine_rig_fini(&rig);
 }
@@ -180,45 +180,45 @@ static void test_data_stay_in_a_closed_tmpfile(void)
 	engine_rig_fini(&rig);
 }
 
-static void test_nameless(void)
+static void test_orphans(void)
 {
 	uint64_t file, dir;
 
 	start();
 	file = closed_file("f");
 	dir = rig_mkdir(&rig, ROOT, "d");
-	CU_ASSERT_EQUAL(spool_engine_nameless(rig.engine), 0);
+	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 0);
 	spool_engine_unlink(rig.engine, &rig.cred, ROOT, "f");
 	spool_engine_rmdir(rig.engine, &rig.cred, ROOT, "d");
-	CU_ASSERT_EQUAL(spool_engine_nameless(rig.engine), 2);
+	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 2);
 	spool_engine_forget(rig.engine, file, 1);
 	spool_engine_forget(rig.engine, dir, 1);
-	CU_ASSERT_EQUAL(spool_engine_nameless(rig.engine), 0);
+	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 0);
 
 	spool_engine_tmpfile(rig.engine, &rig.cred, ROOT, S_IFREG | 0600, &attr);
-	CU_ASSERT_EQUAL(spool_engine_nameless(rig.engine), 1);
+	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 1);
 	spool_engine_link(rig.engine, &rig.cred, attr.ino, ROOT, "named", &attr);
-	CU_ASSERT_EQUAL(spool_engine_nameless(rig.engine), 0);
+	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 0);
 	spool_engine_release(rig.engine, attr.ino);
 	rig_file(&rig, ROOT, "other");
 	spool_engine_rename(rig.engine, &rig.cred, ROOT, "other", ROOT, "named", 0);
-	CU_ASSERT_EQUAL(spool_engine_nameless(rig.engine), 1);
+	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 1);
 	spool_engine_forget(rig.engine, attr.ino, 2);
-	CU_ASSERT_EQUAL(spool_engine_nameless(rig.engine), 0);
+	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 0);
 	engine_rig_fini(&rig);
 }
 
 /* Who finds no room asks first whether a file is still to go, and then whether one has gone. */
 static struct {
 	unsigned int n;
-	uint64_t nameless, inodes, bytes; /* when it was called last */
+	uint64_t orphans, inodes, bytes; /* when it was called last */
 } returned;
 
 static void on_returned(void *ctx)
 {
 	(void)ctx;
 	returned.n++;
-	returned.nameless = spool_engine_nameless(rig.engine);
+	returned.orphans = spool_engine_orphans(rig.engine);
 	returned.inodes = rig_used(&rig, 1000, SPOOL_RES_INODES);
 	returned.bytes = rig_used(&rig, 1000, SPOOL_RES_SIZE);
 }
@@ -237,17 +237,17 @@ static void test_room_is_back_before_its_file_stops_counting(void)
 	spool_engine_unlink(rig.engine, &rig.cred, ROOT, "f");
 	CU_ASSERT_EQUAL(returned.n, 0);
 	CU_ASSERT_EQUAL(spool_engine_returned(rig.engine), 0);
-	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 1); /* its data */
+	CU_ASSERT_EQUAL(spool_engine_drop_orphans(rig.engine), 1); /* its data */
 	CU_ASSERT_EQUAL(returned.n, 1);
-	CU_ASSERT_EQUAL(returned.nameless, 1);
+	CU_ASSERT_EQUAL(returned.orphans, 1);
 	CU_ASSERT_EQUAL(returned.inodes, inodes + 1);
 	spool_engine_forget(rig.engine, file, 1); /* and all the rest */
 	CU_ASSERT_EQUAL(returned.n, 2);
-	CU_ASSERT_EQUAL(returned.nameless, 1);
+	CU_ASSERT_EQUAL(returned.orphans, 1);
 	CU_ASSERT_EQUAL(returned.inodes, inodes);
 	CU_ASSERT_EQUAL(returned.bytes, bytes);
 	CU_ASSERT_EQUAL(spool_engine_returned(rig.engine), 2);
-	CU_ASSERT_EQUAL(spool_engine_nameless(rig.engine), 0);
+	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 0);
 
 	file = rig_file(&rig, ROOT, "named"); /* at the end of the mount all goes, named or not */
 	engine_rig_fini(&rig);
@@ -264,7 +264,7 @@ int main(void)
 		{"data go with name and handle", test_data_go_with_name_and_handle},
 		{"data stay with another name", test_data_stay_with_another_name},
 		{"data stay in a closed tmpfile", test_data_stay_in_a_closed_tmpfile},
-		{"nameless", test_nameless},
+		{"orphans", test_orphans},
 		{"room is back before its file stops counting",
 		 test_room_is_back_before_its_file_stops_counting},
 	};

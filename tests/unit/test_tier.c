@@ -464,7 +464,7 @@ static void full_until_a_file_goes(void)
 	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, MIB, SPOOL_WAITED),
 			-ENOSPC);
 	CU_ASSERT_EQUAL(spool_engine_unlink(rig.engine, &rig.cred, SPOOL_INO_ROOT, "first"), 0);
-	CU_ASSERT_EQUAL(spool_engine_drop_leaving(rig.engine), 1);
+	CU_ASSERT_EQUAL(spool_engine_drop_orphans(rig.engine), 1);
 	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, MIB, SPOOL_WAITED),
 			-EAGAIN);
 	CU_ASSERT_TRUE(n_hurries > 0);
@@ -496,7 +496,7 @@ static void the_reserve_is_kept_by_all(void)
 	make("g", 1000, MIB);
 	while (spool_engine_spill(rig.engine, stage) == SPOOL_SPILL_MORE && stat_now().written == 0)
 		;
-	spool_engine_drop_leaving(rig.engine);
+	spool_engine_drop_orphans(rig.engine);
 	CU_ASSERT_EQUAL(stat_now().stored, MIB);
 	fault_backing_capacity(&disk, 5 * MIB);
 	make("h", 1000, MIB);
