@@ -21,7 +21,7 @@ void engine_idle_init(struct spool_engine *engine)
 	spool_mutex_init(&engine->idle_lock);
 	TAILQ_INIT(&engine->young);
 	TAILQ_INIT(&engine->old);
-	TAILQ_INIT(&engine->leaving);
+	TAILQ_INIT(&engine->orphans);
 }
 
 void engine_idle_fini(struct spool_engine *engine)
@@ -53,41 +53,41 @@ void engine_idle_remove(struct spool_engine *engine, struct spool_file *file)
 	spool_mutex_unlock(&engine->idle_lock);
 }
 
-void engine_leaving_add_locked(struct spool_engine *engine, struct spool_node *node)
+void engine_orphan_add_locked(struct spool_engine *engine, struct spool_node *node)
 {
 	struct spool_file *file = S_ISREG(node->type) ? node->file : NULL;
 
 	/* an O_TMPFILE file is spared: a link may still come through an O_PATH descriptor */
-	if (!file || node->n_open > 0 || node->nlink > 0 || (node->flags & SPOOL_NODE_ANONYMOUS))
+	if (!file || node->n_open > 0 || node->nlink > 0 || (node->flags & SPOOL_NODE_TMPFILE))
 		return;
 	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
-	if (!file->leaving) {
-		file->leaving = true;
+	if (!file->orphan) {
+		file->orphan = true;
 		file->ino = node->ino;
-		TAILQ_INSERT_TAIL(&engine->leaving, file, leaving_link);
+		TAILQ_INSERT_TAIL(&engine->orphans, file, orphan_link);
 	}
 	spool_mutex_unlock(&engine->idle_lock);
 }
 
-void engine_leaving_remove(struct spool_engine *engine, struct spool_file *file)
+void engine_orphan_remove(struct spool_engine *engine, struct spool_file *file)
 {
 	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
-	if (file->leaving)
-		TAILQ_REMOVE(&engine->leaving, file, leaving_link);
-	file->leaving = false;
+	if (file->orphan)
+		TAILQ_REMOVE(&engine->orphans, file, orphan_link);
+	file->orphan = false;
 	spool_mutex_unlock(&engine->idle_lock);
 }
 
-uint64_t engine_leaving_take(struct spool_engine *engine)
+uint64_t engine_orphan_take(struct spool_engine *engine)
 {
 	struct spool_file *file;
 	uint64_t ino = 0;
 
 	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
-	file = TAILQ_FIRST(&engine->leaving);
+	file = TAILQ_FIRST(&engine->orphans);
 	if (file) {
-		TAILQ_REMOVE(&engine->leaving, file, leaving_link);
-		file->leaving = false;
+		TAILQ_REMOVE(&engine->orphans, file, orphan_link);
+		file->orphan = false;
 		ino = file->ino;
 	}
 	spool_mutex_unlock(&engine->idle_lock);

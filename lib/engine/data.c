@@ -101,7 +101,7 @@ static void changed(struct spool_engine *engine, struct spool_node *node, bool k
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 	spool_node_set_times_locked(node, "mc", &now);
 	node->flags &= (uint8_t)~SPOOL_NODE_MTIME_SET;
-	engine_leaving_add_locked(engine, node); /* the kernel may write pages out rather late */
+	engine_orphan_add_locked(engine, node); /* the kernel may write pages out rather late */
 	if (kill_suidgid)
 		spool_node_kill_set_ids_locked(node, flags & SPOOL_OUTSIDER);
 	spool_mutex_unlock(&node->lock);
@@ -117,7 +117,7 @@ static void written(struct spool_engine *engine, struct spool_node *node, unsign
 	set = (flags & SPOOL_WRITE_PAGEOUT) && !(flags & SPOOL_WRITE_KILL_SUIDGID) &&
 	      (node->flags & SPOOL_NODE_MTIME_SET);
 	if (set)
-		engine_leaving_add_locked(engine, node);
+		engine_orphan_add_locked(engine, node);
 	spool_mutex_unlock(&node->lock);
 	if (!set)
 		changed(engine, node, flags & SPOOL_WRITE_KILL_SUIDGID, flags);
@@ -165,7 +165,7 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 	file = S_ISREG(node->type) ? node->file : NULL;
 	if (r == 0 && file) {
 		engine_idle_remove(engine, file);
-		engine_leaving_remove(engine, file);
+		engine_orphan_remove(engine, file);
 	}
 	spool_mutex_unlock(&node->lock);
 	if (r < 0) {
@@ -184,14 +184,14 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 	return r;
 }
 
-void engine_leave(struct spool_engine *engine, struct spool_node *node)
+void engine_orphan_note(struct spool_engine *engine, struct spool_node *node)
 {
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	engine_leaving_add_locked(engine, node);
+	engine_orphan_add_locked(engine, node);
 	spool_mutex_unlock(&node->lock);
 }
 
-/* Takes the data of a file that has neither name nor handle; nobody can get one from here on. */
+/* Frees the data of an orphan that nobody has open; from here on it cannot be opened. */
 static bool drop_data(struct spool_engine *engine, struct spool_node *node)
 {
 	struct spool_file *file = NULL;
@@ -221,11 +221,11 @@ size_t spool_engine_drop_orphans(struct spool_engine *engine)
 	size_t n = 0;
 	uint64_t ino;
 
-	while ((ino = engine_leaving_take(engine)) != 0) {
+	while ((ino = engine_orphan_take(engine)) != 0) {
 		struct spool_node *node = engine_get(engine, ino);
 
 		if (!node)
-			continue; /* it has gone by itself */
+			continue; /* the kernel has forgotten it meanwhile */
 		n += drop_data(engine, node);
 		engine_put(engine, node);
 	}
@@ -250,7 +250,7 @@ void spool_engine_release(struct spool_engine *engine, uint64_t ino)
 	else
 		spool_log(engine->log, SPOOL_LOG_DEBUG, "release of inode %llu, which is not open",
 			  (unsigned long long)ino);
-	engine_leave(engine, node);
+	engine_orphan_note(engine, node);
 	engine_put_many(engine, node, was_open ? 2 : 1);
 }
 

@@ -34,9 +34,10 @@ struct spool_engine {
 	_Atomic uint64_t n_orphans;  /* nodes with nlink 0 */
 	_Atomic uint64_t n_returned; /* how often room of one has come back */
 	struct spool_mutex idle_lock;
-	struct spool_file_list young;   /* idle_lock: files closed since the last round */
-	struct spool_file_list old;     /* idle_lock: and before */
-	struct spool_file_list leaving; /* idle_lock: without name and open, see engine_leave() */
+	struct spool_file_list young; /* idle_lock: files closed since the last round */
+	struct spool_file_list old;   /* idle_lock: and before */
+	struct spool_file_list
+		orphans; /* idle_lock: that nobody has open, see engine_orphan_note() */
 };
 
 /* engine.c */
@@ -74,7 +75,7 @@ struct engine_make {
 	mode_t mode;        /* type and permissions as the caller asked for them */
 	dev_t rdev;         /* devices */
 	const char *target; /* symlinks */
-	bool anonymous;     /* O_TMPFILE */
+	bool tmpfile;       /* O_TMPFILE: an orphan from the start */
 	bool open;
 };
 
@@ -125,12 +126,12 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 		    unsigned int flags);
 
 /**
- * engine_leave() - a name or an open handle of @node has gone
- * A file that has neither any more goes when the kernel forgets it, very soon. Until then it can be
- * opened: by somebody who has looked it up just before. When room is wanted, or counted, before
- * the kernel has said so, spool_engine_drop_orphans() takes the data. No locks held.
+ * engine_orphan_note() - @node has lost a name or an open: it may be an orphan now
+ * The kernel forgets such a file soon, and then it is freed. Until then a process that has looked
+ * it up just before can still open it. When room is wanted, or counted, before the kernel has
+ * forgotten it, spool_engine_drop_orphans() frees the data. No locks held.
  */
-void engine_leave(struct spool_engine *engine, struct spool_node *node);
+void engine_orphan_note(struct spool_engine *engine, struct spool_node *node);
 
 /** Moves atime as with relatime. Lock: node->lock. */
 void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node)
@@ -173,14 +174,14 @@ void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int
 
 /* closed.c */
 
-/** engine_leaving_add_locked(), engine_leaving_remove(): to and from the list of files that have
- * neither name nor handle. Lock: node->lock for the first. */
-void engine_leaving_add_locked(struct spool_engine *engine, struct spool_node *node)
+/** engine_orphan_add_locked(), engine_orphan_remove(): put @node on the list of orphans that nobody
+ * has open, if it is one; take a file off. Lock: node->lock for the first. */
+void engine_orphan_add_locked(struct spool_engine *engine, struct spool_node *node)
 	SPOOL_REQUIRES(node->lock);
-void engine_leaving_remove(struct spool_engine *engine, struct spool_file *file);
+void engine_orphan_remove(struct spool_engine *engine, struct spool_file *file);
 
-/** engine_leaving_take() - takes the first off the list. Return: its inode number; 0: none. */
-uint64_t engine_leaving_take(struct spool_engine *engine);
+/** engine_orphan_take() - takes the first off the list. Return: its inode number; 0: none. */
+uint64_t engine_orphan_take(struct spool_engine *engine);
 
 /** engine_keep_memory() - how much free memory the pool keeps for reuse, by @limits. */
 void engine_keep_memory(struct spool_engine *engine, const struct spool_limits *limits);

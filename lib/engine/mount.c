@@ -57,7 +57,7 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 
 	if (S_ISREG(node->type) && node->file) {
 		engine_idle_remove(engine, node->file);
-		engine_leaving_remove(engine, node->file);
+		engine_orphan_remove(engine, node->file);
 		engine_tier_remove(engine, node);
 		spool_object_free(node->file->object, node->user);
 		node->file->object = NULL;
@@ -157,8 +157,8 @@ static int fill_node(struct spool_engine *engine, const struct spool_cred *cred,
 		if (S_ISDIR(node->type))
 			node->mode |= S_ISGID;
 	}
-	if (make->anonymous) {
-		node->flags |= SPOOL_NODE_ANONYMOUS;
+	if (make->tmpfile) {
+		node->flags |= SPOOL_NODE_TMPFILE;
 		engine_add_orphans(engine, node->user, 1);
 	} else {
 		node->nlink = S_ISDIR(make->mode) ? 2 : 1;

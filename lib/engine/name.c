@@ -118,7 +118,7 @@ int spool_engine_lookup_ino(struct spool_engine *engine, uint64_t ino, struct sp
 	if (!node)
 		return -ESTALE;
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	if (node->nlink == 0 && node->n_open == 0 && !(node->flags & SPOOL_NODE_ANONYMOUS))
+	if (node->nlink == 0 && node->n_open == 0 && !(node->flags & SPOOL_NODE_TMPFILE))
 		r = -ESTALE;
 	else
 		engine_attr_locked(engine, node, ret);
@@ -187,9 +187,9 @@ static int publish_named(struct spool_engine *engine, const struct spool_cred *c
 	return 0;
 }
 
-static int publish_anonymous(struct spool_engine *engine, const struct spool_cred *cred,
-			     struct spool_node *dir, const struct engine_make *make,
-			     struct spool_node **ret)
+static int publish_tmpfile(struct spool_engine *engine, const struct spool_cred *cred,
+			   struct spool_node *dir, const struct engine_make *make,
+			   struct spool_node **ret)
 {
 	int r = engine_make_node(engine, cred, dir, make, ret);
 
@@ -222,7 +222,7 @@ static int make(struct spool_engine *engine, const struct spool_cred *cred, uint
 	else if (name)
 		r = publish_named(engine, cred, dir, name, make, &node);
 	else
-		r = publish_anonymous(engine, cred, dir, make, &node);
+		r = publish_tmpfile(engine, cred, dir, make, &node);
 	if (r == 0 && make->open)
 		atomic_fetch_add_explicit(&engine->open_files, 1, memory_order_relaxed);
 	/* The node cannot go: the lookup that the caller will owe back holds it. */
@@ -245,7 +245,7 @@ int spool_engine_tmpfile(struct spool_engine *engine, const struct spool_cred *c
 			 uint64_t parent, mode_t mode, struct spool_attr *ret)
 {
 	const struct engine_make what = {
-		.mode = S_IFREG | (mode & 07777), .open = true, .anonymous = true};
+		.mode = S_IFREG | (mode & 07777), .open = true, .tmpfile = true};
 
 	return make(engine, cred, parent, NULL, &what, ret);
 }
@@ -305,7 +305,7 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 	int r = 0;
 
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	if (node->nlink == 0 && !(node->flags & SPOOL_NODE_ANONYMOUS))
+	if (node->nlink == 0 && !(node->flags & SPOOL_NODE_TMPFILE))
 		r = -ENOENT;
 	else if (node->nlink >= SPOOL_LINK_MAX)
 		r = -EMLINK;
@@ -315,7 +315,7 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 		entry->node = node;
 		if (node->nlink++ == 0)
 			engine_add_orphans(engine, node->user, -1);
-		node->flags &= (uint8_t)~SPOOL_NODE_ANONYMOUS;
+		node->flags &= (uint8_t)~SPOOL_NODE_TMPFILE;
 		engine_now(engine, &now);
 		spool_node_set_times_locked(node, "c", &now);
 		spool_table_ref(&engine->table, node, 2, 1); /* the name, the kernel's lookup */
@@ -416,7 +416,7 @@ static int remove_name(struct spool_engine *engine, uint64_t parent, const char 
 	r = remove_locked(engine, dir, name, want_dir, &entry);
 	spool_mutex_unlock(&dir->lock);
 	if (r == 0) {
-		engine_leave(engine, entry->node);
+		engine_orphan_note(engine, entry->node);
 		engine_put(engine, entry->node); /* the name's reference */
 		engine_free_entry(engine, entry, 0);
 	}

@@ -20,7 +20,7 @@ struct rename {
 	struct spool_node *from_dir, *to_dir;
 	struct spool_entry *from, *to; /* @to: NULL when the new name is not there yet */
 	struct spool_entry *fresh;     /* the new entry for that case */
-	struct spool_entry *old;       /* afterwards: the entry that is gone, to be freed */
+	struct spool_entry *old;       /* afterwards: the entry that was removed, to be freed */
 	struct spool_node *white;      /* RENAME_WHITEOUT: what the old name is to mean */
 	uint64_t credit;               /* what of its charge @fresh has taken over */
 	unsigned int flags;
@@ -156,13 +156,13 @@ static void leave_place(struct spool_engine *engine, struct rename *rn)
 	rn->old = rn->from;
 }
 
-/* The point of no return. Return: the node whose name is gone, to be put by the caller, or NULL. */
+/* The point of no return. Return: the node that has lost its name, to be put; or NULL. */
 static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 				const struct timespec *now) SPOOL_UNCHECKED
 {
 	struct spool_node *source = rn->from->node;
 	struct spool_node *target = rn->to ? rn->to->node : NULL;
-	struct spool_node *gone = NULL;
+	struct spool_node *replaced = NULL;
 
 	moved(engine, source, rn->from_dir, rn->to_dir, now);
 	if (rn->flags & RENAME_EXCHANGE) {
@@ -171,7 +171,7 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 		rn->to->node = source;
 	} else {
 		if (target) {
-			gone = target;
+			replaced = target;
 			target->nlink = S_ISDIR(target->type) ? 0 : target->nlink - 1;
 			if (target->nlink == 0)
 				engine_add_orphans(engine, target->user, 1);
@@ -189,7 +189,7 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 	}
 	dir_changed(rn->from_dir, now);
 	dir_changed(rn->to_dir, now);
-	return gone;
+	return replaced;
 }
 
 /* Makes what there must be. Nothing that is made can be missing afterwards but for -ENOTEMPTY. */
@@ -213,7 +213,7 @@ static int prepare(struct spool_engine *engine, const struct spool_cred *cred, s
 }
 
 static int rename_locked(struct spool_engine *engine, const struct spool_cred *cred,
-			 struct rename *rn, const char *new_name, struct spool_node **ret_gone)
+			 struct rename *rn, const char *new_name, struct spool_node **ret_replaced)
 	SPOOL_REQUIRES(rn->from_dir->lock, rn->to_dir->lock) SPOOL_UNCHECKED
 {
 	struct spool_node *source, *target;
@@ -233,7 +233,7 @@ static int rename_locked(struct spool_engine *engine, const struct spool_cred *c
 	    target->dir->n_entries > 0)
 		r = -ENOTEMPTY; /* then there is a target, and no new entry */
 	else
-		*ret_gone = apply(engine, rn, &now);
+		*ret_replaced = apply(engine, rn, &now);
 	spool_mutex_unlock(&source->lock);
 	if (target)
 		spool_mutex_unlock(&target->lock);
@@ -255,7 +255,7 @@ int spool_engine_rename(struct spool_engine *engine, const struct spool_cred *cr
 			unsigned int flags) SPOOL_UNCHECKED
 {
 	struct rename rn = {.flags = flags};
-	struct spool_node *gone = NULL;
+	struct spool_node *replaced = NULL;
 	int r;
 
 	if (!is_known(engine, flags))
@@ -275,12 +275,12 @@ int spool_engine_rename(struct spool_engine *engine, const struct spool_cred *cr
 	lock_dirs(engine, rn.from_dir, rn.to_dir);
 	rn.from = spool_dir_find(rn.from_dir->dir, &engine->hash, name, strlen(name));
 	rn.to = spool_dir_find(rn.to_dir->dir, &engine->hash, new_name, strlen(new_name));
-	r = rename_locked(engine, cred, &rn, new_name, &gone);
+	r = rename_locked(engine, cred, &rn, new_name, &replaced);
 	unlock_dirs(engine, rn.from_dir, rn.to_dir);
 	engine_free_entry(engine, rn.old, rn.credit);
-	if (gone)
-		engine_leave(engine, gone);
-	engine_put(engine, gone);
+	if (replaced)
+		engine_orphan_note(engine, replaced);
+	engine_put(engine, replaced);
 	engine_put(engine, rn.from_dir);
 	engine_put(engine, rn.to_dir);
 	return r;

@@ -44,8 +44,8 @@ struct spool_file {
 	uint64_t ino;                 /* lock: the engine's idle_lock, as the following */
 	struct spool_file_list *idle; /* the list that it is on, see closed.c; or NULL */
 	TAILQ_ENTRY(spool_file) link;
-	bool leaving; /* lock: idle_lock; on the engine's list of these */
-	TAILQ_ENTRY(spool_file) leaving_link;
+	bool orphan; /* lock: idle_lock; on the engine's list of these */
+	TAILQ_ENTRY(spool_file) orphan_link;
 	struct spool_file_list *tier; /* lock: the tier's, as the following; see evict.c */
 	TAILQ_ENTRY(spool_file) tier_link;
 	uint64_t tier_ino;
@@ -94,7 +94,7 @@ enum spool_node_role {
 };
 
 enum spool_node_flags {
-	SPOOL_NODE_ANONYMOUS = 1 << 0, /* O_TMPFILE, never had a name */
+	SPOOL_NODE_TMPFILE = 1 << 0,   /* made by O_TMPFILE, never had a name */
 	SPOOL_NODE_DEAD = 1 << 1,      /* a removed directory */
 	SPOOL_NODE_DROPPED = 1 << 2,   /* an orphan whose data have been freed */
 	SPOOL_NODE_MTIME_SET = 1 << 3, /* since it was last written to, or opened for that */

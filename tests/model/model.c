@@ -312,7 +312,7 @@ int model_make(struct model *m, const struct spool_cred *cred, uint64_t dir, con
 	node->target = make->target ? strdup(make->target) : NULL;
 	node->n_lookup = 1;
 	node->n_open = make->open;
-	node->nameless = !name;
+	node->tmpfile = !name;
 	node->above = model_is_dir(node) ? dir : 0;
 	if (!name)
 		return 0;
@@ -339,9 +339,9 @@ int model_link(struct model *m, uint64_t ino, uint64_t dir, const char *name)
 		return -EEXIST;
 	if (m->config.layout == SPOOL_LAYOUT_PRIVATE && node->payer != parent->payer)
 		return -EXDEV;
-	if (model_names(m, ino) == 0 && !node->nameless)
+	if (model_names(m, ino) == 0 && !node->tmpfile)
 		return -ENOENT;
-	node->nameless = false;
+	node->tmpfile = false;
 	node->n_lookup++;
 	add_entry(m, parent, name, ino);
 	model_times(m, node, "c");

@@ -46,7 +46,7 @@ struct model_node {
 	struct timespec atime, mtime, ctime;
 	uint64_t n_lookup, n_open;
 	enum model_role role;
-	bool nameless;        /* O_TMPFILE that never had a name */
+	bool tmpfile;         /* O_TMPFILE that never had a name */
 	bool removed;         /* a directory after rmdir */
 	bool dropped;         /* a file after model_drop_orphans() */
 	bool mtime_set;       /* after the last write */

@@ -79,7 +79,7 @@ void model_drop_orphans(struct model *m)
 	for (size_t i = 0; i < m->n_nodes; i++) {
 		struct model_node *node = &m->nodes[i];
 
-		if (!model_is_file(node) || node->n_open > 0 || node->nameless ||
+		if (!model_is_file(node) || node->n_open > 0 || node->tmpfile ||
 		    model_names(m, node->ino) > 0)
 			continue;
 		punch(node, 0, MODEL_DATA);
