@@ -34,10 +34,9 @@ struct spool_engine {
 	_Atomic uint64_t n_orphans;  /* nodes with nlink 0 */
 	_Atomic uint64_t n_returned; /* how often room of one has come back */
 	struct spool_mutex idle_lock;
-	struct spool_file_list young; /* idle_lock: files closed since the last round */
-	struct spool_file_list old;   /* idle_lock: and before */
-	struct spool_file_list
-		orphans; /* idle_lock: that nobody has open, see engine_orphan_note() */
+	struct spool_file_list young;   /* idle_lock: files closed since the last round */
+	struct spool_file_list old;     /* idle_lock: and before */
+	struct spool_file_list orphans; /* idle_lock: those that nobody has open */
 };
 
 /* engine.c */

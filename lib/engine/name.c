@@ -213,7 +213,7 @@ static int make(struct spool_engine *engine, const struct spool_cred *cred, uint
 	if (r < 0)
 		return r;
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
-	if (dir->flags & SPOOL_NODE_DEAD)
+	if (dir->nlink == 0)
 		r = -ENOENT;
 	else if (name && find(engine, dir, name))
 		r = -EEXIST;
@@ -343,7 +343,7 @@ int spool_engine_link(struct spool_engine *engine, const struct spool_cred *cred
 		goto out;
 	}
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
-	if (dir->flags & SPOOL_NODE_DEAD)
+	if (dir->nlink == 0)
 		r = -ENOENT;
 	else if (engine_is_private_root(engine, dir) || S_ISDIR(node->type) ||
 		 node->role == SPOOL_NODE_SELF)
@@ -387,10 +387,8 @@ static int remove_locked(struct spool_engine *engine, struct spool_node *dir, co
 		node->nlink = want_dir ? 0 : node->nlink - 1;
 		if (node->nlink == 0)
 			engine_add_orphans(engine, node->user, 1);
-		if (want_dir) {
-			node->flags |= SPOOL_NODE_DEAD;
+		if (want_dir)
 			dir->nlink--;
-		}
 		spool_node_set_times_locked(node, "c", &now);
 		spool_dir_remove(dir->dir, entry);
 		parent_changed(engine, dir);

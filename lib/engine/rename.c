@@ -82,7 +82,7 @@ static int check(const struct spool_engine *engine, const struct rename *rn)
 {
 	const struct spool_node *source, *target;
 
-	if ((rn->from_dir->flags | rn->to_dir->flags) & SPOOL_NODE_DEAD)
+	if (rn->from_dir->nlink == 0 || rn->to_dir->nlink == 0)
 		return -ENOENT;
 	if (!rn->from || (!rn->to && (rn->flags & RENAME_EXCHANGE)))
 		return -ENOENT;
@@ -175,10 +175,8 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 			target->nlink = S_ISDIR(target->type) ? 0 : target->nlink - 1;
 			if (target->nlink == 0)
 				engine_add_orphans(engine, target->user, 1);
-			if (S_ISDIR(target->type)) {
-				target->flags |= SPOOL_NODE_DEAD;
+			if (S_ISDIR(target->type))
 				rn->to_dir->nlink--;
-			}
 			spool_node_set_times_locked(target, "c", now);
 			rn->to->node = source;
 		} else {

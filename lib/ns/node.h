@@ -60,8 +60,8 @@ struct spool_node {
 	uint64_t n_lookup;             /* lock: shard; part of refs */
 	uint64_t ino;                  /* constant */
 	struct spool_mutex lock;
-	mode_t mode; /* lock */
-	uint32_t nlink;
+	mode_t mode;    /* lock */
+	uint32_t nlink; /* 0: an orphan */
 	uint32_t n_open;
 	uid_t uid;
 	gid_t gid;
@@ -95,10 +95,9 @@ enum spool_node_role {
 
 enum spool_node_flags {
 	SPOOL_NODE_TMPFILE = 1 << 0,   /* made by O_TMPFILE, never had a name */
-	SPOOL_NODE_DEAD = 1 << 1,      /* a removed directory */
-	SPOOL_NODE_DROPPED = 1 << 2,   /* an orphan whose data have been freed */
-	SPOOL_NODE_MTIME_SET = 1 << 3, /* since it was last written to, or opened for that */
-	SPOOL_NODE_LOST_SAID = 1 << 4, /* that it has lost something was logged */
+	SPOOL_NODE_DROPPED = 1 << 1,   /* an orphan whose data have been freed */
+	SPOOL_NODE_MTIME_SET = 1 << 2, /* since it was last written to, or opened for that */
+	SPOOL_NODE_LOST_SAID = 1 << 3, /* that it has lost something was logged */
 };
 
 /** spool_node_new() - a node of @mode with no references, links or account. Return: NULL without

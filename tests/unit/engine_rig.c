@@ -163,8 +163,7 @@ static void check_counts(struct engine_rig *rig, struct tally *tally, struct spo
 	for (uint64_t i = 2; S_ISDIR(node->type) && i < tally->n; i++) {
 		struct spool_node *sub = tally->nodes[i];
 
-		nlink += sub && S_ISDIR(sub->type) && !(sub->flags & SPOOL_NODE_DEAD) &&
-			 sub->dir->parent == node;
+		nlink += sub && S_ISDIR(sub->type) && sub->nlink > 0 && sub->dir->parent == node;
 	}
 	if (!engine_is_private_root(rig->engine, node))
 		expect(tally, "links", ino, node->nlink, nlink);
