@@ -9,7 +9,6 @@
 #include "wait/for_spill.h"
 #include "wait/for_disk.h"
 #include "fs.h"
-#include "transport/handshake.h"
 #include "wait/notify.h"
 #include "options/options.h"
 #include "wait/for_release.h"
@@ -165,37 +164,6 @@ void spool_channel_shorten_setxattr(struct spool_request *request)
 	memcpy(request->data, &header, sizeof(header));
 }
 
-bool spool_channel_offers(const void *offer, size_t len, uint32_t flags, uint32_t flags2)
-{
-	struct fuse_init_in in;
-
-	if (len < sizeof(struct fuse_in_header) + sizeof(in))
-		return false; /* older than protocol 7.36 */
-	memcpy(&in, (const char *)offer + sizeof(struct fuse_in_header), sizeof(in));
-	if (!(in.flags & FUSE_INIT_EXT))
-		in.flags2 = 0;
-	return (in.flags & flags) == flags && (in.flags2 & flags2) == flags2;
-}
-
-bool spool_channel_extend_init(const void *offer, size_t len,
-			       const struct spool_handshake_extra *extra, struct fuse_init_out *out)
-{
-	struct fuse_init_in in;
-
-	if (!spool_channel_offers(offer, len, FUSE_INIT_EXT, 0))
-		return false;
-	memcpy(&in, (const char *)offer + sizeof(struct fuse_in_header), sizeof(in));
-	/* libfuse may not know FUSE_INIT_EXT, without which the kernel does not look at flags2 */
-	out->flags |= FUSE_INIT_EXT | (extra->flags & in.flags);
-	out->flags2 |= extra->flags2 & in.flags2;
-	if (extra->max_write && (in.flags & FUSE_MAX_PAGES)) {
-		out->flags |= FUSE_MAX_PAGES;
-		out->max_write = extra->max_write;
-		out->max_pages = (uint16_t)(extra->max_write / (uint32_t)sysconf(_SC_PAGESIZE));
-	}
-	return true;
-}
-
 ssize_t spool_channel_answer(struct spool_request *request, const struct iovec *iov, int count)
 {
 	struct fuse_out_header header;
@@ -256,7 +224,7 @@ static void answer(struct spool_fs *fs, struct spool_request *request, const str
 {
 	request->deferred = false;
 	request->answered = true;
-	if (request->entry)
+	if (request->answer)
 		spool_channel_answer(request, iov, count);
 	else if (writev(fuse_session_fd(fs->session), iov, count) < 0)
 		spool_log(fs->log, SPOOL_LOG_DEBUG, "/dev/fuse: %s", strerror(errno));
@@ -477,8 +445,6 @@ static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userda
 	memcpy(&header, iov[0].iov_base, sizeof(header));
 	if (header.unique != request->unique)
 		return writev(fd, iov, count);
-	if (request->opcode == FUSE_INIT)
-		return spool_handshake_answer(fs, request, fd, iov, count);
 	/* what the handler was told holds: time goes on, and may change the answer to another */
 	if (request->deferred || spool_channel_waits(fs, header.error))
 		return total(iov, count);
@@ -488,9 +454,9 @@ static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userda
 	}
 	if (header.error == -ENOSPC || header.error == -EDQUOT)
 		spool_refused_log(fs);
-	request->answered = true;
-	if (request->entry)
+	if (request->answer)
 		return spool_channel_answer(request, iov, count);
+	request->answered = true;
 	return writev(fd, iov, count);
 }
 

@@ -13,9 +13,8 @@
  * With an ACL the kernel says whether the set-group-ID bit goes, in a longer fuse_setxattr_in
  * (protocol 7.33) that libfuse does not know: it gets the short one.
  *
- * On the way out, the answer to FUSE_INIT also accepts what the kernel offers and libfuse has not
- * heard of, or would not let us ask for. Other answers go to where their request came from: to a
- * ring's entry, or to /dev/fuse.
+ * On the way out, an answer goes to /dev/fuse, or into the room that its request has for it: then
+ * whoever has read the request sends it (from a ring's entry, and of FUSE_INIT, see handshake.h).
  *
  * FUSE_STATX, which libfuse does not know, is answered here (reply.h says what).
  *
@@ -37,7 +36,6 @@
 #include <time.h>
 
 struct fuse_session;
-struct fuse_init_out;
 struct spool_fs;
 struct spool_ring_entry;
 struct spool_waiting_payer;
@@ -68,8 +66,9 @@ enum spool_told { SPOOL_TOLD_NOT, SPOOL_TOLD, SPOOL_TOLD_LATE };
  * @payer: the uid that is charged for what it does: the owner of a subordinate uid; for what the
  *	kernel sends by itself (RELEASE, page-outs), and for root in a user's tree, who pays for the
  *	inode. Turns and bounds go by it (turn.h).
- * @out: room for the reply's payload in the ring's entry (@out_size bytes); NULL for /dev/fuse
- * @answer: of a ring's: the reply's header, and with @answer_size the bytes at @out
+ * @answer: room for the reply's header, which whoever has read the request sends: in a ring's
+ *	entry, and of FUSE_INIT; NULL: it goes to /dev/fuse at once
+ * @out: beside @answer: room for the reply's payload (@out_size bytes), with @answer_size used
  * @may_wait: the thread that processes it may wait for the disk
  * @last_try: it is to be answered now, however it stands
  * @deferred, @waits_for: by the last attempt: it is not answered
@@ -150,26 +149,8 @@ void spool_channel_set_payer(struct spool_fs *fs, struct spool_request *request)
  */
 void spool_channel_shorten_setxattr(struct spool_request *request);
 
-/** struct spool_handshake_extra - what the answer to FUSE_INIT is to accept beyond libfuse's own */
-struct spool_handshake_extra {
-	uint32_t flags, flags2;
-	uint32_t max_write; /* bytes, 0 = as libfuse says */
-};
-
 /**
- * spool_channel_extend_init() - the answer to FUSE_INIT with @extra added
- * @offer: the request; flags that it does not offer are not added
- * Return: false and *@out unchanged when the offer is too short or older than protocol 7.36.
- */
-bool spool_channel_extend_init(const void *offer, size_t len,
-			       const struct spool_handshake_extra *extra,
-			       struct fuse_init_out *out);
-
-/** spool_channel_offers() - does the FUSE_INIT request @offer offer all of @flags and @flags2? */
-bool spool_channel_offers(const void *offer, size_t len, uint32_t flags, uint32_t flags2);
-
-/**
- * spool_channel_answer() - put a reply into the place of a ring's entry
+ * spool_channel_answer() - put a reply into the room that its request has for it
  * The first of @iov is the header. What is in place already (data read straight into it) stays.
  * Return: bytes; -EIO it does not fit (then the answer is that error).
  */

@@ -11,10 +11,12 @@
 
 #include "transport/channel.h"
 #include "fs.h"
+#include "transport/handshake.h"
 #include "wait/for_release.h"
 #include "host/pulse.h"
 #include "host/thread.h"
 #include "util/macros.h"
+#include "transport/wire.h"
 
 /* Threads that wait in read(): one for each processor, two at least so that a long copy does not
  * stop everybody, and no more than are of use on /dev/fuse (a guess). */
@@ -99,6 +101,41 @@ static struct spool_request *take_out(struct dev_buffer **buffer)
 	return request;
 }
 
+static void *dev_main(void *arg);
+
+/* Starts the other threads. Return: how many there are now. */
+static unsigned int widen(struct spool_devfuse *dev)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int wanted = cpus < THREADS_MIN ? THREADS_MIN : (unsigned int)cpus;
+
+	if (wanted > THREADS_MAX)
+		wanted = THREADS_MAX;
+	while (dev->n < wanted &&
+	       spool_thread_start(&dev->threads[dev->n], "spoolfs-dev", dev_main, dev) == 0)
+		dev->n++;
+	return dev->n;
+}
+
+/* FUSE_INIT: what libfuse makes of it is extended, and what is to come finds somebody. */
+static void shake_hands(struct spool_devfuse *dev, struct spool_request *request)
+{
+	struct spool_handshake_room room;
+	struct spool_fs *fs = dev->fs;
+	int r;
+
+	spool_handshake_prepare(request, &room);
+	spool_channel_process(fs, request);
+	if (!request->answered)
+		return;
+	r = spool_handshake_finish(fs, request, dev->fd);
+	if (r == 0)
+		fs->n_threads = widen(dev);
+	/* cannot fail: it was never written before */
+	if (r >= 0 && eventfd_write(fs->inited, 1) < 0)
+		spool_log(fs->log, SPOOL_LOG_ERROR, "eventfd: %s", strerror(errno));
+}
+
 /* Return: a buffer for the next one. */
 static struct dev_buffer *handle(struct spool_devfuse *dev, struct dev_buffer *buffer, size_t len)
 {
@@ -107,6 +144,10 @@ static struct dev_buffer *handle(struct spool_devfuse *dev, struct dev_buffer *b
 	buffer->request = (struct spool_request){.data = buffer->data, .len = len};
 	if (!spool_channel_parse(&buffer->request)) {
 		spool_log(dev->fs->log, SPOOL_LOG_WARNING, "/dev/fuse: a request makes no sense");
+		return buffer;
+	}
+	if (buffer->request.opcode == FUSE_INIT) {
+		shake_hands(dev, &buffer->request);
 		return buffer;
 	}
 	spool_channel_set_payer(dev->fs, &buffer->request);
@@ -185,26 +226,12 @@ int spool_devfuse_start(struct spool_fs *fs, int fd, int ended, struct spool_dev
 	if (!dev)
 		return -ENOMEM;
 	*dev = (struct spool_devfuse){.fs = fs, .fd = fd, .ended = ended, .n = 1};
-	*ret = dev; /* the thread itself already wants it, for FUSE_INIT */
 	r = spool_thread_start(&dev->threads[0], "spoolfs-dev", dev_main, dev);
-	if (r < 0) {
-		*ret = NULL;
+	if (r < 0)
 		free(dev);
-	}
+	else
+		*ret = dev;
 	return r;
-}
-
-unsigned int spool_devfuse_widen(struct spool_devfuse *dev)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned int wanted = cpus < THREADS_MIN ? THREADS_MIN : (unsigned int)cpus;
-
-	if (wanted > THREADS_MAX)
-		wanted = THREADS_MAX;
-	while (dev->n < wanted &&
-	       spool_thread_start(&dev->threads[dev->n], "spoolfs-dev", dev_main, dev) == 0)
-		dev->n++;
-	return dev->n;
 }
 
 void spool_devfuse_stop(struct spool_devfuse *dev)

@@ -17,8 +17,5 @@ struct spool_fs;
  */
 int spool_devfuse_start(struct spool_fs *fs, int fd, int ended, struct spool_devfuse **ret);
 
-/** spool_devfuse_widen() - start the other threads. Return: how many there are now. */
-unsigned int spool_devfuse_widen(struct spool_devfuse *dev);
-
 /** spool_devfuse_stop() - end all threads. NULL is allowed. */
 void spool_devfuse_stop(struct spool_devfuse *dev);

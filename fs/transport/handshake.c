@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "transport/channel.h"
-#include "transport/devfuse.h"
 #include "fs.h"
 #include "transport/ring.h"
 #include "transport/wire.h"
@@ -34,6 +34,37 @@ size_t spool_handshake_max_write(void)
 	return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+bool spool_handshake_offers(const void *offer, size_t len, uint32_t flags, uint32_t flags2)
+{
+	struct fuse_init_in in;
+
+	if (len < sizeof(struct fuse_in_header) + sizeof(in))
+		return false; /* older than protocol 7.36 */
+	memcpy(&in, (const char *)offer + sizeof(struct fuse_in_header), sizeof(in));
+	if (!(in.flags & FUSE_INIT_EXT))
+		in.flags2 = 0;
+	return (in.flags & flags) == flags && (in.flags2 & flags2) == flags2;
+}
+
+bool spool_handshake_extend(const void *offer, size_t len,
+			    const struct spool_handshake_extra *extra, struct fuse_init_out *out)
+{
+	struct fuse_init_in in;
+
+	if (!spool_handshake_offers(offer, len, FUSE_INIT_EXT, 0))
+		return false;
+	memcpy(&in, (const char *)offer + sizeof(struct fuse_in_header), sizeof(in));
+	/* libfuse may not know FUSE_INIT_EXT, without which the kernel does not look at flags2 */
+	out->flags |= FUSE_INIT_EXT | (extra->flags & in.flags);
+	out->flags2 |= extra->flags2 & in.flags2;
+	if (extra->max_write && (in.flags & FUSE_MAX_PAGES)) {
+		out->flags |= FUSE_MAX_PAGES;
+		out->max_write = extra->max_write;
+		out->max_pages = (uint16_t)(extra->max_write / (uint32_t)sysconf(_SC_PAGESIZE));
+	}
+	return true;
+}
+
 /* Sets the reason and prepares rings where they are wanted and offered. */
 static struct spool_rings *try_rings(struct spool_fs *fs, const struct spool_request *request,
 				     int fd)
@@ -45,8 +76,8 @@ static struct spool_rings *try_rings(struct spool_fs *fs, const struct spool_req
 			 "transport=dev was asked for");
 	} else if (fs->options->mask & SPOOL_FEATURE_URING) {
 		snprintf(fs->transport_why, sizeof(fs->transport_why), "io_uring is masked");
-	} else if (!spool_channel_offers(request->data, request->len, FUSE_INIT_EXT,
-					 SPOOL_WIRE_OVER_IO_URING)) {
+	} else if (!spool_handshake_offers(request->data, request->len, FUSE_INIT_EXT,
+					   SPOOL_WIRE_OVER_IO_URING)) {
 		snprintf(fs->transport_why, sizeof(fs->transport_why),
 			 "the kernel does not offer io_uring (Linux 6.14, fuse.enable_uring=Y)");
 	} else {
@@ -77,52 +108,78 @@ static bool wants_idmap(const struct spool_fs *fs)
 	       !(fs->options->mask & SPOOL_FEATURE_IDMAP);
 }
 
-static void transport_up(struct spool_fs *fs, struct spool_rings *rings)
+/* Return: whether they serve. */
+static bool start_rings(struct spool_fs *fs, struct spool_rings *rings)
 {
-	const uint64_t one = 1;
-
-	if (rings && spool_rings_start(rings, fs->transport_why) == 0) {
-		fs->rings = rings;
-		fs->n_threads = spool_rings_threads(rings) + 1;
-	} else {
+	if (!rings || spool_rings_start(rings, fs->transport_why) < 0) {
 		spool_rings_stop(rings);
-		fs->n_threads = spool_devfuse_widen(fs->devfuse);
+		return false;
 	}
-	/* cannot fail: it was never written before */
-	if (write(fs->inited, &one, sizeof(one)) != sizeof(one))
-		spool_log(fs->log, SPOOL_LOG_ERROR, "eventfd: %s", strerror(errno));
+	fs->rings = rings;
+	fs->n_threads = spool_rings_threads(rings) + 1;
+	return true;
 }
 
-ssize_t spool_handshake_answer(struct spool_fs *fs, struct spool_request *request, int fd,
-			       struct iovec *iov, int count)
+_Static_assert(sizeof(((struct spool_handshake_room *)NULL)->header) ==
+			       sizeof(struct fuse_out_header) &&
+		       sizeof(((struct spool_handshake_room *)NULL)->out) ==
+			       sizeof(struct fuse_init_out),
+	       "the answer fits, and no other does");
+
+void spool_handshake_prepare(struct spool_request *request, struct spool_handshake_room *room)
+{
+	request->answer = (char *)room->header;
+	request->out = room->out;
+	request->out_size = sizeof(room->out);
+}
+
+static int send_answer(int fd, const struct spool_request *request)
+{
+	const struct iovec iov[] = {
+		{.iov_base = request->answer, .iov_len = sizeof(struct fuse_out_header)},
+		{.iov_base = request->out, .iov_len = request->answer_size},
+	};
+
+	return writev(fd, iov, 2) < 0 ? -errno : 0;
+}
+
+/* Accepts what the kernel offers beyond what libfuse has. */
+static void extend(struct spool_fs *fs, const struct spool_request *request, bool rings)
 {
 	struct spool_handshake_extra extra = {.flags = extra_flags(fs),
 					      .flags2 = SPOOL_WIRE_DIRECT_IO_ALLOW_MMAP,
 					      .max_write = (uint32_t)fs->max_write};
-	struct spool_rings *rings = NULL;
 	struct fuse_init_out out;
-	ssize_t r;
 
-	request->answered = true;
-	if (count != 2 || iov[1].iov_len != sizeof(out))
-		return writev(fd, iov, count); /* an error, or a protocol before 7.23 */
-	memcpy(&out, iov[1].iov_base, sizeof(out));
-	rings = try_rings(fs, request, fd);
 	if (rings)
 		extra.flags2 |= SPOOL_WIRE_OVER_IO_URING;
 	if (wants_idmap(fs))
 		extra.flags2 |= SPOOL_WIRE_ALLOW_IDMAP;
-	if (spool_channel_extend_init(request->data, request->len, &extra, &out))
-		iov[1].iov_base = &out;
+	memcpy(&out, request->out, sizeof(out));
+	spool_handshake_extend(request->data, request->len, &extra, &out);
+	memcpy(request->out, &out, sizeof(out));
 	fs->setxattr_ext = out.flags & FUSE_SETXATTR_EXT;
-	if (!spool_channel_offers(request->data, request->len, FUSE_HANDLE_KILLPRIV_V2, 0))
+	if (!spool_handshake_offers(request->data, request->len, FUSE_HANDLE_KILLPRIV_V2, 0))
 		fs->missing |= SPOOL_FEATURE_KILLPRIV;
 	if (!(out.flags2 & SPOOL_WIRE_ALLOW_IDMAP))
 		fs->missing |= SPOOL_FEATURE_IDMAP;
-	r = writev(fd, iov, count);
-	if (r < 0)
+}
+
+int spool_handshake_finish(struct spool_fs *fs, const struct spool_request *request, int fd)
+{
+	struct spool_rings *rings;
+	int r;
+
+	if (request->answer_size != sizeof(struct fuse_init_out)) {
+		r = send_answer(fd, request); /* an error, or a protocol before 7.23 */
+		return r < 0 ? r : -EPROTO;
+	}
+	rings = try_rings(fs, request, fd);
+	extend(fs, request, rings);
+	r = send_answer(fd, request);
+	if (r < 0) {
 		spool_rings_stop(rings);
-	else
-		transport_up(fs, rings);
-	return r;
+		return r;
+	}
+	return start_rings(fs, rings);
 }

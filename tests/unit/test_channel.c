@@ -14,6 +14,7 @@
 #include "transport/channel.h"
 #include "engine/engine.h"
 #include "fs.h"
+#include "transport/handshake.h"
 #include "options/options.h"
 #include "ops/origin.h"
 #include "unit.h"
@@ -236,13 +237,13 @@ static void test_offers(void)
 	size_t len = request.header.len;
 
 	CU_ASSERT_TRUE(
-		spool_channel_offers(&request, len, FUSE_INIT_EXT, SPOOL_WIRE_OVER_IO_URING));
-	CU_ASSERT_FALSE(spool_channel_offers(&request, len, 0, UINT32_C(1) << 31));
+		spool_handshake_offers(&request, len, FUSE_INIT_EXT, SPOOL_WIRE_OVER_IO_URING));
+	CU_ASSERT_FALSE(spool_handshake_offers(&request, len, 0, UINT32_C(1) << 31));
 	for (size_t short_len = 0; short_len < len; short_len++)
-		CU_ASSERT_FALSE(spool_channel_offers(&request, short_len, 0, 0));
+		CU_ASSERT_FALSE(spool_handshake_offers(&request, short_len, 0, 0));
 	request.arg.init.flags &= ~(uint32_t)FUSE_INIT_EXT; /* then flags2 is rubbish */
-	CU_ASSERT_FALSE(spool_channel_offers(&request, len, 0, SPOOL_WIRE_OVER_IO_URING));
-	CU_ASSERT_TRUE(spool_channel_offers(&request, len, FUSE_ASYNC_READ, 0));
+	CU_ASSERT_FALSE(spool_handshake_offers(&request, len, 0, SPOOL_WIRE_OVER_IO_URING));
+	CU_ASSERT_TRUE(spool_handshake_offers(&request, len, FUSE_ASYNC_READ, 0));
 }
 
 static void test_extend_init(void)
@@ -255,21 +256,21 @@ static void test_extend_init(void)
 		.max_write = 1 << 20};
 	size_t len = request.header.len;
 
-	CU_ASSERT_FALSE(spool_channel_extend_init(&request, len - 1, &extra, &out));
+	CU_ASSERT_FALSE(spool_handshake_extend(&request, len - 1, &extra, &out));
 	CU_ASSERT_EQUAL(memcmp(&out, &before, sizeof(out)), 0);
 	request.arg.init.flags &= ~(uint32_t)FUSE_NO_OPENDIR_SUPPORT;
-	CU_ASSERT_TRUE(spool_channel_extend_init(&request, len, &extra, &out));
+	CU_ASSERT_TRUE(spool_handshake_extend(&request, len, &extra, &out));
 	CU_ASSERT_EQUAL(out.flags, FUSE_INIT_EXT | FUSE_MAX_PAGES | FUSE_HANDLE_KILLPRIV_V2);
 	CU_ASSERT_EQUAL(out.flags2, SPOOL_WIRE_OVER_IO_URING); /* bit 31 is not offered */
 	CU_ASSERT_EQUAL(out.max_write, 1 << 20);
 	CU_ASSERT_EQUAL(out.max_pages, (1 << 20) / sysconf(_SC_PAGESIZE));
 	request.arg.init.flags &= ~(uint32_t)FUSE_MAX_PAGES;
 	out = before;
-	CU_ASSERT_TRUE(spool_channel_extend_init(&request, len, &extra, &out));
+	CU_ASSERT_TRUE(spool_handshake_extend(&request, len, &extra, &out));
 	CU_ASSERT_EQUAL(out.max_write, 128 << 10);
 	request.arg.init.flags &= ~(uint32_t)FUSE_INIT_EXT;
 	out = before;
-	CU_ASSERT_FALSE(spool_channel_extend_init(&request, len, &extra, &out));
+	CU_ASSERT_FALSE(spool_handshake_extend(&request, len, &extra, &out));
 	CU_ASSERT_EQUAL(memcmp(&out, &before, sizeof(out)), 0);
 }
 
