@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,37 +61,6 @@ static enum ring_phase report(struct spool_ring *ring, enum ring_phase next, int
 	phase = rings->phase;
 	pthread_mutex_unlock(&rings->lock);
 	return phase;
-}
-
-int ring_add_block(struct spool_ring *ring, unsigned int n)
-{
-	size_t size = ENTRY_HEAD + ring->rings->payload_size, all = size * n;
-	struct ring_block block = {.n = n};
-	char *memory;
-
-	if (ring->n_blocks == RING_BLOCKS_MAX)
-		return -ENOMEM;
-	memory = mmap(NULL, all, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return -errno;
-	block.memory = memory;
-	block.entries = calloc(n, sizeof(block.entries[0]));
-	if (!block.entries) {
-		munmap(memory, all);
-		return -ENOMEM;
-	}
-	madvise(memory, all, MADV_DONTDUMP);
-	if (ring->n_blocks > 0) /* of most entries one page is ever used */
-		madvise(memory, all, MADV_NOHUGEPAGE);
-	for (unsigned int i = 0; i < n; i++, memory += size) {
-		block.entries[i].ring = ring;
-		block.entries[i].header = (struct spool_wire_uring_header *)(void *)memory;
-		block.entries[i].payload = memory + ENTRY_HEAD;
-	}
-	ring->blocks[ring->n_blocks++] = block;
-	ring->n_entries += n;
-	return 0;
 }
 
 /* It carries requests and does nothing else: what a ring does is not seen by seccomp. */
@@ -294,11 +262,7 @@ void spool_rings_stop(struct spool_rings *rings)
 	for (unsigned int i = 0; i < rings->n; i++) {
 		struct spool_ring *ring = &rings->rings[i];
 
-		for (unsigned int j = 0; j < ring->n_blocks; j++) {
-			munmap(ring->blocks[j].memory,
-			       (ENTRY_HEAD + rings->payload_size) * ring->blocks[j].n);
-			free(ring->blocks[j].entries);
-		}
+		ring_free_blocks(ring);
 		spool_close(ring->wake);
 		pthread_mutex_destroy(&ring->lock);
 	}

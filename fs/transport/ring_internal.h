@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What ring.c (setting up, threads), ring_loop.c (serving) and ring_kick.c share. */
+/* What ring.c (setting up, threads), ring_loop.c (serving), ring_block.c and ring_kick.c share. */
 
 #include <liburing.h>
 #include <pthread.h>
@@ -99,6 +99,9 @@ struct spool_rings {
 
 /** ring_add_block() - @n more entries, not yet known to the kernel. Return: 0; -ENOMEM. */
 int ring_add_block(struct spool_ring *ring, unsigned int n);
+
+/** ring_free_blocks() - all of them, when the kernel knows them no more. */
+void ring_free_blocks(struct spool_ring *ring);
 
 /** ring_register() - offer the first block to the kernel. Return: 0 at least one entry was taken;
  * -errno. */

@@ -38,7 +38,6 @@ CIRCLES = [
                  'fs/wait/notify'),
     ('calls', 'fs/ops/reply fs/transport/channel fs/wait/for_ram fs/wait/for_release '
               'fs/wait/for_spill'),
-    ('calls', 'fs/transport/ring fs/transport/ring_loop'),
     ('calls', 'lib/engine/ask lib/engine/attr lib/engine/data lib/engine/evict lib/engine/mount '
               'lib/engine/name lib/engine/policy lib/engine/space lib/engine/writeback'),
 ]
