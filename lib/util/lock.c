@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "util/lock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
+
+#define NS_PER_S 1000000000u
 
 /* Initialising with default attributes, locking and unlocking correctly used locks cannot fail. */
 static void must(int r)
@@ -52,6 +56,15 @@ static void check_pop(const void *lock)
 	abort();
 }
 
+static void check_only(const void *lock)
+{
+	if (n_held == 1 && held[0].lock == lock)
+		return;
+	fprintf(stderr, "spoolfs: lock order: %u locks held by a thread that is to sleep\n",
+		n_held);
+	abort();
+}
+
 void spool_lock_assert_none(void)
 {
 	if (n_held == 0)
@@ -70,6 +83,11 @@ static inline void check_push(const void *lock, enum spool_rank rank)
 }
 
 static inline void check_pop(const void *lock)
+{
+	(void)lock;
+}
+
+static inline void check_only(const void *lock)
 {
 	(void)lock;
 }
@@ -128,4 +146,45 @@ void spool_rwlock_unlock(struct spool_rwlock *lock) SPOOL_UNCHECKED
 {
 	check_pop(lock);
 	must(pthread_rwlock_unlock(&lock->rwlock));
+}
+
+void spool_cond_init(struct spool_cond *cond)
+{
+	pthread_condattr_t attr;
+
+	must(pthread_condattr_init(&attr));
+	must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC));
+	must(pthread_cond_init(&cond->cond, &attr));
+	must(pthread_condattr_destroy(&attr));
+}
+
+void spool_cond_fini(struct spool_cond *cond)
+{
+	must(pthread_cond_destroy(&cond->cond));
+}
+
+void spool_cond_wake(struct spool_cond *cond)
+{
+	must(pthread_cond_signal(&cond->cond));
+}
+
+void spool_cond_wake_all(struct spool_cond *cond)
+{
+	must(pthread_cond_broadcast(&cond->cond));
+}
+
+bool spool_cond_wait(struct spool_cond *cond, struct spool_mutex *lock, uint64_t until_ns)
+{
+	const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+				       .tv_nsec = (long)(until_ns % NS_PER_S)};
+	int r;
+
+	check_only(lock);
+	if (until_ns == SPOOL_FOREVER) {
+		must(pthread_cond_wait(&cond->cond, &lock->mutex));
+		return true;
+	}
+	r = pthread_cond_timedwait(&cond->cond, &lock->mutex, &until);
+	must(r == ETIMEDOUT ? 0 : r);
+	return r == 0;
 }

@@ -12,6 +12,8 @@
  */
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 /*
  * What clang checks with -Wthread-safety. Behind the head of a function, SPOOL_REQUIRES(lock) says
@@ -32,6 +34,7 @@
 #define SPOOL_UNCHECKED SPOOL_THREAD_SAFETY(no_thread_safety_analysis)
 
 enum spool_rank {
+	SPOOL_RANK_SET = 5,      /* options of the live mount, while they are changed */
 	SPOOL_RANK_RENAME = 10,  /* engine-wide: a directory changes its parent */
 	SPOOL_RANK_DIR = 20,     /* node lock of the first (or only) directory of an operation */
 	SPOOL_RANK_DIR2 = 21,    /* node lock of a second directory: the one above first */
@@ -43,7 +46,8 @@ enum spool_rank {
 	SPOOL_RANK_TIER = 45,    /* which files are to leave RAM */
 	SPOOL_RANK_POOL = 50,    /* the RAM pool's free lists */
 	SPOOL_RANK_QUOTA = 60,   /* users and their charges */
-	SPOOL_RANK_LEAF = 70,    /* nothing is taken below this */
+	SPOOL_RANK_LEAF = 70,    /* the engine takes nothing below this */
+	SPOOL_RANK_QUEUE = 80,   /* the daemon's queues, which the engine wakes under its locks */
 };
 
 struct SPOOL_CAPABILITY spool_mutex {
@@ -69,6 +73,30 @@ void spool_rwlock_rdlock(struct spool_rwlock *lock, enum spool_rank rank)
 	SPOOL_ACQUIRE_SHARED(*lock);
 void spool_rwlock_wrlock(struct spool_rwlock *lock, enum spool_rank rank) SPOOL_ACQUIRE(*lock);
 void spool_rwlock_unlock(struct spool_rwlock *lock) SPOOL_RELEASE_ANY(*lock);
+
+/** struct spool_cond - a condition: threads sleep on it until another one has changed something
+ * under the lock that they all use with it. */
+struct spool_cond {
+	pthread_cond_t cond;
+};
+
+#define SPOOL_FOREVER UINT64_MAX /* a time that does not come */
+
+/* spool_cond_init(), spool_cond_fini(), spool_cond_wake(), spool_cond_wake_all(): as pthread's;
+ * spool_cond_wake() wakes one thread. */
+void spool_cond_init(struct spool_cond *cond);
+void spool_cond_fini(struct spool_cond *cond);
+void spool_cond_wake(struct spool_cond *cond);
+void spool_cond_wake_all(struct spool_cond *cond);
+
+/**
+ * spool_cond_wait() - sleep until the condition is woken; may return without that
+ * @lock: released while the thread sleeps; debug builds abort when it holds another lock as well
+ * @until_ns: in ns of CLOCK_MONOTONIC; SPOOL_FOREVER: no limit
+ * Return: false when @until_ns has come.
+ */
+bool spool_cond_wait(struct spool_cond *cond, struct spool_mutex *lock, uint64_t until_ns)
+	SPOOL_REQUIRES(*lock);
 
 /** spool_lock_assert_none() - debug builds abort when this thread holds any lock (before a reply).
  */

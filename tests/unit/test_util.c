@@ -205,6 +205,7 @@ static bool aborts(void (*fn)(void))
 }
 
 static struct spool_mutex first, second;
+static struct spool_cond cond;
 
 static void in_order(void)
 {
@@ -233,6 +234,14 @@ static void held_at_the_end(void) SPOOL_UNCHECKED
 	spool_lock_assert_none();
 }
 
+/* Whoever needs the second one would wait for as long as this thread sleeps. */
+static void sleeps_with_another(void) SPOOL_UNCHECKED
+{
+	spool_mutex_lock(&first, SPOOL_RANK_DIR);
+	spool_mutex_lock(&second, SPOOL_RANK_NODE);
+	spool_cond_wait(&cond, &second, 0);
+}
+
 static void test_lock_order(void)
 {
 	bool checked = false;
@@ -247,8 +256,25 @@ static void test_lock_order(void)
 	CU_ASSERT_EQUAL(aborts(against_it), checked);
 	CU_ASSERT_EQUAL(aborts(same_rank), checked);
 	CU_ASSERT_EQUAL(aborts(held_at_the_end), checked);
+	spool_cond_init(&cond);
+	CU_ASSERT_EQUAL(aborts(sleeps_with_another), checked);
+	spool_cond_fini(&cond);
 	spool_mutex_fini(&first);
 	spool_mutex_fini(&second);
+}
+
+/* A time that has come ends a wait, and the lock is held again behind it. */
+static void test_condition(void)
+{
+	spool_mutex_init(&first);
+	spool_cond_init(&cond);
+	spool_mutex_lock(&first, SPOOL_RANK_DIR);
+	spool_cond_wake(&cond); /* nobody sleeps: nothing is kept of it */
+	CU_ASSERT_FALSE(spool_cond_wait(&cond, &first, 0));
+	CU_ASSERT_EQUAL(pthread_mutex_trylock(&first.mutex), EBUSY);
+	spool_mutex_unlock(&first);
+	spool_cond_fini(&cond);
+	spool_mutex_fini(&first);
 }
 
 /* Whether the mapping at @addr has @flag ("dd": not in core dumps) in smaps. */
@@ -400,6 +426,7 @@ int main(void)
 		{"format", test_format},
 		{"log", test_log},
 		{"lock order", test_lock_order},
+		{"condition", test_condition},
 		{"host", test_host},
 		{"proc status", test_proc_status},
 		{"proc_in_group", test_proc_in_group},
