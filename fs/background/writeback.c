@@ -2,126 +2,90 @@
 #include "background/writeback.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "fs.h"
-#include "host/thread.h"
+#include "host/clock.h"
+#include "host/loop.h"
 
 /* One seals while the other one's data are written. A guess. */
-#define SPILL_THREADS 2u
+#define THREADS 2u
 
-/* What was written just now, and a disk that does not take data, are looked at again after this. A
- * guess. */
-#define AGAIN_S 1
+/* Data that were written to the file just now are left for this long, and so is a disk that does
+ * not take any. A guess. */
+#define AGAIN_NS UINT64_C(1000000000)
 
-struct spill_thread {
+struct writeback_thread {
 	struct spool_writeback *writeback;
 	struct spool_stage *stage;
-	pthread_t thread;
 };
 
 struct spool_writeback {
 	struct spool_fs *fs;
-	pthread_mutex_t lock; /* of the following; nothing is called under it */
-	pthread_cond_t changed;
-	uint64_t n_wakes, n_hurries;
-	atomic_bool stop; /* read without the lock, too */
-	unsigned int n;
-	struct spill_thread threads[SPILL_THREADS];
+	struct spool_loop loop;
+	uint64_t n_hurries; /* lock of the loop */
+	unsigned int n_stages;
+	struct writeback_thread threads[THREADS];
 };
 
-/* Until there is more to do, at most AGAIN_S when @again. Return: false at the end. */
-static bool wait_for_work(struct spool_writeback *writeback, uint64_t *seen, bool again)
+/* Return: false at the end. */
+static bool goes_on(struct spool_writeback *writeback, uint64_t *ret_hurries)
 {
-	struct timespec until;
 	bool stop;
-	int r = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += AGAIN_S;
-	pthread_mutex_lock(&writeback->lock);
-	while (!writeback->stop && writeback->n_wakes == *seen && r != ETIMEDOUT) {
-		if (again)
-			r = pthread_cond_timedwait(&writeback->changed, &writeback->lock, &until);
-		else
-			pthread_cond_wait(&writeback->changed, &writeback->lock);
-	}
-	*seen = writeback->n_wakes;
-	stop = writeback->stop;
-	pthread_mutex_unlock(&writeback->lock);
+	spool_loop_lock(&writeback->loop);
+	*ret_hurries = writeback->n_hurries;
+	stop = writeback->loop.stop;
+	spool_loop_unlock(&writeback->loop);
 	return !stop;
 }
 
-static uint64_t hurries(struct spool_writeback *writeback)
+/* A disk that fails is not asked again before its time, however often this thread is woken, unless
+ * somebody has hurried it since there were @hurries. */
+static void wait_out(struct spool_writeback *writeback, uint64_t hurries)
 {
-	uint64_t n;
+	uint64_t until = spool_clock_ns() + AGAIN_NS;
 
-	pthread_mutex_lock(&writeback->lock);
-	n = writeback->n_hurries;
-	pthread_mutex_unlock(&writeback->lock);
-	return n;
-}
-
-/* A disk that fails is not asked again before its time, however often we are woken, unless somebody
- * has hurried us since there were @hurries. */
-static bool wait_out(struct spool_writeback *writeback, uint64_t hurries)
-{
-	struct timespec until;
-	bool stop;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += AGAIN_S;
-	pthread_mutex_lock(&writeback->lock);
-	while (!writeback->stop && writeback->n_hurries == hurries &&
-	       pthread_cond_timedwait(&writeback->changed, &writeback->lock, &until) != ETIMEDOUT)
+	spool_loop_lock(&writeback->loop);
+	while (!writeback->loop.stop && writeback->n_hurries == hurries &&
+	       spool_loop_wait_locked(&writeback->loop, until))
 		;
-	stop = writeback->stop;
-	pthread_mutex_unlock(&writeback->lock);
-	return !stop;
+	spool_loop_unlock(&writeback->loop);
 }
 
-static void *spill_main(void *arg)
+static void *writeback_main(void *arg)
 {
-	struct spill_thread *self = arg;
+	struct writeback_thread *self = arg;
 	struct spool_writeback *writeback = self->writeback;
-	uint64_t seen = 0;
-	bool on = true;
+	uint64_t seen = 0, hurries;
 
-	while (on) {
-		uint64_t before = hurries(writeback);
+	while (goes_on(writeback, &hurries)) {
 		int r = spool_engine_spill(writeback->fs->engine, self->stage);
 
 		if (r < 0)
-			on = wait_out(writeback, before);
+			wait_out(writeback, hurries);
+		else if (r == SPOOL_SPILL_LATER)
+			spool_loop_sleep(&writeback->loop, &seen, spool_clock_ns() + AGAIN_NS);
 		else if (r != SPOOL_SPILL_MORE)
-			on = wait_for_work(writeback, &seen, r == SPOOL_SPILL_LATER);
-		else
-			on = !atomic_load(&writeback->stop);
+			spool_loop_sleep(&writeback->loop, &seen, SPOOL_FOREVER);
 	}
 	return NULL;
 }
 
 void spool_writeback_wake(struct spool_writeback *writeback)
 {
-	if (!writeback)
-		return;
-	pthread_mutex_lock(&writeback->lock);
-	writeback->n_wakes++;
-	pthread_cond_broadcast(&writeback->changed);
-	pthread_mutex_unlock(&writeback->lock);
+	if (writeback)
+		spool_loop_wake(&writeback->loop);
 }
 
 void spool_writeback_hurry(struct spool_writeback *writeback)
 {
 	if (!writeback)
 		return;
-	pthread_mutex_lock(&writeback->lock);
-	writeback->n_wakes++;
+	spool_loop_lock(&writeback->loop);
 	writeback->n_hurries++;
-	pthread_cond_broadcast(&writeback->changed);
-	pthread_mutex_unlock(&writeback->lock);
+	spool_loop_wake_all_locked(&writeback->loop);
+	spool_loop_unlock(&writeback->loop);
 }
 
 int spool_writeback_new(struct spool_fs *fs, struct spool_writeback **ret)
@@ -132,20 +96,16 @@ int spool_writeback_new(struct spool_fs *fs, struct spool_writeback **ret)
 	if (!writeback)
 		return -ENOMEM;
 	writeback->fs = fs;
-	pthread_mutex_init(&writeback->lock, NULL);
-	spool_thread_cond_init(&writeback->changed);
-	while (writeback->n < SPILL_THREADS && r == 0) {
-		struct spill_thread *thread = &writeback->threads[writeback->n];
+	spool_loop_init(&writeback->loop);
+	while (writeback->n_stages < THREADS && r == 0) {
+		struct writeback_thread *thread = &writeback->threads[writeback->n_stages];
 
 		thread->writeback = writeback;
 		r = spool_engine_new_stage(fs->engine, &thread->stage);
-		if (r == 0)
-			r = spool_thread_start(&thread->thread, "spoolfs-spill", spill_main,
-					       thread);
-		if (r == 0)
-			writeback->n++;
-		else
-			spool_engine_free_stage(thread->stage);
+		if (r < 0)
+			break;
+		writeback->n_stages++;
+		r = spool_loop_start(&writeback->loop, "spoolfs-spill", writeback_main, thread);
 	}
 	if (r < 0) {
 		spool_writeback_free(writeback);
@@ -159,15 +119,9 @@ void spool_writeback_free(struct spool_writeback *writeback)
 {
 	if (!writeback)
 		return;
-	pthread_mutex_lock(&writeback->lock);
-	atomic_store(&writeback->stop, true);
-	pthread_cond_broadcast(&writeback->changed);
-	pthread_mutex_unlock(&writeback->lock);
-	for (unsigned int i = 0; i < writeback->n; i++) {
-		pthread_join(writeback->threads[i].thread, NULL);
+	spool_loop_stop(&writeback->loop);
+	for (unsigned int i = 0; i < writeback->n_stages; i++)
 		spool_engine_free_stage(writeback->threads[i].stage);
-	}
-	pthread_cond_destroy(&writeback->changed);
-	pthread_mutex_destroy(&writeback->lock);
+	spool_loop_fini(&writeback->loop);
 	free(writeback);
 }
