@@ -3,18 +3,17 @@
 
 #include <errno.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "fs.h"
 #include "wait/notify.h"
-#include "host/thread.h"
+#include "host/clock.h"
+#include "host/loop.h"
 #include "util/macros.h"
 
 /* Memory of removed files goes back to the system after one to two rounds in which nobody wanted
  * it. A guess: longer than a compiler or a sort is without a temporary file. */
-#define TIDY_ROUND_S 5
+#define ROUND_NS (5 * UINT64_C(1000000000))
 
 /* Each of so many rounds is one for the page cache. A file is dropped in the second of those after
  * its close, so after 20 to 40 s: within a minute of its last use nothing is held twice, and what
@@ -23,30 +22,26 @@
 
 struct spool_reclaim {
 	struct spool_fs *fs;
-	pthread_t thread;
-	pthread_mutex_t lock; /* of the following; nothing is called under it */
-	pthread_cond_t changed;
-	bool stop;
+	struct spool_loop loop;
 	atomic_bool wanted; /* something was closed since the round began */
 };
 
 /* Waits for work, then for the round's end. Return: false at the end. */
 static bool wait_round(struct spool_reclaim *reclaim, bool more)
 {
-	struct timespec until;
+	struct spool_loop *loop = &reclaim->loop;
+	uint64_t until;
 	bool stop;
 
-	pthread_mutex_lock(&reclaim->lock);
-	while (!reclaim->stop && !more && !atomic_load(&reclaim->wanted))
-		pthread_cond_wait(&reclaim->changed, &reclaim->lock);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += TIDY_ROUND_S;
-	while (!reclaim->stop &&
-	       pthread_cond_timedwait(&reclaim->changed, &reclaim->lock, &until) != ETIMEDOUT)
+	spool_loop_lock(loop);
+	while (!loop->stop && !more && !atomic_load(&reclaim->wanted))
+		spool_loop_wait_locked(loop, SPOOL_FOREVER);
+	until = spool_clock_ns() + ROUND_NS;
+	while (!loop->stop && spool_loop_wait_locked(loop, until))
 		;
 	atomic_store(&reclaim->wanted, false);
-	stop = reclaim->stop;
-	pthread_mutex_unlock(&reclaim->lock);
+	stop = loop->stop;
+	spool_loop_unlock(loop);
 	return !stop;
 }
 
@@ -87,11 +82,8 @@ static void *reclaim_main(void *arg)
 
 void spool_reclaim_kick(struct spool_reclaim *reclaim)
 {
-	if (!reclaim || atomic_exchange(&reclaim->wanted, true))
-		return;
-	pthread_mutex_lock(&reclaim->lock);
-	pthread_cond_signal(&reclaim->changed);
-	pthread_mutex_unlock(&reclaim->lock);
+	if (reclaim && !atomic_exchange(&reclaim->wanted, true))
+		spool_loop_wake(&reclaim->loop);
 }
 
 int spool_reclaim_new(struct spool_fs *fs, struct spool_reclaim **ret)
@@ -102,13 +94,10 @@ int spool_reclaim_new(struct spool_fs *fs, struct spool_reclaim **ret)
 	if (!reclaim)
 		return -ENOMEM;
 	reclaim->fs = fs;
-	pthread_mutex_init(&reclaim->lock, NULL);
-	spool_thread_cond_init(&reclaim->changed);
-	r = spool_thread_start(&reclaim->thread, "spoolfs-reclaim", reclaim_main, reclaim);
+	spool_loop_init(&reclaim->loop);
+	r = spool_loop_start(&reclaim->loop, "spoolfs-reclaim", reclaim_main, reclaim);
 	if (r < 0) {
-		pthread_cond_destroy(&reclaim->changed);
-		pthread_mutex_destroy(&reclaim->lock);
-		free(reclaim);
+		spool_reclaim_free(reclaim);
 		return r;
 	}
 	*ret = reclaim;
@@ -117,20 +106,14 @@ int spool_reclaim_new(struct spool_fs *fs, struct spool_reclaim **ret)
 
 void spool_reclaim_stop(struct spool_reclaim *reclaim)
 {
-	if (!reclaim)
-		return;
-	pthread_mutex_lock(&reclaim->lock);
-	reclaim->stop = true;
-	pthread_cond_signal(&reclaim->changed);
-	pthread_mutex_unlock(&reclaim->lock);
-	pthread_join(reclaim->thread, NULL);
+	if (reclaim)
+		spool_loop_stop(&reclaim->loop);
 }
 
 void spool_reclaim_free(struct spool_reclaim *reclaim)
 {
 	if (!reclaim)
 		return;
-	pthread_cond_destroy(&reclaim->changed);
-	pthread_mutex_destroy(&reclaim->lock);
+	spool_loop_fini(&reclaim->loop);
 	free(reclaim);
 }

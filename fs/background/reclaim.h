@@ -7,7 +7,7 @@
  * there, and memory that we keep for reuse goes back to the system.
  *
  * A thread of its own does it, by way of notify.h. It sleeps for good while nothing is closed, and
- * works in rounds of TIDY_ROUND_S otherwise.
+ * works in rounds of ROUND_NS otherwise.
  */
 
 struct spool_fs;
