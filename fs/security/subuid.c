@@ -2,7 +2,6 @@
 #include "security/subuid.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <pwd.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -13,7 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "host/thread.h"
+#include "host/loop.h"
 #include "util/parse.h"
 
 /* Lower ones are system's and people's own, whatever the file says; SUB_UID_MIN of login.defs(5) is
@@ -25,14 +24,9 @@ struct spool_subuids {
 	spool_read_subuids_fn reader;
 	void *ctx;
 	_Atomic uint64_t looked_s; /* CLOCK_MONOTONIC: when the thread was last sent to look */
-	pthread_mutex_t lock;      /* of the following; only a thread is started under it */
-	pthread_cond_t changed;
+	struct spool_loop loop;    /* its lock covers the following */
 	struct spool_subuid_table *table;
 	struct stat seen; /* of the file that the table is from */
-	pthread_t thread;
-	bool has_thread;
-	bool wanted; /* the thread is to look */
-	bool stop;
 };
 
 /* A name or a number. Return: false for nobody that there is. */
@@ -123,35 +117,26 @@ static void look(struct spool_subuids *subuids)
 
 	if (stat(subuids->path, &now) < 0)
 		memset(&now, 0, sizeof(now));
-	pthread_mutex_lock(&subuids->lock);
+	spool_loop_lock(&subuids->loop);
 	same = subuids->table && is_same(&now, &subuids->seen);
-	pthread_mutex_unlock(&subuids->lock);
+	spool_loop_unlock(&subuids->loop);
 	table = same ? NULL : subuids->reader(subuids->ctx, subuids->path);
 	if (!table)
 		return;
-	pthread_mutex_lock(&subuids->lock);
+	spool_loop_lock(&subuids->loop);
 	free(subuids->table);
 	subuids->table = table;
 	subuids->seen = now;
-	pthread_mutex_unlock(&subuids->lock);
+	spool_loop_unlock(&subuids->loop);
 }
 
 static void *subuids_main(void *arg)
 {
 	struct spool_subuids *subuids = arg;
+	uint64_t seen = 0;
 
-	pthread_mutex_lock(&subuids->lock);
-	while (!subuids->stop) {
-		if (!subuids->wanted) {
-			pthread_cond_wait(&subuids->changed, &subuids->lock);
-			continue;
-		}
-		subuids->wanted = false;
-		pthread_mutex_unlock(&subuids->lock);
+	while (spool_loop_sleep(&subuids->loop, &seen, SPOOL_FOREVER))
 		look(subuids);
-		pthread_mutex_lock(&subuids->lock);
-	}
-	pthread_mutex_unlock(&subuids->lock);
 	return NULL;
 }
 
@@ -164,13 +149,11 @@ void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
 	if (atomic_exchange(&subuids->looked_s, (uint64_t)time.tv_sec) == (uint64_t)time.tv_sec)
 		return;
-	pthread_mutex_lock(&subuids->lock);
-	subuids->wanted = true;
-	if (!subuids->has_thread)
-		subuids->has_thread = spool_thread_start(&subuids->thread, "spoolfs-subuid",
-							 subuids_main, subuids) == 0;
-	pthread_cond_signal(&subuids->changed);
-	pthread_mutex_unlock(&subuids->lock);
+	spool_loop_lock(&subuids->loop);
+	if (subuids->loop.n_threads == 0)
+		spool_loop_start_locked(&subuids->loop, "spoolfs-subuid", subuids_main, subuids);
+	spool_loop_wake_locked(&subuids->loop);
+	spool_loop_unlock(&subuids->loop);
 }
 
 int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
@@ -184,8 +167,7 @@ int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
 	subuids->reader = reader;
 	subuids->ctx = ctx;
 	subuids->looked_s = UINT64_MAX;
-	pthread_mutex_init(&subuids->lock, NULL);
-	pthread_cond_init(&subuids->changed, NULL);
+	spool_loop_init(&subuids->loop);
 	look(subuids);
 	*ret = subuids;
 	return 0;
@@ -195,14 +177,8 @@ void spool_subuids_free(struct spool_subuids *subuids)
 {
 	if (!subuids)
 		return;
-	pthread_mutex_lock(&subuids->lock);
-	subuids->stop = true;
-	pthread_cond_signal(&subuids->changed);
-	pthread_mutex_unlock(&subuids->lock);
-	if (subuids->has_thread)
-		pthread_join(subuids->thread, NULL);
-	pthread_cond_destroy(&subuids->changed);
-	pthread_mutex_destroy(&subuids->lock);
+	spool_loop_stop(&subuids->loop);
+	spool_loop_fini(&subuids->loop);
 	free(subuids->table);
 	free(subuids);
 }
@@ -214,7 +190,7 @@ uid_t spool_subuids_owner(void *ctx, uid_t uid)
 
 	if (uid < SUBUID_MIN)
 		return uid;
-	pthread_mutex_lock(&subuids->lock);
+	spool_loop_lock(&subuids->loop);
 	for (size_t i = 0; subuids->table && i < subuids->table->n; i++) {
 		const struct spool_subuid_range *range = &subuids->table->ranges[i];
 
@@ -223,6 +199,6 @@ uid_t spool_subuids_owner(void *ctx, uid_t uid)
 			break;
 		}
 	}
-	pthread_mutex_unlock(&subuids->lock);
+	spool_loop_unlock(&subuids->loop);
 	return owner;
 }
