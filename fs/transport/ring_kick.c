@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "host/loop.h"
 #include "host/thread.h"
 
 /* Of ring 0; that of others is 2 higher each. The kernel counts its own from 2 upwards, in steps of
@@ -28,11 +29,7 @@
 
 struct ring_kicker {
 	struct spool_rings *rings;
-	pthread_t thread;
-	pthread_mutex_t lock; /* of the following; nothing is called under it */
-	pthread_cond_t changed;
-	bool wanted; /* by some ring */
-	bool stop;
+	struct spool_loop loop; /* woken when some ring wants a kick */
 };
 
 /* Return: 0; -errno. */
@@ -54,15 +51,9 @@ static void *kicker_main(void *arg)
 {
 	struct ring_kicker *kicker = arg;
 	struct spool_rings *rings = kicker->rings;
+	uint64_t seen = 0;
 
-	pthread_mutex_lock(&kicker->lock);
-	while (!kicker->stop) {
-		if (!kicker->wanted) {
-			pthread_cond_wait(&kicker->changed, &kicker->lock);
-			continue;
-		}
-		kicker->wanted = false;
-		pthread_mutex_unlock(&kicker->lock);
+	while (spool_loop_sleep(&kicker->loop, &seen, SPOOL_FOREVER)) {
 		for (unsigned int i = 0; i < rings->n; i++) {
 			struct spool_ring *ring = &rings->rings[i];
 
@@ -71,21 +62,14 @@ static void *kicker_main(void *arg)
 			    send_kick(ring) < 0)
 				atomic_store(&ring->kicked, false);
 		}
-		pthread_mutex_lock(&kicker->lock);
 	}
-	pthread_mutex_unlock(&kicker->lock);
 	return NULL;
 }
 
 void ring_kick(struct spool_ring *ring)
 {
-	struct ring_kicker *kicker = ring->rings->kicker;
-
 	atomic_store(&ring->wants, true);
-	pthread_mutex_lock(&kicker->lock);
-	kicker->wanted = true;
-	pthread_cond_signal(&kicker->changed);
-	pthread_mutex_unlock(&kicker->lock);
+	spool_loop_wake(&ring->rings->kicker->loop);
 }
 
 struct spool_ring *ring_kick_of(struct spool_rings *rings, const struct fuse_in_header *header)
@@ -105,13 +89,10 @@ int ring_kicker_new(struct spool_rings *rings, struct ring_kicker **ret)
 	if (!kicker)
 		return -ENOMEM;
 	kicker->rings = rings;
-	pthread_mutex_init(&kicker->lock, NULL);
-	pthread_cond_init(&kicker->changed, NULL);
-	r = spool_thread_start(&kicker->thread, "spoolfs-kick", kicker_main, kicker);
+	spool_loop_init(&kicker->loop);
+	r = spool_loop_start(&kicker->loop, "spoolfs-kick", kicker_main, kicker);
 	if (r < 0) {
-		pthread_cond_destroy(&kicker->changed);
-		pthread_mutex_destroy(&kicker->lock);
-		free(kicker);
+		ring_kicker_free(kicker);
 		return r;
 	}
 	*ret = kicker;
@@ -122,12 +103,7 @@ void ring_kicker_free(struct ring_kicker *kicker)
 {
 	if (!kicker)
 		return;
-	pthread_mutex_lock(&kicker->lock);
-	kicker->stop = true;
-	pthread_cond_signal(&kicker->changed);
-	pthread_mutex_unlock(&kicker->lock);
-	pthread_join(kicker->thread, NULL);
-	pthread_cond_destroy(&kicker->changed);
-	pthread_mutex_destroy(&kicker->lock);
+	spool_loop_stop(&kicker->loop);
+	spool_loop_fini(&kicker->loop);
 	free(kicker);
 }
