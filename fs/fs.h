@@ -18,6 +18,7 @@
 #include "ops/origin.h"
 #include "security/sandbox.h"
 #include "spill/backing_dir.h"
+#include "util/lock.h"
 #include "util/log.h"
 
 struct spool_arena;
@@ -46,7 +47,7 @@ struct spool_witness;
 struct spool_fs {
 	struct spool_engine *engine;
 	const struct spool_options *options; /* as at the start */
-	pthread_mutex_t set_lock;
+	struct spool_mutex set_lock;
 	struct spool_options live; /* set_lock: with what was changed since */
 	struct spool_log *log;
 	struct fuse_session *session;

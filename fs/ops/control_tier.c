@@ -96,7 +96,7 @@ static int change(struct spool_fs *fs, const char *option, char *message, size_t
 
 	if (!errors)
 		return -errno;
-	pthread_mutex_lock(&fs->set_lock);
+	spool_mutex_lock(&fs->set_lock, SPOOL_RANK_SET);
 	if (spool_engine_tier_stat(fs->engine, &stat) && stat.space_total > 0)
 		fs->live.backing_total = stat.space_total;
 	r = spool_options_change(&fs->live, option, &changed, errors);
@@ -106,7 +106,7 @@ static int change(struct spool_fs *fs, const char *option, char *message, size_t
 		fs->live = changed;
 		apply(fs, &changed);
 	}
-	pthread_mutex_unlock(&fs->set_lock);
+	spool_mutex_unlock(&fs->set_lock);
 	fclose(errors);
 	message[size - 1] = '\0';
 	message[strcspn(message, "\n")] = '\0';

@@ -2,9 +2,10 @@
 #include "ops/dirs.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+
+#include "util/lock.h"
 
 struct open_dir {
 	LIST_ENTRY(open_dir) link; /* lock of spool_dirs */
@@ -14,7 +15,7 @@ struct open_dir {
 LIST_HEAD(open_dirs, open_dir);
 
 struct spool_dirs {
-	pthread_mutex_t lock;
+	struct spool_mutex lock;
 	struct open_dirs list; /* so that those of a lost connection are freed */
 };
 
@@ -24,7 +25,7 @@ int spool_dirs_new(struct spool_dirs **ret)
 
 	if (!dirs)
 		return -ENOMEM;
-	pthread_mutex_init(&dirs->lock, NULL);
+	spool_mutex_init(&dirs->lock);
 	LIST_INIT(&dirs->list);
 	*ret = dirs;
 	return 0;
@@ -40,7 +41,7 @@ void spool_dirs_free(struct spool_dirs *dirs)
 		LIST_REMOVE(dir, link);
 		free(dir);
 	}
-	pthread_mutex_destroy(&dirs->lock);
+	spool_mutex_fini(&dirs->lock);
 	free(dirs);
 }
 
@@ -50,9 +51,9 @@ int spool_dirs_open(struct spool_dirs *dirs, uint64_t *ret_handle)
 
 	if (!dir)
 		return -ENOMEM;
-	pthread_mutex_lock(&dirs->lock);
+	spool_mutex_lock(&dirs->lock, SPOOL_RANK_QUEUE);
 	LIST_INSERT_HEAD(&dirs->list, dir, link);
-	pthread_mutex_unlock(&dirs->lock);
+	spool_mutex_unlock(&dirs->lock);
 	*ret_handle = (uintptr_t)dir;
 	return 0;
 }
@@ -61,9 +62,9 @@ void spool_dirs_close(struct spool_dirs *dirs, uint64_t handle)
 {
 	struct open_dir *dir = (struct open_dir *)(uintptr_t)handle;
 
-	pthread_mutex_lock(&dirs->lock);
+	spool_mutex_lock(&dirs->lock, SPOOL_RANK_QUEUE);
 	LIST_REMOVE(dir, link);
-	pthread_mutex_unlock(&dirs->lock);
+	spool_mutex_unlock(&dirs->lock);
 	free(dir);
 }
 

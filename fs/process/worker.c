@@ -498,7 +498,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	prctl(PR_SET_NAME, SPOOL_CTL_WORKER);
 	worker.fs.live = *options;
 	worker.fs.arena = &worker.arena;
-	pthread_mutex_init(&worker.fs.set_lock, NULL);
+	spool_mutex_init(&worker.fs.set_lock);
 	harden();
 	clock_gettime(CLOCK_BOOTTIME, &worker.fs.started);
 	if (*options->backing_why)
