@@ -18,13 +18,13 @@ fi
 
 apt_build="gcc libc6-dev meson ninja-build pkgconf libfuse3-dev fuse3 libxxhash-dev libbsd-dev
     liburing-dev libssl-dev libcap-ng-dev libmount-dev
-    libseccomp-dev"
+    libseccomp-dev systemtap-sdt-dev"
 apt_test="libcunit1-dev clang clang-format shellcheck mandoc python3 procps util-linux mount
     make git rsync sqlite3 vim perl acl attr openssh-client strace dpkg-dev gzip tar
     patch e2fsprogs xfsprogs btrfs-progs"
 dnf_build="gcc glibc-devel meson ninja-build pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
     liburing-devel openssl-devel libcap-ng-devel libmount-devel
-    libseccomp-devel"
+    libseccomp-devel systemtap-sdt-devel"
 dnf_test="CUnit-devel clang clang-tools-extra ShellCheck mandoc python3 procps-ng util-linux make
     git rsync sqlite vim-enhanced perl acl attr openssh-clients strace python3-test
     patch e2fsprogs xfsprogs btrfs-progs"
@@ -34,7 +34,7 @@ pacman_test="cunit clang shellcheck mandoc python procps-ng util-linux make git 
     perl acl attr openssh strace patch e2fsprogs xfsprogs btrfs-progs"
 zypper_build="gcc glibc-devel meson ninja pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
     liburing-devel libopenssl-devel libcap-ng-devel libmount-devel
-    libseccomp-devel"
+    libseccomp-devel systemtap-sdt-devel"
 zypper_test="cunit-devel clang ShellCheck mandoc python3 procps util-linux make git rsync sqlite3
     vim perl acl attr openssh-clients strace python3-testsuite patch e2fsprogs
     xfsprogs btrfsprogs"
