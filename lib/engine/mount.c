@@ -13,6 +13,7 @@
 #include "store/pool.h"
 #include "util/host.h"
 #include "util/macros.h"
+#include "util/probe.h"
 
 void engine_now(const struct spool_engine *engine, struct timespec *ret)
 {
@@ -86,6 +87,7 @@ static void destroy_upwards(struct spool_engine *engine, struct spool_node *node
 	while (node) {
 		struct spool_node *above = S_ISDIR(node->type) ? node->dir->parent : NULL;
 
+		spool_probe_file_removed(node->ino);
 		engine_destroy_node(engine, node);
 		node = above && spool_table_put(&engine->table, above, 1, 0) ? above : NULL;
 	}

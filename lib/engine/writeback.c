@@ -6,6 +6,7 @@
 
 #include "store/object.h"
 #include "util/host.h"
+#include "util/probe.h"
 
 int spool_engine_new_stage(struct spool_engine *engine, struct spool_stage **ret_stage)
 {
@@ -56,6 +57,8 @@ int engine_spill_batch(struct spool_engine *engine, struct spool_node *node,
 		r = spool_stage_write(stage);
 	if (r < 0)
 		space.placed = engine_space_placed(stage);
+	else
+		spool_probe_batch_written(node->ino, stage->bytes, stage->segment);
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 	spool_object_commit(file->object, node->user, stage, r == 0);
 	engine_tier_update(engine, node);

@@ -10,6 +10,7 @@
 #include "util/host.h"
 #include "util/lock.h"
 #include "util/macros.h"
+#include "util/probe.h"
 #include "util/tree.h"
 #include "util/units.h"
 
@@ -302,12 +303,14 @@ static bool fits_budget_locked(const struct spool_quota *quota, const struct spo
 	       fits(user->used[SPOOL_RES_RAM], amount, quota->share, 0);
 }
 
-static void note_all(struct spool_refusal_note *notes, unsigned int missing, const uint64_t *used,
-		     const uint64_t *limit, const struct spool_charge *charge)
+static void note_all(struct spool_refusal_note *notes, uid_t uid, unsigned int missing,
+		     const uint64_t *used, const uint64_t *limit, const struct spool_charge *charge)
 {
 	for (int i = 0; i < SPOOL_RES_N; i++) {
-		if (missing & 1u << i)
-			spool_refusal_add(&notes[i], used[i], limit[i], charge->amount[i]);
+		if (!(missing & 1u << i))
+			continue;
+		spool_refusal_add(&notes[i], used[i], limit[i], charge->amount[i]);
+		spool_probe_charge_refused(uid, i, charge->amount[i], limit[i]);
 	}
 }
 
@@ -317,9 +320,10 @@ static void refuse_locked(struct spool_quota *quota, struct spool_quota_user *us
 	SPOOL_REQUIRES(quota->lock)
 {
 	if (mount)
-		note_all(quota->refused, mount, quota->used, quota->limits.mount, charge);
+		note_all(quota->refused, user->uid, mount, quota->used, quota->limits.mount,
+			 charge);
 	else
-		note_all(user->refused, mine, user->used, quota->limits.user, charge);
+		note_all(user->refused, user->uid, mine, user->used, quota->limits.user, charge);
 	atomic_store(&quota->has_refused, true);
 }
 

@@ -68,6 +68,7 @@ struct spool_stage {
 	struct spool_key *key;
 	int segment; /* the object's own, 0 = none */
 	unsigned int n;
+	size_t bytes; /* that the last spool_stage_write() has written */
 	struct spool_staged blocks[SPOOL_STAGE_BLOCKS]; /* stale: the object's lock */
 	char *buffer;                                   /* block i at i * 64 KiB */
 	void *allocated;

@@ -81,6 +81,7 @@ static int write_range(struct spool_stage *stage, spool_disk_slot_t first, size_
 	spool_disk_slot_t slot = first + ((from - base) >> SPOOL_BLOCK_SHIFT);
 
 	atomic_fetch_add_explicit(&stage->spill->written, end - from, memory_order_relaxed);
+	stage->bytes += end - from;
 	return spool_disk_slots_write(stage->spill->slots, slot,
 				      (unsigned int)(from & (SPOOL_BLOCK_SIZE - 1)), &iov, 1);
 }
@@ -117,6 +118,7 @@ int spool_stage_write(struct spool_stage *stage)
 {
 	int r;
 
+	stage->bytes = 0;
 	for (unsigned int i = 0; i < stage->n; i++) {
 		r = seal_block(stage, i);
 		if (r < 0)
