@@ -9,6 +9,7 @@
 #include "wait/for_spill.h"
 #include "wait/for_disk.h"
 #include "fs.h"
+#include "host/probe.h"
 #include "wait/notify.h"
 #include "options/options.h"
 #include "wait/for_release.h"
@@ -203,6 +204,7 @@ static void first_time(struct spool_fs *fs, struct spool_request *request)
 	if (fs->setxattr_ext)
 		spool_channel_shorten_setxattr(request);
 	request->tried = true;
+	spool_probe_request_begin(request->unique, request->opcode, request->nodeid, request->uid);
 }
 
 /* A signal for the caller of a request: those that wait for long know what to do, others go on. No
@@ -218,12 +220,21 @@ static void take_interrupt(struct spool_fs *fs, const struct spool_request *requ
 	spool_for_spill_interrupt(fs->for_spill, in.unique);
 }
 
+static int error_of(const struct iovec *iov)
+{
+	struct fuse_out_header header;
+
+	memcpy(&header, iov[0].iov_base, sizeof(header));
+	return header.error;
+}
+
 /* Without libfuse. */
 static void answer(struct spool_fs *fs, struct spool_request *request, const struct iovec *iov,
 		   int count)
 {
 	request->deferred = false;
 	request->answered = true;
+	spool_probe_request_answered(request->unique, error_of(iov));
 	if (request->answer)
 		spool_channel_answer(request, iov, count);
 	else if (writev(fuse_session_fd(fs->session), iov, count) < 0)
@@ -279,6 +290,8 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request)
 	}
 	if (!request->tried)
 		first_time(fs, request);
+	else
+		spool_probe_request_retried(request->unique);
 	if (request->opcode == FUSE_INTERRUPT) {
 		take_interrupt(fs, request);
 		return;
@@ -301,6 +314,9 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request)
 	pthread_setspecific(fs->current, NULL);
 	if (request->deferred && !spool_waiting_enter(fs->waiting, request))
 		refuse(fs, request);
+	else if (request->deferred)
+		spool_probe_request_deferred(request->unique,
+					     spool_waiting_name(request->waits_for));
 	if (!request->deferred)
 		spool_waiting_leave(fs->waiting, request);
 }
@@ -454,6 +470,7 @@ static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userda
 	}
 	if (header.error == -ENOSPC || header.error == -EDQUOT)
 		spool_refused_log(fs);
+	spool_probe_request_answered(request->unique, header.error);
 	if (request->answer)
 		return spool_channel_answer(request, iov, count);
 	request->answered = true;

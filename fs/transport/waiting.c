@@ -49,6 +49,17 @@ struct spool_waiting {
 	time_t logged;  /* CLOCK_MONOTONIC, s; 0: never */
 };
 
+const char *spool_waiting_name(enum spool_wait wait)
+{
+	static const char *const names[SPOOL_WAIT_N] = {
+		[SPOOL_WAIT_RELEASE] = "release", [SPOOL_WAIT_RAM] = "ram",
+		[SPOOL_WAIT_DISK] = "disk",       [SPOOL_WAIT_NOTIFY] = "notify",
+		[SPOOL_WAIT_SPILL] = "spill",
+	};
+
+	return names[wait];
+}
+
 static struct spool_waiting_payer *get_payer(struct spool_waiting *waiting, uid_t uid)
 {
 	struct payer_list *bucket = &waiting->buckets[uid % N_BUCKETS];

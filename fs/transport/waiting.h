@@ -43,6 +43,9 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 /** spool_waiting_leave() - it is answered. One that is not counted is a no-op. */
 void spool_waiting_leave(struct spool_waiting *waiting, struct spool_request *request);
 
+/** spool_waiting_name() - of what is waited for: "release", "ram" and so on. */
+const char *spool_waiting_name(enum spool_wait wait);
+
 /**
  * struct spool_waiting_stat - what waits now
  * @n: requests, by enum spool_wait; @data: bytes of them
