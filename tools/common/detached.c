@@ -14,9 +14,8 @@
 #include <unistd.h>
 
 #include "common/mounts.h"
+#include "common/processes.h"
 #include "util/proc.h"
-
-#define COMM 16 /* TASK_COMM_LEN, proc_pid_comm(5) */
 
 #define FUSE_CTL_SUPER_MAGIC 0x65735543 /* fs/fuse/control.c of Linux; no header has it */
 
@@ -24,60 +23,8 @@ struct search {
 	const char *proc, *connections;
 	struct detached *all;
 	size_t n;
+	struct detached *one; /* whose holders are looked for */
 };
-
-/* From /proc/PID/stat. */
-struct process {
-	pid_t pid, parent;
-	char name[COMM];
-};
-
-static bool read_process(const char *proc, const char *number, struct process *ret)
-{
-	char path[PATH_MAX], line[256] = "";
-	char *name, *end;
-	FILE *file;
-	bool ok;
-
-	snprintf(path, sizeof(path), "%s/%s/stat", proc, number);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	ok = fgets(line, sizeof(line), file);
-	fclose(file);
-	if (!ok)
-		return false;
-	name = strchr(line, '(');
-	end = strrchr(line, ')'); /* the name may have some, too */
-	if (!name || !end || end < name || sscanf(end, ") %*c %d", &ret->parent) != 1)
-		return false;
-	*end = '\0';
-	ret->pid = atoi(number);
-	snprintf(ret->name, sizeof(ret->name), "%.15s", name + 1);
-	return true;
-}
-
-/* Calls @fn for all processes until it returns an error. Return: 0; -errno. */
-static int each_process(struct search *search,
-			int (*fn)(struct search *search, const struct process *process, void *arg),
-			void *arg)
-{
-	DIR *dir = opendir(search->proc);
-	const struct dirent *entry;
-	int r = 0;
-
-	if (!dir)
-		return -errno;
-	while (r == 0 && (entry = readdir(dir))) {
-		struct process process;
-
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-		    read_process(search->proc, entry->d_name, &process))
-			r = fn(search, &process, arg);
-	}
-	closedir(dir);
-	return r;
-}
 
 /* The record that a process holds. Return: false: none, or not for us to see. */
 static bool find_record(const struct search *search, pid_t pid, struct spool_ctl_record *ret)
@@ -141,14 +88,14 @@ static int is_mounted(const struct search *search, const char *process, dev_t de
 	return r;
 }
 
-static int look_for_daemon(struct search *search, const struct process *process, void *arg)
+static int look_for_daemon(void *arg, const struct process *process)
 {
+	struct search *search = arg;
 	struct detached one = {.supervisor = process->pid};
 	struct spool_proc_status status;
 	struct detached *more;
 	char path[PATH_MAX], number[16];
 
-	(void)arg;
 	if (strcmp(process->name, SPOOL_CTL_SUPERVISOR) != 0 ||
 	    !find_record(search, process->pid, &one.record))
 		return 0;
@@ -178,9 +125,10 @@ static struct detached_holder *known(struct detached_holder *list, size_t n, ino
 }
 
 /* All namespaces that were looked at: those that hold nothing have no process counted. */
-static int look_for_holder(struct search *search, const struct process *process, void *arg)
+static int look_for_holder(void *arg, const struct process *process)
 {
-	struct detached *one = arg;
+	const struct search *search = arg;
+	struct detached *one = search->one;
 	struct detached_holder *holder;
 	char path[PATH_MAX], number[16];
 	struct stat stat_buf;
@@ -214,9 +162,11 @@ static int look_for_holder(struct search *search, const struct process *process,
 
 static int find_holders(struct search *search, struct detached *one)
 {
-	int r = each_process(search, look_for_holder, one);
 	size_t n = 0;
+	int r;
 
+	search->one = one;
+	r = processes_each(search->proc, look_for_holder, search);
 	for (size_t i = 0; i < one->n_holders; i++) {
 		if (one->holders[i].processes)
 			one->holders[n++] = one->holders[i];
@@ -228,7 +178,7 @@ static int find_holders(struct search *search, struct detached *one)
 int detached_find(const char *proc, const char *connections, struct detached **ret, size_t *ret_n)
 {
 	struct search search = {.proc = proc, .connections = connections};
-	int r = each_process(&search, look_for_daemon, NULL);
+	int r = processes_each(proc, look_for_daemon, &search);
 
 	for (size_t i = 0; r == 0 && i < search.n; i++)
 		r = find_holders(&search, &search.all[i]);
