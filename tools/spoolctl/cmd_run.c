@@ -10,20 +10,15 @@
  * What the command left running may still write to TMPDIR. Between the unmount and the removal it
  * would write to the covered directory, on whatever disk that is; so the mount is one level down
  * in a directory of ours, which is renamed before the unmount (a mount point itself cannot be).
- *
- * The command stays in our process group, so that it has the terminal as if we were not there.
- * What the terminal sends reaches it without us; what others send to us is passed on.
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,13 +27,10 @@
 #include "common/options.h"
 #include "common/usage.h"
 #include "spoolctl/cmd.h"
+#include "spoolctl/run_child.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/remove_tree.h"
-
-#define EXIT_NOT_EXECUTABLE 126 /* as in sh(1) */
-#define EXIT_NOT_FOUND 127
-#define EXIT_SIGNAL 128
 
 /* A socket's path may have 107 bytes (unix(7)). With a base of 24 the mount's path has at most 39,
  * which leaves 67 for programs. A guess that fits ssh-agent's and gpg-agent's. */
@@ -50,11 +42,8 @@ struct run {
 	char outer[48]; /* made by us, holds nothing but... */
 	char dir[64];   /* ...the mount point */
 	struct daemon daemon;
-	pid_t child;
-	bool away;                /* the mount is out of the command's reach */
-	bool terminal;            /* there is a shell that may want to stop and continue us */
-	sigset_t inherited;       /* what was blocked when we were started */
-	struct sigaction sigchld; /* what was done with it then */
+	struct run_child child;
+	bool away; /* the mount is out of the command's reach */
 };
 
 /* The directory to make ours in: short, and not somebody else's. */
@@ -100,20 +89,10 @@ static void remove_directories(const char *outer)
 static void exec_command(const struct run *run, pid_t parent)
 {
 	static const char *const names[] = {"TMPDIR", "TMP", "TEMP"};
-	int error;
 
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(names); i++)
 		setenv(names[i], run->dir, 1);
-	/* With us the mount goes; a command that went on would find its files gone. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(EXIT_SIGNAL + SIGTERM);
-	sigaction(SIGCHLD, &run->sigchld, NULL);
-	sigprocmask(SIG_SETMASK, &run->inherited, NULL);
-	execvp(run->command[0], run->command);
-	error = errno;
-	fprintf(stderr, "spoolctl: run: %s: %s\n", run->command[0], strerror(error));
-	_exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
+	run_child_exec(&run->child, parent, run->command);
 }
 
 /* Lets go of what we were given but do not use, now that the command has it. */
@@ -125,46 +104,14 @@ static void close_inherited(const struct run *run)
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 }
 
-/* Blocks what is to be passed on; wait_for_command() takes the signals one by one. */
-static void block_signals(struct run *run, sigset_t *ret)
-{
-	static const int passed_on[] = {SIGINT,  SIGTERM,  SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
-					SIGCONT, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU, SIGCHLD};
-	struct sigaction standard = {.sa_handler = SIG_DFL};
-
-	sigemptyset(ret);
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(passed_on); i++)
-		sigaddset(ret, passed_on[i]);
-	/* where it is ignored nobody is told of a child's end */
-	sigaction(SIGCHLD, &standard, &run->sigchld);
-	sigprocmask(SIG_BLOCK, ret, &run->inherited);
-}
-
-static void pass_on(const struct run *run, const siginfo_t *info)
-{
-	if (info->si_code == SI_KERNEL)
-		return; /* from the terminal, to the whole process group */
-	/* an editor stops its process group, itself included; to stop it again later is wrong */
-	if (info->si_signo == SIGTSTP && info->si_pid == run->child)
-		return;
-	kill(run->child, info->si_signo);
-}
-
 /* Return: true when the command has ended, and *@ret_status. */
 static bool has_ended(const struct run *run, int *ret_status)
 {
 	int status;
 
-	while (waitpid(run->child, &status, WNOHANG | WUNTRACED) == run->child) {
-		if (!WIFSTOPPED(status)) {
-			*ret_status = WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status)
-							  : WEXITSTATUS(status);
+	while (waitpid(run->child.pid, &status, WNOHANG | WUNTRACED) == run->child.pid) {
+		if (run_child_changed(&run->child, status, ret_status))
 			return true;
-		}
-		/* A shell looks at us to learn that its job has stopped (^Z). The SIGCONT that it
-		 * sends later is passed on. Without a terminal nobody would send one. */
-		if (run->terminal)
-			raise(SIGSTOP);
 	}
 	return false;
 }
@@ -199,39 +146,30 @@ static void look_after_daemon(struct run *run)
 	fputs("spoolctl: run: the daemon has ended: TMPDIR is gone\n", stderr);
 }
 
-static int wait_for_command(struct run *run, const sigset_t *signals)
+static int wait_for_command(struct run *run)
 {
 	int status;
 
 	for (;;) {
 		siginfo_t info;
-		int sig = sigwaitinfo(signals, &info);
+		int sig = sigwaitinfo(&run->child.signals, &info);
 
 		if (sig == SIGCHLD)
 			look_after_daemon(run);
 		if (sig == SIGCHLD && has_ended(run, &status))
 			return status;
 		if (sig > 0 && sig != SIGCHLD)
-			pass_on(run, &info);
+			run_child_pass_on(&run->child, &info);
 	}
-}
-
-static bool has_terminal(void)
-{
-	spool_cleanup(fd) int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-
-	return fd >= 0;
 }
 
 static int run_command(struct run *run)
 {
 	pid_t self = getpid();
 	char program[PATH_MAX];
-	sigset_t signals;
 	int r;
 
-	run->terminal = has_terminal();
-	block_signals(run, &signals);
+	run_child_prepare(&run->child);
 	r = make_directories(run);
 	if (r < 0) {
 		fprintf(stderr, "spoolctl: run: %s: %s\n", run->outer, strerror(-r));
@@ -244,15 +182,15 @@ static int run_command(struct run *run)
 		remove_directories(run->outer);
 		return r;
 	}
-	run->child = fork();
-	if (run->child == 0)
+	run->child.pid = fork();
+	if (run->child.pid == 0)
 		exec_command(run, self);
-	if (run->child < 0) {
+	if (run->child.pid < 0) {
 		fprintf(stderr, "spoolctl: run: %s\n", strerror(errno));
 		r = EXIT_FAILED;
 	} else {
 		close_inherited(run);
-		r = wait_for_command(run, &signals);
+		r = wait_for_command(run);
 	}
 	finish(run);
 	return r;
