@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "spoolctl/descendants.h"
 #include "util/macros.h"
 
 static bool has_terminal(void)
@@ -54,7 +55,7 @@ void run_child_pass_on(const struct run_child *child, const siginfo_t *info)
 	if (info->si_code == SI_KERNEL)
 		return; /* from the terminal, to the whole process group */
 	/* an editor stops its process group, itself included; to stop it again later is wrong */
-	if (info->si_signo == SIGTSTP && info->si_pid == child->pid)
+	if (info->si_signo == SIGTSTP && descendants_have("/proc", getpid(), info->si_pid))
 		return;
 	kill(child->pid, info->si_signo);
 }

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+
+/* spoolctl run: the processes below one, in a /proc of our own making. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "spoolctl/descendants.h"
+#include "unit.h"
+#include "util/remove_tree.h"
+
+static char top[64];
+
+static void set_up(void)
+{
+	snprintf(top, sizeof(top), "/tmp/spoolfs-unit-XXXXXX");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(top));
+}
+
+static void tear_down(void)
+{
+	spool_remove_tree(top);
+	rmdir(top);
+}
+
+static void make_process(pid_t pid, pid_t parent, const char *name)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%d", top, pid);
+	CU_ASSERT_EQUAL_FATAL(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/%d/stat", top, pid);
+	file = fopen(path, "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	fprintf(file,
+		"%d (%s) S %d 1 1 0 -1 4194560 1 18446744073709551615 0 0 1 2 3 4 20 0 1 0 %" PRIu64
+		" 1 1\n",
+		pid, name, parent, UINT64_MAX - (uint64_t)pid);
+	fclose(file);
+}
+
+/* The sum of the pids that are found, each of which is counted once. */
+static int sum_below(pid_t ancestor, size_t wanted_n)
+{
+	struct process *all = NULL;
+	size_t n = 0;
+	int sum = 0;
+
+	CU_ASSERT_EQUAL_FATAL(descendants_find(top, ancestor, &all, &n), 0);
+	CU_ASSERT_EQUAL(n, wanted_n);
+	for (size_t i = 0; i < n; i++) {
+		sum += all[i].pid;
+		CU_ASSERT_EQUAL(all[i].start, UINT64_MAX - (uint64_t)all[i].pid);
+	}
+	free(all);
+	return sum;
+}
+
+static void test_all_generations(void)
+{
+	set_up();
+	CU_ASSERT_EQUAL(sum_below(100, 0), 0);
+	make_process(1, 0, "init");
+	make_process(100, 1, "spoolctl");
+	make_process(103, 102, "sleep");
+	make_process(102, 101, ") S 1 ("); /* a name may hold anything */
+	make_process(101, 100, "sh");
+	make_process(99, 103, "pids start again"); /* a child with a lower pid */
+	make_process(200, 1, "another");
+	make_process(201, 200, "its child");
+	CU_ASSERT_EQUAL(sum_below(100, 4), 101 + 102 + 103 + 99);
+	CU_ASSERT_EQUAL(sum_below(103, 1), 99);
+	CU_ASSERT_EQUAL(sum_below(99, 0), 0);
+	CU_ASSERT(descendants_have(top, 100, 99));
+	CU_ASSERT(descendants_have(top, 100, 101));
+	CU_ASSERT_FALSE(descendants_have(top, 100, 100));
+	CU_ASSERT_FALSE(descendants_have(top, 100, 201));
+	CU_ASSERT_FALSE(descendants_have(top, 100, 300)); /* is not there */
+	CU_ASSERT_FALSE(descendants_have(top, 100, 0));   /* the kernel */
+	tear_down();
+}
+
+/* Processes are not read at one moment: what was seen may make a circle. */
+static void test_a_circle_ends(void)
+{
+	set_up();
+	make_process(100, 103, "a");
+	make_process(101, 100, "b");
+	make_process(103, 101, "c");
+	CU_ASSERT(sum_below(100, 3) > 0);
+	tear_down();
+}
+
+static void test_many(void)
+{
+	set_up();
+	for (pid_t pid = 1000; pid < 1600; pid++)
+		make_process(pid, pid - 1, "chain");
+	CU_ASSERT_EQUAL(sum_below(999, 600), (1000 + 1599) * 300);
+	tear_down();
+}
+
+static void test_no_proc(void)
+{
+	struct process *all = NULL;
+	size_t n = 7;
+
+	CU_ASSERT_EQUAL(descendants_find("/nonexistent", 1, &all, &n), -ENOENT);
+	CU_ASSERT_EQUAL(n, 7);
+}
+
+static const struct unit_test tests[] = {
+	{"all_generations", test_all_generations},
+	{"a_circle_ends", test_a_circle_ends},
+	{"many", test_many},
+	{"no_proc", test_no_proc},
+};
+
+int main(void)
+{
+	return unit_run("run", tests, sizeof(tests) / sizeof(tests[0]));
+}
