@@ -7,7 +7,7 @@
  * No lock may be held: a reply may be what lets the kernel send the next request.
  */
 
-#include "transport/channel.h"
+#include "transport/request.h"
 #include "fs.h"
 
 struct spool_wire_statx_out;

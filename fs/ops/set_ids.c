@@ -5,7 +5,6 @@
 
 #include <linux/capability.h>
 
-#include "transport/channel.h"
 #include "security/witness.h"
 
 struct spool_set_ids spool_set_ids_of(struct spool_fs *fs, fuse_ino_t ino)

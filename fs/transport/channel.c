@@ -17,178 +17,7 @@
 #include "ops/reply.h"
 #include "wait/for_ram.h"
 #include "transport/waiting.h"
-#include "util/macros.h"
 #include "transport/wire.h"
-
-/* No operation has this number: libfuse answers ENOSYS, as for one that is newer than itself. */
-#define OPCODE_UNKNOWN 0x7fffu
-
-struct masked_flag {
-	unsigned int feature;
-	uint32_t flags; /* FUSE_INIT, first word */
-};
-
-struct masked_opcode {
-	unsigned int feature;
-	uint32_t opcode;
-};
-
-static void mask_init(void *request, size_t len, unsigned int mask)
-{
-	static const struct masked_flag masked[] = {
-		{SPOOL_FEATURE_READDIRPLUS, FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO},
-		{SPOOL_FEATURE_DONT_MASK, FUSE_DONT_MASK},
-		{SPOOL_FEATURE_POSIX_ACL, FUSE_POSIX_ACL},
-		{SPOOL_FEATURE_PARALLEL_DIROPS, FUSE_PARALLEL_DIROPS},
-		{SPOOL_FEATURE_IOCTL_DIR, FUSE_HAS_IOCTL_DIR},
-		{SPOOL_FEATURE_ASYNC_READ, FUSE_ASYNC_READ},
-		{SPOOL_FEATURE_ATOMIC_O_TRUNC, FUSE_ATOMIC_O_TRUNC},
-		{SPOOL_FEATURE_KILLPRIV, FUSE_HANDLE_KILLPRIV_V2},
-	};
-	size_t at = sizeof(struct fuse_in_header) + offsetof(struct fuse_init_in, flags);
-	uint32_t flags;
-
-	if (len < at + sizeof(flags))
-		return;
-	memcpy(&flags, (char *)request + at, sizeof(flags));
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(masked); i++) {
-		if (mask & masked[i].feature)
-			flags &= ~masked[i].flags;
-	}
-	memcpy((char *)request + at, &flags, sizeof(flags));
-}
-
-static uint32_t mask_opcode(uint32_t opcode, unsigned int mask)
-{
-	static const struct masked_opcode masked[] = {
-		{SPOOL_FEATURE_TMPFILE, FUSE_TMPFILE},
-		{SPOOL_FEATURE_RENAME2, FUSE_RENAME2},
-		{SPOOL_FEATURE_COPY_FILE_RANGE, FUSE_COPY_FILE_RANGE},
-		{SPOOL_FEATURE_FALLOCATE, FUSE_FALLOCATE},
-		{SPOOL_FEATURE_LSEEK, FUSE_LSEEK},
-	};
-
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(masked); i++) {
-		if ((mask & masked[i].feature) && opcode == masked[i].opcode)
-			return OPCODE_UNKNOWN;
-	}
-	return opcode == FUSE_TMPFILE ? FUSE_CREATE : opcode;
-}
-
-void spool_channel_rewrite(void *request, size_t len, unsigned int mask)
-{
-	struct fuse_in_header header;
-
-	if (len < sizeof(header))
-		return;
-	memcpy(&header, request, sizeof(header));
-	if (header.opcode == FUSE_INIT && mask)
-		mask_init(request, len, mask);
-	header.opcode = mask_opcode(header.opcode, mask);
-	memcpy(request, &header, sizeof(header));
-}
-
-/* A 32-bit word @at bytes into the first argument, 0 when the request ends before. */
-static uint32_t argument_word(const struct spool_request *request, size_t at)
-{
-	uint32_t word = 0;
-
-	at += sizeof(struct fuse_in_header);
-	if (request->len >= at + sizeof(word))
-		memcpy(&word, (const char *)request->data + at, sizeof(word));
-	return word;
-}
-
-/* The kernel asks for set-id bits to be dropped in a flag of its own for every operation. */
-static bool wants_kill_suidgid(const struct spool_request *request)
-{
-	switch (request->opcode) {
-	case FUSE_WRITE:
-		return argument_word(request, offsetof(struct fuse_write_in, write_flags)) &
-		       FUSE_WRITE_KILL_SUIDGID;
-	case FUSE_SETATTR:
-		return argument_word(request, offsetof(struct fuse_setattr_in, valid)) &
-		       FATTR_KILL_SUIDGID;
-	case FUSE_OPEN:
-		return argument_word(request, offsetof(struct fuse_open_in, open_flags)) &
-		       SPOOL_WIRE_OPEN_KILL_SUIDGID;
-	default:
-		return false;
-	}
-}
-
-bool spool_channel_parse(struct spool_request *request)
-{
-	struct fuse_in_header header;
-
-	if (request->len < sizeof(header))
-		return false;
-	memcpy(&header, request->data, sizeof(header));
-	if (header.len != request->len)
-		return false;
-	request->unique = header.unique;
-	request->opcode = header.opcode;
-	request->nodeid = header.nodeid;
-	request->uid = header.uid;
-	request->pid = (pid_t)header.pid;
-	request->payer = header.uid;
-	request->kill_suidgid = wants_kill_suidgid(request);
-	return true;
-}
-
-void spool_channel_set_payer(struct spool_fs *fs, struct spool_request *request)
-{
-	const struct spool_cred cred = {.uid = request->uid, .pid = request->pid};
-
-	/* these never wait, come in masses, and are nobody's */
-	if (request->opcode == FUSE_FORGET || request->opcode == FUSE_BATCH_FORGET)
-		return;
-	request->payer = spool_engine_payer(fs->engine, &cred, request->nodeid);
-}
-
-void spool_channel_shorten_setxattr(struct spool_request *request)
-{
-	const size_t more = sizeof(struct fuse_setxattr_in) - FUSE_COMPAT_SETXATTR_IN_SIZE;
-	const size_t keep = sizeof(struct fuse_in_header) + FUSE_COMPAT_SETXATTR_IN_SIZE;
-	struct fuse_in_header header;
-
-	if (request->opcode != FUSE_SETXATTR || request->len < keep + more)
-		return;
-	request->kill_suidgid =
-		argument_word(request, offsetof(struct fuse_setxattr_in, setxattr_flags)) &
-		FUSE_SETXATTR_ACL_KILL_SGID;
-	memmove((char *)request->data + more, request->data, keep);
-	request->data = (char *)request->data + more;
-	request->len -= more;
-	memcpy(&header, request->data, sizeof(header));
-	header.len = (uint32_t)request->len;
-	memcpy(request->data, &header, sizeof(header));
-}
-
-ssize_t spool_channel_answer(struct spool_request *request, const struct iovec *iov, int count)
-{
-	struct fuse_out_header header;
-	size_t used = 0;
-
-	memcpy(&header, iov[0].iov_base, sizeof(header));
-	for (int i = 1; i < count; i++) {
-		char *to = (char *)request->out + used;
-
-		if (iov[i].iov_len > request->out_size - used) {
-			header = (struct fuse_out_header){
-				.len = sizeof(header), .error = -EIO, .unique = request->unique};
-			used = 0;
-			break;
-		}
-		if (iov[i].iov_base != to)
-			memmove(to, iov[i].iov_base, iov[i].iov_len);
-		used += iov[i].iov_len;
-	}
-	memcpy(request->answer, &header, sizeof(header));
-	request->answer_size = (uint32_t)used;
-	request->answered = true;
-	return header.error == -EIO ? -EIO : (ssize_t)(sizeof(header) + used);
-}
 
 struct spool_request *spool_channel_current(struct spool_fs *fs)
 {
@@ -202,7 +31,7 @@ static void first_time(struct spool_fs *fs, struct spool_request *request)
 	if (request->opcode < SPOOL_OPCODES)
 		atomic_fetch_add_explicit(&fs->by_opcode[request->opcode], 1, memory_order_relaxed);
 	if (fs->setxattr_ext)
-		spool_channel_shorten_setxattr(request);
+		spool_request_shorten_setxattr(request);
 	request->tried = true;
 	spool_probe_request_begin(request->unique, request->opcode, request->nodeid, request->uid);
 }
@@ -236,7 +65,7 @@ static void answer(struct spool_fs *fs, struct spool_request *request, const str
 	request->answered = true;
 	spool_probe_request_answered(request->unique, error_of(iov));
 	if (request->answer)
-		spool_channel_answer(request, iov, count);
+		spool_request_answer(request, iov, count);
 	else if (writev(fuse_session_fd(fs->session), iov, count) < 0)
 		spool_log(fs->log, SPOOL_LOG_DEBUG, "/dev/fuse: %s", strerror(errno));
 }
@@ -300,7 +129,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request)
 		answer_statx(fs, request);
 		return;
 	}
-	spool_channel_rewrite(request->data, request->len, fs->options->mask);
+	spool_request_rewrite(request->data, request->len, fs->options->mask);
 	buf.mem = request->data;
 	buf.size = request->len;
 	pthread_setspecific(fs->current, request);
@@ -472,7 +301,7 @@ static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userda
 		spool_refused_log(fs);
 	spool_probe_request_answered(request->unique, header.error);
 	if (request->answer)
-		return spool_channel_answer(request, iov, count);
+		return spool_request_answer(request, iov, count);
 	request->answered = true;
 	return writev(fd, iov, count);
 }

@@ -142,7 +142,7 @@ static struct dev_buffer *handle(struct spool_devfuse *dev, struct dev_buffer *b
 	struct spool_request *request;
 
 	buffer->request = (struct spool_request){.data = buffer->data, .len = len};
-	if (!spool_channel_parse(&buffer->request)) {
+	if (!spool_request_parse(&buffer->request)) {
 		spool_log(dev->fs->log, SPOOL_LOG_WARNING, "/dev/fuse: a request makes no sense");
 		return buffer;
 	}
@@ -150,7 +150,7 @@ static struct dev_buffer *handle(struct spool_devfuse *dev, struct dev_buffer *b
 		shake_hands(dev, &buffer->request);
 		return buffer;
 	}
-	spool_channel_set_payer(dev->fs, &buffer->request);
+	spool_request_set_payer(dev->fs->engine, &buffer->request);
 	spool_channel_process(dev->fs, &buffer->request);
 	if (!buffer->request.deferred)
 		return buffer;

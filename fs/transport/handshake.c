@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "transport/channel.h"
+#include "transport/request.h"
 #include "fs.h"
 #include "transport/ring.h"
 #include "transport/wire.h"

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
-#include "transport/channel.h"
+#include "transport/request.h"
 #include "transport/ring.h"
 #include "transport/turn.h"
 #include "transport/wire.h"

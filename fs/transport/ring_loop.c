@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "transport/channel.h"
 #include "host/pulse.h"
 #include "util/macros.h"
 
@@ -131,7 +132,7 @@ static void commit(struct spool_ring *ring, struct spool_ring_entry *entry)
 			.len = sizeof(header), .error = -EIO, .unique = request->unique};
 		struct iovec iov = {.iov_base = &header, .iov_len = sizeof(header)};
 
-		spool_channel_answer(request, &iov, 1);
+		spool_request_answer(request, &iov, 1);
 	}
 	entry->header->ent.payload_size = request->answer_size;
 	if (request->answer_size > ring->touched)
@@ -182,7 +183,7 @@ static bool assemble(struct spool_ring *ring, struct spool_ring_entry *entry)
 	entry->request.len = header.len;
 	memcpy(entry->request.data, &header, sizeof(header));
 	memcpy(entry->payload - op_size, wire->op_in, op_size);
-	return spool_channel_parse(&entry->request);
+	return spool_request_parse(&entry->request);
 }
 
 static void take_request(struct spool_ring *ring, struct spool_request *request)
@@ -250,7 +251,7 @@ static void add_ready(struct spool_ring *ring, struct spool_ring_entry *entry)
 	} else if (assemble(ring, entry)) {
 		if (header.opcode == FUSE_READ || header.opcode == FUSE_WRITE)
 			atomic_store_explicit(&ring->file, header.nodeid, memory_order_relaxed);
-		spool_channel_set_payer(fs, &entry->request);
+		spool_request_set_payer(fs->engine, &entry->request);
 		spool_turns_add(&ring->ready, &entry->request);
 	} else {
 		spool_log(fs->log, SPOOL_LOG_WARNING, "ring %u: a request makes no sense (%u)",

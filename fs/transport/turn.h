@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Whose turn it is. Requests stand in a line for each payer (who is charged, channel.h), and the
+ * Whose turn it is. Requests stand in a line for each payer (who is charged, request.h), and the
  * payers are served round robin: whoever sends a hundred requests makes others wait for one of
  * them, and two who do so together for two. Every place where requests wait for each other asks
  * here who is next: rings (ring_loop.c), the disk (for_disk.h), RAM (for_ram.h), files that go
@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "transport/channel.h"
+#include "transport/request.h"
 
 /**
  * struct spool_turns - the lines

@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "transport/channel.h"
+#include "transport/request.h"
 
 struct spool_fs;
 struct spool_waiting;

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "transport/channel.h"
+#include "transport/request.h"
 #include "host/thread.h"
 #include "transport/turn.h"
 

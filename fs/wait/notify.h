@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "transport/channel.h"
+#include "transport/request.h"
 
 struct spool_notify;
 

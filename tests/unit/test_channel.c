@@ -61,7 +61,7 @@ static void test_parse(void)
 	struct request request = new_request(FUSE_WRITE, sizeof(request.arg.write));
 	struct spool_request message = message_of(&request);
 
-	CU_ASSERT_TRUE(spool_channel_parse(&message));
+	CU_ASSERT_TRUE(spool_request_parse(&message));
 	CU_ASSERT_EQUAL(message.unique, UNIQUE);
 	CU_ASSERT_EQUAL(message.opcode, FUSE_WRITE);
 	CU_ASSERT_EQUAL(message.uid, OWNER);
@@ -73,16 +73,16 @@ static void test_parse_lengths(void)
 	struct request request = new_request(FUSE_WRITE, 0);
 	struct spool_request message = message_of(&request);
 
-	CU_ASSERT_TRUE(spool_channel_parse(&message)); /* a header alone is whole */
+	CU_ASSERT_TRUE(spool_request_parse(&message)); /* a header alone is whole */
 	for (size_t len = 0; len < sizeof(request.header); len++) {
 		message.len = len;
-		CU_ASSERT_FALSE(spool_channel_parse(&message));
+		CU_ASSERT_FALSE(spool_request_parse(&message));
 	}
 	message.len = sizeof(request.header) + 1; /* more than it says */
-	CU_ASSERT_FALSE(spool_channel_parse(&message));
+	CU_ASSERT_FALSE(spool_request_parse(&message));
 	request.header.len = UINT32_MAX;
 	message.len = sizeof(request.header);
-	CU_ASSERT_FALSE(spool_channel_parse(&message));
+	CU_ASSERT_FALSE(spool_request_parse(&message));
 }
 
 /* The wish to drop set-id bits stands in another place for each operation, and is not looked for
@@ -100,11 +100,11 @@ static void test_kill_suidgid(void)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		struct spool_request message = message_of(all[i]);
 
-		CU_ASSERT_TRUE(spool_channel_parse(&message));
+		CU_ASSERT_TRUE(spool_request_parse(&message));
 		CU_ASSERT_TRUE(message.kill_suidgid);
 		all[i]->header.len = sizeof(all[i]->header);
 		message = message_of(all[i]);
-		CU_ASSERT_TRUE(spool_channel_parse(&message));
+		CU_ASSERT_TRUE(spool_request_parse(&message));
 		CU_ASSERT_FALSE(message.kill_suidgid);
 	}
 }
@@ -114,11 +114,11 @@ static void test_tmpfile_is_a_create(void)
 	struct request request = new_request(FUSE_TMPFILE, sizeof(request.arg.create));
 	struct request before = request;
 
-	spool_channel_rewrite(&request, request.header.len, 0);
+	spool_request_rewrite(&request, request.header.len, 0);
 	CU_ASSERT_EQUAL(request.header.opcode, FUSE_CREATE);
 	request.header.opcode = FUSE_TMPFILE;
 	CU_ASSERT_EQUAL(memcmp(&request, &before, sizeof(request)), 0);
-	spool_channel_rewrite(&request, request.header.len, SPOOL_FEATURE_TMPFILE);
+	spool_request_rewrite(&request, request.header.len, SPOOL_FEATURE_TMPFILE);
 	CU_ASSERT_NOT_EQUAL(request.header.opcode, FUSE_CREATE);
 	CU_ASSERT_NOT_EQUAL(request.header.opcode, FUSE_TMPFILE);
 }
@@ -137,9 +137,9 @@ static void test_shorten_setxattr(void)
 	memcpy(name, "n\0v", 3);
 	before = request;
 	message = message_of(&request);
-	CU_ASSERT_TRUE(spool_channel_parse(&message));
+	CU_ASSERT_TRUE(spool_request_parse(&message));
 	CU_ASSERT_FALSE(message.kill_suidgid);
-	spool_channel_shorten_setxattr(&message);
+	spool_request_shorten_setxattr(&message);
 	CU_ASSERT_TRUE(message.kill_suidgid);
 	CU_ASSERT_EQUAL(message.len, before.header.len - 8);
 	memcpy(&header, message.data, sizeof(header));
@@ -151,16 +151,16 @@ static void test_shorten_setxattr(void)
 		request = before;
 		request.header.len = (uint32_t)len;
 		message = message_of(&request);
-		CU_ASSERT_TRUE(spool_channel_parse(&message));
-		spool_channel_shorten_setxattr(&message);
+		CU_ASSERT_TRUE(spool_request_parse(&message));
+		spool_request_shorten_setxattr(&message);
 		CU_ASSERT_EQUAL(message.len, len);
 		CU_ASSERT_PTR_EQUAL(message.data, &request);
 	}
 	request.header.opcode = FUSE_WRITE;
 	request.header.len = before.header.len;
 	message = message_of(&request);
-	CU_ASSERT_TRUE(spool_channel_parse(&message));
-	spool_channel_shorten_setxattr(&message);
+	CU_ASSERT_TRUE(spool_request_parse(&message));
+	spool_request_shorten_setxattr(&message);
 	CU_ASSERT_EQUAL(message.len, before.header.len);
 }
 
@@ -171,14 +171,14 @@ static void test_rewrite_leaves_others(void)
 		struct request request = new_request(opcode, sizeof(request.arg.create));
 		struct request before = request;
 
-		spool_channel_rewrite(&request, request.header.len, 0);
+		spool_request_rewrite(&request, request.header.len, 0);
 		CU_ASSERT_EQUAL(memcmp(&request, &before, sizeof(request)), 0);
 	}
 	for (size_t len = 0; len < sizeof(struct fuse_in_header); len++) {
 		struct request request = new_request(FUSE_TMPFILE, 0);
 		struct request before = request;
 
-		spool_channel_rewrite(&request, len, ~0u);
+		spool_request_rewrite(&request, len, ~0u);
 		CU_ASSERT_EQUAL(memcmp(&request, &before, sizeof(request)), 0);
 	}
 }
@@ -221,11 +221,11 @@ static void test_masked_offer(void)
 	struct request request = init_request();
 	size_t flags_end = sizeof(request.header) + offsetof(struct fuse_init_in, flags) + 4;
 
-	spool_channel_rewrite(&request, flags_end - 1, SPOOL_FEATURE_KILLPRIV);
+	spool_request_rewrite(&request, flags_end - 1, SPOOL_FEATURE_KILLPRIV);
 	CU_ASSERT_EQUAL(request.arg.init.flags, OFFER_FLAGS); /* too short for flags */
-	spool_channel_rewrite(&request, flags_end, SPOOL_FEATURE_KILLPRIV);
+	spool_request_rewrite(&request, flags_end, SPOOL_FEATURE_KILLPRIV);
 	CU_ASSERT_EQUAL(request.arg.init.flags, OFFER_FLAGS & ~(uint32_t)FUSE_HANDLE_KILLPRIV_V2);
-	spool_channel_rewrite(&request, flags_end,
+	spool_request_rewrite(&request, flags_end,
 			      SPOOL_FEATURE_READDIRPLUS | SPOOL_FEATURE_POSIX_ACL);
 	CU_ASSERT_FALSE(request.arg.init.flags & (FUSE_DO_READDIRPLUS | FUSE_READDIRPLUS_AUTO));
 	CU_ASSERT_FALSE(request.arg.init.flags & FUSE_POSIX_ACL);
@@ -297,7 +297,7 @@ static void test_answer(void)
 	struct entry entry;
 	struct spool_request message = answering(&entry);
 
-	CU_ASSERT_EQUAL(spool_channel_answer(&message, iov, 3), (ssize_t)sizeof(header) + 6);
+	CU_ASSERT_EQUAL(spool_request_answer(&message, iov, 3), (ssize_t)sizeof(header) + 6);
 	CU_ASSERT_TRUE(message.answered);
 	CU_ASSERT_EQUAL(message.answer_size, 6);
 	CU_ASSERT_EQUAL(memcmp(entry.out, "abcdef####", 10), 0);
@@ -307,7 +307,7 @@ static void test_answer(void)
 	message = answering(&entry);
 	memcpy(entry.out, "0123456789abcdef", 16);
 	iov[1] = (struct iovec){entry.out, 16};
-	CU_ASSERT_EQUAL(spool_channel_answer(&message, iov, 2), (ssize_t)sizeof(header) + 16);
+	CU_ASSERT_EQUAL(spool_request_answer(&message, iov, 2), (ssize_t)sizeof(header) + 16);
 	CU_ASSERT_EQUAL(memcmp(entry.out, "0123456789abcdef", 16), 0);
 	CU_ASSERT_EQUAL(entry.behind, '#');
 }
@@ -320,7 +320,7 @@ static void test_answer_that_does_not_fit(void)
 	struct entry entry;
 	struct spool_request message = answering(&entry);
 
-	CU_ASSERT_EQUAL(spool_channel_answer(&message, iov, 3), -EIO);
+	CU_ASSERT_EQUAL(spool_request_answer(&message, iov, 3), -EIO);
 	memcpy(&got, entry.answer, sizeof(got));
 	CU_ASSERT_EQUAL(got.error, -EIO);
 	CU_ASSERT_EQUAL(got.len, sizeof(got));
@@ -329,7 +329,7 @@ static void test_answer_that_does_not_fit(void)
 	CU_ASSERT_EQUAL(entry.behind, '#');
 	iov[1].iov_len = SIZE_MAX; /* no sum of lengths may wrap */
 	message = answering(&entry);
-	CU_ASSERT_EQUAL(spool_channel_answer(&message, iov, 3), -EIO);
+	CU_ASSERT_EQUAL(spool_request_answer(&message, iov, 3), -EIO);
 	CU_ASSERT_EQUAL(entry.behind, '#');
 }
 
@@ -355,7 +355,7 @@ static void test_interrupt(void)
 	CU_ASSERT_EQUAL_FATAL(spool_channel_attach(fs.session, pair[0]), 0);
 	fuse_session_process_buf(fs.session, &buf);
 	CU_ASSERT_EQUAL(recv(pair[1], &got, sizeof(got), MSG_DONTWAIT), (ssize_t)sizeof(got));
-	CU_ASSERT_TRUE(spool_channel_parse(&message));
+	CU_ASSERT_TRUE(spool_request_parse(&message));
 	spool_channel_process(&fs, &message);
 	other = new_request(FUSE_GETATTR, 16);
 	other.header.unique = UNIQUE + 1;

@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#include "transport/channel.h"
+#include "transport/request.h"
 #include "wait/for_disk.h"
 #include "unit.h"
 

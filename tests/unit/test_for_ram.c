@@ -159,7 +159,7 @@ static void make(struct write_request *request, uint64_t ino, uid_t payer)
 	request->message.data = &request->wire;
 	request->message.len = sizeof(request->wire);
 	request->message.finish = finish;
-	CU_ASSERT_TRUE_FATAL(spool_channel_parse(&request->message));
+	CU_ASSERT_TRUE_FATAL(spool_request_parse(&request->message));
 }
 
 /* As a thread that takes requests from the kernel. */
