@@ -1,13 +1,12 @@
 #!/usr/bin/python3
 """C files are as clang-format leaves them."""
-import os
 import re
 import shutil
 import subprocess
 import sys
 
 import checks
-from checks import SKIPPED, TOP, Skip, c_files, name_of, run
+from checks import TOP, Skip, c_files, name_of, run
 
 VERSION = 14  # Debian 12's; others break some lines in other places
 
@@ -35,5 +34,4 @@ def files_are_formatted():
 
 
 if __name__ == '__main__':
-    assert SKIPPED == 77 and os.path.exists(TOP / '.clang-format')
     sys.exit(checks.main(files_are_formatted))

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-SKIPPED = 77
 
 
 class Skip(Exception):
@@ -94,15 +93,16 @@ def function_name(text):
 
 
 def main(*checks):
-    """Runs the checks. Each returns what it has looked at, and a list of what is wrong."""
-    skipped, failed = 0, 0
+    """Runs the checks. Each returns what it has looked at, and a list of what is wrong.
+
+    Return: the exit status. A skip is told in words only: TAP has no status for it."""
+    failed = 0
     print(f'1..{len(checks)}')
     for number, check in enumerate(checks, 1):
         title = check.__name__.replace('_', ' ')
         try:
             seen, wrong = check()
         except Skip as reason:
-            skipped += 1
             print(f'ok {number} {title} # SKIP {reason}')
             continue
         except AssertionError as error:
@@ -113,4 +113,4 @@ def main(*checks):
             print(f'# {line}')
             print(line, file=sys.stderr)  # which meson's summary shows
         sys.stdout.flush()
-    return 1 if failed else SKIPPED if skipped == len(checks) else 0
+    return 1 if failed else 0

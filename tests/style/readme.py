@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from checks import SKIPPED, TOP
+from checks import TOP
 
 UID = 65534  # nobody: fusermount3 wants a user with a name
 PROGRAMS = 'spoolfs', 'spoolctl', 'spoolbench', 'meson', 'ninja', 'mount', 'umount', 'packaging/'
@@ -225,7 +225,7 @@ def main():
         return inside(sys.argv[2])
     if os.geteuid() != 0 or not os.path.exists('/dev/fuse'):
         print('1..0 # SKIP this test needs root and /dev/fuse')
-        return SKIPPED
+        return 0
     print(f'1..{len(planned()) + 1}')
     wrong = missing()
     print(f'{"not ok" if wrong else "ok"} 1 every command of README.md is run - '

@@ -108,9 +108,20 @@ def many_failures_stand_in_a_hundred_lines():
     return f'{len(lines)} lines', wrong
 
 
+def checks_that_are_all_skipped_have_not_failed():
+    """meson takes any status but 0 of a program that prints TAP for a failure."""
+    script = 'import checks\ndef x(): raise checks.Skip("not here")\nexit(checks.main(x))'
+    done = subprocess.run([sys.executable, '-c', script], cwd=Path(__file__).parent, text=True,
+                          capture_output=True, check=False, timeout=60)
+    wanted = '1..1\nok 1 x # SKIP not here\n'
+    return '1 check', [] if (done.returncode, done.stdout) == (0, wanted) else \
+        [f'status {done.returncode}', *(done.stdout + done.stderr).splitlines()]
+
+
 if __name__ == '__main__':
     sys.exit(checks.main(
         without_a_failure_there_is_one_line, cases_of_a_unit_test_are_named,
         cases_on_a_mount_are_named, what_a_sanitizer_found_comes_first,
         the_model_says_at_which_step, one_that_ends_early_is_named,
-        builds_and_suites_without_a_result_fail, many_failures_stand_in_a_hundred_lines))
+        builds_and_suites_without_a_result_fail, many_failures_stand_in_a_hundred_lines,
+        checks_that_are_all_skipped_have_not_failed))
