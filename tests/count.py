@@ -105,8 +105,9 @@ def main():
             failures.append(Failure(build, 'all suites', 'all tests', '', ['no test was run']))
             total['failed'] += 1
         for test in tests:
-            # "spoolfs:unit / pool"
+            # "spoolfs:unit / pool", "spoolfs:unit+slow / dir"
             suite, _, name = test['name'].split(':', 1)[-1].rpartition(' / ')
+            suite = suite.split('+')[0]
             outcomes, failed = results(test)
             total.update(outcomes)
             suites[build, suite].update(outcomes)

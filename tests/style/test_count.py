@@ -55,7 +55,7 @@ def without_a_failure_there_is_one_line():
 
 
 def cases_of_a_unit_test_are_named():
-    return compare(count(logged('unit / pool', 'FAIL', stdout=UNIT)), 1, '== What failed',
+    return compare(count(logged('unit+slow / pool', 'FAIL', stdout=UNIT)), 1, '== What failed',
                    'asan: unit: pool: blocks go back: '
                    '../tests/unit/test_pool.c:34: CU_ASSERT_EQUAL(n, 3)',
                    'asan: unit: pool: silent: no assertion was made',
