@@ -1,17 +1,18 @@
 #!/bin/bash
 # Installs what spoolfs needs to be built (and, with --test, to be tested). As root, without
-# questions. Packages that are there already are left alone.
+# questions. Packages that are there already are left alone. With --missing it installs nothing, and
+# names those that the build and the tests without mounts would need; no root is needed for that.
 set -euo pipefail
 
-usage="usage: install-deps.sh [--test]"
-want_test=no
+usage="usage: install-deps.sh [--test|--missing]"
+want=build
 case "${1-}" in
 "") ;;
---test) want_test=yes ;;
+--test | --missing) want=${1#--} ;;
 --help) echo "$usage"; exit 0 ;;
-*) echo "install-deps.sh: $1: not expected (allowed: --test)" >&2; exit 2 ;;
+*) echo "install-deps.sh: $1: not expected (allowed: --test, --missing)" >&2; exit 2 ;;
 esac
-if [ "$(id -u)" != 0 ]; then
+if [ "$want" != missing ] && [ "$(id -u)" != 0 ]; then
     echo "install-deps.sh: only root can install packages" >&2
     exit 1
 fi
@@ -19,33 +20,44 @@ fi
 apt_build="gcc libc6-dev meson ninja-build pkgconf libfuse3-dev fuse3 libxxhash-dev libbsd-dev
     liburing-dev libssl-dev libcap-ng-dev libmount-dev
     libseccomp-dev systemtap-sdt-dev"
-apt_test="libcunit1-dev clang clang-format shellcheck mandoc python3 procps util-linux mount
-    make git rsync sqlite3 vim perl acl attr openssh-client strace dpkg-dev gzip tar
-    patch e2fsprogs xfsprogs btrfs-progs"
+apt_unit="libcunit1-dev clang-format shellcheck mandoc python3"
+apt_test="clang procps util-linux mount make git rsync sqlite3 vim perl acl attr openssh-client
+    strace dpkg-dev gzip tar patch e2fsprogs xfsprogs btrfs-progs"
 dnf_build="gcc glibc-devel meson ninja-build pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
     liburing-devel openssl-devel libcap-ng-devel libmount-devel
     libseccomp-devel systemtap-sdt-devel"
-dnf_test="CUnit-devel clang clang-tools-extra ShellCheck mandoc python3 procps-ng util-linux make
-    git rsync sqlite vim-enhanced perl acl attr openssh-clients strace python3-test
-    patch e2fsprogs xfsprogs btrfs-progs"
+dnf_unit="CUnit-devel clang-tools-extra ShellCheck mandoc python3"
+dnf_test="clang procps-ng util-linux make git rsync sqlite vim-enhanced perl acl attr
+    openssh-clients strace python3-test patch e2fsprogs xfsprogs btrfs-progs"
 pacman_build="gcc meson ninja pkgconf fuse3 xxhash libbsd liburing openssl
     libcap-ng libseccomp util-linux-libs"
-pacman_test="cunit clang shellcheck mandoc python procps-ng util-linux make git rsync sqlite vim
-    perl acl attr openssh strace patch e2fsprogs xfsprogs btrfs-progs"
+pacman_unit="cunit clang shellcheck mandoc python"
+pacman_test="procps-ng util-linux make git rsync sqlite vim perl acl attr openssh strace patch
+    e2fsprogs xfsprogs btrfs-progs"
 zypper_build="gcc glibc-devel meson ninja pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
     liburing-devel libopenssl-devel libcap-ng-devel libmount-devel
     libseccomp-devel systemtap-sdt-devel"
-zypper_test="cunit-devel clang ShellCheck mandoc python3 procps util-linux make git rsync sqlite3
-    vim perl acl attr openssh-clients strace python3-testsuite patch e2fsprogs
-    xfsprogs btrfsprogs"
+zypper_unit="cunit-devel clang ShellCheck mandoc python3"
+zypper_test="procps util-linux make git rsync sqlite3 vim perl acl attr openssh-clients strace
+    python3-testsuite patch e2fsprogs xfsprogs btrfsprogs"
+
+apt_has() { dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep -q '^install ok'; }
+dnf_has() { rpm -q --whatprovides "$1" >/dev/null; }
+pacman_has() { pacman -T "$1" >/dev/null; }
+zypper_has() { dnf_has "$1"; }
+
+# Those of the packages that are not there, by $has.
+missing_of() {
+    local name
+    for name in "$@"; do
+        "$has" "$name" || echo "$name"
+    done
+}
 
 # A package that a release does not have is left out with a note, unless the build needs it.
 apt_install() {
-    local missing=() name
-    for name in "$@"; do
-        dpkg-query -W -f '${Status}\n' "$name" 2>/dev/null | grep -q '^install ok' ||
-            missing+=("$name")
-    done
+    local missing
+    mapfile -t missing < <(missing_of "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q >/dev/null
@@ -83,10 +95,14 @@ for manager in apt-get dnf pacman zypper; do
     manager=none
 done
 case "$manager" in
-apt-get) install=apt_install build=$apt_build tests=$apt_test ;;
-dnf) install=dnf_install build=$dnf_build tests=$dnf_test ;;
-pacman) install=pacman_install build=$pacman_build tests=$pacman_test ;;
-zypper) install=zypper_install build=$zypper_build tests=$zypper_test ;;
+apt-get) has=apt_has install=apt_install build=$apt_build unit=$apt_unit tests=$apt_test ;;
+dnf) has=dnf_has install=dnf_install build=$dnf_build unit=$dnf_unit tests=$dnf_test ;;
+pacman)
+    has=pacman_has install=pacman_install build=$pacman_build unit=$pacman_unit tests=$pacman_test
+    ;;
+zypper)
+    has=zypper_has install=zypper_install build=$zypper_build unit=$zypper_unit tests=$zypper_test
+    ;;
 *)
     echo "install-deps.sh: none found (allowed: apt-get, dnf, pacman, zypper)" >&2
     exit 1
@@ -94,10 +110,15 @@ zypper) install=zypper_install build=$zypper_build tests=$zypper_test ;;
 esac
 # The lists are words to be split.
 # shellcheck disable=SC2086
+if [ "$want" = missing ]; then
+    missing_of $build $unit
+    exit 0
+fi
+# shellcheck disable=SC2086
 $install $build
-if [ "$want_test" = yes ]; then
+if [ "$want" = test ]; then
     # shellcheck disable=SC2086
-    $install $tests || one_by_one "$install" $tests
+    $install $unit $tests || one_by_one "$install" $unit $tests
     if [ "$manager" = apt-get ]; then
         python_tests
     fi
