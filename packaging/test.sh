@@ -1,24 +1,50 @@
 #!/bin/bash
 # Installs what is missing, then builds and runs every test: all of them in a release build and
 # with ASan and UBSan, the unit and model tests with TSan as well; a build with clang, which checks
-# the locks, must have no warning. The last lines name what failed, and count.
+# the locks, must have no warning. The last lines name what failed, and count. With --fast anybody
+# runs what needs no mount, in a release build, without what is slow.
 set -euo pipefail
 
-usage="usage: test.sh [--quick]   (--quick: the release build only)"
+usage="usage: test.sh [--quick|--fast]
+  --quick   the release build only
+  --fast    the unit, model and style suites of it, but what is slow; needs no root"
 setups="release asan tsan"
+fast=no
 case "${1-}" in
 "") ;;
 --quick) setups="release" ;;
+--fast) setups="release" fast=yes ;;
 --help) echo "$usage"; exit 0 ;;
-*) echo "test.sh: $1: not expected (allowed: --quick)" >&2; exit 2 ;;
+*) echo "test.sh: $1: not expected (allowed: --quick, --fast)" >&2; exit 2 ;;
 esac
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
-packaging/install-deps.sh --test
+# Only root can install. Others are told, and may have it from elsewhere: meson stops at what is not
+# to be found at all.
+if [ "$(id -u)" = 0 ]; then
+    packaging/install-deps.sh --test
+elif [ "$fast" = no ]; then
+    echo "test.sh: only root can mount for all users (allowed for others: --fast)" >&2
+    exit 1
+else
+    mapfile -t missing < <(packaging/install-deps.sh --missing)
+    [ ${#missing[@]} -eq 0 ] || echo "test.sh: not installed here, for which root would run" \
+        "packaging/install-deps.sh --test: ${missing[*]}" >&2
+    for tool in meson ninja cc python3; do
+        command -v "$tool" >/dev/null || {
+            echo "test.sh: $tool: not found" >&2
+            exit 1
+        }
+    done
+    if [ -e build-release ] && [ ! -w build-release ]; then
+        echo "test.sh: build-release: not yours to write to; it must be removed first" >&2
+        exit 1
+    fi
+fi
 # In a chroot "/" is no mount, and tests cannot have mount namespaces of their own: give them one
 # that is.
-if ! awk '$5 == "/" {found = 1} END {exit !found}' /proc/self/mountinfo; then
+if [ "$fast" = no ] && ! awk '$5 == "/" {found = 1} END {exit !found}' /proc/self/mountinfo; then
     root=$(mktemp -d) status=0
     # shellcheck disable=SC2016
     unshare --mount --propagation unchanged bash -euc '
@@ -30,12 +56,12 @@ if ! awk '$5 == "/" {found = 1} END {exit !found}' /proc/self/mountinfo; then
     exit "$status"
 fi
 # Ordinary users mount too: with udev everybody may open this, without it only root.
-if [ -e /dev/fuse ]; then
+if [ "$fast" = no ] && [ -e /dev/fuse ]; then
     chmod 666 /dev/fuse
 fi
 # FUSE over io_uring is tested where the kernel has it; it is as it was afterwards.
 uring=/sys/module/fuse/parameters/enable_uring
-if [ -w "$uring" ] && [ "$(cat "$uring")" = N ] && echo Y >"$uring"; then
+if [ "$fast" = no ] && [ -w "$uring" ] && [ "$(cat "$uring")" = N ] && echo Y >"$uring"; then
     trap 'echo N >"$uring"' EXIT
 fi
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH LC_ALL=C.UTF-8
@@ -82,6 +108,9 @@ for setup in $setups; do
         suites=(--suite unit --suite model)
         ;;
     esac
+    if [ "$fast" = yes ]; then
+        suites=(--no-suite slow --suite unit --suite model --suite style)
+    fi
     build "$setup"
     echo "== $setup: tests"
     rm -f "build-$setup/meson-logs/testlog.json" # what an earlier run left is not counted
