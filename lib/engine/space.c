@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "spill/backing.h"
-#include "store/record.h"
+#include "store/disk_record.h"
 #include "store/spill.h"
 #include "util/host.h"
 

@@ -26,8 +26,9 @@ struct block spool_block_unpack(uint64_t word)
 	};
 
 	if (block.kind == BLOCK_DISK) {
-		block.disk = (struct spool_spilled *)(uintptr_t)((word >> DISK_SHIFT & DISK_MASK) *
-								 DISK_UNIT);
+		block.disk =
+			(struct spool_disk_record *)(uintptr_t)((word >> DISK_SHIFT & DISK_MASK) *
+								DISK_UNIT);
 	} else if (block.kind == BLOCK_RAM) {
 		block.slot = (word >> SLOT_SHIFT) & SLOT_MASK;
 		block.first = (unsigned int)(word >> FIRST_SHIFT) & 0xf;
@@ -77,7 +78,7 @@ size_t spool_block_ram(const struct spool_object *object, const struct block *bl
 	if (block->kind == BLOCK_RAM)
 		return spool_pool_size(block->slot);
 	if (block->kind == BLOCK_DISK)
-		return spool_spilled_bytes(block->disk->n_pieces);
+		return spool_disk_record_bytes(block->disk->n_pieces);
 	/* with a disk, RAM for what is reserved can always be had by waiting */
 	if (block->kind == BLOCK_HOLE || object->spill)
 		return 0;
@@ -287,7 +288,7 @@ void spool_block_publish(struct spool_object *object, uint64_t index, const stru
 	if (old->kind == BLOCK_DISK) {
 		object->spill->stored -= spool_block_size(old);
 		if (new->kind != BLOCK_DISK || new->disk != old->disk)
-			spool_spilled_put(object->spill, old->disk);
+			spool_disk_record_put(object->spill, old->disk);
 	}
 }
 

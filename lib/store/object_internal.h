@@ -11,7 +11,7 @@
  *	bit 61		RAM: written lately, see spool_object_stage()
  *	bits 60-20	RAM: the slot (store/pool.h)
  *	bits 19-16	RAM: the page that the slot begins with
- *	bits 61-16	on disk: the address of its struct spool_spilled, in units of 16
+ *	bits 61-16	on disk: the address of its struct spool_disk_record, in units of 16
  *	bits 15-0	pages that hold data (RAM, disk) or are charged (reserved)
  *
  * A RAM block's slot covers its bytes from the first page on, for the size of the slot. Pages in
@@ -23,7 +23,7 @@
 #include "store/extents.h"
 #include "store/object.h"
 #include "store/pool.h"
-#include "store/record.h"
+#include "store/disk_record.h"
 #include "store/spill.h"
 #include "util/macros.h"
 
@@ -33,7 +33,7 @@ enum block_kind { BLOCK_HOLE, BLOCK_RESERVED, BLOCK_RAM, BLOCK_DISK };
 struct block {
 	enum block_kind kind;
 	spool_pool_slot_t slot;
-	struct spool_spilled *disk;
+	struct spool_disk_record *disk;
 	unsigned int first;
 	unsigned int mask;
 	bool hot;

@@ -37,18 +37,18 @@ void spool_object_give_own(struct spool_object *object, int segment)
 		spool_disk_slots_disown(object->spill->slots, segment);
 }
 
-static struct spool_spilled *new_record(const struct spool_object *object,
-					const struct block *block)
+static struct spool_disk_record *new_record(const struct spool_object *object,
+					    const struct block *block)
 {
-	struct spool_spilled *record;
+	struct spool_disk_record *record;
 	unsigned int n = 0, from, last;
 
 	for (unsigned int i = 0; i < BLOCK_PIECES; i++)
-		n += spool_spilled_span(block->mask, i, &from) != 0;
+		n += spool_disk_record_span(block->mask, i, &from) != 0;
 	/* a record that is as large as the slot saves nothing */
-	if (spool_spilled_bytes(n) >= spool_pool_size(block->slot))
+	if (spool_disk_record_bytes(n) >= spool_pool_size(block->slot))
 		return NULL;
-	record = spool_alloc(object->host, spool_spilled_bytes(n));
+	record = spool_alloc(object->host, spool_disk_record_bytes(n));
 	if (!record)
 		return NULL;
 	record->refs = 1;
@@ -63,13 +63,13 @@ static struct spool_spilled *new_record(const struct spool_object *object,
 static void stage_block(struct spool_object *object, struct spool_stage *stage, uint64_t index,
 			const struct block *block)
 {
-	struct spool_spilled *record = new_record(object, block);
+	struct spool_disk_record *record = new_record(object, block);
 	char *to = stage->buffer + (size_t)stage->n * SPOOL_BLOCK_SIZE;
 
 	if (!record)
 		return;
 	for (unsigned int i = 0; i < BLOCK_PIECES; i++) {
-		unsigned int from = 0, len = spool_spilled_span(block->mask, i, &from);
+		unsigned int from = 0, len = spool_disk_record_span(block->mask, i, &from);
 
 		if (len)
 			spool_block_read(object, block, from, len, to + from);
@@ -154,7 +154,7 @@ void spool_object_commit(struct spool_object *object, struct spool_quota_user *u
 		size_t ram = spool_block_ram(object, &old);
 
 		if (!written || staged->stale) {
-			spool_spilled_put(object->spill, staged->record);
+			spool_disk_record_put(object->spill, staged->record);
 			continue;
 		}
 		assert(old.kind == BLOCK_RAM && old.mask == staged->record->stored);
@@ -190,7 +190,7 @@ bool spool_object_fetch_block(const struct spool_object *object, uint64_t index,
 }
 
 int spool_object_install(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-			 const struct spool_spilled *record, const char *data)
+			 const struct spool_disk_record *record, const char *data)
 {
 	struct block old = spool_block_get(object, index);
 	struct block new = {.kind = BLOCK_RAM, .mask = old.mask, .hot = true};

@@ -27,7 +27,7 @@
 
 struct spool_object;
 struct spool_quota_user;
-struct spool_spilled;
+struct spool_disk_record;
 
 /* An operation came to a block that is on the disk and cannot go on without it. */
 #define SPOOL_WOULD_BLOCK (-EINPROGRESS)
@@ -57,8 +57,8 @@ struct spool_spill {
 
 struct spool_staged {
 	uint64_t index;
-	struct spool_spilled *record; /* ours until the commit */
-	bool stale;                   /* the block has changed since */
+	struct spool_disk_record *record; /* ours until the commit */
+	bool stale;                       /* the block has changed since */
 };
 
 /** struct spool_stage - a batch of blocks of one object; its buffer is used again and again */
@@ -118,9 +118,9 @@ void spool_object_commit(struct spool_object *object, struct spool_quota_user *u
 
 /** struct spool_fetch - a part of a block that is on the disk, for @to; made by the object */
 struct spool_fetch {
-	struct spool_spilled *record; /* a reference */
-	unsigned int from, len;       /* bytes of the block */
-	unsigned int mask, end;       /* as they were when it was noted */
+	struct spool_disk_record *record; /* a reference */
+	unsigned int from, len;           /* bytes of the block */
+	unsigned int mask, end;           /* as they were when it was noted */
 	char *to;
 };
 
@@ -152,7 +152,7 @@ bool spool_object_fetch_block(const struct spool_object *object, uint64_t index,
  * Return: 0; -EAGAIN, -ENOSPC, -EDQUOT as for a write. Locks: the object's, exclusive.
  */
 int spool_object_install(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-			 const struct spool_spilled *record, const char *data);
+			 const struct spool_disk_record *record, const char *data);
 
 /** spool_object_ram() - bytes of slots that could leave RAM. Locks: the object's, shared. */
 uint64_t spool_object_ram(const struct spool_object *object);

@@ -50,14 +50,14 @@ void spool_stage_free(struct spool_stage *stage)
 
 static int seal_block(struct spool_stage *stage, unsigned int at)
 {
-	struct spool_spilled *record = stage->blocks[at].record;
+	struct spool_disk_record *record = stage->blocks[at].record;
 	char *data = stage->buffer + (size_t)at * SPOOL_BLOCK_SIZE;
 	struct spool_piece pieces[BLOCK_PIECES];
 	unsigned int n = 0;
 	int r;
 
 	for (unsigned int i = 0; i < BLOCK_PIECES; i++) {
-		unsigned int from = 0, len = spool_spilled_span(record->stored, i, &from);
+		unsigned int from = 0, len = spool_disk_record_span(record->stored, i, &from);
 
 		if (len)
 			pieces[n++] = (struct spool_piece){
@@ -97,8 +97,8 @@ static int write_run(struct spool_stage *stage, unsigned int at, unsigned int n,
 	for (unsigned int i = at; i < at + n; i++) {
 		for (unsigned int piece = 0; piece < BLOCK_PIECES; piece++) {
 			unsigned int in_block = 0;
-			unsigned int len = spool_spilled_span(stage->blocks[i].record->stored,
-							      piece, &in_block);
+			unsigned int len = spool_disk_record_span(stage->blocks[i].record->stored,
+								  piece, &in_block);
 			size_t start = (size_t)i * SPOOL_BLOCK_SIZE + in_block;
 
 			if (!len)
@@ -143,7 +143,7 @@ int spool_stage_write(struct spool_stage *stage)
 
 void spool_fetch_drop(struct spool_spill *spill, struct spool_fetch *fetch)
 {
-	spool_spilled_put(spill, fetch->record);
+	spool_disk_record_put(spill, fetch->record);
 	fetch->record = NULL;
 }
 
@@ -169,8 +169,8 @@ static int fetch_piece(struct spool_spill *spill, struct spool_key *key,
 		       const struct spool_fetch *fetch, unsigned int i, unsigned int n,
 		       char *bounce)
 {
-	const struct spool_spilled *record = fetch->record;
-	unsigned int from = 0, len = spool_spilled_span(record->stored, i, &from);
+	const struct spool_disk_record *record = fetch->record;
+	unsigned int from = 0, len = spool_disk_record_span(record->stored, i, &from);
 	struct iovec iov = {bounce, len};
 	struct spool_piece piece = {
 		.in = bounce, .out = bounce, .len = len, .nonce = record->pieces[n].nonce};
@@ -201,7 +201,8 @@ int spool_fetch_run(struct spool_spill *spill, struct spool_key *key, struct spo
 
 	memset(fetch->to, 0, fetch->len);
 	for (unsigned int i = 0; i < BLOCK_PIECES && r == 0; i++) {
-		unsigned int from = 0, len = spool_spilled_span(fetch->record->stored, i, &from);
+		unsigned int from = 0,
+			     len = spool_disk_record_span(fetch->record->stored, i, &from);
 
 		if (!len)
 			continue;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What is known in RAM of a block on the disk: where it is, and how to tell that it is intact.
- * The map of its file holds a reference, and so does each fetch under way.
+ * The record of a block on the disk, what is known of it in RAM: where it is, and how to tell that
+ * it is intact. The map of its file holds a reference, and so does each fetch under way.
  */
 
 #include <stddef.h>
@@ -23,26 +23,28 @@ struct spool_spill;
  * Each quarter of the block that has pages is a piece of its own: from its first such page to its
  * last, with zeros for pages between them that have no data.
  */
-struct spool_spilled {
+struct spool_disk_record {
 	_Atomic uint32_t refs;
 	uint32_t end; /* bytes of the block from here on are zeros; the object's lock */
 	spool_disk_slot_t slot;
 	uint16_t stored; /* pages with data when it was written; the map's word has those left */
 	uint8_t n_pieces;
-	struct spool_spilled_piece {
+	struct spool_disk_record_piece {
 		uint64_t nonce;
 		uint8_t tag[SPOOL_TAG_SIZE];
 	} pieces[]; /* of the quarters that have any, in order */
 };
 
-/** spool_spilled_put() - gives one reference back; with the last its disk slot goes. Any locks. */
-void spool_spilled_put(struct spool_spill *spill, struct spool_spilled *record);
+/** spool_disk_record_put() - gives one reference back; with the last its disk slot goes. Any locks.
+ */
+void spool_disk_record_put(struct spool_spill *spill, struct spool_disk_record *record);
 
 /**
- * spool_spilled_span() - the bytes of quarter @i of a block with pages @stored that go to the disk
+ * spool_disk_record_span() - the bytes of quarter @i of a block with pages @stored that go to the
+ * disk
  * Return: their number, 0 when the quarter has none; *@ret_from is where in the block they begin.
  */
-unsigned int spool_spilled_span(unsigned int stored, unsigned int i, unsigned int *ret_from);
+unsigned int spool_disk_record_span(unsigned int stored, unsigned int i, unsigned int *ret_from);
 
-/** spool_spilled_bytes() - the size of a record with @n_pieces. */
-size_t spool_spilled_bytes(unsigned int n_pieces);
+/** spool_disk_record_bytes() - the size of a record with @n_pieces. */
+size_t spool_disk_record_bytes(unsigned int n_pieces);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/record.h"
+#include "store/disk_record.h"
 
 #include <stdatomic.h>
 
 #include "store/spill.h"
 #include "util/host.h"
 
-size_t spool_spilled_bytes(unsigned int n_pieces)
+size_t spool_disk_record_bytes(unsigned int n_pieces)
 {
-	return sizeof(struct spool_spilled) + n_pieces * sizeof(struct spool_spilled_piece);
+	return sizeof(struct spool_disk_record) + n_pieces * sizeof(struct spool_disk_record_piece);
 }
 
-void spool_spilled_put(struct spool_spill *spill, struct spool_spilled *record)
+void spool_disk_record_put(struct spool_spill *spill, struct spool_disk_record *record)
 {
 	if (atomic_fetch_sub_explicit(&record->refs, 1, memory_order_acq_rel) > 1)
 		return;
@@ -22,7 +22,7 @@ void spool_spilled_put(struct spool_spill *spill, struct spool_spilled *record)
 	spool_free(spill->host, record);
 }
 
-unsigned int spool_spilled_span(unsigned int stored, unsigned int i, unsigned int *ret_from)
+unsigned int spool_disk_record_span(unsigned int stored, unsigned int i, unsigned int *ret_from)
 {
 	unsigned int pages = stored & ((1u << PIECE_PAGES) - 1) << (i * PIECE_PAGES);
 	unsigned int first, last;
