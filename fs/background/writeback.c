@@ -17,14 +17,14 @@
 
 struct writeback_thread {
 	struct spool_writeback *writeback;
-	struct spool_stage *stage;
+	struct spool_batch *batch;
 };
 
 struct spool_writeback {
 	struct spool_fs *fs;
 	struct spool_loop loop;
 	uint64_t n_hurries; /* lock of the loop */
-	unsigned int n_stages;
+	unsigned int n_batches;
 	struct writeback_thread threads[THREADS];
 };
 
@@ -60,7 +60,7 @@ static void *writeback_main(void *arg)
 	uint64_t seen = 0, hurries;
 
 	while (goes_on(writeback, &hurries)) {
-		int r = spool_engine_spill(writeback->fs->engine, self->stage);
+		int r = spool_engine_spill(writeback->fs->engine, self->batch);
 
 		if (r < 0)
 			wait_out(writeback, hurries);
@@ -97,14 +97,14 @@ int spool_writeback_new(struct spool_fs *fs, struct spool_writeback **ret)
 		return -ENOMEM;
 	writeback->fs = fs;
 	spool_loop_init(&writeback->loop);
-	while (writeback->n_stages < THREADS && r == 0) {
-		struct writeback_thread *thread = &writeback->threads[writeback->n_stages];
+	while (writeback->n_batches < THREADS && r == 0) {
+		struct writeback_thread *thread = &writeback->threads[writeback->n_batches];
 
 		thread->writeback = writeback;
-		r = spool_engine_new_stage(fs->engine, &thread->stage);
+		r = spool_engine_new_batch(fs->engine, &thread->batch);
 		if (r < 0)
 			break;
-		writeback->n_stages++;
+		writeback->n_batches++;
 		r = spool_loop_start(&writeback->loop, "spoolfs-spill", writeback_main, thread);
 	}
 	if (r < 0) {
@@ -120,8 +120,8 @@ void spool_writeback_free(struct spool_writeback *writeback)
 	if (!writeback)
 		return;
 	spool_loop_stop(&writeback->loop);
-	for (unsigned int i = 0; i < writeback->n_stages; i++)
-		spool_engine_free_stage(writeback->threads[i].stage);
+	for (unsigned int i = 0; i < writeback->n_batches; i++)
+		spool_engine_free_batch(writeback->threads[i].batch);
 	spool_loop_fini(&writeback->loop);
 	free(writeback);
 }

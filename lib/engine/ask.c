@@ -139,7 +139,7 @@ static struct engine_ask *begin(struct engine_tier *tier)
 	return best;
 }
 
-/* Nothing is left to stage: is it all on the disk, or on its way there? Then @ask waits. */
+/* No block is left for a batch: is it all on the disk, or on its way there? Then @ask waits. */
 static bool is_done(struct spool_engine *engine, const struct spool_node *node,
 		    struct engine_ask *ask)
 {
@@ -147,7 +147,7 @@ static bool is_done(struct spool_engine *engine, const struct spool_node *node,
 	bool done;
 
 	spool_rwlock_rdlock(&node->file->lock, SPOOL_RANK_OBJECT);
-	done = !spool_object_is_staged(node->file->object);
+	done = !spool_object_has_batch(node->file->object);
 	if (!done) {
 		spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
 		ask->waits = true;
@@ -158,7 +158,7 @@ static bool is_done(struct spool_engine *engine, const struct spool_node *node,
 }
 
 /* Return: 0 the file is on the disk; 1 it goes on; -errno. */
-static int work(struct spool_engine *engine, struct engine_ask *ask, struct spool_stage *stage)
+static int work(struct spool_engine *engine, struct engine_ask *ask, struct spool_batch *batch)
 {
 	struct spool_node *node = engine_get_data(engine, ask->ino);
 	int r = 1;
@@ -166,14 +166,14 @@ static int work(struct spool_engine *engine, struct engine_ask *ask, struct spoo
 	if (!node)
 		return 0; /* empty, or gone */
 	for (unsigned int i = 0; i < ENGINE_TURN_BATCHES && r > 0; i++)
-		r = engine_spill_batch(engine, node, stage, true);
+		r = engine_spill_batch(engine, node, batch, true);
 	if (r == 0 && !is_done(engine, node, ask))
 		r = 1;
 	engine_put(engine, node);
 	return r > 0 ? 1 : r;
 }
 
-int engine_ask_turn(struct spool_engine *engine, struct spool_stage *stage)
+int engine_ask_turn(struct spool_engine *engine, struct spool_batch *batch)
 {
 	struct engine_tier *tier = engine->tier;
 	struct engine_ask *ask = begin(tier);
@@ -184,7 +184,7 @@ int engine_ask_turn(struct spool_engine *engine, struct spool_stage *stage)
 	if (!ask)
 		return 0;
 	atomic_fetch_add(&tier->n_working, 1);
-	r = work(engine, ask, stage);
+	r = work(engine, ask, batch);
 	atomic_fetch_sub(&tier->n_working, 1);
 	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
 	ask->working = false;

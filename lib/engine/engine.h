@@ -404,7 +404,7 @@ ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint6
 
 /* The disk */
 
-struct spool_stage;
+struct spool_batch;
 
 enum spool_spill_result {
 	SPOOL_SPILL_IDLE,  /* nothing to do until wake() */
@@ -412,20 +412,20 @@ enum spool_spill_result {
 	SPOOL_SPILL_LATER, /* call again in about a second: what is left was written just now */
 };
 
-/** spool_engine_new_stage() - what a thread that spills needs. Return: 0; -ENOMEM. */
-int spool_engine_new_stage(struct spool_engine *engine, struct spool_stage **ret_stage);
+/** spool_engine_new_batch() - what a thread that spills needs. Return: 0; -ENOMEM. */
+int spool_engine_new_batch(struct spool_engine *engine, struct spool_batch **ret_batch);
 
-/** spool_engine_free_stage() - when its thread has ended. NULL is allowed. */
-void spool_engine_free_stage(struct spool_stage *stage);
+/** spool_engine_free_batch() - when its thread has ended. NULL is allowed. */
+void spool_engine_free_batch(struct spool_batch *batch);
 
 /**
  * spool_engine_spill() - one batch on its way to the disk, and space given back there
- * From any number of threads, each with a stage of its own. Blocks as long as the disk does.
+ * From any number of threads, each with a batch of its own. Blocks as long as the disk does.
  * Return: enum spool_spill_result; -ENOSPC, -EIO, ...: the disk does not take it; it stays in RAM,
  * want of RAM is -ENOSPC until it does again, and the caller tries again in a second, or when it is
  * hurried.
  */
-int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage);
+int spool_engine_spill(struct spool_engine *engine, struct spool_batch *batch);
 
 /**
  * spool_engine_ask_spill() - all of the file @ino to the disk now, by spool_engine_spill()

@@ -150,12 +150,12 @@ int engine_space_take(struct spool_engine *engine, uint64_t bytes, struct engine
 	return r;
 }
 
-unsigned int engine_space_placed(const struct spool_stage *stage)
+unsigned int engine_space_placed(const struct spool_batch *batch)
 {
 	unsigned int placed = 0;
 
-	for (unsigned int i = 0; i < stage->n; i++)
-		placed += stage->blocks[i].record->slot != 0;
+	for (unsigned int i = 0; i < batch->n; i++)
+		placed += batch->blocks[i].record->slot != 0;
 	return placed;
 }
 

@@ -105,7 +105,7 @@ struct engine_space {
 	bool others;
 };
 
-/** engine_space_begin() - before a batch is staged. */
+/** engine_space_begin() - before a batch is filled. */
 void engine_space_begin(struct engine_tier *tier, struct engine_space *ret);
 
 /** engine_space_look() - asks the backing filesystem what it has, and keeps that; what it had stays
@@ -122,8 +122,8 @@ void engine_space_stat(const struct spool_engine *engine, struct spool_tier_stat
  * disk does. Return: 0; -ENOSPC; -errno of the backing. */
 int engine_space_take(struct spool_engine *engine, uint64_t bytes, struct engine_space *space);
 
-/** engine_space_placed() - disk slots that @stage has taken. After its write. */
-unsigned int engine_space_placed(const struct spool_stage *stage);
+/** engine_space_placed() - disk slots that @batch has taken. After its write. */
+unsigned int engine_space_placed(const struct spool_batch *batch);
 
 /** engine_space_end() - the batch is committed; @r is 0 when it was taken, else -errno. No locks.
  */
@@ -155,13 +155,13 @@ struct spool_node *engine_get_data(struct spool_engine *engine, uint64_t ino);
 /**
  * engine_spill_batch() - some blocks of @node to the disk
  * @all: also those that were written lately. Blocks as long as the disk does; no locks held.
- * Return: blocks that were staged, 0: there are none; -errno of the disk, -ENOMEM.
+ * Return: blocks in the batch, 0: there are none; -errno of the disk, -ENOMEM.
  */
 int engine_spill_batch(struct spool_engine *engine, struct spool_node *node,
-		       struct spool_stage *stage, bool all);
+		       struct spool_batch *batch, bool all);
 
 /** engine_ask_turn() - a few batches of what was asked for. Return: 1; 0: nothing was; -errno. */
-int engine_ask_turn(struct spool_engine *engine, struct spool_stage *stage);
+int engine_ask_turn(struct spool_engine *engine, struct spool_batch *batch);
 
 /** engine_ask_committed() - a batch of file @ino has ended. Locks: none above the tier's. */
 void engine_ask_committed(struct engine_tier *tier, uint64_t ino);

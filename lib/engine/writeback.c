@@ -8,17 +8,17 @@
 #include "util/host.h"
 #include "util/probe.h"
 
-int spool_engine_new_stage(struct spool_engine *engine, struct spool_stage **ret_stage)
+int spool_engine_new_batch(struct spool_engine *engine, struct spool_batch **ret_batch)
 {
-	return spool_stage_new(&engine->tier->spill, ret_stage);
+	return spool_batch_new(&engine->tier->spill, ret_batch);
 }
 
-void spool_engine_free_stage(struct spool_stage *stage)
+void spool_engine_free_batch(struct spool_batch *batch)
 {
-	spool_stage_free(stage);
+	spool_batch_free(batch);
 }
 
-/* A segment of its own for a large file, before anything of it is staged. */
+/* A segment of its own for a large file, before anything of it goes into a batch. */
 static void give_own(struct engine_tier *tier, struct spool_file *file)
 {
 	bool wants;
@@ -38,7 +38,7 @@ static void give_own(struct engine_tier *tier, struct spool_file *file)
 }
 
 int engine_spill_batch(struct spool_engine *engine, struct spool_node *node,
-		       struct spool_stage *stage, bool all)
+		       struct spool_batch *batch, bool all)
 {
 	struct engine_tier *tier = engine->tier;
 	struct spool_file *file = node->file;
@@ -48,19 +48,19 @@ int engine_spill_batch(struct spool_engine *engine, struct spool_node *node,
 	engine_space_begin(tier, &space);
 	give_own(tier, file);
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
-	n = spool_object_stage(file->object, stage, all);
+	n = spool_object_fill_batch(file->object, batch, all);
 	spool_rwlock_unlock(&file->lock);
 	if (n <= 0)
 		return n;
 	r = engine_space_take(engine, (uint64_t)n * SPOOL_BLOCK_SIZE, &space);
 	if (r == 0)
-		r = spool_stage_write(stage);
+		r = spool_batch_write(batch);
 	if (r < 0)
-		space.placed = engine_space_placed(stage);
+		space.placed = engine_space_placed(batch);
 	else
-		spool_probe_batch_written(node->ino, stage->bytes, stage->segment);
+		spool_probe_batch_written(node->ino, batch->bytes, batch->segment);
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
-	spool_object_commit(file->object, node->user, stage, r == 0);
+	spool_object_commit(file->object, node->user, batch, r == 0);
 	engine_tier_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
 	engine_ask_committed(tier, node->ino);
@@ -111,25 +111,25 @@ static int end_round(struct spool_engine *engine, const struct engine_pick *pick
 
 /* Some batches of @node. Return: 0; -errno. */
 static int spill_turn(struct spool_engine *engine, struct spool_node *node,
-		      struct spool_stage *stage)
+		      struct spool_batch *batch)
 {
 	struct engine_tier *tier = engine->tier;
 
 	for (unsigned int i = 0; i < ENGINE_TURN_BATCHES; i++) {
-		int n = engine_spill_batch(engine, node, stage, false);
+		int n = engine_spill_batch(engine, node, batch, false);
 
 		if (n < 0)
 			return n;
 		if (n > 0)
 			atomic_store(&tier->second_round, false);
-		if (n < (int)SPOOL_STAGE_BLOCKS)
+		if (n < (int)SPOOL_BATCH_BLOCKS)
 			return 0;
 	}
 	atomic_store(&tier->more, true);
 	return 0;
 }
 
-int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage)
+int spool_engine_spill(struct spool_engine *engine, struct spool_batch *batch)
 {
 	struct engine_tier *tier = engine->tier;
 	struct engine_pick pick;
@@ -145,12 +145,12 @@ int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage)
 	}
 	/* what was asked for, and what has to go, in turn */
 	if (!atomic_exchange(&tier->asked, true))
-		r = engine_ask_turn(engine, stage);
+		r = engine_ask_turn(engine, batch);
 	if (r != 0)
 		return r < 0 ? r : SPOOL_SPILL_MORE;
 	atomic_store(&tier->asked, false);
 	if (!engine_tier_pick(engine, &pick)) {
-		r = engine_ask_turn(engine, stage);
+		r = engine_ask_turn(engine, batch);
 		if (r != 0)
 			return r < 0 ? r : SPOOL_SPILL_MORE;
 		return end_round(engine, &pick);
@@ -159,7 +159,7 @@ int spool_engine_spill(struct spool_engine *engine, struct spool_stage *stage)
 	if (!node)
 		return SPOOL_SPILL_MORE;
 	atomic_fetch_add(&tier->n_working, 1);
-	r = spill_turn(engine, node, stage);
+	r = spill_turn(engine, node, batch);
 	atomic_fetch_sub(&tier->n_working, 1);
 	engine_put(engine, node);
 	return r < 0 ? r : SPOOL_SPILL_MORE;

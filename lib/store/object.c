@@ -18,7 +18,7 @@ int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
 	object->host = host;
 	object->pool = pool;
 	object->spill = spill;
-	TAILQ_INIT(&object->stages);
+	TAILQ_INIT(&object->batches);
 	spool_blockmap_init(&object->map);
 	*ret_object = object;
 	return 0;
@@ -35,7 +35,7 @@ void spool_object_free(struct spool_object *object, struct spool_quota_user *use
 
 	if (!object)
 		return;
-	assert(TAILQ_EMPTY(&object->stages));
+	assert(TAILQ_EMPTY(&object->batches));
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
 		struct block block = spool_block_unpack(word);
 

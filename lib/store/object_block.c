@@ -113,11 +113,11 @@ bool spool_block_keeps_some(const struct block *block, unsigned int from, unsign
 
 void spool_block_touch(struct spool_object *object, uint64_t index)
 {
-	struct spool_stage *stage;
+	struct spool_batch *batch;
 
-	TAILQ_FOREACH (stage, &object->stages, link) {
-		for (unsigned int i = 0; i < stage->n; i++)
-			stage->blocks[i].stale |= stage->blocks[i].index == index;
+	TAILQ_FOREACH (batch, &object->batches, link) {
+		for (unsigned int i = 0; i < batch->n; i++)
+			batch->blocks[i].stale |= batch->blocks[i].index == index;
 	}
 }
 

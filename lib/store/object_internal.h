@@ -3,12 +3,12 @@
 
 /*
  * What object.c (files), object_block.c (blocks), object_reserve.c, object_lost.c, object_spill.c
- * and stage.c share.
+ * and batch.c share.
  *
  * The word of a block in the map:
  *
  *	bits 63-62	kind: 0 hole (the whole word is 0), 1 reserved, 2 in RAM, 3 on disk
- *	bit 61		RAM: written lately, see spool_object_stage()
+ *	bit 61		RAM: written lately, see spool_object_fill_batch()
  *	bits 60-20	RAM: the slot (store/pool.h)
  *	bits 19-16	RAM: the page that the slot begins with
  *	bits 61-16	on disk: the address of its struct spool_disk_record, in units of 16
@@ -48,15 +48,15 @@ struct spool_object {
 	uint64_t ram;   /* charged: slots, records of blocks on disk, without a disk what reserved
 			 * blocks will need */
 	struct spool_spill *spill;       /* NULL: there is no disk */
-	struct spool_key *key;           /* from the first stage on */
+	struct spool_key *key;           /* from the first batch on */
 	int own;                         /* segment, 0 = none */
 	uint64_t slots;                  /* bytes of slots */
-	uint64_t hand;                   /* the block that the next stage begins with */
+	uint64_t hand;                   /* the block that the next batch begins with */
 	struct spool_extents *unwritten; /* pages that fallocate() reserved and nobody has written
 					  * since; of those that are holes it may say anything */
 	struct spool_extents *lost;      /* see object_lost.c */
 	bool all_lost;                   /* as @lost, for want of memory: all pages */
-	TAILQ_HEAD(, spool_stage) stages;
+	TAILQ_HEAD(, spool_batch) batches;
 };
 
 /* spool_block_unpack(), spool_block_pack(): between a word of the block map and what it says;

@@ -59,12 +59,12 @@ static struct spool_disk_record *new_record(const struct spool_object *object,
 	return record;
 }
 
-/* Copies block @index into place @at of the stage, if it may go. */
-static void stage_block(struct spool_object *object, struct spool_stage *stage, uint64_t index,
-			const struct block *block)
+/* Copies block @index into place @at of the batch, if it may go. */
+static void copy_block(struct spool_object *object, struct spool_batch *batch, uint64_t index,
+		       const struct block *block)
 {
 	struct spool_disk_record *record = new_record(object, block);
-	char *to = stage->buffer + (size_t)stage->n * SPOOL_BLOCK_SIZE;
+	char *to = batch->buffer + (size_t)batch->n * SPOOL_BLOCK_SIZE;
 
 	if (!record)
 		return;
@@ -74,30 +74,30 @@ static void stage_block(struct spool_object *object, struct spool_stage *stage, 
 		if (len)
 			spool_block_read(object, block, from, len, to + from);
 	}
-	stage->blocks[stage->n++] = (struct spool_staged){.index = index, .record = record};
+	batch->blocks[batch->n++] = (struct spool_batch_block){.index = index, .record = record};
 }
 
-bool spool_object_is_staged(const struct spool_object *object)
+bool spool_object_has_batch(const struct spool_object *object)
 {
-	return !TAILQ_EMPTY(&object->stages);
+	return !TAILQ_EMPTY(&object->batches);
 }
 
-static bool is_staged(const struct spool_object *object, uint64_t index)
+static bool is_in_batch(const struct spool_object *object, uint64_t index)
 {
-	struct spool_stage *stage;
+	struct spool_batch *batch;
 
-	TAILQ_FOREACH (stage, &object->stages, link) {
-		for (unsigned int i = 0; i < stage->n; i++) {
-			if (stage->blocks[i].index == index)
+	TAILQ_FOREACH (batch, &object->batches, link) {
+		for (unsigned int i = 0; i < batch->n; i++) {
+			if (batch->blocks[i].index == index)
 				return true;
 		}
 	}
 	return false;
 }
 
-/* From the hand to @stop (exclusive). Return: false when the stage is full. */
-static bool stage_range(struct spool_object *object, struct spool_stage *stage, uint64_t stop,
-			bool all)
+/* From the hand to @stop (exclusive). Return: false when the batch is full. */
+static bool copy_range(struct spool_object *object, struct spool_batch *batch, uint64_t stop,
+		       bool all)
 {
 	uint64_t word;
 
@@ -105,65 +105,65 @@ static bool stage_range(struct spool_object *object, struct spool_stage *stage, 
 	       object->hand < stop) {
 		struct block block = spool_block_unpack(word);
 
-		if (stage->n == SPOOL_STAGE_BLOCKS)
+		if (batch->n == SPOOL_BATCH_BLOCKS)
 			return false;
 		if (block.kind == BLOCK_RAM && block.hot && !all) {
 			block.hot = false;
 			spool_blockmap_set(&object->map, object->host, object->hand,
 					   spool_block_pack(&block));
-		} else if (block.kind == BLOCK_RAM && !is_staged(object, object->hand)) {
-			stage_block(object, stage, object->hand, &block);
+		} else if (block.kind == BLOCK_RAM && !is_in_batch(object, object->hand)) {
+			copy_block(object, batch, object->hand, &block);
 		}
 		object->hand++;
 	}
 	return true;
 }
 
-int spool_object_stage(struct spool_object *object, struct spool_stage *stage, bool all)
+int spool_object_fill_batch(struct spool_object *object, struct spool_batch *batch, bool all)
 {
 	uint64_t start = object->hand;
 	int r;
 
-	assert(stage->n == 0 && !stage->object);
+	assert(batch->n == 0 && !batch->object);
 	if (!object->key) {
 		r = spool_key_new(object->spill->seal, &object->key);
 		if (r < 0)
 			return r;
 	}
-	if (stage_range(object, stage, UINT64_MAX, all)) {
+	if (copy_range(object, batch, UINT64_MAX, all)) {
 		object->hand = 0;
-		stage_range(object, stage, start, all);
+		copy_range(object, batch, start, all);
 	}
-	if (stage->n == 0)
+	if (batch->n == 0)
 		return 0;
-	stage->object = object;
-	stage->key = object->key;
-	stage->segment = object->own;
-	TAILQ_INSERT_TAIL(&object->stages, stage, link);
-	return (int)stage->n;
+	batch->object = object;
+	batch->key = object->key;
+	batch->segment = object->own;
+	TAILQ_INSERT_TAIL(&object->batches, batch, link);
+	return (int)batch->n;
 }
 
 void spool_object_commit(struct spool_object *object, struct spool_quota_user *user,
-			 struct spool_stage *stage, bool written)
+			 struct spool_batch *batch, bool written)
 {
-	TAILQ_REMOVE(&object->stages, stage, link);
-	for (unsigned int i = 0; i < stage->n; i++) {
-		struct spool_staged *staged = &stage->blocks[i];
-		struct block old = spool_block_get(object, staged->index);
-		struct block new = {.kind = BLOCK_DISK, .disk = staged->record, .mask = old.mask};
+	TAILQ_REMOVE(&object->batches, batch, link);
+	for (unsigned int i = 0; i < batch->n; i++) {
+		struct spool_batch_block *copied = &batch->blocks[i];
+		struct block old = spool_block_get(object, copied->index);
+		struct block new = {.kind = BLOCK_DISK, .disk = copied->record, .mask = old.mask};
 		size_t ram = spool_block_ram(object, &old);
 
-		if (!written || staged->stale) {
-			spool_disk_record_put(object->spill, staged->record);
+		if (!written || copied->stale) {
+			spool_disk_record_put(object->spill, copied->record);
 			continue;
 		}
-		assert(old.kind == BLOCK_RAM && old.mask == staged->record->stored);
-		spool_block_publish(object, staged->index, &old, &new);
+		assert(old.kind == BLOCK_RAM && old.mask == copied->record->stored);
+		spool_block_publish(object, copied->index, &old, &new);
 		ram -= spool_block_ram(object, &new);
 		spool_object_charge(object, user, 0, -(int64_t)ram, 0, 0);
 	}
-	stage->n = 0;
-	stage->object = NULL;
+	batch->n = 0;
+	batch->object = NULL;
 }
 
 void spool_block_note(const struct block *block, unsigned int from, unsigned int len, char *to,

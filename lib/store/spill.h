@@ -6,8 +6,8 @@
  *
  * Going out takes three steps, so that no lock is held while the disk works:
  *
- *	spool_object_stage()	under the object's lock: copies of some blocks
- *	spool_stage_write()	without it: seals them and writes them
+ *	spool_object_fill_batch()	under the object's lock: copies of some blocks
+ *	spool_batch_write()	without it: seals them and writes them
  *	spool_object_commit()	under the lock again: what has not changed meanwhile leaves RAM
  *
  * Coming back takes two: spool_object_read(), under the lock, notes what has to be fetched
@@ -53,36 +53,36 @@ struct spool_spill {
 
 /* Blocks in one batch: 1 MiB, which a disk writes at close to its full rate, and which takes about
  * 0.1 ms to copy under the file's lock. A guess. */
-#define SPOOL_STAGE_BLOCKS 16u
+#define SPOOL_BATCH_BLOCKS 16u
 
-struct spool_staged {
+struct spool_batch_block {
 	uint64_t index;
 	struct spool_disk_record *record; /* ours until the commit */
 	bool stale;                       /* the block has changed since */
 };
 
-/** struct spool_stage - a batch of blocks of one object; its buffer is used again and again */
-struct spool_stage {
+/** struct spool_batch - a batch of blocks of one object; its buffer is used again and again */
+struct spool_batch {
 	struct spool_spill *spill;
-	struct spool_object *object; /* NULL: nothing is staged */
+	struct spool_object *object; /* NULL: the batch is empty */
 	struct spool_key *key;
 	int segment; /* the object's own, 0 = none */
 	unsigned int n;
-	size_t bytes; /* that the last spool_stage_write() has written */
-	struct spool_staged blocks[SPOOL_STAGE_BLOCKS]; /* stale: the object's lock */
-	char *buffer;                                   /* block i at i * 64 KiB */
+	size_t bytes; /* that the last spool_batch_write() has written */
+	struct spool_batch_block blocks[SPOOL_BATCH_BLOCKS]; /* stale: the object's lock */
+	char *buffer;                                        /* block i at i * 64 KiB */
 	void *allocated;
-	TAILQ_ENTRY(spool_stage) link; /* the object's lock */
+	TAILQ_ENTRY(spool_batch) link; /* the object's lock */
 };
 
-/** spool_stage_new() - Return: 0; -ENOMEM. */
-int spool_stage_new(struct spool_spill *spill, struct spool_stage **ret_stage);
+/** spool_batch_new() - Return: 0; -ENOMEM. */
+int spool_batch_new(struct spool_spill *spill, struct spool_batch **ret_batch);
 
-/** spool_stage_free() - nothing may be staged. NULL is allowed. */
-void spool_stage_free(struct spool_stage *stage);
+/** spool_batch_free() - it must be empty. NULL is allowed. */
+void spool_batch_free(struct spool_batch *batch);
 
 /**
- * spool_object_wants_own() - should the object get a segment of its own before it is staged?
+ * spool_object_wants_own() - should the object get a segment of its own before a batch is filled?
  * Locks: the object's, shared.
  */
 bool spool_object_wants_own(const struct spool_object *object);
@@ -92,29 +92,29 @@ bool spool_object_wants_own(const struct spool_object *object);
 void spool_object_give_own(struct spool_object *object, int segment);
 
 /**
- * spool_object_stage() - copy blocks that may leave RAM into an empty @stage
+ * spool_object_fill_batch() - copy blocks that may leave RAM into an empty @batch
  * @all: also those that were written lately; otherwise these lose their mark and go next time
- * Return: how many were staged, 0 to SPOOL_STAGE_BLOCKS; -ENOMEM; what host->random returned.
- * Locks: the object's, exclusive. Whoever stages keeps the object alive until the commit.
+ * Return: how many there are in it, 0 to SPOOL_BATCH_BLOCKS; -ENOMEM; what host->random returned.
+ * Locks: the object's, exclusive. Whoever batches keeps the object alive until the commit.
  */
-int spool_object_stage(struct spool_object *object, struct spool_stage *stage, bool all);
+int spool_object_fill_batch(struct spool_object *object, struct spool_batch *batch, bool all);
 
-/** spool_object_is_staged() - is any block of it on its way? */
-bool spool_object_is_staged(const struct spool_object *object);
+/** spool_object_has_batch() - is any block of it on its way? */
+bool spool_object_has_batch(const struct spool_object *object);
 
 /**
- * spool_stage_write() - seal and write what is staged
+ * spool_batch_write() - seal and write what is in the batch
  * Return: 0; -ENOSPC, -EIO, -ENOMEM, ...: then the commit will change nothing. Locks: none. Blocks.
  */
-int spool_stage_write(struct spool_stage *stage);
+int spool_batch_write(struct spool_batch *batch);
 
 /**
- * spool_object_commit() - let what was written leave RAM, and empty the stage
- * @written: spool_stage_write() returned 0
+ * spool_object_commit() - let what was written leave RAM, and empty the batch
+ * @written: spool_batch_write() returned 0
  * Gives the RAM of what has left back to @user. Locks: the object's, exclusive.
  */
 void spool_object_commit(struct spool_object *object, struct spool_quota_user *user,
-			 struct spool_stage *stage, bool written);
+			 struct spool_batch *batch, bool written);
 
 /** struct spool_fetch - a part of a block that is on the disk, for @to; made by the object */
 struct spool_fetch {
@@ -135,7 +135,7 @@ int spool_fetch_run(struct spool_spill *spill, struct spool_key *key, struct spo
 /** spool_fetch_drop() - gives the reference back, once for each that was noted. */
 void spool_fetch_drop(struct spool_spill *spill, struct spool_fetch *fetch);
 
-/** spool_object_key() - NULL while nothing was ever staged. Locks: the object's, shared. */
+/** spool_object_key() - NULL before the first batch. Locks: the object's, shared. */
 struct spool_key *spool_object_key(const struct spool_object *object);
 
 /**

@@ -12,7 +12,7 @@
 #include "run.h"
 
 static struct fault_backing disk;
-static struct spool_stage *stage;
+static struct spool_batch *batch;
 
 static void nothing(void *ctx)
 {
@@ -45,13 +45,13 @@ void tier_config(struct run *run, struct spool_tier_config *ret)
 
 void tier_start(struct run *run)
 {
-	CU_ASSERT_EQUAL_FATAL(spool_engine_new_stage(run->engine, &stage), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_engine_new_batch(run->engine, &batch), 0);
 }
 
 void tier_stop(struct run *run)
 {
 	(void)run;
-	spool_engine_free_stage(stage);
+	spool_engine_free_batch(batch);
 }
 
 void tier_end(void)
@@ -81,7 +81,7 @@ void tier_turn(struct run *run)
 
 	arm(run);
 	for (uint64_t n = run_random(run, 8); n > 0; n--)
-		spool_engine_spill(run->engine, stage);
+		spool_engine_spill(run->engine, batch);
 	if (run_random(run, 8) == 0)
 		spool_engine_ask_spill(run->engine, ino, 1);
 	check_usage_take(run, &run->before); /* RAM has become less, by records more */

@@ -17,7 +17,7 @@
 
 static struct engine_rig rig;
 static struct fault_backing disk;
-static struct spool_stage *stage;
+static struct spool_batch *batch;
 static unsigned int n_wakes, n_hurries, n_rooms;
 static char data[MIB], got[MIB];
 
@@ -72,7 +72,7 @@ static void set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 	config.limits.mount[SPOOL_RES_RAM] = ram;
 	config.limits.user[SPOOL_RES_RAM] = user_ram;
 	engine_rig_init_config(&rig, &config);
-	CU_ASSERT_EQUAL_FATAL(spool_engine_new_stage(rig.engine, &stage), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_engine_new_batch(rig.engine, &batch), 0);
 	n_wakes = n_hurries = n_rooms = spilled.n = 0;
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (char)(i * 7 + i / 4096);
@@ -80,7 +80,7 @@ static void set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 
 static void tear_down(void)
 {
-	spool_engine_free_stage(stage);
+	spool_engine_free_batch(batch);
 	engine_rig_fini(&rig);
 	CU_ASSERT_EQUAL(disk.live, 0);
 	fault_backing_fini(&disk);
@@ -115,7 +115,7 @@ static int spill_all(void)
 	int r;
 
 	do
-		r = spool_engine_spill(rig.engine, stage);
+		r = spool_engine_spill(rig.engine, batch);
 	while (r == SPOOL_SPILL_MORE);
 	return r;
 }
@@ -306,7 +306,7 @@ static void short_of_ram(void)
 	CU_ASSERT_TRUE(n_wakes > 0);
 	CU_ASSERT_EQUAL(n_rooms, 0);
 	fault_backing_arm(&disk, FAULT_WRITE, 1, true, -EIO);
-	CU_ASSERT_EQUAL(spool_engine_spill(rig.engine, stage), -EIO);
+	CU_ASSERT_EQUAL(spool_engine_spill(rig.engine, batch), -EIO);
 	CU_ASSERT_TRUE(stat_now().failing);
 	CU_ASSERT_EQUAL(n_rooms, 1); /* they are told that they wait in vain */
 	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, ino, data, 4 * BLOCK, 2 * MIB, SPOOL_WAITED),
@@ -350,10 +350,10 @@ static void the_largest_first(void)
 	make("small", 1000, BLOCK);
 	make("large", 1000, 2 * MIB);
 	make("middle", 1000, MIB + MIB / 4);
-	CU_ASSERT_EQUAL(spool_engine_spill(rig.engine, stage), SPOOL_SPILL_IDLE);
+	CU_ASSERT_EQUAL(spool_engine_spill(rig.engine, batch), SPOOL_SPILL_IDLE);
 	make("more", 1000, BLOCK * 3);
 	do
-		spool_engine_spill(rig.engine, stage);
+		spool_engine_spill(rig.engine, batch);
 	while (stat_now().stored == 0);
 	stat = stat_now();
 	CU_ASSERT_EQUAL(stat.stored % MIB, 0);
@@ -485,16 +485,16 @@ static void *spill_one(void *arg)
 /* Two that write at a time keep the reserve together, and the second's refusal is no verdict. */
 static void the_reserve_is_kept_by_all(void)
 {
-	struct spool_stage *other;
+	struct spool_batch *other;
 	pthread_t thread;
 
 	set_up(0, UINT64_MAX, UINT64_MAX);
-	CU_ASSERT_EQUAL_FATAL(spool_engine_new_stage(rig.engine, &other), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_engine_new_batch(rig.engine, &other), 0);
 	fault_backing_capacity(&disk, 4 * MIB);
 	spool_engine_set_reserve(rig.engine, 2 * MIB);
 	make("f", 1000, MIB);
 	make("g", 1000, MIB);
-	while (spool_engine_spill(rig.engine, stage) == SPOOL_SPILL_MORE && stat_now().written == 0)
+	while (spool_engine_spill(rig.engine, batch) == SPOOL_SPILL_MORE && stat_now().written == 0)
 		;
 	spool_engine_drop_orphans(rig.engine);
 	CU_ASSERT_EQUAL(stat_now().stored, MIB);
@@ -513,7 +513,7 @@ static void the_reserve_is_kept_by_all(void)
 	CU_ASSERT_EQUAL(spill_all(), -ENOSPC);
 	CU_ASSERT_TRUE(stat_now().failing);
 	CU_ASSERT_TRUE(disk.peak <= 3 * MIB);
-	spool_engine_free_stage(other);
+	spool_engine_free_batch(other);
 	tear_down();
 }
 
@@ -578,7 +578,7 @@ static void asked_for_in_turn(void)
 		CU_ASSERT_EQUAL(spool_engine_ask_spill(rig.engine, large, id), 0);
 	CU_ASSERT_EQUAL(spool_engine_ask_spill(rig.engine, small, 5), 0);
 	while (spilled.n == 0)
-		CU_ASSERT_EQUAL_FATAL(spool_engine_spill(rig.engine, stage), SPOOL_SPILL_MORE);
+		CU_ASSERT_EQUAL_FATAL(spool_engine_spill(rig.engine, batch), SPOOL_SPILL_MORE);
 	CU_ASSERT_EQUAL(spilled.id, 5);
 	CU_ASSERT_TRUE(stat_now().stored <= 9 * MIB);
 	spill_all();

@@ -8,7 +8,8 @@
 #include "util/host.h"
 
 /*
- * What of spilling needs no lock: sealing and writing a stage, reading and opening a fetch.
+ * The steps on the way to the disk and back that need no lock: a batch is sealed and written, a
+ * fetch is read and opened.
  */
 
 #define ALIGN SPOOL_BACKING_ALIGN
@@ -22,36 +23,36 @@ static char *alloc_aligned(const struct spool_host *host, size_t size, void **re
 	return all ? all + (ALIGN - (uintptr_t)all % ALIGN) % ALIGN : NULL;
 }
 
-int spool_stage_new(struct spool_spill *spill, struct spool_stage **ret_stage)
+int spool_batch_new(struct spool_spill *spill, struct spool_batch **ret_batch)
 {
-	struct spool_stage *stage = spool_alloc(spill->host, sizeof(*stage));
+	struct spool_batch *batch = spool_alloc(spill->host, sizeof(*batch));
 
-	if (!stage)
+	if (!batch)
 		return -ENOMEM;
-	stage->spill = spill;
-	stage->buffer = alloc_aligned(spill->host, (size_t)SPOOL_STAGE_BLOCKS * SPOOL_BLOCK_SIZE,
-				      &stage->allocated);
-	if (!stage->buffer) {
-		spool_free(spill->host, stage);
+	batch->spill = spill;
+	batch->buffer = alloc_aligned(spill->host, (size_t)SPOOL_BATCH_BLOCKS * SPOOL_BLOCK_SIZE,
+				      &batch->allocated);
+	if (!batch->buffer) {
+		spool_free(spill->host, batch);
 		return -ENOMEM;
 	}
-	*ret_stage = stage;
+	*ret_batch = batch;
 	return 0;
 }
 
-void spool_stage_free(struct spool_stage *stage)
+void spool_batch_free(struct spool_batch *batch)
 {
-	if (!stage)
+	if (!batch)
 		return;
-	assert(!stage->object);
-	spool_free(stage->spill->host, stage->allocated);
-	spool_free(stage->spill->host, stage);
+	assert(!batch->object);
+	spool_free(batch->spill->host, batch->allocated);
+	spool_free(batch->spill->host, batch);
 }
 
-static int seal_block(struct spool_stage *stage, unsigned int at)
+static int seal_block(struct spool_batch *batch, unsigned int at)
 {
-	struct spool_disk_record *record = stage->blocks[at].record;
-	char *data = stage->buffer + (size_t)at * SPOOL_BLOCK_SIZE;
+	struct spool_disk_record *record = batch->blocks[at].record;
+	char *data = batch->buffer + (size_t)at * SPOOL_BLOCK_SIZE;
 	struct spool_piece pieces[BLOCK_PIECES];
 	unsigned int n = 0;
 	int r;
@@ -63,7 +64,7 @@ static int seal_block(struct spool_stage *stage, unsigned int at)
 			pieces[n++] = (struct spool_piece){
 				.in = data + from, .out = data + from, .len = len};
 	}
-	r = spool_seal_pieces(stage->spill->seal, stage->key, pieces, n);
+	r = spool_seal_pieces(batch->spill->seal, batch->key, pieces, n);
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; i < n; i++) {
@@ -74,21 +75,21 @@ static int seal_block(struct spool_stage *stage, unsigned int at)
 }
 
 /* Writes [@from, @end) of the buffer; disk slot @first is at @base of it. */
-static int write_range(struct spool_stage *stage, spool_disk_slot_t first, size_t base, size_t from,
+static int write_range(struct spool_batch *batch, spool_disk_slot_t first, size_t base, size_t from,
 		       size_t end)
 {
-	struct iovec iov = {stage->buffer + from, end - from};
+	struct iovec iov = {batch->buffer + from, end - from};
 	spool_disk_slot_t slot = first + ((from - base) >> SPOOL_BLOCK_SHIFT);
 
-	atomic_fetch_add_explicit(&stage->spill->written, end - from, memory_order_relaxed);
-	stage->bytes += end - from;
-	return spool_disk_slots_write(stage->spill->slots, slot,
+	atomic_fetch_add_explicit(&batch->spill->written, end - from, memory_order_relaxed);
+	batch->bytes += end - from;
+	return spool_disk_slots_write(batch->spill->slots, slot,
 				      (unsigned int)(from & (SPOOL_BLOCK_SIZE - 1)), &iov, 1);
 }
 
 /* Writes blocks @at to @at + @n, whose disk slots follow one another from @first on. Bytes that
  * follow one another go with one call. */
-static int write_run(struct spool_stage *stage, unsigned int at, unsigned int n,
+static int write_run(struct spool_batch *batch, unsigned int at, unsigned int n,
 		     spool_disk_slot_t first)
 {
 	size_t base = (size_t)at * SPOOL_BLOCK_SIZE, from = 0, end = 0;
@@ -97,43 +98,43 @@ static int write_run(struct spool_stage *stage, unsigned int at, unsigned int n,
 	for (unsigned int i = at; i < at + n; i++) {
 		for (unsigned int piece = 0; piece < BLOCK_PIECES; piece++) {
 			unsigned int in_block = 0;
-			unsigned int len = spool_disk_record_span(stage->blocks[i].record->stored,
+			unsigned int len = spool_disk_record_span(batch->blocks[i].record->stored,
 								  piece, &in_block);
 			size_t start = (size_t)i * SPOOL_BLOCK_SIZE + in_block;
 
 			if (!len)
 				continue;
 			if (end && start != end)
-				r = write_range(stage, first, base, from, end);
+				r = write_range(batch, first, base, from, end);
 			if (r < 0)
 				return r;
 			from = end && start == end ? from : start;
 			end = start + len;
 		}
 	}
-	return write_range(stage, first, base, from, end);
+	return write_range(batch, first, base, from, end);
 }
 
-int spool_stage_write(struct spool_stage *stage)
+int spool_batch_write(struct spool_batch *batch)
 {
 	int r;
 
-	stage->bytes = 0;
-	for (unsigned int i = 0; i < stage->n; i++) {
-		r = seal_block(stage, i);
+	batch->bytes = 0;
+	for (unsigned int i = 0; i < batch->n; i++) {
+		r = seal_block(batch, i);
 		if (r < 0)
 			return r;
 	}
-	for (unsigned int i = 0; i < stage->n;) {
+	for (unsigned int i = 0; i < batch->n;) {
 		spool_disk_slot_t first;
-		int n = spool_disk_slots_take(stage->spill->slots, stage->segment, stage->n - i,
+		int n = spool_disk_slots_take(batch->spill->slots, batch->segment, batch->n - i,
 					      &first);
 
 		if (n < 0)
 			return n;
 		for (unsigned int k = 0; k < (unsigned int)n; k++)
-			stage->blocks[i + k].record->slot = first + k;
-		r = write_run(stage, i, (unsigned int)n, first);
+			batch->blocks[i + k].record->slot = first + k;
+		r = write_run(batch, i, (unsigned int)n, first);
 		if (r < 0)
 			return r;
 		i += (unsigned int)n;
