@@ -43,7 +43,7 @@ void spool_object_free(struct spool_object *object, struct spool_quota_user *use
 			spool_pool_release(object->pool, block.slot);
 		if (block.kind == BLOCK_DISK) {
 			object->spill->stored -= spool_block_size(&block);
-			spool_disk_record_put(object->spill, block.disk);
+			spool_disk_record_put(object->spill, block.record);
 		}
 	}
 	if (object->spill) {

@@ -26,7 +26,7 @@ struct block spool_block_unpack(uint64_t word)
 	};
 
 	if (block.kind == BLOCK_DISK) {
-		block.disk =
+		block.record =
 			(struct spool_disk_record *)(uintptr_t)((word >> DISK_SHIFT & DISK_MASK) *
 								DISK_UNIT);
 	} else if (block.kind == BLOCK_RAM) {
@@ -44,7 +44,7 @@ uint64_t spool_block_pack(const struct block *block)
 	if (block->mask == 0)
 		return 0;
 	if (block->kind == BLOCK_DISK)
-		return word | (uint64_t)(uintptr_t)block->disk / DISK_UNIT << DISK_SHIFT;
+		return word | (uint64_t)(uintptr_t)block->record / DISK_UNIT << DISK_SHIFT;
 	if (block->kind == BLOCK_RAM)
 		word |= block->slot << SLOT_SHIFT | (uint64_t)block->first << FIRST_SHIFT |
 			(block->hot ? HOT : 0);
@@ -78,7 +78,7 @@ size_t spool_block_ram(const struct spool_object *object, const struct block *bl
 	if (block->kind == BLOCK_RAM)
 		return spool_pool_size(block->slot);
 	if (block->kind == BLOCK_DISK)
-		return spool_disk_record_bytes(block->disk->n_pieces);
+		return spool_disk_record_bytes(block->record->n_pieces);
 	/* with a disk, RAM for what is reserved can always be had by waiting */
 	if (block->kind == BLOCK_HOLE || object->spill)
 		return 0;
@@ -100,7 +100,7 @@ uint64_t spool_block_size(const struct block *block)
 
 bool spool_block_needed(const struct block *block, unsigned int from, unsigned int to)
 {
-	if (block->kind != BLOCK_DISK || to >= block->disk->end)
+	if (block->kind != BLOCK_DISK || to >= block->record->end)
 		return false; /* what follows @from is zero already: the end moves */
 	return (from % SPOOL_PAGE_SIZE && (block->mask >> (from >> SPOOL_PAGE_SHIFT) & 1)) ||
 	       (to % SPOOL_PAGE_SIZE && (block->mask >> (to >> SPOOL_PAGE_SHIFT) & 1));
@@ -108,7 +108,7 @@ bool spool_block_needed(const struct block *block, unsigned int from, unsigned i
 
 bool spool_block_keeps_some(const struct block *block, unsigned int from, unsigned int to)
 {
-	return from > lowest(block->mask) << SPOOL_PAGE_SHIFT || to < block->disk->end;
+	return from > lowest(block->mask) << SPOOL_PAGE_SHIFT || to < block->record->end;
 }
 
 void spool_block_touch(struct spool_object *object, uint64_t index)
@@ -287,8 +287,8 @@ void spool_block_publish(struct spool_object *object, uint64_t index, const stru
 		object->spill->stored += spool_block_size(new);
 	if (old->kind == BLOCK_DISK) {
 		object->spill->stored -= spool_block_size(old);
-		if (new->kind != BLOCK_DISK || new->disk != old->disk)
-			spool_disk_record_put(object->spill, old->disk);
+		if (new->kind != BLOCK_DISK || new->record != old->record)
+			spool_disk_record_put(object->spill, old->record);
 	}
 }
 
@@ -380,8 +380,8 @@ void spool_block_punch(struct spool_object *object, struct spool_quota_user *use
 	if (old.kind == BLOCK_RAM) {
 		spool_block_touch(object, index);
 		spool_block_zero(object, &old, from, to);
-	} else if (old.kind == BLOCK_DISK && to >= old.disk->end && from < old.disk->end) {
-		old.disk->end = from;
+	} else if (old.kind == BLOCK_DISK && to >= old.record->end && from < old.record->end) {
+		old.record->end = from;
 	}
 	if (inner_from < inner_to)
 		whole = (1u << inner_to) - (1u << inner_from);

@@ -33,7 +33,7 @@ enum block_kind { BLOCK_HOLE, BLOCK_RESERVED, BLOCK_RAM, BLOCK_DISK };
 struct block {
 	enum block_kind kind;
 	spool_pool_slot_t slot;
-	struct spool_disk_record *disk;
+	struct spool_disk_record *record;
 	unsigned int first;
 	unsigned int mask;
 	bool hot;

@@ -154,7 +154,7 @@ static void commit(struct spool_object *object, struct spool_quota_user *user, s
 		} else if (old.kind == BLOCK_DISK && new.kind != BLOCK_DISK) {
 			object->spill->stored -= spool_block_size(&old);
 			ram = -(int64_t)spool_block_ram(object, &old);
-			spool_disk_record_put(object->spill, old.disk);
+			spool_disk_record_put(object->spill, old.record);
 		} else {
 			continue;
 		}

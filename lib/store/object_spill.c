@@ -150,7 +150,7 @@ void spool_object_commit(struct spool_object *object, struct spool_quota_user *u
 	for (unsigned int i = 0; i < batch->n; i++) {
 		struct spool_batch_block *copied = &batch->blocks[i];
 		struct block old = spool_block_get(object, copied->index);
-		struct block new = {.kind = BLOCK_DISK, .disk = copied->record, .mask = old.mask};
+		struct block new = {.kind = BLOCK_DISK, .record = copied->record, .mask = old.mask};
 		size_t ram = spool_block_ram(object, &old);
 
 		if (!written || copied->stale) {
@@ -169,12 +169,12 @@ void spool_object_commit(struct spool_object *object, struct spool_quota_user *u
 void spool_block_note(const struct block *block, unsigned int from, unsigned int len, char *to,
 		      struct spool_fetch *ret)
 {
-	atomic_fetch_add_explicit(&block->disk->refs, 1, memory_order_relaxed);
-	*ret = (struct spool_fetch){.record = block->disk,
+	atomic_fetch_add_explicit(&block->record->refs, 1, memory_order_relaxed);
+	*ret = (struct spool_fetch){.record = block->record,
 				    .from = from,
 				    .len = len,
 				    .mask = block->mask,
-				    .end = block->disk->end,
+				    .end = block->record->end,
 				    .to = to};
 }
 
@@ -198,11 +198,11 @@ int spool_object_install(struct spool_object *object, struct spool_quota_user *u
 	int64_t ram;
 	int r;
 
-	if (old.kind != BLOCK_DISK || old.disk != record)
+	if (old.kind != BLOCK_DISK || old.record != record)
 		return 0;
 	new.first = (unsigned int)__builtin_ctz(old.mask);
 	from = new.first << SPOOL_PAGE_SHIFT;
-	end = old.disk->end > from ? old.disk->end : from + 1;
+	end = old.record->end > from ? old.record->end : from + 1;
 	ram = (int64_t)spool_pool_slot_size(end - from) - (int64_t)spool_block_ram(object, &old);
 	r = spool_object_charge(object, user, 0, ram, 0, 0);
 	if (r < 0)
