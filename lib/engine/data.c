@@ -54,7 +54,7 @@ static int make_file(struct spool_engine *engine, struct spool_node *node, struc
 	if (file)
 		goto out;
 	file = spool_alloc(engine->host, sizeof(*file));
-	r = file ? spool_object_new(engine->host, engine->pool, engine_spill(engine), &file->object)
+	r = file ? spool_object_new(engine->host, engine->pool, engine_disk(engine), &file->object)
 		 : -ENOMEM;
 	if (r < 0) {
 		spool_free(engine->host, file);
@@ -286,7 +286,7 @@ static ssize_t read_some(struct spool_engine *engine, struct spool_node *node, c
 			 size_t len, uint64_t off, bool nowait)
 {
 	struct spool_file *file = node->file;
-	struct spool_spill *spill = engine_spill(engine);
+	struct spool_disk *disk = engine_disk(engine);
 	struct spool_fetch fetches[FETCHES];
 	size_t n = FETCHES;
 	ssize_t got;
@@ -297,8 +297,8 @@ static ssize_t read_some(struct spool_engine *engine, struct spool_node *node, c
 	spool_rwlock_unlock(&file->lock);
 	for (size_t i = 0; !nowait && i < n; i++) {
 		if (r == 0)
-			r = spool_fetch_run(spill, spool_object_key(file->object), &fetches[i]);
-		spool_fetch_drop(spill, &fetches[i]);
+			r = spool_fetch_run(disk, spool_object_key(file->object), &fetches[i]);
+		spool_fetch_drop(disk, &fetches[i]);
 	}
 	if (r < 0)
 		engine_note_fetch(engine, node, r);

@@ -148,8 +148,8 @@ void engine_tier_wipe(struct spool_engine *engine);
 /** engine_tier_free() - when all files have gone. NULL is allowed. */
 void engine_tier_free(struct spool_engine *engine);
 
-/** The struct spool_spill of the engine, or NULL. */
-struct spool_spill *engine_spill(struct spool_engine *engine);
+/** The struct spool_disk of the engine, or NULL. */
+struct spool_disk *engine_disk(struct spool_engine *engine);
 
 /** engine_tier_update() - the data of @node have changed. Lock: node->file->lock, exclusive. */
 void engine_tier_update(struct spool_engine *engine, struct spool_node *node);

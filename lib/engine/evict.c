@@ -85,17 +85,17 @@ int engine_tier_new(struct spool_engine *engine)
 	RB_INIT(&tier->users);
 	spool_mutex_init(&tier->lock);
 	engine->tier = tier;
-	r = spool_disk_slots_new(host, config->backing, config->max_files, &tier->spill.slots);
+	r = spool_disk_slots_new(host, config->backing, config->max_files, &tier->disk.slots);
 	if (r < 0)
 		return r;
 	r = spool_seal_new(host, config->encrypt ? SPOOL_SEAL_AES : SPOOL_SEAL_SUM,
-			   &tier->spill.seal);
+			   &tier->disk.seal);
 	if (r < 0)
 		return r;
-	tier->spill.host = host;
-	tier->spill.own_size = OWN_SIZE;
-	tier->spill.gave = on_gave;
-	tier->spill.ctx = tier;
+	tier->disk.host = host;
+	tier->disk.own_size = OWN_SIZE;
+	tier->disk.gave = on_gave;
+	tier->disk.ctx = tier;
 	spool_quota_set_watch(engine->quota, &watch);
 	engine_tier_set_ram(engine);
 	engine_space_look(engine);
@@ -105,7 +105,7 @@ int engine_tier_new(struct spool_engine *engine)
 void engine_tier_wipe(struct spool_engine *engine)
 {
 	if (engine->tier)
-		spool_seal_wipe(engine->tier->spill.seal);
+		spool_seal_wipe(engine->tier->disk.seal);
 }
 
 void engine_tier_free(struct spool_engine *engine)
@@ -120,17 +120,17 @@ void engine_tier_free(struct spool_engine *engine)
 		RB_REMOVE(engine_tier_users, &tier->users, user);
 		spool_free(engine->host, user);
 	}
-	spool_disk_slots_free(tier->spill.slots);
-	spool_seal_free(tier->spill.seal);
+	spool_disk_slots_free(tier->disk.slots);
+	spool_seal_free(tier->disk.seal);
 	tier->config.backing->ops->free(tier->config.backing);
 	spool_mutex_fini(&tier->lock);
 	spool_free(engine->host, tier);
 	engine->tier = NULL;
 }
 
-struct spool_spill *engine_spill(struct spool_engine *engine)
+struct spool_disk *engine_disk(struct spool_engine *engine)
 {
-	return engine->tier ? &engine->tier->spill : NULL;
+	return engine->tier ? &engine->tier->disk : NULL;
 }
 
 static struct engine_tier_user *user_locked(struct spool_engine *engine, uid_t uid)
@@ -422,17 +422,17 @@ bool spool_engine_tier_stat(struct spool_engine *engine, struct spool_tier_stat 
 
 	if (!tier)
 		return false;
-	spool_disk_slots_stat(tier->spill.slots, &slots);
+	spool_disk_slots_stat(tier->disk.slots, &slots);
 	*ret = (struct spool_tier_stat){
 		.threshold = tier->threshold,
 		.reserve = tier->reserve,
-		.stored = tier->spill.stored,
-		.written = tier->spill.written,
-		.fetched = tier->spill.fetched,
-		.n_failed = tier->spill.n_failed,
-		.n_bad = tier->spill.n_bad,
+		.stored = tier->disk.stored,
+		.written = tier->disk.written,
+		.fetched = tier->disk.fetched,
+		.n_failed = tier->disk.n_failed,
+		.n_bad = tier->disk.n_bad,
 		.files = slots.files,
-		.keys_locked = spool_seal_locked(tier->spill.seal),
+		.keys_locked = spool_seal_locked(tier->disk.seal),
 		.failing = tier->failing,
 		.budget = spool_quota_budget(engine->quota),
 	};

@@ -181,7 +181,7 @@ static bool is_coming(struct engine_tier *tier, const struct engine_space *space
 	}
 	if (space->taken)
 		return false; /* the disk itself has said so; what waits may be the batch's own */
-	spool_disk_slots_stat(tier->spill.slots, &slots);
+	spool_disk_slots_stat(tier->disk.slots, &slots);
 	return others || slots.waiting > 0;
 }
 
@@ -234,7 +234,7 @@ void engine_space_end(struct spool_engine *engine, struct engine_space *space, i
 			return;
 	}
 	if (r < 0)
-		atomic_fetch_add_explicit(&tier->spill.n_failed, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&tier->disk.n_failed, 1, memory_order_relaxed);
 	changed = atomic_exchange(&tier->failing, r < 0) != (r < 0);
 	if (changed && r < 0)
 		say(engine, space, r);

@@ -36,7 +36,7 @@ RB_HEAD(engine_tier_users, engine_tier_user);
 
 struct engine_tier {
 	struct spool_tier_config config;
-	struct spool_spill spill;
+	struct spool_disk disk;
 	_Atomic uint64_t threshold, reserve;
 	atomic_bool awake;   /* wake() was called, and who it woke has not gone back to sleep */
 	atomic_bool failing; /* the last batch was not taken */

@@ -10,7 +10,7 @@
 
 int spool_engine_new_batch(struct spool_engine *engine, struct spool_batch **ret_batch)
 {
-	return spool_batch_new(&engine->tier->spill, ret_batch);
+	return spool_batch_new(&engine->tier->disk, ret_batch);
 }
 
 void spool_engine_free_batch(struct spool_batch *batch)
@@ -29,7 +29,7 @@ static void give_own(struct engine_tier *tier, struct spool_file *file)
 	spool_rwlock_unlock(&file->lock);
 	if (!wants)
 		return;
-	segment = spool_disk_slots_own(tier->spill.slots);
+	segment = spool_disk_slots_own(tier->disk.slots);
 	if (segment < 0)
 		return; /* a shared one will do */
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
@@ -139,7 +139,7 @@ int spool_engine_spill(struct spool_engine *engine, struct spool_batch *batch)
 	engine_space_woken(tier);
 	if (engine_space_wish(tier))
 		engine_space_look(engine);
-	if (spool_disk_slots_reclaim(tier->spill.slots)) {
+	if (spool_disk_slots_reclaim(tier->disk.slots)) {
 		engine_space_tidied(tier);
 		return SPOOL_SPILL_MORE;
 	}
@@ -209,7 +209,7 @@ void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int
 
 int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t index)
 {
-	struct spool_spill *spill = engine_spill(engine);
+	struct spool_disk *disk = engine_disk(engine);
 	struct spool_file *file = node->file;
 	struct spool_fetch fetch;
 	char *data = spool_alloc(engine->host, SPOOL_BLOCK_SIZE);
@@ -223,7 +223,7 @@ int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t i
 	spool_rwlock_unlock(&file->lock);
 	if (!there)
 		goto out;
-	r = spool_fetch_run(spill, spool_object_key(file->object), &fetch);
+	r = spool_fetch_run(disk, spool_object_key(file->object), &fetch);
 	engine_note_fetch(engine, node, r);
 	if (r == 0) {
 		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
@@ -231,7 +231,7 @@ int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t i
 		engine_tier_update(engine, node);
 		spool_rwlock_unlock(&file->lock);
 	}
-	spool_fetch_drop(spill, &fetch);
+	spool_fetch_drop(disk, &fetch);
 out:
 	spool_free(engine->host, data);
 	return r;

@@ -23,17 +23,17 @@ static char *alloc_aligned(const struct spool_host *host, size_t size, void **re
 	return all ? all + (ALIGN - (uintptr_t)all % ALIGN) % ALIGN : NULL;
 }
 
-int spool_batch_new(struct spool_spill *spill, struct spool_batch **ret_batch)
+int spool_batch_new(struct spool_disk *disk, struct spool_batch **ret_batch)
 {
-	struct spool_batch *batch = spool_alloc(spill->host, sizeof(*batch));
+	struct spool_batch *batch = spool_alloc(disk->host, sizeof(*batch));
 
 	if (!batch)
 		return -ENOMEM;
-	batch->spill = spill;
-	batch->buffer = alloc_aligned(spill->host, (size_t)SPOOL_BATCH_BLOCKS * SPOOL_BLOCK_SIZE,
+	batch->disk = disk;
+	batch->buffer = alloc_aligned(disk->host, (size_t)SPOOL_BATCH_BLOCKS * SPOOL_BLOCK_SIZE,
 				      &batch->allocated);
 	if (!batch->buffer) {
-		spool_free(spill->host, batch);
+		spool_free(disk->host, batch);
 		return -ENOMEM;
 	}
 	*ret_batch = batch;
@@ -45,8 +45,8 @@ void spool_batch_free(struct spool_batch *batch)
 	if (!batch)
 		return;
 	assert(!batch->object);
-	spool_free(batch->spill->host, batch->allocated);
-	spool_free(batch->spill->host, batch);
+	spool_free(batch->disk->host, batch->allocated);
+	spool_free(batch->disk->host, batch);
 }
 
 static int seal_block(struct spool_batch *batch, unsigned int at)
@@ -64,7 +64,7 @@ static int seal_block(struct spool_batch *batch, unsigned int at)
 			pieces[n++] = (struct spool_piece){
 				.in = data + from, .out = data + from, .len = len};
 	}
-	r = spool_seal_pieces(batch->spill->seal, batch->key, pieces, n);
+	r = spool_seal_pieces(batch->disk->seal, batch->key, pieces, n);
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; i < n; i++) {
@@ -81,9 +81,9 @@ static int write_range(struct spool_batch *batch, spool_disk_slot_t first, size_
 	struct iovec iov = {batch->buffer + from, end - from};
 	spool_disk_slot_t slot = first + ((from - base) >> SPOOL_BLOCK_SHIFT);
 
-	atomic_fetch_add_explicit(&batch->spill->written, end - from, memory_order_relaxed);
+	atomic_fetch_add_explicit(&batch->disk->written, end - from, memory_order_relaxed);
 	batch->bytes += end - from;
-	return spool_disk_slots_write(batch->spill->slots, slot,
+	return spool_disk_slots_write(batch->disk->slots, slot,
 				      (unsigned int)(from & (SPOOL_BLOCK_SIZE - 1)), &iov, 1);
 }
 
@@ -127,7 +127,7 @@ int spool_batch_write(struct spool_batch *batch)
 	}
 	for (unsigned int i = 0; i < batch->n;) {
 		spool_disk_slot_t first;
-		int n = spool_disk_slots_take(batch->spill->slots, batch->segment, batch->n - i,
+		int n = spool_disk_slots_take(batch->disk->slots, batch->segment, batch->n - i,
 					      &first);
 
 		if (n < 0)
@@ -142,9 +142,9 @@ int spool_batch_write(struct spool_batch *batch)
 	return 0;
 }
 
-void spool_fetch_drop(struct spool_spill *spill, struct spool_fetch *fetch)
+void spool_fetch_drop(struct spool_disk *disk, struct spool_fetch *fetch)
 {
-	spool_disk_record_put(spill, fetch->record);
+	spool_disk_record_put(disk, fetch->record);
 	fetch->record = NULL;
 }
 
@@ -166,7 +166,7 @@ static void hand_out(const struct spool_fetch *fetch, const char *data, unsigned
 }
 
 /* Reads and opens piece number @n of the record, quarter @i of the block. */
-static int fetch_piece(struct spool_spill *spill, struct spool_key *key,
+static int fetch_piece(struct spool_disk *disk, struct spool_key *key,
 		       const struct spool_fetch *fetch, unsigned int i, unsigned int n,
 		       char *bounce)
 {
@@ -178,13 +178,13 @@ static int fetch_piece(struct spool_spill *spill, struct spool_key *key,
 	int r;
 
 	memcpy(piece.tag, record->pieces[n].tag, SPOOL_TAG_SIZE);
-	r = spool_disk_slots_read(spill->slots, record->slot, from, &iov, 1);
+	r = spool_disk_slots_read(disk->slots, record->slot, from, &iov, 1);
 	if (r < 0)
 		return r == -ENOMEM ? r : -EIO;
-	atomic_fetch_add_explicit(&spill->fetched, len, memory_order_relaxed);
-	r = spool_open_pieces(spill->seal, key, &piece, 1);
+	atomic_fetch_add_explicit(&disk->fetched, len, memory_order_relaxed);
+	r = spool_open_pieces(disk->seal, key, &piece, 1);
 	if (r == -EBADMSG) {
-		atomic_fetch_add_explicit(&spill->n_bad, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&disk->n_bad, 1, memory_order_relaxed);
 		return -EIO;
 	}
 	if (r < 0)
@@ -193,11 +193,11 @@ static int fetch_piece(struct spool_spill *spill, struct spool_key *key,
 	return 0;
 }
 
-int spool_fetch_run(struct spool_spill *spill, struct spool_key *key, struct spool_fetch *fetch)
+int spool_fetch_run(struct spool_disk *disk, struct spool_key *key, struct spool_fetch *fetch)
 {
 	unsigned int stop = fetch->from + fetch->len, n = 0;
 	void *allocated = NULL;
-	char *bounce = alloc_aligned(spill->host, SPOOL_PIECE_SIZE, &allocated);
+	char *bounce = alloc_aligned(disk->host, SPOOL_PIECE_SIZE, &allocated);
 	int r = bounce ? 0 : -ENOMEM;
 
 	memset(fetch->to, 0, fetch->len);
@@ -208,11 +208,11 @@ int spool_fetch_run(struct spool_spill *spill, struct spool_key *key, struct spo
 		if (!len)
 			continue;
 		if (from < stop && from + len > fetch->from && from < fetch->end)
-			r = fetch_piece(spill, key, fetch, i, n, bounce);
+			r = fetch_piece(disk, key, fetch, i, n, bounce);
 		n++;
 	}
 	if (r < 0)
 		memset(fetch->to, 0, fetch->len);
-	spool_free(spill->host, allocated);
+	spool_free(disk->host, allocated);
 	return r;
 }

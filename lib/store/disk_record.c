@@ -11,15 +11,15 @@ size_t spool_disk_record_bytes(unsigned int n_pieces)
 	return sizeof(struct spool_disk_record) + n_pieces * sizeof(struct spool_disk_record_piece);
 }
 
-void spool_disk_record_put(struct spool_spill *spill, struct spool_disk_record *record)
+void spool_disk_record_put(struct spool_disk *disk, struct spool_disk_record *record)
 {
 	if (atomic_fetch_sub_explicit(&record->refs, 1, memory_order_acq_rel) > 1)
 		return;
 	if (record->slot) {
-		spool_disk_slots_give(spill->slots, record->slot);
-		spill->gave(spill->ctx);
+		spool_disk_slots_give(disk->slots, record->slot);
+		disk->gave(disk->ctx);
 	}
-	spool_free(spill->host, record);
+	spool_free(disk->host, record);
 }
 
 unsigned int spool_disk_record_span(unsigned int stored, unsigned int i, unsigned int *ret_from)

@@ -13,7 +13,7 @@
 #include "spill/seal.h"
 #include "util/units.h"
 
-struct spool_spill;
+struct spool_disk;
 
 /* Pieces of a block, and pages of a piece */
 #define BLOCK_PIECES (SPOOL_BLOCK_SIZE / SPOOL_PIECE_SIZE)
@@ -37,7 +37,7 @@ struct spool_disk_record {
 
 /** spool_disk_record_put() - gives one reference back; with the last its disk slot goes. Any locks.
  */
-void spool_disk_record_put(struct spool_spill *spill, struct spool_disk_record *record);
+void spool_disk_record_put(struct spool_disk *disk, struct spool_disk_record *record);
 
 /**
  * spool_disk_record_span() - the bytes of quarter @i of a block with pages @stored that go to the

@@ -9,7 +9,7 @@
 #include "util/host.h"
 
 int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
-		     struct spool_spill *spill, struct spool_object **ret_object)
+		     struct spool_disk *disk, struct spool_object **ret_object)
 {
 	struct spool_object *object = spool_alloc(host, sizeof(*object));
 
@@ -17,7 +17,7 @@ int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
 		return -ENOMEM;
 	object->host = host;
 	object->pool = pool;
-	object->spill = spill;
+	object->disk = disk;
 	TAILQ_INIT(&object->batches);
 	spool_blockmap_init(&object->map);
 	*ret_object = object;
@@ -42,15 +42,15 @@ void spool_object_free(struct spool_object *object, struct spool_quota_user *use
 		if (block.kind == BLOCK_RAM)
 			spool_pool_release(object->pool, block.slot);
 		if (block.kind == BLOCK_DISK) {
-			object->spill->stored -= spool_block_size(&block);
-			spool_disk_record_put(object->spill, block.record);
+			object->disk->stored -= spool_block_size(&block);
+			spool_disk_record_put(object->disk, block.record);
 		}
 	}
-	if (object->spill) {
-		spool_disk_slots_disown(object->spill->slots, object->own);
+	if (object->disk) {
+		spool_disk_slots_disown(object->disk->slots, object->own);
 		if (object->own)
-			object->spill->gave(object->spill->ctx);
-		spool_key_free(object->spill->seal, object->key);
+			object->disk->gave(object->disk->ctx);
+		spool_key_free(object->disk->seal, object->key);
 	}
 	spool_object_charge(object, user, -(int64_t)object->pages, -(int64_t)object->ram,
 			    -(int64_t)spool_blockmap_bytes(&object->map), 0);
@@ -250,7 +250,7 @@ static bool touches_disk(const struct spool_object *object, uint64_t off, uint64
 {
 	uint64_t index = off >> SPOOL_BLOCK_SHIFT, word;
 
-	if (!object->spill)
+	if (!object->disk)
 		return false;
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
 		if (index << SPOOL_BLOCK_SHIFT >= end)

@@ -40,15 +40,15 @@ struct spool_fetch;
 struct spool_host;
 struct spool_pool;
 struct spool_quota_user;
-struct spool_spill;
+struct spool_disk;
 struct spool_object;
 
 #define SPOOL_OBJECT_MAX ((uint64_t)INT64_MAX) /* largest size: loff_t, the kernel's s_maxbytes */
 
-/** spool_object_new() - an empty file. @host, @pool and @spill (NULL: RAM only) are borrowed.
+/** spool_object_new() - an empty file. @host, @pool and @disk (NULL: RAM only) are borrowed.
  * Return: 0; -ENOMEM. */
 int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
-		     struct spool_spill *spill, struct spool_object **ret_object);
+		     struct spool_disk *disk, struct spool_object **ret_object);
 
 /** spool_object_bytes() - memory of an object without blocks, which it does not charge itself. */
 size_t spool_object_bytes(void);

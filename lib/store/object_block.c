@@ -80,7 +80,7 @@ size_t spool_block_ram(const struct spool_object *object, const struct block *bl
 	if (block->kind == BLOCK_DISK)
 		return spool_disk_record_bytes(block->record->n_pieces);
 	/* with a disk, RAM for what is reserved can always be had by waiting */
-	if (block->kind == BLOCK_HOLE || object->spill)
+	if (block->kind == BLOCK_HOLE || object->disk)
 		return 0;
 	return spool_pool_slot_size((size_t)(highest(block->mask) + 1 - lowest(block->mask))
 				    << SPOOL_PAGE_SHIFT);
@@ -284,11 +284,11 @@ void spool_block_publish(struct spool_object *object, uint64_t index, const stru
 	if (old->kind == BLOCK_RAM && (new->kind != BLOCK_RAM || new->slot != old->slot))
 		spool_pool_release(object->pool, old->slot);
 	if (new->kind == BLOCK_DISK)
-		object->spill->stored += spool_block_size(new);
+		object->disk->stored += spool_block_size(new);
 	if (old->kind == BLOCK_DISK) {
-		object->spill->stored -= spool_block_size(old);
+		object->disk->stored -= spool_block_size(old);
 		if (new->kind != BLOCK_DISK || new->record != old->record)
-			spool_disk_record_put(object->spill, old->record);
+			spool_disk_record_put(object->disk, old->record);
 	}
 }
 

@@ -47,7 +47,7 @@ struct spool_object {
 	uint64_t pages; /* with data or reserved */
 	uint64_t ram;   /* charged: slots, records of blocks on disk, without a disk what reserved
 			 * blocks will need */
-	struct spool_spill *spill;       /* NULL: there is no disk */
+	struct spool_disk *disk;         /* NULL: there is no disk */
 	struct spool_key *key;           /* from the first batch on */
 	int own;                         /* segment, 0 = none */
 	uint64_t slots;                  /* bytes of slots */

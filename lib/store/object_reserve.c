@@ -152,9 +152,9 @@ static void commit(struct spool_object *object, struct spool_quota_user *user, s
 			object->slots -= spool_pool_size(old.slot);
 			spool_pool_release(object->pool, old.slot);
 		} else if (old.kind == BLOCK_DISK && new.kind != BLOCK_DISK) {
-			object->spill->stored -= spool_block_size(&old);
+			object->disk->stored -= spool_block_size(&old);
 			ram = -(int64_t)spool_block_ram(object, &old);
-			spool_disk_record_put(object->spill, old.record);
+			spool_disk_record_put(object->disk, old.record);
 		} else {
 			continue;
 		}
@@ -252,7 +252,7 @@ bool spool_object_needs(const struct spool_object *object, int mode, uint64_t of
 {
 	uint64_t index = off >> SPOOL_BLOCK_SHIFT, word;
 
-	if (!object->spill)
+	if (!object->disk)
 		return false;
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
 		uint64_t start = index << SPOOL_BLOCK_SHIFT;

@@ -26,7 +26,7 @@ struct spool_key *spool_object_key(const struct spool_object *object)
 
 bool spool_object_wants_own(const struct spool_object *object)
 {
-	return object->own == 0 && object->size > object->spill->own_size;
+	return object->own == 0 && object->size > object->disk->own_size;
 }
 
 void spool_object_give_own(struct spool_object *object, int segment)
@@ -34,7 +34,7 @@ void spool_object_give_own(struct spool_object *object, int segment)
 	if (object->own == 0)
 		object->own = segment;
 	else
-		spool_disk_slots_disown(object->spill->slots, segment);
+		spool_disk_slots_disown(object->disk->slots, segment);
 }
 
 static struct spool_disk_record *new_record(const struct spool_object *object,
@@ -126,7 +126,7 @@ int spool_object_fill_batch(struct spool_object *object, struct spool_batch *bat
 
 	assert(batch->n == 0 && !batch->object);
 	if (!object->key) {
-		r = spool_key_new(object->spill->seal, &object->key);
+		r = spool_key_new(object->disk->seal, &object->key);
 		if (r < 0)
 			return r;
 	}
@@ -154,7 +154,7 @@ void spool_object_commit(struct spool_object *object, struct spool_quota_user *u
 		size_t ram = spool_block_ram(object, &old);
 
 		if (!written || copied->stale) {
-			spool_disk_record_put(object->spill, copied->record);
+			spool_disk_record_put(object->disk, copied->record);
 			continue;
 		}
 		assert(old.kind == BLOCK_RAM && old.mask == copied->record->stored);

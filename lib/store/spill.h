@@ -33,14 +33,14 @@ struct spool_disk_record;
 #define SPOOL_WOULD_BLOCK (-EINPROGRESS)
 
 /**
- * struct spool_spill - what the files of a mount share; all counters in bytes
+ * struct spool_disk - what the files of a mount share; all counters in bytes
  * @own_size: a file larger than this gets a segment of its own
  * @gave, @ctx: called when a disk slot was given back, with any locks held: it only wakes somebody
  * @stored: pages of files that are on the disk
  * @written, @fetched: ever
  * @n_bad: pieces that were not what was sealed; @n_failed: batches that could not be written
  */
-struct spool_spill {
+struct spool_disk {
 	const struct spool_host *host;
 	struct spool_seal *seal;
 	struct spool_disk_slots *slots;
@@ -63,7 +63,7 @@ struct spool_batch_block {
 
 /** struct spool_batch - a batch of blocks of one object; its buffer is used again and again */
 struct spool_batch {
-	struct spool_spill *spill;
+	struct spool_disk *disk;
 	struct spool_object *object; /* NULL: the batch is empty */
 	struct spool_key *key;
 	int segment; /* the object's own, 0 = none */
@@ -76,7 +76,7 @@ struct spool_batch {
 };
 
 /** spool_batch_new() - Return: 0; -ENOMEM. */
-int spool_batch_new(struct spool_spill *spill, struct spool_batch **ret_batch);
+int spool_batch_new(struct spool_disk *disk, struct spool_batch **ret_batch);
 
 /** spool_batch_free() - it must be empty. NULL is allowed. */
 void spool_batch_free(struct spool_batch *batch);
@@ -130,10 +130,10 @@ struct spool_fetch {
  * Return: 0; -EIO (what was read is not what was written, or the disk failed); -ENOMEM. The bytes
  * at @fetch->to are zeros then. Locks: none. Blocks.
  */
-int spool_fetch_run(struct spool_spill *spill, struct spool_key *key, struct spool_fetch *fetch);
+int spool_fetch_run(struct spool_disk *disk, struct spool_key *key, struct spool_fetch *fetch);
 
 /** spool_fetch_drop() - gives the reference back, once for each that was noted. */
-void spool_fetch_drop(struct spool_spill *spill, struct spool_fetch *fetch);
+void spool_fetch_drop(struct spool_disk *disk, struct spool_fetch *fetch);
 
 /** spool_object_key() - NULL before the first batch. Locks: the object's, shared. */
 struct spool_key *spool_object_key(const struct spool_object *object);
