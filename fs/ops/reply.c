@@ -81,18 +81,18 @@ unsigned int reply_wait_flags(fuse_req_t req)
 	if (!request)
 		return flags;
 	return (request->may_wait ? 0 : SPOOL_NOWAIT_DISK) |
-	       (request->last_try ? SPOOL_LAST_TRY : 0) | (request->waited ? SPOOL_WAITED : 0);
+	       (request->last_try ? SPOOL_LAST_TRY : 0) | (request->ram.waited ? SPOOL_WAITED : 0);
 }
 
 enum spool_told reply_told(fuse_req_t req, ssize_t *ret_result)
 {
 	struct spool_request *request = spool_channel_current(fs_of(req));
-	enum spool_told told = request ? request->told : SPOOL_TOLD_NOT;
+	enum spool_told told = request ? request->first.told : SPOOL_TOLD_NOT;
 
 	if (told != SPOOL_TOLD_NOT && ret_result)
-		*ret_result = request->result;
+		*ret_result = request->first.result;
 	if (request)
-		request->told = SPOOL_TOLD_NOT;
+		request->first.told = SPOOL_TOLD_NOT;
 	return told;
 }
 
@@ -109,8 +109,8 @@ static void wait_first(fuse_req_t req, fuse_ino_t ino, enum spool_wait waits_for
 
 	request->deferred = true;
 	request->waits_for = waits_for;
-	request->again = false; /* not before that */
-	request->about_ino = ino;
+	request->release.again = false; /* not before that */
+	request->first.ino = ino;
 	reply_status(req, -EAGAIN); /* which goes nowhere */
 }
 
@@ -118,8 +118,8 @@ void reply_tell_first(fuse_req_t req, fuse_ino_t ino, enum spool_tell what, ssiz
 {
 	struct spool_request *request = spool_channel_current(fs_of(req));
 
-	request->tell = what;
-	request->result = result;
+	request->first.tell = what;
+	request->first.result = result;
 	wait_first(req, ino, SPOOL_WAIT_NOTIFY);
 }
 
@@ -127,8 +127,8 @@ void reply_tell_pages(fuse_req_t req, fuse_ino_t ino, uint64_t off, uint64_t len
 {
 	struct spool_request *request = spool_channel_current(fs_of(req));
 
-	request->about_off = off;
-	request->about_len = len;
+	request->first.off = off;
+	request->first.len = len;
 	reply_tell_first(req, ino, SPOOL_TELL_PAGES, 0);
 }
 

@@ -100,8 +100,9 @@ static void refuse(struct spool_fs *fs, struct spool_request *request)
 {
 	if (request->waits_for == SPOOL_WAIT_RELEASE) {
 		spool_for_release_refuse(fs->for_release, request);
-	} else if (request->waits_for == SPOOL_WAIT_NOTIFY && request->tell == SPOOL_TELL_ATTRS) {
-		request->told = SPOOL_TOLD_LATE; /* it has been done */
+	} else if (request->waits_for == SPOOL_WAIT_NOTIFY &&
+		   request->first.tell == SPOOL_TELL_ATTRS) {
+		request->first.told = SPOOL_TOLD_LATE; /* it has been done */
 		spool_channel_process(fs, request);
 	} else {
 		answer_error(fs, request, -EINTR);
@@ -112,7 +113,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request)
 {
 	struct fuse_buf buf = {0};
 
-	if (request->drops_data) { /* its turn has come: the caller is to send it again */
+	if (request->waiting.drops_data) { /* its turn has come: the caller is to send it again */
 		answer_error(fs, request, request->last_try ? -ENOSPC : -EINTR);
 		spool_waiting_leave(fs->waiting, request);
 		return;
@@ -135,11 +136,11 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request)
 	pthread_setspecific(fs->current, request);
 	do {
 		request->deferred = false;
-		request->again = false;
-		request->returned = spool_engine_returned(fs->engine);
-		request->n_ram_kicks = spool_for_ram_kicks(fs->for_ram);
+		request->release.again = false;
+		request->release.returned = spool_engine_returned(fs->engine);
+		request->ram.n_kicks = spool_for_ram_kicks(fs->for_ram);
 		fuse_session_process_buf(fs->session, &buf);
-	} while (request->again);
+	} while (request->release.again);
 	pthread_setspecific(fs->current, NULL);
 	if (request->deferred && !spool_waiting_enter(fs->waiting, request))
 		refuse(fs, request);
@@ -191,7 +192,7 @@ static void go_on(void *ctx, struct spool_request *request)
 
 	spool_channel_process(fs, request);
 	found_room =
-		request->waited && !(request->deferred && request->waits_for == SPOOL_WAIT_RAM);
+		request->ram.waited && !(request->deferred && request->waits_for == SPOOL_WAIT_RAM);
 	if (request->deferred)
 		spool_channel_defer(fs, request);
 	else
@@ -215,7 +216,7 @@ int spool_channel_new_disk(struct spool_fs *fs)
 void spool_channel_process_firm(struct spool_fs *fs, struct spool_request *request)
 {
 	request->last_try = true;
-	request->deadline = 1; /* long ago, for_release.h */
+	request->release.deadline = 1; /* long ago, for_release.h */
 	spool_channel_process(fs, request);
 }
 

@@ -85,7 +85,7 @@ static ssize_t receive(const struct spool_devfuse *dev, struct dev_buffer *buffe
 static struct spool_request *take_out(struct dev_buffer **buffer)
 {
 	struct spool_request *request = &(*buffer)->request;
-	size_t len = request->drops_data ? 0 : request->len;
+	size_t len = request->waiting.drops_data ? 0 : request->len;
 	struct dev_buffer *other = new_buffer(len > COPY_MAX ? (*buffer)->size : len);
 
 	if (!other)

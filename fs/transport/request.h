@@ -51,70 +51,126 @@ enum spool_tell { SPOOL_TELL_ATTRS, SPOOL_TELL_PAGES };
 enum spool_told { SPOOL_TOLD_NOT, SPOOL_TOLD, SPOOL_TOLD_LATE };
 
 /**
+ * struct spool_first - what is to happen before a request is answered
+ * Of the handler, until it has said that the request waits for it; then of the queue that it waits
+ * in; then of the handler again.
+ * @tell, @off, @len: of notify.h: what the kernel is to drop of file @ino; pages: a length of 0 is
+ *	to the end. Of for_spill.h: @ino is to be on the disk
+ * @result: what to answer then, or what has become of it
+ * @told: whether it has happened; the handler runs again after that
+ */
+struct spool_first {
+	enum spool_tell tell;
+	enum spool_told told;
+	uint64_t ino, off, len;
+	ssize_t result;
+};
+
+/**
+ * struct spool_release_part - of for_release.h, and nobody else's
+ * @returned: spool_engine_returned() before the last attempt
+ * @deadline: CLOCK_MONOTONIC in ns; 0 = it has no place there; @ends: likewise, 0 = never had one
+ * @again: room has come since the attempt began, so it is tried again at once; @n_again: how often
+ *	so far
+ * @kept: it counts, and what has no name has been waited for in vain before
+ */
+struct spool_release_part {
+	uint64_t returned, deadline, ends;
+	unsigned int n_again;
+	bool again, kept;
+};
+
+/**
+ * struct spool_ram_part - of for_ram.h, and nobody else's
+ * @n_kicks: spool_for_ram_kicks() before the last attempt; @since: CLOCK_MONOTONIC in s
+ * @waited: it has been there; handlers may look
+ */
+struct spool_ram_part {
+	uint64_t n_kicks;
+	time_t since;
+	bool waited;
+};
+
+/** struct spool_notify_part - of notify.h, and nobody else's; CLOCK_MONOTONIC */
+struct spool_notify_part {
+	uint64_t until_ms;
+};
+
+/** struct spool_spill_part - of for_spill.h, and nobody else's; CLOCK_MONOTONIC */
+struct spool_spill_part {
+	uint64_t until_ms, id;
+};
+
+/**
+ * struct spool_waiting_part - of waiting.h, and nobody else's
+ * @drops_data: it waits without its data, and cannot be tried again; all may look
+ */
+struct spool_waiting_part {
+	struct spool_waiting_payer *payer;
+	enum spool_wait counted_as;
+	size_t data;
+	bool drops_data;
+};
+
+/**
  * struct spool_request - one request, from its arrival to its reply
+ *
+ * Of whoever has read it from the kernel, and not changed afterwards but by the functions below:
  * @data: the request in one piece, @len bytes; changed in place
+ * @opcode: as the kernel sent it
  * @payer: the uid that is charged for what it does: the owner of a subordinate uid; for what the
  *	kernel sends by itself (RELEASE, page-outs), and for root in a user's tree, who pays for the
  *	inode. Turns and bounds go by it (turn.h).
+ * @kill_suidgid: set-id bits are to be dropped (FUSE_HANDLE_KILLPRIV_V2), or with an ACL the
+ *	set-group-ID bit (FUSE_SETXATTR_EXT)
+ * @entry: of a ring; NULL: it came from /dev/fuse
  * @answer: room for the reply's header, which whoever has read the request sends: in a ring's
  *	entry, and of FUSE_INIT; NULL: it goes to /dev/fuse at once
  * @out: beside @answer: room for the reply's payload (@out_size bytes), with @answer_size used
+ * @finish: gives a request that was deferred, and is answered, back to where it came from; NULL
+ *	while none is needed
+ *
+ * Of channel.h:
+ * @tried: at least once, and so counted
  * @may_wait: the thread that processes it may wait for the disk
  * @last_try: it is to be answered now, however it stands
  * @deferred, @waits_for: by the last attempt: it is not answered
- * @returned: spool_engine_returned() before the last attempt; @n_ram_kicks: spool_for_ram_kicks()
- * @kept: of for_release.h: it counts, and what has no name has been waited for in vain before
- * @again: of for_release.h: room has come since, so it is tried again at once; @n_again: how often
- *	so far
- * @about_ino: by the last attempt: of which file the kernel is to be told @tell first, or which is
- *	to be on the disk first; and @result: what to answer then
- * @told: it is processed again after that
- * @finish: gives a request that was deferred, and is answered, back to where it came from; NULL
- *	while none is needed
+ *
+ * Of those that their types name: @first and all below, @link and @behind (turn.h, or of the queue
+ * that it waits in).
  */
 struct spool_request {
 	void *data;
 	size_t len;
 	uint64_t unique;
-	uint32_t opcode; /* as the kernel sent it */
+	uint32_t opcode;
 	uint64_t nodeid;
 	uid_t uid;
 	pid_t pid;
 	uid_t payer;
-	bool kill_suidgid; /* drop set-id bits with this request (FUSE_HANDLE_KILLPRIV_V2), or the
-			    * set-group-ID bit with an ACL (FUSE_SETXATTR_EXT) */
-	bool answered;
-	bool tried;  /* and counted */
-	bool waited; /* of for_ram.h */
-	bool kept;
-	bool again;
-	bool may_wait;
-	bool last_try;
-	bool deferred;
-	enum spool_wait waits_for;
-	unsigned int n_again;
-	uint64_t returned, n_ram_kicks;
-	time_t since; /* of for_ram.h, CLOCK_MONOTONIC in s */
-	enum spool_tell tell;
-	enum spool_told told;
-	uint64_t about_ino, about_off, about_len; /* pages: a length of 0 is to the end */
-	uint64_t until_ms;                        /* of notify.h and for_spill.h, CLOCK_MONOTONIC */
-	uint64_t ask_id;                          /* of for_spill.h */
-	ssize_t result;
-	uint64_t deadline; /* of for_release.h, CLOCK_MONOTONIC in ns; 0 = has no place there */
-	uint64_t ends;     /* of for_release.h, too; 0 = never had one */
-	struct spool_ring_entry *entry; /* NULL: came from /dev/fuse */
+	bool kill_suidgid;
+	struct spool_ring_entry *entry;
 	void *out;
 	size_t out_size;
 	char *answer;
 	uint32_t answer_size;
 	void (*finish)(struct spool_request *request);
-	struct spool_waiting_payer *payer_waits; /* this and the next three: of waiting.h */
-	enum spool_wait counted_as;
-	size_t counted_data;
-	bool drops_data; /* it waits without its data, and cannot be tried again */
+
+	bool answered;
+	bool tried;
+	bool may_wait;
+	bool last_try;
+	bool deferred;
+	enum spool_wait waits_for;
+
+	struct spool_first first;
+	struct spool_release_part release;
+	struct spool_ram_part ram;
+	struct spool_notify_part notify;
+	struct spool_spill_part spill;
+	struct spool_waiting_part waiting;
 	TAILQ_ENTRY(spool_request) link;
-	struct spool_request_list behind; /* of turn.h */
+	struct spool_request_list behind;
 };
 
 /**

@@ -192,7 +192,7 @@ static void take_request(struct spool_ring *ring, struct spool_request *request)
 
 	spool_channel_process(fs, request);
 	if (request->deferred) {
-		if (request->drops_data)
+		if (request->waiting.drops_data)
 			madvise(request->entry->payload, ring->rings->payload_size, MADV_DONTNEED);
 		request->entry->away = true;
 		ring->n_away++;

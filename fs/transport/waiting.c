@@ -98,7 +98,7 @@ static bool is_kernels(const struct spool_request *request)
  * most (notify.c). */
 static bool is_done(const struct spool_request *request)
 {
-	return request->waits_for == SPOOL_WAIT_NOTIFY && request->tell == SPOOL_TELL_ATTRS;
+	return request->waits_for == SPOOL_WAIT_NOTIFY && request->first.tell == SPOOL_TELL_ATTRS;
 }
 
 static bool has_place(const struct spool_waiting *waiting, const struct spool_waiting_payer *payer)
@@ -122,15 +122,15 @@ static bool must_drop(const struct spool_waiting *waiting, const struct spool_wa
 static void enter_locked(struct spool_waiting *waiting, struct spool_waiting_payer *payer,
 			 struct spool_request *request)
 {
-	request->drops_data = must_drop(waiting, payer, request);
-	request->payer_waits = payer;
-	request->counted_as = request->waits_for;
-	request->counted_data = request->drops_data ? 0 : request->len;
+	request->waiting.drops_data = must_drop(waiting, payer, request);
+	request->waiting.payer = payer;
+	request->waiting.counted_as = request->waits_for;
+	request->waiting.data = request->waiting.drops_data ? 0 : request->len;
 	payer->n++;
-	payer->data += request->counted_data;
+	payer->data += request->waiting.data;
 	waiting->n++;
-	waiting->stat.n[request->counted_as]++;
-	waiting->stat.data += request->counted_data;
+	waiting->stat.n[request->waiting.counted_as]++;
+	waiting->stat.data += request->waiting.data;
 }
 
 /* Return: whether it is to be told now that a limit was hit. */
@@ -155,10 +155,10 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 	if (!waiting)
 		return true;
 	pthread_mutex_lock(&waiting->lock);
-	if (request->payer_waits) { /* for something else now, perhaps */
-		waiting->stat.n[request->counted_as]--;
-		request->counted_as = request->waits_for;
-		waiting->stat.n[request->counted_as]++;
+	if (request->waiting.payer) { /* for something else now, perhaps */
+		waiting->stat.n[request->waiting.counted_as]--;
+		request->waiting.counted_as = request->waits_for;
+		waiting->stat.n[request->waiting.counted_as]++;
 		pthread_mutex_unlock(&waiting->lock);
 		return true;
 	}
@@ -184,17 +184,17 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 
 void spool_waiting_leave(struct spool_waiting *waiting, struct spool_request *request)
 {
-	struct spool_waiting_payer *payer = request->payer_waits;
+	struct spool_waiting_payer *payer = request->waiting.payer;
 
 	if (!payer)
 		return;
-	request->payer_waits = NULL;
+	request->waiting.payer = NULL;
 	pthread_mutex_lock(&waiting->lock);
 	payer->n--;
-	payer->data -= request->counted_data;
+	payer->data -= request->waiting.data;
 	waiting->n--;
-	waiting->stat.n[request->counted_as]--;
-	waiting->stat.data -= request->counted_data;
+	waiting->stat.n[request->waiting.counted_as]--;
+	waiting->stat.data -= request->waiting.data;
 	put_payer(waiting, payer);
 	pthread_mutex_unlock(&waiting->lock);
 }

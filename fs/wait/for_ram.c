@@ -31,11 +31,11 @@ struct spool_for_ram {
 
 void spool_for_ram_take(struct spool_for_ram *queue, struct spool_request *request)
 {
-	bool stopped, again = request->waited;
+	bool stopped, again = request->ram.waited;
 
 	if (!again)
-		request->since = spool_clock_s();
-	request->waited = true;
+		request->ram.since = spool_clock_s();
+	request->ram.waited = true;
 	pthread_mutex_lock(&queue->lock);
 	stopped = queue->stop;
 	if (!stopped) {
@@ -43,7 +43,7 @@ void spool_for_ram_take(struct spool_for_ram *queue, struct spool_request *reque
 		atomic_fetch_add(&queue->n_waiting, 1);
 		/* room may have come between its attempt and now; one that has been here, and then
 		 * at the disk, would be sent there at once and find as little room */
-		queue->kicked |= !again || atomic_load(&queue->n_kicks) != request->n_ram_kicks;
+		queue->kicked |= !again || atomic_load(&queue->n_kicks) != request->ram.n_kicks;
 		pthread_cond_signal(&queue->changed);
 	}
 	pthread_mutex_unlock(&queue->lock);
@@ -82,7 +82,7 @@ static time_t end_of(struct spool_for_ram *queue, const struct spool_request *re
 {
 	time_t last = atomic_load(&queue->last_kick);
 
-	return (request->since > last ? request->since : last) + ROOM_LIMIT_S;
+	return (request->ram.since > last ? request->ram.since : last) + ROOM_LIMIT_S;
 }
 
 /* The lock is held. */

@@ -79,7 +79,7 @@ static void give_place(struct spool_for_release *queue, uid_t payer)
 /* Whether room has come back since @request was refused, or while it was. */
 static bool has_returned(struct spool_for_release *queue, const struct spool_request *request)
 {
-	return spool_engine_returned(queue->fs->engine) != request->returned;
+	return spool_engine_returned(queue->fs->engine) != request->release.returned;
 }
 
 /* Whether room may come by itself: of anybody's files where the mount is full, of the payer's own
@@ -96,7 +96,7 @@ static bool has_nameless(struct spool_for_release *queue, const struct spool_req
 /* Also of one that has given its place back since, as it had to go to the disk. */
 static bool is_over(const struct spool_request *request)
 {
-	uint64_t end = request->deadline ?: request->ends;
+	uint64_t end = request->release.deadline ?: request->release.ends;
 
 	return end && spool_clock_ns() >= end;
 }
@@ -116,18 +116,18 @@ bool spool_for_release_wants(struct spool_for_release *queue, struct spool_reque
 	if (nameless)
 		spool_engine_drop_orphans(queue->fs->engine);
 	returned = has_returned(queue, request);
-	request->again = returned && request->n_again++ < AGAIN_MAX;
-	if (request->again || request->deadline)
+	request->release.again = returned && request->release.n_again++ < AGAIN_MAX;
+	if (request->release.again || request->release.deadline)
 		return true;
 	if (!nameless && (!returned || error == -EDQUOT))
 		return false;
 	if (!take_place(queue, request->payer))
 		return false;
-	if (request->ends == 0)
-		request->ends =
+	if (request->release.ends == 0)
+		request->release.ends =
 			spool_clock_ns() +
 			(atomic_load(&queue->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
-	request->deadline = request->ends;
+	request->release.deadline = request->release.ends;
 	return true;
 }
 
@@ -138,19 +138,20 @@ bool spool_for_release_wants_count(struct spool_for_release *queue, struct spool
 	spool_engine_drop_orphans(queue->fs->engine);
 	nameless = spool_engine_orphans(queue->fs->engine);
 	kept = atomic_load(&queue->n_kept);
-	if (nameless < kept || (request->deadline && spool_clock_ns() >= request->deadline)) {
+	if (nameless < kept ||
+	    (request->release.deadline && spool_clock_ns() >= request->release.deadline)) {
 		atomic_store(&queue->n_kept, nameless);
 		return false;
 	}
 	if (nameless == 0)
 		return false;
-	if (request->deadline)
-		return nameless > kept || request->kept;
+	if (request->release.deadline)
+		return nameless > kept || request->release.kept;
 	if (!take_place(queue, request->payer))
 		return false;
-	request->kept = nameless == kept;
-	request->deadline =
-		spool_clock_ns() + (request->kept ? COUNT_LIMIT_AGAIN_NS : COUNT_LIMIT_NS);
+	request->release.kept = nameless == kept;
+	request->release.deadline =
+		spool_clock_ns() + (request->release.kept ? COUNT_LIMIT_AGAIN_NS : COUNT_LIMIT_NS);
 	return true;
 }
 
@@ -225,7 +226,8 @@ static void try_again(struct spool_for_release *queue, struct spool_request_list
 			continue;
 		}
 		if (request->deferred) {
-			request->deadline = 0; /* it gives its place back, and may want one again */
+			request->release.deadline =
+				0; /* it gives its place back, and may want one again */
 			spool_channel_defer(queue->fs, request);
 		} else {
 			request->finish(request);
@@ -247,7 +249,7 @@ static void wait_locked(struct spool_for_release *queue)
 			pthread_cond_wait(&queue->changed, &queue->lock);
 			continue;
 		}
-		until = spool_clock_time(first->deadline);
+		until = spool_clock_time(first->release.deadline);
 		if (pthread_cond_timedwait(&queue->changed, &queue->lock, &until) == ETIMEDOUT)
 			return;
 	}
@@ -272,7 +274,7 @@ static void *queue_main(void *arg)
 			struct spool_request *request;
 
 			TAILQ_FOREACH (request, &list, link) {
-				request->deadline = 1; /* long ago */
+				request->release.deadline = 1; /* long ago */
 				request->last_try = true;
 				request->may_wait = true;
 			}

@@ -32,8 +32,8 @@ struct spool_for_spill {
 static void end_locked(struct spool_for_spill *queue, struct spool_request *request, int result)
 {
 	TAILQ_REMOVE(&queue->waiting, request, link);
-	request->told = SPOOL_TOLD;
-	request->result = result;
+	request->first.told = SPOOL_TOLD;
+	request->first.result = result;
 	TAILQ_INSERT_TAIL(&queue->ended, request, link);
 	pthread_cond_signal(&queue->changed);
 }
@@ -41,7 +41,7 @@ static void end_locked(struct spool_for_spill *queue, struct spool_request *requ
 /* Nobody waits for @request here any more. */
 static void answer(struct spool_for_spill *queue, struct spool_request *request)
 {
-	spool_engine_forget_ask(queue->fs->engine, request->ask_id);
+	spool_engine_forget_ask(queue->fs->engine, request->spill.id);
 	spool_channel_process(queue->fs, request);
 	if (request->deferred)
 		spool_channel_defer(queue->fs, request);
@@ -62,7 +62,7 @@ static bool wait_locked(struct spool_for_spill *queue)
 			pthread_cond_wait(&queue->changed, &queue->lock);
 			continue;
 		}
-		until = spool_clock_time(first->until_ms * NS_PER_MS);
+		until = spool_clock_time(first->spill.until_ms * NS_PER_MS);
 		if (pthread_cond_timedwait(&queue->changed, &queue->lock, &until) == ETIMEDOUT &&
 		    first == TAILQ_FIRST(&queue->waiting))
 			end_locked(queue, first, -ETIMEDOUT);
@@ -105,8 +105,8 @@ static int add_locked(struct spool_for_spill *queue, struct spool_request *reque
 	if (r < 0)
 		return r;
 	queue->has_thread = true;
-	request->ask_id = ++queue->last_id;
-	request->until_ms = spool_clock_ms() + ASKED_LIMIT_S * MS_PER_S;
+	request->spill.id = ++queue->last_id;
+	request->spill.until_ms = spool_clock_ms() + ASKED_LIMIT_S * MS_PER_S;
 	TAILQ_INSERT_TAIL(&queue->waiting, request, link);
 	pthread_cond_signal(&queue->changed);
 	return 0;
@@ -114,16 +114,16 @@ static int add_locked(struct spool_for_spill *queue, struct spool_request *reque
 
 void spool_for_spill_take(struct spool_for_spill *queue, struct spool_request *request)
 {
-	uint64_t ino = request->about_ino, id;
+	uint64_t ino = request->first.ino, id;
 	int r;
 
 	pthread_mutex_lock(&queue->lock);
 	r = add_locked(queue, request);
-	id = request->ask_id;
+	id = request->spill.id;
 	pthread_mutex_unlock(&queue->lock);
 	if (r < 0) {
-		request->told = SPOOL_TOLD;
-		request->result = r;
+		request->first.told = SPOOL_TOLD;
+		request->first.result = r;
 		answer(queue, request);
 		return;
 	}
@@ -139,7 +139,7 @@ void spool_for_spill_done(struct spool_for_spill *queue, uint64_t id, int result
 
 	pthread_mutex_lock(&queue->lock);
 	TAILQ_FOREACH (request, &queue->waiting, link) {
-		if (request->ask_id == id)
+		if (request->spill.id == id)
 			break;
 	}
 	if (request)

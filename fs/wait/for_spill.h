@@ -26,7 +26,7 @@ void spool_for_spill_stop(struct spool_for_spill *queue);
 /** spool_for_spill_free() - when nobody serves or spills any more. NULL is allowed. */
 void spool_for_spill_free(struct spool_for_spill *queue);
 
-/** spool_for_spill_take() - ask for file @request.about_ino, and answer when it is there. @request
+/** spool_for_spill_take() - ask for file @request.first.ino, and answer when it is there. @request
  * is ours until its finish(). */
 void spool_for_spill_take(struct spool_for_spill *queue, struct spool_request *request);
 

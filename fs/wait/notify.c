@@ -74,7 +74,7 @@ static void answer_all(struct spool_notify *notify, struct spool_request_list *l
 
 	while ((request = TAILQ_FIRST(list))) {
 		TAILQ_REMOVE(list, request, link);
-		request->told = told;
+		request->first.told = told;
 		notify->config.answer(notify->config.ctx, request);
 	}
 }
@@ -215,10 +215,10 @@ static struct job *add_locked(struct spool_notify *notify, struct payer *payer,
 static bool take_locked(struct spool_notify *notify, struct spool_request *request)
 {
 	struct payer *payer = notify->stop ? NULL : find_locked(notify, request->payer);
-	const struct job wanted = {.ino = request->about_ino,
-				   .off = request->about_off,
-				   .len = request->about_len,
-				   .what = request->tell};
+	const struct job wanted = {.ino = request->first.ino,
+				   .off = request->first.off,
+				   .len = request->first.len,
+				   .what = request->first.tell};
 	struct job *job = NULL;
 
 	if (payer) {
@@ -227,10 +227,10 @@ static bool take_locked(struct spool_notify *notify, struct spool_request *reque
 	}
 	if (!job)
 		return false;
-	request->until_ms = spool_clock_ms() + notify->config.limit_ms;
+	request->notify.until_ms = spool_clock_ms() + notify->config.limit_ms;
 	TAILQ_INSERT_TAIL(&job->waiting, request, link);
 	if (notify->next_ms == 0) {
-		notify->next_ms = request->until_ms;
+		notify->next_ms = request->notify.until_ms;
 		pthread_cond_signal(&notify->time);
 	}
 	return true;
@@ -245,7 +245,7 @@ void spool_notify_take(struct spool_notify *notify, struct spool_request *reques
 	pthread_mutex_unlock(&notify->lock);
 	if (taken)
 		return;
-	request->told = SPOOL_TOLD_LATE;
+	request->first.told = SPOOL_TOLD_LATE;
 	notify->config.answer(notify->config.ctx, request);
 }
 
@@ -288,11 +288,11 @@ static uint64_t expire(struct job *job, uint64_t now, uint64_t next_ms, bool all
 
 	for (request = TAILQ_FIRST(&job->waiting); request; request = next) {
 		next = TAILQ_NEXT(request, link);
-		if (all || request->until_ms <= now) {
+		if (all || request->notify.until_ms <= now) {
 			TAILQ_REMOVE(&job->waiting, request, link);
 			TAILQ_INSERT_TAIL(list, request, link);
-		} else if (next_ms == 0 || request->until_ms < next_ms) {
-			next_ms = request->until_ms;
+		} else if (next_ms == 0 || request->notify.until_ms < next_ms) {
+			next_ms = request->notify.until_ms;
 		}
 	}
 	return next_ms;

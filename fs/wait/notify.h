@@ -25,7 +25,7 @@ struct spool_notify;
 
 /** struct spool_notify_config - @tell: tells the kernel to drop what @what says of @ino, pages from
  * byte @off on for @len bytes (0: to the end); may block for as long as it likes. @answer: a
- * request's turn has come, spool_request.told says how; no locks are held. @ctx: for both.
+ * request's turn has come, spool_request.first.told says how; no locks are held. @ctx: for both.
  * @limit_ms: how long a request waits at most; 0 = the default */
 struct spool_notify_config {
 	void (*tell)(void *ctx, uint64_t ino, enum spool_tell what, uint64_t off, uint64_t len);
@@ -38,7 +38,7 @@ struct spool_notify_config {
 int spool_notify_new(const struct spool_notify_config *config, struct spool_notify **ret);
 
 /**
- * spool_notify_take() - tell the kernel what @request wants (tell, about_...), then answer it
+ * spool_notify_take() - tell the kernel what @request wants (first), then answer it
  * It takes a turn of its payer. @request is ours until its answer. Without memory, or after the
  * stop, it is answered at once, as told late.
  */

@@ -45,8 +45,8 @@ static uint64_t removed_file(void)
 /* As spool_channel_process() begins an attempt. */
 static void attempt(struct spool_request *request)
 {
-	request->again = false;
-	request->returned = spool_engine_returned(rig.engine);
+	request->release.again = false;
+	request->release.returned = spool_engine_returned(rig.engine);
 }
 
 static void test_answers(void)
@@ -61,7 +61,7 @@ static void test_answers(void)
 						-ENOSPC)); /* nothing is to come */
 	CU_ASSERT_FALSE(spool_for_release_wants(fs.for_release, &request, -EDQUOT));
 	CU_ASSERT_FALSE(spool_for_release_wants(NULL, &request, -ENOSPC));
-	CU_ASSERT_FALSE(request.again);
+	CU_ASSERT_FALSE(request.release.again);
 	end();
 }
 
@@ -76,8 +76,8 @@ static void test_for_ram_that_came_meanwhile(void)
 	spool_engine_forget(rig.engine, ino, 1);
 	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 0);
 	CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &request, -ENOSPC));
-	CU_ASSERT_TRUE(request.again);
-	CU_ASSERT_EQUAL(request.deadline, 0); /* it has no place */
+	CU_ASSERT_TRUE(request.release.again);
+	CU_ASSERT_EQUAL(request.release.deadline, 0); /* it has no place */
 	attempt(&request);
 	CU_ASSERT_FALSE(spool_for_release_wants(fs.for_release, &request, -ENOSPC));
 	end();
@@ -92,12 +92,12 @@ static void test_for_ram_that_is_taken_now(void)
 	ino = removed_file(); /* the kernel has not forgotten it yet */
 	attempt(&request);
 	CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &request, -EDQUOT));
-	CU_ASSERT_TRUE(request.again);
+	CU_ASSERT_TRUE(request.release.again);
 	attempt(&request); /* that was not enough: the rest comes when it is forgotten */
 	CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &request, -EDQUOT));
-	CU_ASSERT_FALSE(request.again);
-	CU_ASSERT_NOT_EQUAL(request.deadline, 0);
-	request.deadline = 1; /* long ago */
+	CU_ASSERT_FALSE(request.release.again);
+	CU_ASSERT_NOT_EQUAL(request.release.deadline, 0);
+	request.release.deadline = 1; /* long ago */
 	CU_ASSERT_FALSE(spool_for_release_wants(fs.for_release, &request, -EDQUOT));
 	spool_engine_forget(rig.engine, ino, 1);
 	end();
@@ -139,9 +139,9 @@ static void test_not_for_ever(void)
 		attempt(&request);
 		spool_engine_forget(rig.engine, ino, 1);
 		CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &request, -ENOSPC));
-	} while (request.again && ++n < 100);
+	} while (request.release.again && ++n < 100);
 	CU_ASSERT_EQUAL(n, 8);
-	CU_ASSERT_NOT_EQUAL(request.deadline, 0);
+	CU_ASSERT_NOT_EQUAL(request.release.deadline, 0);
 	end();
 }
 
@@ -175,17 +175,17 @@ static void test_counting_what_is_kept(void)
 	start();
 	kept = removed_file();
 	CU_ASSERT_TRUE(spool_for_release_wants_count(fs.for_release, &first));
-	CU_ASSERT_FALSE(first.kept);
-	first.deadline = 1; /* long ago */
+	CU_ASSERT_FALSE(first.release.kept);
+	first.release.deadline = 1; /* long ago */
 	CU_ASSERT_FALSE(spool_for_release_wants_count(fs.for_release, &first));
 
 	CU_ASSERT_TRUE(spool_for_release_wants_count(fs.for_release, &second));
-	CU_ASSERT_TRUE(second.kept);
+	CU_ASSERT_TRUE(second.release.kept);
 	CU_ASSERT_TRUE(spool_for_release_wants_count(fs.for_release, &second));
 
 	other = removed_file();
 	CU_ASSERT_TRUE(spool_for_release_wants_count(fs.for_release, &third));
-	CU_ASSERT_FALSE(third.kept);
+	CU_ASSERT_FALSE(third.release.kept);
 	spool_engine_forget(rig.engine, other, 1);
 	CU_ASSERT_FALSE(
 		spool_for_release_wants_count(fs.for_release, &third)); /* the kept one alone */

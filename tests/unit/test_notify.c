@@ -59,8 +59,8 @@ static void answer(void *ctx, struct spool_request *request)
 	struct kernel *kernel = ctx;
 
 	pthread_mutex_lock(&kernel->lock);
-	kernel->n_told += request->told == SPOOL_TOLD;
-	kernel->n_late += request->told == SPOOL_TOLD_LATE;
+	kernel->n_told += request->first.told == SPOOL_TOLD;
+	kernel->n_late += request->first.told == SPOOL_TOLD_LATE;
 	pthread_cond_broadcast(&kernel->changed);
 	pthread_mutex_unlock(&kernel->lock);
 }
@@ -96,7 +96,7 @@ static struct spool_notify *new_notify(struct kernel *kernel, unsigned int limit
 static void take(struct spool_notify *notify, struct spool_request *request, uint64_t ino,
 		 enum spool_tell what, uid_t payer)
 {
-	*request = (struct spool_request){.tell = what, .about_ino = ino, .payer = payer};
+	*request = (struct spool_request){.first = {.tell = what, .ino = ino}, .payer = payer};
 	spool_notify_take(notify, request);
 }
 

@@ -112,7 +112,7 @@ static bool drops(uid_t uid, pid_t pid, enum spool_wait reason, size_t len)
 	request->opcode = FUSE_WRITE;
 	request->len = len;
 	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, request));
-	return request->drops_data;
+	return request->waiting.drops_data;
 }
 
 static void data(void)
@@ -141,11 +141,11 @@ static void what_is_done(void)
 	request = make(1000, SPOOL_WAIT_NOTIFY);
 	request->opcode = FUSE_WRITE;
 	request->len = 64 * MIB + 1;
-	request->tell = SPOOL_TELL_ATTRS;
+	request->first.tell = SPOOL_TELL_ATTRS;
 	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, request));
-	CU_ASSERT_FALSE(request->drops_data);
+	CU_ASSERT_FALSE(request->waiting.drops_data);
 	request = make(1000, SPOOL_WAIT_NOTIFY); /* which has only asked so far */
-	request->tell = SPOOL_TELL_PAGES;
+	request->first.tell = SPOOL_TELL_PAGES;
 	CU_ASSERT_FALSE(spool_waiting_enter(fs.waiting, request));
 	end();
 }
