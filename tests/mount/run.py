@@ -264,6 +264,8 @@ def mount_fusectl():
 
 
 def main():
+    # started with & by a script it is ignored, and so it would be in all that cases interrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser()
     parser.add_argument('--filter', default='', help='only cases with this in area/name')
     parser.add_argument('--masked', default='', help='pretend that the kernel lacks this')
