@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 
-/* spoolctl run: the processes below one, in a /proc of our own making. */
+/* spoolctl run: its command line; the processes below one, in a /proc of our own making. */
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/usage.h"
 #include "spoolctl/descendants.h"
+#include "spoolctl/run_options.h"
 #include "unit.h"
 #include "util/remove_tree.h"
 
@@ -113,11 +116,67 @@ static void test_no_proc(void)
 	CU_ASSERT_EQUAL(n, 7);
 }
 
+/* Reads a command line of words; those of the last one are the test's. */
+static int read_line(const char *line, struct run_options *ret)
+{
+	static char words[256];
+	static char *argv[32];
+	int argc = 0;
+
+	snprintf(words, sizeof(words), "run %s", line);
+	for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	optind = 0; /* glibc's getopt begins anew */
+	return run_options_read(argc, argv, ret);
+}
+
+static void test_command_lines(void)
+{
+	static const struct {
+		const char *line;
+		enum run_rest rest;
+		const char *first;
+	} good[] = {
+		{"true", RUN_REST_LEFT, "true"},
+		{"--wait true", RUN_REST_WAIT, "true"},
+		{"--wait --wait -- --kill", RUN_REST_WAIT, "--kill"},
+		{"--kill true --wait", RUN_REST_KILL, "true"}, /* that one is the command's */
+		{"-o ram=1G --kill -- true", RUN_REST_KILL, "true"},
+	};
+	static const char *const bad[] = {"",           "--",        "--wait", "--wait --kill true",
+					  "--wait=1 a", "--bogus a", "-x a",   "-o"};
+	struct run_options options;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		CU_ASSERT_EQUAL(read_line(good[i].line, &options), EXIT_OK);
+		CU_ASSERT_EQUAL(options.rest, good[i].rest);
+		CU_ASSERT_STRING_EQUAL(options.command[0], good[i].first);
+		run_options_free(&options);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CU_ASSERT_EQUAL(read_line(bad[i], &options), EXIT_USAGE);
+		run_options_free(&options);
+	}
+}
+
+static void test_mount_options(void)
+{
+	struct run_options options;
+
+	CU_ASSERT_EQUAL(read_line("-o ram=1G -o size=2G,noexec true", &options), EXIT_OK);
+	CU_ASSERT_STRING_EQUAL(options.mount,
+			       "layout=single,log_level=warning,ram=1G,size=2G,noexec");
+	run_options_free(&options);
+}
+
 static const struct unit_test tests[] = {
 	{"all_generations", test_all_generations},
 	{"a_circle_ends", test_a_circle_ends},
 	{"many", test_many},
 	{"no_proc", test_no_proc},
+	{"command_lines", test_command_lines},
+	{"mount_options", test_mount_options},
 };
 
 int main(void)

@@ -19,15 +19,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/daemon.h"
-#include "common/options.h"
 #include "common/usage.h"
 #include "spoolctl/cmd.h"
 #include "spoolctl/run_child.h"
+#include "spoolctl/run_keeper.h"
+#include "spoolctl/run_options.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/remove_tree.h"
@@ -37,8 +39,7 @@
 #define BASE_MAX 24
 
 struct run {
-	char *options; /* of the mount */
-	char **command;
+	struct run_options options;
 	char outer[48]; /* made by us, holds nothing but... */
 	char dir[64];   /* ...the mount point */
 	struct daemon daemon;
@@ -86,13 +87,15 @@ static void remove_directories(const char *outer)
 		fprintf(stderr, "spoolctl: run: %s: cannot remove: %s\n", outer, strerror(errno));
 }
 
-static void exec_command(const struct run *run, pid_t parent)
+/* In the command's process. */
+static void exec_command(void *arg, pid_t parent)
 {
+	const struct run *run = arg;
 	static const char *const names[] = {"TMPDIR", "TMP", "TEMP"};
 
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(names); i++)
 		setenv(names[i], run->dir, 1);
-	run_child_exec(&run->child, parent, run->command);
+	run_child_exec(&run->child, parent, run->options.command);
 }
 
 /* Lets go of what we were given but do not use, now that the command has it. */
@@ -163,9 +166,52 @@ static int wait_for_command(struct run *run)
 	}
 }
 
-static int run_command(struct run *run)
+/* Becomes the command, or the keeper that starts it. */
+static void be_child(struct run *run, pid_t parent)
+{
+	const int lasting[] = {run->daemon.holder, run->daemon.alive};
+	struct run_keeper keeper = {
+		.kill = run->options.rest == RUN_REST_KILL,
+		.child = run->child,
+		.descriptors = lasting,
+		.n = SPOOL_ARRAY_SIZE(lasting),
+		.start = exec_command,
+		.arg = run,
+	};
+
+	if (run->options.rest == RUN_REST_LEFT)
+		exec_command(run, parent);
+	_exit(run_keeper_serve(&keeper, parent));
+}
+
+/* Return: an exit status, when all is over and nothing is left. */
+static int run_child(struct run *run)
 {
 	pid_t self = getpid();
+	int r;
+
+	/* for what a keeper that is killed leaves to us */
+	if (run->options.rest != RUN_REST_LEFT)
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+	run->child.pid = fork();
+	if (run->child.pid == 0)
+		be_child(run, self);
+	if (run->child.pid < 0) {
+		fprintf(stderr, "spoolctl: run: %s\n", strerror(errno));
+		r = EXIT_FAILED;
+	} else {
+		close_inherited(run);
+		r = wait_for_command(run);
+	}
+	finish(run);
+	/* nobody is left below us, unless the keeper was killed */
+	if (run->options.rest != RUN_REST_LEFT)
+		run_keeper_end_rest(&run->child);
+	return r;
+}
+
+static int run_command(struct run *run)
+{
 	char program[PATH_MAX];
 	int r;
 
@@ -176,63 +222,21 @@ static int run_command(struct run *run)
 		return EXIT_FAILED;
 	}
 	daemon_path(program, sizeof(program));
-	r = daemon_start("spoolctl: run", program, run->options, "spoolfs-run", run->dir,
+	r = daemon_start("spoolctl: run", program, run->options.mount, "spoolfs-run", run->dir,
 			 &run->daemon);
-	if (r != 0) {
-		remove_directories(run->outer);
-		return r;
-	}
-	run->child.pid = fork();
-	if (run->child.pid == 0)
-		exec_command(run, self);
-	if (run->child.pid < 0) {
-		fprintf(stderr, "spoolctl: run: %s\n", strerror(errno));
-		r = EXIT_FAILED;
-	} else {
-		close_inherited(run);
-		r = wait_for_command(run);
-	}
-	finish(run);
+	if (r == EXIT_OK)
+		return run_child(run);
+	remove_directories(run->outer);
 	return r;
-}
-
-static const struct option long_options[] = {
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
-static const struct usage usage = {
-	.who = "spoolctl: run",
-	.help = "usage: spoolctl run [-o OPTION,...] [--] COMMAND [ARGUMENT...]\n"
-		"Runs COMMAND with TMPDIR, TMP and TEMP on a spoolfs mount of its own, wiped and\n"
-		"unmounted when it ends. Ends with COMMAND's exit status. OPTIONs: see spoolfs(8).",
-	.allowed = "[-o OPTION,...] [--] COMMAND",
-	.short_options = "+:o:", /* what follows COMMAND is the command's */
-	.long_options = long_options,
-};
-
-static int add_options(struct run *run, const char *more)
-{
-	if (options_join(&run->options, more) == 0)
-		return 0;
-	fputs("spoolctl: run: out of memory\n", stderr);
-	return EXIT_FAILED;
 }
 
 int cmd_run(int argc, char *argv[])
 {
 	struct run run = {.daemon = {.holder = -1, .alive = -1}};
-	int option, r = add_options(&run, "layout=single,log_level=warning");
+	int r = run_options_read(argc, argv, &run.options);
 
-	while (r == 0 && (option = usage_next(&usage, argc, argv)) == 'o')
-		r = add_options(&run, optarg);
-	run.command = argv + optind;
-	if (r == 0 && option == '?')
-		r = EXIT_USAGE;
-	else if (r == 0 && option != 'h' && optind >= argc)
-		r = usage_error(&usage, NULL, "no command");
-	else if (r == 0 && option != 'h')
+	if (r == EXIT_OK && run.options.command)
 		r = run_command(&run);
-	free(run.options);
+	run_options_free(&run.options);
 	return r;
 }

@@ -181,7 +181,8 @@ def status_elsewhere_is_one_line_and_1():
 
 @case(mount=False)
 def a_wrong_use_is_one_line_that_says_what_is_allowed():
-    wrong = {'': ['', 'nothing'], 'run': ['', '-x true', '-o', '--bogus true', '--help=1'],
+    wrong = {'': ['', 'nothing'], 'run': ['', '-x true', '-o', '--bogus true', '--help=1',
+                                           '--wait --kill true', '--kill --wait true', '--kill'],
              'status': ['-x', '--bogus', 'one two', '--json=1'], 'doctor': ['-x', 'one', '-- one'],
              'set': ['', '-x', 'ram=1G', 'ram /proc', '-- -x=1'], 'spill': ['', '-x', '--']}
     for command, lines in wrong.items():

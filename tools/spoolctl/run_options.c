@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "spoolctl/run_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/options.h"
+#include "common/usage.h"
+
+enum { OPTION_WAIT = 256, OPTION_KILL };
+
+static const struct option long_options[] = {
+	{"wait", no_argument, NULL, OPTION_WAIT},
+	{"kill", no_argument, NULL, OPTION_KILL},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct usage usage = {
+	.who = "spoolctl: run",
+	.help = "usage: spoolctl run [--wait|--kill] [-o OPTION,...] [--] COMMAND "
+		"[ARGUMENT...]\n"
+		"Runs COMMAND with TMPDIR, TMP and TEMP on a spoolfs mount of its own, wiped and\n"
+		"unmounted when it ends. Ends with COMMAND's exit status. OPTIONs: see "
+		"spoolfs(8).\n"
+		"\n"
+		"  --wait     wait for what COMMAND leaves running\n"
+		"  --kill     end what COMMAND leaves running",
+	.allowed = "[--wait|--kill] [-o OPTION,...] [--] COMMAND",
+	.short_options = "+:o:", /* what follows COMMAND is the command's */
+	.long_options = long_options,
+};
+
+static int add_mount_options(char **list, const char *more)
+{
+	if (options_join(list, more) == 0)
+		return EXIT_OK;
+	fputs("spoolctl: run: out of memory\n", stderr);
+	return EXIT_FAILED;
+}
+
+static int set_rest(struct run_options *options, enum run_rest rest)
+{
+	if (options->rest != RUN_REST_LEFT && options->rest != rest)
+		return usage_error(&usage, "--wait --kill", "only one of them");
+	options->rest = rest;
+	return EXIT_OK;
+}
+
+int run_options_read(int argc, char *argv[], struct run_options *ret)
+{
+	int option, r;
+
+	*ret = (struct run_options){0};
+	r = add_mount_options(&ret->mount, "layout=single,log_level=warning");
+	while (r == EXIT_OK && (option = usage_next(&usage, argc, argv)) != -1) {
+		if (option == 'h')
+			return EXIT_OK;
+		if (option == 'o')
+			r = add_mount_options(&ret->mount, optarg);
+		else if (option == OPTION_WAIT || option == OPTION_KILL)
+			r = set_rest(ret, option == OPTION_WAIT ? RUN_REST_WAIT : RUN_REST_KILL);
+		else
+			r = EXIT_USAGE;
+	}
+	if (r == EXIT_OK && optind >= argc)
+		r = usage_error(&usage, NULL, "no command");
+	ret->command = argv + optind;
+	return r;
+}
+
+void run_options_free(struct run_options *options)
+{
+	free(options->mount);
+	options->mount = NULL;
+}
