@@ -4,7 +4,7 @@ import re
 import sys
 
 import checks
-from checks import TOP, blank, c_files, files, function_name, is_function, items, name_of
+from checks import TOP, blank, c_files, files, function_name, is_function, items, markdown, name_of
 
 FUNCTION_LINES = 60
 FILE_LINES, FILE_LINES_NOTED = 800, 500
@@ -69,10 +69,11 @@ def headers_are_read_once():
 
 
 def lines_have_their_form():
-    """Tabs in C, four blanks in Python and shell; no line too wide; nothing at its end."""
+    """Tabs in C, four blanks in Python and shell; no line too wide; nothing at its end. The same
+    for what is to be read without a program for it: Markdown, tables included."""
     wrong, seen = [], 0
     scripts = list(files('tests packaging', '.py', '.sh')) + \
-        [TOP / '.ci/run', TOP / 'tools/bench/spoolbench-chart']
+        [TOP / '.ci/run', TOP / 'tools/bench/spoolbench-chart'] + markdown()
     for path in c_files() + scripts:
         text = path.read_text(encoding='utf-8')
         if not text.endswith('\n') or text.endswith('\n\n'):

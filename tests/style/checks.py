@@ -23,6 +23,11 @@ def c_files(folders='lib fs tools tests'):
     return list(files(folders, '.c', '.h'))
 
 
+def markdown():
+    """Every page of it in the source tree."""
+    return [*sorted(TOP.glob('*.md')), *files('lib fs tools tests packaging', '.md')]
+
+
 def name_of(path):
     return str(path.relative_to(TOP))
 
