@@ -5,9 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import checks
-from checks import TOP, Skip, files, name_of, run
+from checks import TOP, Skip, files, markdown, name_of, run
 
 # The options of the contract; later ones join them here and in the manual page.
 CONTRACT = '''ram threshold backing reserve size nr_inodes user_size user_inodes user_ram layout
@@ -230,6 +231,38 @@ def manuals_name_pages_that_are_there():
     return f'{seen} references', wrong
 
 
+FILE = re.compile(r'(?<![\w./~<-])(?!sys/|linux/)'
+                  r'((?:[\w.-]+/)*[a-z][\w-]*\.(?:c|h|py|sh|md|build|txt|8|1))(?![\w./(])')
+FOLDER = re.compile(r'(?<![\w./~-])((?:lib|fs|tools|tests|packaging|unit|model|mount|style)/'
+                    r'(?:[\w-]+/)*)(?![\w<*])')
+UNIT = re.compile(r'\btest_\w+(?![\w.<])')
+
+
+def pages_name_files_that_are_there():
+    """As seen from the top, or somewhere in the page's own folder or in lib/."""
+    known = [name_of(path) for path in TOP.rglob('*') if path.is_file() and
+             not re.match(r'build|\.git/', name_of(path))]
+    folders = {above for name in known for above in map(str, Path(name).parents)}
+    wrong, seen = [], 0
+    for page in markdown():
+        home, text = name_of(page.parent), page.read_text(encoding='utf-8')
+        for name in FILE.findall(text):
+            seen += 1
+            if name not in known and not any(path.endswith('/' + name) and
+                                             (home == '.' or path.startswith((home, 'lib/')))
+                                             for path in known):
+                wrong.append(f'{name_of(page)}: {name}: there is no such file')
+        for name in FOLDER.findall(text):
+            seen += 1
+            if not folders & {name[:-1], f'{home}/{name[:-1]}'}:
+                wrong.append(f'{name_of(page)}: {name}: there is no such folder')
+        for name in UNIT.findall(text):
+            seen += 1
+            if f'tests/unit/{name}.c' not in known:
+                wrong.append(f'{name_of(page)}: {name}: there is no such test')
+    return f'{seen} names', wrong
+
+
 def tests_are_registered():
     """A test that meson does not know is one that nobody runs."""
     wrong, seen = [], 0
@@ -259,4 +292,5 @@ if __name__ == '__main__':
         names_are_the_same_everywhere,
         switches_are_in_the_manuals, commands_are_the_same_everywhere,
         completion_offers_what_there_is, manuals_have_no_faults, manuals_are_installed,
-        manuals_name_pages_that_are_there, tests_are_registered, versions_are_the_same))
+        manuals_name_pages_that_are_there, pages_name_files_that_are_there,
+        tests_are_registered, versions_are_the_same))
