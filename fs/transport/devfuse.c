@@ -12,6 +12,7 @@
 #include "transport/channel.h"
 #include "fs.h"
 #include "transport/handshake.h"
+#include "transport/waiting.h"
 #include "wait/for_release.h"
 #include "host/pulse.h"
 #include "host/thread.h"
@@ -82,7 +83,7 @@ static ssize_t receive(const struct spool_devfuse *dev, struct dev_buffer *buffe
  * Gives what is put aside room of its own, as long as it is itself. Large ones keep the buffer that
  * they are in. Return: the request, and in *@buffer one for the next request; NULL: no memory.
  */
-static struct spool_request *take_out(struct dev_buffer **buffer)
+static struct spool_request *take_out(const struct spool_devfuse *dev, struct dev_buffer **buffer)
 {
 	struct spool_request *request = &(*buffer)->request;
 	size_t len = request->waiting.drops_data ? 0 : request->len;
@@ -95,6 +96,7 @@ static struct spool_request *take_out(struct dev_buffer **buffer)
 	} else {
 		other->request = *request;
 		other->request.data = memcpy(other->data, request->data, len);
+		spool_waiting_move(dev->fs->waiting, request, &other->request);
 		request = &other->request;
 	}
 	request->finish = free_buffer;
@@ -154,7 +156,7 @@ static struct dev_buffer *handle(struct spool_devfuse *dev, struct dev_buffer *b
 	spool_channel_process(dev->fs, &buffer->request);
 	if (!buffer->request.deferred)
 		return buffer;
-	request = take_out(&buffer);
+	request = take_out(dev, &buffer);
 	if (request) {
 		spool_channel_defer(dev->fs, request);
 		return buffer;

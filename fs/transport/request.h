@@ -103,11 +103,14 @@ struct spool_spill_part {
 
 /**
  * struct spool_waiting_part - of waiting.h, and nobody else's
+ * @since_ms: CLOCK_MONOTONIC; @number: of all that have come to wait for something
  * @drops_data: it waits without its data, and cannot be tried again; all may look
  */
 struct spool_waiting_part {
 	struct spool_waiting_payer *payer;
 	enum spool_wait counted_as;
+	TAILQ_ENTRY(spool_request) by_age;
+	uint64_t since_ms, number;
 	size_t data;
 	bool drops_data;
 };

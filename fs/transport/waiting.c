@@ -44,9 +44,11 @@ struct spool_waiting {
 	struct spool_fs *fs;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	struct payer_list buckets[N_BUCKETS];
-	struct spool_waiting_stat stat;
-	unsigned int n; /* all */
-	time_t logged;  /* CLOCK_MONOTONIC, s; 0: never */
+	struct spool_request_list queues[SPOOL_WAIT_N]; /* the oldest first, as numbered */
+	uint64_t last_number;
+	struct spool_waiting_stat stat; /* but for the oldest */
+	unsigned int n;                 /* all */
+	time_t logged;                  /* CLOCK_MONOTONIC, s; 0: never */
 };
 
 const char *spool_waiting_name(enum spool_wait wait)
@@ -119,17 +121,33 @@ static bool must_drop(const struct spool_waiting *waiting, const struct spool_wa
 		payer->data > WAITING_DATA_SOME);
 }
 
+/* It waits for something else than before, or the first time. Behind all others: nobody has to look
+ * for the oldest. */
+static void queue_locked(struct spool_waiting *waiting, struct spool_request *request)
+{
+	request->waiting.counted_as = request->waits_for;
+	request->waiting.since_ms = spool_clock_ms();
+	request->waiting.number = ++waiting->last_number;
+	TAILQ_INSERT_TAIL(&waiting->queues[request->waiting.counted_as], request, waiting.by_age);
+	waiting->stat.n[request->waiting.counted_as]++;
+}
+
+static void unqueue_locked(struct spool_waiting *waiting, struct spool_request *request)
+{
+	TAILQ_REMOVE(&waiting->queues[request->waiting.counted_as], request, waiting.by_age);
+	waiting->stat.n[request->waiting.counted_as]--;
+}
+
 static void enter_locked(struct spool_waiting *waiting, struct spool_waiting_payer *payer,
 			 struct spool_request *request)
 {
 	request->waiting.drops_data = must_drop(waiting, payer, request);
 	request->waiting.payer = payer;
-	request->waiting.counted_as = request->waits_for;
 	request->waiting.data = request->waiting.drops_data ? 0 : request->len;
 	payer->n++;
 	payer->data += request->waiting.data;
 	waiting->n++;
-	waiting->stat.n[request->waiting.counted_as]++;
+	queue_locked(waiting, request);
 	waiting->stat.data += request->waiting.data;
 }
 
@@ -155,10 +173,11 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 	if (!waiting)
 		return true;
 	pthread_mutex_lock(&waiting->lock);
-	if (request->waiting.payer) { /* for something else now, perhaps */
-		waiting->stat.n[request->waiting.counted_as]--;
-		request->waiting.counted_as = request->waits_for;
-		waiting->stat.n[request->waiting.counted_as]++;
+	if (request->waiting.payer) {
+		if (request->waiting.counted_as != request->waits_for) {
+			unqueue_locked(waiting, request);
+			queue_locked(waiting, request);
+		}
 		pthread_mutex_unlock(&waiting->lock);
 		return true;
 	}
@@ -182,6 +201,18 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 	return ok;
 }
 
+void spool_waiting_move(struct spool_waiting *waiting, struct spool_request *from,
+			struct spool_request *to)
+{
+	if (!from->waiting.payer)
+		return;
+	pthread_mutex_lock(&waiting->lock);
+	TAILQ_INSERT_BEFORE(from, to, waiting.by_age);
+	TAILQ_REMOVE(&waiting->queues[from->waiting.counted_as], from, waiting.by_age);
+	pthread_mutex_unlock(&waiting->lock);
+	from->waiting.payer = NULL;
+}
+
 void spool_waiting_leave(struct spool_waiting *waiting, struct spool_request *request)
 {
 	struct spool_waiting_payer *payer = request->waiting.payer;
@@ -193,7 +224,7 @@ void spool_waiting_leave(struct spool_waiting *waiting, struct spool_request *re
 	payer->n--;
 	payer->data -= request->waiting.data;
 	waiting->n--;
-	waiting->stat.n[request->waiting.counted_as]--;
+	unqueue_locked(waiting, request);
 	waiting->stat.data -= request->waiting.data;
 	put_payer(waiting, payer);
 	pthread_mutex_unlock(&waiting->lock);
@@ -203,6 +234,15 @@ void spool_waiting_stat(struct spool_waiting *waiting, struct spool_waiting_stat
 {
 	pthread_mutex_lock(&waiting->lock);
 	*ret = waiting->stat;
+	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++) {
+		const struct spool_request *first = TAILQ_FIRST(&waiting->queues[i]);
+
+		if (first)
+			ret->oldest[i] =
+				(struct spool_waiting_oldest){.since_ms = first->waiting.since_ms,
+							      .uid = first->uid,
+							      .opcode = first->opcode};
+	}
 	pthread_mutex_unlock(&waiting->lock);
 }
 
@@ -216,6 +256,8 @@ int spool_waiting_new(struct spool_fs *fs, struct spool_waiting **ret)
 	pthread_mutex_init(&waiting->lock, NULL);
 	for (unsigned int i = 0; i < N_BUCKETS; i++)
 		LIST_INIT(&waiting->buckets[i]);
+	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++)
+		TAILQ_INIT(&waiting->queues[i]);
 	*ret = waiting;
 	return 0;
 }

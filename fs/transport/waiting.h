@@ -40,19 +40,34 @@ void spool_waiting_free(struct spool_waiting *waiting);
  */
 bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *request);
 
+/** spool_waiting_move() - @to, a copy of @from, is the request from now on. One that is not counted
+ * is a no-op. */
+void spool_waiting_move(struct spool_waiting *waiting, struct spool_request *from,
+			struct spool_request *to);
+
 /** spool_waiting_leave() - it is answered. One that is not counted is a no-op. */
 void spool_waiting_leave(struct spool_waiting *waiting, struct spool_request *request);
 
 /** spool_waiting_name() - of what is waited for: "release", "ram" and so on. */
 const char *spool_waiting_name(enum spool_wait wait);
 
+/** struct spool_waiting_oldest - the request that has waited longest for something: since when
+ * (CLOCK_MONOTONIC), its caller and its operation */
+struct spool_waiting_oldest {
+	uint64_t since_ms;
+	uid_t uid;
+	uint32_t opcode;
+};
+
 /**
  * struct spool_waiting_stat - what waits now
  * @n: requests, by enum spool_wait; @data: bytes of them
+ * @oldest: for each @n that is not 0
  * @payers: who has any that wait; @refused: requests answered EINTR so far
  */
 struct spool_waiting_stat {
 	uint64_t n[SPOOL_WAIT_N];
+	struct spool_waiting_oldest oldest[SPOOL_WAIT_N];
 	uint64_t data;
 	uint64_t payers;
 	uint64_t refused;

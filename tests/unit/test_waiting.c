@@ -102,6 +102,37 @@ static void reasons(void)
 	end();
 }
 
+/* Who has come to a queue first is its oldest, until he has gone, or waits for something else. */
+static void the_oldest(void)
+{
+	struct spool_waiting_stat stat;
+
+	start();
+	for (uid_t uid = 1000; uid < 1003; uid++)
+		CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, make(uid, SPOOL_WAIT_RAM)));
+	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, &requests[0])); /* tried in vain: it stays */
+	spool_waiting_stat(fs.waiting, &stat);
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_RAM].uid, 1000);
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_RAM].opcode, FUSE_READ);
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_RAM].since_ms, requests[0].waiting.since_ms);
+	requests[0].waits_for = SPOOL_WAIT_DISK;
+	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, &requests[0]));
+	spool_waiting_leave(fs.waiting, &requests[1]);
+	spool_waiting_stat(fs.waiting, &stat);
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_RAM].uid, 1002);
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_DISK].uid, 1000);
+	requests[used] = requests[2];
+	spool_waiting_move(fs.waiting, &requests[2], &requests[used++]);
+	requests[2].uid = 0; /* of another request */
+	spool_waiting_leave(fs.waiting, &requests[2]);
+	requests[0].waits_for = SPOOL_WAIT_RAM; /* it is the youngest there now */
+	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, &requests[0]));
+	spool_waiting_stat(fs.waiting, &stat);
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_RAM].uid, 1002);
+	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_DISK], 0);
+	end();
+}
+
 /* Return: whether a write of @len bytes waits without its data. */
 static bool drops(uid_t uid, pid_t pid, enum spool_wait reason, size_t len)
 {
@@ -153,8 +184,9 @@ static void what_is_done(void)
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"one payer", one_payer}, {"many payers", many_payers},   {"reasons", reasons},
-		{"data", data},           {"what is done", what_is_done},
+		{"one payer", one_payer},       {"many payers", many_payers},
+		{"reasons", reasons},           {"data", data},
+		{"what is done", what_is_done}, {"the oldest", the_oldest},
 	};
 
 	return unit_run("waiting", tests, sizeof(tests) / sizeof(tests[0]));
