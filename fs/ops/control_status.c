@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "host/arena.h"
+#include "host/clock.h"
 #include "transport/channel.h"
 #include "ops/control_call.h"
 #include "ctl/proto.h"
@@ -55,18 +56,32 @@ static uint64_t uptime_ms(const struct spool_fs *fs)
 
 _Static_assert((int)SPOOL_CTL_WAITING_RAM == SPOOL_WAIT_RAM &&
 		       (int)SPOOL_CTL_WAITING_DISK == SPOOL_WAIT_DISK &&
-		       (int)SPOOL_CTL_WAITING_KERNEL == SPOOL_WAIT_NOTIFY &&
+		       (int)SPOOL_CTL_WAITING_NOTIFY == SPOOL_WAIT_NOTIFY &&
 		       (int)SPOOL_CTL_WAITING_SPILL == SPOOL_WAIT_SPILL &&
 		       (int)SPOOL_CTL_WAITING_N == SPOOL_WAIT_N,
 	       "the same reasons, in the same order");
+
+static struct spool_ctl_oldest oldest(const struct spool_waiting_stat *stat, unsigned int i)
+{
+	const struct spool_waiting_oldest *from = &stat->oldest[i];
+	uint64_t now = spool_clock_ms();
+
+	if (stat->n[i] == 0)
+		return (struct spool_ctl_oldest){0};
+	return (struct spool_ctl_oldest){.age_ms = now > from->since_ms ? now - from->since_ms : 0,
+					 .uid = from->uid,
+					 .opcode = from->opcode};
+}
 
 static void fill_waiting(struct spool_fs *fs, struct spool_ctl_status *out)
 {
 	struct spool_waiting_stat stat;
 
 	spool_waiting_stat(fs->waiting, &stat);
-	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++)
+	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++) {
 		out->waiting[i] = stat.n[i];
+		out->oldest[i] = oldest(&stat, i);
+	}
 	out->waiting_data = stat.data;
 	out->waiting_refused = stat.refused;
 	if (fs->rings)

@@ -18,7 +18,7 @@
 #include <linux/ioctl.h>
 #include <stdint.h>
 
-#define SPOOL_CTL_VERSION 3u
+#define SPOOL_CTL_VERSION 4u
 #define SPOOL_CTL_MAGIC \
 	0xB7 /* free in Documentation/userspace-api/ioctl/ioctl-number.rst at 6.12 */
 #define SPOOL_CTL_MAX 16383u /* bytes */
@@ -43,15 +43,23 @@ enum spool_ctl_protect {
 	SPOOL_CTL_PROTECT_NOSWAP = 1 << 1, /* file data cannot be swapped out */
 };
 
-/* What requests wait for: that a file goes, RAM, the disk, that the kernel drops pages, and that a
- * file is spilled. */
+/* What requests wait for: that a file goes, RAM, the disk, that the kernel has been told to drop
+ * something, and that a file is spilled. */
 enum spool_ctl_waiting {
 	SPOOL_CTL_WAITING_RELEASE,
 	SPOOL_CTL_WAITING_RAM,
 	SPOOL_CTL_WAITING_DISK,
-	SPOOL_CTL_WAITING_KERNEL,
+	SPOOL_CTL_WAITING_NOTIFY,
 	SPOOL_CTL_WAITING_SPILL,
 	SPOOL_CTL_WAITING_N,
+};
+
+/** struct spool_ctl_oldest - the request that has waited longest for something: for how long, of
+ * whom, and its operation (enum fuse_opcode, linux/fuse.h); zeros when none waits */
+struct spool_ctl_oldest {
+	uint64_t age_ms;
+	uint32_t uid;
+	uint32_t opcode;
 };
 
 /**
@@ -61,7 +69,8 @@ enum spool_ctl_waiting {
  * @usage: the mount's; for others than administrators the caller's own, as in statfs
  * @ring_entries, @ring_entries_waiting: of all rings; 0 without
  * @waiting, @waiting_data: requests that wait now, by enum spool_ctl_waiting, and bytes of theirs;
- *	@waiting_refused: those that were answered EINTR so far. All of these for administrators.
+ *	@oldest: of each; @waiting_refused: those that were answered EINTR so far. All of these for
+ *	administrators.
  */
 struct spool_ctl_status {
 	uint32_t version;
@@ -79,6 +88,7 @@ struct spool_ctl_status {
 	uint32_t ring_entries;
 	uint32_t ring_entries_waiting;
 	uint64_t waiting[SPOOL_CTL_WAITING_N];
+	struct spool_ctl_oldest oldest[SPOOL_CTL_WAITING_N];
 	uint64_t waiting_data;
 	uint64_t waiting_refused;
 	struct spool_ctl_usage usage;

@@ -36,6 +36,14 @@ static const char *const names[SPOOL_CTL_OPCODES] = {
 	[52] = "STATX",        [53] = "COPY_FILE_RANGE_64",
 };
 
+const char *requests_name(uint32_t opcode, char buf[16])
+{
+	if (opcode < SPOOL_CTL_OPCODES && names[opcode])
+		return names[opcode];
+	snprintf(buf, 16, "%u", opcode);
+	return buf;
+}
+
 int requests_json(int fd, struct json *json)
 {
 	struct spool_ctl_requests requests = {.version = SPOOL_CTL_VERSION};
@@ -48,8 +56,7 @@ int requests_json(int fd, struct json *json)
 
 		if (requests.counts[i] == 0)
 			continue;
-		snprintf(number, sizeof(number), "%u", i);
-		json_number(json, names[i] ? names[i] : number, requests.counts[i]);
+		json_number(json, requests_name(i, number), requests.counts[i]);
 	}
 	json_close(json, '}');
 	return 0;

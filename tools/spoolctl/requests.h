@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* The requests that a mount has served, by operation, as JSON. */
+/* Operations: their names, and how many of each a mount has served, as JSON. */
+
+#include <stdint.h>
 
 struct json;
+
+/** requests_name() - of @opcode, as "READ"; of one that has none its number, in @buf. */
+const char *requests_name(uint32_t opcode, char buf[16]);
 
 /**
  * requests_json() - an object "requests_by_operation" of what was served at least once

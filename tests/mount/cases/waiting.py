@@ -133,11 +133,15 @@ def readers_of_a_slow_disk_leave_room_for_others():
                 assert waiting_requests(number) > n / 2
                 got = status(mount)
                 assert got['waiting_disk'] > n / 2 and got['waiting_refused'] == 0, got
+                oldest = got['waiting_disk_oldest']
+                assert (oldest['uid'], oldest['operation']) == (USER, 'READ'), oldest
+                assert oldest['age_ms'] > 0, oldest
                 if got['transport'] == 'uring':
                     assert got['ring_entries'] > got['ring_entries_waiting'] > n / 2, got
             end_well(readers)
             got = status(mount)
             assert got['waiting_disk'] == got['ring_entries_waiting'] == 0, got
+            assert got['waiting_disk_oldest'] is None, got
 
 
 @case(mount=False)
