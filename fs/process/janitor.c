@@ -18,7 +18,7 @@
 #include "process/unmount.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
-#include "process/worker.h"
+#include "process/handover.h"
 
 /* For a worker without a supervisor to end by itself, and for one that was killed. What is left 2 s
  * after a crash is too much. */

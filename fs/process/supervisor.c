@@ -27,6 +27,7 @@
 #include "util/parse.h"
 #include "process/watch.h"
 #include "process/watchdog.h"
+#include "process/handover.h"
 #include "process/worker.h"
 
 /* How long a worker that was told to stop may take to free everything. Freeing 24 GiB takes about

@@ -11,10 +11,10 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "host/arena.h"
+#include "process/handover.h"
 #include "wait/for_spill.h"
 #include "transport/channel.h"
 #include "ctl/record.h"
@@ -67,18 +67,6 @@ struct worker {
 	int done;     /* eventfd: a thread has ended */
 	bool refused; /* an option, which was logged */
 };
-
-int spool_send_fd(int socket, int fd, dev_t device)
-{
-	return spool_pass_descriptor(socket, fd, &device, sizeof(device), 0);
-}
-
-int spool_receive_fd(int socket, dev_t *ret_device)
-{
-	int fd = spool_take_descriptor(socket, ret_device, sizeof(*ret_device));
-
-	return fd == -EBADMSG ? -EPIPE : fd; /* a WORKER_OK: the supervisor gave up */
-}
 
 /* For a thread that waits in the kernel for requests of others, which are answered. A guess. */
 #define NOTIFY_WAIT_MS 1000u
