@@ -64,8 +64,8 @@
 struct worker {
 	struct spool_fs fs;
 	struct spool_arena arena;
-	int done;     /* eventfd: a thread has ended */
-	bool refused; /* an option, which was logged */
+	int done;                     /* eventfd: a thread has ended */
+	char why[SPOOL_LOG_LINE_MAX]; /* not "": an option cannot be had, the line that says so */
 };
 
 /* For a thread that waits in the kernel for requests of others, which are answered. A guess. */
@@ -155,9 +155,8 @@ static int wait_for_init(struct worker *worker)
 	if (read(worker->fs.inited, &count, sizeof(count)) != sizeof(count))
 		return -EIO;
 	if (worker->fs.options->transport == SPOOL_TRANSPORT_URING && !worker->fs.rings) {
-		worker->refused = true;
-		spool_log(worker->fs.log, SPOOL_LOG_ERROR,
-			  "transport=uring: %s (allowed: auto, dev)", worker->fs.transport_why);
+		snprintf(worker->why, sizeof(worker->why),
+			 "transport=uring: %s (allowed: auto, dev)", worker->fs.transport_why);
 		return -EOPNOTSUPP;
 	}
 	spool_log(worker->fs.log, SPOOL_LOG_DEBUG, "transport %s: %s",
@@ -233,10 +232,9 @@ static int set_nice(struct worker *worker)
 	}
 	if (setpriority(PRIO_PROCESS, 0, wanted) == 0)
 		return 0;
-	worker->refused = true;
-	spool_log(worker->fs.log, SPOOL_LOG_ERROR,
-		  "nice=%d: %s (allowed: what RLIMIT_NICE lets, or 0 and more)", wanted,
-		  strerror(errno));
+	snprintf(worker->why, sizeof(worker->why),
+		 "nice=%d: %s (allowed: what RLIMIT_NICE lets, or 0 and more)", wanted,
+		 strerror(errno));
 	return -EPERM;
 }
 
@@ -245,11 +243,9 @@ static int prepare_pressure(struct worker *worker)
 	bool asked_for = worker->fs.options->pressure == SPOOL_PRESSURE_ON;
 	int r = spool_pressure_new(&worker->fs, asked_for, &worker->fs.pressure);
 
-	if (r < 0) {
-		worker->refused = true;
-		spool_log(worker->fs.log, SPOOL_LOG_ERROR,
-			  "pressure=on: /proc/pressure/memory: %s (allowed: off)", strerror(-r));
-	}
+	if (r < 0)
+		snprintf(worker->why, sizeof(worker->why),
+			 "pressure=on: /proc/pressure/memory: %s (allowed: off)", strerror(-r));
 	return r;
 }
 
@@ -373,10 +369,9 @@ static int check_address_space(struct worker *worker)
 	if (getrlimit(RLIMIT_AS, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
 	    (limit.rlim_cur > ADDRESSES_OWN && (limit.rlim_cur - ADDRESSES_OWN) / 2 >= ram))
 		return 0;
-	worker->refused = true;
-	spool_log(worker->fs.log, SPOOL_LOG_ERROR,
-		  "ram=%llu: RLIMIT_AS is %llu bytes (allowed: at least 1 GiB and twice ram=)",
-		  (unsigned long long)ram, (unsigned long long)limit.rlim_cur);
+	snprintf(worker->why, sizeof(worker->why),
+		 "ram=%llu: RLIMIT_AS is %llu bytes (allowed: at least 1 GiB and twice ram=)",
+		 (unsigned long long)ram, (unsigned long long)limit.rlim_cur);
 	return -ENOMEM;
 }
 
@@ -406,9 +401,8 @@ static int make_engine(struct worker *worker)
 			     !(options->mask & SPOOL_FEATURE_NOSWAP),
 			     config.limits.mount[SPOOL_RES_RAM], why);
 	if (r < 0) {
-		worker->refused = true;
-		spool_log(worker->fs.log, SPOOL_LOG_ERROR, "mlock=on: %s",
-			  *why ? why : strerror(-r));
+		snprintf(worker->why, sizeof(worker->why), "mlock=on: %s",
+			 *why ? why : strerror(-r));
 		return r;
 	}
 	r = check_address_space(worker);
@@ -424,11 +418,9 @@ static int make_engine(struct worker *worker)
 		spool_host_system(), fd, options->mask & SPOOL_FEATURE_BACKING_TMPFILE,
 		options->mask & SPOOL_FEATURE_BACKING_DIRECT, &tier.backing, &worker->fs.backing);
 	if (r < 0) {
-		worker->refused = true;
-		spool_log(worker->fs.log, SPOOL_LOG_ERROR,
-			  "backing=%s: %s (allowed: a directory "
-			  "that takes files, or none)",
-			  options->backing, strerror(-r));
+		snprintf(worker->why, sizeof(worker->why),
+			 "backing=%s: %s (allowed: a directory that takes files, or none)",
+			 options->backing, strerror(-r));
 		return r;
 	}
 	config.tier = &tier;
@@ -452,9 +444,15 @@ static int prepare(struct worker *worker)
 	return r;
 }
 
-static int failed(const struct worker *worker)
+/* Logs error @r. Return: the exit status. */
+static int failed(struct worker *worker, const char *doing, int r)
 {
-	return worker->refused ? SPOOL_EXIT_USAGE : 1;
+	if (*worker->why) {
+		spool_log(worker->fs.log, SPOOL_LOG_ERROR, "%s", worker->why);
+		return SPOOL_EXIT_USAGE;
+	}
+	spool_log(worker->fs.log, SPOOL_LOG_ERROR, "cannot %s: %s", doing, strerror(-r));
+	return 1;
 }
 
 /*
@@ -481,7 +479,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		       .pulses = pulses,
 		       .owner = geteuid()},
 	};
-	int r;
+	int r, status = 0;
 
 	prctl(PR_SET_NAME, SPOOL_CTL_WORKER);
 	worker.fs.live = *options;
@@ -498,12 +496,8 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 				      &worker.fs.subuids);
 	if (r == 0)
 		r = prepare(&worker);
-	if (r < 0) {
-		if (!worker.refused)
-			spool_log(log, SPOOL_LOG_ERROR, "cannot set up the filesystem: %s",
-				  strerror(-r));
-		return failed(&worker);
-	}
+	if (r < 0)
+		return failed(&worker, "set up the filesystem", r);
 	worker.fs.max_write = spool_handshake_max_write();
 	r = -pthread_key_create(&worker.fs.buffer, free);
 	if (r == 0)
@@ -514,13 +508,13 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		r = -errno;
 	if (r == 0)
 		r = run_session(&worker, socket);
-	if (r < 0 && !worker.refused)
-		spool_log(log, SPOOL_LOG_ERROR, "cannot serve: %s", strerror(-r));
-	if (!free_engine(worker.fs.engine))
-		r = -EIO;
+	if (r < 0)
+		status = failed(&worker, "serve", r);
+	if (!free_engine(worker.fs.engine) && status == 0)
+		status = 1;
 	spool_subuids_free(worker.fs.subuids);
 	spool_witness_free(worker.fs.witness);
 	spool_close(worker.done);
 	spool_close(worker.fs.inited);
-	return r < 0 ? failed(&worker) : 0;
+	return status;
 }
