@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 
 #include "host/arena.h"
 #include "process/handover.h"
+#include "process/limits.h"
 #include "wait/for_spill.h"
 #include "transport/channel.h"
 #include "ctl/record.h"
@@ -32,26 +32,12 @@
 #include "spill/backing_dir.h"
 #include "background/writeback.h"
 #include "security/subuid.h"
-#include "host/thread.h"
 #include "background/reclaim.h"
 #include "transport/waiting.h"
 #include "util/descriptors.h"
 #include "util/host.h"
 #include "util/macros.h"
 #include "security/witness.h"
-
-/* Our own descriptors are fewer than 20 and two for each CPU; files of the backing: what 65,535
- * segments could use is far more than is of use. Guesses. */
-#define FILES_OWN 128u
-#define FILES_MIN 8u
-#define FILES_MAX 4096u
-
-/* Address space besides file data: programs, stacks, buffers of requests. Measured 0.7 GiB with two
- * rings; a guess with some room. */
-#define ADDRESSES_OWN ((uint64_t)1 << 30)
-
-/* With 2 to 8 busy loops on 2 CPUs a create takes 0.4 to 2.1 ms at 0, and 0.1 ms at -10. */
-#define NICE_DEFAULT (-10)
 
 #define SUBUID_FILE "/etc/subuid"
 
@@ -177,67 +163,6 @@ static void wait_for_end(struct worker *worker, int socket)
 		;
 }
 
-/* Limits for the programs of who starts us are none for us: file data are not our own. */
-static void raise_limit(__rlimit_resource_t resource)
-{
-	const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
-	struct rlimit limit;
-
-	if (setrlimit(resource, &none) == 0 || getrlimit(resource, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(resource, &limit);
-}
-
-static void harden(void)
-{
-	const struct rlimit no_core = {0, 0};
-
-	/* Data of files must not get into a core dump; the arena itself is also left out of them.
-	 * Sanitizers look at their own process through ptrace, which this would forbid. */
-#ifndef __SANITIZE_ADDRESS__
-	prctl(PR_SET_DUMPABLE, 0);
-#endif
-	setrlimit(RLIMIT_CORE, &no_core);
-	spool_thread_allow_interrupts();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* of the backing's files: they get EFBIG */
-	signal(SIGINT, SIG_IGN);  /* the terminal's ^C is the supervisor's */
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	unsetenv("TMPDIR");
-	raise_limit(RLIMIT_FSIZE);
-	raise_limit(RLIMIT_AS);
-	raise_limit(RLIMIT_MEMLOCK);
-	/* What the kernel does to find memory for us must not wait for requests to us. For root. */
-	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
-}
-
-/* Everybody waits for us, so on a busy machine we do not queue up behind those who do. Who has
- * started us at another value than 0 has decided. Before there are threads, which take it over. */
-static int set_nice(struct worker *worker)
-{
-	int wanted = worker->fs.options->nice;
-	struct rlimit limit;
-
-	if (wanted == SPOOL_NICE_DEFAULT) {
-		if (getpriority(PRIO_PROCESS, 0) != 0)
-			return 0;
-		wanted = NICE_DEFAULT;
-		if (geteuid() != 0 && getrlimit(RLIMIT_NICE, &limit) == 0 &&
-		    limit.rlim_cur < (rlim_t)(20 - NICE_DEFAULT)) /* getrlimit(2): 20 - value */
-			wanted = limit.rlim_cur > 20 ? 20 - (int)limit.rlim_cur : 0;
-		setpriority(PRIO_PROCESS, 0, wanted); /* root of a container may not */
-		return 0;
-	}
-	if (setpriority(PRIO_PROCESS, 0, wanted) == 0)
-		return 0;
-	snprintf(worker->why, sizeof(worker->why),
-		 "nice=%d: %s (allowed: what RLIMIT_NICE lets, or 0 and more)", wanted,
-		 strerror(errno));
-	return -EPERM;
-}
-
 static int prepare_pressure(struct worker *worker)
 {
 	bool asked_for = worker->fs.options->pressure == SPOOL_PRESSURE_ON;
@@ -344,37 +269,6 @@ static void on_returned(void *ctx)
 	spool_for_release_kick(fs->for_release);
 }
 
-/* Descriptors for the backing: what the limit allows, but for our own few. */
-static unsigned int backing_files(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return FILES_MIN;
-	limit.rlim_cur = limit.rlim_max; /* nobody else's: no program is run from here */
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		getrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur <= FILES_OWN + FILES_MIN)
-		return FILES_MIN;
-	return limit.rlim_cur - FILES_OWN < FILES_MAX ? (unsigned int)limit.rlim_cur - FILES_OWN
-						      : FILES_MAX;
-}
-
-/* What is stored is mapped. Who may not map so much gets no error later, from a write. */
-static int check_address_space(struct worker *worker)
-{
-	uint64_t ram = worker->fs.options->config.limits.mount[SPOOL_RES_RAM];
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_AS, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
-	    (limit.rlim_cur > ADDRESSES_OWN && (limit.rlim_cur - ADDRESSES_OWN) / 2 >= ram))
-		return 0;
-	snprintf(worker->why, sizeof(worker->why),
-		 "ram=%llu: RLIMIT_AS is %llu bytes (allowed: at least 1 GiB and twice ram=)",
-		 (unsigned long long)ram, (unsigned long long)limit.rlim_cur);
-	return -ENOMEM;
-}
-
 static int make_engine(struct worker *worker)
 {
 	const struct spool_options *options = worker->fs.options;
@@ -383,7 +277,7 @@ static int make_engine(struct worker *worker)
 		.encrypt = options->encrypt,
 		.threshold = options->threshold,
 		.reserve = options->reserve,
-		.max_files = backing_files(),
+		.max_files = spool_backing_files(),
 		.wake = on_wake,
 		.hurry = on_hurry,
 		.room = on_room,
@@ -405,7 +299,7 @@ static int make_engine(struct worker *worker)
 			 *why ? why : strerror(-r));
 		return r;
 	}
-	r = check_address_space(worker);
+	r = spool_check_address_space(config.limits.mount[SPOOL_RES_RAM], worker->why);
 	if (r < 0)
 		return r;
 	if (options->backing_fd < 0)
@@ -432,7 +326,7 @@ static int prepare(struct worker *worker)
 {
 	const struct spool_options *options = worker->fs.options;
 	bool locks = options->mlock || (options->backing_fd >= 0 && options->encrypt);
-	int r = set_nice(worker);
+	int r = spool_set_nice(options->nice, worker->why);
 
 	worker->fs.nice = getpriority(PRIO_PROCESS, 0);
 	if (r == 0)
@@ -485,7 +379,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	worker.fs.live = *options;
 	worker.fs.arena = &worker.arena;
 	spool_mutex_init(&worker.fs.set_lock);
-	harden();
+	spool_harden();
 	clock_gettime(CLOCK_BOOTTIME, &worker.fs.started);
 	if (*options->backing_why)
 		spool_log(log, SPOOL_LOG_WARNING, "backing=/var/tmp, the default, %s: RAM only",
