@@ -15,15 +15,13 @@
 #include "host/arena.h"
 #include "process/handover.h"
 #include "process/limits.h"
+#include "process/services.h"
 #include "wait/for_spill.h"
 #include "transport/channel.h"
 #include "ctl/record.h"
 #include "transport/devfuse.h"
-#include "ops/dirs.h"
-#include "wait/for_disk.h"
 #include "fs.h"
 #include "transport/handshake.h"
-#include "wait/notify.h"
 #include "wait/for_release.h"
 #include "transport/ring.h"
 #include "background/pressure.h"
@@ -32,8 +30,6 @@
 #include "spill/backing_dir.h"
 #include "background/writeback.h"
 #include "security/subuid.h"
-#include "background/reclaim.h"
-#include "transport/waiting.h"
 #include "util/descriptors.h"
 #include "util/host.h"
 #include "util/macros.h"
@@ -53,74 +49,6 @@ struct worker {
 	int done;                     /* eventfd: a thread has ended */
 	char why[SPOOL_LOG_LINE_MAX]; /* not "": an option cannot be had, the line that says so */
 };
-
-/* For a thread that waits in the kernel for requests of others, which are answered. A guess. */
-#define NOTIFY_WAIT_MS 1000u
-
-/* Those who may wait for a request to be served end first, while there is somebody to serve it.
- * Return: false when threads are left that only the end of the connection frees: what they use must
- * stay. */
-static bool stop_serving(struct worker *worker)
-{
-	bool ended;
-
-	atomic_store(&worker->fs.stopping, true);
-	spool_pressure_stop(worker->fs.pressure);
-	spool_notify_stop(worker->fs.notify);
-	spool_for_spill_stop(worker->fs.for_spill);
-	spool_reclaim_stop(worker->fs.reclaim);
-	spool_for_release_stop(worker->fs.for_release);
-	spool_for_ram_stop(worker->fs.for_ram);
-	spool_for_disk_stop(worker->fs.for_disk);
-	ended = spool_notify_end(worker->fs.notify, NOTIFY_WAIT_MS);
-	if (worker->fs.session)
-		fuse_session_exit(worker->fs.session);
-	spool_devfuse_stop(worker->fs.devfuse);
-	worker->fs.devfuse = NULL;
-	spool_rings_stop(worker->fs.rings);
-	worker->fs.rings = NULL;
-	spool_pressure_free(worker->fs.pressure);
-	worker->fs.pressure = NULL;
-	spool_reclaim_free(worker->fs.reclaim);
-	worker->fs.reclaim = NULL;
-	spool_writeback_free(worker->fs.writeback);
-	worker->fs.writeback = NULL;
-	spool_for_spill_free(worker->fs.for_spill);
-	worker->fs.for_spill = NULL;
-	spool_for_disk_free(worker->fs.for_disk);
-	worker->fs.for_disk = NULL;
-	spool_for_ram_free(worker->fs.for_ram);
-	worker->fs.for_ram = NULL;
-	spool_dirs_free(worker->fs.dirs);
-	worker->fs.dirs = NULL;
-	spool_for_release_free(worker->fs.for_release);
-	worker->fs.for_release = NULL;
-	if (!ended) {
-		spool_log(worker->fs.log, SPOOL_LOG_WARNING,
-			  "a thread waits in the kernel for the end of the connection");
-		return false;
-	}
-	spool_notify_free(worker->fs.notify);
-	spool_waiting_free(worker->fs.waiting);
-	worker->fs.waiting = NULL;
-	return true;
-}
-
-/* Threads that may wait, started when they are needed; and what only a mount with a disk needs. */
-static int start_tier(struct spool_fs *fs)
-{
-	int r;
-
-	r = spool_channel_new_disk(fs);
-	if (r < 0 || fs->options->backing_fd < 0)
-		return r;
-	r = spool_for_ram_new(fs, &fs->for_ram);
-	if (r == 0)
-		r = spool_for_spill_new(fs, &fs->for_spill);
-	if (r == 0)
-		r = spool_writeback_new(fs, &fs->writeback);
-	return r;
-}
 
 /* The kernel sends FUSE_INIT with the mount. Return: 0; -errno: the transport that was asked for
  * cannot be had. */
@@ -174,25 +102,6 @@ static int prepare_pressure(struct worker *worker)
 	return r;
 }
 
-static int start_helpers(struct worker *worker)
-{
-	int r = spool_dirs_new(&worker->fs.dirs);
-
-	if (r == 0)
-		r = spool_waiting_new(&worker->fs, &worker->fs.waiting);
-	if (r == 0)
-		r = spool_channel_new_notify(&worker->fs);
-	if (r == 0)
-		r = spool_for_release_new(&worker->fs, &worker->fs.for_release);
-	if (r == 0)
-		r = spool_reclaim_new(&worker->fs, &worker->fs.reclaim);
-	if (r == 0)
-		r = start_tier(&worker->fs);
-	if (r == 0)
-		r = spool_pressure_start(worker->fs.pressure);
-	return r;
-}
-
 static int run_session(struct worker *worker, int socket)
 {
 	static char name[] = "spoolfs", debug[] = "-d";
@@ -208,7 +117,7 @@ static int run_session(struct worker *worker, int socket)
 	if (!worker->fs.session)
 		return r;
 	/* what can fail without a mount fails before there is one */
-	r = start_helpers(worker);
+	r = spool_services_start(&worker->fs);
 	if (r == 0 && write(socket, &ok, 1) != 1)
 		r = -errno;
 	if (r < 0)
@@ -229,7 +138,7 @@ static int run_session(struct worker *worker, int socket)
 	if (r == 0 && write(socket, &ok, 1) == 1)
 		wait_for_end(worker, socket);
 out:
-	if (stop_serving(worker))
+	if (spool_services_stop(&worker->fs))
 		fuse_session_destroy(worker->fs.session);
 	return r;
 }
