@@ -2,46 +2,28 @@
 #include "process/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "host/arena.h"
 #include "process/handover.h"
 #include "process/limits.h"
 #include "process/services.h"
-#include "wait/for_spill.h"
+#include "process/set_up.h"
 #include "transport/channel.h"
 #include "ctl/record.h"
 #include "transport/devfuse.h"
 #include "fs.h"
 #include "transport/handshake.h"
-#include "wait/for_release.h"
 #include "transport/ring.h"
-#include "background/pressure.h"
-#include "wait/for_ram.h"
 #include "security/sandbox.h"
-#include "spill/backing_dir.h"
-#include "background/writeback.h"
-#include "security/subuid.h"
 #include "util/descriptors.h"
-#include "util/host.h"
 #include "util/macros.h"
-#include "security/witness.h"
-
-#define SUBUID_FILE "/etc/subuid"
-
-#ifdef NDEBUG
-#define IS_RELEASE true
-#else
-#define IS_RELEASE false
-#endif
 
 struct worker {
 	struct spool_fs fs;
@@ -58,7 +40,6 @@ static int wait_for_init(struct worker *worker)
 		{.fd = worker->done, .events = POLLIN},
 		{.fd = worker->fs.inited, .events = POLLIN},
 	};
-
 	uint64_t count;
 
 	while (poll(fds, SPOOL_ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
@@ -89,17 +70,6 @@ static void wait_for_end(struct worker *worker, int socket)
 
 	while (poll(fds, SPOOL_ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
 		;
-}
-
-static int prepare_pressure(struct worker *worker)
-{
-	bool asked_for = worker->fs.options->pressure == SPOOL_PRESSURE_ON;
-	int r = spool_pressure_new(&worker->fs, asked_for, &worker->fs.pressure);
-
-	if (r < 0)
-		snprintf(worker->why, sizeof(worker->why),
-			 "pressure=on: /proc/pressure/memory: %s (allowed: off)", strerror(-r));
-	return r;
 }
 
 static int run_session(struct worker *worker, int socket)
@@ -143,110 +113,6 @@ out:
 	return r;
 }
 
-static void on_wake(void *ctx)
-{
-	const struct spool_fs *fs = ctx;
-
-	spool_writeback_wake(fs->writeback);
-}
-
-static void on_hurry(void *ctx)
-{
-	const struct spool_fs *fs = ctx;
-
-	spool_writeback_hurry(fs->writeback);
-}
-
-static void on_room(void *ctx)
-{
-	const struct spool_fs *fs = ctx;
-
-	spool_for_ram_kick(fs->for_ram);
-}
-
-static void on_spilled(void *ctx, uint64_t id, int result)
-{
-	const struct spool_fs *fs = ctx;
-
-	spool_for_spill_done(fs->for_spill, id, result);
-}
-
-static void on_returned(void *ctx)
-{
-	const struct spool_fs *fs = ctx;
-
-	spool_for_release_kick(fs->for_release);
-}
-
-static int make_engine(struct worker *worker)
-{
-	const struct spool_options *options = worker->fs.options;
-	struct spool_config config = options->config;
-	struct spool_tier_config tier = {
-		.encrypt = options->encrypt,
-		.threshold = options->threshold,
-		.reserve = options->reserve,
-		.max_files = spool_backing_files(),
-		.wake = on_wake,
-		.hurry = on_hurry,
-		.room = on_room,
-		.spilled = on_spilled,
-		.ctx = &worker->fs,
-	};
-	char why[128] = "";
-	int fd, r;
-
-	config.payer = spool_subuids_owner;
-	config.payer_ctx = worker->fs.subuids;
-	config.returned = on_returned;
-	config.returned_ctx = &worker->fs;
-	r = spool_arena_init(&worker->arena, options->mlock,
-			     !(options->mask & SPOOL_FEATURE_NOSWAP),
-			     config.limits.mount[SPOOL_RES_RAM], why);
-	if (r < 0) {
-		snprintf(worker->why, sizeof(worker->why), "mlock=on: %s",
-			 *why ? why : strerror(-r));
-		return r;
-	}
-	r = spool_check_address_space(config.limits.mount[SPOOL_RES_RAM], worker->why);
-	if (r < 0)
-		return r;
-	if (options->backing_fd < 0)
-		return spool_engine_new(&config, &worker->arena.host, worker->fs.log,
-					&worker->fs.engine);
-	fd = fcntl(options->backing_fd, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0)
-		return -errno;
-	r = spool_backing_dir_new(
-		spool_host_system(), fd, options->mask & SPOOL_FEATURE_BACKING_TMPFILE,
-		options->mask & SPOOL_FEATURE_BACKING_DIRECT, &tier.backing, &worker->fs.backing);
-	if (r < 0) {
-		snprintf(worker->why, sizeof(worker->why),
-			 "backing=%s: %s (allowed: a directory that takes files, or none)",
-			 options->backing, strerror(-r));
-		return r;
-	}
-	config.tier = &tier;
-	return spool_engine_new(&config, &worker->arena.host, worker->fs.log, &worker->fs.engine);
-}
-
-/* All that needs a privilege or somebody else's file, then without either. */
-static int prepare(struct worker *worker)
-{
-	const struct spool_options *options = worker->fs.options;
-	bool locks = options->mlock || (options->backing_fd >= 0 && options->encrypt);
-	int r = spool_set_nice(options->nice, worker->why);
-
-	worker->fs.nice = getpriority(PRIO_PROCESS, 0);
-	if (r == 0)
-		r = make_engine(worker);
-	if (r == 0)
-		r = prepare_pressure(worker);
-	if (r == 0)
-		r = spool_sandbox_enter(options->backing_fd, locks, &worker->fs.sandbox);
-	return r;
-}
-
 /* Logs error @r. Return: the exit status. */
 static int failed(struct worker *worker, const char *doing, int r)
 {
@@ -256,20 +122,6 @@ static int failed(struct worker *worker, const char *doing, int r)
 	}
 	spool_log(worker->fs.log, SPOOL_LOG_ERROR, "cannot %s: %s", doing, strerror(-r));
 	return 1;
-}
-
-/*
- * Nobody needs 100,000 files to be freed one by one when the process ends: the kernel takes its
- * memory at once. It is done all the same, so that what was not freed and accounts that do not come
- * out at zero are found, in builds that check, and where a test asks for it.
- */
-static bool free_engine(struct spool_engine *engine)
-{
-	if (IS_RELEASE && !getenv("SPOOL_TEST_TEARDOWN")) {
-		spool_engine_abandon(engine);
-		return true;
-	}
-	return spool_engine_free(engine);
 }
 
 int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
@@ -293,12 +145,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	if (*options->backing_why)
 		spool_log(log, SPOOL_LOG_WARNING, "backing=/var/tmp, the default, %s: RAM only",
 			  options->backing_why);
-	r = spool_witness_start(SUBUID_FILE, options->alive_fd, &worker.fs.witness);
-	if (r == 0)
-		r = spool_subuids_new(SUBUID_FILE, spool_witness_subuids, worker.fs.witness,
-				      &worker.fs.subuids);
-	if (r == 0)
-		r = prepare(&worker);
+	r = spool_set_up(&worker.fs, &worker.arena, worker.why);
 	if (r < 0)
 		return failed(&worker, "set up the filesystem", r);
 	worker.fs.max_write = spool_handshake_max_write();
@@ -313,10 +160,8 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		r = run_session(&worker, socket);
 	if (r < 0)
 		status = failed(&worker, "serve", r);
-	if (!free_engine(worker.fs.engine) && status == 0)
+	if (!spool_tear_down(&worker.fs) && status == 0)
 		status = 1;
-	spool_subuids_free(worker.fs.subuids);
-	spool_witness_free(worker.fs.witness);
 	spool_close(worker.done);
 	spool_close(worker.fs.inited);
 	return status;

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/set_up.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "background/pressure.h"
+#include "background/writeback.h"
+#include "fs.h"
+#include "host/arena.h"
+#include "process/limits.h"
+#include "security/sandbox.h"
+#include "security/subuid.h"
+#include "security/witness.h"
+#include "spill/backing_dir.h"
+#include "util/host.h"
+#include "wait/for_ram.h"
+#include "wait/for_release.h"
+#include "wait/for_spill.h"
+
+#define SUBUID_FILE "/etc/subuid"
+
+#ifdef NDEBUG
+#define IS_RELEASE true
+#else
+#define IS_RELEASE false
+#endif
+
+static void on_wake(void *ctx)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_writeback_wake(fs->writeback);
+}
+
+static void on_hurry(void *ctx)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_writeback_hurry(fs->writeback);
+}
+
+static void on_room(void *ctx)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_for_ram_kick(fs->for_ram);
+}
+
+static void on_spilled(void *ctx, uint64_t id, int result)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_for_spill_done(fs->for_spill, id, result);
+}
+
+static void on_returned(void *ctx)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_for_release_kick(fs->for_release);
+}
+
+static int open_arena(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_LOG_LINE_MAX])
+{
+	const struct spool_options *options = fs->options;
+	uint64_t ram = options->config.limits.mount[SPOOL_RES_RAM];
+	char text[128] = "";
+	int r = spool_arena_init(arena, options->mlock, !(options->mask & SPOOL_FEATURE_NOSWAP),
+				 ram, text);
+
+	if (r < 0) {
+		snprintf(why, SPOOL_LOG_LINE_MAX, "mlock=on: %s", *text ? text : strerror(-r));
+		return r;
+	}
+	return spool_check_address_space(ram, why);
+}
+
+static int open_backing(struct spool_fs *fs, struct spool_backing **ret,
+			char why[SPOOL_LOG_LINE_MAX])
+{
+	const struct spool_options *options = fs->options;
+	int fd = fcntl(options->backing_fd, F_DUPFD_CLOEXEC, 3), r;
+
+	if (fd < 0)
+		return -errno;
+	r = spool_backing_dir_new(spool_host_system(), fd,
+				  options->mask & SPOOL_FEATURE_BACKING_TMPFILE,
+				  options->mask & SPOOL_FEATURE_BACKING_DIRECT, ret, &fs->backing);
+	if (r < 0)
+		snprintf(why, SPOOL_LOG_LINE_MAX,
+			 "backing=%s: %s (allowed: a directory that takes files, or none)",
+			 options->backing, strerror(-r));
+	return r;
+}
+
+static int make_engine(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_LOG_LINE_MAX])
+{
+	const struct spool_options *options = fs->options;
+	struct spool_config config = options->config;
+	struct spool_tier_config tier = {
+		.encrypt = options->encrypt,
+		.threshold = options->threshold,
+		.reserve = options->reserve,
+		.max_files = spool_backing_files(),
+		.wake = on_wake,
+		.hurry = on_hurry,
+		.room = on_room,
+		.spilled = on_spilled,
+		.ctx = fs,
+	};
+	int r = open_arena(fs, arena, why);
+
+	if (r < 0)
+		return r;
+	config.payer = spool_subuids_owner;
+	config.payer_ctx = fs->subuids;
+	config.returned = on_returned;
+	config.returned_ctx = fs;
+	if (options->backing_fd >= 0) {
+		r = open_backing(fs, &tier.backing, why);
+		if (r < 0)
+			return r;
+		config.tier = &tier;
+	}
+	return spool_engine_new(&config, &arena->host, fs->log, &fs->engine);
+}
+
+static int prepare_pressure(struct spool_fs *fs, char why[SPOOL_LOG_LINE_MAX])
+{
+	bool asked_for = fs->options->pressure == SPOOL_PRESSURE_ON;
+	int r = spool_pressure_new(fs, asked_for, &fs->pressure);
+
+	if (r < 0)
+		snprintf(why, SPOOL_LOG_LINE_MAX,
+			 "pressure=on: /proc/pressure/memory: %s (allowed: off)", strerror(-r));
+	return r;
+}
+
+/*
+ * Nobody needs 100,000 files to be freed one by one when the process ends: the kernel takes its
+ * memory at once. It is done all the same, so that what was not freed and accounts that do not come
+ * out at zero are found, in builds that check, and where a test asks for it.
+ */
+static bool free_engine(struct spool_engine *engine)
+{
+	if (IS_RELEASE && !getenv("SPOOL_TEST_TEARDOWN")) {
+		spool_engine_abandon(engine);
+		return true;
+	}
+	return spool_engine_free(engine);
+}
+
+int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_LOG_LINE_MAX])
+{
+	const struct spool_options *options = fs->options;
+	bool locks = options->mlock || (options->backing_fd >= 0 && options->encrypt);
+	int r = spool_witness_start(SUBUID_FILE, options->alive_fd, &fs->witness);
+
+	if (r == 0)
+		r = spool_subuids_new(SUBUID_FILE, spool_witness_subuids, fs->witness,
+				      &fs->subuids);
+	if (r == 0)
+		r = spool_set_nice(options->nice, why);
+	fs->nice = getpriority(PRIO_PROCESS, 0);
+	if (r == 0)
+		r = make_engine(fs, arena, why);
+	if (r == 0)
+		r = prepare_pressure(fs, why);
+	if (r == 0)
+		r = spool_sandbox_enter(options->backing_fd, locks, &fs->sandbox);
+	return r;
+}
+
+bool spool_tear_down(struct spool_fs *fs)
+{
+	bool ok = free_engine(fs->engine);
+
+	spool_subuids_free(fs->subuids);
+	spool_witness_free(fs->witness);
+	return ok;
+}
