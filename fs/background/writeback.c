@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "fs.h"
+#include "engine/engine.h"
 #include "host/clock.h"
 #include "host/loop.h"
 
@@ -21,7 +21,7 @@ struct writeback_thread {
 };
 
 struct spool_writeback {
-	struct spool_fs *fs;
+	struct spool_engine *engine;
 	struct spool_loop loop;
 	uint64_t n_hurries; /* lock of the loop */
 	unsigned int n_batches;
@@ -60,7 +60,7 @@ static void *writeback_main(void *arg)
 	uint64_t seen = 0, hurries;
 
 	while (goes_on(writeback, &hurries)) {
-		int r = spool_engine_spill(writeback->fs->engine, self->batch);
+		int r = spool_engine_spill(writeback->engine, self->batch);
 
 		if (r < 0)
 			wait_out(writeback, hurries);
@@ -88,20 +88,20 @@ void spool_writeback_hurry(struct spool_writeback *writeback)
 	spool_loop_unlock(&writeback->loop);
 }
 
-int spool_writeback_new(struct spool_fs *fs, struct spool_writeback **ret)
+int spool_writeback_new(struct spool_engine *engine, struct spool_writeback **ret)
 {
 	struct spool_writeback *writeback = calloc(1, sizeof(*writeback));
 	int r = 0;
 
 	if (!writeback)
 		return -ENOMEM;
-	writeback->fs = fs;
+	writeback->engine = engine;
 	spool_loop_init(&writeback->loop);
 	while (writeback->n_batches < THREADS && r == 0) {
 		struct writeback_thread *thread = &writeback->threads[writeback->n_batches];
 
 		thread->writeback = writeback;
-		r = spool_engine_new_batch(fs->engine, &thread->batch);
+		r = spool_engine_new_batch(engine, &thread->batch);
 		if (r < 0)
 			break;
 		writeback->n_batches++;

@@ -3,11 +3,11 @@
 
 /* Threads that bring data to the disk: they sleep until the engine has something for them. */
 
-struct spool_fs;
+struct spool_engine;
 struct spool_writeback;
 
 /** spool_writeback_new() - Return: 0; -errno. */
-int spool_writeback_new(struct spool_fs *fs, struct spool_writeback **ret);
+int spool_writeback_new(struct spool_engine *engine, struct spool_writeback **ret);
 
 /** spool_writeback_free() - ends the threads; blocks as long as the disk does. NULL is allowed. */
 void spool_writeback_free(struct spool_writeback *writeback);

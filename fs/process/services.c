@@ -28,7 +28,7 @@ static int start_tier(struct spool_fs *fs)
 	if (r == 0)
 		r = spool_for_spill_new(fs, &fs->for_spill);
 	if (r == 0)
-		r = spool_writeback_new(fs, &fs->writeback);
+		r = spool_writeback_new(fs->engine, &fs->writeback);
 	return r;
 }
 
