@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "store/object.h"
-#include "store/spill.h"
+#include "store/fetch.h"
 #include "util/host.h"
 #include "util/macros.h"
 

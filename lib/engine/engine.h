@@ -39,6 +39,7 @@
 #include <time.h>
 
 #include "quota/quota.h"
+#include "util/errors.h"
 
 struct spool_host;
 struct spool_log;
@@ -181,7 +182,6 @@ enum spool_write_flags {
 #define SPOOL_KEEP_SUIDGID (1u << 28)
 /* Of all that may drop set-id bits: who asks is not in the file's group, and lacks CAP_FSETID. */
 #define SPOOL_OUTSIDER (1u << 27)
-#define SPOOL_WOULD_BLOCK (-EINPROGRESS)
 
 /**
  * spool_engine_new() - an empty mount

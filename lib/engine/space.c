@@ -6,7 +6,7 @@
 
 #include "spill/backing.h"
 #include "store/disk_record.h"
-#include "store/spill.h"
+#include "store/batch.h"
 #include "util/host.h"
 
 /*

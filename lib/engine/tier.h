@@ -9,7 +9,7 @@
 
 #include "engine/engine_internal.h"
 #include "quota/quota.h"
-#include "store/spill.h"
+#include "store/batch.h"
 #include "util/tree.h"
 
 /* Lists by the power of two of the bytes in RAM: all that 64 bits can say. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "store/fetch.h"
 #include "store/object.h"
 #include "util/host.h"
 #include "util/probe.h"

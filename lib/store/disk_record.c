@@ -3,7 +3,7 @@
 
 #include <stdatomic.h>
 
-#include "store/spill.h"
+#include "store/disk.h"
 #include "util/host.h"
 
 size_t spool_disk_record_bytes(unsigned int n_pieces)

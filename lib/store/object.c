@@ -70,6 +70,16 @@ uint64_t spool_object_blocks(const struct spool_object *object)
 	return object->pages * (SPOOL_PAGE_SIZE / 512);
 }
 
+uint64_t spool_object_ram(const struct spool_object *object)
+{
+	return object->slots;
+}
+
+uint64_t spool_object_data(const struct spool_object *object)
+{
+	return object->pages << SPOOL_PAGE_SHIFT;
+}
+
 ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t len, uint64_t off,
 			  struct spool_fetch *fetches, size_t *n_fetches)
 {

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * The data of one regular file: with store/spill.h, for those who bring data to the disk and back,
- * the door into store/.
+ * The data of one regular file. What the engine does with them goes through here; blocks that leave
+ * RAM go through store/batch.h, and come back through store/fetch.h.
  *
  * An object is a sparse map of 64 KiB blocks (store/blockmap.h). A block is a hole, reserved
- * (charged, no memory yet: fallocate), in RAM, or on disk (store/spill.h); a RAM block knows which
+ * (charged, no memory yet: fallocate), in RAM, or on disk (store/disk.h); a RAM block knows which
  * of its sixteen 4 KiB pages hold data, and its slot covers just the range of pages in use, the
  * last one in part, so that a 100-byte file costs a 128-byte slot and a lone page in a big hole
  * costs 4 KiB.
@@ -33,6 +33,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "util/errors.h"
 #include "util/units.h"
 
 struct spool_charge;
@@ -62,6 +63,12 @@ uint64_t spool_object_size(const struct spool_object *object);
 /** spool_object_blocks() - use in 512-byte units, of 4 KiB pages with data or reserved: st_blocks.
  */
 uint64_t spool_object_blocks(const struct spool_object *object);
+
+/** spool_object_ram() - bytes of slots that could leave RAM. Locks: the object's, shared. */
+uint64_t spool_object_ram(const struct spool_object *object);
+
+/** spool_object_data() - bytes of pages with data or reserved. Locks: the object's, shared. */
+uint64_t spool_object_data(const struct spool_object *object);
 
 /**
  * spool_object_read() - copy out up to @len bytes at @off

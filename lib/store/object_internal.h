@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What object.c (files), object_block.c (blocks), object_reserve.c, object_lost.c, object_spill.c
- * and batch.c share.
+ * What object.c (files), object_block.c (blocks), object_reserve.c, object_lost.c,
+ * object_batch.c and object_fetch.c share.
  *
  * The word of a block in the map:
  *
@@ -19,12 +19,13 @@
  * are undefined even where they are covered.
  */
 
+#include "store/batch.h"
 #include "store/blockmap.h"
+#include "store/disk_record.h"
 #include "store/extents.h"
+#include "store/fetch.h"
 #include "store/object.h"
 #include "store/pool.h"
-#include "store/disk_record.h"
-#include "store/spill.h"
 #include "util/macros.h"
 
 enum block_kind { BLOCK_HOLE, BLOCK_RESERVED, BLOCK_RAM, BLOCK_DISK };

@@ -58,6 +58,17 @@ static inline void *spool_alloc(const struct spool_host *host, size_t size)
 	return host->alloc(host->ctx, size);
 }
 
+/** spool_alloc_aligned() - @size bytes at a multiple of @align. Return: NULL without memory. What
+ * is to be given to spool_free() is *@ret_allocated. */
+static inline void *spool_alloc_aligned(const struct spool_host *host, size_t size, size_t align,
+					void **ret_allocated)
+{
+	char *all = spool_alloc(host, size + align);
+
+	*ret_allocated = all;
+	return all ? all + (align - (uintptr_t)all % align) % align : NULL;
+}
+
 static inline void spool_free(const struct spool_host *host, void *ptr)
 {
 	host->free(host->ctx, ptr);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Blocks of a file on their way back from the backing store. They take two steps:
+ * spool_object_read(), under the object's lock, notes what has to be fetched (struct spool_fetch),
+ * and spool_fetch_run(), without it, fetches that. What is noted stays on the disk until then,
+ * whatever happens to the file. To change a part of a block that is on the disk, the block is
+ * fetched as a whole and put back into RAM with spool_object_install().
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/disk.h"
+#include "store/disk_record.h"
+
+struct spool_object;
+struct spool_quota_user;
+
+/** struct spool_fetch - a part of a block that is on the disk, for @to; made by the object */
+struct spool_fetch {
+	struct spool_disk_record *record; /* a reference */
+	unsigned int from, len;           /* bytes of the block */
+	unsigned int mask, end;           /* as they were when it was noted */
+	char *to;
+};
+
+/**
+ * spool_fetch_run() - read and check; the reference stays
+ * @key: the object's, spool_object_key(); it stays as long as the object does
+ * Return: 0; -EIO (what was read is not what was written, or the disk failed); -ENOMEM. The bytes
+ * at @fetch->to are zeros then. Locks: none. Blocks.
+ */
+int spool_fetch_run(struct spool_disk *disk, struct spool_key *key, struct spool_fetch *fetch);
+
+/** spool_fetch_drop() - gives the reference back, once for each that was noted. */
+void spool_fetch_drop(struct spool_disk *disk, struct spool_fetch *fetch);
+
+/** spool_object_key() - NULL before the first batch. Locks: the object's, shared. */
+struct spool_key *spool_object_key(const struct spool_object *object);
+
+/**
+ * spool_object_fetch_block() - note all of block @index, if it is on the disk
+ * @to: 64 KiB. Return: false when it is not. Locks: the object's, shared.
+ */
+bool spool_object_fetch_block(const struct spool_object *object, uint64_t index, char *to,
+			      struct spool_fetch *ret_fetch);
+
+/**
+ * spool_object_install() - put a block that was fetched back into RAM
+ * @record: of the fetch, for comparison only; when the block has changed nothing happens
+ * @data: its 64 KiB
+ * Return: 0; -EAGAIN, -ENOSPC, -EDQUOT as for a write. Locks: the object's, exclusive.
+ */
+int spool_object_install(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+			 const struct spool_disk_record *record, const char *data);
