@@ -5,15 +5,21 @@ import stat
 import tempfile
 from pathlib import Path
 
-PROGRAMS = 'SPOOLFS', 'SPOOLCTL', 'SPOOLBENCH'  # environment variables with their paths
+# environment variables with their paths, and where they lie in a build
+PROGRAMS = {'SPOOLFS': 'fs/spoolfs', 'SPOOLCTL': 'tools/spoolctl',
+            'SPOOLBENCH': 'tools/bench/spoolbench'}
+BUILD = Path(__file__).resolve().parents[2] / 'build-release'  # of packaging/test.sh
 HELPER = 'mount.spoolfs'  # lies beside spoolctl
 
 
-def make_absolute():
-    """Paths of PROGRAMS may be given as seen from where the tests are started, which is left."""
-    for name in PROGRAMS:
-        if os.environ.get(name):
-            os.environ[name] = os.path.abspath(os.environ[name])
+def find_programs():
+    """Paths of PROGRAMS may be given as seen from where the tests are started, which is left; none
+    is given when it is to be that of BUILD. Returns one that is not there, or None."""
+    for name, path in PROGRAMS.items():
+        os.environ[name] = os.path.abspath(os.environ.get(name) or BUILD / path)
+        if not os.path.exists(os.environ[name]):
+            return os.environ[name]
+    return None
 
 
 def everybody_can_run(path):

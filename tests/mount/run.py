@@ -4,11 +4,12 @@
     run.py [--filter TEXT] [--masked FEATURE[+FEATURE...]] [--disk] [--backend tmpfs]
            [--jobs N] [--list]
 
-SPOOLFS and SPOOLCTL name the programs. Every function with @case in a file of cases/ is a case:
-nothing else registers it. Each runs in a process, a session, a cgroup (where cgroup 2 can be had)
-and a directory of its own. It fails when it outlives its time, and when it leaves a process or a
-mount behind. A case that a machine cannot run is a skip with its reason, and the reason must
-stand in allowed-skips.txt; anything else is a failure, and so is a run without a pass.
+SPOOLFS, SPOOLCTL and SPOOLBENCH name the programs; otherwise they are those of build-release. Every
+function with @case in a file of cases/ is a case: nothing else registers it. Each runs in a
+process, a session, a cgroup (where cgroup 2 can be had) and a directory of its own. It fails when
+it outlives its time, and when it leaves a process or a mount behind. A case that a machine cannot
+run is a skip with its reason, and the reason must stand in allowed-skips.txt; anything else is a
+failure, and so is a run without a pass.
 """
 import argparse
 import fnmatch
@@ -29,7 +30,7 @@ sys.dont_write_bytecode = True  # the source tree stays as it is
 sys.path.insert(0, str(HERE))
 import rig  # noqa: E402  (the path is set just above)
 from kernel_log import NAME as KERNEL_LOG, KernelLog  # noqa: E402
-from placing import Placed, make_absolute  # noqa: E402
+from placing import Placed, find_programs  # noqa: E402
 
 CASE_TIMEOUT_S = 180  # the slowest takes a tenth of it; builds with sanitizers are slower
 CGROUPS = Path('/sys/fs/cgroup/unified'), Path('/sys/fs/cgroup')
@@ -292,7 +293,9 @@ def main():
     # also of release builds: what is not freed, and accounts that are not at zero, fail a case
     os.environ['SPOOL_TEST_TEARDOWN'] = '1'
     os.umask(0o022)
-    make_absolute()
+    if missing := find_programs():
+        print(f'Bail out! {missing}: not there')
+        return 1
     mount_fusectl()
     os.chdir('/')
     print(f'1..{len(cases) + 1}', flush=True)
