@@ -151,6 +151,16 @@ static bool has_descriptors(void)
 	return false;
 }
 
+/* Tests mask features of the kernel, to see that we live without them. What a user's environment
+ * holds is no reason to. Return: false (a line was written) when they ask for what there is not. */
+static bool read_mask(struct spool_options *options)
+{
+	const char *text = getenv("SPOOLFS_MASK");
+
+	return !text || geteuid() != 0 || !options->foreground ||
+	       spool_feature_mask(text, stderr, &options->mask) == 0;
+}
+
 int main(int argc, char *argv[])
 {
 	const struct spool_machine machine = {
@@ -178,7 +188,7 @@ int main(int argc, char *argv[])
 	}
 	if (options.action == SPOOL_ACTION_REMOUNT)
 		return spool_remount(argc, argv, options.mountpoint);
-	if (!has_descriptors())
+	if (!read_mask(&options) || !has_descriptors())
 		return SPOOL_EXIT_USAGE;
 	forget_descriptors(&options);
 	log.level = options.log_level;

@@ -57,7 +57,7 @@ static bool is_as_now(const struct given *given)
 	       options->mlock == now->mlock && options->nice == now->nice &&
 	       options->transport == now->transport && options->writeback == now->writeback &&
 	       options->noexec == now->noexec && options->nosymfollow == now->nosymfollow &&
-	       options->mask == now->mask && options->allow_other == now->allow_other;
+	       options->allow_other == now->allow_other;
 }
 
 static int set_option(struct given *given, char *option)
@@ -332,9 +332,7 @@ void spool_options_help(FILE *out)
 		if (!entry->help)
 			continue;
 		snprintf(left, sizeof(left), "%s%s%s", entry->name, entry->values ? "=" : "",
-			 !entry->values                     ? ""
-			 : strcmp(entry->name, "mask") == 0 ? "FEATURE+..."
-							    : entry->values);
+			 entry->values ? entry->values : "");
 		fprintf(out, "  %-36s %s (default: %s)\n", left, entry->help, entry->default_text);
 	}
 	fputs("\nSee spoolfs(8).\n", out);

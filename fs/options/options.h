@@ -11,33 +11,8 @@
 #include <stdio.h>
 
 #include "engine/engine.h"
+#include "options/feature.h"
 #include "util/log.h"
-
-/** Features of kernel and libfuse that -o mask= can hide, to test that we live without them */
-enum spool_feature {
-	SPOOL_FEATURE_TMPFILE = 1 << 0,
-	SPOOL_FEATURE_READDIRPLUS = 1 << 1,
-	SPOOL_FEATURE_RENAME2 = 1 << 2,
-	SPOOL_FEATURE_COPY_FILE_RANGE = 1 << 3,
-	SPOOL_FEATURE_FALLOCATE = 1 << 4,
-	SPOOL_FEATURE_LSEEK = 1 << 5,
-	SPOOL_FEATURE_DONT_MASK = 1 << 6,
-	SPOOL_FEATURE_POSIX_ACL = 1 << 7,
-	SPOOL_FEATURE_PARALLEL_DIROPS = 1 << 8,
-	SPOOL_FEATURE_IOCTL_DIR = 1 << 9,
-	SPOOL_FEATURE_ASYNC_READ = 1 << 10,
-	SPOOL_FEATURE_ATOMIC_O_TRUNC = 1 << 11,
-	SPOOL_FEATURE_KILLPRIV = 1 << 12,
-	SPOOL_FEATURE_URING = 1 << 13,
-	SPOOL_FEATURE_BACKING_TMPFILE = 1 << 14, /* O_TMPFILE in the backing directory */
-	SPOOL_FEATURE_BACKING_DIRECT = 1 << 15,  /* direct I/O there */
-	SPOOL_FEATURE_NOSWAP = 1 << 16,          /* a tmpfs that is not swapped */
-	SPOOL_FEATURE_IDMAP = 1 << 17,           /* only wanted in shared */
-};
-#define SPOOL_FEATURES_N 18
-
-/** spool_feature_name() - "tmpfile" ... of feature bit number @i, or NULL beyond the last. */
-const char *spool_feature_name(unsigned int i);
 
 /** struct spool_machine - what defaults depend on; tests pass their own */
 struct spool_machine {
@@ -89,7 +64,7 @@ struct spool_options {
 	int holder_fd;     /* -1 = none */
 	int ready_fd;      /* -1 = none */
 	int alive_fd;      /* -1 = none; open in all our processes, and never used */
-	unsigned int mask; /* enum spool_feature */
+	unsigned int mask; /* enum spool_feature: by SPOOLFS_MASK of a test */
 	enum spool_log_level log_level;
 	const char *source;
 	const char *mountpoint; /* as given */

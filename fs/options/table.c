@@ -8,18 +8,6 @@
 #include "util/macros.h"
 #include "util/parse.h"
 
-static const char *const feature_names[SPOOL_FEATURES_N] = {
-	"tmpfile",        "readdirplus",    "rename2",   "copy_file_range", "fallocate",
-	"lseek",          "dont_mask",      "posix_acl", "parallel_dirops", "ioctl_dir",
-	"async_read",     "atomic_o_trunc", "killpriv",  "uring",           "backing_tmpfile",
-	"backing_direct", "noswap",         "idmap",
-};
-
-const char *spool_feature_name(unsigned int i)
-{
-	return i < SPOOL_FEATURES_N ? feature_names[i] : NULL;
-}
-
 static int bad(struct given *given, const struct option_entry *entry, const char *value,
 	       const char *what)
 {
@@ -282,24 +270,6 @@ static int refuse_ro(struct given *given, const struct option_entry *entry, cons
 	return -EINVAL;
 }
 
-static int set_mask(struct given *given, const struct option_entry *entry, const char *value)
-{
-	while (*value) {
-		size_t len = strcspn(value, "+");
-		unsigned int i = 0;
-
-		while (i < SPOOL_FEATURES_N && (strlen(feature_names[i]) != len ||
-						memcmp(feature_names[i], value, len) != 0))
-			i++;
-		if (i == SPOOL_FEATURES_N)
-			return bad(given, entry, value, "unknown feature");
-		given->options->mask |= 1u << i;
-		value += len;
-		value += *value == '+';
-	}
-	return 0;
-}
-
 static int set_allow_other(struct given *given, const struct option_entry *entry, const char *value)
 {
 	(void)entry;
@@ -331,11 +301,6 @@ static int set_symfollow(struct given *given, const struct option_entry *entry, 
 	given->options->nosymfollow = entry->name[0] == 'n';
 	return 0;
 }
-
-#define FEATURES                                                                              \
-	"tmpfile+readdirplus+rename2+copy_file_range+fallocate+lseek+dont_mask+posix_acl+"    \
-	"parallel_dirops+ioctl_dir+async_read+atomic_o_trunc+killpriv+uring+backing_tmpfile+" \
-	"backing_direct+noswap+idmap"
 
 /* mount(8) knows these of every filesystem and hands them on. nosuid and nodev hold always, files
  * are on no disk that a directory had to be synchronized with, there are no access times to be
@@ -407,7 +372,6 @@ const struct option_entry spool_option_table[] = {
 	{"log_level", "error|warning|info|debug", "info", "what is logged", set_log_level},
 	{"allow_other", NULL, "on for root", "other users may use the mount", set_allow_other},
 	{"fsname", "NAME", "spoolfs", "source shown in the mount table", set_fsname},
-	{"mask", FEATURES, "nothing", "do without these kernel features (for tests)", set_mask},
 	{"ro", NULL, NULL, NULL, refuse_ro},
 	{"remount", NULL, NULL, NULL, set_remount},
 	{"exec", NULL, NULL, NULL, set_exec},

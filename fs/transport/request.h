@@ -7,9 +7,9 @@
  *
  * FUSE_TMPFILE (O_TMPFILE; Linux 6.1, protocol 7.37) is unknown to libfuse before 3.17. It carries
  * what FUSE_CREATE carries, with the name "/" that the VFS gives to unnamed files and that no path
- * can contain; so it becomes a FUSE_CREATE, and the create handler knows it by its name. What -o
- * mask= hides is taken out of the kernel's offer in FUSE_INIT, or answered as an old libfuse would:
- * not known.
+ * can contain; so it becomes a FUSE_CREATE, and the create handler knows it by its name. What
+ * SPOOLFS_MASK hides is taken out of the kernel's offer in FUSE_INIT, or answered as an old libfuse
+ * would: not known.
  *
  * With an ACL the kernel says whether the set-group-ID bit goes, in a longer fuse_setxattr_in
  * (protocol 7.33) that libfuse does not know: it gets the short one.

@@ -203,16 +203,19 @@ def bash(script, tmpdir, check=True, **env):
 class Mount:
     """A mounted spoolfs; at the end it is unmounted by SIGTERM and must have ended well."""
 
-    def __init__(self, layout='private', options='', uid=0, allow_log=(), source=None):
+    def __init__(self, layout='private', options='', uid=0, allow_log=(), source=None,
+                 mask=None):
         self.layout = layout
         self.uid = uid
         self.allow_log = allow_log
         self.source = source
         self.disk = None
-        masked = os.environ.get('SPOOL_MASK', '')
-        self.masked = set(filter(None, masked.split('+')))
+        self.mask = os.environ.get('SPOOL_MASK', '') if mask is None else mask
+        if uid:
+            self.mask = ''  # the daemon obeys root only
+        self.masked = set(filter(None, self.mask.split('+')))
         self.base = tempfile.mkdtemp(prefix='m', dir=os.environ.get('SPOOL_CASE_DIR', '/tmp'))
-        parts = [f'layout={layout}', options, f'mask={masked}' if masked else '',
+        parts = [f'layout={layout}', options,
                  '' if 'backing=' in options else self.backing(options),
                  '' if 'pressure=' in options else self.pressure()]
         self.options = ','.join(filter(None, parts))
@@ -243,6 +246,10 @@ class Mount:
             os.chown(self.disk, self.uid, self.uid)
         return f'backing={self.disk},backing_any=on,threshold=0,reserve=0'
 
+    def environment(self):
+        """What a daemon in the foreground is to be started with."""
+        return dict(os.environ, SPOOLFS_MASK=self.mask)
+
     def tmpdir(self, uid=None):
         """Where files of this user go."""
         if self.layout == 'private':
@@ -255,6 +262,7 @@ class Mount:
             [binary('SPOOLFS'), '-f', f'--ready-fd={writer}', '-o', self.options,
              *filter(None, [self.source]), self.path],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, pass_fds=[writer],
+            env=self.environment(),
             user=self.uid or None, group=self.uid or None, extra_groups=[] if self.uid else None)
         os.close(writer)
         with os.fdopen(reader) as ready:

@@ -156,7 +156,7 @@ static void test_refusals(void)
 		{"backing=/nowhere/at/all", "backing=/nowhere/at/all: "},
 		{"transport=tcp", "transport=tcp: unknown transport"},
 		{"log_level=all", "log_level=all: unknown level"},
-		{"mask=uring+x", "mask=x: unknown feature"},
+		{"mask=uring", "mask=uring: unknown option"},
 		{"lifetime=close", "lifetime=close: not available in this version"},
 		{"mlock=yes", "mlock=yes: neither on nor off"},
 		{"passthrough=off", "passthrough=off: unknown option"},
@@ -181,6 +181,26 @@ static void test_refusals(void)
 		CU_ASSERT_PTR_NOT_NULL(strstr(line, "(allowed: "));
 		CU_ASSERT_PTR_EQUAL(strchr(line, '\n'), line + strlen(line) - 1);
 	}
+}
+
+/* What a test masks stands in the environment, and is no option. */
+static void test_masks(void)
+{
+	char line[512] = "";
+	FILE *errors = fmemopen(line, sizeof(line), "w");
+	unsigned int mask = 1;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(errors);
+	CU_ASSERT_EQUAL(spool_feature_mask("", errors, &mask), 0);
+	CU_ASSERT_EQUAL(mask, 0);
+	CU_ASSERT_EQUAL(spool_feature_mask("lseek+idmap", errors, &mask), 0);
+	CU_ASSERT_EQUAL(mask, SPOOL_FEATURE_LSEEK | SPOOL_FEATURE_IDMAP);
+	CU_ASSERT_EQUAL(spool_feature_mask("uring+lsee", errors, &mask), -EINVAL);
+	CU_ASSERT_EQUAL(mask, SPOOL_FEATURE_LSEEK | SPOOL_FEATURE_IDMAP);
+	fclose(errors);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(line, "SPOOLFS_MASK=lsee: unknown feature (allowed: tmpfile+"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "+idmap)\n"));
 }
 
 static void test_users_cannot_have_private(void)
@@ -259,10 +279,15 @@ static void test_remount(void)
 }
 
 static const struct unit_test tests[] = {
-	{"defaults", test_defaults}, {"single", test_single},
-	{"amounts", test_amounts},   {"modes", test_modes},
-	{"refusals", test_refusals}, {"users_cannot_have_private", test_users_cannot_have_private},
-	{"change", test_change},     {"change without disk", test_change_without_disk},
+	{"defaults", test_defaults},
+	{"single", test_single},
+	{"amounts", test_amounts},
+	{"modes", test_modes},
+	{"masks", test_masks},
+	{"refusals", test_refusals},
+	{"users_cannot_have_private", test_users_cannot_have_private},
+	{"change", test_change},
+	{"change without disk", test_change_without_disk},
 	{"remount", test_remount},
 };
 

@@ -35,11 +35,12 @@ def dev_can_be_asked_for():
         assert got['transport_why'] == 'transport=dev was asked for'
 
 
-def start(options, **popen):
+def start(options, mask='', **popen):
     """A daemon in the foreground that is to fail. Its exit status and what it says."""
-    mount = Mount(options=options)
+    mount = Mount(options=options, mask=mask)
     done = subprocess.run([binary('SPOOLFS'), '-f', '-o', mount.options, mount.path], check=False,
-                          capture_output=True, text=True, timeout=DEADLINE_S, **popen)
+                          env=mount.environment(), capture_output=True, text=True,
+                          timeout=DEADLINE_S, **popen)
     assert not is_mounted(mount.path)
     os.rmdir(mount.path)
     os.rmdir(mount.base)
@@ -48,7 +49,7 @@ def start(options, **popen):
 
 @case(mount=False)
 def uring_or_nothing_can_be_asked_for():
-    done = start('transport=uring,mask=uring')
+    done = start('transport=uring', mask='uring')
     assert done.returncode == 2, done
     assert done.stderr.count('\n') == 1, done.stderr
     assert 'transport=uring: io_uring is masked' in done.stderr, done.stderr

@@ -3,6 +3,7 @@ import errno
 import os
 
 from rig import Mount, Skip, as_user, binary, case, fails, get, is_mounted, put, run, wait_until
+from transport import IO_URING_SETUP, forbid, status
 
 GENERIC = '''noatime nodiratime diratime strictatime norelatime relatime atime lazytime nolazytime
     dirsync sync async mand nomand iversion noiversion silent loud rw dev nodev suid nosuid exec
@@ -23,9 +24,9 @@ def unmount(path):
     wait_until(lambda: run('umount', path, check=False).returncode == 0, 'the mount is not busy')
 
 
-def refused(*args, text):
+def refused(*args, text, **popen):
     """The daemon says why in one line, and ends with 2; nothing is mounted."""
-    done = run(binary('SPOOLFS'), *args, check=False)
+    done = run(binary('SPOOLFS'), *args, check=False, **popen)
     assert done.returncode == 2, (args, done)
     lines = done.stderr.splitlines()
     assert len(lines) == 1 and text in lines[0] and 'allowed: ' in lines[0], (args, lines)
@@ -77,8 +78,9 @@ def what_cannot_be_had_is_wrong_use():
                 unmount(path)
     for backing in '/proc', '/sys':
         refused('-o', f'backing={backing}', path, text=f'backing={backing}: ')
-    refused('-o', 'transport=uring,mask=uring,backing=none', path, text='transport=uring: ')
-    refused('-o', 'transport=uring,mask=uring,backing=none', '-f', path, text='transport=uring: ')
+    for more in [], ['-f']:
+        refused('-o', 'transport=uring,backing=none', *more, path, text='transport=uring: ',
+                preexec_fn=lambda: forbid(IO_URING_SETUP))
     refused(f'{path}/missing', text=f'{path}/missing: No such file')
     refused(file, text=f'{file}: not a directory')
     refused('/' + 'x' * 300, text='File name too long')
@@ -139,3 +141,22 @@ def an_ordinary_user_asks_for_nosymfollow_in_vain():
     base = os.environ['SPOOL_CASE_DIR']
     done = run(binary('SPOOLFS'), '-o', 'nosymfollow', base, check=False, user=1000)
     assert done.returncode == 2 and 'nosymfollow: ' in done.stderr, done
+
+
+@case(mount=False)
+def features_are_masked_for_root_in_the_foreground_only():
+    """By a test, in the environment; there is no option for it."""
+    with Mount(mask='lseek+fallocate') as mount:
+        assert {'-lseek', '-fallocate'} <= set(status(mount)['features'].split())
+    path = f'{os.environ["SPOOL_CASE_DIR"]}/m'
+    os.mkdir(path)
+    masked = dict(os.environ, SPOOLFS_MASK='lseek+x')
+    refused('-f', '-o', 'backing=none', path, text='SPOOLFS_MASK=x: unknown feature', env=masked)
+    refused('-f', '-o', 'backing=none,mask=lseek', path, text='mask=lseek: unknown option')
+    run(binary('SPOOLFS'), '-o', 'backing=none', path, env=masked)
+    run(binary('SPOOLCTL'), 'status', path)
+    unmount(path)
+    mount = Mount(layout='single', uid=1000)
+    mount.mask = 'lseek+x'
+    with mount:
+        as_user(1000, put, f'{mount.path}/f', b'x')

@@ -78,9 +78,10 @@ def wait_spilled(mount, size):
 def a_file_past_the_threshold_spills_and_reads_back():
     """With everything that the backing filesystem has, and without each of its features."""
     data = noise(40 * MIB)
-    for options in ('', ',mask=backing_tmpfile', ',mask=backing_direct', ',encrypt=off'):
+    for options, mask in (('', ''), ('', 'backing_tmpfile'), ('', 'backing_direct'),
+                          (',encrypt=off', '')):
         with Backing() as backing, \
-                Mount(options=f'backing={backing},threshold=1M{options}') as mount:
+                Mount(options=f'backing={backing},threshold=1M{options}', mask=mask) as mount:
             path = f'{mount.tmpdir()}/f'
             put(path, data)
             wait_spilled(mount, 39 * MIB)
