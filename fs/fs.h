@@ -36,6 +36,7 @@ struct spool_writeback;
 struct spool_subuids;
 struct spool_reclaim;
 struct spool_waiting;
+struct spool_waitq;
 struct spool_witness;
 
 #define SPOOL_OPCODES SPOOL_CTL_OPCODES /* counted each by itself; the highest is 53 (7.45) */
@@ -55,6 +56,7 @@ struct spool_fs {
 	struct spool_rings *rings; /* NULL: all goes over /dev/fuse; set by INIT */
 	struct spool_dirs *dirs;
 	struct spool_origins origins;
+	struct spool_waitq *waitqs[SPOOL_CTL_WAITING_N]; /* NULL: it has none of these */
 	struct spool_for_release *for_release;
 	struct spool_reclaim *reclaim;
 	struct spool_waiting *waiting; /* NULL: nothing is counted */

@@ -14,8 +14,8 @@ static inline void spool_probe_request_begin(uint64_t unique, uint32_t opcode, u
 	SPOOL_PROBE4(request_begin, unique, opcode, nodeid, uid);
 }
 
-/** spool_probe_request_deferred() - it has to wait. @queue: for what, a name of
- * spool_waiting_name() */
+/** spool_probe_request_deferred() - it has to wait. @queue: for what, the name
+ * of its queue (transport/waitq.h) */
 static inline void spool_probe_request_deferred(uint64_t unique, const char *queue)
 {
 	SPOOL_PROBE2(request_deferred, unique, queue);

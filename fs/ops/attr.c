@@ -8,7 +8,6 @@
 #include <linux/capability.h>
 #include <linux/xattr.h>
 
-#include "transport/channel.h"
 #include "ops/set_ids.h"
 #include "security/subuid.h"
 #include "util/macros.h"
@@ -80,10 +79,10 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct spool_cred cred = reply_known_cred(req);
 	struct spool_statfs stat;
-	int r = -EAGAIN;
+	int r = SPOOL_COUNT_FIRST;
 
 	(void)ino;
-	if (!spool_channel_counts(fs_of(req)))
+	if (!reply_waits(req, r))
 		r = spool_engine_statfs(fs_of(req)->engine, &cred, &stat);
 	reply_statfs(req, r, &stat);
 }

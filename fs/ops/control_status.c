@@ -9,7 +9,6 @@
 
 #include "host/arena.h"
 #include "host/clock.h"
-#include "transport/channel.h"
 #include "ops/control_call.h"
 #include "ctl/proto.h"
 #include "ops/reply.h"
@@ -54,13 +53,6 @@ static uint64_t uptime_ms(const struct spool_fs *fs)
 			  (now.tv_nsec - fs->started.tv_nsec) / 1000000);
 }
 
-_Static_assert((int)SPOOL_CTL_WAITING_RAM == SPOOL_WAIT_RAM &&
-		       (int)SPOOL_CTL_WAITING_DISK == SPOOL_WAIT_DISK &&
-		       (int)SPOOL_CTL_WAITING_NOTIFY == SPOOL_WAIT_NOTIFY &&
-		       (int)SPOOL_CTL_WAITING_SPILL == SPOOL_WAIT_SPILL &&
-		       (int)SPOOL_CTL_WAITING_N == SPOOL_WAIT_N,
-	       "the same reasons, in the same order");
-
 static struct spool_ctl_oldest oldest(const struct spool_waiting_stat *stat, unsigned int i)
 {
 	const struct spool_waiting_oldest *from = &stat->oldest[i];
@@ -78,7 +70,7 @@ static void fill_waiting(struct spool_fs *fs, struct spool_ctl_status *out)
 	struct spool_waiting_stat stat;
 
 	spool_waiting_stat(fs->waiting, &stat);
-	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++) {
+	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++) {
 		out->waiting[i] = stat.n[i];
 		out->oldest[i] = oldest(&stat, i);
 	}
@@ -175,8 +167,8 @@ void control_status(struct control_call *call)
 	struct spool_ctl_status status;
 	int r = control_take_in(&status, sizeof(status), call);
 
-	if (r == 0 && spool_channel_counts(call->fs))
-		r = -EAGAIN;
+	if (r == 0 && reply_waits(call->req, SPOOL_COUNT_FIRST))
+		r = SPOOL_COUNT_FIRST;
 	if (r == 0)
 		get_status(call->fs, &call->cred, &status);
 	reply_ioctl(call->req, r, &status, sizeof(status));
@@ -187,8 +179,8 @@ void control_users(struct control_call *call)
 	struct spool_ctl_users users;
 	int r = control_take_in(&users, sizeof(users), call);
 
-	if (r == 0 && spool_channel_counts(call->fs))
-		r = -EAGAIN;
+	if (r == 0 && reply_waits(call->req, SPOOL_COUNT_FIRST))
+		r = SPOOL_COUNT_FIRST;
 	if (r == 0)
 		get_users(call->fs, &call->cred, &users);
 	reply_ioctl(call->req, r, &users, sizeof(users));

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "transport/channel.h"
 #include "wait/for_release.h"
 #include "ops/set_ids.h"
 #include "background/reclaim.h"
@@ -118,11 +117,11 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 					  (uint64_t)off + (uint64_t)r, flags);
 		r += more > 0 ? more : 0;
 	}
-	if (more < 0 && spool_channel_waits(fs, (int)more))
+	if (more < 0 && reply_waits(req, (int)more))
 		r = more;
 	else if (fi->writepage && more < 0)
 		r = refuse_pageout(fs, ino, off, size, r, more);
-	else if (fi->writepage && r < 0 && off >= 0 && !spool_channel_waits(fs, (int)r))
+	else if (fi->writepage && r < 0 && off >= 0 && !reply_waits(req, (int)r))
 		r = refuse_pageout(fs, ino, off, size, 0, r);
 	if (!spool_set_ids_tell(req, &before, r))
 		reply_written(req, r);

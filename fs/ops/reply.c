@@ -103,15 +103,9 @@ bool reply_can_tell(fuse_req_t req)
 	return request && !request->last_try && !atomic_load(&fs_of(req)->stopping);
 }
 
-static void wait_first(fuse_req_t req, fuse_ino_t ino, enum spool_wait waits_for)
+bool reply_waits(fuse_req_t req, int error)
 {
-	struct spool_request *request = spool_channel_current(fs_of(req));
-
-	request->deferred = true;
-	request->waits_for = waits_for;
-	request->release.again = false; /* not before that */
-	request->first.ino = ino;
-	reply_status(req, -EAGAIN); /* which goes nowhere */
+	return spool_channel_waits(fs_of(req), error);
 }
 
 void reply_tell_first(fuse_req_t req, fuse_ino_t ino, enum spool_tell what, ssize_t result)
@@ -119,8 +113,10 @@ void reply_tell_first(fuse_req_t req, fuse_ino_t ino, enum spool_tell what, ssiz
 	struct spool_request *request = spool_channel_current(fs_of(req));
 
 	request->first.tell = what;
+	request->first.done = what == SPOOL_TELL_ATTRS; /* which have been changed */
+	request->first.ino = ino;
 	request->first.result = result;
-	wait_first(req, ino, SPOOL_WAIT_NOTIFY);
+	reply_status(req, SPOOL_TELL_FIRST);
 }
 
 void reply_tell_pages(fuse_req_t req, fuse_ino_t ino, uint64_t off, uint64_t len)
@@ -134,7 +130,8 @@ void reply_tell_pages(fuse_req_t req, fuse_ino_t ino, uint64_t off, uint64_t len
 
 void reply_spill_first(fuse_req_t req, fuse_ino_t ino)
 {
-	wait_first(req, ino, SPOOL_WAIT_SPILL);
+	spool_channel_current(fs_of(req))->first.ino = ino;
+	reply_status(req, SPOOL_SPILL_FIRST);
 }
 
 void reply_status(fuse_req_t req, int r)

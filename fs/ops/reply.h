@@ -9,6 +9,7 @@
 
 #include "transport/request.h"
 #include "fs.h"
+#include "transport/waitq.h"
 
 struct spool_wire_statx_out;
 
@@ -37,6 +38,13 @@ struct spool_cred reply_known_cred(fuse_req_t req);
 /** reply_wait_flags() - SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY: what this thread may wait for;
  * SPOOL_WAITED. */
 unsigned int reply_wait_flags(fuse_req_t req);
+
+/**
+ * reply_waits() - is the answer @error (-errno, or SPOOL_COUNT_FIRST) none yet?
+ * For a handler that would answer something else, or has something to do before. When it is true
+ * the handler must answer @error, which goes nowhere: the request will be tried again.
+ */
+bool reply_waits(fuse_req_t req, int error);
 
 /**
  * reply_told() - is this the request's turn after reply_tell_first() or reply_spill_first()? Then

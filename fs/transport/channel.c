@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "transport/channel.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "wait/for_spill.h"
-#include "wait/for_disk.h"
 #include "fs.h"
 #include "host/probe.h"
-#include "wait/notify.h"
 #include "options/options.h"
-#include "wait/for_release.h"
 #include "transport/refused.h"
 #include "ops/reply.h"
-#include "wait/for_ram.h"
 #include "transport/waiting.h"
+#include "transport/waitq.h"
 #include "transport/wire.h"
 
 struct spool_request *spool_channel_current(struct spool_fs *fs)
@@ -46,7 +43,7 @@ static void take_interrupt(struct spool_fs *fs, const struct spool_request *requ
 	if (request->len < sizeof(struct fuse_in_header) + sizeof(in))
 		return;
 	memcpy(&in, (const char *)request->data + sizeof(struct fuse_in_header), sizeof(in));
-	spool_for_spill_interrupt(fs->for_spill, in.unique);
+	spool_waitqs_interrupt(fs, in.unique);
 }
 
 static int error_of(const struct iovec *iov)
@@ -61,12 +58,14 @@ static int error_of(const struct iovec *iov)
 static void answer(struct spool_fs *fs, struct spool_request *request, const struct iovec *iov,
 		   int count)
 {
-	request->deferred = false;
-	request->answered = true;
+	request->waitq = NULL;
 	spool_probe_request_answered(request->unique, error_of(iov));
-	if (request->answer)
+	if (request->answer) {
 		spool_request_answer(request, iov, count);
-	else if (writev(fuse_session_fd(fs->session), iov, count) < 0)
+		return;
+	}
+	spool_request_set_answered(request);
+	if (writev(fuse_session_fd(fs->session), iov, count) < 0)
 		spool_log(fs->log, SPOOL_LOG_DEBUG, "/dev/fuse: %s", strerror(errno));
 }
 
@@ -95,24 +94,40 @@ static void answer_error(struct spool_fs *fs, struct spool_request *request, int
 	answer(fs, request, &iov, 1);
 }
 
-/* It was put aside, but its payer has too many that are. */
+/* It was to be put aside, but its payer has too many that are. */
 static void refuse(struct spool_fs *fs, struct spool_request *request)
 {
-	if (request->waits_for == SPOOL_WAIT_RELEASE) {
-		spool_for_release_refuse(fs->for_release, request);
-	} else if (request->waits_for == SPOOL_WAIT_NOTIFY &&
-		   request->first.tell == SPOOL_TELL_ATTRS) {
-		request->first.told = SPOOL_TOLD_LATE; /* it has been done */
-		spool_channel_process(fs, request);
-	} else {
+	const struct spool_waitq_ops *ops = request->waitq->ops;
+
+	if (ops->refuse && ops->refuse(request->waitq, request))
+		spool_channel_process(fs, request,
+				      SPOOL_TRY_LAST | (request->may_wait ? SPOOL_TRY_BLOCK : 0));
+	else
 		answer_error(fs, request, -EINTR);
-	}
 }
 
-void spool_channel_process(struct spool_fs *fs, struct spool_request *request)
+/* Until it is answered, or has to wait for something that has not come yet. */
+static void attempt(struct spool_fs *fs, struct spool_request *request)
 {
-	struct fuse_buf buf = {0};
+	const struct fuse_buf buf = {.mem = request->data, .size = request->len};
+	struct spool_waitq *queue;
 
+	pthread_setspecific(fs->current, request);
+	do {
+		request->waitq = NULL;
+		request->refused = 0;
+		spool_waitqs_begin(fs, request);
+		fuse_session_process_buf(fs->session, &buf);
+		queue = request->waitq;
+	} while (queue && queue->ops->retry && queue->ops->retry(queue, request));
+	pthread_setspecific(fs->current, NULL);
+}
+
+void spool_channel_process(struct spool_fs *fs, struct spool_request *request, unsigned int how)
+{
+	assert(request->state == SPOOL_REQUEST_IN_HAND && !request->answered);
+	request->may_wait = how & SPOOL_TRY_BLOCK;
+	request->last_try |= how & SPOOL_TRY_LAST;
 	if (request->waiting.drops_data) { /* its turn has come: the caller is to send it again */
 		answer_error(fs, request, request->last_try ? -ENOSPC : -EINTR);
 		spool_waiting_leave(fs->waiting, request);
@@ -131,110 +146,60 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request)
 		return;
 	}
 	spool_request_rewrite(request->data, request->len, fs->options->mask);
-	buf.mem = request->data;
-	buf.size = request->len;
-	pthread_setspecific(fs->current, request);
-	do {
-		request->deferred = false;
-		request->release.again = false;
-		request->release.returned = spool_engine_returned(fs->engine);
-		request->ram.n_kicks = spool_for_ram_kicks(fs->for_ram);
-		fuse_session_process_buf(fs->session, &buf);
-	} while (request->release.again);
-	pthread_setspecific(fs->current, NULL);
-	if (request->deferred && !spool_waiting_enter(fs->waiting, request))
+	attempt(fs, request);
+	if (request->waitq && !spool_waiting_enter(fs->waiting, request))
 		refuse(fs, request);
-	else if (request->deferred)
-		spool_probe_request_deferred(request->unique,
-					     spool_waiting_name(request->waits_for));
-	if (!request->deferred)
+	else if (request->waitq)
+		spool_probe_request_deferred(request->unique, request->waitq->ops->name);
+	if (!request->waitq)
 		spool_waiting_leave(fs->waiting, request);
 }
 
 void spool_channel_defer(struct spool_fs *fs, struct spool_request *request)
 {
-	request->may_wait = false; /* who tries it next must not, unless it is a thread for that */
-	switch (request->waits_for) {
-	case SPOOL_WAIT_RELEASE:
-		spool_for_release_take(fs->for_release, request);
-		break;
-	case SPOOL_WAIT_RAM:
-		spool_for_ram_take(fs->for_ram, request);
-		break;
-	case SPOOL_WAIT_DISK:
-		spool_for_disk_take(fs->for_disk, request);
-		break;
-	case SPOOL_WAIT_NOTIFY:
-		spool_notify_take(fs->notify, request);
-		break;
-	case SPOOL_WAIT_SPILL:
-		spool_for_spill_take(fs->for_spill, request);
-		break;
-	case SPOOL_WAIT_N:
-		break;
-	}
+	(void)fs;
+	spool_channel_keep(request);
+	request->waitq->ops->take(request->waitq, request);
 }
 
-/* -ENOENT: the kernel has forgotten the inode, which is as good. */
-static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what, uint64_t off, uint64_t len)
+void spool_channel_give_up(struct spool_fs *fs, struct spool_request *request)
 {
-	const struct spool_fs *fs = ctx;
+	const struct spool_waitq_ops *ops = request->waitq->ops;
 
-	fuse_lowlevel_notify_inval_inode(fs->session, ino,
-					 what == SPOOL_TELL_PAGES ? (off_t)off : -1, (off_t)len);
+	if (ops->refuse)
+		ops->refuse(request->waitq, request);
+	spool_channel_process(fs, request, SPOOL_TRY_LAST | SPOOL_TRY_BLOCK);
 }
 
-/* Of one that was put aside, and whose turn has come. */
-static void go_on(void *ctx, struct spool_request *request)
+void spool_channel_retry(struct spool_fs *fs, struct spool_request *request, unsigned int how)
 {
-	struct spool_fs *fs = ctx;
-	bool found_room;
+	assert(request->state == SPOOL_REQUEST_WAITS);
+	request->state = SPOOL_REQUEST_IN_HAND;
+	spool_channel_process(fs, request, how);
+}
 
-	spool_channel_process(fs, request);
-	found_room =
-		request->ram.waited && !(request->deferred && request->waits_for == SPOOL_WAIT_RAM);
-	if (request->deferred)
+void spool_channel_keep(struct spool_request *request)
+{
+	assert(request->state == SPOOL_REQUEST_IN_HAND && request->waitq && !request->answered);
+	request->state = SPOOL_REQUEST_WAITS;
+}
+
+void spool_channel_hand_on(struct spool_fs *fs, struct spool_request *request)
+{
+	if (request->waitq) {
 		spool_channel_defer(fs, request);
-	else
-		request->finish(request);
-	if (found_room) /* there may be more, for_ram.c */
-		spool_for_ram_kick(fs->for_ram);
+		return;
+	}
+	assert(request->state == SPOOL_REQUEST_IN_HAND && request->answered);
+	request->state = SPOOL_REQUEST_FINISHED;
+	request->finish(request);
 }
 
-int spool_channel_new_notify(struct spool_fs *fs)
+void spool_channel_go_on(struct spool_fs *fs, struct spool_request *request, unsigned int how)
 {
-	const struct spool_notify_config config = {.tell = tell_kernel, .answer = go_on, .ctx = fs};
-
-	return spool_notify_new(&config, &fs->notify);
-}
-
-int spool_channel_new_disk(struct spool_fs *fs)
-{
-	return spool_for_disk_new(go_on, fs, &fs->for_disk);
-}
-
-void spool_channel_process_firm(struct spool_fs *fs, struct spool_request *request)
-{
-	request->last_try = true;
-	request->release.deadline = 1; /* long ago, for_release.h */
-	spool_channel_process(fs, request);
-}
-
-void spool_channel_process_last(struct spool_fs *fs, struct spool_request *request)
-{
-	request->may_wait = true;
-	spool_channel_process_firm(fs, request);
-}
-
-bool spool_channel_counts(struct spool_fs *fs)
-{
-	struct spool_request *request = spool_channel_current(fs);
-
-	if (!request)
-		return false;
-	request->waits_for = SPOOL_WAIT_RELEASE;
-	request->deferred = spool_for_release_wants_count(fs->for_release, request);
-	return request->deferred;
+	spool_channel_retry(fs, request, how);
+	spool_waitqs_passed(fs, request);
+	spool_channel_hand_on(fs, request);
 }
 
 /* Requests come through ring.h and devfuse.h; libfuse does not read by itself. */
@@ -253,31 +218,24 @@ static ssize_t total(const struct iovec *iov, int count)
 	return (ssize_t)sum;
 }
 
-/* Whether the answer @error is no answer yet, but says what the request waits for. */
-static bool waits(struct spool_fs *fs, struct spool_request *request, int error)
-{
-	if (request->opcode == FUSE_INIT)
-		return false;
-	if (error == SPOOL_WOULD_BLOCK && !request->may_wait) {
-		request->waits_for = SPOOL_WAIT_DISK;
-		return true;
-	}
-	if (error == -EAGAIN && fs->for_ram && !request->last_try) {
-		request->waits_for = SPOOL_WAIT_RAM;
-		return true;
-	}
-	request->waits_for = SPOOL_WAIT_RELEASE;
-	return spool_for_release_wants(fs->for_release, request, error);
-}
-
 bool spool_channel_waits(struct spool_fs *fs, int error)
 {
 	struct spool_request *request = spool_channel_current(fs);
 
-	if (!request)
+	if (!request || request->opcode == FUSE_INIT)
 		return false;
-	request->deferred = waits(fs, request, error);
-	return request->deferred;
+	request->waitq = spool_waitqs_ask(fs, request, error);
+	if (!request->waitq)
+		request->refused = error;
+	return request->waitq;
+}
+
+/* What is left of an error that nobody waits for. */
+static int final_error(int error)
+{
+	if (error == -EAGAIN) /* of RAM, which did not come */
+		return -ENOSPC;
+	return error < SPOOL_ERROR_LAST ? -EIO : error; /* of our own: no handler may do that */
 }
 
 static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userdata)
@@ -292,18 +250,17 @@ static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userda
 	if (header.unique != request->unique)
 		return writev(fd, iov, count);
 	/* what the handler was told holds: time goes on, and may change the answer to another */
-	if (request->deferred || spool_channel_waits(fs, header.error))
+	if (request->waitq || (header.error < 0 && header.error != request->refused &&
+			       spool_channel_waits(fs, header.error)))
 		return total(iov, count);
-	if (header.error == -EAGAIN) { /* of RAM, which did not come */
-		header.error = -ENOSPC;
-		memcpy(iov[0].iov_base, &header, sizeof(header));
-	}
+	header.error = final_error(header.error);
+	memcpy(iov[0].iov_base, &header, sizeof(header));
 	if (header.error == -ENOSPC || header.error == -EDQUOT)
 		spool_refused_log(fs);
 	spool_probe_request_answered(request->unique, header.error);
 	if (request->answer)
 		return spool_request_answer(request, iov, count);
-	request->answered = true;
+	spool_request_set_answered(request);
 	return writev(fd, iov, count);
 }
 

@@ -23,41 +23,58 @@ struct fuse_session;
 struct spool_fs;
 
 /**
- * spool_channel_process() - hand a parsed request to libfuse, in this thread
- * It is answered, deferred or (FORGET) done afterwards.
+ * enum spool_try - how a request is tried
+ * @SPOOL_TRY_BLOCK: the thread may wait for the disk
+ * @SPOOL_TRY_LAST: it is to be answered now, or from now on waits for the disk and for nothing else
  */
-void spool_channel_process(struct spool_fs *fs, struct spool_request *request);
+enum spool_try {
+	SPOOL_TRY = 0,
+	SPOOL_TRY_BLOCK = 1 << 0,
+	SPOOL_TRY_LAST = 1 << 1,
+};
 
-/** spool_channel_defer() - put a deferred request aside; its finish() follows. */
+/**
+ * spool_channel_process() - hand a parsed request to libfuse, in this thread
+ * @how: enum spool_try
+ * It is answered, deferred (request->waitq) or done without an answer (FORGET) afterwards. A
+ * deferred one is the caller's still: spool_channel_defer() or spool_channel_give_up() follows.
+ */
+void spool_channel_process(struct spool_fs *fs, struct spool_request *request, unsigned int how);
+
+/** spool_channel_defer() - put a deferred request aside. It is its queue's from here on, and may be
+ * gone; its finish() follows. */
 void spool_channel_defer(struct spool_fs *fs, struct spool_request *request);
 
-/** spool_channel_process_firm() - as spool_channel_process(), but it is answered afterwards, or
- * waits for the disk and for nothing else any more. */
-void spool_channel_process_firm(struct spool_fs *fs, struct spool_request *request);
+/** spool_channel_give_up() - a deferred request cannot be put aside (no memory): it is answered,
+ * though the thread wait for the disk. */
+void spool_channel_give_up(struct spool_fs *fs, struct spool_request *request);
 
-/** spool_channel_process_last() - as spool_channel_process(), but it is answered afterwards, though
- * the thread wait for the disk. */
-void spool_channel_process_last(struct spool_fs *fs, struct spool_request *request);
+/*
+ * For queues, each of which has the requests that it took until it calls one of these: go_on(); or
+ * retry(), and then keep() or hand_on().
+ */
+
+/** spool_channel_go_on() - the turn of @request has come: it is processed, and answered or put
+ * aside anew. It may be gone afterwards. @how: enum spool_try */
+void spool_channel_go_on(struct spool_fs *fs, struct spool_request *request, unsigned int how);
+
+/** spool_channel_retry() - the same, but where it goes then is the queue's to say. */
+void spool_channel_retry(struct spool_fs *fs, struct spool_request *request, unsigned int how);
+
+/** spool_channel_keep() - it is deferred to the same queue again, which goes on having it. */
+void spool_channel_keep(struct spool_request *request);
+
+/** spool_channel_hand_on() - it is given back to where it came from, or to the queue that it waits
+ * in. It may be gone afterwards. */
+void spool_channel_hand_on(struct spool_fs *fs, struct spool_request *request);
 
 /**
  * spool_channel_waits() - is the answer @error (-errno) of the request in this thread none yet?
  * For a handler that would answer something else. When it is true the handler must answer @error,
- * which goes nowhere: the request will be tried again. Return: false also without a request.
+ * which goes nowhere: the request will be tried again. When it is false, @error goes out if the
+ * handler answers it. Return: false also without a request.
  */
 bool spool_channel_waits(struct spool_fs *fs, int error);
-
-/**
- * spool_channel_counts() - does the request in this thread, which counts what is free, wait first?
- * When it is true the handler must answer -EAGAIN, which goes nowhere. Files that nobody has any
- * more have no data afterwards.
- */
-bool spool_channel_counts(struct spool_fs *fs);
-
-/** spool_channel_new_disk() - makes fs->for_disk, which answers through us. Return: 0; -ENOMEM. */
-int spool_channel_new_disk(struct spool_fs *fs);
-
-/** spool_channel_new_notify() - makes fs->notify, which answers through us. Return: 0; -errno. */
-int spool_channel_new_notify(struct spool_fs *fs);
 
 /** spool_channel_current() - the request that this thread is processing, or NULL. */
 struct spool_request *spool_channel_current(struct spool_fs *fs);

@@ -13,7 +13,7 @@
 #include "fs.h"
 #include "transport/handshake.h"
 #include "transport/waiting.h"
-#include "wait/for_release.h"
+#include "transport/waitq.h"
 #include "host/pulse.h"
 #include "host/thread.h"
 #include "util/macros.h"
@@ -127,7 +127,7 @@ static void shake_hands(struct spool_devfuse *dev, struct spool_request *request
 	int r;
 
 	spool_handshake_prepare(request, &room);
-	spool_channel_process(fs, request);
+	spool_channel_process(fs, request, SPOOL_TRY);
 	if (!request->answered)
 		return;
 	r = spool_handshake_finish(fs, request, dev->fd);
@@ -153,18 +153,15 @@ static struct dev_buffer *handle(struct spool_devfuse *dev, struct dev_buffer *b
 		return buffer;
 	}
 	spool_request_set_payer(dev->fs->engine, &buffer->request);
-	spool_channel_process(dev->fs, &buffer->request);
-	if (!buffer->request.deferred)
+	spool_channel_process(dev->fs, &buffer->request, SPOOL_TRY);
+	if (!buffer->request.waitq)
 		return buffer;
 	request = take_out(dev, &buffer);
 	if (request) {
 		spool_channel_defer(dev->fs, request);
 		return buffer;
 	}
-	if (buffer->request.waits_for == SPOOL_WAIT_RELEASE)
-		spool_for_release_refuse(dev->fs->for_release, &buffer->request);
-	if (buffer->request.deferred)
-		spool_channel_process_last(dev->fs, &buffer->request);
+	spool_channel_give_up(dev->fs, &buffer->request);
 	return buffer;
 }
 
@@ -174,7 +171,7 @@ static void let_gather(const struct spool_devfuse *dev)
 	struct pollfd fd = {.fd = dev->fd, .events = POLLIN};
 
 	if (dev->fs->rings && poll(&fd, 1, 0) == 0)
-		spool_for_release_gather(dev->fs->for_release, NAP_NS);
+		spool_waitqs_gather(dev->fs, NAP_NS);
 }
 
 /* An error that the kernel has no reason for but a passing one, like -ENOMEM. Return: whether to go

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transport/request.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -154,6 +155,12 @@ void spool_request_shorten_setxattr(struct spool_request *request)
 	memcpy(request->data, &header, sizeof(header));
 }
 
+void spool_request_set_answered(struct spool_request *request)
+{
+	assert(request->state == SPOOL_REQUEST_IN_HAND && !request->answered);
+	request->answered = true;
+}
+
 ssize_t spool_request_answer(struct spool_request *request, const struct iovec *iov, int count)
 {
 	struct fuse_out_header header;
@@ -175,6 +182,6 @@ ssize_t spool_request_answer(struct spool_request *request, const struct iovec *
 	}
 	memcpy(request->answer, &header, sizeof(header));
 	request->answer_size = (uint32_t)used;
-	request->answered = true;
+	spool_request_set_answered(request);
 	return header.error == -EIO ? -EIO : (ssize_t)(sizeof(header) + used);
 }

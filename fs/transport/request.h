@@ -29,31 +29,26 @@
 struct spool_engine;
 struct spool_ring_entry;
 struct spool_waiting_payer;
+struct spool_waitq;
 
 #define SPOOL_TMPFILE_NAME "/" /* what create() is called with for O_TMPFILE */
 
 TAILQ_HEAD(spool_request_list, spool_request);
-
-/** What a request that is put aside waits for: for_release.h, for_ram.h, for_disk.h, notify.h,
- * for_spill.h */
-enum spool_wait {
-	SPOOL_WAIT_RELEASE,
-	SPOOL_WAIT_RAM,
-	SPOOL_WAIT_DISK,
-	SPOOL_WAIT_NOTIFY,
-	SPOOL_WAIT_SPILL,
-	SPOOL_WAIT_N,
-};
 
 /** What the kernel is to be told to drop before a request is answered, see notify.h; and whether it
  * was, or the limit has passed before */
 enum spool_tell { SPOOL_TELL_ATTRS, SPOOL_TELL_PAGES };
 enum spool_told { SPOOL_TOLD_NOT, SPOOL_TOLD, SPOOL_TOLD_LATE };
 
+/** Who has a request: a thread, in whose hand it is; the queue that it was deferred to; or again
+ * whoever has read it */
+enum spool_request_state { SPOOL_REQUEST_IN_HAND, SPOOL_REQUEST_WAITS, SPOOL_REQUEST_FINISHED };
+
 /**
  * struct spool_first - what is to happen before a request is answered
  * Of the handler, until it has said that the request waits for it; then of the queue that it waits
  * in; then of the handler again.
+ * @done: all that it asks for has been done, and nothing but this is left: it cannot be given up
  * @tell, @off, @len: of notify.h: what the kernel is to drop of file @ino; pages: a length of 0 is
  *	to the end. Of for_spill.h: @ino is to be on the disk
  * @result: what to answer then, or what has become of it
@@ -62,6 +57,7 @@ enum spool_told { SPOOL_TOLD_NOT, SPOOL_TOLD, SPOOL_TOLD_LATE };
 struct spool_first {
 	enum spool_tell tell;
 	enum spool_told told;
+	bool done;
 	uint64_t ino, off, len;
 	ssize_t result;
 };
@@ -72,12 +68,12 @@ struct spool_first {
  * @deadline: CLOCK_MONOTONIC in ns; 0 = it has no place there; @ends: likewise, 0 = never had one
  * @again: room has come since the attempt began, so it is tried again at once; @n_again: how often
  *	so far
- * @kept: it counts, and what has no name has been waited for in vain before
+ * @counts: it counts what is free; @kept: and what has no name has been waited for in vain before
  */
 struct spool_release_part {
 	uint64_t returned, deadline, ends;
 	unsigned int n_again;
-	bool again, kept;
+	bool again, counts, kept;
 };
 
 /**
@@ -104,11 +100,12 @@ struct spool_spill_part {
 /**
  * struct spool_waiting_part - of waiting.h, and nobody else's
  * @since_ms: CLOCK_MONOTONIC; @number: of all that have come to wait for something
+ * @counted_as: the number of the queue that it waits in
  * @drops_data: it waits without its data, and cannot be tried again; all may look
  */
 struct spool_waiting_part {
 	struct spool_waiting_payer *payer;
-	enum spool_wait counted_as;
+	unsigned int counted_as;
 	TAILQ_ENTRY(spool_request) by_age;
 	uint64_t since_ms, number;
 	size_t data;
@@ -137,7 +134,8 @@ struct spool_waiting_part {
  * @tried: at least once, and so counted
  * @may_wait: the thread that processes it may wait for the disk
  * @last_try: it is to be answered now, however it stands
- * @deferred, @waits_for: by the last attempt: it is not answered
+ * @waitq: the last attempt has not answered it: it is deferred to this queue (waitq.h); else NULL
+ * @refused: the error that no queue wants, as the last attempt's handler was told; else 0
  *
  * Of those that their types name: @first and all below, @link and @behind (turn.h, or of the queue
  * that it waits in).
@@ -159,12 +157,13 @@ struct spool_request {
 	uint32_t answer_size;
 	void (*finish)(struct spool_request *request);
 
+	enum spool_request_state state;
 	bool answered;
 	bool tried;
 	bool may_wait;
 	bool last_try;
-	bool deferred;
-	enum spool_wait waits_for;
+	struct spool_waitq *waitq;
+	int refused;
 
 	struct spool_first first;
 	struct spool_release_part release;
@@ -197,6 +196,9 @@ void spool_request_set_payer(struct spool_engine *engine, struct spool_request *
  * left to libfuse, as are other requests. To be called once for a request.
  */
 void spool_request_shorten_setxattr(struct spool_request *request);
+
+/** spool_request_set_answered() - the answer of @request goes out: the only one. */
+void spool_request_set_answered(struct spool_request *request);
 
 /**
  * spool_request_answer() - put a reply into the room that its request has for it

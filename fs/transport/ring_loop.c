@@ -190,8 +190,8 @@ static void take_request(struct spool_ring *ring, struct spool_request *request)
 {
 	struct spool_fs *fs = ring->rings->fs;
 
-	spool_channel_process(fs, request);
-	if (request->deferred) {
+	spool_channel_process(fs, request, SPOOL_TRY);
+	if (request->waitq) {
 		if (request->waiting.drops_data)
 			madvise(request->entry->payload, ring->rings->payload_size, MADV_DONTNEED);
 		request->entry->away = true;

@@ -43,6 +43,19 @@ void spool_turns_add(struct spool_turns *turns, struct spool_request *request)
 		add_payer(turns, request);
 }
 
+struct spool_request *spool_turns_find(struct spool_turns *turns,
+				       bool (*may)(const void *ctx, uid_t payer), const void *ctx)
+{
+	for (unsigned int i = turns->n_payers; i > 0; i--) {
+		struct spool_request *first = TAILQ_FIRST(&turns->firsts);
+
+		if (may(ctx, first->payer))
+			return first;
+		spool_turns_put_back(turns, spool_turns_next(turns));
+	}
+	return NULL;
+}
+
 struct spool_request *spool_turns_next(struct spool_turns *turns)
 {
 	struct spool_request *request = TAILQ_FIRST(&turns->firsts), *second;

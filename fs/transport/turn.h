@@ -40,6 +40,13 @@ static inline bool spool_turns_is_empty(const struct spool_turns *turns)
 void spool_turns_add(struct spool_turns *turns, struct spool_request *request);
 
 /**
+ * spool_turns_find() - whose turn is it, of those payers that @may be served?
+ * He comes to the front. @ctx: for @may. Return: his first request, which stays; NULL: nobody's.
+ */
+struct spool_request *spool_turns_find(struct spool_turns *turns,
+				       bool (*may)(const void *ctx, uid_t payer), const void *ctx);
+
+/**
  * spool_turns_next() - take the first request of the payer whose turn it is
  * The payer is behind all others then. Return: the caller's; NULL when nobody waits.
  */

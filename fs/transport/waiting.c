@@ -7,6 +7,7 @@
 
 #include "host/clock.h"
 #include "fs.h"
+#include "transport/waitq.h"
 #include "transport/wire.h"
 
 /* Four times what rings of 128 CPUs start with; 40 MiB of pages. Nobody's programs have come near.
@@ -44,23 +45,12 @@ struct spool_waiting {
 	struct spool_fs *fs;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	struct payer_list buckets[N_BUCKETS];
-	struct spool_request_list queues[SPOOL_WAIT_N]; /* the oldest first, as numbered */
+	struct spool_request_list queues[SPOOL_CTL_WAITING_N]; /* the oldest first, as numbered */
 	uint64_t last_number;
 	struct spool_waiting_stat stat; /* but for the oldest */
 	unsigned int n;                 /* all */
 	time_t logged;                  /* CLOCK_MONOTONIC, s; 0: never */
 };
-
-const char *spool_waiting_name(enum spool_wait wait)
-{
-	static const char *const names[SPOOL_WAIT_N] = {
-		[SPOOL_WAIT_RELEASE] = "release", [SPOOL_WAIT_RAM] = "ram",
-		[SPOOL_WAIT_DISK] = "disk",       [SPOOL_WAIT_NOTIFY] = "notify",
-		[SPOOL_WAIT_SPILL] = "spill",
-	};
-
-	return names[wait];
-}
 
 static struct spool_waiting_payer *get_payer(struct spool_waiting *waiting, uid_t uid)
 {
@@ -95,14 +85,6 @@ static bool is_kernels(const struct spool_request *request)
 	return request->uid == 0 && request->pid == 0;
 }
 
-/* All that it asks for has been done, and only the kernel is to be told before the answer: given up
- * now, it would be done twice, and what it has opened would stay open. It waits for LIMIT_MS at
- * most (notify.c). */
-static bool is_done(const struct spool_request *request)
-{
-	return request->waits_for == SPOOL_WAIT_NOTIFY && request->first.tell == SPOOL_TELL_ATTRS;
-}
-
 static bool has_place(const struct spool_waiting *waiting, const struct spool_waiting_payer *payer)
 {
 	unsigned int max = payer->n < WAITING_FEW ? WAITING_MAX : WAITING_MAX_OF_MANY;
@@ -113,8 +95,8 @@ static bool has_place(const struct spool_waiting *waiting, const struct spool_wa
 static bool must_drop(const struct spool_waiting *waiting, const struct spool_waiting_payer *payer,
 		      const struct spool_request *request)
 {
-	if (request->opcode != FUSE_WRITE || request->waits_for == SPOOL_WAIT_RELEASE ||
-	    is_kernels(request) || is_done(request))
+	if (request->opcode != FUSE_WRITE || request->waitq->ops->own_bound ||
+	    is_kernels(request) || request->first.done)
 		return false;
 	return payer->data + request->len > WAITING_DATA_OF_PAYER ||
 	       (waiting->stat.data + request->len > WAITING_DATA &&
@@ -125,7 +107,7 @@ static bool must_drop(const struct spool_waiting *waiting, const struct spool_wa
  * for the oldest. */
 static void queue_locked(struct spool_waiting *waiting, struct spool_request *request)
 {
-	request->waiting.counted_as = request->waits_for;
+	request->waiting.counted_as = request->waitq->ops->number;
 	request->waiting.since_ms = spool_clock_ms();
 	request->waiting.number = ++waiting->last_number;
 	TAILQ_INSERT_TAIL(&waiting->queues[request->waiting.counted_as], request, waiting.by_age);
@@ -174,7 +156,7 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 		return true;
 	pthread_mutex_lock(&waiting->lock);
 	if (request->waiting.payer) {
-		if (request->waiting.counted_as != request->waits_for) {
+		if (request->waiting.counted_as != request->waitq->ops->number) {
 			unqueue_locked(waiting, request);
 			queue_locked(waiting, request);
 		}
@@ -182,7 +164,7 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 		return true;
 	}
 	payer = get_payer(waiting, request->payer);
-	ok = payer && (is_kernels(request) || is_done(request) || has_place(waiting, payer));
+	ok = payer && (is_kernels(request) || request->first.done || has_place(waiting, payer));
 	if (ok) {
 		enter_locked(waiting, payer, request);
 	} else {
@@ -234,7 +216,7 @@ void spool_waiting_stat(struct spool_waiting *waiting, struct spool_waiting_stat
 {
 	pthread_mutex_lock(&waiting->lock);
 	*ret = waiting->stat;
-	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++) {
+	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++) {
 		const struct spool_request *first = TAILQ_FIRST(&waiting->queues[i]);
 
 		if (first)
@@ -256,7 +238,7 @@ int spool_waiting_new(struct spool_fs *fs, struct spool_waiting **ret)
 	pthread_mutex_init(&waiting->lock, NULL);
 	for (unsigned int i = 0; i < N_BUCKETS; i++)
 		LIST_INIT(&waiting->buckets[i]);
-	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++)
+	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++)
 		TAILQ_INIT(&waiting->queues[i]);
 	*ret = waiting;
 	return 0;

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ctl/proto.h"
 #include "transport/request.h"
 
 struct spool_fs;
@@ -34,7 +35,7 @@ int spool_waiting_new(struct spool_fs *fs, struct spool_waiting **ret);
 void spool_waiting_free(struct spool_waiting *waiting);
 
 /**
- * spool_waiting_enter() - may @request wait for what it says (waits_for)?
+ * spool_waiting_enter() - may @request wait in the queue that it is deferred to?
  * It is counted until spool_waiting_leave(); one that is counted already may always go on. Sets its
  * drops_data. Return: false: it is to be answered now.
  */
@@ -48,9 +49,6 @@ void spool_waiting_move(struct spool_waiting *waiting, struct spool_request *fro
 /** spool_waiting_leave() - it is answered. One that is not counted is a no-op. */
 void spool_waiting_leave(struct spool_waiting *waiting, struct spool_request *request);
 
-/** spool_waiting_name() - of what is waited for: "release", "ram" and so on. */
-const char *spool_waiting_name(enum spool_wait wait);
-
 /** struct spool_waiting_oldest - the request that has waited longest for something: since when
  * (CLOCK_MONOTONIC), its caller and its operation */
 struct spool_waiting_oldest {
@@ -61,13 +59,13 @@ struct spool_waiting_oldest {
 
 /**
  * struct spool_waiting_stat - what waits now
- * @n: requests, by enum spool_wait; @data: bytes of them
+ * @n: requests, by enum spool_ctl_waiting; @data: bytes of them
  * @oldest: for each @n that is not 0
  * @payers: who has any that wait; @refused: requests answered EINTR so far
  */
 struct spool_waiting_stat {
-	uint64_t n[SPOOL_WAIT_N];
-	struct spool_waiting_oldest oldest[SPOOL_WAIT_N];
+	uint64_t n[SPOOL_CTL_WAITING_N];
+	struct spool_waiting_oldest oldest[SPOOL_CTL_WAITING_N];
 	uint64_t data;
 	uint64_t payers;
 	uint64_t refused;

@@ -5,9 +5,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "transport/request.h"
+#include "engine/engine.h"
+#include "transport/channel.h"
 #include "host/thread.h"
 #include "transport/turn.h"
+#include "transport/waitq.h"
+#include "util/macros.h"
 
 /* Requests of one payer that wait for the disk at the same time: enough to keep a queue of 8 to 32
  * requests of an SSD busy. A disk may hang for what some ask of it, so others find threads beside
@@ -18,8 +21,9 @@
 #define DISK_THREADS_FEW 2u
 
 struct spool_for_disk {
-	void (*serve)(void *ctx, struct spool_request *request);
-	void *ctx;
+	struct spool_waitq waitq;
+	struct spool_fs *fs;
+	void (*serve)(struct spool_fs *fs, struct spool_request *request);
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	pthread_cond_t changed;
 	struct spool_turns turns;
@@ -31,8 +35,20 @@ struct spool_for_disk {
 	bool stop;
 };
 
-static bool may_serve(const struct spool_for_disk *queue, uid_t payer)
+static struct spool_for_disk *queue_of(struct spool_waitq *waitq)
 {
+	return spool_container_of(waitq, struct spool_for_disk, waitq);
+}
+
+static bool wants(struct spool_waitq *waitq, struct spool_request *request, int error)
+{
+	(void)waitq;
+	return error == SPOOL_WOULD_BLOCK && !request->may_wait;
+}
+
+static bool may_serve(const void *ctx, uid_t payer)
+{
+	const struct spool_for_disk *queue = ctx;
 	unsigned int mine = 0;
 
 	for (unsigned int i = 0; i < queue->n_served; i++)
@@ -41,16 +57,10 @@ static bool may_serve(const struct spool_for_disk *queue, uid_t payer)
 	       (queue->n_served < DISK_THREADS_OF_MANY ? DISK_THREADS_OF_PAYER : DISK_THREADS_FEW);
 }
 
-/* The payer whose turn it is, of those that may have one more thread, comes to the front. Return:
- * false: nothing is to be done. The lock is held. */
+/* Return: whether anything is to be done. The lock is held. */
 static bool find_locked(struct spool_for_disk *queue)
 {
-	for (unsigned int i = queue->turns.n_payers; i > 0; i--) {
-		if (may_serve(queue, TAILQ_FIRST(&queue->turns.firsts)->payer))
-			return true;
-		spool_turns_put_back(&queue->turns, spool_turns_next(&queue->turns));
-	}
-	return false;
+	return spool_turns_find(&queue->turns, may_serve, queue);
 }
 
 static void *queue_main(void *arg);
@@ -96,8 +106,7 @@ static void end_locked(struct spool_for_disk *queue, uid_t payer)
 
 static void serve_one(const struct spool_for_disk *queue, struct spool_request *request)
 {
-	request->may_wait = true;
-	queue->serve(queue->ctx, request);
+	queue->serve(queue->fs, request);
 }
 
 static void *queue_main(void *arg)
@@ -148,21 +157,37 @@ static bool put(struct spool_for_disk *queue, struct spool_request *request)
 	return ok;
 }
 
-void spool_for_disk_take(struct spool_for_disk *queue, struct spool_request *request)
+static void take(struct spool_waitq *waitq, struct spool_request *request)
 {
+	struct spool_for_disk *queue = queue_of(waitq);
+
 	if (!put(queue, request))
 		serve_one(queue, request);
 }
 
-int spool_for_disk_new(void (*serve)(void *ctx, struct spool_request *request), void *ctx,
+static void serve_here(struct spool_fs *fs, struct spool_request *request)
+{
+	spool_channel_go_on(fs, request, SPOOL_TRY_BLOCK);
+}
+
+struct spool_waitq *spool_for_disk_waitq(struct spool_for_disk *queue)
+{
+	return &queue->waitq;
+}
+
+int spool_for_disk_new(struct spool_fs *fs,
+		       void (*serve)(struct spool_fs *fs, struct spool_request *request),
 		       struct spool_for_disk **ret)
 {
+	static const struct spool_waitq_ops ops = {
+		.name = "disk", .number = SPOOL_CTL_WAITING_DISK, .wants = wants, .take = take};
 	struct spool_for_disk *queue = calloc(1, sizeof(*queue));
 
 	if (!queue)
 		return -ENOMEM;
-	queue->serve = serve;
-	queue->ctx = ctx;
+	queue->waitq.ops = &ops;
+	queue->fs = fs;
+	queue->serve = serve ? serve : serve_here;
 	spool_turns_init(&queue->turns);
 	pthread_mutex_init(&queue->lock, NULL);
 	pthread_cond_init(&queue->changed, NULL);

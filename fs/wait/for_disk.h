@@ -9,14 +9,18 @@
  */
 
 struct spool_for_disk;
+struct spool_fs;
 struct spool_request;
+struct spool_waitq;
 
 /**
  * spool_for_disk_new() - no threads yet
- * @serve: of one request whose turn has come; may_wait is set, and no locks are held; @ctx: for it
+ * @serve: of one request whose turn has come, in a thread that may wait, with no locks held; NULL:
+ *	it goes on in the channel of @fs
  * Return: 0; -ENOMEM.
  */
-int spool_for_disk_new(void (*serve)(void *ctx, struct spool_request *request), void *ctx,
+int spool_for_disk_new(struct spool_fs *fs,
+		       void (*serve)(struct spool_fs *fs, struct spool_request *request),
 		       struct spool_for_disk **ret);
 
 /** spool_for_disk_stop() - serves what is there, and ends the threads. What would come from now on
@@ -26,5 +30,5 @@ void spool_for_disk_stop(struct spool_for_disk *queue);
 /** spool_for_disk_free() - when nobody serves any more. NULL is allowed. */
 void spool_for_disk_free(struct spool_for_disk *queue);
 
-/** spool_for_disk_take() - @request is ours until it is served. */
-void spool_for_disk_take(struct spool_for_disk *queue, struct spool_request *request);
+/** spool_for_disk_waitq() - wants what is answered SPOOL_WOULD_BLOCK. */
+struct spool_waitq *spool_for_disk_waitq(struct spool_for_disk *queue);

@@ -10,12 +10,15 @@
 #include "fs.h"
 #include "host/thread.h"
 #include "transport/turn.h"
+#include "transport/waitq.h"
+#include "util/macros.h"
 
 /* Longer than a busy disk takes for 64 MiB, shorter than what people take for a hang (the kernel
  * reports tasks that are stuck for 120 s). A guess. */
 #define ROOM_LIMIT_S 30
 
 struct spool_for_ram {
+	struct spool_waitq waitq;
 	struct spool_fs *fs;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
@@ -29,8 +32,25 @@ struct spool_for_ram {
 	_Atomic time_t last_kick; /* CLOCK_MONOTONIC, s: when RAM last came free */
 };
 
-void spool_for_ram_take(struct spool_for_ram *queue, struct spool_request *request)
+static struct spool_for_ram *queue_of(struct spool_waitq *waitq)
 {
+	return spool_container_of(waitq, struct spool_for_ram, waitq);
+}
+
+static void begin(struct spool_waitq *waitq, struct spool_request *request)
+{
+	request->ram.n_kicks = atomic_load(&queue_of(waitq)->n_kicks);
+}
+
+static bool wants(struct spool_waitq *waitq, struct spool_request *request, int error)
+{
+	(void)waitq;
+	return error == -EAGAIN && !request->last_try;
+}
+
+static void take(struct spool_waitq *waitq, struct spool_request *request)
+{
+	struct spool_for_ram *queue = queue_of(waitq);
 	bool stopped, again = request->ram.waited;
 
 	if (!again)
@@ -47,10 +67,8 @@ void spool_for_ram_take(struct spool_for_ram *queue, struct spool_request *reque
 		pthread_cond_signal(&queue->changed);
 	}
 	pthread_mutex_unlock(&queue->lock);
-	if (stopped) {
-		spool_channel_process_last(queue->fs, request);
-		request->finish(request);
-	}
+	if (stopped)
+		spool_channel_go_on(queue->fs, request, SPOOL_TRY_LAST | SPOOL_TRY_BLOCK);
 }
 
 void spool_for_ram_kick(struct spool_for_ram *queue)
@@ -72,9 +90,11 @@ unsigned int spool_for_ram_waiting(struct spool_for_ram *queue)
 	return queue ? atomic_load(&queue->n_waiting) : 0;
 }
 
-uint64_t spool_for_ram_kicks(struct spool_for_ram *queue)
+/* It has found room, and there may be more. */
+static void passed(struct spool_waitq *waitq, struct spool_request *request)
 {
-	return queue ? atomic_load(&queue->n_kicks) : 0;
+	if (request->ram.waited)
+		spool_for_ram_kick(queue_of(waitq));
 }
 
 /* When a request is answered though no RAM has come. */
@@ -129,19 +149,15 @@ static enum tried try_one(struct spool_for_ram *queue, struct spool_request *req
 {
 	enum tried tried = GONE;
 
-	if (last)
-		spool_channel_process_firm(queue->fs, request);
-	else
-		spool_channel_process(queue->fs, request);
-	if (request->deferred && request->waits_for == SPOOL_WAIT_RAM)
+	spool_channel_retry(queue->fs, request, last ? SPOOL_TRY_LAST : SPOOL_TRY);
+	if (request->waitq == &queue->waitq) {
+		spool_channel_keep(request);
 		return GOES_ON;
+	}
 	atomic_fetch_sub(&queue->n_waiting, 1);
-	if (request->deferred && request->waits_for == SPOOL_WAIT_DISK)
+	if (request->waitq && request->waitq->ops->number == SPOOL_CTL_WAITING_DISK)
 		tried = AT_THE_DISK;
-	if (request->deferred)
-		spool_channel_defer(queue->fs, request);
-	else
-		request->finish(request);
+	spool_channel_hand_on(queue->fs, request);
 	return tried;
 }
 
@@ -185,13 +201,25 @@ static void *queue_main(void *arg)
 	return NULL;
 }
 
+struct spool_waitq *spool_for_ram_waitq(struct spool_for_ram *queue)
+{
+	return &queue->waitq;
+}
+
 int spool_for_ram_new(struct spool_fs *fs, struct spool_for_ram **ret)
 {
+	static const struct spool_waitq_ops ops = {.name = "ram",
+						   .number = SPOOL_CTL_WAITING_RAM,
+						   .begin = begin,
+						   .wants = wants,
+						   .take = take,
+						   .passed = passed};
 	struct spool_for_ram *queue = calloc(1, sizeof(*queue));
 	int r;
 
 	if (!queue)
 		return -ENOMEM;
+	queue->waitq.ops = &ops;
 	queue->fs = fs;
 	TAILQ_INIT(&queue->arrived);
 	spool_turns_init(&queue->turns);

@@ -10,11 +10,9 @@
  * back here when there is no room again.
  */
 
-#include <stdint.h>
-
-struct spool_fs;
-struct spool_request;
 struct spool_for_ram;
+struct spool_fs;
+struct spool_waitq;
 
 /** spool_for_ram_new() - empty, with a thread that sleeps. Return: 0; -errno. */
 int spool_for_ram_new(struct spool_fs *fs, struct spool_for_ram **ret);
@@ -26,15 +24,12 @@ void spool_for_ram_stop(struct spool_for_ram *queue);
 /** spool_for_ram_free() - when nobody serves any more. NULL is allowed. */
 void spool_for_ram_free(struct spool_for_ram *queue);
 
-/** spool_for_ram_take() - @request is ours until its finish(). */
-void spool_for_ram_take(struct spool_for_ram *queue, struct spool_request *request);
+/** spool_for_ram_waitq() - wants what is answered -EAGAIN. */
+struct spool_waitq *spool_for_ram_waitq(struct spool_for_ram *queue);
 
 /** spool_for_ram_kick() - RAM has come free, or will not. Any locks; cheap when nobody waits. NULL
  * is allowed. */
 void spool_for_ram_kick(struct spool_for_ram *queue);
-
-/** spool_for_ram_kicks() - how often it was called so far. NULL: 0. */
-uint64_t spool_for_ram_kicks(struct spool_for_ram *queue);
 
 /** spool_for_ram_waiting() - how many wait now. NULL: none. */
 unsigned int spool_for_ram_waiting(struct spool_for_ram *queue);

@@ -10,6 +10,8 @@
 #include "fs.h"
 #include "host/thread.h"
 #include "transport/turn.h"
+#include "transport/waitq.h"
+#include "util/macros.h"
 
 /* A RELEASE or FORGET comes within tens of microseconds on an idle machine; this is for busy ones,
  * where 20 ms have been seen not to be enough for two runnable programs per processor. Where a
@@ -34,6 +36,7 @@
 #define PARKED_MAX (32u * PARKED_MAX_PER_PAYER)
 
 struct spool_for_release {
+	struct spool_waitq waitq;
 	struct spool_fs *fs;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
@@ -49,17 +52,26 @@ struct spool_for_release {
 	_Atomic uint64_t n_kept; /* files without a name that somebody keeps, as far as is known */
 };
 
-static bool take_place(struct spool_for_release *queue, uid_t payer)
+static struct spool_for_release *queue_of(struct spool_waitq *waitq)
+{
+	return spool_container_of(waitq, struct spool_for_release, waitq);
+}
+
+static bool has_place_locked(const struct spool_for_release *queue, uid_t payer)
 {
 	unsigned int mine = 0;
+
+	for (unsigned int i = 0; i < queue->n_taken; i++)
+		mine += queue->payers[i] == payer;
+	return !queue->stop && queue->n_taken < PARKED_MAX && mine < PARKED_MAX_PER_PAYER;
+}
+
+static bool has_place(struct spool_for_release *queue, uid_t payer)
+{
 	bool ok;
 
 	pthread_mutex_lock(&queue->lock);
-	for (unsigned int i = 0; i < queue->n_taken; i++)
-		mine += queue->payers[i] == payer;
-	ok = !queue->stop && queue->n_taken < PARKED_MAX && mine < PARKED_MAX_PER_PAYER;
-	if (ok)
-		queue->payers[queue->n_taken++] = payer;
+	ok = has_place_locked(queue, payer);
 	pthread_mutex_unlock(&queue->lock);
 	return ok;
 }
@@ -85,12 +97,18 @@ static bool has_returned(struct spool_for_release *queue, const struct spool_req
 /* Whether room may come by itself: of anybody's files where the mount is full, of the payer's own
  * where his limit is reached. What others remove does not help him, and while he waits the kernel
  * may hold a directory of theirs locked. */
-static bool has_nameless(struct spool_for_release *queue, const struct spool_request *request,
-			 int error)
+static bool has_orphans(struct spool_for_release *queue, const struct spool_request *request,
+			int error)
 {
 	if (error == -EDQUOT)
 		return spool_engine_orphans_of(queue->fs->engine, request->payer) > 0;
 	return spool_engine_orphans(queue->fs->engine) > 0;
+}
+
+static void begin(struct spool_waitq *waitq, struct spool_request *request)
+{
+	request->release.again = false;
+	request->release.returned = spool_engine_returned(queue_of(waitq)->fs->engine);
 }
 
 /* Also of one that has given its place back since, as it had to go to the disk. */
@@ -98,88 +116,114 @@ static bool is_over(const struct spool_request *request)
 {
 	uint64_t end = request->release.deadline ?: request->release.ends;
 
-	return end && spool_clock_ns() >= end;
+	return request->last_try || (end && spool_clock_ns() >= end);
 }
 
-bool spool_for_release_wants(struct spool_for_release *queue, struct spool_request *request,
-			     int error)
+/* Who counts what is free: whether files are to go first. Takes the data of those that nobody has
+ * open. */
+static bool wants_count(struct spool_for_release *queue, struct spool_request *request)
 {
-	bool nameless, returned;
+	struct spool_release_part *part = &request->release;
+	uint64_t orphans, kept;
 
-	if ((error != -ENOSPC && error != -EDQUOT) || !queue)
+	spool_engine_drop_orphans(queue->fs->engine);
+	orphans = spool_engine_orphans(queue->fs->engine);
+	kept = atomic_load(&queue->n_kept);
+	if (orphans < kept || is_over(request)) {
+		atomic_store(&queue->n_kept, orphans);
+		return false;
+	}
+	if (orphans == 0)
+		return false;
+	if (part->deadline)
+		return orphans > kept || part->kept;
+	part->counts = true;
+	part->kept = orphans == kept;
+	return has_place(queue, request->payer);
+}
+
+static bool wants(struct spool_waitq *waitq, struct spool_request *request, int error)
+{
+	struct spool_for_release *queue = queue_of(waitq);
+	struct spool_release_part *part = &request->release;
+	bool orphans, returned;
+
+	if (error == SPOOL_COUNT_FIRST)
+		return wants_count(queue, request);
+	if (error != -ENOSPC && error != -EDQUOT)
 		return false;
 	if (is_over(request)) {
 		atomic_store(&queue->in_vain, true);
 		return false;
 	}
-	nameless = has_nameless(queue, request, error); /* and then what has returned */
-	if (nameless)
+	orphans = has_orphans(queue, request, error); /* and then what has returned */
+	if (orphans)
 		spool_engine_drop_orphans(queue->fs->engine);
 	returned = has_returned(queue, request);
-	request->release.again = returned && request->release.n_again++ < AGAIN_MAX;
-	if (request->release.again || request->release.deadline)
+	part->again = returned && part->n_again++ < AGAIN_MAX;
+	if (part->again || part->deadline)
 		return true;
-	if (!nameless && (!returned || error == -EDQUOT))
+	if (!orphans && (!returned || error == -EDQUOT))
 		return false;
-	if (!take_place(queue, request->payer))
-		return false;
-	if (request->release.ends == 0)
-		request->release.ends =
-			spool_clock_ns() +
-			(atomic_load(&queue->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
-	request->release.deadline = request->release.ends;
+	return has_place(queue, request->payer);
+}
+
+static bool retry(struct spool_waitq *waitq, struct spool_request *request)
+{
+	(void)waitq;
+	return request->release.again;
+}
+
+/* Too many wait: it is answered as it stands, or waits for the disk. */
+static bool refuse(struct spool_waitq *waitq, struct spool_request *request)
+{
+	(void)waitq;
+	(void)request;
 	return true;
 }
 
-bool spool_for_release_wants_count(struct spool_for_release *queue, struct spool_request *request)
+static void set_deadline(struct spool_for_release *queue, struct spool_release_part *part)
 {
-	uint64_t nameless, kept;
+	uint64_t now = spool_clock_ns();
 
-	spool_engine_drop_orphans(queue->fs->engine);
-	nameless = spool_engine_orphans(queue->fs->engine);
-	kept = atomic_load(&queue->n_kept);
-	if (nameless < kept ||
-	    (request->release.deadline && spool_clock_ns() >= request->release.deadline)) {
-		atomic_store(&queue->n_kept, nameless);
-		return false;
+	if (part->counts) {
+		part->deadline = now + (part->kept ? COUNT_LIMIT_AGAIN_NS : COUNT_LIMIT_NS);
+		return;
 	}
-	if (nameless == 0)
-		return false;
-	if (request->release.deadline)
-		return nameless > kept || request->release.kept;
-	if (!take_place(queue, request->payer))
-		return false;
-	request->release.kept = nameless == kept;
-	request->release.deadline =
-		spool_clock_ns() + (request->release.kept ? COUNT_LIMIT_AGAIN_NS : COUNT_LIMIT_NS);
-	return true;
+	if (part->ends == 0)
+		part->ends =
+			now + (atomic_load(&queue->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
+	part->deadline = part->ends;
 }
 
-void spool_for_release_take(struct spool_for_release *queue, struct spool_request *request)
+/* It has a place. The lock is held. */
+static void add_locked(struct spool_for_release *queue, struct spool_request *request)
 {
-	bool stopped;
+	TAILQ_INSERT_TAIL(&queue->list, request, link);
+	atomic_fetch_add(&queue->n_parked, 1);
+	/* from here on a kick is not missed; one may have been before */
+	queue->kicked |= has_returned(queue, request);
+	pthread_cond_signal(&queue->changed);
+	pthread_cond_broadcast(&queue->wanted);
+}
+
+static void take(struct spool_waitq *waitq, struct spool_request *request)
+{
+	struct spool_for_release *queue = queue_of(waitq);
+	bool ok, stopped;
 
 	pthread_mutex_lock(&queue->lock);
 	stopped = queue->stop;
-	if (!stopped) {
-		TAILQ_INSERT_TAIL(&queue->list, request, link);
-		atomic_fetch_add(&queue->n_parked, 1);
-		/* from here on a kick is not missed; one may have been before */
-		queue->kicked |= has_returned(queue, request);
-		pthread_cond_signal(&queue->changed);
-		pthread_cond_broadcast(&queue->wanted);
+	ok = has_place_locked(queue, request->payer);
+	if (ok) {
+		queue->payers[queue->n_taken++] = request->payer;
+		set_deadline(queue, &request->release);
+		add_locked(queue, request);
 	}
 	pthread_mutex_unlock(&queue->lock);
-	if (stopped) {
-		spool_channel_process_last(queue->fs, request);
-		request->finish(request);
-	}
-}
-
-void spool_for_release_refuse(struct spool_for_release *queue, struct spool_request *request)
-{
-	spool_channel_process_firm(queue->fs, request);
-	give_place(queue, request->payer);
+	if (!ok) /* others were faster */
+		spool_channel_go_on(queue->fs, request,
+				    SPOOL_TRY_LAST | (stopped ? SPOOL_TRY_BLOCK : 0));
 }
 
 void spool_for_release_kick(struct spool_for_release *queue)
@@ -196,8 +240,9 @@ void spool_for_release_kick(struct spool_for_release *queue)
 	pthread_mutex_unlock(&queue->lock);
 }
 
-void spool_for_release_gather(struct spool_for_release *queue, uint64_t ns)
+static void gather(struct spool_waitq *waitq, uint64_t ns)
 {
+	struct spool_for_release *queue = queue_of(waitq);
 	const struct timespec until = spool_clock_time(spool_clock_ns() + ns);
 
 	pthread_mutex_lock(&queue->lock);
@@ -207,7 +252,18 @@ void spool_for_release_gather(struct spool_for_release *queue, uint64_t ns)
 	pthread_mutex_unlock(&queue->lock);
 }
 
-static void try_again(struct spool_for_release *queue, struct spool_request_list *list)
+/* It was tried in vain, and has its place still. */
+static void keep(struct spool_for_release *queue, struct spool_request *request)
+{
+	spool_channel_keep(request);
+	pthread_mutex_lock(&queue->lock);
+	add_locked(queue, request);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+/* @how: enum spool_try */
+static void try_again(struct spool_for_release *queue, struct spool_request_list *list,
+		      unsigned int how)
 {
 	struct spool_request *request;
 	struct spool_turns turns;
@@ -220,18 +276,13 @@ static void try_again(struct spool_for_release *queue, struct spool_request_list
 	while ((request = spool_turns_next(&turns))) {
 		uid_t payer = request->payer;
 
-		spool_channel_process(queue->fs, request);
-		if (request->deferred && request->waits_for == SPOOL_WAIT_RELEASE) {
-			spool_for_release_take(queue, request);
+		spool_channel_retry(queue->fs, request, how);
+		if (request->waitq == &queue->waitq) {
+			keep(queue, request);
 			continue;
 		}
-		if (request->deferred) {
-			request->release.deadline =
-				0; /* it gives its place back, and may want one again */
-			spool_channel_defer(queue->fs, request);
-		} else {
-			request->finish(request);
-		}
+		request->release.deadline = 0; /* it gives its place back, and may want one again */
+		spool_channel_hand_on(queue->fs, request);
 		give_place(queue, payer);
 	}
 }
@@ -270,27 +321,33 @@ static void *queue_main(void *arg)
 		TAILQ_CONCAT(&list, &queue->list, link);
 		atomic_store(&queue->n_parked, 0);
 		pthread_mutex_unlock(&queue->lock);
-		if (stop) {
-			struct spool_request *request;
-
-			TAILQ_FOREACH (request, &list, link) {
-				request->release.deadline = 1; /* long ago */
-				request->last_try = true;
-				request->may_wait = true;
-			}
-		}
-		try_again(queue, &list);
+		try_again(queue, &list, stop ? SPOOL_TRY_LAST | SPOOL_TRY_BLOCK : SPOOL_TRY);
 	}
 	return NULL;
 }
 
+struct spool_waitq *spool_for_release_waitq(struct spool_for_release *queue)
+{
+	return &queue->waitq;
+}
+
 int spool_for_release_new(struct spool_fs *fs, struct spool_for_release **ret)
 {
+	static const struct spool_waitq_ops ops = {.name = "release",
+						   .number = SPOOL_CTL_WAITING_RELEASE,
+						   .own_bound = true,
+						   .begin = begin,
+						   .wants = wants,
+						   .retry = retry,
+						   .take = take,
+						   .refuse = refuse,
+						   .gather = gather};
 	struct spool_for_release *queue = calloc(1, sizeof(*queue));
 	int r;
 
 	if (!queue)
 		return -ENOMEM;
+	queue->waitq.ops = &ops;
 	queue->fs = fs;
 	TAILQ_INIT(&queue->list);
 	pthread_mutex_init(&queue->lock, NULL);

@@ -18,12 +18,9 @@
  * requests do not take all entries of a ring; one more is answered at once.
  */
 
-#include <stdbool.h>
-#include <stdint.h>
-
 struct spool_fs;
-struct spool_request;
 struct spool_for_release;
+struct spool_waitq;
 
 /** spool_for_release_new() - empty, with a thread that sleeps. Return: 0; -errno. */
 int spool_for_release_new(struct spool_fs *fs, struct spool_for_release **ret);
@@ -37,32 +34,9 @@ void spool_for_release_stop(struct spool_for_release *queue);
 /** spool_for_release_free() - when nobody serves any more. NULL is allowed. */
 void spool_for_release_free(struct spool_for_release *queue);
 
-/**
- * spool_for_release_wants() - is the answer @error (-errno) of @request to be held back?
- * Return: true: either request->again is set, and it is to be tried again by its thread; or a place
- * is taken, and the caller must call spool_for_release_take() or spool_for_release_refuse().
- */
-bool spool_for_release_wants(struct spool_for_release *queue, struct spool_request *request,
-			     int error);
-
-/**
- * spool_for_release_wants_count() - is @request, which counts what is free, to wait for files to
- * go? Takes the data of those that nobody has open. Return: true: as spool_for_release_wants(),
- * with a place.
- */
-bool spool_for_release_wants_count(struct spool_for_release *queue, struct spool_request *request);
-
-/** spool_for_release_take() - @request is ours until its finish(). */
-void spool_for_release_take(struct spool_for_release *queue, struct spool_request *request);
-
-/** spool_for_release_refuse() - it cannot be put aside for this after all: it is tried and answered
- * now, or waits for the disk. */
-void spool_for_release_refuse(struct spool_for_release *queue, struct spool_request *request);
-
-/** spool_for_release_gather() - waits @ns, so that requests gather; not while one of these waits
- * for them.
- */
-void spool_for_release_gather(struct spool_for_release *queue, uint64_t ns);
+/** spool_for_release_waitq() - wants what is answered -ENOSPC, -EDQUOT or SPOOL_COUNT_FIRST, while
+ * files are to go and its payer has a place. */
+struct spool_waitq *spool_for_release_waitq(struct spool_for_release *queue);
 
 /** spool_for_release_kick() - a file may be gone: try again. Any locks; cheap when nothing is
  * deferred. NULL is allowed. */

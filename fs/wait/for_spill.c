@@ -6,9 +6,11 @@
 #include <stdlib.h>
 
 #include "transport/channel.h"
+#include "transport/waitq.h"
 #include "host/clock.h"
 #include "fs.h"
 #include "host/thread.h"
+#include "util/macros.h"
 
 /* Long enough for 1 GB on a slow disk. Guesses, both. */
 #define ASKED_LIMIT_S 30u
@@ -18,6 +20,7 @@
 #define MS_PER_S 1000u
 
 struct spool_for_spill {
+	struct spool_waitq waitq;
 	struct spool_fs *fs;
 	pthread_mutex_t lock; /* of the following; only a thread is started under it */
 	pthread_cond_t changed;
@@ -28,6 +31,18 @@ struct spool_for_spill {
 	bool has_thread;
 	bool stop;
 };
+
+static struct spool_for_spill *queue_of(struct spool_waitq *waitq)
+{
+	return spool_container_of(waitq, struct spool_for_spill, waitq);
+}
+
+static bool wants(struct spool_waitq *waitq, struct spool_request *request, int error)
+{
+	(void)waitq;
+	(void)request;
+	return error == SPOOL_SPILL_FIRST;
+}
 
 static void end_locked(struct spool_for_spill *queue, struct spool_request *request, int result)
 {
@@ -42,11 +57,7 @@ static void end_locked(struct spool_for_spill *queue, struct spool_request *requ
 static void answer(struct spool_for_spill *queue, struct spool_request *request)
 {
 	spool_engine_forget_ask(queue->fs->engine, request->spill.id);
-	spool_channel_process(queue->fs, request);
-	if (request->deferred)
-		spool_channel_defer(queue->fs, request);
-	else
-		request->finish(request);
+	spool_channel_go_on(queue->fs, request, SPOOL_TRY);
 }
 
 /* Until somebody is to be answered, or the first one's time is over. Return: false at the end. */
@@ -112,8 +123,9 @@ static int add_locked(struct spool_for_spill *queue, struct spool_request *reque
 	return 0;
 }
 
-void spool_for_spill_take(struct spool_for_spill *queue, struct spool_request *request)
+static void take(struct spool_waitq *waitq, struct spool_request *request)
 {
+	struct spool_for_spill *queue = queue_of(waitq);
 	uint64_t ino = request->first.ino, id;
 	int r;
 
@@ -147,12 +159,11 @@ void spool_for_spill_done(struct spool_for_spill *queue, uint64_t id, int result
 	pthread_mutex_unlock(&queue->lock);
 }
 
-bool spool_for_spill_interrupt(struct spool_for_spill *queue, uint64_t unique)
+static void interrupt(struct spool_waitq *waitq, uint64_t unique)
 {
+	struct spool_for_spill *queue = queue_of(waitq);
 	struct spool_request *request;
 
-	if (!queue)
-		return false;
 	pthread_mutex_lock(&queue->lock);
 	TAILQ_FOREACH (request, &queue->waiting, link) {
 		if (request->unique == unique)
@@ -161,15 +172,25 @@ bool spool_for_spill_interrupt(struct spool_for_spill *queue, uint64_t unique)
 	if (request)
 		end_locked(queue, request, -EINTR);
 	pthread_mutex_unlock(&queue->lock);
-	return request;
+}
+
+struct spool_waitq *spool_for_spill_waitq(struct spool_for_spill *queue)
+{
+	return &queue->waitq;
 }
 
 int spool_for_spill_new(struct spool_fs *fs, struct spool_for_spill **ret)
 {
+	static const struct spool_waitq_ops ops = {.name = "spill",
+						   .number = SPOOL_CTL_WAITING_SPILL,
+						   .wants = wants,
+						   .take = take,
+						   .interrupt = interrupt};
 	struct spool_for_spill *queue = calloc(1, sizeof(*queue));
 
 	if (!queue)
 		return -ENOMEM;
+	queue->waitq.ops = &ops;
 	queue->fs = fs;
 	TAILQ_INIT(&queue->waiting);
 	TAILQ_INIT(&queue->ended);

@@ -9,12 +9,11 @@
  * one more is answered EBUSY.
  */
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct spool_for_spill;
 struct spool_fs;
-struct spool_request;
+struct spool_waitq;
 
 /** spool_for_spill_new() - nobody waits, and there is no thread yet. Return: 0; -ENOMEM. */
 int spool_for_spill_new(struct spool_fs *fs, struct spool_for_spill **ret);
@@ -26,13 +25,9 @@ void spool_for_spill_stop(struct spool_for_spill *queue);
 /** spool_for_spill_free() - when nobody serves or spills any more. NULL is allowed. */
 void spool_for_spill_free(struct spool_for_spill *queue);
 
-/** spool_for_spill_take() - ask for file @request.first.ino, and answer when it is there. @request
- * is ours until its finish(). */
-void spool_for_spill_take(struct spool_for_spill *queue, struct spool_request *request);
+/** spool_for_spill_waitq() - wants what is answered SPOOL_SPILL_FIRST, asks for the file that it
+ * says, and goes on with it when that is there. */
+struct spool_waitq *spool_for_spill_waitq(struct spool_for_spill *queue);
 
 /** spool_for_spill_done() - spool_tier_config.spilled() */
 void spool_for_spill_done(struct spool_for_spill *queue, uint64_t id, int result);
-
-/** spool_for_spill_interrupt() - the caller of request @unique has a signal. Return: false: no such
- * one waits here. NULL is allowed. */
-bool spool_for_spill_interrupt(struct spool_for_spill *queue, uint64_t unique);

@@ -7,6 +7,8 @@
 
 #include "host/clock.h"
 #include "host/thread.h"
+#include "transport/waitq.h"
+#include "util/macros.h"
 
 /* Threads in all, and for one payer: four can hang the kernel on something before others are
  * answered late. Guesses. */
@@ -45,6 +47,7 @@ struct payer {
 TAILQ_HEAD(payer_list, payer);
 
 struct spool_notify {
+	struct spool_waitq waitq;
 	struct spool_notify_config config;
 	pthread_mutex_t lock; /* of the following; nothing is called under it */
 	pthread_cond_t work;  /* for the threads */
@@ -236,8 +239,29 @@ static bool take_locked(struct spool_notify *notify, struct spool_request *reque
 	return true;
 }
 
-void spool_notify_take(struct spool_notify *notify, struct spool_request *request)
+static struct spool_notify *notify_of(struct spool_waitq *waitq)
 {
+	return spool_container_of(waitq, struct spool_notify, waitq);
+}
+
+static bool wants(struct spool_waitq *waitq, struct spool_request *request, int error)
+{
+	(void)waitq;
+	(void)request;
+	return error == SPOOL_TELL_FIRST;
+}
+
+static bool refuse(struct spool_waitq *waitq, struct spool_request *request)
+{
+	(void)waitq;
+	if (request->first.done)
+		request->first.told = SPOOL_TOLD_LATE;
+	return request->first.done;
+}
+
+static void take(struct spool_waitq *waitq, struct spool_request *request)
+{
+	struct spool_notify *notify = notify_of(waitq);
 	bool taken;
 
 	pthread_mutex_lock(&notify->lock);
@@ -338,14 +362,25 @@ static void *clock_main(void *arg)
 	return NULL;
 }
 
+struct spool_waitq *spool_notify_waitq(struct spool_notify *notify)
+{
+	return &notify->waitq;
+}
+
 int spool_notify_new(const struct spool_notify_config *config, struct spool_notify **ret)
 {
+	static const struct spool_waitq_ops ops = {.name = "notify",
+						   .number = SPOOL_CTL_WAITING_NOTIFY,
+						   .wants = wants,
+						   .take = take,
+						   .refuse = refuse};
 	struct spool_notify *notify = calloc(1, sizeof(*notify));
 	pthread_t clock;
 	int r;
 
 	if (!notify)
 		return -ENOMEM;
+	notify->waitq.ops = &ops;
 	notify->config = *config;
 	if (notify->config.limit_ms == 0)
 		notify->config.limit_ms = LIMIT_MS;

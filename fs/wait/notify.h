@@ -22,6 +22,7 @@
 #include "transport/request.h"
 
 struct spool_notify;
+struct spool_waitq;
 
 /** struct spool_notify_config - @tell: tells the kernel to drop what @what says of @ino, pages from
  * byte @off on for @len bytes (0: to the end); may block for as long as it likes. @answer: a
@@ -38,11 +39,11 @@ struct spool_notify_config {
 int spool_notify_new(const struct spool_notify_config *config, struct spool_notify **ret);
 
 /**
- * spool_notify_take() - tell the kernel what @request wants (first), then answer it
- * It takes a turn of its payer. @request is ours until its answer. Without memory, or after the
- * stop, it is answered at once, as told late.
+ * spool_notify_waitq() - wants what is answered SPOOL_TELL_FIRST
+ * It tells the kernel what the request says (first), in a turn of its payer, and then answers it.
+ * Without memory, or after the stop, it is answered at once, as told late.
  */
-void spool_notify_take(struct spool_notify *notify, struct spool_request *request);
+struct spool_waitq *spool_notify_waitq(struct spool_notify *notify);
 
 /**
  * spool_notify_drop() - have the kernel drop the pages of @ino some time

@@ -356,7 +356,7 @@ static void test_interrupt(void)
 	fuse_session_process_buf(fs.session, &buf);
 	CU_ASSERT_EQUAL(recv(pair[1], &got, sizeof(got), MSG_DONTWAIT), (ssize_t)sizeof(got));
 	CU_ASSERT_TRUE(spool_request_parse(&message));
-	spool_channel_process(&fs, &message);
+	spool_channel_process(&fs, &message, SPOOL_TRY);
 	other = new_request(FUSE_GETATTR, 16);
 	other.header.unique = UNIQUE + 1;
 	buf.size = other.header.len;

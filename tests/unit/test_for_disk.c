@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "transport/request.h"
+#include "transport/waitq.h"
 #include "wait/for_disk.h"
 #include "unit.h"
 
@@ -16,13 +17,12 @@ static struct spool_request requests[N];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned int begun[FROZEN + 8], ended; /* by payer; all */
-static bool frozen, all_may_wait;
+static bool frozen;
 
-static void serve(void *ctx, struct spool_request *request)
+static void serve(struct spool_fs *fs, struct spool_request *request)
 {
-	(void)ctx;
+	(void)fs;
 	pthread_mutex_lock(&lock);
-	all_may_wait &= request->may_wait;
 	begun[request->payer]++;
 	pthread_cond_broadcast(&changed);
 	while (frozen && request->payer >= FROZEN)
@@ -42,19 +42,21 @@ static void wait_for(const unsigned int *what, unsigned int n)
 
 static void take(struct spool_for_disk *disk, unsigned int i, uid_t payer)
 {
+	struct spool_waitq *queue = spool_for_disk_waitq(disk);
+
 	requests[i] = (struct spool_request){.payer = payer};
-	spool_for_disk_take(disk, &requests[i]);
+	queue->ops->take(queue, &requests[i]);
 }
 
 static struct spool_for_disk *freeze(void)
 {
 	struct spool_for_disk *disk;
 
-	frozen = all_may_wait = true;
+	frozen = true;
 	ended = 0;
 	for (unsigned int i = 0; i < sizeof(begun) / sizeof(begun[0]); i++)
 		begun[i] = 0;
-	CU_ASSERT_EQUAL_FATAL(spool_for_disk_new(serve, NULL, &disk), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_for_disk_new(NULL, serve, &disk), 0);
 	return disk;
 }
 
@@ -66,7 +68,6 @@ static void thaw(struct spool_for_disk *disk, unsigned int n)
 	pthread_mutex_unlock(&lock);
 	spool_for_disk_stop(disk);
 	CU_ASSERT_EQUAL(ended, n);
-	CU_ASSERT_TRUE(all_may_wait);
 	spool_for_disk_free(disk);
 }
 

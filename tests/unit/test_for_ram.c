@@ -21,6 +21,7 @@
 #include "unit.h"
 #include "util/macros.h"
 #include "transport/waiting.h"
+#include "transport/waitq.h"
 #include "transport/wire.h"
 
 enum { RAM_ONLY = 1, ON_DISK, FULL_FIRST }; /* inodes: what a write to it needs */
@@ -129,8 +130,10 @@ static void start(void)
 	CU_ASSERT_EQUAL_FATAL(
 		spool_channel_attach(fs.session, open("/dev/null", O_RDWR | O_CLOEXEC)), 0);
 	send_init();
-	CU_ASSERT_EQUAL_FATAL(spool_channel_new_disk(&fs), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_for_disk_new(&fs, NULL, &fs.for_disk), 0);
+	spool_waitqs_add(&fs, spool_for_disk_waitq(fs.for_disk));
 	CU_ASSERT_EQUAL_FATAL(spool_for_ram_new(&fs, &fs.for_ram), 0);
+	spool_waitqs_add(&fs, spool_for_ram_waitq(fs.for_ram));
 }
 
 static void end(void)
@@ -166,8 +169,8 @@ static void make(struct write_request *request, uint64_t ino, uid_t payer)
 static void take(struct write_request *request, uint64_t ino, uid_t payer)
 {
 	make(request, ino, payer);
-	spool_channel_process(&fs, &request->message);
-	CU_ASSERT_TRUE_FATAL(request->message.deferred);
+	spool_channel_process(&fs, &request->message, SPOOL_TRY);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(request->message.waitq);
 	spool_channel_defer(&fs, &request->message);
 }
 
@@ -233,18 +236,19 @@ static void one_too_many(void)
 
 	start();
 	CU_ASSERT_EQUAL_FATAL(spool_for_release_new(&fs, &fs.for_release), 0);
+	spool_waitqs_add(&fs, spool_for_release_waitq(fs.for_release));
 	CU_ASSERT_EQUAL_FATAL(spool_waiting_new(&fs, &fs.waiting), 0);
 	for (unsigned int i = 0; i < WAITING_MAX_OF_PAYER; i++) {
 		others[i] = (struct spool_request){
-			.pid = 1, .payer = 1000, .waits_for = SPOOL_WAIT_DISK};
+			.pid = 1, .payer = 1000, .waitq = spool_for_disk_waitq(fs.for_disk)};
 		CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, &others[i]));
 	}
 	ino = rig_file(&rig, SPOOL_INO_ROOT, "f"); /* it is about to go, so it is worth waiting */
 	CU_ASSERT_EQUAL(spool_engine_unlink(rig.engine, &rig.cred, SPOOL_INO_ROOT, "f"), 0);
 	freeze(true);
 	make(&request, FULL_FIRST, 1000);
-	spool_channel_process(&fs, &request.message);
-	CU_ASSERT_FALSE(request.message.deferred);
+	spool_channel_process(&fs, &request.message, SPOOL_TRY);
+	CU_ASSERT_PTR_NULL(request.message.waitq);
 	CU_ASSERT_TRUE(request.message.answered);
 	CU_ASSERT_EQUAL(n_refused, 2);
 	freeze(false);

@@ -12,18 +12,21 @@
 #include "engine_rig.h"
 #include "fs.h"
 #include "wait/for_release.h"
+#include "transport/waitq.h"
 #include "util/macros.h"
 
 #define ROOT SPOOL_INO_ROOT
 
 static struct engine_rig rig;
 static struct spool_fs fs;
+static struct spool_waitq *queue;
 
 static void start(void)
 {
 	engine_rig_init(&rig, SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
 	fs = (struct spool_fs){.engine = rig.engine};
 	CU_ASSERT_EQUAL_FATAL(spool_for_release_new(&fs, &fs.for_release), 0);
+	queue = spool_for_release_waitq(fs.for_release);
 }
 
 static void end(void)
@@ -45,8 +48,31 @@ static uint64_t removed_file(void)
 /* As spool_channel_process() begins an attempt. */
 static void attempt(struct spool_request *request)
 {
-	request->release.again = false;
-	request->release.returned = spool_engine_returned(rig.engine);
+	queue->ops->begin(queue, request);
+}
+
+/* ...and shows the queue its answer. */
+static bool wants(struct spool_request *request, int error)
+{
+	return queue->ops->wants(queue, request, error);
+}
+
+/* ...of one that counts what is free. */
+static bool wants_count(struct spool_request *request)
+{
+	return wants(request, SPOOL_COUNT_FIRST);
+}
+
+/* ...and gives it to the queue, where it has a place from now on. */
+static void take_place(struct spool_request *request)
+{
+	request->release.deadline = UINT64_MAX;
+}
+
+/* ...and asks what becomes of one that is wanted. */
+static bool retry(struct spool_request *request)
+{
+	return queue->ops->retry(queue, request);
 }
 
 static void test_answers(void)
@@ -55,13 +81,11 @@ static void test_answers(void)
 
 	start();
 	attempt(&request);
-	CU_ASSERT_FALSE(spool_for_release_wants(fs.for_release, &request, 0));
-	CU_ASSERT_FALSE(spool_for_release_wants(fs.for_release, &request, -ENOENT));
-	CU_ASSERT_FALSE(spool_for_release_wants(fs.for_release, &request,
-						-ENOSPC)); /* nothing is to come */
-	CU_ASSERT_FALSE(spool_for_release_wants(fs.for_release, &request, -EDQUOT));
-	CU_ASSERT_FALSE(spool_for_release_wants(NULL, &request, -ENOSPC));
-	CU_ASSERT_FALSE(request.release.again);
+	CU_ASSERT_FALSE(wants(&request, 0));
+	CU_ASSERT_FALSE(wants(&request, -ENOENT));
+	CU_ASSERT_FALSE(wants(&request, -ENOSPC)); /* nothing is to come */
+	CU_ASSERT_FALSE(wants(&request, -EDQUOT));
+	CU_ASSERT_FALSE(retry(&request));
 	end();
 }
 
@@ -75,11 +99,10 @@ static void test_for_ram_that_came_meanwhile(void)
 	attempt(&request); /* and refused; only now the file goes */
 	spool_engine_forget(rig.engine, ino, 1);
 	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 0);
-	CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &request, -ENOSPC));
-	CU_ASSERT_TRUE(request.release.again);
-	CU_ASSERT_EQUAL(request.release.deadline, 0); /* it has no place */
+	CU_ASSERT_TRUE(wants(&request, -ENOSPC));
+	CU_ASSERT_TRUE(retry(&request));
 	attempt(&request);
-	CU_ASSERT_FALSE(spool_for_release_wants(fs.for_release, &request, -ENOSPC));
+	CU_ASSERT_FALSE(wants(&request, -ENOSPC));
 	end();
 }
 
@@ -91,14 +114,13 @@ static void test_for_ram_that_is_taken_now(void)
 	start();
 	ino = removed_file(); /* the kernel has not forgotten it yet */
 	attempt(&request);
-	CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &request, -EDQUOT));
-	CU_ASSERT_TRUE(request.release.again);
+	CU_ASSERT_TRUE(wants(&request, -EDQUOT));
+	CU_ASSERT_TRUE(retry(&request));
 	attempt(&request); /* that was not enough: the rest comes when it is forgotten */
-	CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &request, -EDQUOT));
-	CU_ASSERT_FALSE(request.release.again);
-	CU_ASSERT_NOT_EQUAL(request.release.deadline, 0);
+	CU_ASSERT_TRUE(wants(&request, -EDQUOT));
+	CU_ASSERT_FALSE(retry(&request));
 	request.release.deadline = 1; /* long ago */
-	CU_ASSERT_FALSE(spool_for_release_wants(fs.for_release, &request, -EDQUOT));
+	CU_ASSERT_FALSE(wants(&request, -EDQUOT));
 	spool_engine_forget(rig.engine, ino, 1);
 	end();
 }
@@ -115,12 +137,11 @@ static void test_only_own_files_help_who_has_reached_his_limit(void)
 	CU_ASSERT_EQUAL(spool_engine_orphans_of(rig.engine, 1000), 1);
 	CU_ASSERT_EQUAL(spool_engine_orphans_of(rig.engine, 1001), 0);
 	attempt(&other);
-	CU_ASSERT_FALSE(spool_for_release_wants(fs.for_release, &other, -EDQUOT));
+	CU_ASSERT_FALSE(wants(&other, -EDQUOT));
 	attempt(&own);
-	CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &own, -EDQUOT));
+	CU_ASSERT_TRUE(wants(&own, -EDQUOT));
 	attempt(&other);
-	CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &other,
-					       -ENOSPC)); /* the mount's is for all */
+	CU_ASSERT_TRUE(wants(&other, -ENOSPC)); /* the mount's is for all */
 	spool_engine_forget(rig.engine, ino, 1);
 	CU_ASSERT_EQUAL(spool_engine_orphans_of(rig.engine, 1000), 0);
 	end();
@@ -138,10 +159,9 @@ static void test_not_for_ever(void)
 
 		attempt(&request);
 		spool_engine_forget(rig.engine, ino, 1);
-		CU_ASSERT_TRUE(spool_for_release_wants(fs.for_release, &request, -ENOSPC));
-	} while (request.release.again && ++n < 100);
+		CU_ASSERT_TRUE(wants(&request, -ENOSPC));
+	} while (retry(&request) && ++n < 100);
 	CU_ASSERT_EQUAL(n, 8);
-	CU_ASSERT_NOT_EQUAL(request.release.deadline, 0);
 	end();
 }
 
@@ -154,15 +174,15 @@ static void test_counting(void)
 
 	start();
 	attempt(&request);
-	CU_ASSERT_FALSE(spool_for_release_wants_count(fs.for_release, &request));
+	CU_ASSERT_FALSE(wants_count(&request));
 	ino = removed_file();
-	CU_ASSERT_TRUE(spool_for_release_wants_count(fs.for_release, &request));
+	CU_ASSERT_TRUE(wants_count(&request));
 	CU_ASSERT_EQUAL(spool_engine_getattr(rig.engine, ino, &attr), 0);
 	CU_ASSERT_EQUAL(attr.blocks, 0);
-	CU_ASSERT_TRUE(
-		spool_for_release_wants_count(fs.for_release, &request)); /* it is still there */
+	take_place(&request);
+	CU_ASSERT_TRUE(wants_count(&request)); /* it is still there */
 	spool_engine_forget(rig.engine, ino, 1);
-	CU_ASSERT_FALSE(spool_for_release_wants_count(fs.for_release, &request));
+	CU_ASSERT_FALSE(wants_count(&request));
 	end();
 }
 
@@ -174,29 +194,31 @@ static void test_counting_what_is_kept(void)
 
 	start();
 	kept = removed_file();
-	CU_ASSERT_TRUE(spool_for_release_wants_count(fs.for_release, &first));
+	CU_ASSERT_TRUE(wants_count(&first));
 	CU_ASSERT_FALSE(first.release.kept);
 	first.release.deadline = 1; /* long ago */
-	CU_ASSERT_FALSE(spool_for_release_wants_count(fs.for_release, &first));
+	CU_ASSERT_FALSE(wants_count(&first));
 
-	CU_ASSERT_TRUE(spool_for_release_wants_count(fs.for_release, &second));
+	CU_ASSERT_TRUE(wants_count(&second));
 	CU_ASSERT_TRUE(second.release.kept);
-	CU_ASSERT_TRUE(spool_for_release_wants_count(fs.for_release, &second));
+	take_place(&second);
+	CU_ASSERT_TRUE(wants_count(&second));
 
 	other = removed_file();
-	CU_ASSERT_TRUE(spool_for_release_wants_count(fs.for_release, &third));
+	CU_ASSERT_TRUE(wants_count(&third));
 	CU_ASSERT_FALSE(third.release.kept);
+	take_place(&third);
 	spool_engine_forget(rig.engine, other, 1);
-	CU_ASSERT_FALSE(
-		spool_for_release_wants_count(fs.for_release, &third)); /* the kept one alone */
+	CU_ASSERT_FALSE(wants_count(&third)); /* the kept one alone */
 	spool_engine_forget(rig.engine, kept, 1);
-	CU_ASSERT_FALSE(spool_for_release_wants_count(fs.for_release, &second));
+	CU_ASSERT_FALSE(wants_count(&second));
 	end();
 }
 
 static void *gather(void *arg)
 {
-	spool_for_release_gather(arg, UINT64_C(3600) * 1000000000);
+	(void)arg;
+	queue->ops->gather(queue, UINT64_C(3600) * 1000000000);
 	return NULL;
 }
 
@@ -206,7 +228,7 @@ static void test_gathering(void)
 	pthread_t thread;
 
 	start();
-	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, gather, fs.for_release), 0);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, gather, NULL), 0);
 	spool_for_release_stop(fs.for_release);
 	pthread_join(thread, NULL);
 	spool_for_release_free(fs.for_release);

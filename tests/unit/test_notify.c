@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "transport/waitq.h"
 #include "wait/notify.h"
 #include "unit.h"
 
@@ -96,8 +97,10 @@ static struct spool_notify *new_notify(struct kernel *kernel, unsigned int limit
 static void take(struct spool_notify *notify, struct spool_request *request, uint64_t ino,
 		 enum spool_tell what, uid_t payer)
 {
+	struct spool_waitq *queue = spool_notify_waitq(notify);
+
 	*request = (struct spool_request){.first = {.tell = what, .ino = ino}, .payer = payer};
-	spool_notify_take(notify, request);
+	queue->ops->take(queue, request);
 }
 
 static void end(struct spool_notify *notify, struct kernel *kernel)

@@ -5,6 +5,7 @@
 #include "fs.h"
 #include "unit.h"
 #include "transport/waiting.h"
+#include "transport/waitq.h"
 #include "transport/wire.h"
 
 /* As in fs/transport/waiting.c */
@@ -17,6 +18,14 @@
 static struct spool_fs fs;
 static struct spool_request requests[OF_ALL + 1];
 static unsigned int used;
+
+static const struct spool_waitq_ops release_ops = {.number = SPOOL_CTL_WAITING_RELEASE,
+						   .own_bound = true};
+static const struct spool_waitq_ops ram_ops = {.number = SPOOL_CTL_WAITING_RAM};
+static const struct spool_waitq_ops disk_ops = {.number = SPOOL_CTL_WAITING_DISK};
+static const struct spool_waitq_ops notify_ops = {.number = SPOOL_CTL_WAITING_NOTIFY};
+static struct spool_waitq release = {&release_ops}, ram = {&ram_ops}, disk = {&disk_ops},
+			  notify = {&notify_ops};
 
 static void start(void)
 {
@@ -32,17 +41,17 @@ static void end(void)
 	while (used > 0)
 		spool_waiting_leave(fs.waiting, &requests[--used]);
 	spool_waiting_stat(fs.waiting, &stat);
-	for (unsigned int i = 0; i < SPOOL_WAIT_N; i++)
+	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++)
 		CU_ASSERT_EQUAL(stat.n[i], 0);
 	CU_ASSERT_EQUAL(stat.data, 0);
 	CU_ASSERT_EQUAL(stat.payers, 0);
 	spool_waiting_free(fs.waiting);
 }
 
-static struct spool_request *make(uid_t payer, enum spool_wait reason)
+static struct spool_request *make(uid_t payer, struct spool_waitq *reason)
 {
 	requests[used] = (struct spool_request){
-		.uid = payer, .pid = 1, .payer = payer, .opcode = FUSE_READ, .waits_for = reason};
+		.uid = payer, .pid = 1, .payer = payer, .opcode = FUSE_READ, .waitq = reason};
 	return &requests[used++];
 }
 
@@ -51,7 +60,7 @@ static unsigned int enter(uid_t payer, unsigned int n)
 {
 	unsigned int ok = 0;
 
-	while (ok < n && spool_waiting_enter(fs.waiting, make(payer, SPOOL_WAIT_DISK)))
+	while (ok < n && spool_waiting_enter(fs.waiting, make(payer, &disk)))
 		ok++;
 	return ok;
 }
@@ -64,7 +73,7 @@ static void one_payer(void)
 	CU_ASSERT_EQUAL(enter(1000, OF_PAYER + 1), OF_PAYER);
 	CU_ASSERT_EQUAL(enter(1001, FEW), FEW);
 	spool_waiting_stat(fs.waiting, &stat);
-	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_DISK], OF_PAYER + FEW);
+	CU_ASSERT_EQUAL(stat.n[SPOOL_CTL_WAITING_DISK], OF_PAYER + FEW);
 	CU_ASSERT_EQUAL(stat.refused, 1);
 	CU_ASSERT_EQUAL(stat.payers, 2);
 	spool_waiting_leave(fs.waiting, &requests[0]); /* one goes, one comes */
@@ -90,13 +99,13 @@ static void reasons(void)
 	struct spool_waiting_stat stat;
 
 	start();
-	request = make(1000, SPOOL_WAIT_RELEASE);
+	request = make(1000, &release);
 	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, request));
-	request->waits_for = SPOOL_WAIT_RAM; /* it is counted once */
+	request->waitq = &ram; /* it is counted once */
 	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, request));
 	spool_waiting_stat(fs.waiting, &stat);
-	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_RELEASE], 0);
-	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_RAM], 1);
+	CU_ASSERT_EQUAL(stat.n[SPOOL_CTL_WAITING_RELEASE], 0);
+	CU_ASSERT_EQUAL(stat.n[SPOOL_CTL_WAITING_RAM], 1);
 	spool_waiting_leave(fs.waiting, request);
 	spool_waiting_leave(fs.waiting, request);
 	end();
@@ -109,32 +118,32 @@ static void the_oldest(void)
 
 	start();
 	for (uid_t uid = 1000; uid < 1003; uid++)
-		CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, make(uid, SPOOL_WAIT_RAM)));
+		CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, make(uid, &ram)));
 	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, &requests[0])); /* tried in vain: it stays */
 	spool_waiting_stat(fs.waiting, &stat);
-	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_RAM].uid, 1000);
-	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_RAM].opcode, FUSE_READ);
-	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_RAM].since_ms, requests[0].waiting.since_ms);
-	requests[0].waits_for = SPOOL_WAIT_DISK;
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_CTL_WAITING_RAM].uid, 1000);
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_CTL_WAITING_RAM].opcode, FUSE_READ);
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_CTL_WAITING_RAM].since_ms, requests[0].waiting.since_ms);
+	requests[0].waitq = &disk;
 	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, &requests[0]));
 	spool_waiting_leave(fs.waiting, &requests[1]);
 	spool_waiting_stat(fs.waiting, &stat);
-	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_RAM].uid, 1002);
-	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_DISK].uid, 1000);
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_CTL_WAITING_RAM].uid, 1002);
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_CTL_WAITING_DISK].uid, 1000);
 	requests[used] = requests[2];
 	spool_waiting_move(fs.waiting, &requests[2], &requests[used++]);
 	requests[2].uid = 0; /* of another request */
 	spool_waiting_leave(fs.waiting, &requests[2]);
-	requests[0].waits_for = SPOOL_WAIT_RAM; /* it is the youngest there now */
+	requests[0].waitq = &ram; /* it is the youngest there now */
 	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, &requests[0]));
 	spool_waiting_stat(fs.waiting, &stat);
-	CU_ASSERT_EQUAL(stat.oldest[SPOOL_WAIT_RAM].uid, 1002);
-	CU_ASSERT_EQUAL(stat.n[SPOOL_WAIT_DISK], 0);
+	CU_ASSERT_EQUAL(stat.oldest[SPOOL_CTL_WAITING_RAM].uid, 1002);
+	CU_ASSERT_EQUAL(stat.n[SPOOL_CTL_WAITING_DISK], 0);
 	end();
 }
 
 /* Return: whether a write of @len bytes waits without its data. */
-static bool drops(uid_t uid, pid_t pid, enum spool_wait reason, size_t len)
+static bool drops(uid_t uid, pid_t pid, struct spool_waitq *reason, size_t len)
 {
 	struct spool_request *request = make(1000, reason);
 
@@ -152,11 +161,11 @@ static void data(void)
 
 	start();
 	for (unsigned int i = 0; i < 64; i++)
-		CU_ASSERT_FALSE(drops(1000, 1, SPOOL_WAIT_RAM, MIB));
-	CU_ASSERT_TRUE(drops(1000, 1, SPOOL_WAIT_RAM, 1));
-	CU_ASSERT_TRUE(drops(1000, 1, SPOOL_WAIT_DISK, 1));
-	CU_ASSERT_FALSE(drops(1000, 1, SPOOL_WAIT_RELEASE, 1)); /* has its own, lower bound */
-	CU_ASSERT_FALSE(drops(0, 0, SPOOL_WAIT_RAM, 1));        /* the kernel's: a page-out */
+		CU_ASSERT_FALSE(drops(1000, 1, &ram, MIB));
+	CU_ASSERT_TRUE(drops(1000, 1, &ram, 1));
+	CU_ASSERT_TRUE(drops(1000, 1, &disk, 1));
+	CU_ASSERT_FALSE(drops(1000, 1, &release, 1)); /* has its own, lower bound */
+	CU_ASSERT_FALSE(drops(0, 0, &ram, 1));        /* the kernel's: a page-out */
 	spool_waiting_stat(fs.waiting, &stat);
 	CU_ASSERT_EQUAL(stat.data, 64 * MIB + 2);
 	end();
@@ -169,14 +178,13 @@ static void what_is_done(void)
 
 	start();
 	CU_ASSERT_EQUAL(enter(1000, OF_PAYER), OF_PAYER);
-	request = make(1000, SPOOL_WAIT_NOTIFY);
+	request = make(1000, &notify);
 	request->opcode = FUSE_WRITE;
 	request->len = 64 * MIB + 1;
-	request->first.tell = SPOOL_TELL_ATTRS;
+	request->first.done = true;
 	CU_ASSERT_TRUE(spool_waiting_enter(fs.waiting, request));
 	CU_ASSERT_FALSE(request->waiting.drops_data);
-	request = make(1000, SPOOL_WAIT_NOTIFY); /* which has only asked so far */
-	request->first.tell = SPOOL_TELL_PAGES;
+	request = make(1000, &notify); /* which has only asked so far */
 	CU_ASSERT_FALSE(spool_waiting_enter(fs.waiting, request));
 	end();
 }
