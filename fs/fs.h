@@ -15,7 +15,6 @@
 #include "ctl/proto.h"
 #include "engine/engine.h"
 #include "options/options.h"
-#include "ops/origin.h"
 #include "security/sandbox.h"
 #include "spill/backing_dir.h"
 #include "util/lock.h"
@@ -27,15 +26,18 @@ struct spool_devfuse;
 struct spool_dirs;
 struct spool_for_disk;
 struct spool_notify;
+struct spool_origins;
 struct spool_for_release;
 struct spool_pressure;
 struct spool_pulses;
 struct spool_rings;
 struct spool_for_ram;
+struct spool_fs;
 struct spool_writeback;
 struct spool_subuids;
 struct spool_reclaim;
 struct spool_waiting;
+struct spool_wire_statx_out;
 struct spool_waitq;
 struct spool_witness;
 
@@ -45,6 +47,14 @@ struct spool_witness;
  * asynchronously must not stop the others' read-ahead. */
 #define SPOOL_MAX_BACKGROUND 65535u
 
+/**
+ * struct spool_more_ops - handlers of what libfuse does not know; nothing of them waits
+ * @statx: FUSE_STATX of @ino. Return: 0; -errno.
+ */
+struct spool_more_ops {
+	int (*statx)(struct spool_fs *fs, uint64_t ino, struct spool_wire_statx_out *ret);
+};
+
 struct spool_fs {
 	struct spool_engine *engine;
 	const struct spool_options *options; /* as at the start */
@@ -52,10 +62,11 @@ struct spool_fs {
 	struct spool_options live; /* set_lock: with what was changed since */
 	struct spool_log *log;
 	struct fuse_session *session;
+	const struct spool_more_ops *more_ops;
 	struct spool_devfuse *devfuse;
 	struct spool_rings *rings; /* NULL: all goes over /dev/fuse; set by INIT */
 	struct spool_dirs *dirs;
-	struct spool_origins origins;
+	struct spool_origins *origins;
 	struct spool_waitq *waitqs[SPOOL_CTL_WAITING_N]; /* NULL: it has none of these */
 	struct spool_for_release *for_release;
 	struct spool_reclaim *reclaim;
@@ -91,3 +102,6 @@ struct spool_fs {
 
 /** spool_ops() - the request handlers. */
 const struct fuse_lowlevel_ops *spool_ops(void);
+
+/** spool_more_ops() - those that libfuse has no place for. */
+const struct spool_more_ops *spool_more_ops(void);

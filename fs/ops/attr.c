@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/xattr.h>
 
+#include "ops/origin.h"
 #include "ops/set_ids.h"
 #include "security/subuid.h"
 #include "util/macros.h"
@@ -124,7 +125,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	if (buf)
 		r = spool_engine_getxattr(fs->engine, ino, name, buf, size);
 	if (r > 0 && size > 0)
-		spool_origin_note(&fs->origins, fuse_req_ctx(req)->pid, name, buf, (size_t)r);
+		spool_origin_note(fs->origins, fuse_req_ctx(req)->pid, name, buf, (size_t)r);
 	reply_xattr(req, r, buf, size);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "background/reclaim.h"
+#include "ops/origin.h"
 
 /* A missing name may be remembered by the kernel, as only we make names; but not in the private
  * root, where who looks decides whether a directory is made. */
@@ -18,7 +19,7 @@ static bool may_cache_negative(const struct spool_fs *fs, fuse_ino_t parent)
  * those, see origin.h. */
 static int lookup_handle(struct spool_fs *fs, fuse_ino_t ino, pid_t pid, struct spool_attr *ret)
 {
-	bool origin = spool_origin_take(&fs->origins, pid, ino);
+	bool origin = spool_origin_take(fs->origins, pid, ino);
 	int r = spool_engine_lookup_ino(fs->engine, ino, ret);
 
 	if (r == 0 && origin && !S_ISDIR(ret->mode)) {

@@ -85,3 +85,10 @@ const struct fuse_lowlevel_ops *spool_ops(void)
 
 	return &ops;
 }
+
+const struct spool_more_ops *spool_more_ops(void)
+{
+	static const struct spool_more_ops ops = {.statx = reply_fill_statx};
+
+	return &ops;
+}

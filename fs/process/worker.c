@@ -18,6 +18,7 @@
 #include "transport/channel.h"
 #include "ctl/record.h"
 #include "transport/devfuse.h"
+#include "ops/origin.h"
 #include "fs.h"
 #include "transport/handshake.h"
 #include "transport/ring.h"
@@ -28,6 +29,7 @@
 struct worker {
 	struct spool_fs fs;
 	struct spool_arena arena;
+	struct spool_origins origins;
 	int done;                     /* eventfd: a thread has ended */
 	char why[SPOOL_LOG_LINE_MAX]; /* not "": an option cannot be had, the line that says so */
 };
@@ -132,6 +134,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		       .log = log,
 		       .supervisor = supervisor,
 		       .pulses = pulses,
+		       .more_ops = spool_more_ops(),
 		       .owner = geteuid()},
 	};
 	int r, status = 0;
@@ -139,6 +142,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	prctl(PR_SET_NAME, SPOOL_CTL_WORKER);
 	worker.fs.live = *options;
 	worker.fs.arena = &worker.arena;
+	worker.fs.origins = &worker.origins;
 	spool_mutex_init(&worker.fs.set_lock);
 	spool_harden();
 	clock_gettime(CLOCK_BOOTTIME, &worker.fs.started);

@@ -11,7 +11,6 @@
 #include "host/probe.h"
 #include "options/options.h"
 #include "transport/refused.h"
-#include "ops/reply.h"
 #include "transport/waiting.h"
 #include "transport/waitq.h"
 #include "transport/wire.h"
@@ -79,7 +78,7 @@ static void answer_statx(struct spool_fs *fs, struct spool_request *request)
 	struct fuse_in_header in;
 
 	memcpy(&in, request->data, sizeof(in));
-	header.error = reply_fill_statx(fs, in.nodeid, &out);
+	header.error = fs->more_ops->statx(fs, in.nodeid, &out);
 	if (header.error == 0)
 		header.len += sizeof(out);
 	answer(fs, request, iov, header.error == 0 ? 2 : 1);
