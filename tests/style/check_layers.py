@@ -122,9 +122,22 @@ def nothing_includes_in_circles():
     return f'{len(graph)} headers with includes', wrong
 
 
+def tree_of_all():
+    return Tree(TOP, [path.resolve() for path in c_files('lib fs tools')], ['lib', 'fs', 'tools'])
+
+
+def calls_follow_the_arrows():
+    """Also where the function of another is declared by hand, or by a header below both."""
+    def may(module, other):
+        ours, theirs = place(TOP / f'{module}.c'), place(TOP / f'{other}.c')
+        return ours == theirs or RANK[ours] > RANK[theirs]
+    tree = tree_of_all()
+    return f'{sum(map(len, tree.calls.values()))} modules that others call', tree.calls_up(may)
+
+
 def no_modules_go_round_in_a_circle():
     """A module is x.c with x.h; see layers.py."""
-    tree = Tree(TOP, [path.resolve() for path in c_files('lib fs tools')], ['lib', 'fs', 'tools'])
+    tree = tree_of_all()
     return f'{len(tree.calls)} modules, {len(CIRCLES)} known circles', \
         unknown(tree.circles(), CIRCLES)
 
@@ -150,5 +163,5 @@ def each_header_compiles_alone():
 
 if __name__ == '__main__':
     sys.exit(checks.main(includes_follow_the_arrows, only_fs_knows_fuse,
-                         nothing_includes_in_circles, no_modules_go_round_in_a_circle,
-                         each_header_compiles_alone))
+                         nothing_includes_in_circles, calls_follow_the_arrows,
+                         no_modules_go_round_in_a_circle, each_header_compiles_alone))

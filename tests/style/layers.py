@@ -77,6 +77,12 @@ class Tree:
                         self.calls.setdefault(module, {}).setdefault(
                             target, f'{module} names {word}()')
 
+    def calls_up(self, may):
+        """One line for each module that names a function of another which it may not:
+        may(module, module)."""
+        return [why for source, targets in sorted(self.calls.items())
+                for target, why in sorted(targets.items()) if not may(source, target)]
+
     def circles(self):
         """(kind, group, why) of each circle, by includes and by calls."""
         code = {self.module(path) for path in self.paths if path.suffix == '.c'}

@@ -46,6 +46,13 @@ def a_circle_of_calls_is_found():
                    [('calls', ['a', 'b'])])
 
 
+def a_call_that_goes_up_is_found():
+    """a is above b."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = tree_of(folder, b_c='int a(void);\nint b(void)\n{\n\treturn a();\n}\n', **DOWN)
+        return compare(tree.calls_up(lambda module, other: module < other), ['b names a()'])
+
+
 def a_header_of_no_module_passes_its_includes_on():
     files = dict(DOWN, c_h='#include "a.h"\n')
     return compare(circles(b_c='#include "c.h"\nint b(void)\n{\n\treturn 1;\n}\n', **files),
@@ -68,6 +75,7 @@ def the_list_of_known_circles_only_gets_shorter():
 
 if __name__ == '__main__':
     sys.exit(checks.main(arrows_that_go_down_are_no_circle, a_circle_of_includes_is_found,
-                         a_circle_of_calls_is_found, a_header_of_no_module_passes_its_includes_on,
+                         a_circle_of_calls_is_found, a_call_that_goes_up_is_found,
+                         a_header_of_no_module_passes_its_includes_on,
                          words_in_comments_and_strings_are_no_calls,
                          the_list_of_known_circles_only_gets_shorter))
