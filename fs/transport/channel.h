@@ -7,7 +7,7 @@
  * On the way out, an answer goes to /dev/fuse, or into the room that its request has for it: then
  * whoever has read the request sends it (from a ring's entry, and of FUSE_INIT, see handshake.h).
  *
- * FUSE_STATX, which libfuse does not know, is answered here (reply.h says what).
+ * FUSE_STATX, which libfuse does not know, goes to a handler of its own (spool_more_ops()).
  *
  * A handler may run more than once for one request: when its answer says that it has to wait (for
  * RAM, the disk, or what the kernel is to be told), the answer goes nowhere, the request is put

@@ -9,13 +9,7 @@
  * An answer that is an error is shown to each queue before it goes out. The first that wants it
  * gets the request; the answer goes nowhere, and later the whole handler runs again.
  *
- * Which errors mean "not yet" (fs/README.md says what all errors mean):
- *
- *	SPOOL_WOULD_BLOCK (-EINPROGRESS)	for_disk.h
- *	-EAGAIN					for_ram.h
- *	-ENOSPC, -EDQUOT, SPOOL_COUNT_FIRST	for_release.h
- *	SPOOL_TELL_FIRST			notify.h
- *	SPOOL_SPILL_FIRST			for_spill.h
+ * Which errors mean "not yet", and to whom: fs/README.md has the table.
  */
 
 #include <stdbool.h>
