@@ -26,6 +26,9 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "transport/turn.h"
+#include "util/macros.h"
+
 struct spool_engine;
 struct spool_ring_entry;
 struct spool_waiting_payer;
@@ -137,8 +140,8 @@ struct spool_waiting_part {
  * @waitq: the last attempt has not answered it: it is deferred to this queue (waitq.h); else NULL
  * @refused: the error that no queue wants, as the last attempt's handler was told; else 0
  *
- * Of those that their types name: @first and all below, @link and @behind (turn.h, or of the queue
- * that it waits in).
+ * Of those that their types name: @first and all below; @link and @turn: of the queue that it waits
+ * in, or of the ring.
  */
 struct spool_request {
 	void *data;
@@ -172,8 +175,14 @@ struct spool_request {
 	struct spool_spill_part spill;
 	struct spool_waiting_part waiting;
 	TAILQ_ENTRY(spool_request) link;
-	struct spool_request_list behind;
+	struct spool_turn turn;
 };
+
+/** spool_request_of() - whose turn it is. NULL: NULL. */
+static inline struct spool_request *spool_request_of(struct spool_turn *turn)
+{
+	return turn ? spool_container_of(turn, struct spool_request, turn) : NULL;
+}
 
 /**
  * spool_request_rewrite() - mend one request of @len bytes in place

@@ -252,7 +252,7 @@ static void add_ready(struct spool_ring *ring, struct spool_ring_entry *entry)
 		if (header.opcode == FUSE_READ || header.opcode == FUSE_WRITE)
 			atomic_store_explicit(&ring->file, header.nodeid, memory_order_relaxed);
 		spool_request_set_payer(fs->engine, &entry->request);
-		spool_turns_add(&ring->ready, &entry->request);
+		spool_turns_add(&ring->ready, &entry->request.turn, entry->request.payer);
 	} else {
 		spool_log(fs->log, SPOOL_LOG_WARNING, "ring %u: a request makes no sense (%u)",
 			  ring->cpu, entry->request.opcode);
@@ -352,7 +352,7 @@ void ring_serve(struct spool_ring *ring)
 		wait_for_requests(ring);
 		spool_pulse_work(pulse);
 		keep_free(ring);
-		while ((request = spool_turns_next(&ring->ready))) {
+		while ((request = spool_request_of(spool_turns_next(&ring->ready)))) {
 			take_request(ring, request);
 			spool_pulse_work(pulse);
 			if (spool_turns_is_empty(&ring->ready))

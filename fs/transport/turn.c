@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "transport/turn.h"
 
-#include <stddef.h>
-
 void spool_turns_init(struct spool_turns *turns)
 {
 	TAILQ_INIT(&turns->firsts);
 	turns->n_payers = 0;
 }
 
-static struct spool_request *first_of(struct spool_turns *turns, uid_t payer)
+static struct spool_turn *first_of(struct spool_turns *turns, uid_t payer)
 {
-	struct spool_request *first;
+	struct spool_turn *first;
 
 	TAILQ_FOREACH (first, &turns->firsts, link) {
 		if (first->payer == payer)
@@ -20,34 +18,35 @@ static struct spool_request *first_of(struct spool_turns *turns, uid_t payer)
 	return first;
 }
 
-static void add_payer(struct spool_turns *turns, struct spool_request *first)
+static void add_payer(struct spool_turns *turns, struct spool_turn *first)
 {
 	TAILQ_INSERT_TAIL(&turns->firsts, first, link);
 	turns->n_payers++;
 }
 
-static void remove_payer(struct spool_turns *turns, struct spool_request *first)
+static void remove_payer(struct spool_turns *turns, struct spool_turn *first)
 {
 	TAILQ_REMOVE(&turns->firsts, first, link);
 	turns->n_payers--;
 }
 
-void spool_turns_add(struct spool_turns *turns, struct spool_request *request)
+void spool_turns_add(struct spool_turns *turns, struct spool_turn *turn, uid_t payer)
 {
-	struct spool_request *first = first_of(turns, request->payer);
+	struct spool_turn *first = first_of(turns, payer);
 
-	TAILQ_INIT(&request->behind);
+	turn->payer = payer;
+	TAILQ_INIT(&turn->behind);
 	if (first)
-		TAILQ_INSERT_TAIL(&first->behind, request, link);
+		TAILQ_INSERT_TAIL(&first->behind, turn, link);
 	else
-		add_payer(turns, request);
+		add_payer(turns, turn);
 }
 
-struct spool_request *spool_turns_find(struct spool_turns *turns,
-				       bool (*may)(const void *ctx, uid_t payer), const void *ctx)
+struct spool_turn *spool_turns_find(struct spool_turns *turns,
+				    bool (*may)(const void *ctx, uid_t payer), const void *ctx)
 {
 	for (unsigned int i = turns->n_payers; i > 0; i--) {
-		struct spool_request *first = TAILQ_FIRST(&turns->firsts);
+		struct spool_turn *first = TAILQ_FIRST(&turns->firsts);
 
 		if (may(ctx, first->payer))
 			return first;
@@ -56,31 +55,31 @@ struct spool_request *spool_turns_find(struct spool_turns *turns,
 	return NULL;
 }
 
-struct spool_request *spool_turns_next(struct spool_turns *turns)
+struct spool_turn *spool_turns_next(struct spool_turns *turns)
 {
-	struct spool_request *request = TAILQ_FIRST(&turns->firsts), *second;
+	struct spool_turn *turn = TAILQ_FIRST(&turns->firsts), *second;
 
-	if (!request)
+	if (!turn)
 		return NULL;
-	remove_payer(turns, request);
-	second = TAILQ_FIRST(&request->behind);
+	remove_payer(turns, turn);
+	second = TAILQ_FIRST(&turn->behind);
 	if (second) {
-		TAILQ_REMOVE(&request->behind, second, link);
-		TAILQ_CONCAT(&second->behind, &request->behind, link); /* it had none */
+		TAILQ_REMOVE(&turn->behind, second, link);
+		TAILQ_CONCAT(&second->behind, &turn->behind, link); /* it had none */
 		add_payer(turns, second);
 	}
-	return request;
+	return turn;
 }
 
-void spool_turns_put_back(struct spool_turns *turns, struct spool_request *request)
+void spool_turns_put_back(struct spool_turns *turns, struct spool_turn *turn)
 {
-	struct spool_request *first = first_of(turns, request->payer);
+	struct spool_turn *first = first_of(turns, turn->payer);
 
-	TAILQ_INIT(&request->behind);
+	TAILQ_INIT(&turn->behind);
 	if (first) {
 		remove_payer(turns, first);
-		TAILQ_INSERT_TAIL(&request->behind, first, link);
-		TAILQ_CONCAT(&request->behind, &first->behind, link);
+		TAILQ_INSERT_TAIL(&turn->behind, first, link);
+		TAILQ_CONCAT(&turn->behind, &first->behind, link);
 	}
-	add_payer(turns, request);
+	add_payer(turns, turn);
 }

@@ -89,7 +89,7 @@ static struct spool_request *begin_locked(struct spool_for_disk *queue)
 	struct spool_request *request = NULL;
 
 	if (find_locked(queue)) {
-		request = spool_turns_next(&queue->turns);
+		request = spool_request_of(spool_turns_next(&queue->turns));
 		queue->served[queue->n_served++] = request->payer;
 	}
 	return request;
@@ -147,7 +147,7 @@ static bool put(struct spool_for_disk *queue, struct spool_request *request)
 
 	pthread_mutex_lock(&queue->lock);
 	if (!queue->stop) {
-		spool_turns_add(&queue->turns, request);
+		spool_turns_add(&queue->turns, &request->turn, request->payer);
 		wake_locked(queue);
 		ok = queue->n_threads > 0;
 		if (!ok)

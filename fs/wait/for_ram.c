@@ -112,7 +112,7 @@ static void arrive_locked(struct spool_for_ram *queue)
 
 	while ((request = TAILQ_FIRST(&queue->arrived))) {
 		TAILQ_REMOVE(&queue->arrived, request, link);
-		spool_turns_add(&queue->turns, request);
+		spool_turns_add(&queue->turns, &request->turn, request->payer);
 	}
 }
 
@@ -120,7 +120,7 @@ static void arrive_locked(struct spool_for_ram *queue)
 static void wait_locked(struct spool_for_ram *queue)
 {
 	for (;;) {
-		struct spool_request *first;
+		struct spool_turn *first;
 		struct timespec until = {0};
 
 		arrive_locked(queue);
@@ -131,7 +131,7 @@ static void wait_locked(struct spool_for_ram *queue)
 			continue;
 		}
 		TAILQ_FOREACH (first, &queue->turns.firsts, link) {
-			time_t end = end_of(queue, first);
+			time_t end = end_of(queue, spool_request_of(first));
 
 			if (until.tv_sec == 0 || end < until.tv_sec)
 				until.tv_sec = end;
@@ -169,13 +169,13 @@ static bool pass(struct spool_for_ram *queue)
 	bool any = false;
 
 	while (n-- > 0) {
-		struct spool_request *request = spool_turns_next(&queue->turns);
+		struct spool_request *request = spool_request_of(spool_turns_next(&queue->turns));
 		enum tried tried =
 			try_one(queue, request, spool_clock_s() >= end_of(queue, request));
 
 		any |= tried == GONE;
 		if (tried == GOES_ON)
-			spool_turns_put_back(&queue->turns, request);
+			spool_turns_put_back(&queue->turns, &request->turn);
 	}
 	return any;
 }
@@ -195,7 +195,7 @@ static void *queue_main(void *arg)
 		pthread_mutex_unlock(&queue->lock);
 		while (!stop && pass(queue))
 			;
-		while (stop && (request = spool_turns_next(&queue->turns)))
+		while (stop && (request = spool_request_of(spool_turns_next(&queue->turns))))
 			try_one(queue, request, true);
 	}
 	return NULL;

@@ -271,9 +271,9 @@ static void try_again(struct spool_for_release *queue, struct spool_request_list
 	spool_turns_init(&turns);
 	while ((request = TAILQ_FIRST(list))) {
 		TAILQ_REMOVE(list, request, link);
-		spool_turns_add(&turns, request);
+		spool_turns_add(&turns, &request->turn, request->payer);
 	}
-	while ((request = spool_turns_next(&turns))) {
+	while ((request = spool_request_of(spool_turns_next(&turns)))) {
 		uid_t payer = request->payer;
 
 		spool_channel_retry(queue->fs, request, how);

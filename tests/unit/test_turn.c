@@ -2,6 +2,7 @@
 
 /* Who is next: payers in turn, each payer's requests in their order. */
 
+#include "transport/request.h"
 #include "transport/turn.h"
 #include "unit.h"
 
@@ -13,14 +14,14 @@ static struct spool_request requests[N];
 static void add(struct spool_turns *turns, unsigned int i, uid_t payer)
 {
 	requests[i] = (struct spool_request){.unique = i, .payer = payer};
-	spool_turns_add(turns, &requests[i]);
+	spool_turns_add(turns, &requests[i].turn, payer);
 }
 
 /* Takes all. @want: their numbers in order, -1 behind the last. */
 static void expect(struct spool_turns *turns, const int *want)
 {
 	for (; *want >= 0; want++) {
-		struct spool_request *request = spool_turns_next(turns);
+		struct spool_request *request = spool_request_of(spool_turns_next(turns));
 
 		CU_ASSERT_PTR_EQUAL(request, &requests[*want]);
 	}
@@ -61,6 +62,31 @@ static void two_cannot_starve_a_third(void)
 	expect(&turns, (const int[]){0, 1, 6, 2, 3, 4, 5, -1});
 }
 
+static bool may(const void *ctx, uid_t payer)
+{
+	const uid_t *not = ctx;
+
+	return payer != *not ;
+}
+
+/* Whose turn it is, but for one who may not: the others keep their order, and he comes later. */
+static void one_may_not(void)
+{
+	const uid_t payers[] = {1000, 1001, 1002};
+	struct spool_turns turns;
+
+	spool_turns_init(&turns);
+	CU_ASSERT_PTR_NULL(spool_turns_find(&turns, may, &payers[0]));
+	add(&turns, 0, payers[0]);
+	CU_ASSERT_PTR_NULL(spool_turns_find(&turns, may, &payers[0]));
+	add(&turns, 1, payers[1]);
+	add(&turns, 2, payers[2]);
+	CU_ASSERT_PTR_EQUAL(spool_request_of(spool_turns_find(&turns, may, &payers[0])),
+			    &requests[1]);
+	CU_ASSERT_EQUAL(turns.n_payers, 3);
+	expect(&turns, (const int[]){1, 2, 0, -1});
+}
+
 /* Who was served is behind those who wait, also with what he sends now. */
 static void the_served_come_last(void)
 {
@@ -70,7 +96,7 @@ static void the_served_come_last(void)
 	add(&turns, 0, 1000);
 	add(&turns, 1, 1000);
 	add(&turns, 2, 1001);
-	CU_ASSERT_PTR_EQUAL(spool_turns_next(&turns), &requests[0]);
+	CU_ASSERT_PTR_EQUAL(spool_request_of(spool_turns_next(&turns)), &requests[0]);
 	add(&turns, 3, 1001);
 	add(&turns, 4, 1000);
 	expect(&turns, (const int[]){2, 1, 3, 4, -1});
@@ -100,6 +126,7 @@ int main(void)
 		{"two cannot starve a third", two_cannot_starve_a_third},
 		{"the served come last", the_served_come_last},
 		{"put back", put_back},
+		{"one may not", one_may_not},
 	};
 
 	return unit_run("turn", tests, sizeof(tests) / sizeof(tests[0]));
