@@ -6,7 +6,7 @@
  * payers are served round robin: whoever sends a hundred requests makes others wait for one of
  * them, and two who do so together for two. Every place where requests wait for each other asks
  * here who is next: rings (ring_loop.c), the disk (for_disk.h), RAM (for_ram.h), files that go
- * (for_release.h).
+ * (for_release.h), what the kernel is told (notify.h).
  *
  * Takes no memory and no lock: the caller has one, or is the only one who knows of the lines. Time
  * grows with the number of payers that wait, not of their requests.

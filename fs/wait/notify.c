@@ -7,6 +7,7 @@
 
 #include "host/clock.h"
 #include "host/thread.h"
+#include "transport/turn.h"
 #include "transport/waitq.h"
 #include "util/macros.h"
 
@@ -27,7 +28,8 @@
 
 /* Something to tell, and who waits for it. Until it is begun, others may join. */
 struct job {
-	TAILQ_ENTRY(job) link;
+	struct spool_turn turn; /* until it is begun */
+	TAILQ_ENTRY(job) link;  /* of its payer's, or of those that are begun */
 	uint64_t ino, off, len;
 	enum spool_tell what;
 	struct spool_request_list waiting;
@@ -54,6 +56,7 @@ struct spool_notify {
 	pthread_cond_t time;  /* for the clock thread */
 	pthread_cond_t done;  /* for those who wait for room, or for the end */
 	struct payer_list payers;
+	struct spool_turns turns; /* of all jobs that are not begun */
 	struct job_list running;
 	unsigned int n_threads, n_idle; /* n_threads: those that have not ended */
 	uint64_t next_ms;               /* when the clock thread looks; 0: it sleeps */
@@ -82,14 +85,25 @@ static void answer_all(struct spool_notify *notify, struct spool_request_list *l
 	}
 }
 
-static struct payer *find_locked(struct spool_notify *notify, uid_t uid)
+/* Return: NULL: there is nothing to do for it. */
+static struct payer *look_up_locked(const struct spool_notify *notify, uid_t uid)
 {
 	struct payer *payer;
 
 	TAILQ_FOREACH (payer, &notify->payers, link) {
 		if (payer->uid == uid)
-			return payer;
+			break;
 	}
+	return payer;
+}
+
+/* Return: NULL without memory. */
+static struct payer *find_locked(struct spool_notify *notify, uid_t uid)
+{
+	struct payer *payer = look_up_locked(notify, uid);
+
+	if (payer)
+		return payer;
 	payer = calloc(1, sizeof(*payer));
 	if (!payer)
 		return NULL;
@@ -107,21 +121,26 @@ static void put_locked(struct spool_notify *notify, struct payer *payer)
 	free(payer);
 }
 
-/* The next of a payer who may have one more thread; payers come in turn. */
+static bool may_run(const void *ctx, uid_t uid)
+{
+	return look_up_locked(ctx, uid)->n_running < THREADS_PER_PAYER;
+}
+
+static bool has_next_locked(struct spool_notify *notify)
+{
+	return spool_turns_find(&notify->turns, may_run, notify);
+}
+
+/* The next of a payer who may have one more thread. */
 static struct job *next_locked(struct spool_notify *notify, struct payer **ret_payer)
 {
 	struct payer *payer;
 	struct job *job;
 
-	TAILQ_FOREACH (payer, &notify->payers, link) {
-		if (payer->n_jobs > 0 && payer->n_running < THREADS_PER_PAYER)
-			break;
-	}
-	if (!payer)
+	if (!has_next_locked(notify))
 		return NULL;
-	TAILQ_REMOVE(&notify->payers, payer, link);
-	TAILQ_INSERT_TAIL(&notify->payers, payer, link);
-	job = TAILQ_FIRST(&payer->jobs);
+	job = spool_container_of(spool_turns_next(&notify->turns), struct job, turn);
+	payer = look_up_locked(notify, job->turn.payer);
 	TAILQ_REMOVE(&payer->jobs, job, link);
 	TAILQ_INSERT_TAIL(&notify->running, job, link);
 	payer->n_jobs--;
@@ -143,17 +162,6 @@ static bool widen_locked(struct spool_notify *notify)
 		notify->n_threads++;
 	}
 	return notify->n_threads > 0;
-}
-
-static bool has_next_locked(const struct spool_notify *notify)
-{
-	const struct payer *payer;
-
-	TAILQ_FOREACH (payer, &notify->payers, link) {
-		if (payer->n_jobs > 0 && payer->n_running < THREADS_PER_PAYER)
-			return true;
-	}
-	return false;
 }
 
 static void *notify_main(void *arg)
@@ -210,6 +218,7 @@ static struct job *add_locked(struct spool_notify *notify, struct payer *payer,
 	*job = *wanted;
 	TAILQ_INIT(&job->waiting);
 	TAILQ_INSERT_TAIL(&payer->jobs, job, link);
+	spool_turns_add(&notify->turns, &job->turn, payer->uid);
 	payer->n_jobs++;
 	pthread_cond_signal(&notify->work);
 	return job;
@@ -385,6 +394,7 @@ int spool_notify_new(const struct spool_notify_config *config, struct spool_noti
 	if (notify->config.limit_ms == 0)
 		notify->config.limit_ms = LIMIT_MS;
 	TAILQ_INIT(&notify->payers);
+	spool_turns_init(&notify->turns);
 	TAILQ_INIT(&notify->running);
 	pthread_mutex_init(&notify->lock, NULL);
 	pthread_cond_init(&notify->work, NULL);
@@ -405,6 +415,7 @@ static void forget_locked(struct spool_notify *notify)
 	struct payer *payer, *next;
 	struct job *job;
 
+	spool_turns_init(&notify->turns);
 	for (payer = TAILQ_FIRST(&notify->payers); payer; payer = next) {
 		next = TAILQ_NEXT(payer, link);
 		while ((job = TAILQ_FIRST(&payer->jobs))) {
