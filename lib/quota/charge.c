@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "quota/quota_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "util/probe.h"
+
+static uint64_t reserve_for(const struct spool_quota *quota, int resource, unsigned int flags)
+{
+	if (!(flags & SPOOL_CHARGE_PAGEOUT) || resource == SPOOL_RES_INODES)
+		return 0;
+	return quota->limits.pageout_reserve;
+}
+
+/* Which resources do not fit, one bit each. */
+static unsigned int short_of(const struct spool_quota *quota, const uint64_t *used,
+			     const uint64_t *limit, const struct spool_charge *charge,
+			     unsigned int flags)
+{
+	unsigned int missing = 0;
+
+	for (int i = 0; i < SPOOL_RES_N; i++) {
+		uint64_t most = limit[i];
+
+		if (i == SPOOL_RES_RAM && !(flags & (SPOOL_CHARGE_NAME | SPOOL_CHARGE_PAGEOUT)))
+			most -= quota_kept_for_names(quota, most);
+		if (!quota_fits(used[i], charge->amount[i], most, reserve_for(quota, i, flags)))
+			missing |= 1u << i;
+	}
+	return missing;
+}
+
+static void note_all(struct spool_refusal_note *notes, uid_t uid, unsigned int missing,
+		     const uint64_t *used, const uint64_t *limit, const struct spool_charge *charge)
+{
+	for (int i = 0; i < SPOOL_RES_N; i++) {
+		if (!(missing & 1u << i))
+			continue;
+		spool_refusal_add(&notes[i], used[i], limit[i], charge->amount[i]);
+		spool_probe_charge_refused(uid, i, charge->amount[i], limit[i]);
+	}
+}
+
+/* A charge found no room: of the mount, else of the user. */
+static void refuse_locked(struct spool_quota *quota, struct spool_quota_user *user,
+			  unsigned int mount, unsigned int mine, const struct spool_charge *charge)
+	SPOOL_REQUIRES(quota->lock)
+{
+	if (mount)
+		note_all(quota->refused, user->uid, mount, quota->used, quota->limits.mount,
+			 charge);
+	else
+		note_all(user->refused, user->uid, mine, user->used, quota->limits.user, charge);
+	atomic_store(&quota->has_refused, true);
+}
+
+int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
+		       unsigned int flags)
+{
+	struct spool_quota *quota = user->quota;
+	const struct spool_limits *limits = &quota->limits;
+	unsigned int mount, mine, elastic = 0, own;
+	bool high = false, no_disk;
+	int r = 0;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	no_disk = quota->ram == SPOOL_RAM_NO_DISK;
+	if (quota->ram == SPOOL_RAM_ELASTIC && !(flags & SPOOL_CHARGE_FIRM))
+		elastic = 1u << SPOOL_RES_RAM;
+	mount = short_of(quota, quota->used, limits->mount, charge, flags);
+	if (elastic && !quota_fits_budget_locked(quota, user, charge->amount[SPOOL_RES_RAM],
+						 reserve_for(quota, SPOOL_RES_RAM, flags)))
+		mount |= elastic;
+	mine = short_of(quota, user->used, limits->user, charge, flags);
+	own = flags & SPOOL_CHARGE_NAME ? 0 : elastic;
+	if (mount & ~elastic)
+		r = -ENOSPC;
+	else if (mine & ~own)
+		r = (no_disk || mount) && mine == 1u << SPOOL_RES_RAM ? -ENOSPC : -EDQUOT;
+	else if (mount | mine)
+		r = -EAGAIN;
+	/* for want of a disk alone: it may have space again, and who waits is told in the end */
+	no_disk &= r < 0 && (mount | mine) == 1u << SPOOL_RES_RAM && !(flags & SPOOL_CHARGE_FIRM) &&
+		   !(mine && flags & SPOOL_CHARGE_NAME);
+	quota->starved |= r == -EAGAIN || no_disk;
+	if (r == -ENOSPC || r == -EDQUOT)
+		refuse_locked(quota, user, mount, mine, charge);
+	for (int i = 0; i < SPOOL_RES_N && r == 0; i++) {
+		quota->used[i] += charge->amount[i];
+		user->used[i] += charge->amount[i];
+	}
+	quota_refloor_locked(quota, user);
+	if (quota->watch.high && charge->amount[SPOOL_RES_RAM] > 0)
+		high = r == -EAGAIN || quota_is_high_locked(quota, user);
+	spool_mutex_unlock(&quota->lock);
+	if (high)
+		quota->watch.high(quota->watch.ctx);
+	if (no_disk && quota->watch.full &&
+	    quota->watch.full(quota->watch.ctx, flags & SPOOL_CHARGE_ASK))
+		r = -EAGAIN;
+	return r;
+}
+
+void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_charge *charge)
+{
+	struct spool_quota *quota = user->quota;
+	bool room = false;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	for (int i = 0; i < SPOOL_RES_N; i++) {
+		assert(quota->used[i] >= charge->amount[i]);
+		assert(user->used[i] >= charge->amount[i]);
+		quota->used[i] -= charge->amount[i];
+		user->used[i] -= charge->amount[i];
+	}
+	quota_refloor_locked(quota, user);
+	if (quota->starved && charge->amount[SPOOL_RES_RAM] > 0) {
+		quota->starved = false;
+		room = quota->watch.room;
+	}
+	spool_mutex_unlock(&quota->lock);
+	if (room)
+		quota->watch.room(quota->watch.ctx);
+}
+
+int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
+		     const struct spool_charge *charge)
+{
+	struct spool_quota *quota = from->quota;
+	unsigned int missing;
+	bool room = false;
+	int r = 0;
+
+	if (from == to)
+		return 0;
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	missing = short_of(quota, to->used, quota->limits.user, charge, 0);
+	if (missing) {
+		refuse_locked(quota, to, 0, missing, charge);
+		r = -EDQUOT;
+		goto out;
+	}
+	for (int i = 0; i < SPOOL_RES_N; i++) {
+		assert(from->used[i] >= charge->amount[i]);
+		from->used[i] -= charge->amount[i];
+		to->used[i] += charge->amount[i];
+	}
+	quota_refloor_locked(quota, from);
+	quota_refloor_locked(quota, to);
+	room = quota_may_have_room_locked(quota);
+out:
+	spool_mutex_unlock(&quota->lock);
+	if (room)
+		quota->watch.room(quota->watch.ctx);
+	return r;
+}
