@@ -10,7 +10,7 @@
 #include "engine/engine_internal.h"
 #include "quota/quota.h"
 #include "store/batch.h"
-#include "util/tree.h"
+#include "util/rbtree.h"
 
 /* Lists by the power of two of the bytes in RAM: all that 64 bits can say. */
 #define TIER_SIZES 64u

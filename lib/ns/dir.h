@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util/tree.h"
+#include "util/rbtree.h"
 
 struct spool_host;
 struct spool_node;

@@ -14,7 +14,7 @@
 #include "quota/quota.h"
 #include "quota/refusal.h"
 #include "util/lock.h"
-#include "util/tree.h"
+#include "util/rbtree.h"
 
 struct spool_quota_user {
 	RB_ENTRY(spool_quota_user) by_uid; /* lock: quota->lock */

@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 
 #include "util/macros.h"
-#include "util/tree.h"
+#include "util/rbtree.h"
 
 #define PAGE SPOOL_BACKING_ALIGN
 
