@@ -17,7 +17,7 @@
 #include "security/privileges.h"
 #include "process/unmount.h"
 #include "util/macros.h"
-#include "util/remove_tree.h"
+#include "util/rmtree.h"
 
 #define MTAB "/etc/mtab" /* where fusermount3 looks for what it may unmount */
 #define SUBTYPE "spoolfs"
@@ -172,7 +172,7 @@ void spool_mount_remove(const struct spool_mount *mount, struct spool_log *log)
 		find_covered(mount, path);
 		r = rmdir(path);
 		if (r < 0 && errno == ENOTEMPTY && mount->was_empty)
-			spool_remove_tree(path);
+			spool_rmtree(path);
 		else if (r < 0 && errno != ENOENT) /* renamed just now; or removed */
 			break;
 	}

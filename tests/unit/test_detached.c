@@ -12,7 +12,7 @@
 
 #include "common/detached.h"
 #include "unit.h"
-#include "util/remove_tree.h"
+#include "util/rmtree.h"
 
 struct rig {
 	char top[64], proc[80], connections[80];
@@ -100,7 +100,7 @@ static void set_up(struct rig *rig)
 
 static void tear_down(const struct rig *rig)
 {
-	spool_remove_tree(rig->top);
+	spool_rmtree(rig->top);
 	rmdir(rig->top);
 }
 

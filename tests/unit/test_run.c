@@ -13,7 +13,7 @@
 #include "spoolctl/descendants.h"
 #include "spoolctl/run_options.h"
 #include "unit.h"
-#include "util/remove_tree.h"
+#include "util/rmtree.h"
 
 static char top[64];
 
@@ -25,7 +25,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	spool_remove_tree(top);
+	spool_rmtree(top);
 	rmdir(top);
 }
 

@@ -21,7 +21,7 @@
 #include "common/usage.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
-#include "util/remove_tree.h"
+#include "util/rmtree.h"
 
 #define BASE "/tmp/spoolbench-XXXXXX"
 #define DISK "/var/tmp/spoolbench-XXXXXX"
@@ -242,6 +242,6 @@ void bench_mounts_end(struct bench_mounts *mounts)
 		rmdir(mounts->base);
 	}
 	if (mounts->has_disk)
-		spool_remove_tree(mounts->disk);
+		spool_rmtree(mounts->disk);
 	free(mounts);
 }

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "common/usage.h"
-#include "util/remove_tree.h"
+#include "util/rmtree.h"
 
 #define WORK_DIR "spoolbench-XXXXXX"
 
@@ -68,11 +68,11 @@ void bench_setup_remove(struct bench_setup *setup)
 {
 	for (unsigned int i = 0; i < setup->n_places; i++) {
 		if (setup->places[i].dir)
-			spool_remove_tree(setup->places[i].dir);
+			spool_rmtree(setup->places[i].dir);
 		free(setup->places[i].dir);
 		free(setup->places[i].base);
 	}
 	if (setup->scratch)
-		spool_remove_tree(setup->scratch);
+		spool_rmtree(setup->scratch);
 	free(setup->scratch);
 }

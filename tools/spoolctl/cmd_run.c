@@ -32,7 +32,7 @@
 #include "spoolctl/run_options.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
-#include "util/remove_tree.h"
+#include "util/rmtree.h"
 
 /* A socket's path may have 107 bytes (unix(7)). With a base of 24 the mount's path has at most 39,
  * which leaves 67 for programs. A guess that fits ssh-agent's and gpg-agent's. */
@@ -82,7 +82,7 @@ static int make_directories(struct run *run)
  * mount had covered. What cannot be removed is told: somebody must look at it. */
 static void remove_directories(const char *outer)
 {
-	spool_remove_tree(outer);
+	spool_rmtree(outer);
 	if (rmdir(outer) < 0 && errno != ENOENT)
 		fprintf(stderr, "spoolctl: run: %s: cannot remove: %s\n", outer, strerror(errno));
 }

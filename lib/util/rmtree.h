@@ -4,8 +4,8 @@
 /* Directories that we have made for ourselves. */
 
 /**
- * spool_remove_tree() - remove @path and all below it
+ * spool_rmtree() - remove @path and all below it
  * Follows no symbolic link and enters no other filesystem. What is not there, or cannot be removed,
- * is passed over: whoever wants to know looks afterwards.
+ * is passed over: a caller that must know looks afterwards.
  */
-void spool_remove_tree(const char *path);
+void spool_rmtree(const char *path);

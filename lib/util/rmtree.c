@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "remove_tree.h"
+#include "util/rmtree.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ static int remove_one(const char *path, const struct stat *stat_buf, int type, s
 	return 0;
 }
 
-void spool_remove_tree(const char *path)
+void spool_rmtree(const char *path)
 {
 	nftw(path, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
