@@ -665,5 +665,5 @@ int main(void)
 		{"colliding_names", test_colliding_names},
 	};
 
-	return unit_run("tree", tests, SPOOL_ARRAY_SIZE(tests));
+	return unit_run("name", tests, SPOOL_ARRAY_SIZE(tests));
 }
