@@ -2,7 +2,6 @@
 #include "store/object_internal.h"
 
 #include <assert.h>
-#include <errno.h>
 
 #include "quota/quota.h"
 #include "util/host.h"

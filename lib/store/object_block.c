@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/object_internal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "quota/quota.h"
-#include "util/host.h"
 
 #define KIND_SHIFT 62
 #define HOT ((uint64_t)1 << 61)

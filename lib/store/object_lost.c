@@ -12,9 +12,6 @@
 
 #include "store/object_internal.h"
 
-#include <errno.h>
-
-#include "util/host.h"
 #include "util/macros.h"
 
 /* The page that byte @off is in, and the first that begins at or behind it. */
