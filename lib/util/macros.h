@@ -73,9 +73,3 @@ static inline uint64_t spool_max_u64(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
 }
-
-/** spool_div_round_up() - @a / @b rounded up; never overflows. @b > 0 */
-static inline uint64_t spool_div_round_up(uint64_t a, uint64_t b)
-{
-	return a / b + (a % b != 0);
-}
