@@ -3,9 +3,10 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "fs.h"
+#include "engine/engine.h"
 #include "wait/notify.h"
 #include "host/clock.h"
 #include "host/loop.h"
@@ -21,7 +22,8 @@
 #define CACHE_ROUNDS 4u
 
 struct spool_reclaim {
-	struct spool_fs *fs;
+	struct spool_engine *engine;
+	struct spool_notify *notify;
 	struct spool_loop loop;
 	atomic_bool wanted; /* something was closed since the round began */
 };
@@ -47,17 +49,17 @@ static bool wait_round(struct spool_reclaim *reclaim, bool more)
 
 static void drop_pages(struct spool_reclaim *reclaim)
 {
-	struct spool_fs *fs = reclaim->fs;
+	struct spool_engine *engine = reclaim->engine;
 	const struct spool_cred nobody = {.uid = SPOOL_UID_UNKNOWN}; /* but who pays for the file */
 	uint64_t inos[256];
 	size_t n;
 
-	while ((n = spool_engine_take_idle(fs->engine, inos, SPOOL_ARRAY_SIZE(inos))) > 0) {
+	while ((n = spool_engine_take_idle(engine, inos, SPOOL_ARRAY_SIZE(inos))) > 0) {
 		/* what the kernel does not take now it may after its next close */
 		for (size_t i = 0; i < n; i++) {
-			uid_t payer = spool_engine_payer(fs->engine, &nobody, inos[i]);
+			uid_t payer = spool_engine_payer(engine, &nobody, inos[i]);
 
-			spool_notify_drop(fs->notify, inos[i], payer);
+			spool_notify_drop(reclaim->notify, inos[i], payer);
 		}
 	}
 }
@@ -70,11 +72,11 @@ static void *reclaim_main(void *arg)
 	for (unsigned int round = 1; wait_round(reclaim, pages || memory); round++) {
 		if (round % CACHE_ROUNDS == 0) {
 			drop_pages(reclaim);
-			pages = spool_engine_next_round(reclaim->fs->engine);
+			pages = spool_engine_next_round(reclaim->engine);
 		} else {
 			pages = true; /* something was closed, or there was more already */
 		}
-		memory = spool_engine_trim(reclaim->fs->engine);
+		memory = spool_engine_trim(reclaim->engine);
 		malloc_trim(0);
 	}
 	return NULL;
@@ -86,14 +88,16 @@ void spool_reclaim_kick(struct spool_reclaim *reclaim)
 		spool_loop_wake(&reclaim->loop);
 }
 
-int spool_reclaim_new(struct spool_fs *fs, struct spool_reclaim **ret)
+int spool_reclaim_new(struct spool_engine *engine, struct spool_notify *notify,
+		      struct spool_reclaim **ret)
 {
 	struct spool_reclaim *reclaim = calloc(1, sizeof(*reclaim));
 	int r;
 
 	if (!reclaim)
 		return -ENOMEM;
-	reclaim->fs = fs;
+	reclaim->engine = engine;
+	reclaim->notify = notify;
 	spool_loop_init(&reclaim->loop);
 	r = spool_loop_start(&reclaim->loop, "spoolfs-reclaim", reclaim_main, reclaim);
 	if (r < 0) {

@@ -10,11 +10,13 @@
  * works in rounds of ROUND_NS otherwise.
  */
 
-struct spool_fs;
+struct spool_engine;
+struct spool_notify;
 struct spool_reclaim;
 
-/** spool_reclaim_new() - Return: 0; -errno. */
-int spool_reclaim_new(struct spool_fs *fs, struct spool_reclaim **ret);
+/** spool_reclaim_new() - starts the thread; @notify tells the kernel. Return: 0; -errno. */
+int spool_reclaim_new(struct spool_engine *engine, struct spool_notify *notify,
+		      struct spool_reclaim **ret);
 
 /** spool_reclaim_stop() - ends the thread. NULL is allowed. */
 void spool_reclaim_stop(struct spool_reclaim *reclaim);

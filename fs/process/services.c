@@ -20,7 +20,7 @@ int spool_services_start(struct spool_fs *fs)
 	if (r == 0)
 		r = spool_queues_new(fs);
 	if (r == 0)
-		r = spool_reclaim_new(fs, &fs->reclaim);
+		r = spool_reclaim_new(fs->engine, fs->notify, &fs->reclaim);
 	if (r == 0 && fs->options->backing_fd >= 0)
 		r = spool_writeback_new(fs->engine, &fs->writeback);
 	if (r == 0)
