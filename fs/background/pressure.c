@@ -12,8 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "engine/engine.h"
 #include "host/clock.h"
-#include "fs.h"
 #include "background/pressure_rule.h"
 #include "host/thread.h"
 #include "util/macros.h"
@@ -32,7 +32,8 @@
 enum { SOME, FULL, CHANGED, N_FDS };
 
 struct spool_pressure {
-	struct spool_fs *fs;
+	struct spool_engine *engine;
+	struct spool_log *log;
 	pthread_t thread;
 	int psi[2];  /* triggers for SOME and FULL */
 	int meminfo; /* -1: there is none */
@@ -69,10 +70,10 @@ static void read_meminfo(const struct spool_pressure *pressure, struct spool_pre
 
 static void squeeze(struct spool_pressure *pressure, bool first)
 {
-	uint64_t budget = spool_engine_squeeze(pressure->fs->engine);
+	uint64_t budget = spool_engine_squeeze(pressure->engine);
 
 	if (first)
-		spool_log(pressure->fs->log, SPOOL_LOG_INFO,
+		spool_log(pressure->log, SPOOL_LOG_INFO,
 			  "memory is short: at most %llu bytes of RAM for files until it is not",
 			  (unsigned long long)budget);
 }
@@ -87,11 +88,11 @@ static void act(struct spool_pressure *pressure, struct spool_pressure_rule *rul
 		squeeze(pressure, !before);
 		break;
 	case SPOOL_PRESSURE_RELAX:
-		rule->squeezed = spool_engine_relax(pressure->fs->engine);
+		rule->squeezed = spool_engine_relax(pressure->engine);
 		break;
 	case SPOOL_PRESSURE_NOTHING:
 		if (reading->some || reading->full)
-			spool_log(pressure->fs->log, SPOOL_LOG_DEBUG,
+			spool_log(pressure->log, SPOOL_LOG_DEBUG,
 				  "tasks wait for memory, but the machine has %llu of %llu bytes",
 				  (unsigned long long)reading->available,
 				  (unsigned long long)reading->total);
@@ -124,7 +125,7 @@ static void *pressure_main(void *arg)
 		if (n >= 0 && atomic_load(&pressure->on))
 			act(pressure, &rule, &reading);
 		while (rule.squeezed && !atomic_load(&pressure->on))
-			rule.squeezed = spool_engine_relax(pressure->fs->engine);
+			rule.squeezed = spool_engine_relax(pressure->engine);
 	}
 	return NULL;
 }
@@ -140,24 +141,26 @@ void spool_pressure_free(struct spool_pressure *pressure)
 	free(pressure);
 }
 
-int spool_pressure_new(struct spool_fs *fs, bool asked_for, struct spool_pressure **ret)
+int spool_pressure_new(struct spool_engine *engine, struct spool_log *log,
+		       enum spool_pressure_option option, struct spool_pressure **ret)
 {
 	struct spool_pressure *pressure;
 	int psi = open_psi("some"), r = 0;
 
 	*ret = NULL;
 	if (psi < 0)
-		return asked_for ? psi : 0;
+		return option == SPOOL_PRESSURE_ON ? psi : 0;
 	pressure = calloc(1, sizeof(*pressure));
 	if (!pressure) {
 		close(psi);
 		return -ENOMEM;
 	}
-	pressure->fs = fs;
+	pressure->engine = engine;
+	pressure->log = log;
 	pressure->psi[SOME] = psi;
 	pressure->psi[FULL] = open_psi("full"); /* does without */
 	pressure->meminfo = open(MEMINFO_FILE, O_RDONLY | O_CLOEXEC);
-	pressure->on = fs->options->pressure != SPOOL_PRESSURE_OFF;
+	pressure->on = option != SPOOL_PRESSURE_OFF;
 	pressure->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pressure->changed < 0)
 		r = -errno;

@@ -12,15 +12,20 @@
 
 #include <stdbool.h>
 
-struct spool_fs;
+#include "options/options.h"
+
+struct spool_engine;
+struct spool_log;
 struct spool_pressure;
 
 /**
  * spool_pressure_new() - prepare to watch: before Linux 6.5 that needs CAP_SYS_RESOURCE
- * Return: 0; -errno: the kernel has no PSI, or does not let us; 0 with *@ret NULL: it was not asked
- * for, and cannot be had.
+ * @option: pressure=; the live mount may turn it on and off later in any case
+ * Return: 0; 0 with *@ret NULL: it cannot be had, and @option is not SPOOL_PRESSURE_ON; -errno: it
+ * is, but the kernel has no PSI, or does not let us.
  */
-int spool_pressure_new(struct spool_fs *fs, bool asked_for, struct spool_pressure **ret);
+int spool_pressure_new(struct spool_engine *engine, struct spool_log *log,
+		       enum spool_pressure_option option, struct spool_pressure **ret);
 
 /** spool_pressure_start() - begin to watch, with a thread. NULL is allowed. Return: 0; -errno. */
 int spool_pressure_start(struct spool_pressure *pressure);

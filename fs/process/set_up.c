@@ -132,8 +132,7 @@ static int make_engine(struct spool_fs *fs, struct spool_arena *arena, char why[
 
 static int prepare_pressure(struct spool_fs *fs, char why[SPOOL_LOG_LINE_MAX])
 {
-	bool asked_for = fs->options->pressure == SPOOL_PRESSURE_ON;
-	int r = spool_pressure_new(fs, asked_for, &fs->pressure);
+	int r = spool_pressure_new(fs->engine, fs->log, fs->options->pressure, &fs->pressure);
 
 	if (r < 0)
 		snprintf(why, SPOOL_LOG_LINE_MAX,
