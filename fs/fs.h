@@ -42,9 +42,9 @@ struct spool_waitq;
 struct spool_witness;
 
 #define SPOOL_OPCODES SPOOL_CTL_OPCODES /* counted each by itself; the highest is 53 (7.45) */
-/* Requests that nobody waits for in a system call: asynchronous reads, read-ahead, page-outs. The
- * kernel's bound (12 by default, 65535 at most) is one for all users: who reads a slow disk
- * asynchronously must not stop the others' read-ahead. */
+/* Background requests: those that no system call waits for, as asynchronous reads, read-ahead and
+ * page-outs. The kernel has one bound for those of all users (12 by default, 65535 at most). One
+ * user's asynchronous reads of a slow disk must not stop the read-ahead of the others. */
 #define SPOOL_MAX_BACKGROUND 65535u
 
 /**
@@ -82,7 +82,7 @@ struct spool_fs {
 	struct spool_subuids *subuids;
 	struct spool_sandbox sandbox;
 	int nice;                      /* of the worker's threads */
-	struct spool_witness *witness; /* asked what we may not look at */
+	struct spool_witness *witness; /* is asked for what the worker may not look at */
 	pthread_key_t buffer;  /* per thread: max_write bytes to read into, see reply_buffer() */
 	pthread_key_t current; /* per thread: the struct spool_request that is processed */
 	size_t max_write;      /* bytes of data in the largest request */
@@ -97,7 +97,7 @@ struct spool_fs {
 	struct timespec started;     /* CLOCK_BOOTTIME */
 	uint32_t missing; /* enum spool_feature: not offered by the kernel or masked; set by INIT */
 	bool setxattr_ext;    /* the longer fuse_setxattr_in comes; set by INIT */
-	atomic_bool stopping; /* nothing waits for another request any more */
+	atomic_bool stopping; /* no request is deferred any more */
 };
 
 /** spool_ops() - the request handlers. */

@@ -29,12 +29,13 @@ static void log_to_stderr(void *ctx, enum spool_log_level level, const char *lin
 	fprintf(stderr, "spoolfs: %s: %s\n", spool_log_level_name(level), line);
 }
 
-/* And to standard error, which leads to who started us until the mount serves, and nowhere then. */
+/* Lines go to standard error as well. The user who started us reads them there until the mount
+ * serves; after that it is /dev/null. */
 static void log_to_syslog(void *ctx, enum spool_log_level level, const char *line)
 {
 	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
-	spool_syslog_line(SPOOL_SYSLOG_PATH, priorities[level], line); /* or nobody takes it */
+	spool_syslog_line(SPOOL_SYSLOG_PATH, priorities[level], line); /* lost without a syslog */
 	log_to_stderr(ctx, level, line);
 }
 
@@ -44,10 +45,11 @@ static void nothing(void *arg)
 }
 
 /*
- * Away from the terminal and its signals, but not out of the session: no setsid(). That would also
- * give us a scheduling group of our own (CONFIG_SCHED_AUTOGROUP, sched(7)), and a task that waits
- * for another group's is taken off its run queue and woken on any idle CPU; measured, a request
- * then takes three times as long. In the same group it stays where its ring is.
+ * The daemon leaves the terminal and its signals, but stays in the session: no setsid(). A session
+ * of its own would also be a scheduling group of its own (CONFIG_SCHED_AUTOGROUP, sched(7)). A
+ * program that waits for a task of another group is taken off its run queue, and is woken on any
+ * idle CPU; measured, a request then takes three times as long. In the same group it stays on the
+ * CPU of its ring.
  */
 static void leave_terminal(void)
 {
@@ -68,12 +70,12 @@ static void tell_parent(void *arg)
 	int *fd = arg;
 
 	if (write(*fd, &ok, 1) != 1)
-		return; /* it is gone; nobody to tell */
+		return; /* the starting process is gone: there is nobody to tell */
 	*fd = spool_close(*fd);
 	spool_stdio_to_null(STDERR_FILENO);
 }
 
-/* The starting process: ends when the mount serves, with what became of the start. */
+/* The starting process ends when the mount serves, and says by its exit status whether it does. */
 static int wait_for_start(int fd, pid_t child)
 {
 	char byte = 1;
@@ -111,8 +113,8 @@ static int run_in_background(const struct spool_options *options, struct spool_l
 	return r;
 }
 
-/* Ours are everybody's files: the memory that they take is no reason to end us before the others.
- * Who has set another value than 0 has decided. Only root may lower it; a guess. */
+/* Our memory holds everybody's files, so it is no reason to kill us before other programs. A value
+ * other than 0 was set on purpose, and stays. Only root may lower it. The new value is a guess. */
 static void avoid_oom_killer(void)
 {
 	static const char lower[] = "-500";
@@ -121,13 +123,13 @@ static void avoid_oom_killer(void)
 
 	if (fd >= 0 && read(fd, now, sizeof(now) - 1) > 0 && strcmp(now, "0\n") == 0 &&
 	    pwrite(fd, lower, strlen(lower), 0) < 0)
-		errno = 0; /* an ordinary user's stays as it is */
+		errno = 0; /* an ordinary user may not lower it */
 	if (fd >= 0)
 		close(fd);
 }
 
-/* Those of who starts us are no business of ours, and would be held open for as long as we serve.
- */
+/* Descriptors that we inherit belong to the program that starts us. Nobody else would be able to
+ * close them for as long as we serve. */
 static void forget_descriptors(const struct spool_options *options)
 {
 	const int keep[] = {options->holder_fd, options->ready_fd, options->alive_fd,
@@ -136,7 +138,7 @@ static void forget_descriptors(const struct spool_options *options)
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 }
 
-/* Who has too few starts nothing that would fail for want of them later. */
+/* With too few descriptors the start fails, so that no request fails for want of them later. */
 static bool has_descriptors(void)
 {
 	struct rlimit limit;
@@ -195,7 +197,7 @@ int main(int argc, char *argv[])
 	avoid_oom_killer();
 	mountpoint = realpath(options.mountpoint, NULL);
 	if (mountpoint)
-		options.mountpoint = mountpoint; /* a relative one ends to mean the same below */
+		options.mountpoint = mountpoint; /* chdir() gives relative paths another meaning */
 	if (chdir("/") < 0) {
 		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(errno));
 		return 1;

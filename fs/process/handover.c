@@ -16,5 +16,5 @@ int spool_receive_fd(int socket, dev_t *ret_device)
 {
 	int fd = spool_take_descriptor(socket, ret_device, sizeof(*ret_device));
 
-	return fd == -EBADMSG ? -EPIPE : fd; /* a WORKER_OK: the supervisor gave up */
+	return fd == -EBADMSG ? -EPIPE : fd; /* it is a WORKER_OK: the supervisor gave up */
 }

@@ -20,8 +20,8 @@
 #include "util/macros.h"
 #include "process/handover.h"
 
-/* For a worker without a supervisor to end by itself, and for one that was killed. What is left 2 s
- * after a crash is too much. */
+/* A worker without a supervisor gets this long to end by itself, and as long again to die when it
+ * is killed. After a crash, nothing must be left for longer than 2 s. */
 #define WORKER_MS 400
 
 #define DISMISS_MS 1000
@@ -41,7 +41,7 @@ static void harden(const struct duty *duty)
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
 	prctl(PR_SET_NAME, SPOOL_CTL_JANITOR);
-	setsid(); /* what is sent to the supervisor's process group is not for us */
+	setsid(); /* signals to the supervisor's process group must not reach this process */
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 	if (!duty->options->foreground)
 		spool_stdio_to_null(STDERR_FILENO);
@@ -52,7 +52,8 @@ static void harden(const struct duty *duty)
 	spool_mount_drop_privileges(duty->options, duty->log);
 }
 
-/* Return: true: the mount is covered and left to us; false: the supervisor is gone. */
+/* Return: true: the mount is covered, and the supervisor leaves it to us; false: the supervisor is
+ * gone. */
 static bool wait_for_end(struct duty *duty)
 {
 	char byte;
@@ -61,7 +62,7 @@ static bool wait_for_end(struct duty *duty)
 
 	fd = spool_receive_fd(duty->socket, &duty->mount.device);
 	if (fd < 0) {
-		/* it may have mounted, and have had no time to say so */
+		/* it may have mounted and been killed before it said so */
 		duty->mount.device = spool_mount_table_device(duty->mount.path);
 		return false;
 	}
@@ -89,7 +90,8 @@ static void end_worker(const struct duty *duty)
 	worker_ends(duty, WORKER_MS);
 }
 
-/* Until nothing lies on top of the mount: the kernel tells of changes to the mount table. */
+/* Tries to unmount whenever the kernel tells of a change to the mount table, until no other mount
+ * covers ours. */
 static int wait_until_uncovered(struct spool_mount *mount)
 {
 	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -114,7 +116,7 @@ static _Noreturn void do_duty(struct duty *duty)
 	if (!left_to_us)
 		spool_log(duty->log, SPOOL_LOG_ERROR, "%s: the supervisor is gone, unmounting",
 			  duty->mount.path);
-	worker_ends(duty, SPOOL_GRACE_MS); /* as in an end in order */
+	worker_ends(duty, SPOOL_GRACE_MS); /* as long as the supervisor gives it */
 	r = spool_unmount(&duty->mount);
 	end_worker(duty);
 	if (r == -EBUSY)
@@ -144,7 +146,7 @@ int spool_janitor_start(const struct spool_options *options, struct spool_log *l
 	ours = pair[0];
 	theirs = pair[1];
 	duty.socket = theirs;
-	duty.worker = pidfd_open(worker, 0); /* -1: it ends by itself or not at all */
+	duty.worker = pidfd_open(worker, 0); /* -1: we cannot kill it */
 	duty.mount.fd = -1;
 	pid = fork();
 	if (pid == 0)
@@ -178,5 +180,5 @@ void spool_janitor_leave(struct spool_janitor *janitor)
 	const char byte = WORKER_OK;
 
 	if (send(janitor->socket, &byte, 1, MSG_NOSIGNAL) == 1)
-		janitor->pid = 0; /* it is not to be dismissed any more */
+		janitor->pid = 0; /* so that it is not dismissed any more */
 }

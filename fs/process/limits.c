@@ -20,8 +20,8 @@
 #define FILES_MIN 8u
 #define FILES_MAX 4096u
 
-/* Address space besides file data: programs, stacks, buffers of requests. Measured 0.7 GiB with two
- * rings; a guess with some room. */
+/* Address space besides file data: programs, stacks, buffers of requests. With two rings it was
+ * measured as 0.7 GiB; the rest is a guess. */
 #define ADDRESSES_OWN ((uint64_t)1 << 30)
 
 /* With 2 to 8 busy loops on 2 CPUs a create takes 0.4 to 2.1 ms at 0, and 0.1 ms at -10. */
@@ -51,15 +51,15 @@ void spool_harden(void)
 	setrlimit(RLIMIT_CORE, &no_core);
 	spool_thread_allow_interrupts();
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* of the backing's files: they get EFBIG */
-	signal(SIGINT, SIG_IGN);  /* the terminal's ^C is the supervisor's */
+	signal(SIGXFSZ, SIG_IGN); /* writes to the backing directory then fail with EFBIG */
+	signal(SIGINT, SIG_IGN);  /* the supervisor handles the terminal's ^C */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	unsetenv("TMPDIR");
 	raise_limit(RLIMIT_FSIZE);
 	raise_limit(RLIMIT_AS);
 	raise_limit(RLIMIT_MEMLOCK);
-	/* What the kernel does to find memory for us must not wait for requests to us. For root. */
+	/* Reclaiming memory for us, the kernel must not wait for our own answers. Only root may. */
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 }
 
@@ -75,7 +75,7 @@ static void set_default_nice(void)
 	if (geteuid() != 0 && getrlimit(RLIMIT_NICE, &limit) == 0 &&
 	    limit.rlim_cur < (rlim_t)(20 - NICE_DEFAULT)) /* getrlimit(2): 20 - value */
 		wanted = limit.rlim_cur > 20 ? 20 - (int)limit.rlim_cur : 0;
-	setpriority(PRIO_PROCESS, 0, wanted); /* root of a container may not */
+	setpriority(PRIO_PROCESS, 0, wanted); /* root of a container may fail to */
 }
 
 int spool_set_nice(int wanted, char why[SPOOL_LOG_LINE_MAX])
@@ -98,7 +98,7 @@ unsigned int spool_backing_files(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return FILES_MIN;
-	limit.rlim_cur = limit.rlim_max; /* nobody else's: no program is run from here */
+	limit.rlim_cur = limit.rlim_max; /* no program is run from here that would inherit it */
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		getrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur <= FILES_OWN + FILES_MIN)

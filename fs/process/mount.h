@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* One mount, for those who make it (mountpoint.h) and those who end it (unmount.h). */
+/* One mount: mountpoint.h makes it, unmount.h ends it. */
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -14,5 +14,5 @@ struct spool_mount {
 	struct fuse_session *session; /* holds what libfuse needs to know */
 	int fd;                       /* /dev/fuse; -1 when closed */
 	int covered;                  /* the directory below; -1 when it may not be read */
-	bool was_empty;               /* the directory below, before */
+	bool was_empty;               /* the directory below, before the mount */
 };

@@ -19,10 +19,10 @@
 #include "util/macros.h"
 #include "util/rmtree.h"
 
-#define MTAB "/etc/mtab" /* where fusermount3 looks for what it may unmount */
+#define MTAB "/etc/mtab" /* fusermount3 unmounts only what it finds there */
 #define SUBTYPE "spoolfs"
 
-#define REMOVE_TRIES 100 /* a guess; the first mostly does it */
+#define REMOVE_TRIES 100 /* a guess; mostly the first try succeeds */
 
 static bool is_empty(const char *path)
 {
@@ -64,7 +64,7 @@ int spool_mount_check(const struct spool_options *options, struct spool_mount *r
 		free(path);
 		return -EBUSY;
 	}
-	/* Not every system has it: it is made at a full one's start. */
+	/* Not every system has it: only a full boot makes it. */
 	if (geteuid() != 0 && access(MTAB, R_OK) < 0) {
 		r = -errno;
 		fprintf(errors,
@@ -75,7 +75,7 @@ int spool_mount_check(const struct spool_options *options, struct spool_mount *r
 		return r;
 	}
 	ret->path = path;
-	/* taken now: later this path may mean something else. Not everybody may read it. */
+	/* opened now, as the path may mean something else later; -1 when it may not be read */
 	ret->covered = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	ret->was_empty = is_empty(path);
 	return 0;
@@ -92,7 +92,7 @@ static char *mount_options(const struct spool_options *options)
 	return text;
 }
 
-/* libfuse does not know this one. */
+/* libfuse does not know this option. */
 static int forbid_symlinks(const struct spool_mount *mount)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSYMFOLLOW};
@@ -127,7 +127,7 @@ int spool_mount_do(const struct spool_options *options, struct spool_mount *moun
 		return forbid_symlinks(mount);
 	if (mount->device)
 		return 0;
-	/* it is there, as we have just made it, though it cannot be looked up */
+	/* it is there, as we have just mounted it, though it cannot be looked up */
 	if (spool_unmount_path(mount->path) < 0)
 		fprintf(stderr, "spoolfs: %s: a dead mount is left\n", mount->path);
 	return -ENOENT;
@@ -148,7 +148,8 @@ void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log)
 			  mount->path);
 }
 
-/* Where the covered directory is now: whoever made it for us may have renamed what it is in. */
+/* Where the covered directory is now: the user who made it for us may have renamed a directory
+ * above it. */
 static void find_covered(const struct spool_mount *mount, char ret[PATH_MAX])
 {
 	char link[32];
@@ -167,13 +168,13 @@ void spool_mount_remove(const struct spool_mount *mount, struct spool_log *log)
 	char path[PATH_MAX];
 	int r = -1;
 
-	/* whoever writes there all the time finds it gone as soon as we meet it empty */
+	/* a program may write there all the time; one moment when it is empty is enough */
 	for (int i = 0; i < REMOVE_TRIES && r < 0; i++) {
 		find_covered(mount, path);
 		r = rmdir(path);
 		if (r < 0 && errno == ENOTEMPTY && mount->was_empty)
 			spool_rmtree(path);
-		else if (r < 0 && errno != ENOENT) /* renamed just now; or removed */
+		else if (r < 0 && errno != ENOENT) /* ENOENT: renamed just now, or removed */
 			break;
 	}
 	if (r < 0 && errno != ENOENT)
@@ -184,15 +185,15 @@ void spool_mount_remove(const struct spool_mount *mount, struct spool_log *log)
 
 void spool_mount_drop_privileges(const struct spool_options *options, struct spool_log *log)
 {
-	/* umount2(2); where the path leads through directories that are closed to us; and to make
-	 * somebody else's directory root's, with the set-group-ID bit that it has */
+	/* for umount2(2); for a path through directories that are closed to us; and for giving a
+	 * directory of another user to root without losing its set-group-ID bit */
 	uint64_t keep = SPOOL_PRIVILEGE(CAP_SYS_ADMIN) | SPOOL_PRIVILEGE(CAP_DAC_READ_SEARCH) |
 			SPOOL_PRIVILEGE(CAP_CHOWN) | SPOOL_PRIVILEGE(CAP_FSETID);
 	int r;
 
 	if (geteuid() != 0) /* fusermount3 is set-user-ID */
 		return;
-	if (options->holder_fd >= 0) /* others may have made files and directories there */
+	if (options->holder_fd >= 0) /* other users may have made files and directories there */
 		keep |= SPOOL_PRIVILEGE(CAP_DAC_OVERRIDE) | SPOOL_PRIVILEGE(CAP_FOWNER);
 	r = spool_privileges_drop(keep);
 	if (r < 0)

@@ -18,21 +18,22 @@ int spool_mount_check(const struct spool_options *options, struct spool_mount *r
 /** spool_mount_do() - mount. Return: 0 and @mount->fd; -errno (libfuse has written why). */
 int spool_mount_do(const struct spool_options *options, struct spool_mount *mount);
 
-/** spool_mount_guard() - what was covered becomes root's and unwritable for others (after a crash).
- */
+/** spool_mount_guard() - after a crash: give the covered directory to root, and let nobody else
+ * write there. */
 void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log);
 
 /**
  * spool_mount_remove() - remove the mount point, and the directory that it is in when that is empty
- * What late writers have left in it goes too, if it was empty when it was covered.
+ * Files that programs have written there after the unmount are removed, too, if the directory was
+ * empty before the mount.
  */
 void spool_mount_remove(const struct spool_mount *mount, struct spool_log *log);
 
 /**
- * spool_mount_drop_privileges() - of all that root has, keep what the end of a mount takes
- * Those that spool_unmount(), spool_mount_guard() and, with options->holder_fd,
- * spool_mount_remove() need; for good, and for the children, too. What ordinary users have is left
- * alone, for fusermount3.
+ * spool_mount_drop_privileges() - keep only those of root's privileges that ending a mount takes
+ * Those are what spool_unmount(), spool_mount_guard() and, with options->holder_fd,
+ * spool_mount_remove() need. The others cannot be had again, nor by children. Does nothing for
+ * ordinary users: they have none, and need fusermount3, which is set-user-ID.
  */
 void spool_mount_drop_privileges(const struct spool_options *options, struct spool_log *log);
 

@@ -40,7 +40,7 @@ int spool_remount(int argc, char *argv[], const char *mountpoint)
 		fprintf(stderr, "spoolfs: %s: %s\n", mountpoint, spool_ctl_reason(-target.fd));
 		return 1;
 	}
-	if (ioctl(target.fd, SPOOL_IOC_STATUS, &status) < 0) { /* also where nothing is to change */
+	if (ioctl(target.fd, SPOOL_IOC_STATUS, &status) < 0) { /* is there a spoolfs? */
 		fprintf(stderr, "spoolfs: %s: %s\n", mountpoint, spool_ctl_reason(errno));
 		close(target.fd);
 		return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* mount -o remount: the options go to the daemon that serves the mount. */
+/* mount -o remount: sends the options to the daemon that serves the mount. */
 
 /**
  * spool_remount() - change what -o of @argv says on the mount at @mountpoint

@@ -30,19 +30,21 @@
 #include "process/handover.h"
 #include "process/worker.h"
 
-/* How long a worker that was told to stop may take to free everything. Freeing 24 GiB takes about
- * a second; past this it hangs. A guess on the safe side. Builds that check free everything one by
- * one: with ASan, for 3,000 files and 300 MiB on a busy machine, 10 s have been too few. */
+/* How long a worker that was told to stop may take to free everything. Freeing 24 GiB takes about a
+ * second; a worker that takes longer than this hangs. A guess on the safe side. Builds that check
+ * free everything one by one: with ASan, 10 s were too few for 3,000 files and 300 MiB on a busy
+ * machine. */
 #ifdef NDEBUG
 #define STOP_TIMEOUT_MS 10000
 #else
 #define STOP_TIMEOUT_MS 40000
 #endif
 
-/* And one that was killed, to die: the kernel frees its memory, 24 GiB in about a second. */
+/* How long a killed worker may take to die. The kernel frees its memory, 24 GiB in about a second.
+ */
 #define KILL_TIMEOUT_MS 5000
 
-/* Tests do with less, but a busy machine needs some time for either. A guess. */
+/* Tests shorten both limits, but not below this, which a busy machine needs. A guess. */
 #define LEAST_TIMEOUT_MS 2500
 
 struct supervisor {
@@ -55,7 +57,7 @@ struct supervisor {
 	pid_t worker;
 	int socket; /* to the worker; -1 when closed */
 	int signals;
-	int record; /* for who looks for a daemon without a mount; -1: none */
+	int record; /* tells spoolctl of a daemon without a mount; -1: none */
 	int hurry;  /* all limits of time are divided by this */
 	bool reaped;
 	int status; /* of the worker, when reaped */
@@ -71,7 +73,7 @@ static void block_signals(sigset_t *old, sigset_t *blocked)
 	sigprocmask(SIG_BLOCK, blocked, old);
 }
 
-/* The worker has of us what it needs. */
+/* The worker closes all descriptors of the supervisor but those that it needs. */
 static void forget_ours(const struct supervisor *sup, int socket)
 {
 	const int keep[] = {socket, sup->options->backing_fd, sup->options->alive_fd,
@@ -138,8 +140,8 @@ static void tell_worker(struct supervisor *sup)
 	sup->socket = spool_close(sup->socket);
 }
 
-/* Ends the worker: first by a word on its socket, then by force. A thread of it that is held up in
- * the kernel for good keeps it from dying; we do not wait for that. */
+/* Ends the worker: first by a byte on its socket, then by SIGKILL. When a thread of it is held up
+ * in the kernel for good it does not die; this does not wait for that. */
 static void stop_worker(struct supervisor *sup)
 {
 	tell_worker(sup);
@@ -164,7 +166,8 @@ static int start_janitor(struct supervisor *sup)
 	return spool_janitor_start(sup->options, sup->log, &sup->mount, sup->worker, &sup->janitor);
 }
 
-/* It never ends by itself. Whoever has killed it gets another one; not where it dies at once. */
+/* The janitor never ends by itself. When it was killed another one is started, unless the last one
+ * died at once. */
 static void look_after_janitor(struct supervisor *sup)
 {
 	time_t now = spool_clock_s();
@@ -182,7 +185,7 @@ static void look_after_janitor(struct supervisor *sup)
 
 enum event { EVENT_STOP, EVENT_WORKER, EVENT_HANG };
 
-/* Was it stopped, or continued, since we have asked last? */
+/* Return: was the worker stopped, or continued, since the last call? */
 static void see_whether_stopped(struct supervisor *sup)
 {
 	siginfo_t info = {0};
@@ -199,7 +202,7 @@ static enum event wait_for_event(struct supervisor *sup)
 {
 	struct pollfd fds[] = {
 		{.fd = sup->signals, .events = POLLIN},
-		{.fd = sup->options->holder_fd}, /* poll ignores -1; it reports the end unasked */
+		{.fd = sup->options->holder_fd}, /* POLLHUP comes unasked; -1 is ignored */
 		{.fd = spool_watchdog_fd(sup->watchdog), .events = POLLIN},
 	};
 
@@ -230,7 +233,7 @@ static bool ended_well(const struct supervisor *sup)
 	return sup->reaped && WIFEXITED(sup->status) && WEXITSTATUS(sup->status) == 0;
 }
 
-/* An option asked for what cannot be had. */
+/* Return: an option asked for what cannot be had. */
 static bool was_refused(const struct supervisor *sup)
 {
 	return sup->reaped && WIFEXITED(sup->status) &&
@@ -248,12 +251,12 @@ static void say_how_it_ended(const struct supervisor *sup)
 }
 
 /*
- * Aborts, unmounts and stops the worker; none of these waits for another for ever. A worker that
- * does not let go keeps the connection where we may not abort it, so that once it is dead what
- * failed before is tried again.
+ * Aborts, unmounts and stops the worker; each of these waits for the others for a limited time.
+ * Where we may not abort the connection, a worker that does not end keeps it alive. So what failed
+ * before is tried again when the worker is dead.
  *
- * A worker that can ends before the abort: when requests are on their way to a ring just then, the
- * kernel takes 5 s (FUSE_URING_TEARDOWN_INTERVAL) to let go of it.
+ * The worker is given time to end before the abort. If the connection is aborted while requests are
+ * on their way to a ring, the kernel takes 5 s (FUSE_URING_TEARDOWN_INTERVAL) to release it.
  */
 static int end_mount(struct supervisor *sup, bool in_order)
 {
@@ -280,14 +283,14 @@ static int end_mount(struct supervisor *sup, bool in_order)
 	return r;
 }
 
-/* Serves until the end. Return: whether all was in order. */
+/* Serves until the end. Return: true when all was in order. */
 static bool serve(struct supervisor *sup)
 {
 	enum event event = wait_for_event(sup);
 	int r;
 
 	if (event == EVENT_WORKER && ended_well(sup)) {
-		/* somebody has unmounted us; what is left are mounts that were lazily detached */
+		/* somebody else has unmounted it; mounts that were detached lazily may be left */
 		spool_unmount(&sup->mount);
 		return true;
 	}
@@ -312,14 +315,14 @@ static void say_ready(const struct spool_options *options)
 
 	if (options->ready_fd < 0)
 		return;
-	/* whoever asked may be gone by now; the holder's descriptor tells */
+	/* the program that asked for the mount may have ended; its descriptor tells */
 	if (write(options->ready_fd, ready, sizeof(ready) - 1) < 0)
 		return;
 	close(options->ready_fd);
 }
 
-/* Tests cannot wait for limits of many seconds. What root starts in the foreground may have all of
- * them divided, by up to 1000. */
+/* Tests cannot wait for limits of many seconds. A foreground start by root may have all of them
+ * divided by up to 1000. */
 static int read_hurry(const struct spool_options *options)
 {
 	const char *text = getenv("SPOOL_TEST_HURRY");
@@ -341,7 +344,7 @@ static int start(struct supervisor *sup)
 		return r;
 	}
 	if (!worker_says_ok(sup))
-		return -EIO; /* it has said why */
+		return -EIO; /* the worker has said why */
 	r = spool_mount_do(sup->options, &sup->mount);
 	if (r < 0) {
 		fprintf(stderr, "spoolfs: %s: cannot mount\n", sup->mount.path);

@@ -13,9 +13,9 @@
 #include "host/process.h"
 #include "util/macros.h"
 
-/* For one unmount. It takes milliseconds, unless the kernel waits for who served: then the mount
- * has gone all the same, and who has unmounted waits. So we look after the first of these; guesses.
- */
+/* How long one unmount may take: milliseconds, unless the kernel waits for the process that served.
+ * Then umount2(2) does not return though the mount has gone. So we look for the mount after each
+ * LOOK_MS. Guesses. */
 #define LOOK_MS 100
 #define UNMOUNT_MS 2000
 
@@ -28,7 +28,7 @@ struct request {
 	int n;        /* places that it is mounted at */
 };
 
-/* not stat(): the kernel answers that from its cache even for a dead mount */
+/* not stat(): the kernel answers that from its cache, even for a dead mount */
 static bool is_dead(const char *path)
 {
 	struct statvfs vfs;
@@ -37,7 +37,7 @@ static bool is_dead(const char *path)
 	       (errno == ENOTCONN || errno == ECONNABORTED || errno == ECANCELED);
 }
 
-/* In a child. */
+/* Runs in a child. */
 static int unmount_one(void *arg)
 {
 	const struct request *request = arg;
@@ -48,7 +48,7 @@ static int unmount_one(void *arg)
 		execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", request->path, NULL);
 		return FAILED;
 	}
-	/* forced: it aborts where fusectl is not mounted */
+	/* forced, as that aborts the connection where fusectl is not mounted */
 	return umount2(request->path, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? DONE
 										     : FAILED;
 }
@@ -77,7 +77,7 @@ static int run_request(struct request *request)
 		if (spool_process_wait(pid, LOOK_MS, &status))
 			return WIFEXITED(status) ? WEXITSTATUS(status) : FAILED;
 		if (has_gone(request))
-			return DONE; /* the child ends when the kernel lets it */
+			return DONE; /* the child ends later, when the kernel lets it */
 	}
 	spool_process_kill(pid);
 	return -ETIMEDOUT;
@@ -91,8 +91,8 @@ int spool_unmount_path(const char *path)
 	return r > 0 ? -EIO : r;
 }
 
-/* Takes away the last of @places that nothing lies on; @request says the rest. Return: 0, and
- * *@ret_stranger when it turned out not to be ours; -errno. */
+/* Unmounts the last of @places that no other mount covers; @request says the rest. Return: 0;
+ * *@ret_stranger is set when the mount there was not ours; -errno. */
 static int unmount_last(struct request *request, const struct spool_place *places,
 			bool *ret_stranger)
 {
@@ -109,9 +109,9 @@ static int unmount_last(struct request *request, const struct spool_place *place
 }
 
 /*
- * It may be mounted in several places of this namespace by now (bind mounts), and one below the
- * other. Every round takes one away, or it is the last: an unmount that says so and did not happen
- * is a failure.
+ * By now it may be mounted in several places of this namespace (bind mounts), and one below the
+ * other. Each round unmounts one of them or is the last. When an unmount returns 0 and the mount is
+ * still there, it has failed.
  */
 static int unmount_all(dev_t device, bool surely_ours)
 {
@@ -133,21 +133,21 @@ static int unmount_all(dev_t device, bool surely_ours)
 		}
 		spool_mount_table_free(places, n);
 		before = n;
-		surely_ours = false; /* with the last mount the filesystem has gone */
+		surely_ours = false; /* the filesystem went with its last mount */
 	}
 	return r;
 }
 
 int spool_unmount(struct spool_mount *mount)
 {
-	/* A device number is used again as soon as its filesystem is gone. While our connection
-	 * lives so does our filesystem, and the number is ours; afterwards only a dead mount can be
-	 * meant. */
+	/* The kernel uses a device number again as soon as its filesystem has gone. While our
+	 * connection lives our filesystem has the number. Afterwards only a dead mount with that
+	 * number can be ours. */
 	bool lives = spool_connection_lives(mount->fd);
 	int r = 0;
 
 	if (mount->device) {
-		/* else the forced unmount does it, or closing what we and the worker hold */
+		/* where this fails the forced unmount aborts it, or closing /dev/fuse does */
 		spool_connection_abort(mount->fd, mount->device);
 		r = unmount_all(mount->device, lives);
 	}

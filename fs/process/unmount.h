@@ -2,24 +2,26 @@
 #pragma once
 
 /*
- * The end of a mount. It never depends on who serves: the connection is aborted first, which frees
- * whoever is held up in it, our own threads included, and what may wait in the kernel all the same
- * is done by a child that is waited for only so long.
+ * The end of a mount. It never depends on the process that serves. The connection is aborted first,
+ * which frees all threads that are held up in it, our own included. Calls that may wait in the
+ * kernel all the same are made by a child, which we wait for only for a limited time.
  */
 
 #include "process/mount.h"
 
-/* For a worker to end by itself, before the abort. Mostly it takes some 10 ms; a guess. */
+/* How long the worker may take to end by itself before the abort: mostly 10 ms. A guess. */
 #define SPOOL_GRACE_MS 500
 
 /**
- * spool_unmount() - abort and unmount, also when it is busy or was moved; never somebody else's
- * Where something has been mounted on top nothing is unmounted: that would be what goes.
+ * spool_unmount() - abort the connection and unmount, also when the mount is busy or was moved
+ * Mounts of others are left alone: where another mount covers ours nothing is unmounted.
  * Closes @mount->fd. May be called again after a failure.
- * Return: 0 it is gone; -EBUSY it is covered: dead, and mounted still; -EIO, -ETIMEDOUT, -errno.
+ * Return: 0 it has gone; -EBUSY it is covered: it is dead, and still mounted; -EIO, -ETIMEDOUT,
+ * -errno.
  */
 int spool_unmount(struct spool_mount *mount);
 
-/** spool_unmount_path() - unmount the uppermost on @path, busy or not, aborting it where we may.
- * Return: 0; -EIO it cannot be; -ETIMEDOUT: it hangs; -errno of fork(2). */
+/** spool_unmount_path() - unmount the uppermost mount on @path, busy or not; its connection is
+ * aborted where we may. Return: 0; -EIO it cannot be unmounted; -ETIMEDOUT it hangs; -errno of
+ * fork(2). */
 int spool_unmount_path(const char *path);

@@ -3,7 +3,7 @@
 
 #include "util/macros.h"
 
-/* Running time since the last look. */
+/* Return: the running time since the last look, in ms. */
 static uint64_t elapsed(const struct spool_watch *watch, const struct spool_watch_look *look)
 {
 	uint64_t ms = look->now_ms - watch->last_ms;

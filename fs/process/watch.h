@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * When the worker hangs: a thread that takes requests has had the same one in hand, or the whole
- * process was stopped (SIGSTOP), for 30 s of running time, while somebody waits for an answer.
+ * Decides whether the worker hangs. It does when a caller waits for an answer, and for 30 s of
+ * running time a thread that takes requests has worked on the same one, or the whole process was
+ * stopped (SIGSTOP).
  *
- * Running time is that in which the supervisor itself ran on time. A look that comes late counts
- * for nothing: the machine was suspended, or so busy that the worker cannot be blamed. A worker
- * with a debugger on it does not hang: whoever has attached one decides.
+ * Running time is the time in which the supervisor itself ran on time. When a look comes late the
+ * time before it does not count: the machine was suspended, or so busy that it is not the worker's
+ * fault. A worker with a debugger attached does not hang: the user of the debugger decides.
  *
  * FUSE_REQUEST_TIMEOUT (Linux 6.14) is not used, as it cannot tell a slow disk from a hang.
  */
@@ -17,12 +18,13 @@
 
 #include "host/pulse.h"
 
-/* Longer than any handler takes on a busy machine; the kernel reports tasks that are stuck for 120
- * s. And looks within the limit: more of them wake up more often and see a hang sooner. Guesses. */
+/* The limit is longer than any handler takes on a busy machine; the kernel reports tasks that are
+ * stuck for 120 s. More looks within the limit would see a hang sooner, but wake up more often.
+ * Guesses. */
 #define SPOOL_WATCH_LIMIT_MS 30000
 #define SPOOL_WATCH_LOOKS 6
 
-/** struct spool_watch - what was seen by the last look; zero before the first, but for @limit_ms:
+/** struct spool_watch - what the last look saw; all zero before the first but @limit_ms, which says
  * how long a thread may hang */
 struct spool_watch {
 	uint64_t limit_ms;
@@ -39,10 +41,10 @@ struct spool_watch_look {
 	uint64_t now_ms; /* CLOCK_MONOTONIC */
 	bool stopped;    /* the whole process */
 	bool traced;
-	bool waited_for; /* somebody waits for an answer */
+	bool waited_for; /* a caller waits for an answer */
 };
 
-/** What is to be done: nothing until somebody wakes us; look again; end it */
+/** What is to be done: nothing until we are woken; look again; end the worker */
 enum spool_verdict { SPOOL_WATCH_QUIET, SPOOL_WATCH_BUSY, SPOOL_WATCH_HANGS };
 
 /** spool_watch_look() - look once. */

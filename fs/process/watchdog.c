@@ -91,7 +91,7 @@ bool spool_watchdog_look(struct spool_watchdog *dog, pid_t worker, const struct 
 	look.waited_for = spool_connection_waits(mount->fd, mount->device);
 	verdict = spool_watch_look(&dog->watch, dog->pulses, &look);
 	if (verdict == SPOOL_WATCH_QUIET) {
-		/* from now on they wake us; one that has begun just before is seen by a last look
+		/* from now on threads wake us; a last look sees a thread that began before
 		 */
 		atomic_store(&dog->pulses->is_looked, false);
 		verdict = spool_watch_look(&dog->watch, dog->pulses, &look);

@@ -31,11 +31,11 @@ struct worker {
 	struct spool_arena arena;
 	struct spool_origins origins;
 	int done;                     /* eventfd: a thread has ended */
-	char why[SPOOL_LOG_LINE_MAX]; /* not "": an option cannot be had, the line that says so */
+	char why[SPOOL_LOG_LINE_MAX]; /* not "": the line that says which option cannot be had */
 };
 
-/* The kernel sends FUSE_INIT with the mount. Return: 0; -errno: the transport that was asked for
- * cannot be had. */
+/* The kernel sends FUSE_INIT with the mount. Return: 0; -errno: it was unmounted at once, or the
+ * transport that transport= names cannot be had. */
 static int wait_for_init(struct worker *worker)
 {
 	struct pollfd fds[] = {
@@ -48,7 +48,7 @@ static int wait_for_init(struct worker *worker)
 		;
 	if (!fds[1].revents)
 		return -ENODEV; /* unmounted at once */
-	/* what was set before it was written may be looked at now */
+	/* what FUSE_INIT has set may be read from here on */
 	if (read(worker->fs.inited, &count, sizeof(count)) != sizeof(count))
 		return -EIO;
 	if (worker->fs.options->transport == SPOOL_TRANSPORT_URING && !worker->fs.rings) {
@@ -61,8 +61,9 @@ static int wait_for_init(struct worker *worker)
 	return 0;
 }
 
-/* Until the mount is gone (a thread ends), or the supervisor says so, or is gone (the socket ends).
- * getppid() cannot tell that last: files are closed some time before the parent changes. */
+/* Waits until the mount has gone (a thread ends), or the supervisor says so or has gone (the socket
+ * ends). getppid() would tell of the latter too late: a process that dies closes its files some
+ * time before its children get another parent. */
 static void wait_for_end(struct worker *worker, int socket)
 {
 	struct pollfd fds[] = {
@@ -88,7 +89,7 @@ static int run_session(struct worker *worker, int socket)
 	fuse_opt_free_args(&args);
 	if (!worker->fs.session)
 		return r;
-	/* what can fail without a mount fails before there is one */
+	/* all that can fail without a mount is to fail before there is one */
 	r = spool_services_start(&worker->fs);
 	if (r == 0 && write(socket, &ok, 1) != 1)
 		r = -errno;

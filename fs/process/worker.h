@@ -12,12 +12,12 @@
 #include "options/options.h"
 #include "host/pulse.h"
 
-/* Wrong use, and options that cannot be. */
+/* The exit status for wrong use, and for options that cannot be had. */
 #define SPOOL_EXIT_USAGE 2
 
 /**
  * spool_worker_main() - serve until unmounted or told to stop
- * @socket: this end of the pair; @supervisor: its pid; @pulses: its view of our threads
+ * @socket: our end of the pair; @supervisor: its pid; @pulses: it watches our threads by these
  * Return: exit status: 0 all is freed, or in a release build left to the kernel, and the accounts
  * were balanced; SPOOL_EXIT_USAGE an option asks for what cannot be had here; 1 otherwise (logged).
  */
