@@ -21,8 +21,8 @@
 #define PSI_FILE "/proc/pressure/memory"
 #define MEMINFO_FILE "/proc/meminfo"
 
-/* What systemd calls pressure (MemoryPressureThresholdSec=200ms, sd_event_add_memory_pressure(3));
- * others than root must take a window of whole 2 s (Documentation/accounting/psi.rst). */
+/* The stall is systemd's (MemoryPressureThresholdSec=200ms, sd_event_add_memory_pressure(3)). Users
+ * other than root must take a window of a multiple of 2 s (Documentation/accounting/psi.rst). */
 #define STALL_US 200000
 #define WINDOW_US 2000000
 
@@ -37,7 +37,7 @@ struct spool_pressure {
 	pthread_t thread;
 	int psi[2];  /* triggers for SOME and FULL */
 	int meminfo; /* -1: there is none */
-	int changed; /* eventfd: stop, or on */
+	int changed; /* eventfd: @stop or @on was changed */
 	bool has_thread;
 	atomic_bool stop, on;
 };
@@ -56,7 +56,7 @@ static int open_psi(const char *kind)
 	return spool_steal_fd(&fd);
 }
 
-/* The kernel writes the file anew for each read from its beginning. */
+/* The kernel makes the text anew for each read at offset 0. */
 static void read_meminfo(const struct spool_pressure *pressure, struct spool_pressure_reading *ret)
 {
 	char text[MEMINFO_MAX];
@@ -117,7 +117,7 @@ static void *pressure_main(void *arg)
 			eventfd_read(pressure->changed, &count);
 		for (int i = SOME; n > 0 && i <= FULL; i++) {
 			if (fds[i].revents & POLLERR)
-				fds[i].fd = -1; /* the kernel has taken it away */
+				fds[i].fd = -1; /* the kernel has removed the trigger */
 		}
 		reading.some = n > 0 && fds[SOME].revents & POLLPRI;
 		reading.full = n > 0 && fds[FULL].revents & POLLPRI;
@@ -158,7 +158,7 @@ int spool_pressure_new(struct spool_engine *engine, struct spool_log *log,
 	pressure->engine = engine;
 	pressure->log = log;
 	pressure->psi[SOME] = psi;
-	pressure->psi[FULL] = open_psi("full"); /* does without */
+	pressure->psi[FULL] = open_psi("full"); /* -errno: it goes without */
 	pressure->meminfo = open(MEMINFO_FILE, O_RDONLY | O_CLOEXEC);
 	pressure->on = option != SPOOL_PRESSURE_OFF;
 	pressure->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

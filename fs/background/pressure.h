@@ -4,10 +4,10 @@
 /*
  * Memory pressure of the machine, from the kernel's pressure stall information (psi(7), PSI).
  *
- * The kernel wakes us when tasks have waited for memory for STALL_US of WINDOW_US; each time that
- * the machine itself is short (pressure_rule.h) the RAM budget of the mount shrinks, and after a
- * calm while it grows again, step by step. Nobody is woken while the machine is calm and the
- * budget whole.
+ * The kernel wakes a thread of ours when tasks have waited for memory for STALL_US of WINDOW_US.
+ * Each time that the machine itself is short (pressure_rule.h) the RAM budget of the mount shrinks.
+ * After a calm while it grows again, step by step. The thread sleeps while the machine is calm and
+ * the budget is whole.
  */
 
 #include <stdbool.h>
@@ -30,13 +30,15 @@ int spool_pressure_new(struct spool_engine *engine, struct spool_log *log,
 /** spool_pressure_start() - begin to watch, with a thread. NULL is allowed. Return: 0; -errno. */
 int spool_pressure_start(struct spool_pressure *pressure);
 
-/** spool_pressure_stop() - ends the thread. Requests may go on asking. NULL is allowed. */
+/** spool_pressure_stop() - end the thread; the other functions may still be called. NULL is
+ * allowed.
+ */
 void spool_pressure_stop(struct spool_pressure *pressure);
 
-/** spool_pressure_free() - when nobody serves any more. NULL is allowed. */
+/** spool_pressure_free() - after the stop, when no request is served any more. NULL is allowed. */
 void spool_pressure_free(struct spool_pressure *pressure);
 
-/** spool_pressure_is_on() - NULL: no. */
+/** spool_pressure_is_on() - Return: whether the budget shrinks under pressure; NULL: false. */
 bool spool_pressure_is_on(const struct spool_pressure *pressure);
 
 /** spool_pressure_set() - pressure=on or off on the live mount. Return: 0; -EOPNOTSUPP no PSI. */

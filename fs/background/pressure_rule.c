@@ -5,15 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Percent of the machine's RAM that are available at most when it is short: with tasks that wait
- * for memory, and when all do. In the latter case much of what counts as available may be page
- * cache that is read again and again. Guesses: an eighth or less is left when the kernel begins to
- * take pages that are in use; and with half of the RAM available nobody but a control group waits.
+/* The machine is short when at most so many percent of its RAM are available: the first while some
+ * tasks wait for memory, the second while all do. When all do, much of the RAM that counts as
+ * available may be page cache that is read again and again. Guesses: when the kernel begins to
+ * reclaim pages that are in use an eighth or less is left; and with half of the RAM available only
+ * the tasks of a control group wait.
  */
 #define SOME_PERCENT 15u
 #define FULL_PERCENT 50u
 
-/* Without another event for so long the machine is calm. A guess. */
+/* The machine is calm when no event has come for this long. A guess. */
 #define CALM_MS 10000u
 
 bool spool_pressure_is_short(const struct spool_pressure_reading *reading)

@@ -5,9 +5,9 @@
  * When the machine is short of memory, and when it has calmed down. Readings and time come from the
  * caller (fs/background/pressure.c).
  *
- * Stalls alone do not say that the machine is short: the kernel counts those of a control group
- * that has reached its own limit as well, so that anybody who may make one could take other users'
- * RAM. What is available decides with them.
+ * Stalls alone do not say that the machine is short. The kernel also counts those of a control
+ * group that has reached its own limit, so a user who may make one could take other users' RAM. So
+ * the RAM that is available decides as well.
  */
 
 #include <stdbool.h>
@@ -23,8 +23,8 @@ struct spool_pressure_reading {
 	uint64_t available, total;
 };
 
-/** struct spool_pressure_rule - zero at the start; @squeezed: less RAM than ram= is in force;
- * @calm_ms: when it is calm if nothing comes before; CLOCK_MONOTONIC */
+/** struct spool_pressure_rule - zero at the start; @squeezed: the budget is below ram=; @calm_ms:
+ * when the machine will be calm if no event comes before, by CLOCK_MONOTONIC */
 struct spool_pressure_rule {
 	bool squeezed;
 	uint64_t calm_ms;
@@ -36,17 +36,17 @@ enum spool_pressure_action {
 	SPOOL_PRESSURE_RELAX,
 };
 
-/** spool_pressure_is_short() - whether @reading says that the machine is short of memory. */
+/** spool_pressure_is_short() - Return: whether the machine is short of memory by @reading. */
 bool spool_pressure_is_short(const struct spool_pressure_reading *reading);
 
-/** spool_pressure_decide() - what is to be done; the caller clears @rule->squeezed when there is
- * nothing left to relax. */
+/** spool_pressure_decide() - Return: what is to be done. The caller clears @rule->squeezed when the
+ * budget is whole again. */
 enum spool_pressure_action spool_pressure_decide(struct spool_pressure_rule *rule,
 						 const struct spool_pressure_reading *reading,
 						 uint64_t now_ms);
 
-/** spool_pressure_wait_ms() - how long nothing is to be done without another event; for poll(2):
- * -1 for ever. */
+/** spool_pressure_wait_ms() - Return: after how many ms something is to be done if no event comes
+ * before, as poll(2) takes it; -1: never. */
 int spool_pressure_wait_ms(const struct spool_pressure_rule *rule, uint64_t now_ms);
 
 /**

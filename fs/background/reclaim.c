@@ -12,13 +12,13 @@
 #include "host/loop.h"
 #include "util/macros.h"
 
-/* Memory of removed files goes back to the system after one to two rounds in which nobody wanted
- * it. A guess: longer than a compiler or a sort is without a temporary file. */
+/* Memory of removed files goes back to the system after one to two rounds in which no other file
+ * has used it. A guess: a compiler or a sort makes its next temporary file sooner. */
 #define ROUND_NS (5 * UINT64_C(1000000000))
 
-/* Each of so many rounds is one for the page cache. A file is dropped in the second of those after
- * its close, so after 20 to 40 s: within a minute of its last use nothing is held twice, and what
- * is read again soon is still there. A guess. */
+/* One round of so many is for the page cache. The pages of a file are dropped in the second of
+ * these after its close, which is after 20 to 40 s. So a minute after their last use no data are
+ * held twice, and a file that is read again soon still has its pages. A guess. */
 #define CACHE_ROUNDS 4u
 
 struct spool_reclaim {
@@ -28,7 +28,8 @@ struct spool_reclaim {
 	atomic_bool wanted; /* something was closed since the round began */
 };
 
-/* Waits for work, then for the round's end. Return: false at the end. */
+/* Waits until there is work, unless there is @more already, and then until the round is over.
+ * Return: false: the thread is to end. */
 static bool wait_round(struct spool_reclaim *reclaim, bool more)
 {
 	struct spool_loop *loop = &reclaim->loop;
@@ -50,12 +51,12 @@ static bool wait_round(struct spool_reclaim *reclaim, bool more)
 static void drop_pages(struct spool_reclaim *reclaim)
 {
 	struct spool_engine *engine = reclaim->engine;
-	const struct spool_cred nobody = {.uid = SPOOL_UID_UNKNOWN}; /* but who pays for the file */
+	const struct spool_cred nobody = {.uid = SPOOL_UID_UNKNOWN};
 	uint64_t inos[256];
 	size_t n;
 
 	while ((n = spool_engine_take_idle(engine, inos, SPOOL_ARRAY_SIZE(inos))) > 0) {
-		/* what the kernel does not take now it may after its next close */
+		/* if the kernel is not told now, it is after the next close */
 		for (size_t i = 0; i < n; i++) {
 			uid_t payer = spool_engine_payer(engine, &nobody, inos[i]);
 
@@ -74,7 +75,7 @@ static void *reclaim_main(void *arg)
 			drop_pages(reclaim);
 			pages = spool_engine_next_round(reclaim->engine);
 		} else {
-			pages = true; /* something was closed, or there was more already */
+			pages = true; /* there is more to do in a round for the page cache */
 		}
 		memory = spool_engine_trim(reclaim->engine);
 		malloc_trim(0);

@@ -2,12 +2,11 @@
 #pragma once
 
 /*
- * Giving memory back when things have become quiet: data lie with us and, as long as they are used,
- * in the kernel's page cache as well. Pages of files that have been closed for a while are dropped
- * there, and memory that we keep for reuse goes back to the system.
+ * Gives memory back that is no longer used. File data are in our memory and, while they are used,
+ * in the kernel's page cache as well. When a file has been closed for a while the kernel is told to
+ * drop its pages (notify.h). Memory that we keep for reuse goes back to the system.
  *
- * A thread of its own does it, by way of notify.h. It sleeps for good while nothing is closed, and
- * works in rounds of ROUND_NS otherwise.
+ * A thread does this, in rounds of ROUND_NS. It sleeps while no file is closed.
  */
 
 struct spool_engine;
@@ -18,11 +17,12 @@ struct spool_reclaim;
 int spool_reclaim_new(struct spool_engine *engine, struct spool_notify *notify,
 		      struct spool_reclaim **ret);
 
-/** spool_reclaim_stop() - ends the thread. NULL is allowed. */
+/** spool_reclaim_stop() - end the thread. NULL is allowed. */
 void spool_reclaim_stop(struct spool_reclaim *reclaim);
 
-/** spool_reclaim_free() - when nobody serves any more. NULL is allowed. */
+/** spool_reclaim_free() - after the stop, when no request is served any more. NULL is allowed. */
 void spool_reclaim_free(struct spool_reclaim *reclaim);
 
-/** spool_reclaim_kick() - something was closed or forgotten. Cheap while a round is on. */
+/** spool_reclaim_kick() - a file was closed or forgotten. Cheap while a round goes on. Any locks.
+ * NULL is allowed. */
 void spool_reclaim_kick(struct spool_reclaim *reclaim);

@@ -8,11 +8,11 @@
 #include "host/clock.h"
 #include "host/loop.h"
 
-/* One seals while the other one's data are written. A guess. */
+/* One thread seals while the data of the other are written. A guess. */
 #define THREADS 2u
 
-/* Data that were written to the file just now are left for this long, and so is a disk that does
- * not take any. A guess. */
+/* The engine is asked again after this when it has only data that were written to a file just now,
+ * and when the disk does not take data. A guess. */
 #define AGAIN_NS UINT64_C(1000000000)
 
 struct writeback_thread {
@@ -28,7 +28,7 @@ struct spool_writeback {
 	struct writeback_thread threads[THREADS];
 };
 
-/* Return: false at the end. */
+/* Return: false: the thread is to end. */
 static bool goes_on(struct spool_writeback *writeback, uint64_t *ret_hurries)
 {
 	bool stop;

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Threads that bring data to the disk: they sleep until the engine has something for them. */
+/* The threads that write file data to the disk. They sleep until the engine has some for them. */
 
 struct spool_engine;
 struct spool_writeback;
 
-/** spool_writeback_new() - Return: 0; -errno. */
+/** spool_writeback_new() - start the threads. Return: 0; -errno. */
 int spool_writeback_new(struct spool_engine *engine, struct spool_writeback **ret);
 
-/** spool_writeback_free() - ends the threads; blocks as long as the disk does. NULL is allowed. */
+/** spool_writeback_free() - end the threads; blocks as long as the disk does. NULL is allowed. */
 void spool_writeback_free(struct spool_writeback *writeback);
 
-/** spool_writeback_hurry() - the same, though the disk has just refused. Any locks. NULL is
- * allowed.
- */
-void spool_writeback_hurry(struct spool_writeback *writeback);
-
-/** spool_writeback_wake() - there is something to do. Any locks. NULL is allowed. */
+/** spool_writeback_wake() - the engine has data to be written. Any locks. NULL is allowed. */
 void spool_writeback_wake(struct spool_writeback *writeback);
+
+/** spool_writeback_hurry() - wake the threads even if the disk has just refused data. Any locks.
+ * NULL is allowed. */
+void spool_writeback_hurry(struct spool_writeback *writeback);
