@@ -11,7 +11,8 @@
 
 #include "util/macros.h"
 
-/* Return: a file of a detached tmpfs that is never swapped; -1. No size: the engine has limits. */
+/* Return: a file on a detached tmpfs that is never swapped; -1. The tmpfs has no size limit, as the
+ * engine has limits. */
 static int noswap_file(void)
 {
 	spool_cleanup(fd) int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
@@ -38,7 +39,7 @@ static int arena_open(void *ctx)
 	return fd >= 0 ? fd : spool_host_system()->arena_open(NULL);
 }
 
-/* Pages are locked as they come with the first touch: the range stays sparse. */
+/* Pages are locked when they are first touched, so the range stays sparse. */
 static int arena_map(void *ctx, int fd, uint64_t offset, size_t len, void **ret_addr)
 {
 	const struct spool_arena *arena = ctx;
@@ -56,8 +57,8 @@ static int arena_map(void *ctx, int fd, uint64_t offset, size_t len, void **ret_
 	return r;
 }
 
-/* Ranges are locked whole, also where nothing lies yet, so the limit must have room for more than
- * ram=; without one, or with the right to ignore it, anything goes. */
+/* Ranges count as locked as a whole, with the pages that do not exist yet. So the limit must be
+ * higher than ram=, unless there is none, or a capability to ignore it. */
 static int check_limit(uint64_t ram, char why[128])
 {
 	struct rlimit limit;
@@ -68,7 +69,7 @@ static int check_limit(uint64_t ram, char why[128])
 		return -errno;
 	if (limit.rlim_cur == RLIM_INFINITY)
 		return 0;
-	/* whoever has CAP_IPC_LOCK may lock more than the limit says */
+	/* CAP_IPC_LOCK allows to lock more than the limit */
 	page = mmap(NULL, limit.rlim_cur + 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return -errno;

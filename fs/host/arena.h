@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The memory that file data lie in, for the engine's host interface (util/host.h).
+ * The memory that holds file data, for the engine's host interface (util/host.h).
  *
  * It is a file without a name on a tmpfs that is mounted nowhere and never swapped, where the
  * kernel has that (noswap, Linux 6.4) and we may mount (CAP_SYS_ADMIN in the initial user
@@ -15,7 +15,7 @@
 #include "util/host.h"
 
 /**
- * struct spool_arena - at its place until the engine is freed: @host points to it
+ * struct spool_arena - must not move before the engine is freed, as @host points to it
  * @noswap: file data cannot be swapped out; set when the engine opens the arena
  */
 struct spool_arena {
@@ -25,9 +25,9 @@ struct spool_arena {
 };
 
 /**
- * spool_arena_init() - a host like the system's, but for the arena
+ * spool_arena_init() - make a host that is the system's but for the memory of file data
  * @lock: mlock=on
- * @noswap: false: do without (a test)
+ * @noswap: false: do not use a tmpfs that is never swapped (a test)
  * @ram: bytes that ram= allows
  * @why: gets a text when it fails; 128 bytes
  * Return: 0; -EPERM: so much may not be locked.

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The clock of whatever waits or has a limit of time: CLOCK_MONOTONIC, which nobody sets, and which
- * does not run while the machine is suspended. Conditions of spool_thread_cond_init() go by it.
+ * The clock for all waits and limits of time: CLOCK_MONOTONIC. It cannot be set, and does not run
+ * while the machine is suspended. Conditions of spool_thread_cond_init() go by it.
  */
 
 #include <stdint.h>

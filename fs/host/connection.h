@@ -3,9 +3,9 @@
 
 /*
  * The kernel's side of a mount: a connection, which fusectl shows as
- * /sys/fs/fuse/connections/MINOR, by the minor number of the filesystem's device. Such numbers are
- * used again as soon as a filesystem has gone, so they are used here only while our own connection
- * is known to live. Nothing here ever waits for who serves.
+ * /sys/fs/fuse/connections/MINOR, by the minor number of the filesystem's device. The kernel uses
+ * such a number again as soon as the filesystem has gone. So they are used here only while our own
+ * connection is known to live. Nothing here waits for the process that serves.
  */
 
 #include <stdbool.h>
@@ -15,12 +15,12 @@
 bool spool_connection_lives(int fd);
 
 /**
- * spool_connection_abort() - answer whatever waits with an error, and serve nothing any more
- * Who mounted may do this, where fusectl is mounted.
- * Return: 0, also when it lives no more; -errno: cannot be done in this way.
+ * spool_connection_abort() - have the kernel fail all requests, those that wait and all later ones
+ * The user who mounted may do this, where fusectl is mounted.
+ * Return: 0, also when it has ended before; -errno: it cannot be aborted by fusectl.
  */
 int spool_connection_abort(int fd, dev_t device);
 
-/** spool_connection_waits() - does anybody wait for an answer? Return: true also when it cannot be
- * told. */
+/** spool_connection_waits() - Return: whether a caller waits for an answer; true when that is not
+ * known. */
 bool spool_connection_waits(int fd, dev_t device);

@@ -39,7 +39,7 @@ static struct libmnt_fs *next(const struct reading *reading)
 	return mnt_table_next_fs(reading->table, reading->iter, &fs) == 0 ? fs : NULL;
 }
 
-/* Whether something is mounted on the root of @below. */
+/* Return: whether another mount is on the root of @below. */
 static bool is_covered(const struct reading *reading, struct libmnt_fs *below)
 {
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
@@ -115,7 +115,7 @@ dev_t spool_mount_table_device(const char *path)
 		const char *target = mnt_fs_get_target(fs);
 
 		if (target && strcmp(target, path) == 0)
-			device = mnt_fs_get_devno(fs); /* the last lies on top */
+			device = mnt_fs_get_devno(fs); /* the last one is on top */
 	}
 	end_reading(&reading);
 	return device;

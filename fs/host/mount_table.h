@@ -9,9 +9,9 @@
 
 /** struct spool_place - where a filesystem is mounted */
 struct spool_place {
-	int id;       /* of the mount; used again when it has gone */
+	int id;       /* of the mount; the kernel uses it again when the mount has gone */
 	char *path;   /* of the mount point */
-	bool covered; /* something is mounted on top, which an unmount of the path would meet */
+	bool covered; /* another mount is on top: unmounting the path would unmount that */
 };
 
 /**
@@ -24,6 +24,6 @@ int spool_mount_table_find(dev_t device, struct spool_place **ret);
 /** spool_mount_table_free() - the @n places of spool_mount_table_find(). NULL with 0 is allowed. */
 void spool_mount_table_free(struct spool_place *places, int n);
 
-/** spool_mount_table_device() - what lies uppermost on @path. Return: its device; 0: nothing is
- * mounted there, or it cannot be told. */
+/** spool_mount_table_device() - Return: the device of the uppermost mount on @path; 0: there is no
+ * mount, or the table cannot be read. */
 dev_t spool_mount_table_device(const char *path);

@@ -10,7 +10,8 @@
 
 #include "util/macros.h"
 
-/* For a killed process to die. It does so at once, unless it is held up in the kernel. A guess. */
+/* How long a killed process may take to die: no time, unless it is held up in the kernel. A guess.
+ */
 #define DIE_MS 500
 
 static bool has_ended(pid_t pid, int *ret_status)
@@ -33,7 +34,7 @@ bool spool_process_wait(pid_t pid, int timeout_ms, int *ret_status)
 	if (timeout_ms == 0)
 		return false;
 	fd = pidfd_open(pid, 0);
-	poll_fd.fd = fd; /* poll ignores -1, and we look after all of the time */
+	poll_fd.fd = fd; /* poll() ignores -1, and sleeps for the whole time */
 	while (poll(&poll_fd, 1, timeout_ms) < 0 && errno == EINTR)
 		;
 	return has_ended(pid, ret_status);

@@ -2,31 +2,30 @@
 #pragma once
 
 /*
- * What the supervisor sees of the worker's threads that take requests: memory of both. Each thread
- * has a count of its own, odd while it has something in hand and even while it waits for the
- * kernel; none of them may wait for the disk or for other requests, so a count that stays odd is a
- * thread that hangs. Threads that may wait (for_disk.h) have none: a disk that hangs is no fault of
- * ours.
+ * Shared memory by which the supervisor watches the worker's threads that take requests. Each
+ * thread has a count: odd while it works on a request, even while it waits for the kernel. None of
+ * them may wait for the disk or for other requests, so when a count stays odd the thread hangs.
+ * Threads that may wait (for_disk.h) have no count, as a hanging disk is not our fault.
  *
- * Nobody looks while nothing happens. The first thread with something in hand wakes the supervisor,
- * which then looks every few seconds until nothing has happened between two looks.
+ * The supervisor does not look while nothing happens. The first thread that begins a request wakes
+ * it; then it looks every few seconds until nothing has happened between two looks.
  */
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Threads beyond these are not watched: as many CPUs as the largest machines have. A guess. */
+/* Threads beyond these are not watched. The largest machines have so many CPUs. A guess. */
 #define SPOOL_PULSES 1024u
 
 struct spool_pulse {
-	_Alignas(64) _Atomic uint64_t count; /* written by its thread only */
+	_Alignas(64) _Atomic uint64_t count; /* only its own thread writes it */
 	struct spool_pulses *all;
 };
 
 struct spool_pulses {
-	int wake;              /* eventfd: somebody is to look; -1: nobody will */
-	atomic_bool is_looked; /* somebody does; cleared by whoever looks, set by who wakes him */
+	int wake;              /* eventfd of the supervisor; -1: it does not look */
+	atomic_bool is_looked; /* a thread sets it, the supervisor clears it */
 	atomic_uint n;         /* in use */
 	struct spool_pulse pulses[SPOOL_PULSES];
 };
@@ -34,17 +33,17 @@ struct spool_pulses {
 /** spool_pulses_new() - memory that stays shared across fork(2). Return: 0; -errno. */
 int spool_pulses_new(struct spool_pulses **ret);
 
-/** spool_pulses_free() - of this process. NULL is allowed. */
+/** spool_pulses_free() - unmap it in this process. NULL is allowed. */
 void spool_pulses_free(struct spool_pulses *pulses);
 
-/** spool_pulse_join() - one for the calling thread, for good. @pulses may be NULL. Return: NULL
- * when there is none, which is allowed below. */
+/** spool_pulse_join() - take a count for the calling thread, for good. @pulses may be NULL. Return:
+ * NULL when there is none, which the functions below allow. */
 struct spool_pulse *spool_pulse_join(struct spool_pulses *pulses);
 
-/** spool_pulse_wake() - makes whoever looks begin. */
+/** spool_pulse_wake() - have the supervisor look from now on. */
 void spool_pulse_wake(struct spool_pulses *pulses);
 
-/** spool_pulse_work() - the thread has something in hand, or goes on with the next. */
+/** spool_pulse_work() - the thread begins a request, also right after another one. */
 static inline void spool_pulse_work(struct spool_pulse *pulse)
 {
 	uint64_t count;

@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * Lines to the system's log that never wait for it. syslog(3) does: when syslogd hangs, or writes
- * to a disk that does, its socket fills up, and whoever logs is held up with all others that do. A
- * line that cannot be taken at once is lost. Each goes over a socket of its own, so that there is
- * nothing to share between threads and processes, nor to open again when syslogd has started anew.
+ * Writes lines to the system's log without waiting for it. syslog(3) waits: when syslogd hangs, or
+ * writes to a disk that hangs, its socket fills up, and so all threads that log are held up. Here a
+ * line that the socket does not take at once is lost. Each line goes over a socket of its own. So
+ * threads and processes share nothing, and nothing has to be opened again after a new syslogd
+ * start.
  */
 
 #define SPOOL_SYSLOG_PATH "/dev/log"

@@ -18,7 +18,7 @@ struct start {
 	char name[16];
 };
 
-/* It names itself: another thread would have to open a file for that. For ps(1). */
+/* The thread sets its own name, for ps(1): another one would have to open a file for that. */
 static void *begin(void *arg)
 {
 	struct start start = *(struct start *)arg;
@@ -64,7 +64,7 @@ bool spool_thread_pin(unsigned int cpu)
 
 static void wake(int signal)
 {
-	(void)signal; /* only there to interrupt a read() */
+	(void)signal; /* it is there to interrupt a read() */
 }
 
 void spool_thread_allow_interrupts(void)

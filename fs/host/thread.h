@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* The worker's threads: all alike but for what they run. */
+/* The worker's threads. They differ in nothing but what they run. */
 
 #include <pthread.h>
 #include <stdbool.h>
 
-/** spool_thread_start() - a thread with a small stack. @name: at most 15 bytes. Return: 0; -errno.
- */
+/** spool_thread_start() - start a thread with a small stack. @name: at most 15 bytes. Return: 0;
+ * -errno. */
 int spool_thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg);
 
 /**
@@ -18,7 +18,7 @@ bool spool_thread_pin(unsigned int cpu);
 
 /**
  * spool_thread_interrupt() - interrupt the system calls of @thread until it has ended, and join it
- * A signal that comes just before a read() is lost on it, so it is sent again and again.
+ * A signal that comes just before a read() does not interrupt it, so it is sent again and again.
  * spool_thread_allow_interrupts() must have been called by the process.
  */
 void spool_thread_interrupt(pthread_t thread);
