@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
-/* Those of @set that we have. */
+/* Return: the capabilities of @set that we have. */
 static uint64_t permitted(uint64_t set)
 {
 	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++) {
@@ -25,8 +25,8 @@ int spool_privileges_drop(uint64_t keep)
 	if (capng_get_caps_process() < 0)
 		return -EIO;
 	keep = permitted(keep);
-	/* Only who has it may empty the set of what a program could get that we run; we run none.
-	 */
+	/* Without it we may not empty the bounding set. That limits programs that we run, and we
+	 * run none. */
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		sets = CAPNG_SELECT_BOTH;
 	capng_clear(CAPNG_SELECT_BOTH);

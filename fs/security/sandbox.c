@@ -18,7 +18,7 @@ int spool_sandbox_enter(int backing_fd, bool locks, struct spool_sandbox *ret)
 
 	if (locks && (getrlimit(RLIMIT_MEMLOCK, &locked) < 0 || locked.rlim_cur != RLIM_INFINITY))
 		keep = SPOOL_PRIVILEGE(CAP_IPC_LOCK);
-	tzset(); /* log lines want the time of day here, from a file */
+	tzset(); /* it reads a file; log lines have the local time */
 	r = spool_privileges_drop(keep);
 	if (r < 0)
 		return r;

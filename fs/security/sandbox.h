@@ -2,17 +2,17 @@
 #pragma once
 
 /*
- * What the worker gives up before it takes its first request. Requests come from everybody, so
- * whoever finds a way to make it run code of his must gain nothing: no capability, none to be had
- * by running a program (no_new_privs), no other part of the file tree than the backing directory
- * (landlock(7)), and only system calls that serving needs (seccomp(2)).
+ * What the worker gives up before it takes its first request. All users send requests, and one of
+ * them may find a way to make the worker run his code. He must gain nothing by that: no capability,
+ * none by running a program (no_new_privs), no part of the file tree but the backing directory
+ * (landlock(7)), and no system calls but those that serving needs (seccomp(2)).
  */
 
 #include <stdbool.h>
 
-/** struct spool_sandbox - what is in force, in words for status */
+/** struct spool_sandbox - what is in force, as text for status */
 struct spool_sandbox {
-	char capabilities[128]; /* those that are kept, "" = none */
+	char capabilities[128]; /* those that it keeps; "" = none */
 	char landlock[128];     /* "on (ABI 7)", or "off: ..." */
 	char seccomp[128];      /* "on", or "off: ..." */
 };
@@ -21,16 +21,16 @@ struct spool_sandbox {
  * spool_sandbox_enter() - give all that up, for good
  * @backing_fd: the backing directory, -1 = none
  * @locks: memory is locked later, for keys or mlock=on: CAP_IPC_LOCK is kept where RLIMIT_MEMLOCK
- *	sets a limit to that
- * Landlock and seccomp are done without where the kernel or the build has them not; @ret tells.
- * The calling thread must be the only one; those that it starts later are bound as well.
- * Return: 0; -errno: it keeps what it must not have.
+ *	limits that
+ * Where the kernel or the build lacks Landlock or seccomp it goes without, and @ret says so.
+ * The calling thread must be the only one. Threads that it starts later are bound as well.
+ * Return: 0; -errno: it could not give something up.
  */
 int spool_sandbox_enter(int backing_fd, bool locks, struct spool_sandbox *ret);
 
 /**
- * spool_sandbox_seal() - when the transport stands: no further io_uring can be made
- * Operations of a ring are not seen by seccomp; those of ours can do nothing but carry requests.
- * For all threads. Does nothing where seccomp is off.
+ * spool_sandbox_seal() - let no thread make a ring of io_uring any more, once the transport has its
+ * seccomp does not see the operations of a ring. Those of the transport are restricted to carrying
+ * requests. Does nothing where seccomp is off.
  */
 void spool_sandbox_seal(struct spool_sandbox *sandbox);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* The parts of the sandbox that the kernel may lack. */
+/* The two parts of the sandbox that a kernel may lack. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,9 +13,8 @@
  */
 int sandbox_landlock(int backing_fd, char *why, size_t size);
 
-/** sandbox_seccomp() - the list of system calls. As sandbox_landlock(). */
+/** sandbox_seccomp() - allow only the system calls of a list. As sandbox_landlock(). */
 int sandbox_seccomp(char *why, size_t size);
 
-/** sandbox_seccomp_seal() - and now without those that make rings; all threads. Return: 0; -errno.
- */
+/** sandbox_seccomp_seal() - forbid all threads those that make rings, too. Return: 0; -errno. */
 int sandbox_seccomp_seal(void);

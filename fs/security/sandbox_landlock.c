@@ -12,8 +12,8 @@
 
 #include "util/macros.h"
 
-/* Of linux/landlock.h and asm/unistd.h, as older headers lack some; the numbers of system calls
- * are the same on all machines. */
+/* From linux/landlock.h and asm/unistd.h, as older headers lack some of them. The numbers of these
+ * system calls are the same on all architectures. */
 #define NR_CREATE_RULESET 444
 #define NR_ADD_RULE 445
 #define NR_RESTRICT_SELF 446
@@ -40,18 +40,19 @@ struct path_beneath_attr {
 	int32_t fd;
 };
 
-/* What is opened while we serve, besides the backing directory's files. */
+/* What is opened while we serve, besides files of the backing directory. */
 static const struct {
 	const char *path;
 	uint64_t access;
 } later[] = {
-	{"/dev/null", FS_READ_FILE | FS_WRITE_FILE}, /* instead of the standard streams */
+	{"/dev/null", FS_READ_FILE | FS_WRITE_FILE},             /* for the standard streams */
 	{"/sys/devices/system/cpu", FS_READ_FILE | FS_READ_DIR}, /* how many rings; sysconf(3) */
 	{"/proc/meminfo", FS_READ_FILE},
 	{"/etc/localtime", FS_READ_FILE}, /* log lines */
 };
 
-/* What makes no sense for the kind of file is refused by the kernel, what it does not know too. */
+/* The kernel refuses rights that make no sense for the kind of file, and those that it does not
+ * know. */
 static int allow(int ruleset, int fd, uint64_t access, int abi)
 {
 	struct path_beneath_attr attr = {.access = access & FS_ALL(abi), .fd = fd};

@@ -15,15 +15,15 @@
 #include "util/macros.h"
 
 /*
- * The worker is not killed for a system call that is not on the list: what a later C library asks
- * for would then cost all users their files. It gets ENOSYS, which is what a kernel says that has
- * no such call, and upon which libraries do without; EPERM makes them give up. The kernel logs each
- * (audit, type 1326), so a call that is missing here shows.
+ * A system call that is not on the list does not kill the worker: a later C library may make calls
+ * that are not known here, and all users would lose their files. The call fails with ENOSYS, as on
+ * a kernel that does not have it, and libraries then go without. EPERM would make them give up. The
+ * kernel logs each such call (audit, type 1326), so that one that is missing here is noticed.
  */
 #define NOT_ALLOWED SCMP_ACT_ERRNO(ENOSYS)
 
 #ifndef PR_SET_VMA
-#define PR_SET_VMA 0x53564d41 /* linux/prctl.h: names of memory areas, for later C libraries */
+#define PR_SET_VMA 0x53564d41 /* linux/prctl.h: later C libraries name areas */
 #endif
 
 /* clone(2): "the order of the arguments differs on s390" (CONFIG_CLONE_BACKWARDS2). */
@@ -33,10 +33,10 @@
 #define CLONE_FLAGS_ARG 0
 #endif
 
-/* With whatever arguments. By name: those that a machine or a library does not know are left out.
- */
+/* Allowed with any arguments. They stand here by name; those that an architecture or libseccomp
+ * does not know are left out. */
 static const char *const allowed[] = {
-	/* descriptors that we have */
+	/* on descriptors that we have */
 	"read",
 	"readv",
 	"pread64",
@@ -89,7 +89,7 @@ static const char *const allowed[] = {
 	"timerfd_settime",
 	"timerfd_settime64",
 	"timerfd_gettime",
-	/* files: Landlock says which */
+	/* files; Landlock restricts which */
 	"open",
 	"openat",
 	"unlinkat",
@@ -107,7 +107,7 @@ static const char *const allowed[] = {
 	"recvmsg",
 	"connect",
 	"shutdown",
-	/* rings; only until the transport stands */
+	/* rings; forbidden when the transport has its own */
 	"io_uring_setup",
 	"io_uring_register",
 	"io_uring_enter",
@@ -177,11 +177,11 @@ static const char *const allowed[] = {
 	"uname",
 	"getrandom",
 	"capget",
-	/* a further filter, which can only take more away */
+	/* to load another filter, which can only forbid more */
 	"seccomp",
 };
 
-/* Only with such arguments; those of one call stand below each other, any of them will do. */
+/* Allowed with these arguments only. Where a call has several lines, one of them must fit. */
 static int add_conditional(scmp_filter_ctx filter)
 {
 	const struct {
@@ -189,11 +189,11 @@ static int add_conditional(scmp_filter_ctx filter)
 		unsigned int n;
 		struct scmp_arg_cmp args[2];
 	} rules[] = {
-		/* no memory that could be run */
+		/* no executable memory */
 		{"mmap", 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
 		{"mmap2", 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
 		{"mprotect", 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
-		/* threads, no processes
+		/* threads, but no processes
 		 */
 		{"clone",
 		 1,
@@ -234,7 +234,7 @@ static int fill(scmp_filter_ctx filter)
 		r = add_conditional(filter);
 	if (r == 0)
 		r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, NOT_ALLOWED);
-	/* a tree instead of a long row: only what is not cached is looked for there */
+	/* a tree instead of a list; the kernel caches the result for most calls, and skips it */
 	if (r == 0)
 		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r == 0 && seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1) < 0)
@@ -242,9 +242,9 @@ static int fill(scmp_filter_ctx filter)
 	return r;
 }
 
-/* clone3(2) keeps its flags in memory, where no filter can look: libraries try it for every thread
- * and take clone(2) when there is none. Not worth a line in the log each time; of two filters that
- * say the same the one that was loaded last counts. */
+/* clone3(2) has its flags in memory, which a filter cannot read. Libraries try it for each thread,
+ * and use clone(2) when there is none. This filter forbids it without a line in the log each time:
+ * when two filters have the same action, the one that was loaded last counts. */
 static int refuse_clone3(void)
 {
 	int number = seccomp_syscall_resolve_name("clone3");

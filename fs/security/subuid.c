@@ -15,21 +15,21 @@
 #include "host/loop.h"
 #include "util/parse.h"
 
-/* Lower ones are system's and people's own, whatever the file says; SUB_UID_MIN of login.defs(5) is
- * 100000. */
+/* Lower uids are those of the system and of people, whatever the file says. SUB_UID_MIN of
+ * login.defs(5) is 100000. */
 #define SUBUID_MIN 65536u
 
 struct spool_subuids {
 	const char *path;
 	spool_read_subuids_fn reader;
 	void *ctx;
-	_Atomic uint64_t looked_s; /* CLOCK_MONOTONIC: when the thread was last sent to look */
+	_Atomic uint64_t looked_s; /* CLOCK_MONOTONIC: when the thread was last woken */
 	struct spool_loop loop;    /* its lock covers the following */
 	struct spool_subuid_table *table;
 	struct stat seen; /* of the file that the table is from */
 };
 
-/* A name or a number. Return: false for nobody that there is. */
+/* @text: a name or a number. Return: false: there is no such user. */
 static bool find_owner(const char *text, uid_t *ret)
 {
 	char buffer[4096];
@@ -45,7 +45,8 @@ static bool find_owner(const char *text, uid_t *ret)
 	return true;
 }
 
-/* owner:first:count. Return: false for what is none, or has no uid that could be subordinate. */
+/* @line: owner:first:count. Return: false: it is not that, or has no uid that may be subordinate.
+ */
 static bool parse_line(char *line, struct spool_subuid_range *ret)
 {
 	char *save = NULL, *owner = strtok_r(line, ":", &save);

@@ -2,14 +2,13 @@
 #pragma once
 
 /*
- * Who pays for a subordinate uid: the user that /etc/subuid gives it to (subuid(5)). With 65,536
- * uids each a user could have as many times his limits.
+ * The payer of a subordinate uid is the user that /etc/subuid gives it to (subuid(5)). Otherwise a
+ * user with 65,536 such uids could have 65,536 times his limits.
  *
- * The file names people, and it can take for ever to find out who they are: a directory service
- * does not answer, or asks by way of the very mount. So a thread of its own reads the file again
- * when it has changed, and whoever answers requests goes by what has been read. (libsubid does not
- * serve here: it cannot list what there is, only look up one uid after the other, and a uid is
- * charged to its owner from its first request on.)
+ * The file has names of users, and looking them up may take for ever: a directory service may not
+ * answer, or may itself need a file on this mount. So a thread reads the file again when it has
+ * changed, and requests go by what was read last. (libsubid is of no use here. It cannot list all
+ * ranges, only look up one uid after the other, and the owner pays from a uid's first request on.)
  */
 
 #include <stdbool.h>
@@ -18,7 +17,7 @@
 
 struct spool_subuids;
 
-/** struct spool_subuid_table - what stands in the file: @n ranges, one that comes first counts */
+/** struct spool_subuid_table - the @n ranges of the file; where two overlap the first one counts */
 struct spool_subuid_table {
 	size_t n;
 	struct spool_subuid_range {
@@ -26,24 +25,24 @@ struct spool_subuid_table {
 	} ranges[];
 };
 
-/** spool_read_subuids_fn - may take long, but spool_subuids_free() waits for it. Return: a table,
- * to be freed with free(3); NULL: it cannot be had now. */
+/** spool_read_subuids_fn - read the file; may take long, but spool_subuids_free() waits for it.
+ * Return: a table, to be freed with free(3); NULL: it cannot be read now. */
 typedef struct spool_subuid_table *(*spool_read_subuids_fn)(void *ctx, const char *path);
 
-/** spool_subuids_read() - a reader that reads the file itself, by getpwnam(3) where it has names.
- * @ctx: not used. What is not there or cannot be understood is left out. */
+/** spool_subuids_read() - a reader that opens the file itself and looks names up by getpwnam(3).
+ * @ctx: not used. Lines that cannot be understood, or whose user does not exist, are left out. */
 struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path);
 
-/** spool_subuids_size() - Return: the bytes of a table. */
+/** spool_subuids_size() - Return: the size of a table in bytes. */
 size_t spool_subuids_size(const struct spool_subuid_table *table);
 
-/** spool_subuids_is_table() - are these @size bytes a whole table? */
+/** spool_subuids_is_table() - Return: whether these @size bytes are a whole table. */
 bool spool_subuids_is_table(const void *bytes, size_t size);
 
 /**
- * spool_subuids_new() - reads the table
+ * spool_subuids_new() - read the table
  * @path: "/etc/subuid"; borrowed; it need not be there
- * @reader: how it is read; @ctx: is passed to it
+ * @reader: reads it, and is called with @ctx
  * Return: 0; -errno.
  */
 int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
@@ -53,12 +52,12 @@ int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
 void spool_subuids_free(struct spool_subuids *subuids);
 
 /**
- * spool_subuids_refresh() - something is done for @uid: the file is to be read if it has changed
- * Looked at once in a second at most, and never for uids that cannot be subordinate. @subuids may
- * be NULL. Waits for nothing: a change holds for later requests.
+ * spool_subuids_refresh() - have the file read again if it has changed, as @uid makes a request
+ * The thread looks once in a second at most, and never for uids that cannot be subordinate.
+ * @subuids may be NULL. Does not wait: a change counts for later requests.
  */
 void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid);
 
-/** spool_subuids_owner() - @ctx: a struct spool_subuids. Return: who pays for @uid; @uid itself
- * when it is nobody's. Reads no file: any locks. */
+/** spool_subuids_owner() - @ctx: a struct spool_subuids. Return: the user who pays for @uid; @uid
+ * itself when it is not subordinate. Reads no file. Any locks. */
 uid_t spool_subuids_owner(void *ctx, uid_t uid);

@@ -21,14 +21,14 @@
 #include "util/macros.h"
 #include "util/proc.h"
 
-/* Every question brings the pipe that its answer is wanted on, so that answers cannot be mixed up
- * and each is waited for by itself. */
+/* Each question comes with the pipe for its answer. So answers cannot be mixed up, and each caller
+ * waits for his own only. */
 
-/* How long an answer is waited for. Accounts may come from a server that does not answer
- * (nsswitch.conf(5)); a guess at what a caller can put up with. */
+/* How long the worker waits for an answer. Accounts may come from a server that does not answer
+ * (nsswitch.conf(5)). A guess at what a caller can bear. */
 #define ANSWER_MS 1000
 
-/* What a table may take: 2^16 lines of subuid(5), a guess. */
+/* The size of a table at most, for 2^16 lines of subuid(5). A guess. */
 #define TABLE_MAX ((size_t)1 << 20)
 
 enum kind { ASK_CALLER, ASK_GROUP, ASK_SUBUIDS };
@@ -61,9 +61,9 @@ static void answer_caller(int pid, int answer)
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
 	if (!same_file(path, "/proc/self/ns/user"))
-		caller.caps = 0; /* they are about what is of that namespace */
+		caller.caps = 0; /* they hold in his own namespace only */
 	if (write(answer, &caller, sizeof(caller)) < 0)
-		return; /* nobody waits any more */
+		return; /* the worker does not wait any more */
 }
 
 static void answer_group(int pid, gid_t gid, int answer)
@@ -72,10 +72,10 @@ static void answer_group(int pid, gid_t gid, int answer)
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	if (write(answer, spool_proc_in_group(path, gid) ? "y" : "n", 1) < 0)
-		return; /* nobody waits any more */
+		return; /* the worker does not wait any more */
 }
 
-/* By a process of its own, so that a server of accounts that hangs keeps nobody else waiting. */
+/* In a process of its own: a server of accounts that hangs must not hold up other questions. */
 static void answer_subuids(const char *path, int answer)
 {
 	spool_cleanup(free) struct spool_subuid_table *table = NULL;
@@ -120,7 +120,7 @@ static _Noreturn void serve(int socket, int alive_fd, const char *subuid_path)
 	prctl(PR_SET_NAME, "spoolfs-witness");
 	spool_stdio_to_null(STDERR_FILENO);
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
-	signal(SIGCHLD, SIG_IGN); /* those who read accounts end by themselves */
+	signal(SIGCHLD, SIG_IGN); /* the processes that read accounts are not waited for */
 	if (spool_privileges_drop(SPOOL_PRIVILEGE(CAP_SYS_PTRACE)) < 0)
 		_exit(1);
 	while (take_question(socket, subuid_path))
@@ -162,7 +162,7 @@ void spool_witness_free(struct spool_witness *witness)
 	free(witness);
 }
 
-/* Return: where the answer can be read, the caller's; -errno. */
+/* Return: a pipe to read the answer from, which the caller closes; -errno. */
 static int ask(const struct spool_witness *witness, const struct question *question)
 {
 	int pipe[2], r;
@@ -181,7 +181,7 @@ static int ask(const struct spool_witness *witness, const struct question *quest
 	return pipe[0];
 }
 
-/* Return: bytes; 0 at the end; -ETIMEDOUT, -errno. */
+/* Return: how many bytes; 0 at the end; -ETIMEDOUT, -errno. */
 static ssize_t read_answer(int fd, void *buf, size_t size)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -197,7 +197,7 @@ static ssize_t read_answer(int fd, void *buf, size_t size)
 	return n < 0 ? -errno : n;
 }
 
-/* Nothing is told when there is no answer. */
+/* Return: what the witness says; without an answer no capability, no group and no uid. */
 static struct spool_proc_status look_at(struct spool_witness *witness, pid_t pid)
 {
 	const struct question question = {.kind = ASK_CALLER, .pid = pid};

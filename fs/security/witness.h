@@ -3,13 +3,13 @@
 
 /*
  * The process that looks at other processes and reads accounts for the worker, which may do neither
- * (fs/security/sandbox.h). Whether a caller is in the user namespace that we are in is shown to
- * those only who might trace him, and /etc is closed to the worker. The witness takes three kinds
- * of questions and no data: what a process may do and under which uid, whether it is in a group,
- * and what the ranges of subordinate uids are.
+ * (fs/security/sandbox.h): only a process that might trace a caller sees whether he is in our user
+ * namespace, and /etc is closed to the worker. The witness takes three kinds of questions and no
+ * data: what a process may do and under which uid, whether it is in a group, and what the ranges of
+ * subordinate uids are.
  *
- * It ends with the worker. A question takes 0.1 ms. One that is not answered in a second is
- * answered "no", so nobody waits for ever.
+ * It ends with the worker. A question takes 0.1 ms. Without an answer within a second the answer is
+ * "no", so that no caller waits for ever.
  */
 
 #include <stdbool.h>
@@ -19,14 +19,14 @@ struct spool_subuid_table;
 struct spool_witness;
 
 /**
- * spool_witness_start() - fork it, from a process of one thread
+ * spool_witness_start() - fork it; the calling process must have one thread
  * @subuid_path: "/etc/subuid"; borrowed for good
  * @alive_fd: stays open in it (--alive-fd); -1 = none
  * Return: 0; -errno.
  */
 int spool_witness_start(const char *subuid_path, int alive_fd, struct spool_witness **ret);
 
-/** spool_witness_free() - it ends. NULL is allowed. */
+/** spool_witness_free() - end it. NULL is allowed. */
 void spool_witness_free(struct spool_witness *witness);
 
 /**
