@@ -28,8 +28,8 @@ static const struct option_entry *find_option(const char *name, size_t len)
 	return entry->name ? entry : NULL;
 }
 
-/* mount(8) and fstab write comments and options of their own into the list; a remount gets what
- * the kernel shows of a FUSE mount as well */
+/* mount(8) and fstab put comments and options of their own into the list. A remount also gets the
+ * options that the kernel shows of a FUSE mount. */
 static bool is_comment(const char *option)
 {
 	return strncmp(option, "user_id=", 8) == 0 || strncmp(option, "group_id=", 9) == 0 ||
@@ -37,8 +37,8 @@ static bool is_comment(const char *option)
 	       strncmp(option, "comment=", 8) == 0;
 }
 
-/* Whether an option that was given to a live mount is what holds there: mount(8) repeats all that
- * is in fstab and in the mount table. */
+/* Return: whether an option that is given to a live mount changes nothing: mount(8) repeats all
+ * options of fstab and of the mount table. */
 static bool is_as_now(const struct given *given)
 {
 	const struct spool_options *options = given->options, *now = given->now;
@@ -106,7 +106,7 @@ static int set_options(struct given *given, char *list)
 	for (char *option = strtok_r(list, ",", &save); option && r == 0;
 	     option = strtok_r(NULL, ",", &save))
 		r = set_option(given, option);
-	/* a remount reads the list again, and keeps nothing of this reading */
+	/* a remount parses the list again, and keeps nothing of this time */
 	for (size_t i = 0; i < len && given->options->action == SPOOL_ACTION_REMOUNT; i++) {
 		if (list[i] == '\0')
 			list[i] = ',';
@@ -124,7 +124,7 @@ static int parse_fd(struct given *given, const char *name, const char *value, in
 			INT_MAX);
 		return -EINVAL;
 	}
-	/* before we open anything ourselves, which might get its number */
+	/* checked before we open a file ourselves, which might get its number */
 	if (fcntl((int)number, F_GETFD) < 0) {
 		fprintf(given->errors,
 			"spoolfs: --%s=%s: not open (allowed: a descriptor that was passed on)\n",
@@ -148,7 +148,8 @@ static int parse_positional(struct given *given, int argc, char *argv[], int at)
 	}
 	options->mountpoint = argv[argc - 1];
 	if (argc - at == 2 && strpbrk(argv[at], ",\\")) {
-		/* it travels among the mount options, where these would end or join them */
+		/* it is passed on among the mount options, which these characters would end or join
+		 */
 		fprintf(given->errors,
 			"spoolfs: %s: not a source (allowed: a name without comma and backslash)\n",
 			argv[at]);
@@ -208,7 +209,7 @@ static const struct option switches[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* mount(8) gives all options of fstab again, with its own. */
+/* mount(8) repeats all options of fstab, and adds its own. */
 static int remount_list(const char *list, int (*fn)(void *arg, const char *option), void *arg)
 {
 	char *copy = strdup(list), *save = NULL;
@@ -267,7 +268,7 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 		.amounts = {UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT,
 			    UNSET_AMOUNT, UNSET_AMOUNT},
 	};
-	optind = 0; /* from the start again, glibc's way */
+	optind = 0; /* glibc: start again */
 	while (r == 0 && (c = getopt_long(argc, argv, ":fdo:hV", switches, NULL)) != -1)
 		r = parse_switch(&given, c, argv);
 	if (r < 0 || ret->action == SPOOL_ACTION_HELP || ret->action == SPOOL_ACTION_VERSION)
@@ -305,7 +306,7 @@ int spool_options_change(const struct spool_options *now, const char *option,
 		r = set_option(&given, copy);
 	if (r == 0)
 		r = options_resolve_limits(&given);
-	ret->source = now->source; /* not a piece of the copy that is the same */
+	ret->source = now->source; /* not the equal text of the copy, which is freed */
 	free(copy);
 	return r;
 }

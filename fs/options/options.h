@@ -3,7 +3,7 @@
 
 /*
  * The daemon's command line and mount options: parsed, checked, with every default filled in.
- * One table (options_table.c) names them all; --help is printed from it.
+ * One table (table.c) has all of them; --help is printed from it.
  */
 
 #include <stdbool.h>
@@ -14,21 +14,21 @@
 #include "options/feature.h"
 #include "util/log.h"
 
-/** struct spool_machine - what defaults depend on; tests pass their own */
+/** struct spool_machine - what defaults depend on; tests make one up */
 struct spool_machine {
 	uint64_t ram; /* bytes: the machine's, or the limit of our cgroup if that is lower */
-	uid_t uid;    /* who mounts */
+	uid_t uid;    /* the user who mounts */
 	gid_t gid;
 	const char *backing; /* the default of backing=; NULL: none */
 };
 
-/** How requests travel; auto takes the rings where they can be had */
+/** How requests come; auto: over rings where the kernel has them */
 enum spool_transport { SPOOL_TRANSPORT_AUTO, SPOOL_TRANSPORT_URING, SPOOL_TRANSPORT_DEV };
 
-/** Whether memory pressure shrinks the RAM budget; auto: where the kernel tells of it */
+/** Whether memory pressure shrinks the RAM budget; auto: it does where the kernel has PSI */
 enum spool_pressure_option { SPOOL_PRESSURE_AUTO, SPOOL_PRESSURE_ON, SPOOL_PRESSURE_OFF };
 
-/** SPOOL_NICE_DEFAULT - no nice= was given; no value of it */
+/** SPOOL_NICE_DEFAULT - nice= was not given; it cannot have this value */
 #define SPOOL_NICE_DEFAULT 100
 
 enum spool_action {
@@ -38,14 +38,14 @@ enum spool_action {
 	SPOOL_ACTION_VERSION,
 };
 
-/* A number that may be a share of something known only at the end; UINT64_MAX: the default holds.
- */
+/* A number, or a share of something that is not known before all options are parsed. UINT64_MAX:
+ * the default is taken. */
 struct spool_amount {
 	uint64_t value;
 	bool percent;
 };
 
-/** struct spool_amounts - the sizes as they were given, for shares that follow a change */
+/** struct spool_amounts - the sizes as they were given: shares change with what they are of */
 struct spool_amounts {
 	struct spool_amount ram, size, nr_inodes, user_size, user_inodes, user_ram, reserve;
 };
@@ -63,7 +63,7 @@ struct spool_options {
 	bool allow_other_given;
 	int holder_fd;     /* -1 = none */
 	int ready_fd;      /* -1 = none */
-	int alive_fd;      /* -1 = none; open in all our processes, and never used */
+	int alive_fd;      /* -1 = none; held open in all our processes, and not used */
 	unsigned int mask; /* enum spool_feature: by SPOOLFS_MASK of a test */
 	enum spool_log_level log_level;
 	const char *source;
@@ -93,8 +93,9 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 			struct spool_options *ret, FILE *errors);
 
 /**
- * spool_options_change() - what @now becomes with one option changed on the live mount
- * @option: "name=value"; of one that cannot be changed, what it is already
+ * spool_options_change() - change one option of a live mount
+ * @now: the options that hold; @option: "name=value"; one that cannot be changed may be given the
+ *	value that it has
  * @errors: gets one line when something is wrong
  * Return: 0; -EINVAL (the line was written): unknown, not to be changed, or a bad value.
  */
@@ -102,12 +103,12 @@ int spool_options_change(const struct spool_options *now, const char *option,
 			 struct spool_options *ret, FILE *errors);
 
 /**
- * spool_options_remount() - the options of a remount that change something
- * @fn: gets each "name=value"; anything but 0 ends the walk
+ * spool_options_remount() - call @fn for each option of a remount that changes something
+ * @fn: gets "name=value"; when it does not return 0 no further option follows
  * What mount(8) adds by itself is left out. Return: what @fn returned last; 0.
  */
 int spool_options_remount(int argc, char *argv[], int (*fn)(void *arg, const char *option),
 			  void *arg);
 
-/** spool_options_help() - what --help prints. */
+/** spool_options_help() - print the text of --help. */
 void spool_options_help(FILE *out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the option table (options_table.c), the parser (options.c) and what makes defaults and
- * shares definite (options_resolve.c) share. */
+/* Shared by the table of options (table.c), the parser (options.c), and the computation of defaults
+ * and shares (resolve.c). */
 
 #include "options/options.h"
 
@@ -13,7 +13,7 @@ struct given {
 	struct spool_options *options;
 	const struct spool_machine *machine;
 	struct spool_amounts *amounts;   /* options->amounts */
-	const struct spool_options *now; /* of the live mount that is changed; NULL: a start */
+	const struct spool_options *now; /* of the live mount that is changed; NULL at a start */
 	const char *backing;             /* NULL: default */
 	int layout, modes;               /* -1: default */
 	bool uid_given, gid_given, mode_given;
@@ -32,21 +32,22 @@ struct option_entry {
 	int (*set)(struct given *given, const struct option_entry *entry, const char *value);
 };
 
-/** spool_option_means_nothing() - is it one that mount(8) hands on for every filesystem? */
+/** spool_option_means_nothing() - Return: whether mount(8) passes this option to every filesystem.
+ */
 bool spool_option_means_nothing(const char *option);
 
 /**
- * options_open_backing() - opens the backing directory, and sets backing, backing_fd, backing_why
+ * options_open_backing() - open the backing directory, and set backing, backing_fd, backing_why
  * Return: 0, also when there is none; -EINVAL (a line was written): that of backing= cannot be
  * used.
  */
 int options_open_backing(struct given *given);
 
-/** options_resolve_layout() - layout, modes, the root directory, allow_other. Return: 0; -EINVAL (a
- * line was written): they contradict each other. */
+/** options_resolve_layout() - set layout, modes, the root directory, allow_other. Return: 0;
+ * -EINVAL (a line was written): they contradict each other. */
 int options_resolve_layout(struct given *given);
 
-/** options_resolve_limits() - config.limits and the reserve, when the layout is known and the
+/** options_resolve_limits() - set config.limits and the reserve, once the layout is known and the
  * backing directory open. Return: 0; -EINVAL (a line was written): too small. */
 int options_resolve_limits(struct given *given);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What options come to that depend on each other and on the machine: the layout, the backing
+/* Computes the options that depend on each other or on the machine: the layout, the backing
  * directory, and the limits, which may be shares of each other. */
 
 #include "options/options_internal.h"
@@ -20,13 +20,13 @@
 #define USER_INODES_PERCENT 80u
 #define USER_RAM_PERCENT 50u
 #define INODE_BYTES 4096u     /* one inode for this much of ram */
-#define INODES_MIN (1u << 20) /* but a million at least */
-#define RAM_MIN (1u << 20)    /* less holds no directory tree worth the name */
-#define NR_INODES_MIN 4u      /* the root, self, somebody's directory, a file */
+#define INODES_MIN (1u << 20) /* at least a million */
+#define RAM_MIN (1u << 20)    /* less cannot hold a directory tree */
+#define NR_INODES_MIN 4u      /* the root, self, a user's directory, a file */
 #define USER_INODES_MIN 2u
 #define USER_BYTES_MIN 4096u
 #define RESERVE_PERCENT 5u
-#define BACKING_SIZE_PERCENT 80u /* of the backing's free space joins the default of size */
+#define BACKING_SIZE_PERCENT 80u                /* of the disk's free space, added to size= */
 #define PAGEOUT_RESERVE_MAX ((uint64_t)4 << 20) /* mapped pages that are written back when full */
 
 static uint64_t percent_of(uint64_t whole, uint64_t percent)
@@ -42,7 +42,8 @@ static uint64_t resolve(const struct spool_amount *amount, uint64_t whole, uint6
 	return amount->percent ? percent_of(whole, amount->value) : amount->value;
 }
 
-/* Whether @path is @dir or lies below it. What cannot be resolved will be refused for itself. */
+/* Return: whether @path is @dir or below it; false when one of them cannot be resolved, which is an
+ * error elsewhere. */
 static bool is_inside(const char *path, const char *dir)
 {
 	char *real = realpath(path, NULL), *real_dir = realpath(dir, NULL);
@@ -55,8 +56,8 @@ static bool is_inside(const char *path, const char *dir)
 	return inside;
 }
 
-/* The directory is opened before anything is mounted, so that what is wrong with it is said by the
- * one who starts. Without backing= a default that cannot be used means RAM only. */
+/* The directory is opened before anything is mounted, so that the starting process can say what is
+ * wrong with it. Without backing=, a default that cannot be used means RAM only. */
 int options_open_backing(struct given *given)
 {
 	struct spool_options *options = given->options;
@@ -87,8 +88,8 @@ int options_open_backing(struct given *given)
 	return 0;
 }
 
-/* What the backing filesystem adds to the size, and what stays free there. Only a start asks it:
- * whoever changes a live mount must not wait for the disk. */
+/* Computes what the backing filesystem adds to the size, and what is kept free there. Only a start
+ * asks it: a change of a live mount must not wait for the disk. */
 static uint64_t resolve_backing(struct given *given)
 {
 	struct spool_options *options = given->options;
@@ -108,7 +109,7 @@ static uint64_t resolve_backing(struct given *given)
 	return percent_of(free_now, BACKING_SIZE_PERCENT);
 }
 
-/* Less would hold nothing, or not even the root directory. */
+/* With less, the mount could not hold a file, or not even the root directory. */
 static int check_limits(FILE *errors, const struct spool_limits *limits)
 {
 	const struct {
@@ -134,8 +135,8 @@ static int check_limits(FILE *errors, const struct spool_limits *limits)
 	return 0;
 }
 
-/* What one uid may have unless it is given, of a whole. Where there is one user there is nobody to
- * leave anything to: a full mount is just full. */
+/* Return: the default limit of one uid, given that of the mount. In a mount for one user it is the
+ * same, as there is no other user who needs a part. */
 static uint64_t resolve_user(const struct given *given, const struct spool_amount *amount,
 			     uint64_t whole, uint64_t percent)
 {
@@ -154,7 +155,7 @@ int options_resolve_limits(struct given *given)
 	uint64_t inodes = resolve(&given->amounts->nr_inodes, 0,
 				  spool_max_u64(ram / INODE_BYTES, INODES_MIN));
 
-	/* a default is not reckoned again when something else is changed */
+	/* changing another option does not change a default */
 	if (given->amounts->ram.value == UNSET)
 		given->amounts->ram.value = ram;
 	if (given->amounts->size.value == UNSET)

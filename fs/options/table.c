@@ -136,7 +136,7 @@ static int set_pressure(struct given *given, const struct option_entry *entry, c
 	return r;
 }
 
-/* The place of @value among @names, or -1. */
+/* Return: the index of @value in @names; -1: it is not there. */
 static int choose(const char *const *names, size_t n, const char *value)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -237,7 +237,7 @@ static int set_writeback(struct given *given, const struct option_entry *entry, 
 	return 0;
 }
 
-/* Options whose feature is not in this version: only the values that describe what it does. */
+/* Options whose feature this version does not have allow only the value that says so. */
 static int set_later(struct given *given, const struct option_entry *entry, const char *value)
 {
 	const char *at = entry->values;
@@ -302,9 +302,9 @@ static int set_symfollow(struct given *given, const struct option_entry *entry, 
 	return 0;
 }
 
-/* mount(8) knows these of every filesystem and hands them on. nosuid and nodev hold always, files
- * are on no disk that a directory had to be synchronized with, there are no access times to be
- * saved and no mandatory locks; the rest is for mount(8) itself. */
+/* mount(8) passes these on to every filesystem. They have no effect: nosuid and nodev are always
+ * on, there is no disk that a directory would be synchronized with, there are no access times and
+ * no mandatory locks. The others are for mount(8) itself. */
 static const char *const without_meaning[] = {
 	"_netdev",    "async",       "atime",      "auto",          "defaults",
 	"dev",        "diratime",    "dirsync",    "group",         "default_permissions",
