@@ -88,7 +88,7 @@ void op_statfs(fuse_req_t req, fuse_ino_t ino)
 	reply_statfs(req, r, &stat);
 }
 
-/* Where the kernel keeps no ACLs it does not know that one has changed the mode. */
+/* Without FUSE_POSIX_ACL the kernel does not know that an ACL has changed the mode. */
 static bool changes_mode_unseen(const struct spool_fs *fs, const char *name)
 {
 	return !fs->options->config.acl && strcmp(name, XATTR_NAME_POSIX_ACL_ACCESS) == 0;
@@ -139,7 +139,7 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	size = spool_min_u64(size, fs_of(req)->max_write);
 	if (buf)
 		r = spool_engine_listxattr(fs->engine, ino, buf, size, &trusted);
-	/* some are hidden from others than administrators: only now is it worth a look */
+	/* only administrators see some of them: ask for the privilege only if it matters */
 	if (trusted &&
 	    spool_witness_has(fs_of(req)->witness, fuse_req_ctx(req)->pid, CAP_SYS_ADMIN))
 		r = spool_engine_listxattr(fs->engine, ino, buf, size, &trusted);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The control interface: ioctls on the mount's directories (ctl/proto.h). Every structure that
- * comes in is checked for its size and version before it is looked at.
+ * The control interface: ioctls on directories of the mount (ctl/proto.h). The size and version of
+ * each structure are checked before it is read.
  */
 
 #include "ops/ops_internal.h"
@@ -65,7 +65,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 			return;
 		}
 	}
-	/* a call, or a size, of another version; the number of the call holds its size */
+	/* a call of another version: its number includes the size */
 	reply_ioctl_refusal(req, -EPROTO, &version,
 			    out_size < sizeof(version) ? 0 : sizeof(version));
 }

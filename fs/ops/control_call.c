@@ -6,7 +6,8 @@
 
 #include "security/witness.h"
 
-/* Read while the call is pending, so the caller is still there and is who the kernel says. */
+/* The call is pending, so the process that made it still exists, and its number is still its own.
+ */
 bool control_is_admin(const struct spool_fs *fs, const struct spool_cred *cred)
 {
 	if (fs->owner != 0 && cred->uid == fs->owner)

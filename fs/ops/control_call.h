@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* One call of the control interface (lib/ctl/proto.h): what came in, and from whom. */
+/* One call of the control interface (lib/ctl/proto.h): its arguments and its caller. */
 
 #include "fs.h"
 
-/** struct control_call - one ioctl; @dir: the directory that was asked; @in: @in_size bytes */
+/** struct control_call - one ioctl on directory @dir; @in: @in_size bytes */
 struct control_call {
 	fuse_req_t req;
 	struct spool_fs *fs;
@@ -15,9 +15,11 @@ struct control_call {
 	size_t in_size, out_size;
 };
 
-/** control_take_in() - the structure that came in, when it has the size that it must have. Return:
- * 0; -EINVAL. */
+/** control_take_in() - copy the structure that came in. Return: 0; -EINVAL: it has the wrong size.
+ */
 int control_take_in(void *to, size_t size, const struct control_call *call);
 
-/** control_is_admin() - may @cred act for all? Good only while its call is pending. */
+/** control_is_admin() - Return: whether @cred may act for all users. Only while its call is
+ * pending.
+ */
 bool control_is_admin(const struct spool_fs *fs, const struct spool_cred *cred);

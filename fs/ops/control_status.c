@@ -114,7 +114,7 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 		fill_waiting(fs, out);
 	} else {
 		spool_engine_user_usage(fs->engine, cred->uid, &usage);
-		out->ram_held = 0; /* of all users: not for everybody */
+		out->ram_held = 0; /* it sums up all users: only for administrators */
 		out->open_files = 0;
 		out->requests = 0;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the control interface tells of a mount and its users. */
+/* The calls of the control interface that describe a mount and its users. */
 
 struct control_call;
 

@@ -50,7 +50,7 @@ static void fill_tier(struct spool_fs *fs, bool admin, struct spool_ctl_tier *ou
 	out->backing_total = stat.space_total;
 	out->backing_age_ms = stat.space_age_ms;
 	if (stat.space_age_ms > SPOOL_CTL_FRESH_MS)
-		spool_engine_look(fs->engine); /* for who asks again */
+		spool_engine_look(fs->engine); /* the next call sees what it finds */
 }
 
 void control_tier(struct control_call *call)
@@ -59,7 +59,7 @@ void control_tier(struct control_call *call)
 	int r = control_take_in(&tier, sizeof(tier), call);
 	bool admin = r == 0 && control_is_admin(call->fs, &call->cred);
 
-	/* a filesystem may take its time to say what is free, over a network for ever */
+	/* statfs(2) of the backing directory may take long, over a network for ever */
 	if (admin && call->fs->options->backing_fd >= 0 &&
 	    (reply_wait_flags(call->req) & SPOOL_NOWAIT_DISK))
 		r = SPOOL_WOULD_BLOCK;
@@ -68,7 +68,7 @@ void control_tier(struct control_call *call)
 	reply_ioctl(call->req, r, &tier, sizeof(tier));
 }
 
-/* Takes the change over: options that are live are the limits, the tier's and the log's. */
+/* Applies a change: the live options are the limits, and those of the tier and of the log. */
 static void apply(struct spool_fs *fs, const struct spool_options *changed)
 {
 	fs->log->level = changed->log_level;

@@ -44,7 +44,7 @@ static bool add_entry(void *arg, const char *name, size_t name_len, const struct
 	size_t n;
 
 	(void)name_len;
-	reply_fill_entry(attr, &entry); /* of "." and ".." the kernel takes the number only */
+	reply_fill_entry(attr, &entry); /* the kernel uses only the inode number of "." and ".." */
 	if (list->plus) {
 		n = fuse_add_direntry_plus(list->req, list->buf + list->used,
 					   list->size - list->used, name, &entry, (off_t)cookie);
@@ -58,7 +58,7 @@ static bool add_entry(void *arg, const char *name, size_t name_len, const struct
 	return true;
 }
 
-/* The kernel did not take the answer: nobody will send a FORGET for the look-ups in it. */
+/* The kernel did not take the answer, so it sends no FORGET for the lookups in it. */
 static void forget_entries(struct spool_engine *engine, const struct listing *list)
 {
 	for (size_t at = 0; at < list->used;) {

@@ -16,7 +16,7 @@ LIST_HEAD(open_dirs, open_dir);
 
 struct spool_dirs {
 	struct spool_mutex lock;
-	struct open_dirs list; /* so that those of a lost connection are freed */
+	struct open_dirs list; /* for freeing those that are open when the connection ends */
 };
 
 int spool_dirs_new(struct spool_dirs **ret)

@@ -22,8 +22,9 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 		r = spool_engine_tmpfile(engine, &cred, parent, mode, &attr);
 	else
 		r = spool_engine_create(engine, &cred, parent, name, mode, &attr);
-	/* Somebody else was faster. Nobody has checked this caller's rights on that file, so it is
-	 * not opened here: ESTALE makes the VFS look the name up and go the ordinary way. */
+	/* Another caller has made it first. The kernel has not checked this caller's rights on that
+	 * file, so it is not opened here: ESTALE makes the VFS look the name up and open it anew.
+	 */
 	if (r == -EEXIST && !(fi->flags & O_EXCL))
 		r = -ESTALE;
 	reply_create(req, r, &attr, fi);
@@ -38,12 +39,12 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct spool_set_ids before = {0};
 	ssize_t r;
 
-	fi->keep_cache = 1; /* nothing changes but through the kernel */
+	fi->keep_cache = 1; /* all changes come through the kernel */
 	if (reply_told(req, &r) != SPOOL_TOLD_NOT) {
 		reply_open(req, ino, (int)r, fi);
 		return;
 	}
-	/* without the feature nobody has looked who the caller is: the bits go */
+	/* without the feature the kernel has not checked the caller: clear the bits */
 	if (!(fs->missing & SPOOL_FEATURE_KILLPRIV) && !reply_kill_suidgid(req))
 		flags |= SPOOL_OPEN_KEEP_SUIDGID;
 	else if (fi->flags & O_TRUNC)
@@ -78,8 +79,8 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	reply_data(req, r, buf);
 }
 
-/* A page-out that found no room, for good or in part. Nobody looks at how much of it was written,
- * and the kernel may drop the pages now. */
+/* A page-out that found too little space. The kernel does not look at how much of it was written,
+ * and may drop the pages now. */
 static ssize_t refuse_pageout(struct spool_fs *fs, fuse_ino_t ino, off_t off, size_t size,
 			      ssize_t written, ssize_t error)
 {
@@ -108,9 +109,9 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	flags |= spool_set_ids_outsider(req, &before);
 	if (off >= 0)
 		r = spool_engine_write(engine, ino, buf, size, (uint64_t)off, flags);
-	/* Cut short for want of room, while some may just have come, or be about to: the rest is
-	 * tried at once. Where that has to wait, for whatever it is, the whole does, as if nothing
-	 * had been written; doing it again changes nothing. */
+	/* A write that found too little space for all of its data. As some may have come free just
+	 * now, the rest is tried at once. If that has to wait, the whole request is deferred as if
+	 * nothing had been written: writing the same data again changes nothing. */
 	while (r > 0 && (size_t)r < size && more >= 0) {
 		spool_engine_drop_orphans(engine);
 		more = spool_engine_write(engine, ino, buf + r, size - (size_t)r,
@@ -127,7 +128,8 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 		reply_written(req, r);
 }
 
-/* To reserve or clear more than this takes longer than others should wait: 0.3 s, measured. */
+/* Reserving or clearing more takes longer than 0.3 s (measured), for which other requests should
+ * not wait. */
 #define FALLOCATE_LONG (UINT64_C(64) << 30)
 
 void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
@@ -141,7 +143,7 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len
 	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
 		before = spool_set_ids_of(fs, ino);
 		if (len > (off_t)FALLOCATE_LONG && (reply_wait_flags(req) & SPOOL_NOWAIT_DISK))
-			r = SPOOL_WOULD_BLOCK; /* for a thread that may take its time */
+			r = SPOOL_WOULD_BLOCK; /* to a thread that may take long */
 		else if (off >= 0 && len > 0)
 			r = spool_engine_fallocate(
 				fs->engine, ino, mode, (uint64_t)off, (uint64_t)len,
@@ -153,9 +155,9 @@ void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len
 
 /*
  * Stores through a mapping, and with -o writeback all writes, may still be in the kernel's page
- * cache, where it does not look for SEEK_DATA. So where the answer depends on a hole, they are
- * fetched first: by dropping the cache, which writes out what is dirty. Those writes come back to
- * us as requests, and wait for whatever has the pages: so the request is put aside (notify.h).
+ * cache, where it does not look for SEEK_DATA. So when the answer depends on a hole the kernel is
+ * told to drop its cache first, which writes out dirty pages. Those writes come to us as requests,
+ * and may wait for reads that have the pages locked. So the request is deferred (notify.h).
  */
 static bool must_fetch_pages(const struct spool_fs *fs, int64_t r, off_t off, int whence)
 {
@@ -164,8 +166,8 @@ static bool must_fetch_pages(const struct spool_fs *fs, int64_t r, off_t off, in
 	return whence == SEEK_DATA ? r != off : r == off;
 }
 
-/* What is true whatever the kernel still has: that all is data. With -o writeback it may also have
- * an end of the file that we do not know. */
+/* The answer that is right whatever the kernel has in its cache: all is data. With -o writeback it
+ * may also know of an end of the file that we do not know. */
 static int64_t seek_without_pages(const struct spool_fs *fs, fuse_ino_t ino, off_t off, int whence)
 {
 	struct spool_attr attr;
@@ -180,7 +182,7 @@ static int64_t seek_without_pages(const struct spool_fs *fs, fuse_ino_t ino, off
 	return whence == SEEK_DATA ? off : (int64_t)attr.size;
 }
 
-/* Pages of the hole that the answer depends on, and no others: those of data may be locked by reads
+/* Drops only the pages of the hole that the answer depends on: pages of data may be locked by reads
  * that wait for the disk. */
 static void fetch_hole(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, int64_t r)
 {
@@ -224,7 +226,8 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
 
 	(void)src_fi;
 	(void)dst_fi;
-	/* One request must not keep a thread for seconds: the caller goes on with what is left. */
+	/* One request must not take a thread for seconds. The caller asks again for what is left.
+	 */
 	len = spool_min_u64(len, (uint64_t)64 << 20);
 	if (reply_told(req, &r) == SPOOL_TOLD_NOT) {
 		before = spool_set_ids_of(fs, dst);

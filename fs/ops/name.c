@@ -8,15 +8,15 @@
 #include "background/reclaim.h"
 #include "ops/origin.h"
 
-/* A missing name may be remembered by the kernel, as only we make names; but not in the private
- * root, where who looks decides whether a directory is made. */
+/* The kernel may remember that a name is missing, as all names are made through it. In the private
+ * root it may not: there a lookup by the right user makes the directory. */
 static bool may_cache_negative(const struct spool_fs *fs, fuse_ino_t parent)
 {
 	return fs->options->config.layout != SPOOL_LAYOUT_PRIVATE || parent != SPOOL_INO_ROOT;
 }
 
-/* A file handle that thread @pid has. Directories get their place again, so nothing is wrong with
- * those, see origin.h. */
+/* Answers a file handle that thread @pid has. Directories are connected to the tree again, so that
+ * origin.h does not concern them. */
 static int lookup_handle(struct spool_fs *fs, fuse_ino_t ino, pid_t pid, struct spool_attr *ret)
 {
 	bool origin = spool_origin_take(fs->origins, pid, ino);
@@ -36,9 +36,9 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct spool_attr attr;
 	int r;
 
-	/* file handles (FUSE_EXPORT_SUPPORT): what the kernel does not remember; @parent may be
-	 * of any kind, as no inode number means two inodes. "/" is the name of a dentry that came
-	 * from a handle and is in no directory yet: overlayfs has it looked at again like that. */
+	/* File handles (FUSE_EXPORT_SUPPORT): the kernel looks up inodes that it has forgotten.
+	 * @parent may be of any kind, as inode numbers are not used again. "/" is the name of a
+	 * dentry that comes from a handle and is in no directory: overlayfs revalidates it so. */
 	if (strcmp(name, ".") == 0 || strcmp(name, "/") == 0)
 		r = lookup_handle(fs, parent, cred.pid, &attr);
 	else if (strcmp(name, "..") == 0)

@@ -3,13 +3,14 @@
 
 #include <string.h>
 
-/* The end of the value is the handle as FUSE makes it (fuse_encode_fh()): the two halves of the
- * inode number, the upper one first, and the generation; before it comes what overlayfs adds. */
+/* The value ends in FUSE's handle (fuse_encode_fh()): the two halves of the inode number, the upper
+ * one first, and the generation. Before that is what overlayfs adds. */
 #define OVERLAY_HEAD 21u
 #define HANDLE_WORDS 3u
 
-/* Inode numbers and thread ids in one word: there are fewer than 2^42 of the ones and 2^22 of the
- * others (PID_MAX_LIMIT); what is cut off makes two seem one, and a handle stale. */
+/* An inode number and a thread id in one word. There are fewer than 2^42 inodes and 2^22 threads
+ * (PID_MAX_LIMIT). If more bits were needed, two inodes could look the same, and a handle would be
+ * stale that need not be. */
 #define INO_BITS 42u
 
 static uint64_t key_of(pid_t pid, uint64_t ino)

@@ -30,7 +30,7 @@ static bool in_group(fuse_req_t req, gid_t gid)
 	return spool_witness_in_group(fs_of(req)->witness, fuse_req_ctx(req)->pid, gid);
 }
 
-/* Where the group may execute the bit goes anyway. */
+/* Where the group may execute the file the bit is cleared in any case. */
 static bool matters(const struct spool_set_ids *before)
 {
 	return (before->bits & S_ISGID) && !(before->mode & S_IXGRP);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/ops_internal.h"
 
-/* What we ask the kernel for, feature by feature. All can be done without. */
+/* The features that we ask the kernel for. We can do without each of them. */
 struct wanted {
 	unsigned int feature; /* enum spool_feature, 0 = not maskable */
 	unsigned int cap;
@@ -23,13 +23,13 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	struct spool_fs *fs = userdata;
 	bool shared = fs->options->config.layout == SPOOL_LAYOUT_SHARED;
 
-	/* libfuse turns some on by itself; ours is the whole list. No splice (races with abort in
-	 * kernels), no AUTO_INVAL_DATA (a GETATTR with every read at the end), no symlink caching
-	 * (the self link answers every caller differently). */
+	/* libfuse turns some on by itself; only those of our table are to be on. Left out are
+	 * splice (kernels have races with an abort), AUTO_INVAL_DATA (a GETATTR with each read at
+	 * the end of a file), and symlink caching (the self link differs for each caller). */
 	conn->want = 0;
 	fs->missing = fs->options->mask;
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		/* With ACLs the umask must wait for the directory's default ACL. */
+		/* With ACLs the umask is applied after the default ACL of the directory. */
 		if (wanted[i].cap == FUSE_CAP_POSIX_ACL &&
 		    (!shared || !(conn->capable & FUSE_CAP_DONT_MASK)))
 			continue;
@@ -44,8 +44,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->time_gran = 1;
 }
 
-/* Not here, so answered once with ENOSYS and never asked again: flush, fsync, fsyncdir, access
- * (the kernel decides), and locks (the kernel's own are right). */
+/* Handlers that are missing here are answered ENOSYS once, and the kernel does not ask again:
+ * flush, fsync, fsyncdir, access (the kernel decides), and locks (the kernel's own are right). */
 const struct fuse_lowlevel_ops *spool_ops(void)
 {
 	static const struct fuse_lowlevel_ops ops = {
