@@ -7,40 +7,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "fs.h"
 #include "host/thread.h"
 #include "util/macros.h"
-
-#define POSSIBLE_CPUS "/sys/devices/system/cpu/possible"
-
-/* The number of queues that the kernel will want: all CPUs that there can ever be. Its file holds
- * ranges, as "0-3" or "0,2-5". Return: the number; 0 when it cannot be told. */
-static unsigned int possible_cpus(void)
-{
-	unsigned int n = 0, first, last;
-	FILE *file = fopen(POSSIBLE_CPUS, "re");
-	int got;
-
-	if (!file)
-		return 0;
-	while (fscanf(file, "%u", &first) == 1) {
-		got = fgetc(file);
-		last = first;
-		if (got == '-' && fscanf(file, "%u", &last) == 1)
-			got = fgetc(file);
-		if (last < first || last - first > UINT16_MAX) {
-			n = 0;
-			break;
-		}
-		n += last - first + 1;
-		if (got != ',')
-			break;
-	}
-	fclose(file);
-	return n <= UINT16_MAX ? n : 0;
-}
 
 /* One ring's step is done. Waits for what is to be done next. */
 static enum ring_phase report(struct spool_ring *ring, enum ring_phase next, int error,
@@ -201,16 +173,16 @@ static struct spool_rings *new_rings(struct spool_fs *fs, int fd, size_t payload
 int spool_rings_prepare(struct spool_fs *fs, int fd, size_t max_write, struct spool_rings **ret,
 			char why[128])
 {
-	unsigned int n = possible_cpus();
+	int n = get_nprocs_conf(); /* the kernel wants a queue for each CPU that can ever be */
 	struct spool_rings *rings;
 	const char *where;
 	int r;
 
-	if (n == 0) {
-		snprintf(why, 128, "%s: cannot be read", POSSIBLE_CPUS);
-		return -ENOENT;
+	if (n > UINT16_MAX) {
+		snprintf(why, 128, "%d CPUs (allowed: %d)", n, UINT16_MAX);
+		return -E2BIG;
 	}
-	rings = new_rings(fs, fd, max_write, n);
+	rings = new_rings(fs, fd, max_write, (unsigned int)n);
 	if (!rings || ring_kicker_new(rings, &rings->kicker) < 0) {
 		spool_rings_stop(rings);
 		snprintf(why, 128, "out of memory");
