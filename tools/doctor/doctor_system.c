@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "util/cgroup.h"
@@ -86,7 +87,7 @@ static void format_limit(rlim_t limit, rlim_t unit, char *buf, size_t size)
  */
 static void check_descriptors(struct doctor *doctor)
 {
-	long rings = sysconf(_SC_NPROCESSORS_CONF);
+	int rings = get_nprocs_conf();
 	const char *state = "ok", *mend = NULL;
 	struct rlimit limit;
 	char files[32];
@@ -97,7 +98,7 @@ static void check_descriptors(struct doctor *doctor)
 		state = "missing";
 		mend = "Raise the hard limit (limits.conf(5)): 28 and two for each CPU.";
 		doctor->cannot_mount = true;
-	} else if (rings > 0 && limit.rlim_max < SPOOL_DESCRIPTORS_MIN + 2 * (rlim_t)rings) {
+	} else if (limit.rlim_max < SPOOL_DESCRIPTORS_MIN + 2 * (rlim_t)rings) {
 		state = "warn";
 		mend = "Raise the hard limit (limits.conf(5)), or mount with transport=dev.";
 	}
