@@ -2,19 +2,19 @@
 #pragma once
 
 /*
- * Where spilled data go: files without names in the backing directory, and nothing else. What they
- * hold is sealed (spill/seal.h) before it comes here.
+ * A backing: where data go that leave RAM. It is files without names in the backing directory, and
+ * nothing else. Data are sealed (spill/seal.h) before they come here.
  *
  * This is an interface: the daemon uses spool_backing_dir_new(), tests one in memory that fails on
  * demand (tests/unit/fault_backing.h). All calls may block for as long as the disk takes, and may
- * come from several threads at once; none is made with a lock held but the file's own.
+ * come from several threads at once. No lock is held over one, but the file's own.
  */
 
 #include <stdint.h>
 #include <sys/uio.h>
 
-/* Of everything that is read or written: offset, length, and address in memory. The block size of
- * disks and the page size, which direct I/O asks for. */
+/* Offset, length, and address in memory of every read and write are multiples of this. It is the
+ * block size of disks and the page size, which direct I/O asks for. */
 #define SPOOL_BACKING_ALIGN 4096u
 
 struct spool_backing;

@@ -14,20 +14,20 @@
 #include "spill/backing_internal.h"
 #include "util/macros.h"
 
-/* Looks at the user's directory, before there is a backing in it. */
+/* Checks the directory that the user has named, before a backing is made in it. */
 
 #define ALLOWED_DIR "allowed: an existing directory, no symbolic link"
 #define ALLOWED_USE "allowed: a directory that spoolfs can read and write"
 #define ALLOWED_DISK "allowed: a directory on a disk"
 
-/* @what: NULL: what the system says */
+/* @what: NULL: strerror(@error) is shown */
 static int refuse(char *why, size_t size, int error, const char *what, const char *allowed)
 {
 	snprintf(why, size, "%s (%s)", what ? what : strerror(error), allowed);
 	return -error;
 }
 
-/* What cannot be opened as a directory: says what it is instead. */
+/* @path cannot be opened as a directory. Says what it is. */
 static int refuse_open(const char *path, int error, char *why, size_t size)
 {
 	struct stat stat;
@@ -41,7 +41,7 @@ static int refuse_open(const char *path, int error, char *why, size_t size)
 	return refuse(why, size, ENOTDIR, "is not a directory", ALLOWED_DIR);
 }
 
-/* Whether we can use it, also without the capabilities that the daemon gives up later. */
+/* Checks that the daemon can use the directory, also after it has given up its capabilities. */
 static int check_access(int fd, char *why, size_t size)
 {
 	struct stat stat;
@@ -53,7 +53,7 @@ static int check_access(int fd, char *why, size_t size)
 	return 0;
 }
 
-/* What it lies on. */
+/* Checks that the filesystem is on a disk. */
 static int check_filesystem(int fd, bool any, char *why, size_t size)
 {
 	struct statfs stat;
@@ -75,8 +75,8 @@ static int check_filesystem(int fd, bool any, char *why, size_t size)
 }
 
 /*
- * @path without what changes nothing in it: "." and slashes that are too many. With one of them at
- * the end a symbolic link would be followed. Return: 0; -ENAMETOOLONG; -EINVAL: it has "..", which
+ * Copies @path without "." and superfluous slashes. With one of them at the end of the path a
+ * symbolic link would be followed. Return: 0; -ENAMETOOLONG; -EINVAL: it has "..", which
  * goes up from wherever a link has led to.
  */
 static int simplify(const char *path, char plain[PATH_MAX])

@@ -14,17 +14,17 @@
 #include "util/lock.h"
 #include "util/macros.h"
 
-/* A file's number (spool_backing_ops) is its descriptor. */
+/* The number by which struct spool_backing_ops names a file is the file's descriptor. */
 
 /*
- * Without direct I/O, what was written is on its way to the disk at once, and is waited for and
- * dropped from the page cache when 8 MiB more have been written: enough to keep a disk busy, and
- * all the cache that spilling takes. Both numbers are guesses.
+ * Without direct I/O the kernel starts to write each range to the disk at once. When 8 MiB more
+ * have been written, the range is waited for and dropped from the page cache. 8 MiB keep a disk
+ * busy, and spilling takes no more of the cache. Both numbers are guesses.
  */
 #define LAG_BYTES ((uint64_t)8 << 20)
 #define LAG_RANGES 256u
 
-/* Ranges of memory per system call; Linux takes up to 1024 (UIO_MAXIOV, linux/uio.h). */
+/* Ranges of memory in one system call; Linux takes up to 1024 (UIO_MAXIOV, linux/uio.h). */
 #define IOV_CALL 64
 
 /* Names are 64 random bits: a second try is needed when someone else chose the same. */
@@ -53,7 +53,7 @@ static struct backing_dir *dir_of(struct spool_backing *backing)
 	return spool_container_of(backing, struct backing_dir, backing);
 }
 
-/* A quota and RLIMIT_FSIZE are limits of the disk, too: whoever writes hears that it is full. */
+/* A quota and RLIMIT_FSIZE are limits of the disk, too: the writer is told that it is full. */
 static int write_error(int error)
 {
 	return error == EDQUOT || error == EFBIG ? -ENOSPC : -error;
@@ -134,8 +134,9 @@ static int dir_open(struct spool_backing *backing)
 	return fd;
 }
 
-/* A range whose file is being closed may still be in another thread's hand, which then asks the
- * system to drop pages of whatever has the number next: that costs a little speed, no data. */
+/* Another thread may still hold a range of the file that is being closed. It then asks the system
+ * to drop pages of the file that gets the same number next. That costs a little speed and no data.
+ */
 static void dir_close(struct spool_backing *backing, int file)
 {
 	struct backing_dir *dir = dir_of(backing);
@@ -170,8 +171,8 @@ static bool next_lagging(struct backing_dir *dir, struct lag_range *ret)
 }
 
 /*
- * What was just written goes to the disk, and what was written a while ago out of the page cache.
- * Errors are not looked at: that a disk could not write shows when the data are read.
+ * Starts to write the newest range to the disk, and drops the oldest ones from the page cache.
+ * Errors are not looked at: if the disk could not write, reading the data fails.
  */
 static void write_out(struct backing_dir *dir, int file, uint64_t off, uint64_t len)
 {
@@ -187,8 +188,7 @@ static void write_out(struct backing_dir *dir, int file, uint64_t off, uint64_t 
 		posix_fadvise(old.file, (off_t)old.off, (off_t)old.len, POSIX_FADV_DONTNEED);
 	}
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_LEAF);
-	if (dir->lag_n <
-	    LAG_RANGES) { /* else other threads were faster: it may stay in the cache */
+	if (dir->lag_n < LAG_RANGES) { /* else other threads were faster: the range may stay */
 		dir->lag[(dir->lag_first + dir->lag_n++) % LAG_RANGES] =
 			(struct lag_range){.file = file, .off = off, .len = len};
 		dir->lag_bytes += len;
@@ -311,12 +311,13 @@ static void dir_free(struct spool_backing *backing)
 #define PROBE_BLOCKS 3
 #define PROBE_SIZE (PROBE_BLOCKS * SPOOL_BACKING_ALIGN)
 
-/* The most that is asked for, and what a file may have on a filesystem without holes, where
- * trying costs as much disk space (the least maximum of those is FAT's 4 GiB). */
+/* The largest file that the probe tries for, and the size that is assumed on a filesystem without
+ * holes, where trying would take as much disk space. The lowest limit of such filesystems is FAT's
+ * 4 GiB. */
 #define FILE_MAX ((uint64_t)1 << 40)
 #define FILE_MAX_DENSE ((uint64_t)1 << 30)
 
-/* Two blocks are written from two places in memory at the second block, and read back. */
+/* Writes two blocks, from two ranges of memory, behind the first block, and reads them back. */
 static int probe_transfer(int file, char *memory)
 {
 	struct iovec iov[2];
@@ -342,7 +343,7 @@ static int probe_transfer(int file, char *memory)
 	return r;
 }
 
-/* How long a file may become: a matter of the filesystem, its block size and RLIMIT_FSIZE. */
+/* Finds out how long a file may become. The filesystem, its block size and RLIMIT_FSIZE decide. */
 static int probe_size(struct backing_dir *dir, int file, char *memory)
 {
 	struct iovec iov = {.iov_base = memory, .iov_len = SPOOL_BACKING_ALIGN};
@@ -360,13 +361,13 @@ static int probe_size(struct backing_dir *dir, int file, char *memory)
 	for (size = FILE_MAX; size >= SPOOL_BACKING_FILE_MIN; size /= 2) {
 		r = transfer(file, &iov, 1, size - SPOOL_BACKING_ALIGN, true, &done);
 		dir->backing.max_file = size;
-		if (r != -ENOSPC && r != -EINVAL) /* the latter when it falls into a block */
+		if (r != -ENOSPC && r != -EINVAL) /* EINVAL: the limit lies within a block */
 			return r;
 	}
 	return -ENOSPC;
 }
 
-/* Some filesystems take a flag and fail later, so all is tried in earnest. */
+/* Some filesystems accept a flag and fail later, so every operation is tried. */
 static int probe(struct backing_dir *dir, bool tmpfile, bool direct, char *memory)
 {
 	int r = -EOPNOTSUPP, file;
@@ -383,7 +384,7 @@ static int probe(struct backing_dir *dir, bool tmpfile, bool direct, char *memor
 	file = r;
 	if (direct && set_direct(file) == 0 && probe_transfer(file, memory) == 0) {
 		dir->info.direct = true;
-	} else { /* with a file that no failed attempt has left traces in */
+	} else { /* with a new file, as a failed attempt may have left data in the old one */
 		dir_close(&dir->backing, file);
 		file = dir_open(&dir->backing);
 		if (file < 0)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Of the check of a backing directory: who could put another in its place, or files into it. */
+/* The parts of the check of a backing directory. It finds out whether other users could replace the
+ * directory, or put files into it. */
 
 #include <stddef.h>
 
 /**
  * backing_check_writers() - is an open directory root's or ours, and nobody else may write to it?
  * Others may where it is sticky: they can neither remove nor rename what is ours. Groups but root's
- * and our own, and whoever an ACL names, are others.
+ * and our own, and users and groups that an ACL names, are others.
  * Return: 0; -EPERM or what a system call returned, and @why.
  */
 int backing_check_writers(int fd, char *why, size_t size);

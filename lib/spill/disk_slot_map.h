@@ -8,9 +8,9 @@
  *	free	in its group's set of free slots
  *	used	in no set: handed out
  *	waiting	in its group's set of waiting slots: given back, still on the disk
- *	leaving	in no set: in the hand of the thread that tidies the segment
+ *	leaving	in no set: a thread that reclaims is punching it
  *
- * Free ones go out lowest first, which keeps what follows one another together and files short.
+ * Free slots are taken lowest first, which keeps runs together and files short.
  * Sets of slots in a group, and of groups in a map, are two levels of words: the lowest member is
  * found in two steps however many there are. A map begins with 1 KiB and grows by 1 KiB for each
  * 4096 slots.
@@ -78,7 +78,7 @@ int spool_disk_slot_map_take(const struct spool_host *host, struct spool_disk_sl
 void spool_disk_slot_map_give(struct spool_disk_slot_map *map, uint32_t slot);
 
 /**
- * spool_disk_slot_map_take_waiting() - takes waiting slots into the caller's hand: they are leaving
+ * spool_disk_slot_map_take_waiting() - makes waiting slots leaving, for the caller to punch
  * @runs: room for SPOOL_DISK_SLOT_RUNS; no two touch
  * Return: how many runs, 0 when no slot is waiting.
  */

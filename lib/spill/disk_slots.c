@@ -11,28 +11,29 @@
 
 /*
  * A segment is one file of the backing store, with a map of its slots (spill/disk_slot_map.h). It
- * is closed only by spool_disk_slots_reclaim(), and only when no slot of it is used: whoever holds
- * a slot may use its segment without the lock. It is one of these:
+ * is closed only by spool_disk_slots_reclaim(), and only when no slot of it is used: a thread that
+ * holds a slot may use the segment without the lock. A segment is one of these:
  *
  *	filling	shared, in an entry of slots->filling: slots are taken from it
  *	spare	shared, on slots->spare: it has left its entry, and has room again
  *	full	shared, in neither
  *	own	of one file; gone when that file has gone
  *
- * and besides, on slots->work when tidy() has something to do for it, or in tidy's hand (busy).
+ * Besides, it is on slots->work when spool_disk_slots_reclaim() has something to do for it, and
+ * busy while a thread does that.
  */
 
 #define NUMBER_SHIFT 48
 #define MAX_FILES 65535u
 #define MAX_RUN 64u
 
-/* Shared segments that are filled in turn: a file has one lock for all its writers. A guess: as
- * many as there are writers at a time, on most machines. */
+/* Shared segments that are filled in turn, as the kernel has one lock for all writers of a file. A
+ * guess: most machines have no more writers at a time. */
 #define N_FILLING 4u
 
 struct filling {
 	struct segment *segment; /* or NULL */
-	bool opening;            /* a thread is at it, without the lock */
+	bool opening;            /* a thread opens a segment for it, without the lock */
 };
 
 struct segment {
@@ -41,7 +42,7 @@ struct segment {
 	bool own;            /* constant */
 	/* lock: slots->lock, all that follow */
 	bool gone, busy, queued, is_spare;
-	bool stale; /* cannot be punched: what is free may still hold old data and disk space */
+	bool stale; /* cannot be punched: free slots may still take disk space */
 	struct filling *entry;
 	TAILQ_ENTRY(segment) work_link, spare_link;
 	struct spool_disk_slot_map map;
@@ -62,9 +63,9 @@ struct spool_disk_slots {
 	uint64_t used, waiting;
 	unsigned int n_own, n_files;
 	unsigned int n_numbers;
-	uint16_t *numbers; /* those of no segment, a stack */
-	/* Written under the lock. Who holds a slot of a segment may read its pointer without, as
-	 * it does not change while slots of it are used. */
+	uint16_t *numbers; /* numbers that no segment has, a stack */
+	/* Written under the lock. A thread that holds a slot may read the pointer of its segment
+	 * without the lock, as that does not change while slots of the segment are used. */
 	struct segment **segments;
 };
 
@@ -121,7 +122,7 @@ void spool_disk_slots_free(struct spool_disk_slots *slots)
 	spool_free(slots->host, slots);
 }
 
-/* May it be closed? Asked when no thread has it in hand. */
+/* May the segment be closed? Asked when it is not busy. */
 static bool is_over(const struct segment *segment)
 {
 	if (segment->map.used > 0)
@@ -202,7 +203,7 @@ void spool_disk_slots_disown(struct spool_disk_slots *slots, int segment)
 	spool_mutex_unlock(&slots->lock);
 }
 
-/* From a segment that has room. Return: as spool_disk_slots_take(). */
+/* Takes slots from a segment that has room. Return: as spool_disk_slots_take(). */
 static int take_from_locked(struct spool_disk_slots *slots, struct segment *segment, unsigned int n,
 			    spool_disk_slot_t *ret_first) SPOOL_REQUIRES(slots->lock)
 {
@@ -216,7 +217,7 @@ static int take_from_locked(struct spool_disk_slots *slots, struct segment *segm
 	return r;
 }
 
-/* Sees to it that an entry's segment has room. Drops the lock while it opens one. */
+/* Gives @entry a segment that has room. Drops the lock while it opens one. */
 static int fill_entry_locked(struct spool_disk_slots *slots, struct filling *entry)
 	SPOOL_REQUIRES(slots->lock)
 {
@@ -257,7 +258,8 @@ static bool is_opening_locked(const struct spool_disk_slots *slots) SPOOL_REQUIR
 	return opening;
 }
 
-/* The entries in turn. One that cannot be used is passed over as long as another can. */
+/* Takes slots from the entries in turn. An entry that cannot be used is passed over while another
+ * one can. */
 static int take_shared_locked(struct spool_disk_slots *slots, unsigned int n,
 			      spool_disk_slot_t *ret_first) SPOOL_REQUIRES(slots->lock)
 {
@@ -284,7 +286,7 @@ static int take_shared_locked(struct spool_disk_slots *slots, unsigned int n,
 		}
 		if (!skipped)
 			return error;
-		/* it may be open by now, as our own attempts have dropped the lock */
+		/* it may be open by now, as fill_entry_locked() has dropped the lock */
 		if (is_opening_locked(slots))
 			pthread_cond_wait(&slots->opened, &slots->lock.mutex);
 	}
@@ -344,7 +346,8 @@ int spool_disk_slots_read(struct spool_disk_slots *slots, spool_disk_slot_t slot
 					 (index_of(slot) << SPOOL_BLOCK_SHIFT) + from);
 }
 
-/* Drops the lock while it punches. What cannot be punched is free all the same. */
+/* Punches slots that were given back. Drops the lock meanwhile. Slots that cannot be punched become
+ * free all the same. */
 static void punch_locked(struct spool_disk_slots *slots, struct segment *segment)
 	SPOOL_REQUIRES(slots->lock)
 {
@@ -373,7 +376,7 @@ static void punch_locked(struct spool_disk_slots *slots, struct segment *segment
 	queue_locked(slots, segment);
 }
 
-/* Drops the lock while it closes; nobody can come to the segment any more. */
+/* Closes a segment, which no other thread can find any more. Drops the lock meanwhile. */
 static void close_locked(struct spool_disk_slots *slots, struct segment *segment)
 	SPOOL_REQUIRES(slots->lock)
 {
@@ -402,8 +405,9 @@ bool spool_disk_slots_reclaim(struct spool_disk_slots *slots)
 	uint64_t left;
 
 	spool_mutex_lock(&slots->lock, SPOOL_RANK_POOL);
-	/* Enough for all there is now, and no end to it if others give as fast as we punch: each
-	 * round frees a slot or closes or drops a segment. */
+	/* The number of rounds is bounded, as other threads may give slots back as fast as this one
+	 * punches. It is enough for what is there now, as each round frees a slot, or closes or
+	 * drops a segment. */
 	left = slots->waiting + slots->n_work;
 	for (; left > 0 && (segment = TAILQ_FIRST(&slots->work)); left--) {
 		TAILQ_REMOVE(&slots->work, segment, work_link);

@@ -11,7 +11,7 @@
  * A slot that is given back is punched out, so that the disk gets its space back, and a segment
  * without slots is closed. Both wait for the disk, so they are not done where a slot is given
  * back: spool_disk_slots_reclaim() does them, from a thread that may wait. Until then the slot is
- * not handed out again, so nobody who still reads it can meet another's data.
+ * not handed out again, so that a reader that still uses it does not find another file's data.
  */
 
 #include <stdbool.h>
@@ -54,9 +54,9 @@ void spool_disk_slots_free(struct spool_disk_slots *slots);
 int spool_disk_slots_own(struct spool_disk_slots *slots);
 
 /**
- * spool_disk_slots_disown() - the file of @segment is gone. 0: nothing
+ * spool_disk_slots_disown() - the file of @segment is gone. @segment 0: does nothing
  * Its slots have been given back, or are about to be; with the last of them the segment goes,
- * unpunched: tidy() closes it. Does not block.
+ * unpunched, when it is reclaimed. Does not block.
  */
 void spool_disk_slots_disown(struct spool_disk_slots *slots, int segment);
 
@@ -88,8 +88,8 @@ int spool_disk_slots_read(struct spool_disk_slots *slots, spool_disk_slot_t slot
 /**
  * spool_disk_slots_reclaim() - punches what was given back and closes what is empty; blocks.
  * Neighbouring slots are punched with one call. A shared segment that is empty is closed unless
- * it is one of the four that are being filled. One that cannot be punched takes its slots back
- * all the same, and is closed whenever it is empty. May be called by several threads.
+ * it is one of the four that are being filled. The slots of a segment that cannot be punched become
+ * free all the same, and it is closed as soon as it is empty. May be called by several threads.
  * Return: true when it found anything to do: others may have given back more meanwhile.
  */
 bool spool_disk_slots_reclaim(struct spool_disk_slots *slots);

@@ -17,7 +17,7 @@
 #define SLAB_WORDS (SLAB_CELLS / 64)
 #define NONCE_SIZE 12u /* SP 800-38D, 5.2.1.1: 96 bits need no hashing */
 
-/* A page of keys. On one of two lists: with free cells, or full. */
+/* A page of keys. It is on one of two lists: slabs with free cells, or full ones. */
 struct seal_slab {
 	TAILQ_ENTRY(seal_slab) link;
 	uint8_t *cells;
@@ -37,7 +37,7 @@ struct spool_seal {
 	struct slab_list partial; /* lock */
 	struct slab_list full;    /* lock */
 	uint64_t n_slabs;         /* lock */
-	uint64_t n_unlocked;      /* lock; of these, those that could not be locked */
+	uint64_t n_unlocked;      /* lock; how many slabs could not be locked in memory */
 };
 
 int spool_seal_new(const struct spool_host *host, enum spool_seal_kind kind,

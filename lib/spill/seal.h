@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * What spilled data look like on the disk: sealed, so that nothing but this process can read them
- * and nothing that was changed behind its back is taken for data.
+ * Sealing: what data look like on the disk. Encrypted, only this process can read them; it always
+ * notices when they were changed.
  *
  * Data are sealed in pieces of at most SPOOL_PIECE_SIZE, each alone. With SPOOL_SEAL_AES that is
  * AES-256-GCM (NIST SP 800-38D; libcrypto): a random key for each file, a nonce that is counted
- * and never used twice with the key, a tag of 128 bits. Tags and nonces stay in memory with whoever
- * asked for them. With SPOOL_SEAL_SUM the bytes are stored as they are, and the tag is an
+ * and never used twice with the key, a tag of 128 bits. The caller keeps tags and nonces in memory.
+ * With SPOOL_SEAL_SUM the bytes are stored as they are, and the tag is an
  * XXH3 checksum of 128 bits with a random seed: it finds accidents, not attackers.
  *
  * Keys lie in memory of their own that is locked (where the limits allow it), left out of core
@@ -57,8 +57,8 @@ int spool_seal_new(const struct spool_host *host, enum spool_seal_kind kind,
 /** spool_seal_free() - NULL is allowed. Every key must have been freed (asserted). */
 void spool_seal_free(struct spool_seal *seal);
 
-/** spool_seal_wipe() - overwrites every key, though it is in use: the process is about to end, and
- * nobody seals or opens any more. Locks: takes the seal's (SPOOL_RANK_POOL). */
+/** spool_seal_wipe() - overwrites every key, even if it is in use. The process is about to end, and
+ * no thread seals or opens any more. Locks: takes the seal's (SPOOL_RANK_POOL). */
 void spool_seal_wipe(struct spool_seal *seal);
 
 /** spool_seal_locked() - whether all memory for keys that there is could be locked. */
