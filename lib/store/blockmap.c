@@ -163,8 +163,8 @@ undo:
 }
 
 /*
- * Takes nodes off the top that lead to nothing but the lower indices. So a map's height, like its
- * nodes, depends only on what it holds now: undoing a change undoes its memory as well.
+ * Removes nodes from the top while they lead to lower indices only. So the height and the nodes of
+ * a map depend on its content alone, and undoing a change gives its memory back as well.
  */
 static void lower(struct spool_blockmap *map, const struct spool_host *host)
 {

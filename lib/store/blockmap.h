@@ -27,7 +27,8 @@ struct spool_blockmap {
 /** spool_blockmap_init() - an empty map: all zeros. */
 void spool_blockmap_init(struct spool_blockmap *map);
 
-/** spool_blockmap_fini() - free all nodes; the words are the caller's affair. */
+/** spool_blockmap_fini() - free all nodes. The caller gives back before what the words stand for.
+ */
 void spool_blockmap_fini(struct spool_blockmap *map, const struct spool_host *host);
 
 /** spool_blockmap_get() - the word of @index, 0 for a hole. */

@@ -18,7 +18,7 @@ struct spool_extents {
 	struct extent list[];
 };
 
-/* The first that ends behind @at, or n. */
+/* The first extent that ends behind @at, or n. */
 static uint32_t search(const struct spool_extents *set, uint64_t at)
 {
 	uint32_t low = 0, high = set ? set->n : 0;
@@ -54,7 +54,7 @@ int spool_extents_prepare(const struct spool_host *host, struct spool_extents **
 	return 0;
 }
 
-/* There is room. */
+/* Inserts an extent, for which there is room. */
 static void insert(struct spool_extents *set, uint32_t at, uint64_t from, uint64_t to)
 {
 	memmove(&set->list[at + 1], &set->list[at], (set->n - at) * sizeof(set->list[0]));
@@ -68,7 +68,7 @@ static void cut(struct spool_extents *set, uint32_t at, uint32_t n)
 	set->n -= n;
 }
 
-/* Extent @at takes in those behind it that it touches now. */
+/* Joins extent @at with those behind it that it touches. */
 static void join(struct spool_extents *set, uint32_t at)
 {
 	uint32_t next = at + 1;

@@ -4,8 +4,8 @@
 /*
  * A set of page numbers of a file, as extents in order that neither overlap nor touch. For what is
  * rarely there: an empty set is a NULL pointer. There are at most SPOOL_EXTENTS_MAX of them, so
- * that nobody can make us keep an account of every second page of a large file; who needs more
- * must do with less precision, in the direction that the caller chooses.
+ * that nobody can make the daemon keep an account of every second page of a large file. When there
+ * would be more, the set becomes less exact, in the direction that the caller chooses.
  *
  * Locks: the caller's.
  */

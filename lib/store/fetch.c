@@ -13,7 +13,8 @@ void spool_fetch_drop(struct spool_disk *disk, struct spool_fetch *fetch)
 	fetch->record = NULL;
 }
 
-/* Copies what was asked for of bytes @from to @from + @len of the block, which @data holds. */
+/* @data holds bytes @from to @from + @len of the block. Copies those of them that were asked for.
+ */
 static void hand_out(const struct spool_fetch *fetch, const char *data, unsigned int from,
 		     unsigned int len)
 {

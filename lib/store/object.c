@@ -100,7 +100,7 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 		if (block.kind == BLOCK_DISK && used == room) {
 			if (off == start)
 				return SPOOL_WOULD_BLOCK;
-			break; /* the rest is for another call */
+			break; /* another call reads the rest */
 		}
 		if (block.kind == BLOCK_DISK)
 			spool_block_note(&block, from, n, to, &fetches[used++]);
@@ -130,7 +130,7 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 	end = off + spool_min_u64(len, SPOOL_OBJECT_MAX - off);
 	if (spool_object_keeps_lost(object, off, end))
 		return -EIO;
-	/* where there is no room, pages that it would say more of count as data */
+	/* without room (ENOSPC) the set becomes less exact: some reserved pages count as data */
 	if (object->unwritten && spool_extents_prepare(object->host, &object->unwritten) == -ENOMEM)
 		return -ENOMEM;
 	while (off < end) {
@@ -176,7 +176,7 @@ int spool_object_truncate(struct spool_object *object, struct spool_quota_user *
 	return 0;
 }
 
-/* Whether the page of byte @off was reserved and never written, though its block has data. */
+/* Was the page of byte @off reserved and never written, though its block has data? */
 static bool is_unwritten(const struct spool_object *object, uint64_t off)
 {
 	uint64_t page = off >> SPOOL_PAGE_SHIFT, from, to;
@@ -226,7 +226,7 @@ int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int w
 	r = seek_block(object, off, whence);
 	if (whence == SEEK_DATA && spool_object_next_lost(object, off, object->size, &lost))
 		return r < 0 || (int64_t)lost < r ? (int64_t)lost : r;
-	/* what is lost is no hole: whoever copies must come across it */
+	/* a lost page is no hole: a program that copies the file must get an error for it */
 	while (whence == SEEK_HOLE && r < (int64_t)object->size &&
 	       spool_object_next_lost(object, (uint64_t)r, (uint64_t)r + 1, &lost)) {
 		int64_t data = seek_block(object, (uint64_t)r, SEEK_DATA);
@@ -254,7 +254,7 @@ uint64_t spool_object_stretch(const struct spool_object *object, uint64_t off, u
 	return spool_min_u64((uint64_t)hole, end);
 }
 
-/* Whether any block of [@off, @end) is on disk. */
+/* Is any block of [@off, @end) on disk? */
 static bool touches_disk(const struct spool_object *object, uint64_t off, uint64_t end)
 {
 	uint64_t index = off >> SPOOL_BLOCK_SHIFT, word;

@@ -44,7 +44,7 @@ static struct spool_disk_record *new_record(const struct spool_object *object,
 	return record;
 }
 
-/* Copies block @index into place @at of the batch, if it may go. */
+/* Copies block @index into the batch, if it may go. */
 static void copy_block(struct spool_object *object, struct spool_batch *batch, uint64_t index,
 		       const struct block *block)
 {
@@ -80,7 +80,8 @@ static bool is_in_batch(const struct spool_object *object, uint64_t index)
 	return false;
 }
 
-/* From the hand to @stop (exclusive). Return: false when the batch is full. */
+/* Copies blocks from object->hand on, up to @stop (exclusive). Return: false when the batch is
+ * full. */
 static bool copy_range(struct spool_object *object, struct spool_batch *batch, uint64_t stop,
 		       bool all)
 {

@@ -199,7 +199,7 @@ void spool_block_zero(struct spool_object *object, const struct block *block, un
 	}
 }
 
-/* Defines the pages of @block that are not in @had: zeros, but for bytes @from to @to, which the
+/* Fills the pages of @block that are not in @had with zeros, but for bytes @from to @to, which the
  * caller overwrites at once. */
 static void define_pages(struct spool_object *object, const struct block *block, unsigned int had,
 			 unsigned int from, unsigned int to)
@@ -219,7 +219,8 @@ static void define_pages(struct spool_object *object, const struct block *block,
 	}
 }
 
-/* Copies the data of @old into the slot of @new, and zeros what a page's longer cover adds. */
+/* Copies the data of @old into the slot of @new. Where that covers more of a page, the rest is
+ * zeros. */
 static void copy_pages(struct spool_object *object, const struct block *old,
 		       const struct block *new)
 {
@@ -254,8 +255,8 @@ int spool_block_move(struct spool_object *object, const struct block *block, uns
 	return 0;
 }
 
-/* The end that a slot must reach for @block with bytes up to @to: what it has that is in use,
- * all of a reserved page. */
+/* The end that a slot must have for @block with bytes up to @to. It covers the bytes that are in
+ * use, and reserved pages as a whole. */
 static unsigned int needed_end(const struct block *block, unsigned int to)
 {
 	unsigned int used;
@@ -263,7 +264,7 @@ static unsigned int needed_end(const struct block *block, unsigned int to)
 	if (block->kind == BLOCK_HOLE)
 		return to;
 	if (block->kind == BLOCK_DISK)
-		return to; /* @to reaches to its end */
+		return to; /* the caller has seen that @to reaches to the end of its data */
 	used = (highest(block->mask) + 1) << SPOOL_PAGE_SHIFT;
 	if (block->kind == BLOCK_RAM && used > spool_block_end(block))
 		used = spool_block_end(block);
@@ -355,7 +356,7 @@ int spool_block_write(struct spool_object *object, struct spool_quota_user *user
 		if (r < 0)
 			return r;
 	}
-	/* whoever writes on from the end of a block will not come back to it soon */
+	/* a writer that has reached the end of a block will not come back to it soon */
 	new.hot = to < SPOOL_BLOCK_SIZE;
 	define_pages(object, &new, had, from, to);
 	memcpy(byte_at(object, &new, from), buf, len);

@@ -53,8 +53,8 @@ struct spool_object {
 	int own;                         /* segment, 0 = none */
 	uint64_t slots;                  /* bytes of slots */
 	uint64_t hand;                   /* the block that the next batch begins with */
-	struct spool_extents *unwritten; /* pages that fallocate() reserved and nobody has written
-					  * since; of those that are holes it may say anything */
+	struct spool_extents *unwritten; /* pages that were reserved and not written since; may hold
+					  * holes as well */
 	struct spool_extents *lost;      /* see object_lost.c */
 	bool all_lost;                   /* as @lost, for want of memory: all pages */
 	TAILQ_HEAD(, spool_batch) batches;
@@ -81,8 +81,8 @@ unsigned int spool_block_pages(unsigned int from, unsigned int to);
 /** Bytes of RAM that a block is charged. */
 size_t spool_block_ram(const struct spool_object *object, const struct block *block);
 
-/** Puts a new state of block @index into the map; everything that could fail has been done. What
- * the old state held and the new one does not goes. */
+/** Puts a new state of block @index into the map, after all that could fail. Gives back what the
+ * old state held and the new one does not. */
 void spool_block_publish(struct spool_object *object, uint64_t index, const struct block *old,
 			 const struct block *new);
 
@@ -118,7 +118,7 @@ void spool_block_punch(struct spool_object *object, struct spool_quota_user *use
 void spool_block_zero(struct spool_object *object, const struct block *block, unsigned int from,
 		      unsigned int to);
 
-/** Moves a block to a smaller slot when that at least halves it; keeps it when none is had. */
+/** Moves a block to a slot of at most half the size. Keeps the old one when there is no other. */
 void spool_block_shrink(struct spool_object *object, struct spool_quota_user *user, uint64_t index);
 
 /**
@@ -141,7 +141,7 @@ bool spool_block_keeps_some(const struct block *block, unsigned int from, unsign
 /** Bytes of the pages that a block has. */
 uint64_t spool_block_size(const struct block *block);
 
-/** spool_object_has_data() - has page @page a place in RAM or on the disk? */
+/** spool_object_has_data() - has page @page data, in RAM or on the disk? */
 bool spool_object_has_data(const struct spool_object *object, uint64_t page);
 
 /** spool_object_next_lost() - the first byte of [@off, @end) that is lost. Return: false: none. */
@@ -160,7 +160,8 @@ bool spool_object_keeps_lost(const struct spool_object *object, uint64_t off, ui
  * have been written, or are holes now. */
 void spool_object_found(struct spool_object *object, uint64_t off, uint64_t end);
 
-/** Whether fallocate() with @mode on [@off, @end) needs a block that is on disk: the first. */
+/** Must a block of [@off, @end) be loaded from the disk before fallocate() with @mode? *@ret_index
+ * is the first one. */
 bool spool_object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
 			uint64_t *ret_index);
 

@@ -5,9 +5,9 @@
  * them out. The kernel may have dropped them since, so nobody has them any more; they must not read
  * as the zeros of a hole, nor as what was there before.
  *
- * A page is lost when it is in object->lost and has no data: what it had is taken away when it is
- * lost. So where the set has been made wider for want of room, it is holes between lost pages that
- * are wrongly taken for lost, and never data.
+ * A page is lost when it is in object->lost and has no data: its data are removed when it is lost.
+ * Where the set has been widened for want of room, holes between lost pages are taken for lost, and
+ * never data.
  */
 
 #include "store/object_internal.h"
@@ -63,7 +63,7 @@ uint64_t spool_object_lost_end(const struct spool_object *object, uint64_t off)
 	return spool_min_u64(to << SPOOL_PAGE_SHIFT, object->size);
 }
 
-/* Whether the page that byte @off is in the middle of is lost. */
+/* Is byte @off in the middle of a page that is lost? */
 static bool cuts_lost(const struct spool_object *object, uint64_t off)
 {
 	uint64_t at;

@@ -2,9 +2,9 @@
 
 /*
  * fallocate(2). Reserving may fail in the middle, after many blocks; then everything must be as
- * before. So nothing is given back before the end: blocks that held something are remembered
- * with their old word (and their old slot, when they moved to another), and what was a hole is
- * told by not being remembered.
+ * before. So nothing is given back before the end. Of blocks that held something the old word is
+ * kept (and the old slot, when a block has moved to another); a block of which no word is kept was
+ * a hole.
  */
 
 #include "store/object_internal.h"
@@ -71,8 +71,8 @@ static int reserve_hole(struct spool_object *object, struct spool_quota_user *us
 	return 0;
 }
 
-/* Adds pages to a block that holds something; what it held before stays until the end. A block on
- * disk comes here only when all its data are to be zeros. */
+/* Adds pages to a block that holds something. Its old slot stays until commit(). A block on disk
+ * comes here only when all its data are to be zeros. */
 static int reserve_more(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
 			const struct block *old, unsigned int mask)
 {
@@ -91,7 +91,7 @@ static int reserve_more(struct spool_object *object, struct spool_quota_user *us
 		ram = (int64_t)spool_pool_slot_size(end - (lowest << SPOOL_PAGE_SHIFT));
 	else
 		ram = (int64_t)spool_block_ram(object, &new);
-	if (old->kind != BLOCK_DISK) /* whose record is given back when it goes */
+	if (old->kind != BLOCK_DISK) /* its record is given back in commit() */
 		ram -= (int64_t)spool_block_ram(object, old);
 	ram = ram > 0 ? ram : 0; /* a smaller slot gives back when the old one goes */
 	r = spool_object_charge(object, user, pages, ram, 0, 0);
@@ -235,7 +235,7 @@ static void zero(struct spool_object *object, uint64_t off, uint64_t end)
 	}
 }
 
-/* Whether bytes @from to @to of a block on disk cannot be dealt with by @mode as it is. */
+/* Must a block be loaded from the disk before @mode can be applied to its bytes @from to @to? */
 static bool needs(const struct block *block, int mode, unsigned int from, unsigned int to)
 {
 	if (block->kind != BLOCK_DISK)
@@ -269,8 +269,8 @@ bool spool_object_needs(const struct spool_object *object, int mode, uint64_t of
 	return false;
 }
 
-/* What is no data in [@off, @end) will be reserved. That it is noted before harms nothing. Return:
- * 0, also when there is no room for more; -ENOMEM. */
+/* Notes that pages of [@off, @end) without data are unwritten, before they are reserved: if that
+ * fails, the note does no harm. Return: 0, also when there is no room for more; -ENOMEM. */
 static int note_unwritten(struct spool_object *object, uint64_t off, uint64_t end)
 {
 	uint64_t stop, page;

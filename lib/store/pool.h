@@ -2,18 +2,18 @@
 #pragma once
 
 /*
- * The RAM pool: file data live in slots of one arena file, addressed by their place in it.
+ * The RAM pool: file data live in slots of one arena file.
  *
  * The arena is a memory file that grows in segments and is cut into chunks of 64 KiB. A chunk
  * is free, whole (one slot of 64 KiB), or cut into equal slots of one size class. Freed memory
- * is recycled in last-in first-out order, since memory that was touched before is many times
- * faster than fresh memory on virtual machines; what is free beyond a slack is given back to
- * the system. No state lies inside the slots, so a slot's bytes are only ever file data.
+ * is reused in last-in first-out order, as memory that was touched before is many times faster than
+ * fresh memory on virtual machines. Free memory beyond a slack is given back to the system. Slots
+ * hold file data only: all state is outside.
  *
  * Slots are not cleared when they are freed or taken: the taker must overwrite or clear every
  * byte before it can be read (store/object.c does; tests poison new slots to prove it).
  *
- * The pool does not charge anybody: quota is the caller's affair.
+ * The pool charges nobody: its callers charge the quota.
  */
 
 #include <stdbool.h>

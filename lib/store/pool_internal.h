@@ -17,7 +17,8 @@
  * Of a partial chunk, single pages that no slot uses are given back as well when too much is held
  * in this way (they are "gone", until a slot that lies on them is taken).
  *
- * Taking prefers hot, the one freed last first; what is given back comes from the other end.
+ * Hot chunks are taken first, and of these the one that was freed last. Those that were freed first
+ * are given back to the system.
  * Empty chunks leave their class at once: cutting a chunk anew costs no more than filling in a
  * bitmap, and any class can then use it.
  */
@@ -40,8 +41,9 @@
 #define CHUNK_SHIFT (CLASS_BITS + INDEX_BITS)
 
 /*
- * Chunks per segment. Mapping takes three system calls and no memory but the bookkeeping below
- * (160 bytes for 64 KiB), so 64 MiB is rare enough and small enough to come one at a time. A guess.
+ * Chunks per segment. Mapping a segment takes three system calls, and the memory of the structures
+ * below: 160 bytes for 64 KiB. 64 MiB are a guess: segments come rarely, and a small mount needs
+ * one only.
  */
 #define SEGMENT_CHUNK_SHIFT 10
 #define SEGMENT_CHUNKS (1u << SEGMENT_CHUNK_SHIFT)
@@ -53,7 +55,7 @@ struct chunk {
 	uint32_t number;
 	uint16_t free;  /* free slots */
 	uint16_t words; /* bit i: bits[i] has a free slot */
-	uint16_t gone;  /* bit i: page i is free, and the system has it */
+	uint16_t gone;  /* bit i: page i is free, and was given back to the system */
 	bool cut;       /* partial or full */
 	uint8_t class;
 	uint64_t bits[BITMAP_WORDS]; /* free slots */
@@ -84,8 +86,9 @@ struct spool_pool {
 	uint64_t n_gone;    /* lock; pages of partial chunks that are gone */
 	/*
 	 * Written under the lock before the first slot of the segment is handed out, never
-	 * changed until the pool is freed. Whoever holds a slot got it from spool_pool_alloc(),
-	 * or from another thread by way of a lock, and so sees its segment without ours.
+	 * changed until the pool is freed. A thread that holds a slot got it from
+	 * spool_pool_alloc(), or from another thread through a lock, so it sees the segment without
+	 * this lock.
 	 */
 	struct segment *segments[N_SEGMENTS];
 };

@@ -7,8 +7,9 @@
 /*
  * Free memory that is kept for reuse: at least 16 MiB (a compile job's turnover), a quarter of
  * what is in use, so that a large mount does not punch and fault the same pages again and again,
- * and what the owner allows; until it was not needed between two calls of spool_pool_age().
- * Given back in batches of 32 chunks, 2 MiB: an unlink that triggers one waits for some 0.2 ms.
+ * and what spool_pool_set_keep() allows. spool_pool_age() gives back what was not needed since its
+ * last call.
+ * Chunks are given back in batches of 32, 2 MiB: an unlink that causes one waits for some 0.2 ms.
  * All three are guesses.
  */
 #define SLACK_CHUNKS_MIN (16u << 20 >> SPOOL_BLOCK_SHIFT)
@@ -23,7 +24,8 @@ void pool_remove_hot_locked(struct spool_pool *pool, struct chunk *chunk) SPOOL_
 		pool->least_hot = pool->n_hot;
 }
 
-/* Whether no slot of @chunk that is in use lies on @page. What is behind the last slot is free. */
+/* Is @page of @chunk free: does no slot that is in use lie on it? The bytes behind the last slot
+ * are free. */
 static bool is_free_page(const struct chunk *chunk, unsigned int page)
 {
 	size_t size = pool_class_size(chunk->class);
@@ -38,7 +40,7 @@ static bool is_free_page(const struct chunk *chunk, unsigned int page)
 	return true;
 }
 
-/* Bytes that the system has given us, less what it has got back. */
+/* Bytes of memory that the arena has from the system. */
 static uint64_t held_locked(const struct spool_pool *pool) SPOOL_REQUIRES(pool->lock)
 {
 	return ((uint64_t)pool->n_held << SPOOL_BLOCK_SHIFT) - (pool->n_gone << SPOOL_PAGE_SHIFT);
@@ -91,7 +93,7 @@ bool pool_surplus_locked(const struct spool_pool *pool, uint64_t *ret_keep)
 	return pool->n_hot >= *ret_keep + BATCH && pool->n_hot >= pool->retry_at;
 }
 
-/* Takes up to BATCH chunks that were freed longest ago off the hot list, sorted by place. */
+/* Takes up to BATCH chunks that were freed longest ago off the hot list, sorted by their number. */
 static unsigned int take_batch_locked(struct spool_pool *pool, uint64_t keep, struct chunk **batch)
 	SPOOL_REQUIRES(pool->lock)
 {
