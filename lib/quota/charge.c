@@ -13,7 +13,7 @@ static uint64_t reserve_for(const struct spool_quota *quota, int resource, unsig
 	return quota->limits.pageout_reserve;
 }
 
-/* Which resources do not fit, one bit each. */
+/* Finds the resources that do not fit. Return: one bit for each. */
 static unsigned int short_of(const struct spool_quota *quota, const uint64_t *used,
 			     const uint64_t *limit, const struct spool_charge *charge,
 			     unsigned int flags)
@@ -42,7 +42,8 @@ static void note_all(struct spool_refusal_note *notes, uid_t uid, unsigned int m
 	}
 }
 
-/* A charge found no room: of the mount, else of the user. */
+/* Notes that a charge was refused: by limits of the mount (bits @mount), else of the user (@mine).
+ */
 static void refuse_locked(struct spool_quota *quota, struct spool_quota_user *user,
 			  unsigned int mount, unsigned int mine, const struct spool_charge *charge)
 	SPOOL_REQUIRES(quota->lock)
@@ -80,7 +81,7 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 		r = (no_disk || mount) && mine == 1u << SPOOL_RES_RAM ? -ENOSPC : -EDQUOT;
 	else if (mount | mine)
 		r = -EAGAIN;
-	/* for want of a disk alone: it may have space again, and who waits is told in the end */
+	/* Only the disk is full, and may have space again: watch.room() tells those who wait. */
 	no_disk &= r < 0 && (mount | mine) == 1u << SPOOL_RES_RAM && !(flags & SPOOL_CHARGE_FIRM) &&
 		   !(mine && flags & SPOOL_CHARGE_NAME);
 	quota->starved |= r == -EAGAIN || no_disk;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Who uses how much, and how much is left.
+ * How much each uid uses of a mount, and how much is left.
  *
  * A quota object belongs to one mount. It knows three resources, each with a limit for the
  * mount and one for every uid:
@@ -12,15 +12,15 @@
  *	INODES	inodes                                                  (nr_inodes=, user_inodes=)
  *
  * A charge is made before the thing that it pays for is published, all resources of one charge
- * together or none; whoever holds the thing gives exactly that charge back. The bound that
+ * together or none; the code that frees the thing gives exactly that charge back. The bound that
  * this guarantees: no counter ever exceeds its limit (but for the page-out reserve, which only
  * SPOOL_CHARGE_PAGEOUT may use), and no uid takes more than its own limits whatever it does.
  * When everything has been freed all counters are zero; spool_quota_free() checks it.
  *
- * Of a uid's RAM the data can leave it; the rest, metadata, cannot. So what is to leave, and when,
- * is reckoned by the data alone, in what the metadata leave of a limit. A little of each limit is
- * kept for names, whose charges do not wait for the uid's data to leave: the kernel holds the
- * directory's lock meanwhile, and others may want to use that directory.
+ * Of a uid's RAM the data can leave it; the rest, metadata, cannot. So the data alone decide when
+ * they are to leave, compared with what the metadata leave of a limit. A little of each limit is
+ * kept for names. Charges for names do not wait for the uid's data to leave, as the kernel holds
+ * the directory's lock meanwhile, and others may want to use that directory.
  */
 
 #include <stdbool.h>
@@ -46,7 +46,7 @@ struct spool_charge {
 };
 
 /**
- * struct spool_quota_watch - who makes room in RAM
+ * struct spool_quota_watch - what the quota calls when RAM is short, and when there is room again
  * @high: the data in RAM, of the mount or of the uid, are above SPOOL_RAM_HIGH percent of what
  *	metadata leave of its limit
  * @room: RAM was given back, or moved to another's account, or limits were changed, after a charge
@@ -65,7 +65,7 @@ struct spool_quota_watch {
 };
 
 /**
- * enum spool_quota_ram - what a charge answers that only RAM is short for
+ * enum spool_quota_ram - what a charge answers when only RAM is short
  * @SPOOL_RAM_FIRM: as for any other limit: nobody makes room
  * @SPOOL_RAM_ELASTIC: -EAGAIN: data are on their way out
  * @SPOOL_RAM_NO_DISK: -EAGAIN when watch.full says so; else -ENOSPC, also over the uid's limit:
@@ -121,7 +121,7 @@ struct spool_quota_user *spool_quota_user_ref(struct spool_quota_user *user);
 /** spool_quota_user_put() - NULL is a no-op. The last one frees the user; charges must be zero. */
 void spool_quota_user_put(struct spool_quota_user *user);
 
-/** spool_quota_user_uid() - whose counters these are. */
+/** spool_quota_user_uid() - the uid of these counters. */
 uid_t spool_quota_user_uid(const struct spool_quota_user *user);
 
 /** spool_quota_add_orphans() - @n more (or less) inodes without a name are charged to @user. Any
@@ -200,8 +200,8 @@ void spool_quota_set_limits(struct spool_quota *quota, const struct spool_limits
  * @bytes: UINT64_MAX: none
  * @share: bytes that each uid has all the same, its metadata first: what others use keeps nobody
  *	from these
- * It squeezes data: as long as metadata, what the uids have within their shares, and one share
- * more come to more than @bytes, that is the limit. Charges that it refuses are -EAGAIN; firm ones
+ * It squeezes data. The limit is never below the sum of metadata, of what the uids have within
+ * their shares, and of one share more. Charges that it refuses are -EAGAIN; firm ones
  * are not asked. Use above it stays.
  */
 void spool_quota_squeeze(struct spool_quota *quota, uint64_t bytes, uint64_t share);
@@ -220,8 +220,8 @@ uint64_t spool_quota_data(struct spool_quota *quota, uint64_t *ret_room);
 /** spool_quota_set_watch() - before the first charge. */
 void spool_quota_set_watch(struct spool_quota *quota, const struct spool_quota_watch *watch);
 
-/** spool_quota_set_ram() - SPOOL_RAM_FIRM at the start. Who was told to wait is called to room, if
- * it is not SPOOL_RAM_ELASTIC, also when it was the same before. */
+/** spool_quota_set_ram() - SPOOL_RAM_FIRM at the start. Calls watch.room() when charges have been
+ * told to wait and @ram is not SPOOL_RAM_ELASTIC, also when @ram was the same before. */
 void spool_quota_set_ram(struct spool_quota *quota, enum spool_quota_ram ram);
 
 /** spool_quota_over() - the first uid whose data in RAM are above @percent of what its metadata

@@ -4,9 +4,9 @@
 /*
  * What quota.c (users and figures), charge.c and ram.c share.
  *
- * One mutex covers a mount's counters. It is held for a few additions at a time; a charge must see
- * all resources of the mount and the uid at once, which separate atomics could only do by
- * charging and taking back, and then two charges that fit could refuse each other.
+ * One mutex covers a mount's counters. It is held for a few additions at a time. A charge must see
+ * all resources of the mount and the uid at once. Separate atomics could do that only by charging
+ * and taking back, and then two charges that fit could refuse each other.
  */
 
 #include <stdatomic.h>

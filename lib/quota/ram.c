@@ -11,9 +11,8 @@
  * limits.
  */
 
-/* What is kept of a limit of RAM for names: so much of it, at most 1 MiB, which is some 2,000
- * files; in whole pages. Guesses: enough for all who are about to write and must not wait before
- * they do.
+/* What is kept of a limit of RAM for names: so many percent of it in whole pages, at most 1 MiB,
+ * which is some 2,000 files. Guesses: enough for the files that programs are about to write.
  */
 #define NAMES_PERCENT 4u
 #define NAMES_MAX ((uint64_t)1 << 20)
@@ -53,7 +52,8 @@ static uint64_t subtract(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
-/* Data are noted after they are charged, and taken back before or after. */
+/* Data are noted after they are charged, and taken back before or after that, so for a moment
+ * user->data may be more than what is used. */
 static uint64_t metadata_of(const struct spool_quota_user *user)
 {
 	return subtract(user->used[SPOOL_RES_RAM], user->data);
@@ -68,7 +68,7 @@ void quota_refloor_locked(struct spool_quota *quota, struct spool_quota_user *us
 	quota->floors += user->floor;
 }
 
-/* What of the mount's RAM limit pressure leaves. */
+/* What memory pressure leaves of the mount's RAM limit. */
 static uint64_t budget_locked(const struct spool_quota *quota) SPOOL_REQUIRES(quota->lock)
 {
 	uint64_t least = add(quota->floors, quota->share);
@@ -77,7 +77,7 @@ static uint64_t budget_locked(const struct spool_quota *quota) SPOOL_REQUIRES(qu
 			     spool_max_u64(quota->squeeze, least));
 }
 
-/* What data may fill of it, together with the metadata that there are. */
+/* How much of that data and the present metadata may fill together. */
 static uint64_t data_budget_locked(const struct spool_quota *quota) SPOOL_REQUIRES(quota->lock)
 {
 	uint64_t limit = quota->limits.mount[SPOOL_RES_RAM];
@@ -85,7 +85,7 @@ static uint64_t data_budget_locked(const struct spool_quota *quota) SPOOL_REQUIR
 	return spool_min_u64(budget_locked(quota), limit - quota_kept_for_names(quota, limit));
 }
 
-/* Whether @data are more than @percent of what is left of @limit beside what else is @used. */
+/* Are @data more than @percent of what everything else in @used leaves of @limit? */
 static bool is_above(uint64_t data, uint64_t used, uint64_t limit, unsigned int percent)
 {
 	return data > subtract(limit, subtract(used, data)) / 100 * percent;
@@ -192,7 +192,7 @@ void spool_quota_set_ram(struct spool_quota *quota, enum spool_quota_ram ram)
 		quota->starved = false;
 	quota->ram = ram;
 	spool_mutex_unlock(&quota->lock);
-	if (room) /* they are to hear that they wait in vain */
+	if (room) /* so that those who wait are told that no RAM will come free */
 		quota->watch.room(quota->watch.ctx);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "quota/refusal.h"
 
-/* Often enough to be seen by who looks for the reason, seldom enough not to fill a log. A guess. */
+/* Often enough to be found by an administrator who looks for the reason, seldom enough not to fill
+ * a log. A guess. */
 #define AGAIN_NS ((int64_t)60 * 1000000000)
 
 void spool_refusal_add(struct spool_refusal_note *note, uint64_t used, uint64_t limit,

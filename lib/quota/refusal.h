@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Limits that were hit: what there is to say of each, and when. A refusal is noted where it
- * happens, with locks held, and handed out to whoever may log it. Each limit of each uid is handed
+ * Limits that were hit, and when that is logged. A refusal is noted where it happens, with locks
+ * held, and handed out to a caller that may log it. Each limit of each uid is handed
  * out once a minute at most; how often it was hit is counted. Locks: the owner's.
  */
 
