@@ -11,8 +11,8 @@
  * one machine), all structures have the same layout in 32 and 64 bits, and every reserved field is
  * zero (-EINVAL otherwise).
  *
- * The caller is whom the kernel says. Who is an administrator: effective CAP_SYS_ADMIN in the
- * initial user and pid namespaces, read from /proc/PID/status while the call is pending.
+ * The kernel says which process calls. It is an administrator when it has effective CAP_SYS_ADMIN
+ * in the initial user and pid namespaces, read from /proc/PID/status while the call is pending.
  */
 
 #include <linux/ioctl.h>
@@ -113,7 +113,7 @@ struct spool_ctl_user {
 /**
  * struct spool_ctl_users - SPOOL_IOC_USERS: use per uid, in ascending order
  * @cursor: in: lowest uid wanted; out: where to go on, or SPOOL_CTL_END. It only goes up, so that a
- *	listing shows each uid once at most and ends, whoever comes meanwhile
+ *	listing shows each uid once at most and ends, even when uids are added meanwhile
  * Administrators see every uid, others their own only.
  */
 #define SPOOL_CTL_END UINT64_MAX

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * How the tools find a daemon whose mount they cannot reach. Its supervisor holds a memfd open,
- * empty, whose name says what it serves: /proc/PID/fd shows it to root and to the user whose daemon
- * it is, to no other, and it is gone with the process. Any process may hold such a memfd: what one
- * says must fit to what the kernel says.
+ * How the tools find a daemon whose mount they cannot reach. Its supervisor holds an empty memfd
+ * open, and the name of that says what it serves. /proc/PID/fd shows it to root and to the daemon's
+ * user only, and it goes with the process. As any process may hold such a memfd, the tools compare
+ * it with what the kernel says.
  */
 
 #include <sys/types.h>
@@ -15,10 +15,10 @@
 #define SPOOL_CTL_WORKER "spoolfs"
 #define SPOOL_CTL_JANITOR "spoolfs-janitor"
 
-/* Of a memfd's name, with its end: NAME_MAX without "memfd:" (mm/memfd.c). */
+/* Bytes of a memfd's name, with its NUL: NAME_MAX without "memfd:" (mm/memfd.c). */
 #define SPOOL_CTL_RECORD_NAME 250
 
-/* Of /proc's link to it, with its end: "/memfd:", the name, " (deleted)". */
+/* Bytes of /proc's link to it, with its NUL: "/memfd:", the name, " (deleted)". */
 #define SPOOL_CTL_RECORD_LINK (SPOOL_CTL_RECORD_NAME + 20)
 
 /** struct spool_ctl_record - what a record tells */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* How much RAM there is for us: the machine's, and what our control group allows. */
+/* How much RAM a process of ours may use: the machine's, and the limit of its control group. */
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What a process of ours has open: what it was given on purpose, and nothing that whoever started
- * it had left open. And how our processes give each other descriptors. */
+/* The descriptors that our processes have: only those that they were given on purpose, and none
+ * that the parent left open. Also, how our processes pass descriptors to each other. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,14 +20,15 @@ void spool_keep_descriptors(const int *keep, size_t n);
 
 /**
  * spool_stdio_open() - what is closed of standard input, output and error becomes /dev/null
- * A descriptor that is opened later must not be taken for one of them. Return: false: it cannot be.
+ * Else a descriptor that is opened later would be taken for one of them. Return: false: /dev/null
+ * cannot be opened.
  */
 bool spool_stdio_open(void);
 
 /**
- * spool_stdio_to_null() - lets go of standard input and the other streams up to @last
+ * spool_stdio_to_null() - /dev/null for standard input and the other streams up to @last
  * @last: STDOUT_FILENO or STDERR_FILENO
- * In the background nobody may have to wait for us: a pipe ends when its last writer does.
+ * A process in the background must not hold a pipe open: the reader would wait for its end.
  */
 void spool_stdio_to_null(int last);
 

@@ -8,7 +8,7 @@
 
 #define NS_PER_S 1000000000u
 
-/* Initialising with default attributes, locking and unlocking correctly used locks cannot fail. */
+/* A lock with default attributes that is used correctly cannot fail. */
 static void must(int r)
 {
 	if (r != 0)

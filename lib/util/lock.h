@@ -3,8 +3,8 @@
 
 /*
  * Locks with a rank. A thread may only take a lock of a higher rank than all those that it
- * holds; debug builds (SPOOL_LOCK_CHECK) abort with both ranks when it does not. The order,
- * and what each lock covers, is written down in lib/README.md, "Lock order".
+ * holds; debug builds (SPOOL_LOCK_CHECK) print the numbers of both ranks and abort when it does
+ * not. The order, and what each lock covers, is in lib/README.md, "Lock order".
  *
  * Two locks of one kind are told apart by their rank as well: a parent directory is taken as
  * SPOOL_RANK_DIR, a second one as SPOOL_RANK_DIR2, a child as SPOOL_RANK_NODE, and so on, so

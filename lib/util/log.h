@@ -3,8 +3,8 @@
 
 /*
  * Logging through a sink: the library formats a line, the program decides where it goes.
- * The library itself logs at debug only, and broken invariants at error; who decides what a
- * failure means logs it (fs/).
+ * The library itself logs at debug only, and broken invariants at error. The code in fs/ that
+ * decides what a failure means logs it.
  */
 
 enum spool_log_level {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Red-black trees: libbsd's <sys/tree.h> (headers only), whose RB_GENERATE_STATIC needs a macro
- * that glibc systems do not define.
+ * Red-black trees: libbsd's <sys/tree.h> (headers only). Its RB_GENERATE_STATIC needs a macro that
+ * systems with glibc do not define.
  */
 
 #include <bsd/sys/tree.h>

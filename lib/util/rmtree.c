@@ -4,7 +4,7 @@
 #include <ftw.h>
 #include <stdio.h>
 
-#define DESCRIPTORS 16 /* that nftw(3) may have open; deeper trees take more time */
+#define DESCRIPTORS 16 /* the most that nftw(3) has open; deeper trees take more time */
 
 static int remove_one(const char *path, const struct stat *stat_buf, int type, struct FTW *ftw)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Directories that we have made for ourselves. */
+/* Removes directories that a process of ours has made. */
 
 /**
  * spool_rmtree() - remove @path and all below it
