@@ -9,8 +9,8 @@
 #include "bench/result.h"
 #include "common/json.h"
 
-/* What one unit of a row's values has in ns: the largest of ns, µs, ms and s that the value of the
- * first place that has one reaches. */
+/* The unit of a row, in ns: the largest of ns, µs, ms and s that is not above the row's first
+ * value. */
 static double scale_of(const struct bench_result *result, const struct bench_row *row)
 {
 	for (unsigned int place = 0; place < result->setup->n_places; place++) {
@@ -79,7 +79,7 @@ static void print_head(const struct bench_result *result, FILE *out)
 		result->command, text, result->setup->n_rounds, result->setup->places[0].label);
 }
 
-/* A value with as many digits as it is worth. */
+/* Prints a value with some three significant digits, NAN as "-". */
 static void number(char *ret, size_t size, double value)
 {
 	if (isnan(value))
