@@ -36,12 +36,12 @@ void spool_object_free(struct spool_object *object, struct spool_quota_user *use
 		return;
 	assert(TAILQ_EMPTY(&object->batches));
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
-		struct block block = spool_block_unpack(word);
+		struct block block = block_unpack(word);
 
 		if (block.kind == BLOCK_RAM)
 			spool_pool_release(object->pool, block.slot);
 		if (block.kind == BLOCK_DISK) {
-			object->disk->stored -= spool_block_size(&block);
+			object->disk->stored -= block_size(&block);
 			spool_disk_record_put(object->disk, block.record);
 		}
 	}
@@ -51,8 +51,8 @@ void spool_object_free(struct spool_object *object, struct spool_quota_user *use
 			object->disk->gave(object->disk->ctx);
 		spool_key_free(object->disk->seal, object->key);
 	}
-	spool_object_charge(object, user, -(int64_t)object->pages, -(int64_t)object->ram,
-			    -(int64_t)spool_blockmap_bytes(&object->map), 0);
+	object_charge(object, user, -(int64_t)object->pages, -(int64_t)object->ram,
+		      -(int64_t)spool_blockmap_bytes(&object->map), 0);
 	spool_blockmap_fini(&object->map, object->host);
 	spool_extents_free(object->host, &object->lost);
 	spool_extents_free(object->host, &object->unwritten);
@@ -91,11 +91,11 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 	if (off >= object->size || len == 0)
 		return 0;
 	end = off + spool_min_u64(len, object->size - off);
-	if (spool_object_next_lost(object, off, end, &lost))
+	if (object_next_lost(object, off, end, &lost))
 		return -EIO;
 	while (off < end) {
-		struct block block = spool_block_get(object, off >> SPOOL_BLOCK_SHIFT);
-		unsigned int from, n = spool_block_piece(off, end, &from);
+		struct block block = block_get(object, off >> SPOOL_BLOCK_SHIFT);
+		unsigned int from, n = block_piece(off, end, &from);
 
 		if (block.kind == BLOCK_DISK && used == room) {
 			if (off == start)
@@ -103,9 +103,9 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 			break; /* another call reads the rest */
 		}
 		if (block.kind == BLOCK_DISK)
-			spool_block_note(&block, from, n, to, &fetches[used++]);
+			block_note(&block, from, n, to, &fetches[used++]);
 		else
-			spool_block_read(object, &block, from, n, to);
+			block_read(object, &block, from, n, to);
 		to += n;
 		off += n;
 	}
@@ -128,7 +128,7 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 	if (off >= SPOOL_OBJECT_MAX)
 		return -EFBIG;
 	end = off + spool_min_u64(len, SPOOL_OBJECT_MAX - off);
-	if (spool_object_keeps_lost(object, off, end))
+	if (object_keeps_lost(object, off, end))
 		return -EIO;
 	/* without room (ENOSPC) the set becomes less exact: some reserved pages count as data */
 	if (object->unwritten && spool_extents_prepare(object->host, &object->unwritten) == -ENOMEM)
@@ -137,9 +137,9 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 		/* A file that grows on from 64 KiB will most likely fill its next block: take it
 		 * whole and spare the copies from slot to slot. Costs at most 60 KiB a file. */
 		bool whole = off == object->size && off >= SPOOL_BLOCK_SIZE;
-		unsigned int from, n = spool_block_piece(off, end, &from);
-		int r = spool_block_write(object, user, off >> SPOOL_BLOCK_SHIFT, from, n, from_buf,
-					  flags, whole);
+		unsigned int from, n = block_piece(off, end, &from);
+		int r = block_write(object, user, off >> SPOOL_BLOCK_SHIFT, from, n, from_buf,
+				    flags, whole);
 
 		if (ret_index)
 			*ret_index = off >> SPOOL_BLOCK_SHIFT;
@@ -150,7 +150,7 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 		from_buf += n;
 		off += n;
 		object->size = spool_max_u64(object->size, off);
-		spool_object_found(object, off - n, off);
+		object_found(object, off - n, off);
 		spool_extents_remove(object->host, &object->unwritten,
 				     (off - n) >> SPOOL_PAGE_SHIFT,
 				     (off + SPOOL_PAGE_SIZE - 1) >> SPOOL_PAGE_SHIFT, false);
@@ -167,10 +167,10 @@ int spool_object_truncate(struct spool_object *object, struct spool_quota_user *
 		return -EFBIG;
 	if (size <= object->size) {
 		/* Whole pages behind the end go, and the rest of the last one becomes zeros. */
-		spool_object_punch(object, user, size, OFFSET_END);
-		spool_object_found(object, size, OFFSET_END);
+		object_punch(object, user, size, OFFSET_END);
+		object_found(object, size, OFFSET_END);
 		object->size = size;
-		spool_block_shrink(object, user, size >> SPOOL_BLOCK_SHIFT);
+		block_shrink(object, user, size >> SPOOL_BLOCK_SHIFT);
 	}
 	object->size = size;
 	return 0;
@@ -203,7 +203,7 @@ static int64_t seek_block(const struct spool_object *object, uint64_t off, int w
 			off = index << SPOOL_BLOCK_SHIFT;
 			continue;
 		}
-		block = spool_block_unpack(word);
+		block = block_unpack(word);
 		page = (off & (SPOOL_BLOCK_SIZE - 1)) >> SPOOL_PAGE_SHIFT;
 		data = (block.kind == BLOCK_RAM || block.kind == BLOCK_DISK) &&
 		       (block.mask >> page & 1) && !is_unwritten(object, off);
@@ -224,14 +224,14 @@ int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int w
 	if (off >= object->size)
 		return -ENXIO;
 	r = seek_block(object, off, whence);
-	if (whence == SEEK_DATA && spool_object_next_lost(object, off, object->size, &lost))
+	if (whence == SEEK_DATA && object_next_lost(object, off, object->size, &lost))
 		return r < 0 || (int64_t)lost < r ? (int64_t)lost : r;
 	/* a lost page is no hole: a program that copies the file must get an error for it */
 	while (whence == SEEK_HOLE && r < (int64_t)object->size &&
-	       spool_object_next_lost(object, (uint64_t)r, (uint64_t)r + 1, &lost)) {
+	       object_next_lost(object, (uint64_t)r, (uint64_t)r + 1, &lost)) {
 		int64_t data = seek_block(object, (uint64_t)r, SEEK_DATA);
 
-		off = spool_object_lost_end(object, (uint64_t)r);
+		off = object_lost_end(object, (uint64_t)r);
 		if (data >= 0 && (uint64_t)data < off)
 			off = (uint64_t)data;
 		r = off < object->size ? seek_block(object, off, whence) : (int64_t)object->size;
@@ -264,7 +264,7 @@ static bool touches_disk(const struct spool_object *object, uint64_t off, uint64
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
 		if (index << SPOOL_BLOCK_SHIFT >= end)
 			return false;
-		if (spool_block_unpack(word).kind == BLOCK_DISK)
+		if (block_unpack(word).kind == BLOCK_DISK)
 			return true;
 	}
 	return false;
@@ -297,8 +297,8 @@ ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spo
 		uint64_t stop = spool_object_stretch(src, src_off, end, &data);
 
 		if (!data) {
-			spool_object_punch(dst, dst_user, dst_off, dst_off + (stop - src_off));
-			spool_object_found(dst, dst_off, dst_off + (stop - src_off));
+			object_punch(dst, dst_user, dst_off, dst_off + (stop - src_off));
+			object_found(dst, dst_off, dst_off + (stop - src_off));
 			r = (ssize_t)(stop - src_off);
 			dst->size = spool_max_u64(dst->size, dst_off + (uint64_t)r);
 		} else {

@@ -40,7 +40,7 @@ static struct spool_disk_record *new_record(const struct spool_object *object,
 	record->stored = (uint16_t)block->mask;
 	record->n_pieces = (uint8_t)n;
 	last = 32 - (unsigned int)__builtin_clz(block->mask);
-	record->end = (unsigned int)spool_min_u64(spool_block_end(block), last << SPOOL_PAGE_SHIFT);
+	record->end = (unsigned int)spool_min_u64(block_end(block), last << SPOOL_PAGE_SHIFT);
 	return record;
 }
 
@@ -57,7 +57,7 @@ static void copy_block(struct spool_object *object, struct spool_batch *batch, u
 		unsigned int from = 0, len = spool_disk_record_span(block->mask, i, &from);
 
 		if (len)
-			spool_block_read(object, block, from, len, to + from);
+			block_read(object, block, from, len, to + from);
 	}
 	batch->blocks[batch->n++] = (struct spool_batch_block){.index = index, .record = record};
 }
@@ -89,14 +89,14 @@ static bool copy_range(struct spool_object *object, struct spool_batch *batch, u
 
 	while (spool_blockmap_next(&object->map, object->hand, &object->hand, &word) &&
 	       object->hand < stop) {
-		struct block block = spool_block_unpack(word);
+		struct block block = block_unpack(word);
 
 		if (batch->n == SPOOL_BATCH_BLOCKS)
 			return false;
 		if (block.kind == BLOCK_RAM && block.hot && !all) {
 			block.hot = false;
 			spool_blockmap_set(&object->map, object->host, object->hand,
-					   spool_block_pack(&block));
+					   block_pack(&block));
 		} else if (block.kind == BLOCK_RAM && !is_in_batch(object, object->hand)) {
 			copy_block(object, batch, object->hand, &block);
 		}
@@ -135,18 +135,18 @@ void spool_object_commit(struct spool_object *object, struct spool_quota_user *u
 	TAILQ_REMOVE(&object->batches, batch, link);
 	for (unsigned int i = 0; i < batch->n; i++) {
 		struct spool_batch_block *copied = &batch->blocks[i];
-		struct block old = spool_block_get(object, copied->index);
+		struct block old = block_get(object, copied->index);
 		struct block new = {.kind = BLOCK_DISK, .record = copied->record, .mask = old.mask};
-		size_t ram = spool_block_ram(object, &old);
+		size_t ram = block_ram(object, &old);
 
 		if (!written || copied->stale) {
 			spool_disk_record_put(object->disk, copied->record);
 			continue;
 		}
 		assert(old.kind == BLOCK_RAM && old.mask == copied->record->stored);
-		spool_block_publish(object, copied->index, &old, &new);
-		ram -= spool_block_ram(object, &new);
-		spool_object_charge(object, user, 0, -(int64_t)ram, 0, 0);
+		block_publish(object, copied->index, &old, &new);
+		ram -= block_ram(object, &new);
+		object_charge(object, user, 0, -(int64_t)ram, 0, 0);
 	}
 	batch->n = 0;
 	batch->object = NULL;

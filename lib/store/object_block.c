@@ -16,7 +16,7 @@
 #define SLOT_MASK (((uint64_t)1 << 41) - 1)
 #define PAGE_MASK 0xffffu
 
-struct block spool_block_unpack(uint64_t word)
+struct block block_unpack(uint64_t word)
 {
 	struct block block = {
 		.kind = (enum block_kind)(word >> KIND_SHIFT),
@@ -35,7 +35,7 @@ struct block spool_block_unpack(uint64_t word)
 	return block;
 }
 
-uint64_t spool_block_pack(const struct block *block)
+uint64_t block_pack(const struct block *block)
 {
 	uint64_t word = (uint64_t)block->kind << KIND_SHIFT | block->mask;
 
@@ -49,9 +49,9 @@ uint64_t spool_block_pack(const struct block *block)
 	return word;
 }
 
-struct block spool_block_get(const struct spool_object *object, uint64_t index)
+struct block block_get(const struct spool_object *object, uint64_t index)
 {
-	return spool_block_unpack(spool_blockmap_get(&object->map, index));
+	return block_unpack(spool_blockmap_get(&object->map, index));
 }
 
 static unsigned int lowest(unsigned int mask)
@@ -64,14 +64,14 @@ static unsigned int highest(unsigned int mask)
 	return 31 - (unsigned int)__builtin_clz(mask);
 }
 
-unsigned int spool_block_pages(unsigned int from, unsigned int to)
+unsigned int block_pages(unsigned int from, unsigned int to)
 {
 	unsigned int a = from >> SPOOL_PAGE_SHIFT, b = (to - 1) >> SPOOL_PAGE_SHIFT;
 
 	return (2u << b) - (1u << a);
 }
 
-size_t spool_block_ram(const struct spool_object *object, const struct block *block)
+size_t block_ram(const struct spool_object *object, const struct block *block)
 {
 	if (block->kind == BLOCK_RAM)
 		return spool_pool_size(block->slot);
@@ -84,19 +84,19 @@ size_t spool_block_ram(const struct spool_object *object, const struct block *bl
 				    << SPOOL_PAGE_SHIFT);
 }
 
-unsigned int spool_block_end(const struct block *block)
+unsigned int block_end(const struct block *block)
 {
 	if (block->kind != BLOCK_RAM)
 		return 0;
 	return (block->first << SPOOL_PAGE_SHIFT) + (unsigned int)spool_pool_size(block->slot);
 }
 
-uint64_t spool_block_size(const struct block *block)
+uint64_t block_size(const struct block *block)
 {
 	return (uint64_t)__builtin_popcount(block->mask) << SPOOL_PAGE_SHIFT;
 }
 
-bool spool_block_needed(const struct block *block, unsigned int from, unsigned int to)
+bool block_needed(const struct block *block, unsigned int from, unsigned int to)
 {
 	if (block->kind != BLOCK_DISK || to >= block->record->end)
 		return false; /* what follows @from is zero already: the end moves */
@@ -104,12 +104,12 @@ bool spool_block_needed(const struct block *block, unsigned int from, unsigned i
 	       (to % SPOOL_PAGE_SIZE && (block->mask >> (to >> SPOOL_PAGE_SHIFT) & 1));
 }
 
-bool spool_block_keeps_some(const struct block *block, unsigned int from, unsigned int to)
+bool block_keeps_some(const struct block *block, unsigned int from, unsigned int to)
 {
 	return from > lowest(block->mask) << SPOOL_PAGE_SHIFT || to < block->record->end;
 }
 
-void spool_block_touch(struct spool_object *object, uint64_t index)
+void block_touch(struct spool_object *object, uint64_t index)
 {
 	struct spool_batch *batch;
 
@@ -126,8 +126,8 @@ static char *byte_at(const struct spool_object *object, const struct block *bloc
 	       (block->first << SPOOL_PAGE_SHIFT);
 }
 
-int spool_object_charge(struct spool_object *object, struct spool_quota_user *user, int64_t pages,
-			int64_t ram, int64_t map_bytes, unsigned int flags)
+int object_charge(struct spool_object *object, struct spool_quota_user *user, int64_t pages,
+		  int64_t ram, int64_t map_bytes, unsigned int flags)
 {
 	struct spool_charge plus = {{0}}, minus = {{0}};
 	int64_t size_delta = pages * (int64_t)SPOOL_PAGE_SIZE + map_bytes;
@@ -153,10 +153,10 @@ int spool_object_charge(struct spool_object *object, struct spool_quota_user *us
 	return 0;
 }
 
-void spool_block_read(const struct spool_object *object, const struct block *block,
-		      unsigned int from, unsigned int len, char *buf)
+void block_read(const struct spool_object *object, const struct block *block, unsigned int from,
+		unsigned int len, char *buf)
 {
-	unsigned int end = spool_block_end(block);
+	unsigned int end = block_end(block);
 
 	while (len > 0) {
 		unsigned int page = from >> SPOOL_PAGE_SHIFT;
@@ -182,10 +182,10 @@ void spool_block_read(const struct spool_object *object, const struct block *blo
 	}
 }
 
-void spool_block_zero(struct spool_object *object, const struct block *block, unsigned int from,
-		      unsigned int to)
+void block_zero(struct spool_object *object, const struct block *block, unsigned int from,
+		unsigned int to)
 {
-	unsigned int end = spool_block_end(block);
+	unsigned int end = block_end(block);
 
 	to = to < end ? to : end;
 	while (from < to) {
@@ -204,7 +204,7 @@ void spool_block_zero(struct spool_object *object, const struct block *block, un
 static void define_pages(struct spool_object *object, const struct block *block, unsigned int had,
 			 unsigned int from, unsigned int to)
 {
-	unsigned int end = spool_block_end(block);
+	unsigned int end = block_end(block);
 
 	for (unsigned int fresh = block->mask & ~had; fresh; fresh &= fresh - 1) {
 		unsigned int a = lowest(fresh) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
@@ -224,7 +224,7 @@ static void define_pages(struct spool_object *object, const struct block *block,
 static void copy_pages(struct spool_object *object, const struct block *old,
 		       const struct block *new)
 {
-	unsigned int old_end = spool_block_end(old), new_end = spool_block_end(new);
+	unsigned int old_end = block_end(old), new_end = block_end(new);
 
 	for (unsigned int left = old->mask & new->mask; left; left &= left - 1) {
 		unsigned int a = lowest(left) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
@@ -240,8 +240,8 @@ static void copy_pages(struct spool_object *object, const struct block *old,
 	}
 }
 
-int spool_block_move(struct spool_object *object, const struct block *block, unsigned int mask,
-		     unsigned int end, struct block *ret)
+int block_move(struct spool_object *object, const struct block *block, unsigned int mask,
+	       unsigned int end, struct block *ret)
 {
 	struct block moved = {.kind = BLOCK_RAM, .first = lowest(mask), .mask = mask};
 	int r;
@@ -266,16 +266,16 @@ static unsigned int needed_end(const struct block *block, unsigned int to)
 	if (block->kind == BLOCK_DISK)
 		return to; /* the caller has seen that @to reaches to the end of its data */
 	used = (highest(block->mask) + 1) << SPOOL_PAGE_SHIFT;
-	if (block->kind == BLOCK_RAM && used > spool_block_end(block))
-		used = spool_block_end(block);
+	if (block->kind == BLOCK_RAM && used > block_end(block))
+		used = block_end(block);
 	return used > to ? used : to;
 }
 
-void spool_block_publish(struct spool_object *object, uint64_t index, const struct block *old,
-			 const struct block *new)
+void block_publish(struct spool_object *object, uint64_t index, const struct block *old,
+		   const struct block *new)
 {
-	spool_block_touch(object, index);
-	spool_blockmap_set(&object->map, object->host, index, spool_block_pack(new));
+	block_touch(object, index);
+	spool_blockmap_set(&object->map, object->host, index, block_pack(new));
 	if (new->kind == BLOCK_RAM)
 		object->slots += spool_pool_size(new->slot);
 	if (old->kind == BLOCK_RAM)
@@ -283,9 +283,9 @@ void spool_block_publish(struct spool_object *object, uint64_t index, const stru
 	if (old->kind == BLOCK_RAM && (new->kind != BLOCK_RAM || new->slot != old->slot))
 		spool_pool_release(object->pool, old->slot);
 	if (new->kind == BLOCK_DISK)
-		object->disk->stored += spool_block_size(new);
+		object->disk->stored += block_size(new);
 	if (old->kind == BLOCK_DISK) {
-		object->disk->stored -= spool_block_size(old);
+		object->disk->stored -= block_size(old);
 		if (new->kind != BLOCK_DISK || new->record != old->record)
 			spool_disk_record_put(object->disk, old->record);
 	}
@@ -300,14 +300,14 @@ static int write_moved(struct spool_object *object, struct spool_quota_user *use
 		old->kind == BLOCK_HOLE ? spool_blockmap_missing(&object->map, index) : 0;
 	int64_t pages = __builtin_popcount(mask & ~old->mask);
 	size_t slot_size = spool_pool_slot_size(end - (lowest(mask) << SPOOL_PAGE_SHIFT));
-	int64_t ram = (int64_t)slot_size - (int64_t)spool_block_ram(object, old);
+	int64_t ram = (int64_t)slot_size - (int64_t)block_ram(object, old);
 	int64_t more_ram = ram > 0 ? ram : 0;
 	int r;
 
-	r = spool_object_charge(object, user, pages, more_ram, (int64_t)map_bytes, flags);
+	r = object_charge(object, user, pages, more_ram, (int64_t)map_bytes, flags);
 	if (r < 0)
 		return r;
-	r = spool_block_move(object, old, mask, end, ret);
+	r = block_move(object, old, mask, end, ret);
 	if (r < 0)
 		goto uncharge;
 	if (old->kind == BLOCK_HOLE) {
@@ -318,31 +318,31 @@ static int write_moved(struct spool_object *object, struct spool_quota_user *use
 		}
 	}
 	if (ram < 0)
-		spool_object_charge(object, user, 0, ram, 0, 0);
+		object_charge(object, user, 0, ram, 0, 0);
 	return 0;
 uncharge:
-	spool_object_charge(object, user, -pages, -more_ram, -(int64_t)map_bytes, 0);
+	object_charge(object, user, -pages, -more_ram, -(int64_t)map_bytes, 0);
 	return r;
 }
 
-int spool_block_write(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-		      unsigned int from, unsigned int len, const char *buf, unsigned int flags,
-		      bool whole)
+int block_write(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+		unsigned int from, unsigned int len, const char *buf, unsigned int flags,
+		bool whole)
 {
-	struct block old = spool_block_get(object, index), new = old;
+	struct block old = block_get(object, index), new = old;
 	unsigned int to = from + len;
-	unsigned int mask = old.mask | spool_block_pages(from, to);
+	unsigned int mask = old.mask | block_pages(from, to);
 	unsigned int end = needed_end(&old, to);
 	unsigned int had = old.kind == BLOCK_RAM ? old.mask : 0;
 	int r;
 
-	if (old.kind == BLOCK_DISK && spool_block_keeps_some(&old, from, to))
+	if (old.kind == BLOCK_DISK && block_keeps_some(&old, from, to))
 		return SPOOL_WOULD_BLOCK;
-	if (old.kind == BLOCK_RAM && old.first <= lowest(mask) && end <= spool_block_end(&old)) {
+	if (old.kind == BLOCK_RAM && old.first <= lowest(mask) && end <= block_end(&old)) {
 		r = 0;
 		if (mask != old.mask)
-			r = spool_object_charge(object, user, __builtin_popcount(mask & ~old.mask),
-						0, 0, flags);
+			r = object_charge(object, user, __builtin_popcount(mask & ~old.mask), 0, 0,
+					  flags);
 		if (r < 0)
 			return r;
 		new.mask = mask;
@@ -360,14 +360,14 @@ int spool_block_write(struct spool_object *object, struct spool_quota_user *user
 	new.hot = to < SPOOL_BLOCK_SIZE;
 	define_pages(object, &new, had, from, to);
 	memcpy(byte_at(object, &new, from), buf, len);
-	spool_block_publish(object, index, &old, &new);
+	block_publish(object, index, &old, &new);
 	return 0;
 }
 
-void spool_block_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-		       unsigned int from, unsigned int to)
+void block_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+		 unsigned int from, unsigned int to)
 {
-	struct block old = spool_block_get(object, index), new = old;
+	struct block old = block_get(object, index), new = old;
 	unsigned int inner_from = (from + SPOOL_PAGE_SIZE - 1) >> SPOOL_PAGE_SHIFT;
 	unsigned int inner_to = to >> SPOOL_PAGE_SHIFT;
 	unsigned int whole = 0;
@@ -377,8 +377,8 @@ void spool_block_punch(struct spool_object *object, struct spool_quota_user *use
 	if (old.kind == BLOCK_HOLE)
 		return;
 	if (old.kind == BLOCK_RAM) {
-		spool_block_touch(object, index);
-		spool_block_zero(object, &old, from, to);
+		block_touch(object, index);
+		block_zero(object, &old, from, to);
 	} else if (old.kind == BLOCK_DISK && to >= old.record->end && from < old.record->end) {
 		old.record->end = from;
 	}
@@ -390,15 +390,15 @@ void spool_block_punch(struct spool_object *object, struct spool_quota_user *use
 	if (new.mask == old.mask)
 		return;
 	map_before = spool_blockmap_bytes(&object->map);
-	ram = (int64_t)spool_block_ram(object, &new) - (int64_t)spool_block_ram(object, &old);
-	spool_block_publish(object, index, &old, &new);
-	spool_object_charge(object, user, -(int64_t)__builtin_popcount(old.mask & ~new.mask), ram,
-			    (int64_t)spool_blockmap_bytes(&object->map) - (int64_t)map_before, 0);
+	ram = (int64_t)block_ram(object, &new) - (int64_t)block_ram(object, &old);
+	block_publish(object, index, &old, &new);
+	object_charge(object, user, -(int64_t)__builtin_popcount(old.mask & ~new.mask), ram,
+		      (int64_t)spool_blockmap_bytes(&object->map) - (int64_t)map_before, 0);
 }
 
-void spool_block_shrink(struct spool_object *object, struct spool_quota_user *user, uint64_t index)
+void block_shrink(struct spool_object *object, struct spool_quota_user *user, uint64_t index)
 {
-	struct block old = spool_block_get(object, index), new;
+	struct block old = block_get(object, index), new;
 	unsigned int end;
 
 	if (old.kind != BLOCK_RAM)
@@ -412,19 +412,17 @@ void spool_block_shrink(struct spool_object *object, struct spool_quota_user *us
 			end = eof;
 	}
 	if (spool_pool_slot_size(end - (lowest(old.mask) << SPOOL_PAGE_SHIFT)) * 2 >
-	    spool_block_ram(object, &old))
+	    block_ram(object, &old))
 		return;
-	if (spool_block_move(object, &old, old.mask, end, &new) < 0)
+	if (block_move(object, &old, old.mask, end, &new) < 0)
 		return;
-	spool_block_publish(object, index, &old, &new);
-	spool_object_charge(object, user, 0,
-			    (int64_t)spool_block_ram(object, &new) -
-				    (int64_t)spool_block_ram(object, &old),
-			    0, 0);
+	block_publish(object, index, &old, &new);
+	object_charge(object, user, 0,
+		      (int64_t)block_ram(object, &new) - (int64_t)block_ram(object, &old), 0, 0);
 }
 
-void spool_object_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
-			uint64_t end)
+void object_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
+		  uint64_t end)
 {
 	while (off < end) {
 		unsigned int from, n;
@@ -436,9 +434,9 @@ void spool_object_punch(struct spool_object *object, struct spool_quota_user *us
 			off = index << SPOOL_BLOCK_SHIFT;
 		if (off >= end)
 			return;
-		n = spool_block_piece(off, end, &from);
-		spool_block_punch(object, user, index, from, from + n);
-		spool_block_shrink(object, user, index);
+		n = block_piece(off, end, &from);
+		block_punch(object, user, index, from, from + n);
+		block_shrink(object, user, index);
 		off += n;
 	}
 }

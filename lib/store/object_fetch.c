@@ -13,8 +13,8 @@ struct spool_key *spool_object_key(const struct spool_object *object)
 	return object->key;
 }
 
-void spool_block_note(const struct block *block, unsigned int from, unsigned int len, char *to,
-		      struct spool_fetch *ret)
+void block_note(const struct block *block, unsigned int from, unsigned int len, char *to,
+		struct spool_fetch *ret)
 {
 	atomic_fetch_add_explicit(&block->record->refs, 1, memory_order_relaxed);
 	*ret = (struct spool_fetch){.record = block->record,
@@ -28,18 +28,18 @@ void spool_block_note(const struct block *block, unsigned int from, unsigned int
 bool spool_object_fetch_block(const struct spool_object *object, uint64_t index, char *to,
 			      struct spool_fetch *ret_fetch)
 {
-	struct block block = spool_block_get(object, index);
+	struct block block = block_get(object, index);
 
 	if (block.kind != BLOCK_DISK)
 		return false;
-	spool_block_note(&block, 0, SPOOL_BLOCK_SIZE, to, ret_fetch);
+	block_note(&block, 0, SPOOL_BLOCK_SIZE, to, ret_fetch);
 	return true;
 }
 
 int spool_object_install(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
 			 const struct spool_disk_record *record, const char *data)
 {
-	struct block old = spool_block_get(object, index);
+	struct block old = block_get(object, index);
 	struct block new = {.kind = BLOCK_RAM, .mask = old.mask, .hot = true};
 	unsigned int from, end;
 	int64_t ram;
@@ -50,18 +50,18 @@ int spool_object_install(struct spool_object *object, struct spool_quota_user *u
 	new.first = (unsigned int)__builtin_ctz(old.mask);
 	from = new.first << SPOOL_PAGE_SHIFT;
 	end = old.record->end > from ? old.record->end : from + 1;
-	ram = (int64_t)spool_pool_slot_size(end - from) - (int64_t)spool_block_ram(object, &old);
-	r = spool_object_charge(object, user, 0, ram, 0, 0);
+	ram = (int64_t)spool_pool_slot_size(end - from) - (int64_t)block_ram(object, &old);
+	r = object_charge(object, user, 0, ram, 0, 0);
 	if (r < 0)
 		return r;
 	r = spool_pool_alloc(object->pool, end - from, &new.slot);
 	if (r < 0) {
-		spool_object_charge(object, user, 0, -ram, 0, 0);
+		object_charge(object, user, 0, -ram, 0, 0);
 		return r;
 	}
 	memcpy(spool_pool_ptr(object->pool, new.slot), data + from, end - from);
 	memset((char *)spool_pool_ptr(object->pool, new.slot) + (end - from), 0,
 	       spool_pool_size(new.slot) - (end - from));
-	spool_block_publish(object, index, &old, &new);
+	block_publish(object, index, &old, &new);
 	return 0;
 }

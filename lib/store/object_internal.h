@@ -60,14 +60,14 @@ struct spool_object {
 	TAILQ_HEAD(, spool_batch) batches;
 };
 
-/* spool_block_unpack(), spool_block_pack(): between a word of the block map and what it says;
- * spool_block_get(): what the map says of block @index. */
-struct block spool_block_unpack(uint64_t word);
-uint64_t spool_block_pack(const struct block *block);
-struct block spool_block_get(const struct spool_object *object, uint64_t index);
+/* block_unpack(), block_pack(): between a word of the block map and what it says;
+ * block_get(): what the map says of block @index. */
+struct block block_unpack(uint64_t word);
+uint64_t block_pack(const struct block *block);
+struct block block_get(const struct spool_object *object, uint64_t index);
 
 /** The part of [@off, @end) that lies in the block of @off. */
-static inline unsigned int spool_block_piece(uint64_t off, uint64_t end, unsigned int *ret_from)
+static inline unsigned int block_piece(uint64_t off, uint64_t end, unsigned int *ret_from)
 {
 	unsigned int from = (unsigned int)(off & (SPOOL_BLOCK_SIZE - 1));
 
@@ -76,96 +76,96 @@ static inline unsigned int spool_block_piece(uint64_t off, uint64_t end, unsigne
 }
 
 /** Pages from byte @from up to byte @to of a block, 0 <= @from < @to <= SPOOL_BLOCK_SIZE. */
-unsigned int spool_block_pages(unsigned int from, unsigned int to);
+unsigned int block_pages(unsigned int from, unsigned int to);
 
 /** Bytes of RAM that a block is charged. */
-size_t spool_block_ram(const struct spool_object *object, const struct block *block);
+size_t block_ram(const struct spool_object *object, const struct block *block);
 
 /** Puts a new state of block @index into the map, after all that could fail. Gives back what the
  * old state held and the new one does not. */
-void spool_block_publish(struct spool_object *object, uint64_t index, const struct block *old,
-			 const struct block *new);
+void block_publish(struct spool_object *object, uint64_t index, const struct block *old,
+		   const struct block *new);
 
 /** The block is about to change: copies of it that are on their way to the disk are worthless. */
-void spool_block_touch(struct spool_object *object, uint64_t index);
+void block_touch(struct spool_object *object, uint64_t index);
 
 /** The end of what the slot covers, in bytes of the block; 0 without one. */
-unsigned int spool_block_end(const struct block *block);
+unsigned int block_end(const struct block *block);
 
 /** Notes bytes @from to @from + @len of a block on disk for @to, with a reference on its record. */
-void spool_block_note(const struct block *block, unsigned int from, unsigned int len, char *to,
-		      struct spool_fetch *ret);
+void block_note(const struct block *block, unsigned int from, unsigned int len, char *to,
+		struct spool_fetch *ret);
 
 /** Copies out bytes @from to @from + @len of a block; zeros where nothing is. */
-void spool_block_read(const struct spool_object *object, const struct block *block,
-		      unsigned int from, unsigned int len, char *buf);
+void block_read(const struct spool_object *object, const struct block *block, unsigned int from,
+		unsigned int len, char *buf);
 
 /**
  * Copies in @len bytes at @from of block @index. @whole: take a slot for the whole block at once if
  * there is none yet. Return: 0; -ENOSPC, -EDQUOT, -EAGAIN, -ENOMEM, SPOOL_WOULD_BLOCK with nothing
  * changed.
  */
-int spool_block_write(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-		      unsigned int from, unsigned int len, const char *buf, unsigned int flags,
-		      bool whole);
+int block_write(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+		unsigned int from, unsigned int len, const char *buf, unsigned int flags,
+		bool whole);
 
 /** Makes bytes @from to @to of block @index a hole. A block on disk must have been loaded when
- * spool_block_needed() says so; then it cannot fail. */
-void spool_block_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-		       unsigned int from, unsigned int to);
+ * block_needed() says so; then it cannot fail. */
+void block_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+		 unsigned int from, unsigned int to);
 
 /** Overwrites what data there are in bytes @from to @to with zeros. */
-void spool_block_zero(struct spool_object *object, const struct block *block, unsigned int from,
-		      unsigned int to);
+void block_zero(struct spool_object *object, const struct block *block, unsigned int from,
+		unsigned int to);
 
 /** Moves a block to a slot of at most half the size. Keeps the old one when there is no other. */
-void spool_block_shrink(struct spool_object *object, struct spool_quota_user *user, uint64_t index);
+void block_shrink(struct spool_object *object, struct spool_quota_user *user, uint64_t index);
 
 /**
  * A slot for @block that covers pages @mask and at least the bytes up to @end, with the block's
  * data copied and all pages of @mask defined. Return: 0 and *@ret (not yet in the map); -ENOSPC.
  */
-int spool_block_move(struct spool_object *object, const struct block *block, unsigned int mask,
-		     unsigned int end, struct block *ret);
+int block_move(struct spool_object *object, const struct block *block, unsigned int mask,
+	       unsigned int end, struct block *ret);
 
 /** Charges (positive) or gives back (negative) differences; the object's counters follow. */
-int spool_object_charge(struct spool_object *object, struct spool_quota_user *user, int64_t pages,
-			int64_t ram, int64_t map_bytes, unsigned int flags);
+int object_charge(struct spool_object *object, struct spool_quota_user *user, int64_t pages,
+		  int64_t ram, int64_t map_bytes, unsigned int flags);
 
 /** Whether bytes @from to @to of a block cannot become zeros while it is on disk. */
-bool spool_block_needed(const struct block *block, unsigned int from, unsigned int to);
+bool block_needed(const struct block *block, unsigned int from, unsigned int to);
 
 /** Whether a write of bytes @from to @to of a block on disk leaves other data of it standing. */
-bool spool_block_keeps_some(const struct block *block, unsigned int from, unsigned int to);
+bool block_keeps_some(const struct block *block, unsigned int from, unsigned int to);
 
 /** Bytes of the pages that a block has. */
-uint64_t spool_block_size(const struct block *block);
+uint64_t block_size(const struct block *block);
 
-/** spool_object_has_data() - has page @page data, in RAM or on the disk? */
-bool spool_object_has_data(const struct spool_object *object, uint64_t page);
+/** object_has_data() - has page @page data, in RAM or on the disk? */
+bool object_has_data(const struct spool_object *object, uint64_t page);
 
-/** spool_object_next_lost() - the first byte of [@off, @end) that is lost. Return: false: none. */
-bool spool_object_next_lost(const struct spool_object *object, uint64_t off, uint64_t end,
-			    uint64_t *ret_off);
+/** object_next_lost() - the first byte of [@off, @end) that is lost. Return: false: none. */
+bool object_next_lost(const struct spool_object *object, uint64_t off, uint64_t end,
+		      uint64_t *ret_off);
 
-/** spool_object_lost_end() - where what is lost from @off on ends, if nothing before that has data
+/** object_lost_end() - where what is lost from @off on ends, if nothing before that has data
  * (it may span many pages that were never stored). At most the size. */
-uint64_t spool_object_lost_end(const struct spool_object *object, uint64_t off);
+uint64_t object_lost_end(const struct spool_object *object, uint64_t off);
 
-/** spool_object_keeps_lost() - does the range begin or end within a page that is lost? What is left
+/** object_keeps_lost() - does the range begin or end within a page that is lost? What is left
  * of that could not be told from what is new. */
-bool spool_object_keeps_lost(const struct spool_object *object, uint64_t off, uint64_t end);
+bool object_keeps_lost(const struct spool_object *object, uint64_t off, uint64_t end);
 
-/** spool_object_found() - whole pages of [@off, @end), which reaches to the end of the file or not,
+/** object_found() - whole pages of [@off, @end), which reaches to the end of the file or not,
  * have been written, or are holes now. */
-void spool_object_found(struct spool_object *object, uint64_t off, uint64_t end);
+void object_found(struct spool_object *object, uint64_t off, uint64_t end);
 
 /** Must a block of [@off, @end) be loaded from the disk before fallocate() with @mode? *@ret_index
  * is the first one. */
-bool spool_object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
-			uint64_t *ret_index);
+bool object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
+		  uint64_t *ret_index);
 
 /** Makes [@off, @end) of the file a hole, visiting only blocks that are none; cannot fail once
- * spool_object_needs() has found nothing. */
-void spool_object_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
-			uint64_t end);
+ * object_needs() has found nothing. */
+void object_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
+		  uint64_t end);

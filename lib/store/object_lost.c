@@ -28,16 +28,16 @@ static bool find(const struct spool_object *object, uint64_t from, uint64_t to, 
 	return from < to;
 }
 
-bool spool_object_has_data(const struct spool_object *object, uint64_t page)
+bool object_has_data(const struct spool_object *object, uint64_t page)
 {
-	struct block block = spool_block_get(object, page / SPOOL_BLOCK_PAGES);
+	struct block block = block_get(object, page / SPOOL_BLOCK_PAGES);
 
 	return (block.kind == BLOCK_RAM || block.kind == BLOCK_DISK) &&
 	       (block.mask >> page % SPOOL_BLOCK_PAGES & 1);
 }
 
-bool spool_object_next_lost(const struct spool_object *object, uint64_t off, uint64_t end,
-			    uint64_t *ret_off)
+bool object_next_lost(const struct spool_object *object, uint64_t off, uint64_t end,
+		      uint64_t *ret_off)
 {
 	uint64_t page = PAGE_OF(off), stop;
 
@@ -45,7 +45,7 @@ bool spool_object_next_lost(const struct spool_object *object, uint64_t off, uin
 		return false;
 	while (find(object, page, PAGE_FROM(end), &page, &stop)) {
 		for (; page < stop; page++) {
-			if (spool_object_has_data(object, page))
+			if (object_has_data(object, page))
 				continue;
 			*ret_off = spool_max_u64(page << SPOOL_PAGE_SHIFT, off);
 			return true;
@@ -54,7 +54,7 @@ bool spool_object_next_lost(const struct spool_object *object, uint64_t off, uin
 	return false;
 }
 
-uint64_t spool_object_lost_end(const struct spool_object *object, uint64_t off)
+uint64_t object_lost_end(const struct spool_object *object, uint64_t off)
 {
 	uint64_t from, to;
 
@@ -68,15 +68,15 @@ static bool cuts_lost(const struct spool_object *object, uint64_t off)
 {
 	uint64_t at;
 
-	return off % SPOOL_PAGE_SIZE && spool_object_next_lost(object, off, off + 1, &at);
+	return off % SPOOL_PAGE_SIZE && object_next_lost(object, off, off + 1, &at);
 }
 
-bool spool_object_keeps_lost(const struct spool_object *object, uint64_t off, uint64_t end)
+bool object_keeps_lost(const struct spool_object *object, uint64_t off, uint64_t end)
 {
 	return cuts_lost(object, off) || (end < object->size && cuts_lost(object, end));
 }
 
-void spool_object_found(struct spool_object *object, uint64_t off, uint64_t end)
+void object_found(struct spool_object *object, uint64_t off, uint64_t end)
 {
 	uint64_t from = PAGE_FROM(off), to = end < object->size ? PAGE_OF(end) : PAGE_FROM(end);
 
@@ -93,7 +93,7 @@ void spool_object_lose(struct spool_object *object, struct spool_quota_user *use
 
 	object->size = spool_max_u64(object->size, end);
 	to = PAGE_FROM(end);
-	spool_object_punch(object, user, from << SPOOL_PAGE_SHIFT, to << SPOOL_PAGE_SHIFT);
+	object_punch(object, user, from << SPOOL_PAGE_SHIFT, to << SPOOL_PAGE_SHIFT);
 	if (spool_extents_add(object->host, &object->lost, from, to, true) < 0)
 		object->all_lost = true;
 }

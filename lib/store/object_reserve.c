@@ -56,18 +56,18 @@ static int reserve_hole(struct spool_object *object, struct spool_quota_user *us
 {
 	struct block block = {.kind = BLOCK_RESERVED, .mask = mask};
 	size_t map_bytes = spool_blockmap_missing(&object->map, index);
-	int64_t pages = __builtin_popcount(mask), ram = (int64_t)spool_block_ram(object, &block);
+	int64_t pages = __builtin_popcount(mask), ram = (int64_t)block_ram(object, &block);
 	int r;
 
-	r = spool_object_charge(object, user, pages, ram, (int64_t)map_bytes, 0);
+	r = object_charge(object, user, pages, ram, (int64_t)map_bytes, 0);
 	if (r < 0)
 		return r;
 	r = spool_blockmap_grow(&object->map, object->host, index);
 	if (r < 0) {
-		spool_object_charge(object, user, -pages, -ram, -(int64_t)map_bytes, 0);
+		object_charge(object, user, -pages, -ram, -(int64_t)map_bytes, 0);
 		return r;
 	}
-	spool_blockmap_set(&object->map, object->host, index, spool_block_pack(&block));
+	spool_blockmap_set(&object->map, object->host, index, block_pack(&block));
 	return 0;
 }
 
@@ -80,9 +80,8 @@ static int reserve_more(struct spool_object *object, struct spool_quota_user *us
 	unsigned int end = mask_end(mask);
 	unsigned int lowest = (unsigned int)__builtin_ctz(mask);
 	int64_t pages = __builtin_popcount(mask & ~old->mask), ram;
-	bool moves =
-		old->kind == BLOCK_DISK ||
-		(old->kind == BLOCK_RAM && (old->first > lowest || end > spool_block_end(old)));
+	bool moves = old->kind == BLOCK_DISK ||
+		     (old->kind == BLOCK_RAM && (old->first > lowest || end > block_end(old)));
 	struct block fresh;
 	int r;
 
@@ -90,17 +89,17 @@ static int reserve_more(struct spool_object *object, struct spool_quota_user *us
 	if (moves)
 		ram = (int64_t)spool_pool_slot_size(end - (lowest << SPOOL_PAGE_SHIFT));
 	else
-		ram = (int64_t)spool_block_ram(object, &new);
+		ram = (int64_t)block_ram(object, &new);
 	if (old->kind != BLOCK_DISK) /* its record is given back in commit() */
-		ram -= (int64_t)spool_block_ram(object, old);
+		ram -= (int64_t)block_ram(object, old);
 	ram = ram > 0 ? ram : 0; /* a smaller slot gives back when the old one goes */
-	r = spool_object_charge(object, user, pages, ram, 0, 0);
+	r = object_charge(object, user, pages, ram, 0, 0);
 	if (r < 0)
 		return r;
 	if (moves) {
-		r = spool_block_move(object, old, mask, end, &new);
+		r = block_move(object, old, mask, end, &new);
 		if (r < 0) {
-			spool_object_charge(object, user, -pages, -ram, 0, 0);
+			object_charge(object, user, -pages, -ram, 0, 0);
 			return r;
 		}
 		object->slots += spool_pool_size(new.slot);
@@ -108,10 +107,10 @@ static int reserve_more(struct spool_object *object, struct spool_quota_user *us
 	if (new.kind == BLOCK_RAM) {
 		fresh = new;
 		fresh.mask = old->kind == BLOCK_RAM ? mask & ~old->mask : mask;
-		spool_block_zero(object, &fresh, 0, SPOOL_BLOCK_SIZE);
+		block_zero(object, &fresh, 0, SPOOL_BLOCK_SIZE);
 	}
-	spool_block_touch(object, index);
-	spool_blockmap_set(&object->map, object->host, index, spool_block_pack(&new));
+	block_touch(object, index);
+	spool_blockmap_set(&object->map, object->host, index, block_pack(&new));
 	return 0;
 }
 
@@ -120,14 +119,14 @@ static int reserve_block(struct spool_object *object, struct spool_quota_user *u
 			 unsigned int mask, bool zero, struct undo *undo)
 {
 	uint64_t word = spool_blockmap_get(&object->map, index);
-	struct block old = spool_block_unpack(word);
+	struct block old = block_unpack(word);
 	bool enough = (mask & ~old.mask) == 0;
 	int r;
 
 	if (old.kind == BLOCK_HOLE)
 		return reserve_hole(object, user, index, mask);
 	if (old.kind == BLOCK_RAM)
-		enough &= mask_end(mask) <= spool_block_end(&old);
+		enough &= mask_end(mask) <= block_end(&old);
 	if (old.kind == BLOCK_DISK)
 		enough &= !zero;
 	r = undo_note(object, undo, index, word);
@@ -143,23 +142,22 @@ static int reserve_block(struct spool_object *object, struct spool_quota_user *u
 static void commit(struct spool_object *object, struct spool_quota_user *user, struct undo *undo)
 {
 	for (size_t i = 0; i < undo->n; i++) {
-		struct block old = spool_block_unpack(undo->changes[i].old_word);
-		struct block new = spool_block_get(object, undo->changes[i].index);
-		int64_t ram = (int64_t)spool_block_ram(object, &new) -
-			      (int64_t)spool_block_ram(object, &old);
+		struct block old = block_unpack(undo->changes[i].old_word);
+		struct block new = block_get(object, undo->changes[i].index);
+		int64_t ram = (int64_t)block_ram(object, &new) - (int64_t)block_ram(object, &old);
 
 		if (old.kind == BLOCK_RAM && new.slot != old.slot) {
 			object->slots -= spool_pool_size(old.slot);
 			spool_pool_release(object->pool, old.slot);
 		} else if (old.kind == BLOCK_DISK && new.kind != BLOCK_DISK) {
-			object->disk->stored -= spool_block_size(&old);
-			ram = -(int64_t)spool_block_ram(object, &old);
+			object->disk->stored -= block_size(&old);
+			ram = -(int64_t)block_ram(object, &old);
 			spool_disk_record_put(object->disk, old.record);
 		} else {
 			continue;
 		}
 		if (ram < 0)
-			spool_object_charge(object, user, 0, ram, 0, 0);
+			object_charge(object, user, 0, ram, 0, 0);
 	}
 }
 
@@ -170,24 +168,24 @@ static void roll_back(struct spool_object *object, struct spool_quota_user *user
 	size_t next = 0;
 
 	for (; spool_blockmap_next(&object->map, index, &index, &word) && index < stop; index++) {
-		struct block new = spool_block_unpack(word), old = {.kind = BLOCK_HOLE};
+		struct block new = block_unpack(word), old = {.kind = BLOCK_HOLE};
 		size_t map_before = spool_blockmap_bytes(&object->map);
 		int64_t ram;
 
 		if (next < undo->n && undo->changes[next].index == index)
-			old = spool_block_unpack(undo->changes[next++].old_word);
-		ram = -(int64_t)spool_block_ram(object, &new);
+			old = block_unpack(undo->changes[next++].old_word);
+		ram = -(int64_t)block_ram(object, &new);
 		if (old.kind != BLOCK_DISK || new.kind == BLOCK_DISK)
-			ram += (int64_t)spool_block_ram(object, &old);
-		spool_blockmap_set(&object->map, object->host, index, spool_block_pack(&old));
+			ram += (int64_t)block_ram(object, &old);
+		spool_blockmap_set(&object->map, object->host, index, block_pack(&old));
 		if (new.kind == BLOCK_RAM &&new.slot != old.slot) {
 			object->slots -= spool_pool_size(new.slot);
 			spool_pool_release(object->pool, new.slot);
 		}
-		spool_object_charge(
-			object, user, __builtin_popcount(old.mask) - __builtin_popcount(new.mask),
-			ram < 0 ? ram : 0,
-			(int64_t)spool_blockmap_bytes(&object->map) - (int64_t)map_before, 0);
+		object_charge(object, user,
+			      __builtin_popcount(old.mask) - __builtin_popcount(new.mask),
+			      ram < 0 ? ram : 0,
+			      (int64_t)spool_blockmap_bytes(&object->map) - (int64_t)map_before, 0);
 	}
 }
 
@@ -204,7 +202,7 @@ static int reserve(struct spool_object *object, struct spool_quota_user *user, u
 		unsigned int from = off > start ? (unsigned int)(off - start) : 0;
 		unsigned int to = (unsigned int)spool_min_u64(end - start, SPOOL_BLOCK_SIZE);
 
-		r = reserve_block(object, user, index, spool_block_pages(from, to), zero, &undo);
+		r = reserve_block(object, user, index, block_pages(from, to), zero, &undo);
 		if (r < 0)
 			break;
 	}
@@ -223,15 +221,15 @@ static void zero(struct spool_object *object, uint64_t off, uint64_t end)
 
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
 		uint64_t start = index << SPOOL_BLOCK_SHIFT;
-		struct block block = spool_block_unpack(word);
+		struct block block = block_unpack(word);
 
 		if (start >= end)
 			return;
 		if (block.kind != BLOCK_RAM)
 			continue;
-		spool_block_touch(object, index);
-		spool_block_zero(object, &block, off > start ? (unsigned int)(off - start) : 0,
-				 (unsigned int)spool_min_u64(end - start, SPOOL_BLOCK_SIZE));
+		block_touch(object, index);
+		block_zero(object, &block, off > start ? (unsigned int)(off - start) : 0,
+			   (unsigned int)spool_min_u64(end - start, SPOOL_BLOCK_SIZE));
 	}
 }
 
@@ -241,14 +239,14 @@ static bool needs(const struct block *block, int mode, unsigned int from, unsign
 	if (block->kind != BLOCK_DISK)
 		return false;
 	if (mode & FALLOC_FL_PUNCH_HOLE)
-		return spool_block_needed(block, from, to);
+		return block_needed(block, from, to);
 	if (mode & FALLOC_FL_ZERO_RANGE)
-		return spool_block_keeps_some(block, from, to);
-	return spool_block_pages(from, to) & ~block->mask;
+		return block_keeps_some(block, from, to);
+	return block_pages(from, to) & ~block->mask;
 }
 
-bool spool_object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
-			uint64_t *ret_index)
+bool object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
+		  uint64_t *ret_index)
 {
 	uint64_t index = off >> SPOOL_BLOCK_SHIFT, word;
 
@@ -256,7 +254,7 @@ bool spool_object_needs(const struct spool_object *object, int mode, uint64_t of
 		return false;
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
 		uint64_t start = index << SPOOL_BLOCK_SHIFT;
-		struct block block = spool_block_unpack(word);
+		struct block block = block_unpack(word);
 
 		if (start >= end)
 			return false;
@@ -282,7 +280,7 @@ static int note_unwritten(struct spool_object *object, uint64_t off, uint64_t en
 		page = off >> SPOOL_PAGE_SHIFT;
 		if (data)
 			continue;
-		if (off >= object->size && spool_object_has_data(object, page))
+		if (off >= object->size && object_has_data(object, page))
 			stop = (page + 1) << SPOOL_PAGE_SHIFT; /* the file ends in it */
 		else
 			r = spool_extents_add(object->host, &object->unwritten, page,
@@ -312,15 +310,15 @@ int spool_object_fallocate(struct spool_object *object, struct spool_quota_user 
 		return -EINVAL;
 	if (spool_add_overflows(off, len, &end) || end > SPOOL_OBJECT_MAX)
 		return -EFBIG;
-	if (spool_object_needs(object, mode, off, end, ret_index))
+	if (object_needs(object, mode, off, end, ret_index))
 		return SPOOL_WOULD_BLOCK;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
-		spool_object_punch(object, user, off, end);
-		spool_object_found(object, off, end);
+		object_punch(object, user, off, end);
+		object_found(object, off, end);
 		return 0;
 	}
-	if (mode & FALLOC_FL_ZERO_RANGE ? spool_object_keeps_lost(object, off, end)
-					: spool_object_next_lost(object, off, end, &lost))
+	if (mode & FALLOC_FL_ZERO_RANGE ? object_keeps_lost(object, off, end)
+					: object_next_lost(object, off, end, &lost))
 		return -EIO;
 	r = note_unwritten(object, off, end);
 	if (r < 0)
@@ -330,7 +328,7 @@ int spool_object_fallocate(struct spool_object *object, struct spool_quota_user 
 		return r;
 	if (mode & FALLOC_FL_ZERO_RANGE) {
 		zero(object, off, end);
-		spool_object_found(object, off, end);
+		object_found(object, off, end);
 	}
 	if (!(mode & FALLOC_FL_KEEP_SIZE))
 		object->size = spool_max_u64(object->size, end);

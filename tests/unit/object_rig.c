@@ -80,7 +80,7 @@ static unsigned int bytes_beyond(const struct spool_object *object, uint64_t ind
 	if (block->kind != BLOCK_RAM)
 		return 0;
 	at = spool_pool_ptr(object->pool, block->slot);
-	for (unsigned int i = block->first << SPOOL_PAGE_SHIFT; i < spool_block_end(block); i++) {
+	for (unsigned int i = block->first << SPOOL_PAGE_SHIFT; i < block_end(block); i++) {
 		if ((index << SPOOL_BLOCK_SHIFT) + i >= object->size &&
 		    (block->mask >> (i >> SPOOL_PAGE_SHIFT) & 1))
 			bad += at[i - (block->first << SPOOL_PAGE_SHIFT)] != 0;
@@ -99,10 +99,10 @@ unsigned int rig_audit(struct rig *rig, struct spool_object *const *objects, siz
 		uint64_t index = 0, word, object_pages = 0, object_ram = 0;
 
 		for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
-			struct block block = spool_block_unpack(word);
+			struct block block = block_unpack(word);
 
 			object_pages += (unsigned int)__builtin_popcount(block.mask);
-			object_ram += spool_block_ram(object, &block);
+			object_ram += block_ram(object, &block);
 			if (block.kind == BLOCK_RAM)
 				slots += spool_pool_size(block.slot);
 			bad += wrong("bytes beyond the end", bytes_beyond(object, index, &block),
