@@ -136,6 +136,29 @@ def group_is_documented(lines, first):
     return False
 
 
+def lib_prefixes_say_where_functions_are_called():
+    """Those with spool_ by other folders, too; those without by their own alone."""
+    wrong, seen, outside = [], 0, set()
+    for path in c_files('lib fs tools'):
+        text = path.read_text(encoding='utf-8')
+        outside |= {name for name in re.findall(r'^#include "([^"]+)"', text, re.M)
+                    if name.split('/')[0] != path.parent.name}
+    for path in c_files('lib'):
+        if path.suffix != '.h':
+            continue
+        for first, _, item in items(path):
+            if not is_declaration(item) and not is_function(item):
+                continue
+            name, seen = function_name(item), seen + 1
+            public = name.startswith('spool_')
+            if public and path.name.endswith('_internal.h'):
+                wrong.append(f'{name_of(path)}:{first}: {name}() (allowed: without spool_)')
+            elif not public and str(path.relative_to(TOP / 'lib')) in outside:
+                wrong.append(f'{name_of(path)}:{first}: {name}() (allowed: spool_{name}(), as '
+                             f'another folder includes it)')
+    return f'{seen} functions of lib/\'s headers', wrong
+
+
 def lib_headers_say_what_functions_do():
     """A comment right above, or above a group of lines without a gap, or one that names it."""
     wrong, seen = [], 0
@@ -198,4 +221,5 @@ if __name__ == '__main__':
     sys.exit(checks.main(
         functions_are_short, files_are_short, files_begin_with_their_licence,
         headers_are_read_once, lines_have_their_form, nothing_is_left_for_later,
-        lib_asks_only_its_host, lib_headers_say_what_functions_do, nothing_is_global))
+        lib_asks_only_its_host, lib_headers_say_what_functions_do,
+        lib_prefixes_say_where_functions_are_called, nothing_is_global))
