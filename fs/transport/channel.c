@@ -154,9 +154,8 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 		spool_waiting_leave(fs->waiting, request);
 }
 
-void spool_channel_defer(struct spool_fs *fs, struct spool_request *request)
+void spool_channel_defer(struct spool_request *request)
 {
-	(void)fs;
 	spool_channel_keep(request);
 	request->waitq->ops->take(request->waitq, request);
 }
@@ -183,10 +182,10 @@ void spool_channel_keep(struct spool_request *request)
 	request->state = SPOOL_REQUEST_WAITS;
 }
 
-void spool_channel_hand_on(struct spool_fs *fs, struct spool_request *request)
+void spool_channel_hand_on(struct spool_request *request)
 {
 	if (request->waitq) {
-		spool_channel_defer(fs, request);
+		spool_channel_defer(request);
 		return;
 	}
 	assert(request->state == SPOOL_REQUEST_IN_HAND && request->answered);
@@ -198,7 +197,7 @@ void spool_channel_go_on(struct spool_fs *fs, struct spool_request *request, uns
 {
 	spool_channel_retry(fs, request, how);
 	spool_waitqs_passed(fs, request);
-	spool_channel_hand_on(fs, request);
+	spool_channel_hand_on(request);
 }
 
 /* Requests come through ring.h and devfuse.h; libfuse does not read by itself. */

@@ -43,7 +43,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 
 /** spool_channel_defer() - put a deferred request aside. It is its queue's from here on, and may be
  * gone; its finish() follows. */
-void spool_channel_defer(struct spool_fs *fs, struct spool_request *request);
+void spool_channel_defer(struct spool_request *request);
 
 /** spool_channel_give_up() - a deferred request cannot be put aside (no memory): it is answered,
  * though the thread wait for the disk. */
@@ -66,7 +66,7 @@ void spool_channel_keep(struct spool_request *request);
 
 /** spool_channel_hand_on() - it is given back to where it came from, or to the queue that it waits
  * in. It may be gone afterwards. */
-void spool_channel_hand_on(struct spool_fs *fs, struct spool_request *request);
+void spool_channel_hand_on(struct spool_request *request);
 
 /**
  * spool_channel_waits() - is the answer @error (-errno) of the request in this thread none yet?

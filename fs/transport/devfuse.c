@@ -158,7 +158,7 @@ static struct dev_buffer *handle(struct spool_devfuse *dev, struct dev_buffer *b
 		return buffer;
 	request = take_out(dev, &buffer);
 	if (request) {
-		spool_channel_defer(dev->fs, request);
+		spool_channel_defer(request);
 		return buffer;
 	}
 	spool_channel_give_up(dev->fs, &buffer->request);

@@ -196,7 +196,7 @@ static void take_request(struct spool_ring *ring, struct spool_request *request)
 			madvise(request->entry->payload, ring->rings->payload_size, MADV_DONTNEED);
 		request->entry->away = true;
 		ring->n_away++;
-		spool_channel_defer(fs, request);
+		spool_channel_defer(request);
 	} else {
 		commit(ring, request->entry);
 	}

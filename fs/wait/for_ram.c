@@ -157,7 +157,7 @@ static enum tried try_one(struct spool_for_ram *queue, struct spool_request *req
 	atomic_fetch_sub(&queue->n_waiting, 1);
 	if (request->waitq && request->waitq->ops->number == SPOOL_CTL_WAITING_DISK)
 		tried = AT_THE_DISK;
-	spool_channel_hand_on(queue->fs, request);
+	spool_channel_hand_on(request);
 	return tried;
 }
 

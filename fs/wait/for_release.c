@@ -282,7 +282,7 @@ static void try_again(struct spool_for_release *queue, struct spool_request_list
 			continue;
 		}
 		request->release.deadline = 0; /* it gives its place back, and may want one again */
-		spool_channel_hand_on(queue->fs, request);
+		spool_channel_hand_on(request);
 		give_place(queue, payer);
 	}
 }

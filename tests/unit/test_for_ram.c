@@ -171,7 +171,7 @@ static void take(struct write_request *request, uint64_t ino, uid_t payer)
 	make(request, ino, payer);
 	spool_channel_process(&fs, &request->message, SPOOL_TRY);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(request->message.waitq);
-	spool_channel_defer(&fs, &request->message);
+	spool_channel_defer(&request->message);
 }
 
 static void give_room(unsigned int n)

@@ -144,7 +144,7 @@ static void it_waits_until_its_turn_has_come(void)
 	CU_ASSERT_PTR_EQUAL(request->waitq, &queue);
 	CU_ASSERT_FALSE(request->answered);
 	CU_ASSERT_EQUAL(n_taken, 0);
-	spool_channel_defer(&fs, request);
+	spool_channel_defer(request);
 	CU_ASSERT_EQUAL(n_taken, 1);
 	spool_channel_go_on(&fs, request, SPOOL_TRY);
 	CU_ASSERT_EQUAL(n_taken, 2);
@@ -210,7 +210,7 @@ static void well(struct spool_request *request)
 {
 	answers[0] = -EAGAIN;
 	spool_channel_process(&fs, request, SPOOL_TRY);
-	spool_channel_defer(&fs, request);
+	spool_channel_defer(request);
 	spool_channel_go_on(&fs, request, SPOOL_TRY);
 }
 
@@ -218,7 +218,7 @@ static void process_what_waits(struct spool_request *request)
 {
 	answers[0] = -EAGAIN;
 	spool_channel_process(&fs, request, SPOOL_TRY);
-	spool_channel_defer(&fs, request);
+	spool_channel_defer(request);
 	spool_channel_process(&fs, request, SPOOL_TRY);
 }
 
@@ -241,8 +241,8 @@ static void defer_twice(struct spool_request *request)
 {
 	answers[0] = -EAGAIN;
 	spool_channel_process(&fs, request, SPOOL_TRY);
-	spool_channel_defer(&fs, request);
-	spool_channel_defer(&fs, request);
+	spool_channel_defer(request);
+	spool_channel_defer(request);
 }
 
 static void go_on_with_what_does_not_wait(struct spool_request *request)
@@ -258,13 +258,13 @@ static void keep_what_is_answered(struct spool_request *request)
 
 static void finish_what_is_not_answered(struct spool_request *request)
 {
-	spool_channel_hand_on(&fs, request);
+	spool_channel_hand_on(request);
 }
 
 static void finish_twice(struct spool_request *request)
 {
 	well(request);
-	spool_channel_hand_on(&fs, request);
+	spool_channel_hand_on(request);
 }
 
 static void one_has_it_at_a_time(void)
