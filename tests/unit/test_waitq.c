@@ -18,6 +18,7 @@
 #include "ops/reply.h"
 #include "transport/waitq.h"
 #include "transport/wire.h"
+#include "wait/notify.h"
 
 static struct engine_rig rig;
 static struct spool_options options;
@@ -25,14 +26,14 @@ static struct spool_fs fs;
 
 static int answers[4]; /* what the handler answers, try by try: 0 or -errno */
 static bool asks;      /* it asks before whether that is an answer */
+static bool tells;     /* it has the kernel told when it is done */
 static unsigned int n_tries, n_taken, n_finished, n_wants, wants_from;
 
-/* Wants what is answered -EAGAIN, from the time on that it is shown so often. */
+/* Wants what is answered -EAGAIN, from the time on that it is shown so often, but not at last. */
 static bool wants(struct spool_waitq *queue, struct spool_request *request, int error)
 {
 	(void)queue;
-	(void)request;
-	return error == -EAGAIN && n_wants++ >= wants_from;
+	return error == -EAGAIN && !request->last_try && n_wants++ >= wants_from;
 }
 
 static void take(struct spool_waitq *queue, struct spool_request *request)
@@ -48,10 +49,18 @@ static struct spool_waitq queue = {&queue_ops};
 
 static void on_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	int error = answers[n_tries++];
+	int error;
 
-	(void)ino;
 	(void)name;
+	if (reply_told(req, NULL) != SPOOL_TOLD_NOT) {
+		reply_status(req, 0);
+		return;
+	}
+	error = answers[n_tries++];
+	if (tells) {
+		reply_tell_first(req, ino, SPOOL_TELL_ATTRS, 0);
+		return;
+	}
 	if (asks)
 		reply_waits(req, error);
 	reply_status(req, error);
@@ -112,7 +121,7 @@ static void start(void)
 	struct fuse_args args = FUSE_ARGS_INIT(1, (char *[]){(char[]){"test"}});
 
 	memset(answers, 0, sizeof(answers));
-	asks = false;
+	asks = tells = false;
 	n_tries = n_taken = n_finished = n_wants = wants_from = 0;
 	engine_rig_init(&rig, SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
 	fs = (struct spool_fs){.engine = rig.engine, .options = &options};
@@ -188,6 +197,55 @@ static void our_own_errors_stay_here(void)
 		CU_ASSERT_EQUAL(one.answer.error, -EIO);
 		end();
 	}
+}
+
+/* Without memory for it to wait: it is answered as it stands. */
+static void what_cannot_wait_is_answered(void)
+{
+	struct spool_request *request;
+
+	start();
+	answers[0] = answers[1] = -EAGAIN;
+	request = make();
+	spool_channel_process(&fs, request, SPOOL_TRY);
+	CU_ASSERT_PTR_EQUAL(request->waitq, &queue);
+	spool_channel_give_up(&fs, request);
+	CU_ASSERT_EQUAL(n_tries, 2);
+	CU_ASSERT_TRUE(request->answered);
+	CU_ASSERT_EQUAL(one.answer.error, -ENOSPC);
+	end();
+}
+
+static void tell_nobody(void *ctx, uint64_t ino, enum spool_tell what, uint64_t off, uint64_t len)
+{
+	(void)ctx;
+	(void)ino;
+	(void)what;
+	(void)off;
+	(void)len;
+}
+
+/* All has been done, and the kernel alone is to be told: it is not done a second time. */
+static void what_is_done_is_not_done_again(void)
+{
+	const struct spool_notify_config config = {.tell = tell_nobody};
+	struct spool_request *request;
+
+	start();
+	CU_ASSERT_EQUAL_FATAL(spool_notify_new(&config, &fs.notify), 0);
+	spool_waitqs_add(&fs, spool_notify_waitq(fs.notify));
+	tells = true;
+	request = make();
+	spool_channel_process(&fs, request, SPOOL_TRY);
+	CU_ASSERT_PTR_EQUAL(request->waitq, spool_notify_waitq(fs.notify));
+	spool_channel_give_up(&fs, request);
+	CU_ASSERT_EQUAL(n_tries, 1);
+	CU_ASSERT_TRUE(request->answered);
+	CU_ASSERT_EQUAL(one.answer.error, 0);
+	spool_notify_stop(fs.notify);
+	CU_ASSERT_TRUE_FATAL(spool_notify_end(fs.notify, 60000));
+	spool_notify_free(fs.notify);
+	end();
 }
 
 static bool aborts(void (*fn)(struct spool_request *request))
@@ -298,6 +356,8 @@ int main(void)
 		{"it waits until its turn has come", it_waits_until_its_turn_has_come},
 		{"what a handler is told holds", what_a_handler_is_told_holds},
 		{"our own errors stay here", our_own_errors_stay_here},
+		{"what cannot wait is answered", what_cannot_wait_is_answered},
+		{"what is done is not done again", what_is_done_is_not_done_again},
 		{"one has it at a time", one_has_it_at_a_time},
 	};
 
