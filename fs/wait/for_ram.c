@@ -15,7 +15,7 @@
 
 /* Longer than a busy disk takes for 64 MiB, shorter than what people take for a hang (the kernel
  * reports tasks that are stuck for 120 s). A guess. */
-#define ROOM_LIMIT_S 30
+#define RAM_LIMIT_S 30
 
 struct spool_for_ram {
 	struct spool_waitq waitq;
@@ -102,7 +102,7 @@ static time_t end_of(struct spool_for_ram *queue, const struct spool_request *re
 {
 	time_t last = atomic_load(&queue->last_kick);
 
-	return (request->ram.since > last ? request->ram.since : last) + ROOM_LIMIT_S;
+	return (request->ram.since > last ? request->ram.since : last) + RAM_LIMIT_S;
 }
 
 /* The lock is held. */

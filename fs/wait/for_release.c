@@ -17,8 +17,8 @@
  * where 20 ms have been seen not to be enough for two runnable programs per processor. Where a
  * request has waited that long in vain and nothing has gone since, the next ones wait less: a
  * caller who really has no room is told so soon. Guesses. */
-#define PARK_LIMIT_NS (250 * 1000 * 1000)
-#define PARK_LIMIT_AGAIN_NS (20 * 1000 * 1000)
+#define RELEASE_LIMIT_NS (250 * 1000 * 1000)
+#define RELEASE_LIMIT_AGAIN_NS (20 * 1000 * 1000)
 
 /* Who counts what is free does so when RELEASE and FORGET have come for what has no name: it waits
  * less, as it may also be a file that somebody keeps open; and least where as many have been waited
@@ -32,8 +32,8 @@
 
 /* Of one payer: no more than half of the smallest ring's entries; and of so many payers. Guesses.
  */
-#define PARKED_MAX_PER_PAYER 8u
-#define PARKED_MAX (32u * PARKED_MAX_PER_PAYER)
+#define WAITING_MAX_PER_PAYER 8u
+#define WAITING_MAX (32u * WAITING_MAX_PER_PAYER)
 
 struct spool_for_release {
 	struct spool_waitq waitq;
@@ -43,11 +43,11 @@ struct spool_for_release {
 	pthread_cond_t changed;
 	pthread_cond_t wanted; /* somebody waits for what others may be gathering */
 	struct spool_request_list list;
-	uid_t payers[PARKED_MAX]; /* whose places are taken */
-	unsigned int n_taken;     /* places: on the list, on their way there, or being tried */
+	uid_t payers[WAITING_MAX]; /* whose places are taken */
+	unsigned int n_taken;      /* places: on the list, on their way there, or being tried */
 	bool kicked;
 	bool stop;
-	atomic_uint n_parked;    /* on the list, for a look without the lock */
+	atomic_uint n_waiting;   /* on the list, for a look without the lock */
 	atomic_bool in_vain;     /* one has waited, and nothing has gone since */
 	_Atomic uint64_t n_kept; /* files without a name that somebody keeps, as far as is known */
 };
@@ -63,7 +63,7 @@ static bool has_place_locked(const struct spool_for_release *queue, uid_t payer)
 
 	for (unsigned int i = 0; i < queue->n_taken; i++)
 		mine += queue->payers[i] == payer;
-	return !queue->stop && queue->n_taken < PARKED_MAX && mine < PARKED_MAX_PER_PAYER;
+	return !queue->stop && queue->n_taken < WAITING_MAX && mine < WAITING_MAX_PER_PAYER;
 }
 
 static bool has_place(struct spool_for_release *queue, uid_t payer)
@@ -191,8 +191,8 @@ static void set_deadline(struct spool_for_release *queue, struct spool_release_p
 		return;
 	}
 	if (part->ends == 0)
-		part->ends =
-			now + (atomic_load(&queue->in_vain) ? PARK_LIMIT_AGAIN_NS : PARK_LIMIT_NS);
+		part->ends = now + (atomic_load(&queue->in_vain) ? RELEASE_LIMIT_AGAIN_NS
+								 : RELEASE_LIMIT_NS);
 	part->deadline = part->ends;
 }
 
@@ -200,7 +200,7 @@ static void set_deadline(struct spool_for_release *queue, struct spool_release_p
 static void add_locked(struct spool_for_release *queue, struct spool_request *request)
 {
 	TAILQ_INSERT_TAIL(&queue->list, request, link);
-	atomic_fetch_add(&queue->n_parked, 1);
+	atomic_fetch_add(&queue->n_waiting, 1);
 	/* from here on a kick is not missed; one may have been before */
 	queue->kicked |= has_returned(queue, request);
 	pthread_cond_signal(&queue->changed);
@@ -232,7 +232,7 @@ void spool_for_release_kick(struct spool_for_release *queue)
 		return;
 	if (atomic_load(&queue->in_vain))
 		atomic_store(&queue->in_vain, false);
-	if (atomic_load(&queue->n_parked) == 0)
+	if (atomic_load(&queue->n_waiting) == 0)
 		return;
 	pthread_mutex_lock(&queue->lock);
 	queue->kicked = true;
@@ -246,7 +246,7 @@ static void gather(struct spool_waitq *waitq, uint64_t ns)
 	const struct timespec until = spool_clock_time(spool_clock_ns() + ns);
 
 	pthread_mutex_lock(&queue->lock);
-	while (!queue->stop && atomic_load(&queue->n_parked) == 0 &&
+	while (!queue->stop && atomic_load(&queue->n_waiting) == 0 &&
 	       pthread_cond_timedwait(&queue->wanted, &queue->lock, &until) != ETIMEDOUT)
 		;
 	pthread_mutex_unlock(&queue->lock);
@@ -319,7 +319,7 @@ static void *queue_main(void *arg)
 		queue->kicked = false;
 		stop = queue->stop;
 		TAILQ_CONCAT(&list, &queue->list, link);
-		atomic_store(&queue->n_parked, 0);
+		atomic_store(&queue->n_waiting, 0);
 		pthread_mutex_unlock(&queue->lock);
 		try_again(queue, &list, stop ? SPOOL_TRY_LAST | SPOOL_TRY_BLOCK : SPOOL_TRY);
 	}

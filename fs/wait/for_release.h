@@ -8,7 +8,7 @@
  * later. Whoever removes a file from a full filesystem and goes on writing must not get ENOSPC for
  * that. So a request that ended in ENOSPC or EDQUOT, which has changed nothing, is put aside while
  * there are files without a name, and is tried again whenever one of those has gone, until
- * PARK_LIMIT_NS after its first attempt. Nobody waits in the meantime but its caller. One whose
+ * RELEASE_LIMIT_NS after its first attempt. Nobody waits in the meantime but its caller. One whose
  * room came while it was being refused is tried again at once, and takes no place.
  *
  * Who counts what is free (statfs) waits likewise, for less long, so that a file that was closed

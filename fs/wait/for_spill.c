@@ -13,8 +13,8 @@
 #include "util/macros.h"
 
 /* Long enough for 1 GB on a slow disk. Guesses, both. */
-#define ASKED_LIMIT_S 30u
-#define ASKED_PER_PAYER 8u
+#define SPILL_LIMIT_S 30u
+#define SPILL_MAX_PER_PAYER 8u
 
 #define NS_PER_MS UINT64_C(1000000)
 #define MS_PER_S 1000u
@@ -109,7 +109,7 @@ static int add_locked(struct spool_for_spill *queue, struct spool_request *reque
 		n += other->payer == request->payer;
 	if (queue->stop)
 		return -EINTR;
-	if (n >= ASKED_PER_PAYER)
+	if (n >= SPILL_MAX_PER_PAYER)
 		return -EBUSY;
 	if (!queue->has_thread)
 		r = spool_thread_start(&queue->thread, "spoolfs-ask", queue_main, queue);
@@ -117,7 +117,7 @@ static int add_locked(struct spool_for_spill *queue, struct spool_request *reque
 		return r;
 	queue->has_thread = true;
 	request->spill.id = ++queue->last_id;
-	request->spill.until_ms = spool_clock_ms() + ASKED_LIMIT_S * MS_PER_S;
+	request->spill.until_ms = spool_clock_ms() + SPILL_LIMIT_S * MS_PER_S;
 	TAILQ_INSERT_TAIL(&queue->waiting, request, link);
 	pthread_cond_signal(&queue->changed);
 	return 0;

@@ -4,7 +4,7 @@
 /*
  * Requests that wait until a file is on the disk, as somebody has asked for (spoolctl spill). Those
  * who spill do it, payer by payer (lib/engine/ask.c); a request waits for it without a thread, and
- * holds nothing but its place in a ring. Nobody waits for ever: after ASKED_LIMIT_S it is answered
+ * holds nothing but its place in a ring. Nobody waits for ever: after SPILL_LIMIT_S it is answered
  * ETIMEDOUT, and when its caller is interrupted EINTR; of one payer only some wait at a time, and
  * one more is answered EBUSY.
  */

@@ -114,5 +114,5 @@ int main(void)
 		{"four payers do not take all", four_payers_do_not_take_all},
 	};
 
-	return unit_run("disk", tests, sizeof(tests) / sizeof(tests[0]));
+	return unit_run("for_disk", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -283,5 +283,5 @@ int main(void)
 		{"the end", the_end},
 	};
 
-	return unit_run("room", tests, sizeof(tests) / sizeof(tests[0]));
+	return unit_run("for_ram", tests, sizeof(tests) / sizeof(tests[0]));
 }

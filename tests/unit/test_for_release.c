@@ -249,5 +249,5 @@ int main(void)
 		{"gathering", test_gathering},
 	};
 
-	return unit_run("park", tests, SPOOL_ARRAY_SIZE(tests));
+	return unit_run("for_release", tests, SPOOL_ARRAY_SIZE(tests));
 }
