@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transport/devfuse.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -57,6 +58,7 @@ struct dev_buffer {
 
 static void free_buffer(struct spool_request *request)
 {
+	assert(request->state == SPOOL_REQUEST_FINISHED);
 	free(spool_container_of(request, struct dev_buffer, request));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transport/ring_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -127,6 +128,7 @@ static void commit(struct spool_ring *ring, struct spool_ring_entry *entry)
 {
 	struct spool_request *request = &entry->request;
 
+	assert(request->state != SPOOL_REQUEST_WAITS && !entry->away && !entry->is_free);
 	if (!request->answered) { /* no handler may do that */
 		struct fuse_out_header header = {
 			.len = sizeof(header), .error = -EIO, .unique = request->unique};
@@ -146,6 +148,7 @@ static void come_back(struct spool_request *request)
 	struct spool_ring_entry *entry = request->entry;
 	struct spool_ring *ring = entry->ring;
 
+	assert(request->state == SPOOL_REQUEST_FINISHED && entry->away);
 	pthread_mutex_lock(&ring->lock);
 	SLIST_INSERT_HEAD(&ring->returned, entry, link);
 	pthread_mutex_unlock(&ring->lock);
