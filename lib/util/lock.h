@@ -46,6 +46,7 @@ enum spool_rank {
 	SPOOL_RANK_TIER = 45,    /* which files are to leave RAM */
 	SPOOL_RANK_POOL = 50,    /* the RAM pool's free lists */
 	SPOOL_RANK_QUOTA = 60,   /* users and their charges */
+	SPOOL_RANK_LIFE = 65,    /* sessions; one of the files by which callers are known */
 	SPOOL_RANK_LEAF = 70,    /* the engine takes nothing below this */
 	SPOOL_RANK_QUEUE = 80,   /* the daemon's queues, which the engine wakes under its locks */
 };
