@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What is read of a process: who it belongs to, and when it began. */
+
+#include <stdbool.h>
+
+#include "life/system.h"
+
+/** The audit session id of a process that no login has set (AUDIT_SID_UNSET, linux/audit.h). */
+#define SPOOL_AUDIT_UNSET UINT32_MAX
+
+/* A file of /proc: "cgroup" has a line for each of up to 14 hierarchies, of 200 to 300 bytes in
+ * containers; what is longer cannot be told. A guess. */
+#define SPOOL_PROCESS_TEXT 8192u
+
+/**
+ * struct spool_process - a process
+ * @start: when it began, in ticks since boot; with @pid it names one process for good
+ * @sid: its POSIX session
+ * @dead: it has ended, and only its parent has not taken notice
+ */
+struct spool_process {
+	pid_t pid;
+	pid_t sid;
+	uint64_t start;
+	bool dead;
+};
+
+/** struct spool_process_cgroup - a cgroup, of the hierarchies that tell of jobs */
+struct spool_process_cgroup {
+	bool unified;     /* of cgroup2, else of version 1 (name=systemd) */
+	const char *path; /* "/a/b"; NULL: in the root of both, or of what lies outside of ours */
+};
+
+/** spool_process_parse_stat() - the text of "stat". Return: 0; -EINVAL with *@ret undefined. */
+int spool_process_parse_stat(const char *text, struct spool_process *ret);
+
+/** spool_process_parse_uids() - the text of "status": real, effective, saved uid, and that for
+ * files. Return: 0; -EINVAL. */
+int spool_process_parse_uids(const char *text, uid_t ret[4]);
+
+/** spool_process_parse_audit() - the text of "sessionid". Return: 0; -EINVAL. */
+int spool_process_parse_audit(const char *text, uint32_t *ret);
+
+/**
+ * spool_process_parse_cgroup() - the text of "cgroup": the cgroup2 one if it is not the root, else
+ * that of name=systemd. @text: lines are cut in it; @ret points into it.
+ */
+void spool_process_parse_cgroup(char *text, struct spool_process_cgroup *ret);
+
+/** What spool_process_each_cgroup() calls. Return: true to go on. */
+typedef bool (*spool_each_cgroup_fn)(void *arg, const char *path);
+
+/** spool_process_walk_up() - calls @each for @path, "/a/b", and those above it, without the root.
+ */
+void spool_process_walk_up(const char *path, spool_each_cgroup_fn each, void *arg);
+
+/** spool_process_each_cgroup() - spool_process_walk_up() of each hierarchy. @text: of "cgroup". */
+void spool_process_each_cgroup(const char *text, spool_each_cgroup_fn each, void *arg);
+
+/**
+ * spool_process_read() - what "stat" says, and one more file of the same process
+ * @buf: gets the text of @file, SPOOL_PROCESS_TEXT bytes; NULL: no file is wanted
+ * The start is read on both sides of the file, through one handle.
+ * Return: 0; -ESRCH it is gone, or was another at the end; -errno.
+ */
+int spool_process_read(const struct spool_life_system *system, pid_t pid,
+		       enum spool_process_file file, char *buf, struct spool_process *ret);
+
+/** spool_process_text() - the text of one file of the process whose number is @pid now, into @buf
+ * of SPOOL_PROCESS_TEXT bytes. Return: 0; -ESRCH; -errno. */
+int spool_process_text(const struct spool_life_system *system, pid_t pid,
+		       enum spool_process_file file, char *buf);
