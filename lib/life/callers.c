@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "life/callers.h"
+
+#include <errno.h>
+
+#include "util/lock.h"
+#include "util/macros.h"
+
+/* Threads that ask at the same time rarely meet: a guess. */
+#define SHARDS 16u
+
+struct caller_slot {
+	pid_t tid; /* 0: free */
+	int audit; /* its "sessionid" */
+};
+
+struct caller_shard {
+	struct spool_mutex lock;
+	struct caller_slot *slots;
+};
+
+struct spool_callers {
+	const struct spool_host *host;
+	const struct spool_life_system *system;
+	unsigned int per_shard;
+	struct caller_shard shards[SHARDS];
+};
+
+static void let_go(struct spool_callers *callers, struct caller_slot *slot)
+{
+	if (slot->tid)
+		callers->system->close(callers->system->ctx, slot->audit);
+	slot->tid = 0;
+}
+
+static int read_audit(const struct spool_callers *callers, const struct caller_slot *slot,
+		      uint32_t *ret)
+{
+	const struct spool_life_system *system = callers->system;
+	char text[32];
+	ssize_t n = system->read_file(system->ctx, slot->audit, text, sizeof(text));
+
+	return n < 0 ? (int)n : spool_process_parse_audit(text, ret);
+}
+
+/* Who had the number before has gone when the file cannot be read any more. */
+static int look_audit(struct spool_callers *callers, struct caller_slot *slot, pid_t tid,
+		      uint32_t *ret)
+{
+	const struct spool_life_system *system = callers->system;
+	int file;
+
+	if (slot->tid == tid && read_audit(callers, slot, ret) == 0)
+		return 0;
+	let_go(callers, slot);
+	file = system->open_file(system->ctx, -1, tid, SPOOL_PROCESS_SESSIONID);
+	if (file < 0)
+		return file;
+	*slot = (struct caller_slot){.tid = tid, .audit = file};
+	return read_audit(callers, slot, ret);
+}
+
+/* By its number: the slot, which is read again afterwards, says that it was the same process. */
+static int look_further(struct spool_callers *callers, const struct caller_slot *slot,
+			unsigned int want, struct spool_caller *ret)
+{
+	struct spool_process process;
+	int r = 0;
+
+	if (want & SPOOL_CALLER_SID) {
+		r = spool_process_text(callers->system, slot->tid, SPOOL_PROCESS_STAT, ret->cgroup);
+		if (r == 0)
+			r = spool_process_parse_stat(ret->cgroup, &process);
+		if (r == 0)
+			ret->sid = process.sid;
+	}
+	if (r == 0 && (want & SPOOL_CALLER_CGROUP))
+		r = spool_process_text(callers->system, slot->tid, SPOOL_PROCESS_CGROUP,
+				       ret->cgroup);
+	return r < 0 ? r : read_audit(callers, slot, &ret->audit);
+}
+
+int spool_callers_look(struct spool_callers *callers, pid_t tid, unsigned int want,
+		       struct spool_caller *ret)
+{
+	unsigned int number = (unsigned int)tid;
+	struct caller_shard *shard = &callers->shards[number % SHARDS];
+	struct caller_slot *slot = &shard->slots[number / SHARDS % callers->per_shard];
+	int r;
+
+	ret->cgroup[0] = '\0';
+	spool_mutex_lock(&shard->lock, SPOOL_RANK_LIFE);
+	r = look_audit(callers, slot, tid, &ret->audit);
+	if (r == 0 && want)
+		r = look_further(callers, slot, want, ret);
+	if (r < 0)
+		let_go(callers, slot);
+	spool_mutex_unlock(&shard->lock);
+	return r;
+}
+
+int spool_callers_new(const struct spool_host *host, const struct spool_life_system *system,
+		      unsigned int max, struct spool_callers **ret)
+{
+	struct spool_callers *callers = spool_alloc(host, sizeof(*callers));
+
+	if (!callers)
+		return -ENOMEM;
+	callers->host = host;
+	callers->system = system;
+	callers->per_shard = max / SHARDS > 0 ? max / SHARDS : 1;
+	for (unsigned int i = 0; i < SHARDS; i++) {
+		struct caller_shard *shard = &callers->shards[i];
+
+		spool_mutex_init(&shard->lock);
+		shard->slots = spool_alloc(host, callers->per_shard * sizeof(*shard->slots));
+		if (!shard->slots) {
+			spool_callers_free(callers);
+			return -ENOMEM;
+		}
+	}
+	*ret = callers;
+	return 0;
+}
+
+void spool_callers_free(struct spool_callers *callers)
+{
+	if (!callers)
+		return;
+	for (unsigned int i = 0; i < SHARDS && callers->shards[i].slots; i++) {
+		struct caller_shard *shard = &callers->shards[i];
+
+		for (unsigned int slot = 0; slot < callers->per_shard; slot++)
+			let_go(callers, &shard->slots[slot]);
+		spool_free(callers->host, shard->slots);
+		spool_mutex_fini(&shard->lock);
+	}
+	spool_free(callers->host, callers);
+}

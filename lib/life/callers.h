@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Who makes a file. Every create asks, so the file that answers stays open for the threads that
+ * have asked last: one read of it says both that the thread is the one it was opened for, and what
+ * its audit session is now (a login changes it under a process that is there already). Nothing that
+ * was read is kept.
+ *
+ * A caller waits for its answer, so it lives while it is looked at and its number is its own.
+ */
+
+#include "life/process.h"
+#include "util/host.h"
+
+struct spool_callers;
+
+/** What is asked of a caller besides its audit session. */
+enum { SPOOL_CALLER_CGROUP = 1, SPOOL_CALLER_SID = 2 };
+
+/** struct spool_caller - @sid and @cgroup: where they were asked for. @cgroup is the text of the
+ * file. */
+struct spool_caller {
+	uint32_t audit;
+	pid_t sid;
+	char cgroup[SPOOL_PROCESS_TEXT];
+};
+
+/**
+ * spool_callers_new() - nobody yet
+ * @host, @system: borrowed for good; @max: how many threads' files stay open at most, >= 1
+ * Return: 0; -ENOMEM.
+ */
+int spool_callers_new(const struct spool_host *host, const struct spool_life_system *system,
+		      unsigned int max, struct spool_callers **ret);
+
+/** spool_callers_free() - closes all. NULL is allowed. */
+void spool_callers_free(struct spool_callers *callers);
+
+/**
+ * spool_callers_look() - who is thread @tid, which waits for us?
+ * @want: SPOOL_CALLER_... or 0
+ * Locks: one of its own (SPOOL_RANK_LIFE). Any thread.
+ * Return: 0; -ESRCH there is no such thread here; -errno it cannot be told.
+ */
+int spool_callers_look(struct spool_callers *callers, pid_t tid, unsigned int want,
+		       struct spool_caller *ret);
