@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "life/identify.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Uids that the kernel shows for those that have no name here (overflowuid, proc(5)): processes of
+ * many users. */
+#define NOBODY 65534u
+
+struct covering {
+	struct spool_sessions *sessions;
+	struct session_key key;
+	struct session *found;
+	size_t len; /* of the path of @found */
+};
+
+/* Of several that cover him the one with the longest path. */
+static bool find_covering(void *arg, const char *path) SPOOL_UNCHECKED
+{
+	struct covering *covering = arg;
+	struct session *session;
+
+	covering->key.cgroup = path;
+	session = session_find_key_locked(covering->sessions, &covering->key);
+	if (session && strlen(path) > covering->len) {
+		covering->found = session;
+		covering->len = strlen(path);
+	}
+	return !session;
+}
+
+static struct session *explicit_locked(struct spool_sessions *sessions,
+				       const struct spool_creator *creator,
+				       const struct spool_caller *caller)
+	SPOOL_REQUIRES(sessions->lock)
+{
+	struct covering covering = {.sessions = sessions,
+				    .key = {.kind = SPOOL_SESSION_LOGIN,
+					    .value = caller->audit,
+					    .cgroup = "",
+					    .is_explicit = true,
+					    .owner = creator->owner}};
+
+	if (sessions->n_by_audit > 0 && caller->audit != SPOOL_AUDIT_UNSET)
+		covering.found = session_find_key_locked(sessions, &covering.key);
+	covering.key.kind = SPOOL_SESSION_CGROUP;
+	covering.key.value = 0;
+	if (!covering.found && sessions->n_by_cgroup > 0)
+		spool_process_each_cgroup(caller->cgroup, find_covering, &covering);
+	return covering.found;
+}
+
+static enum spool_session_why by_login(const struct spool_caller *caller, struct session_key *ret)
+{
+	if (caller->audit == SPOOL_AUDIT_UNSET)
+		return SPOOL_WHY_NO_LOGIN;
+	ret->kind = SPOOL_SESSION_LOGIN;
+	ret->value = caller->audit;
+	return SPOOL_WHY_KIND;
+}
+
+static enum spool_session_why by_uid(const struct spool_sessions *sessions, uid_t uid,
+				     struct session_key *ret)
+{
+	if (uid <= sessions->config.sys_uid_max || uid == NOBODY || uid == (uid_t)-1)
+		return SPOOL_WHY_SYSTEM;
+	ret->kind = SPOOL_SESSION_UID;
+	ret->value = uid;
+	return SPOOL_WHY_KIND;
+}
+
+void identity_cgroup_name(const struct spool_process_cgroup *cgroup, char *ret)
+{
+	snprintf(ret, IDENTITY_CGROUP, "%s%s", cgroup->unified ? "" : IDENTITY_V1, cgroup->path);
+}
+
+static enum spool_session_why by_cgroup(struct spool_caller *caller, struct identity *ret)
+{
+	struct spool_process_cgroup cgroup;
+
+	spool_process_parse_cgroup(caller->cgroup, &cgroup);
+	if (!cgroup.path)
+		return SPOOL_WHY_ROOT;
+	ret->key.kind = SPOOL_SESSION_CGROUP;
+	identity_cgroup_name(&cgroup, ret->cgroup);
+	ret->key.cgroup = ret->cgroup;
+	return SPOOL_WHY_KIND;
+}
+
+static enum spool_session_why by_mode(const struct spool_sessions *sessions,
+				      const struct spool_creator *creator,
+				      struct spool_caller *caller, struct identity *ret)
+{
+	enum spool_session_why why;
+
+	ret->key = (struct session_key){.cgroup = "", .owner = creator->owner};
+	switch (sessions->config.mode) {
+	case SPOOL_SESSION_AUTO:
+		why = by_login(caller, &ret->key);
+		return why == SPOOL_WHY_KIND ? why : by_uid(sessions, creator->uid, &ret->key);
+	case SPOOL_SESSION_BY_LOGIN:
+		return by_login(caller, &ret->key);
+	case SPOOL_SESSION_BY_CGROUP:
+		return by_cgroup(caller, ret);
+	case SPOOL_SESSION_BY_UID:
+		return by_uid(sessions, creator->uid, &ret->key);
+	case SPOOL_SESSION_BY_SID:
+		ret->key.kind = SPOOL_SESSION_SID;
+		ret->key.value = (uint64_t)caller->sid;
+		return SPOOL_WHY_KIND;
+	case SPOOL_SESSION_BY_NONE:
+		break;
+	}
+	return SPOOL_WHY_NONE;
+}
+
+/* The session of his directory, if it goes on. */
+static struct session *directory_locked(struct spool_sessions *sessions,
+					const struct spool_creator *creator)
+	SPOOL_REQUIRES(sessions->lock)
+{
+	struct session *session =
+		creator->directory ? session_find_locked(sessions, creator->directory) : NULL;
+
+	return session && session->state != SPOOL_SESSION_OVER &&
+			       session->key.owner == creator->owner
+		       ? session
+		       : NULL;
+}
+
+unsigned int identity_wants_locked(const struct spool_sessions *sessions)
+{
+	enum spool_session_mode mode = sessions->config.mode;
+
+	return (mode == SPOOL_SESSION_BY_SID ? SPOOL_CALLER_SID : 0u) |
+	       (mode == SPOOL_SESSION_BY_CGROUP || sessions->n_by_cgroup > 0 ? SPOOL_CALLER_CGROUP
+									     : 0u);
+}
+
+bool identity_by_directory_locked(struct spool_sessions *sessions,
+				  const struct spool_creator *creator, struct identity *ret)
+{
+	ret->why = SPOOL_WHY_DIRECTORY;
+	ret->session = directory_locked(sessions, creator);
+	return ret->session && ret->session->key.kind == SPOOL_SESSION_DIRECTORY;
+}
+
+void identity_locked(struct spool_sessions *sessions, const struct spool_creator *creator,
+		     struct spool_caller *caller, struct identity *ret)
+{
+	if (!caller) {
+		ret->why = SPOOL_WHY_UNKNOWN;
+		ret->session = directory_locked(sessions, creator);
+		return;
+	}
+	ret->why = SPOOL_WHY_EXPLICIT;
+	ret->session = explicit_locked(sessions, creator, caller);
+	if (ret->session)
+		return;
+	ret->why = by_mode(sessions, creator, caller, ret);
+	if (ret->why == SPOOL_WHY_KIND)
+		ret->session = session_find_key_locked(sessions, &ret->key);
+}
