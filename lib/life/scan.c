@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "life/scan.h"
+
+#include <errno.h>
+
+#include "life/identify.h"
+#include "util/macros.h"
+
+/**
+ * struct scan
+ * @process: that is looked at; @counts: and counted, for it is one that we know the start of
+ * @matched: a session that takes part is its
+ * @result: 0; -errno: something could not be read
+ */
+struct scan {
+	struct spool_sessions *sessions;
+	unsigned int needs;
+	struct spool_process process;
+	bool counts, matched;
+	int result;
+};
+
+static const struct {
+	enum spool_session_kind kind;
+	enum spool_process_file file;
+} sources[] = {
+	{SPOOL_SESSION_LOGIN, SPOOL_PROCESS_SESSIONID},
+	{SPOOL_SESSION_UID, SPOOL_PROCESS_STATUS},
+	{SPOOL_SESSION_SID, SPOOL_PROCESS_STAT},
+	{SPOOL_SESSION_CGROUP, SPOOL_PROCESS_CGROUP},
+};
+
+void scan_begin_locked(struct spool_sessions *sessions, unsigned int *ret_needs)
+{
+	const struct spool_life_system *system = sessions->system;
+	struct session *session;
+
+	sessions->look++;
+	*ret_needs = 0;
+	TAILQ_FOREACH (session, &sessions->lists.waiting, in_list) {
+		session->look = sessions->look;
+		session->before = session->requests;
+		session->found = 0;
+		session->oldest = 0;
+		session->populated =
+			session->watch < 0 ? 0 : system->is_populated(system->ctx, session->watch);
+		if (!session->key.is_explicit && session->populated <= 0)
+			*ret_needs |= SCAN_NEEDS(session->key.kind);
+	}
+}
+
+static void count(const struct spool_process *process, struct session *session)
+{
+	session->found++;
+	if (session->oldest && session->oldest_start <= process->start)
+		return;
+	session->oldest = process->pid;
+	session->oldest_start = process->start;
+}
+
+/* All that have this key but for the owner. */
+static void match_locked(struct scan *scan, const struct session_key *key)
+	SPOOL_REQUIRES(scan->sessions->lock)
+{
+	struct session *session = session_from_locked(scan->sessions, key);
+
+	for (; session; session = session_after_locked(session)) {
+		struct session_key theirs = session->key;
+
+		theirs.owner = 0;
+		if (theirs.is_explicit || session_compare(&theirs, key) != 0)
+			return;
+		if (!scan_takes_part(scan->sessions, session))
+			continue;
+		scan->matched = true;
+		if (scan->counts)
+			count(&scan->process, session);
+	}
+}
+
+static void match_value_locked(struct scan *scan, enum spool_session_kind kind, uint64_t value)
+	SPOOL_REQUIRES(scan->sessions->lock)
+{
+	const struct session_key key = {.kind = kind, .value = value, .cgroup = ""};
+
+	match_locked(scan, &key);
+}
+
+static bool match_cgroup(void *arg, const char *path) SPOOL_UNCHECKED
+{
+	const struct session_key key = {.kind = SPOOL_SESSION_CGROUP, .cgroup = path};
+
+	match_locked(arg, &key);
+	return true;
+}
+
+static int match_uids_locked(struct scan *scan, const char *text)
+	SPOOL_REQUIRES(scan->sessions->lock)
+{
+	uid_t uids[4];
+	int r = spool_process_parse_uids(text, uids);
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(uids) && r == 0; i++) {
+		bool again = false;
+
+		for (size_t j = 0; j < i; j++)
+			again |= uids[j] == uids[i];
+		if (!again)
+			match_value_locked(scan, SPOOL_SESSION_UID, uids[i]);
+	}
+	return r;
+}
+
+static void match_cgroups_locked(struct scan *scan, char *text) SPOOL_REQUIRES(scan->sessions->lock)
+{
+	struct spool_process_cgroup cgroup;
+	char name[IDENTITY_CGROUP];
+
+	spool_process_parse_cgroup(text, &cgroup);
+	if (!cgroup.path)
+		return;
+	identity_cgroup_name(&cgroup, name);
+	spool_process_walk_up(name, match_cgroup, scan);
+}
+
+/* @text: of the file that tells of sessions of @kind. Return: 0; -EINVAL it is no such text. */
+static int match_text(struct scan *scan, enum spool_session_kind kind, char *text)
+{
+	struct spool_process process;
+	uint32_t audit;
+	int r = 0;
+
+	spool_mutex_lock(&scan->sessions->lock, SPOOL_RANK_LIFE);
+	switch (kind) {
+	case SPOOL_SESSION_LOGIN:
+		r = spool_process_parse_audit(text, &audit);
+		if (r == 0)
+			match_value_locked(scan, kind, audit);
+		break;
+	case SPOOL_SESSION_UID:
+		r = match_uids_locked(scan, text);
+		break;
+	case SPOOL_SESSION_SID:
+		r = spool_process_parse_stat(text, &process);
+		if (r == 0)
+			match_value_locked(scan, kind, (uint64_t)process.sid);
+		break;
+	case SPOOL_SESSION_CGROUP:
+		match_cgroups_locked(scan, text);
+		break;
+	case SPOOL_SESSION_DIRECTORY:
+		break;
+	}
+	spool_mutex_unlock(&scan->sessions->lock);
+	return r;
+}
+
+/* Most processes are nobody's who waits: one read tells. Of the others the start is read on both
+ * sides of the same text. */
+static int look_at(struct scan *scan, pid_t pid, enum spool_session_kind kind,
+		   enum spool_process_file file)
+{
+	const struct spool_life_system *system = scan->sessions->system;
+	char text[SPOOL_PROCESS_TEXT];
+	int r = spool_process_text(system, pid, file, text);
+
+	scan->matched = scan->counts = false;
+	if (r == 0)
+		r = match_text(scan, kind, text);
+	if (r < 0 || !scan->matched)
+		return r;
+	r = spool_process_read(system, pid, file, text, &scan->process);
+	if (r < 0 || scan->process.dead)
+		return r;
+	scan->counts = true;
+	return match_text(scan, kind, text);
+}
+
+static int each_process(void *arg, pid_t pid)
+{
+	struct scan *scan = arg;
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(sources); i++) {
+		int r;
+
+		if (!(scan->needs & SCAN_NEEDS(sources[i].kind)))
+			continue;
+		r = look_at(scan, pid, sources[i].kind, sources[i].file);
+		if (r < 0 && r != -ESRCH && scan->result == 0)
+			scan->result = r;
+	}
+	return 0;
+}
+
+int scan_processes(struct spool_sessions *sessions, unsigned int needs)
+{
+	struct scan scan = {.sessions = sessions, .needs = needs};
+	int r = sessions->system->list(sessions->system->ctx, each_process, &scan);
+
+	return r < 0 ? r : scan.result;
+}
