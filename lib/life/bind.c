@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "life/look.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Explicit sessions: bound to what they cover, and ended by somebody. */
+
+static int check(const struct spool_session_binding *binding)
+{
+	const char *path = binding->cgroup;
+
+	switch (binding->kind) {
+	case SPOOL_SESSION_LOGIN:
+		return binding->audit == SPOOL_AUDIT_UNSET ? -EINVAL : 0;
+	case SPOOL_SESSION_CGROUP:
+		/* as the kernel writes it */
+		return !path || path[0] != '/' || path[1] == '\0' || strstr(path, "//") ||
+				       path[strlen(path) - 1] == '/' ||
+				       strlen(path) >= SPOOL_PROCESS_TEXT
+			       ? -EINVAL
+			       : 0;
+	case SPOOL_SESSION_DIRECTORY:
+		return 0;
+	case SPOOL_SESSION_UID:
+	case SPOOL_SESSION_SID:
+		break;
+	}
+	return -EINVAL;
+}
+
+static int begin_locked(struct spool_sessions *sessions,
+			const struct spool_session_binding *binding, uint64_t *ret_id)
+	SPOOL_REQUIRES(sessions->lock)
+{
+	struct session_key key = {
+		.kind = binding->kind, .cgroup = "", .is_explicit = true, .owner = binding->owner};
+	struct session *session;
+	int r;
+
+	if (binding->kind == SPOOL_SESSION_LOGIN)
+		key.value = binding->audit;
+	if (binding->kind == SPOOL_SESSION_CGROUP)
+		key.cgroup = binding->cgroup;
+	if (binding->kind != SPOOL_SESSION_DIRECTORY && session_find_key_locked(sessions, &key))
+		return -EEXIST;
+	session = session_add_locked(sessions, &key);
+	if (!session)
+		return -ENOMEM;
+	*ret_id = session->id;
+	if (binding->holder == 0)
+		return 0;
+	r = look_hold_locked(sessions, session, binding->holder);
+	if (r < 0)
+		session_drop_locked(sessions, session);
+	return r;
+}
+
+int spool_session_begin(struct spool_sessions *sessions,
+			const struct spool_session_binding *binding, uint64_t *ret_id)
+{
+	uint64_t id = SPOOL_SESSION_NONE;
+	int r = check(binding);
+
+	if (r < 0)
+		return r;
+	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
+	r = begin_locked(sessions, binding, &id);
+	spool_mutex_unlock(&sessions->lock);
+	if (r < 0)
+		return r;
+	if (binding->holder)
+		sessions->config.wake(sessions->config.ctx);
+	*ret_id = id;
+	return 0;
+}
+
+int spool_session_end(struct spool_sessions *sessions, uint64_t id, uid_t by, bool is_admin)
+{
+	struct session *session;
+	int r = 0;
+
+	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
+	session = session_find_locked(sessions, id);
+	if (!session || session->state == SPOOL_SESSION_OVER ||
+	    (session->key.owner != by && !is_admin))
+		r = -ENOENT;
+	else if (!session->key.is_explicit)
+		r = -EINVAL;
+	else
+		session_over_locked(sessions, session);
+	spool_mutex_unlock(&sessions->lock);
+	if (r == 0)
+		sessions->config.wake(sessions->config.ctx);
+	return r;
+}
+
+bool spool_session_covers(struct spool_sessions *sessions, uint64_t id)
+{
+	struct session *session;
+	bool covers;
+
+	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
+	session = session_find_locked(sessions, id);
+	covers = session && session->state != SPOOL_SESSION_OVER &&
+		 session->key.kind == SPOOL_SESSION_DIRECTORY;
+	spool_mutex_unlock(&sessions->lock);
+	return covers;
+}
