@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * A machine for sessions: a table of processes, cgroups, a clock, and events that wait until the
+ * test delivers them. A handle means the process it was opened for, as the kernel's do.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "life/sessions.h"
+
+#define FAKE_UNSET UINT32_MAX
+#define FAKE_PIDS 65536u
+
+struct fake_process {
+	pid_t pid, sid;
+	uint64_t start;
+	uid_t uids[4];
+	uint32_t audit;
+	char cgroup[64]; /* of cgroup2; "" = the root */
+	char v1[64];     /* of name=systemd */
+	bool alive, zombie;
+	unsigned int threads;
+};
+
+struct fake_handle {
+	enum { FAKE_FREE, FAKE_PROCESS, FAKE_FILE, FAKE_PIDFD, FAKE_CGROUP } kind;
+	size_t process; /* index */
+	enum spool_process_file file;
+	uint64_t token;
+	char path[64];
+	bool populated; /* when it was told last */
+};
+
+/**
+ * struct fake_life - pass &life.system
+ * @lists: looks at all processes; @handles_open: what was not closed
+ * @list_error, @read_error, @open_error, @watch_error: what these answer, 0: nothing is wrong
+ * @error_pid: @open_error and @read_error are of this process alone; 0: of all
+ * @max_pidfds: -EMFILE from so many on
+ * @no_events: the kernel tells nothing of cgroups
+ * @weak: handles mean whoever has the number when they are read: what the start is checked for
+ * @hook: called before the read number @hook_at (from 1), and when a list has passed @hook_pid
+ */
+struct fake_life {
+	struct spool_life_system system;
+	struct fake_process *processes;
+	size_t n, room;
+	size_t by_pid[FAKE_PIDS]; /* index + 1 of the one that lives */
+	struct fake_handle *handles;
+	size_t n_handles, first_free;
+	uint64_t *events;
+	size_t n_events, event_room;
+	uint64_t clock_ms, starts;
+	unsigned long lists, opens, reads;
+	long handles_open, pidfds;
+	int list_error, read_error, open_error, watch_error;
+	pid_t error_pid;
+	long max_pidfds;
+	bool no_events, weak;
+	void (*hook)(struct fake_life *life);
+	unsigned long hook_at;
+	pid_t hook_pid;
+	void *arg;
+};
+
+void fake_life_init(struct fake_life *life);
+void fake_life_fini(struct fake_life *life);
+
+/** fake_start() - a process of uid @uid, audit session @audit; it leads POSIX session @sid. */
+struct fake_process *fake_start(struct fake_life *life, pid_t pid, uid_t uid, uint32_t audit,
+				pid_t sid);
+
+/** fake_find() - the process that has the number now; NULL. */
+struct fake_process *fake_find(struct fake_life *life, pid_t pid);
+
+/** fake_end() - it has ended, and is told to those that watch. */
+void fake_end(struct fake_life *life, pid_t pid);
+
+/** fake_move() - into another cgroup of cgroup2. */
+void fake_move(struct fake_life *life, pid_t pid, const char *cgroup);
+
+/** fake_pass() - delivers events and runs @sessions until @ms milliseconds have passed. */
+void fake_pass(struct fake_life *life, struct spool_sessions *sessions, uint64_t ms);

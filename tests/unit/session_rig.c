@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "session_rig.h"
+
+static void on_wake(void *ctx)
+{
+	struct session_rig *rig = ctx;
+
+	rig->wakes++;
+}
+
+struct session_rig *rig_new(enum spool_session_mode mode, unsigned int max_watches)
+{
+	struct session_rig *rig = calloc(1, sizeof(*rig));
+	struct spool_session_config config = {
+		.mode = mode,
+		.grace_ms = 10000,
+		.sys_uid_max = 999,
+		.max_watches = max_watches,
+		.max_callers = 64,
+		.wake = on_wake,
+	};
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(rig);
+	config.ctx = rig;
+	fake_life_init(&rig->life);
+	fault_host_init(&rig->fault);
+	CU_ASSERT_EQUAL_FATAL(
+		spool_sessions_new(&rig->fault.host, &rig->life.system, &config, &rig->sessions),
+		0);
+	return rig;
+}
+
+void rig_free(struct session_rig *rig)
+{
+	spool_sessions_free(rig->sessions);
+	CU_ASSERT_EQUAL(rig->life.handles_open, 0);
+	CU_ASSERT_EQUAL(rig->fault.live, 0);
+	fake_life_fini(&rig->life);
+	free(rig);
+}
+
+uint64_t rig_make(struct session_rig *rig, pid_t tid, uid_t uid, uint64_t directory)
+{
+	const struct spool_creator creator = {
+		.tid = tid, .uid = uid, .owner = uid, .directory = directory};
+	uint64_t id = spool_sessions_of(rig->sessions, &creator);
+
+	spool_sessions_done(rig->sessions, id, true);
+	return id;
+}
+
+void rig_pass(struct session_rig *rig, uint64_t ms)
+{
+	fake_pass(&rig->life, rig->sessions, ms);
+	rig->n_ended += spool_sessions_take(rig->sessions, rig->ended + rig->n_ended,
+					    RIG_ENDED - rig->n_ended);
+}
+
+bool rig_ended(const struct session_rig *rig, uint64_t id)
+{
+	for (size_t i = 0; i < rig->n_ended; i++) {
+		if (rig->ended[i] == id)
+			return true;
+	}
+	return false;
+}
+
+int rig_state(struct session_rig *rig, uint64_t id)
+{
+	struct spool_session_info info;
+
+	return spool_sessions_info(rig->sessions, id, &info) == 0 ? (int)info.state : -1;
+}
