@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "life/system_proc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/macros.h"
+
+struct real_system {
+	struct spool_life_system system;
+	int proc, cgroup, epoll;
+};
+
+static const char *const names[] = {
+	[SPOOL_PROCESS_STAT] = "stat",
+	[SPOOL_PROCESS_STATUS] = "status",
+	[SPOOL_PROCESS_SESSIONID] = "sessionid",
+	[SPOOL_PROCESS_CGROUP] = "cgroup",
+};
+
+/* With hidepid= (proc(5)) others' processes are not there for us. The first of a pid namespace is
+ * as long as that works. */
+static int check_visible(const struct real_system *real)
+{
+	spool_cleanup(fd) int fd = openat(real->proc, "1/stat", O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 ? 0 : errno == ENOENT || errno == EPERM ? -EACCES : -errno;
+}
+
+/* Why a process could not be opened by its number. */
+static int why_not(const struct real_system *real, int error)
+{
+	int r;
+
+	if (error == ESRCH)
+		return -ESRCH;
+	if (error != ENOENT)
+		return -error;
+	r = check_visible(real);
+	return r < 0 ? r : -ESRCH;
+}
+
+static int open_process(void *ctx, pid_t pid)
+{
+	const struct real_system *real = ctx;
+	char name[16];
+	int fd;
+
+	snprintf(name, sizeof(name), "%d", pid);
+	fd = openat(real->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? why_not(real, errno) : fd;
+}
+
+static int open_file(void *ctx, int process, pid_t pid, enum spool_process_file file)
+{
+	const struct real_system *real = ctx;
+	char name[32];
+	int fd;
+
+	if (process >= 0) {
+		fd = openat(process, names[file], O_RDONLY | O_CLOEXEC);
+		return fd >= 0 ? fd : errno == ENOENT ? -ESRCH : -errno;
+	}
+	snprintf(name, sizeof(name), "%d/%s", pid, names[file]);
+	fd = openat(real->proc, name, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? why_not(real, errno) : fd;
+}
+
+/* The kernel makes the whole text for one read from the beginning (single_open(), fs/seq_file.c).
+ */
+static ssize_t read_file(void *ctx, int file, char *buf, size_t size)
+{
+	ssize_t n = pread(file, buf, size - 1, 0);
+
+	(void)ctx;
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return n == (ssize_t)size - 1 ? -E2BIG : n;
+}
+
+static int list(void *ctx, spool_each_process_fn each, void *arg)
+{
+	const struct real_system *real = ctx;
+	int fd, r = check_visible(real);
+	struct dirent *entry;
+	DIR *dir;
+
+	if (r < 0)
+		return r;
+	fd = openat(real->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		r = -errno;
+		spool_close(fd);
+		return r;
+	}
+	while (r == 0 && (errno = 0, entry = readdir(dir)) != NULL) {
+		char *end;
+		long pid = strtol(entry->d_name, &end, 10);
+
+		if (pid > 0 && pid <= INT_MAX && *end == '\0')
+			r = each(arg, (pid_t)pid);
+	}
+	if (r == 0)
+		r = -errno;
+	closedir(dir);
+	return r;
+}
+
+static int add_watch(const struct real_system *real, int fd, uint32_t events, uint64_t token)
+{
+	struct epoll_event event = {.events = events | EPOLLET, .data.u64 = token};
+	int r;
+
+	if (epoll_ctl(real->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
+		return fd;
+	r = -errno;
+	close(fd);
+	return r;
+}
+
+static int watch_process(void *ctx, pid_t pid, uint64_t token)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : add_watch(ctx, fd, EPOLLIN, token);
+}
+
+static int watch_cgroup(void *ctx, const char *path, uint64_t token)
+{
+	const struct real_system *real = ctx;
+	char name[PATH_MAX];
+	int fd;
+
+	if (real->cgroup < 0)
+		return -EOPNOTSUPP;
+	if (snprintf(name, sizeof(name), ".%s/cgroup.events", path) >= (int)sizeof(name))
+		return -ENAMETOOLONG;
+	fd = openat(real->cgroup, name, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : add_watch(real, fd, EPOLLPRI, token);
+}
+
+static int is_populated(void *ctx, int watch)
+{
+	char text[256];
+	ssize_t n = read_file(ctx, watch, text, sizeof(text));
+
+	if (n < 0)
+		return n == -ENODEV ? 0 : (int)n;
+	return strstr(text, "populated 0") == NULL;
+}
+
+static void close_handle(void *ctx, int handle)
+{
+	(void)ctx;
+	spool_close(handle);
+}
+
+static uint64_t now_ms(void *ctx)
+{
+	struct timespec now;
+
+	(void)ctx;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int spool_life_system_new(const struct spool_host *host, int proc, int cgroup, int epoll,
+			  struct spool_life_system **ret)
+{
+	struct real_system *real = spool_alloc(host, sizeof(*real));
+
+	if (!real)
+		return -ENOMEM;
+	*real = (struct real_system){
+		.system = {real, open_process, open_file, read_file, list, watch_process,
+			   watch_cgroup, is_populated, close_handle, now_ms},
+		.proc = proc,
+		.cgroup = cgroup,
+		.epoll = epoll,
+	};
+	*ret = &real->system;
+	return 0;
+}
+
+void spool_life_system_free(const struct spool_host *host, struct spool_life_system *system)
+{
+	if (system)
+		spool_free(host, spool_container_of(system, struct real_system, system));
+}
