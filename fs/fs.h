@@ -88,6 +88,7 @@ struct spool_fs {
 	size_t max_write;      /* bytes of data in the largest request */
 	int inited;            /* eventfd: written when the transport stands */
 	_Atomic uint64_t requests;
+	_Atomic uint64_t retries; /* attempts beyond the first of each request */
 	_Atomic uint64_t by_opcode[SPOOL_OPCODES];
 	unsigned int n_threads;
 	char transport_why[128]; /* set by INIT */

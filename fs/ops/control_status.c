@@ -102,6 +102,7 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 		.ram_held = stat.ram_held,
 		.open_files = stat.open_files,
 		.requests = fs->requests,
+		.retries = fs->retries,
 		.daemon_version = SPOOL_VERSION,
 	};
 	snprintf(out->transport, sizeof(out->transport), "%s", fs->rings ? "uring" : "dev");
@@ -117,6 +118,7 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 		out->ram_held = 0; /* it sums up all users: only for administrators */
 		out->open_files = 0;
 		out->requests = 0;
+		out->retries = 0;
 	}
 	fill_usage(&usage, &out->usage);
 	fill_features(fs, out->features, sizeof(out->features));

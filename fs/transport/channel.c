@@ -28,8 +28,13 @@ static void first_time(struct spool_fs *fs, struct spool_request *request)
 		atomic_fetch_add_explicit(&fs->by_opcode[request->opcode], 1, memory_order_relaxed);
 	if (fs->setxattr_ext)
 		spool_request_shorten_setxattr(request);
-	request->tried = true;
 	spool_probe_request_begin(request->unique, request->opcode, request->nodeid, request->uid);
+}
+
+static void retry(struct spool_fs *fs, const struct spool_request *request)
+{
+	atomic_fetch_add_explicit(&fs->retries, 1, memory_order_relaxed);
+	spool_probe_request_retried(request->unique);
 }
 
 /* A signal for the caller of a request: those that wait for long know what to do, others go on. No
@@ -109,10 +114,14 @@ static void refuse(struct spool_fs *fs, struct spool_request *request)
 static void attempt(struct spool_fs *fs, struct spool_request *request)
 {
 	const struct fuse_buf buf = {.mem = request->data, .size = request->len};
-	struct spool_waitq *queue;
+	struct spool_waitq *queue = NULL;
 
 	pthread_setspecific(fs->current, request);
 	do {
+		if (queue) {
+			request->attempts++;
+			retry(fs, request);
+		}
 		request->waitq = NULL;
 		request->refused = 0;
 		spool_waitqs_begin(fs, request);
@@ -132,10 +141,10 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 		spool_waiting_leave(fs->waiting, request);
 		return;
 	}
-	if (!request->tried)
+	if (request->attempts++ == 0)
 		first_time(fs, request);
 	else
-		spool_probe_request_retried(request->unique);
+		retry(fs, request);
 	if (request->opcode == FUSE_INTERRUPT) {
 		take_interrupt(fs, request);
 		return;

@@ -134,7 +134,7 @@ struct spool_waiting_part {
  *	while none is needed
  *
  * Of channel.h:
- * @tried: at least once, and so counted
+ * @attempts: how often its handler was run, with the one that runs
  * @may_wait: the thread that processes it may wait for the disk
  * @last_try: it is to be answered now, however it stands
  * @waitq: the last attempt has not answered it: it is deferred to this queue (waitq.h); else NULL
@@ -162,7 +162,7 @@ struct spool_request {
 
 	enum spool_request_state state;
 	bool answered;
-	bool tried;
+	unsigned int attempts;
 	bool may_wait;
 	bool last_try;
 	struct spool_waitq *waitq;

@@ -84,7 +84,8 @@ struct spool_ctl_status {
 	uint64_t uptime_ms;
 	uint64_t ram_held;
 	uint64_t open_files;
-	uint64_t requests; /* served since the start */
+	uint64_t requests; /* since the start */
+	uint64_t retries;  /* attempts at them beyond the first of each: they had to wait */
 	uint32_t ring_entries;
 	uint32_t ring_entries_waiting;
 	uint64_t waiting[SPOOL_CTL_WAITING_N];

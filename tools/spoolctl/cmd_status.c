@@ -139,6 +139,7 @@ static void json_status(struct json *json, const char *mountpoint,
 	json_number(json, "ram_held", status->ram_held);
 	json_number(json, "open_files", status->open_files);
 	json_number(json, "requests", status->requests);
+	json_number(json, "attempts", status->requests + status->retries);
 	json_waiting(json, status);
 	json_usage(json, &status->usage);
 }
@@ -237,7 +238,8 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 		spool_format_bytes(status->ram_held, held);
 		printf("  %-12s %8s held for file data\n", "memory", held);
 		printf("  %-12s %8" PRIu64 "\n", "open files", status->open_files);
-		printf("  %-12s %8" PRIu64 " served\n", "requests", status->requests);
+		printf("  %-12s %8" PRIu64 " in %" PRIu64 " attempts\n", "requests",
+		       status->requests, status->requests + status->retries);
 		print_waiting(status);
 	}
 	print_protection(status, tier);

@@ -142,6 +142,7 @@ def readers_of_a_slow_disk_leave_room_for_others():
             got = status(mount)
             assert got['waiting_disk'] == got['ring_entries_waiting'] == 0, got
             assert got['waiting_disk_oldest'] is None, got
+            assert got['attempts'] >= got['requests'] + n, got
 
 
 @case(mount=False)
