@@ -65,6 +65,10 @@ static struct spool_ctl_oldest oldest(const struct spool_waiting_stat *stat, uns
 					 .opcode = from->opcode};
 }
 
+_Static_assert(sizeof(((struct spool_ctl_status *)0)->users_refused) ==
+		       sizeof(((struct spool_usage *)0)->users_refused),
+	       "all resources");
+
 static void fill_waiting(struct spool_fs *fs, struct spool_ctl_status *out)
 {
 	struct spool_waiting_stat stat;
@@ -113,6 +117,7 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 	usage = stat.usage;
 	if (out->caller_admin) {
 		fill_waiting(fs, out);
+		memcpy(out->users_refused, usage.users_refused, sizeof(out->users_refused));
 	} else {
 		spool_engine_user_usage(fs->engine, cred->uid, &usage);
 		out->ram_held = 0; /* it sums up all users: only for administrators */

@@ -69,7 +69,9 @@ struct spool_ctl_oldest {
  * @usage: the mount's; for others than administrators the caller's own, as in statfs
  * @ring_entries, @ring_entries_waiting: of all rings; 0 without
  * @waiting, @waiting_data: requests that wait now, by enum spool_ctl_waiting, and bytes of theirs;
- *	@oldest: of each; @waiting_refused: those that were answered EINTR so far. All of these for
+ *	@oldest: of each; @users_refused: by enum spool_resource, charges that limits of uids have
+ *	refused so far, as @usage says of the mount's; @waiting_refused: requests that were answered
+ *	EINTR so far, as too many waited. All of these for
  *	administrators.
  */
 struct spool_ctl_status {
@@ -92,6 +94,7 @@ struct spool_ctl_status {
 	struct spool_ctl_oldest oldest[SPOOL_CTL_WAITING_N];
 	uint64_t waiting_data;
 	uint64_t waiting_refused;
+	uint64_t users_refused[3];
 	struct spool_ctl_usage usage;
 	char daemon_version[SPOOL_CTL_TEXT];
 	char transport[SPOOL_CTL_TEXT]; /* "uring" or "dev" */

@@ -53,6 +53,8 @@ static void refuse_locked(struct spool_quota *quota, struct spool_quota_user *us
 			 charge);
 	else
 		note_all(user->refused, user->uid, mine, user->used, quota->limits.user, charge);
+	for (int i = 0; i < SPOOL_RES_N && !mount; i++)
+		quota->users_refused[i] += mine >> i & 1;
 	atomic_store(&quota->has_refused, true);
 }
 

@@ -168,6 +168,7 @@ void spool_quota_usage(struct spool_quota *quota, struct spool_usage *ret)
 	memcpy(ret->limit, quota->limits.mount, sizeof(ret->limit));
 	for (int i = 0; i < SPOOL_RES_N; i++)
 		ret->refused[i] = quota->refused[i].n;
+	memcpy(ret->users_refused, quota->users_refused, sizeof(ret->users_refused));
 	spool_mutex_unlock(&quota->lock);
 }
 
@@ -176,6 +177,7 @@ static void user_usage_locked(const struct spool_quota *quota, const struct spoo
 {
 	memset(ret->used, 0, sizeof(ret->used));
 	memset(ret->refused, 0, sizeof(ret->refused));
+	memset(ret->users_refused, 0, sizeof(ret->users_refused));
 	if (user)
 		memcpy(ret->used, user->used, sizeof(ret->used));
 	for (int i = 0; i < SPOOL_RES_N && user; i++)

@@ -87,11 +87,12 @@ enum spool_charge_flags {
 };
 
 /** struct spool_usage - what is used now and at most; a snapshot. @refused: charges that the limit
- * has refused so far */
+ * has refused so far; @users_refused: of the mount: that the limits of uids have */
 struct spool_usage {
 	uint64_t used[SPOOL_RES_N];
 	uint64_t limit[SPOOL_RES_N];
 	uint64_t refused[SPOOL_RES_N];
+	uint64_t users_refused[SPOOL_RES_N];
 };
 
 /**

@@ -43,6 +43,7 @@ struct spool_quota {
 	uint64_t share;                /* lock; bytes that the squeeze leaves each user */
 	bool starved;                  /* lock; a charge was refused for want of RAM */
 	struct spool_refusal_note refused[SPOOL_RES_N]; /* lock */
+	uint64_t users_refused[SPOOL_RES_N];            /* lock; the sum, as uids come and go */
 	atomic_bool has_refused;        /* a note may be pending; for a look without the lock */
 	struct spool_quota_watch watch; /* constant after the start */
 };

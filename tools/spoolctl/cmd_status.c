@@ -142,6 +142,9 @@ static void json_status(struct json *json, const char *mountpoint,
 	json_number(json, "attempts", status->requests + status->retries);
 	json_waiting(json, status);
 	json_usage(json, &status->usage);
+	json_number(json, "users_size_refused", status->users_refused[0]);
+	json_number(json, "users_ram_refused", status->users_refused[1]);
+	json_number(json, "users_inodes_refused", status->users_refused[2]);
 }
 
 static void print_line(const char *what, const char *text)
@@ -205,12 +208,12 @@ static void print_protection(const struct spool_ctl_status *status,
 }
 
 /* Limits that have refused something, if any has. */
-static void print_refused(const struct spool_ctl_usage *usage)
+static void print_refused(const char *whose, const uint64_t n[3])
 {
-	if (usage->size_refused || usage->ram_refused || usage->inodes_refused)
+	if (n[0] || n[1] || n[2])
 		printf("  %-12s %8" PRIu64 " for size, %" PRIu64 " for ram, %" PRIu64
-		       " for inodes\n",
-		       "refused", usage->size_refused, usage->ram_refused, usage->inodes_refused);
+		       " for inodes%s\n",
+		       "refused", n[0], n[1], n[2], whose);
 }
 
 static void print_status(const char *mountpoint, const struct spool_ctl_status *status,
@@ -233,7 +236,9 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 	print_bytes(all ? "size" : "your size", usage->size_used, usage->size_limit);
 	print_bytes(all ? "ram" : "your ram", usage->ram_used, usage->ram_limit);
 	print_count(all ? "inodes" : "your inodes", usage->inodes_used, usage->inodes_limit);
-	print_refused(usage);
+	print_refused("",
+		      (uint64_t[]){usage->size_refused, usage->ram_refused, usage->inodes_refused});
+	print_refused(", by the limits of users", status->users_refused);
 	if (all) {
 		spool_format_bytes(status->ram_held, held);
 		printf("  %-12s %8s held for file data\n", "memory", held);

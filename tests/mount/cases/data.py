@@ -294,6 +294,7 @@ def a_limit_that_is_reached_is_logged_once():
         assert got and 4194304 - int(got[2]) < int(got[1]) <= 4194304, lines
         assert status(mount)['users'][0]['size_refused'] >= 20
         assert status(mount)['size_refused'] == status(mount)['inodes_refused'] == 0
+        assert status(mount)['users_size_refused'] == status(mount)['users'][0]['size_refused']
         os.stat(f'{mount.path}/4711')
         fails(errno.ENOSPC, list, map(put, [f'{mount.path}/4711/{i}' for i in range(50)]))
         lines = [line for line in mount.read_log().splitlines() if 'limit reached' in line]
