@@ -102,7 +102,8 @@ struct spool_spill_part {
 
 /**
  * struct spool_waiting_part - of waiting.h, and nobody else's
- * @since_ms: CLOCK_MONOTONIC; @number: of all that have come to wait for something
+ * @since_ms: CLOCK_MONOTONIC; @number: of all that have come to wait for something; @attempts: at
+ *	it, when it came or was put aside again
  * @counted_as: the number of the queue that it waits in
  * @drops_data: it waits without its data, and cannot be tried again; all may look
  */
@@ -111,6 +112,7 @@ struct spool_waiting_part {
 	unsigned int counted_as;
 	TAILQ_ENTRY(spool_request) by_age;
 	uint64_t since_ms, number;
+	unsigned int attempts;
 	size_t data;
 	bool drops_data;
 };

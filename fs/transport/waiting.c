@@ -155,6 +155,7 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 	if (!waiting)
 		return true;
 	pthread_mutex_lock(&waiting->lock);
+	request->waiting.attempts = request->attempts;
 	if (request->waiting.payer) {
 		if (request->waiting.counted_as != request->waitq->ops->number) {
 			unqueue_locked(waiting, request);
@@ -226,6 +227,45 @@ void spool_waiting_stat(struct spool_waiting *waiting, struct spool_waiting_stat
 							      .opcode = first->opcode};
 	}
 	pthread_mutex_unlock(&waiting->lock);
+}
+
+size_t spool_waiting_list(struct spool_waiting *waiting, enum spool_ctl_waiting wait,
+			  uint64_t after, struct spool_waiting_entry *ret, size_t max)
+{
+	const struct spool_request *request;
+	size_t n = 0;
+
+	pthread_mutex_lock(&waiting->lock);
+	TAILQ_FOREACH (request, &waiting->queues[wait], waiting.by_age) {
+		if (request->waiting.number <= after)
+			continue;
+		if (n == max)
+			break;
+		ret[n++] = (struct spool_waiting_entry){.number = request->waiting.number,
+							.since_ms = request->waiting.since_ms,
+							.unique = request->unique,
+							.nodeid = request->nodeid,
+							.opcode = request->opcode,
+							.uid = request->uid,
+							.payer = request->payer,
+							.attempts = request->waiting.attempts};
+	}
+	pthread_mutex_unlock(&waiting->lock);
+	return n;
+}
+
+unsigned int spool_waiting_of(struct spool_waiting *waiting, uid_t uid)
+{
+	const struct spool_waiting_payer *payer;
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&waiting->lock);
+	LIST_FOREACH (payer, &waiting->buckets[uid % N_BUCKETS], link) {
+		if (payer->payer == uid)
+			n = payer->n;
+	}
+	pthread_mutex_unlock(&waiting->lock);
+	return n;
 }
 
 int spool_waiting_new(struct spool_fs *fs, struct spool_waiting **ret)

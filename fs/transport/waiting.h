@@ -73,3 +73,23 @@ struct spool_waiting_stat {
 
 /** spool_waiting_stat() - a snapshot. */
 void spool_waiting_stat(struct spool_waiting *waiting, struct spool_waiting_stat *ret);
+
+/** struct spool_waiting_entry - one request that waits. @number: they are numbered as they come to
+ * wait for something, from 1 on; @since_ms: CLOCK_MONOTONIC; @attempts: at it so far */
+struct spool_waiting_entry {
+	uint64_t number, since_ms, unique, nodeid;
+	uint32_t opcode;
+	uid_t uid, payer;
+	unsigned int attempts;
+};
+
+/**
+ * spool_waiting_list() - those that wait for @wait, the oldest first, up to @max
+ * @after: a number: only those that came later; 0: all. The time grows with all that wait for it.
+ * Return: how many there are at @ret.
+ */
+size_t spool_waiting_list(struct spool_waiting *waiting, enum spool_ctl_waiting wait,
+			  uint64_t after, struct spool_waiting_entry *ret, size_t max);
+
+/** spool_waiting_of() - how many requests of payer @uid wait. */
+unsigned int spool_waiting_of(struct spool_waiting *waiting, uid_t uid);

@@ -142,6 +142,33 @@ static void the_oldest(void)
 	end();
 }
 
+/* A list in parts shows each once, also when some go and come meanwhile. */
+static void listed_in_parts(void)
+{
+	struct spool_waiting_entry got[2];
+
+	start();
+	CU_ASSERT_EQUAL(spool_waiting_list(fs.waiting, SPOOL_CTL_WAITING_DISK, 0, got, 2), 0);
+	CU_ASSERT_EQUAL(enter(1000, 3), 3);
+	CU_ASSERT_EQUAL(spool_waiting_of(fs.waiting, 1000), 3);
+	CU_ASSERT_EQUAL(spool_waiting_of(fs.waiting, 1000 + 64), 0); /* of the same bucket */
+	CU_ASSERT_EQUAL(spool_waiting_list(fs.waiting, SPOOL_CTL_WAITING_DISK, 0, got, 2), 2);
+	CU_ASSERT_EQUAL(got[0].number, 1);
+	CU_ASSERT_EQUAL(got[1].payer, 1000);
+	spool_waiting_leave(fs.waiting, &requests[1]); /* where the next part would go on */
+	CU_ASSERT_EQUAL(enter(1001, 1), 1);
+	CU_ASSERT_EQUAL(
+		spool_waiting_list(fs.waiting, SPOOL_CTL_WAITING_DISK, got[1].number, got, 2), 2);
+	CU_ASSERT_EQUAL(got[0].number, 3);
+	CU_ASSERT_EQUAL(got[1].payer, 1001);
+	CU_ASSERT_EQUAL(
+		spool_waiting_list(fs.waiting, SPOOL_CTL_WAITING_DISK, got[1].number, got, 2), 0);
+	CU_ASSERT_EQUAL(spool_waiting_list(fs.waiting, SPOOL_CTL_WAITING_DISK, UINT64_MAX, got, 2),
+			0);
+	CU_ASSERT_EQUAL(spool_waiting_list(fs.waiting, SPOOL_CTL_WAITING_RAM, 0, got, 2), 0);
+	end();
+}
+
 /* Return: whether a write of @len bytes waits without its data. */
 static bool drops(uid_t uid, pid_t pid, struct spool_waitq *reason, size_t len)
 {
@@ -192,9 +219,13 @@ static void what_is_done(void)
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"one payer", one_payer},       {"many payers", many_payers},
-		{"reasons", reasons},           {"data", data},
-		{"what is done", what_is_done}, {"the oldest", the_oldest},
+		{"one payer", one_payer},
+		{"many payers", many_payers},
+		{"reasons", reasons},
+		{"data", data},
+		{"what is done", what_is_done},
+		{"the oldest", the_oldest},
+		{"listed in parts", listed_in_parts},
 	};
 
 	return unit_run("waiting", tests, sizeof(tests) / sizeof(tests[0]));
