@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "util/macros.h"
 
@@ -45,6 +46,7 @@ struct spool_pulse *spool_pulse_join(struct spool_pulses *pulses)
 		return NULL;
 	}
 	pulses->pulses[i].all = pulses;
+	atomic_store(&pulses->pulses[i].tid, gettid());
 	return &pulses->pulses[i];
 }
 

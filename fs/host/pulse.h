@@ -21,6 +21,7 @@
 struct spool_pulse {
 	_Alignas(64) _Atomic uint64_t count; /* only its own thread writes it */
 	struct spool_pulses *all;
+	atomic_int tid; /* whose it is; 0: nobody's yet */
 };
 
 struct spool_pulses {
