@@ -248,6 +248,16 @@ unsigned int spool_rings_threads(const struct spool_rings *rings)
 	return rings->n;
 }
 
+bool spool_rings_entry_count(const struct spool_rings *rings, unsigned int i, unsigned int *ret_all,
+			     unsigned int *ret_away)
+{
+	if (i >= rings->n)
+		return false;
+	*ret_all = atomic_load(&rings->rings[i].alive);
+	*ret_away = atomic_load(&rings->rings[i].n_away);
+	return true;
+}
+
 unsigned int spool_rings_entries(const struct spool_rings *rings, unsigned int *ret_away)
 {
 	unsigned int n = 0;

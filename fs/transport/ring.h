@@ -55,5 +55,9 @@ void spool_rings_stop(struct spool_rings *rings);
  */
 unsigned int spool_rings_entries(const struct spool_rings *rings, unsigned int *ret_away);
 
+/** spool_rings_entry_count() - of ring @i alone. Return: false: there is no such ring. */
+bool spool_rings_entry_count(const struct spool_rings *rings, unsigned int i, unsigned int *ret_all,
+			     unsigned int *ret_away);
+
 /** spool_rings_threads() - how many serve. */
 unsigned int spool_rings_threads(const struct spool_rings *rings);

@@ -216,3 +216,14 @@ void spool_for_disk_free(struct spool_for_disk *queue)
 	pthread_mutex_destroy(&queue->lock);
 	free(queue);
 }
+
+unsigned int spool_for_disk_threads(struct spool_for_disk *queue, unsigned int *ret_busy)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&queue->lock);
+	n = queue->n_threads;
+	*ret_busy = queue->n_served;
+	pthread_mutex_unlock(&queue->lock);
+	return n;
+}

@@ -32,3 +32,6 @@ void spool_for_disk_free(struct spool_for_disk *queue);
 
 /** spool_for_disk_waitq() - wants what is answered SPOOL_WOULD_BLOCK. */
 struct spool_waitq *spool_for_disk_waitq(struct spool_for_disk *queue);
+
+/** spool_for_disk_threads() - how many there are. *@ret_busy: of these, those that serve. */
+unsigned int spool_for_disk_threads(struct spool_for_disk *queue, unsigned int *ret_busy);

@@ -470,3 +470,16 @@ void spool_notify_free(struct spool_notify *notify)
 	pthread_mutex_destroy(&notify->lock);
 	free(notify);
 }
+
+void spool_notify_stat(struct spool_notify *notify, struct spool_notify_stat *ret)
+{
+	const struct payer *payer;
+
+	pthread_mutex_lock(&notify->lock);
+	*ret = (struct spool_notify_stat){.threads = notify->n_threads};
+	TAILQ_FOREACH (payer, &notify->payers, link) {
+		ret->running += payer->n_running;
+		ret->queued += payer->n_jobs;
+	}
+	pthread_mutex_unlock(&notify->lock);
+}

@@ -65,3 +65,12 @@ bool spool_notify_end(struct spool_notify *notify, unsigned int wait_ms);
 
 /** spool_notify_free() - when they have, and nobody serves any more. NULL is allowed. */
 void spool_notify_free(struct spool_notify *notify);
+
+/** struct spool_notify_stat - @threads: there are; @running: notifications that the kernel has in
+ * hand; @queued: that it is to get */
+struct spool_notify_stat {
+	unsigned int threads, running, queued;
+};
+
+/** spool_notify_stat() - a snapshot. */
+void spool_notify_stat(struct spool_notify *notify, struct spool_notify_stat *ret);
