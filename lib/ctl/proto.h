@@ -71,8 +71,7 @@ struct spool_ctl_oldest {
  * @waiting, @waiting_data: requests that wait now, by enum spool_ctl_waiting, and bytes of theirs;
  *	@oldest: of each; @users_refused: by enum spool_resource, charges that limits of uids have
  *	refused so far, as @usage says of the mount's; @waiting_refused: requests that were answered
- *	EINTR so far, as too many waited. All of these for
- *	administrators.
+ *	EINTR so far, as too many waited. All of these for administrators.
  */
 struct spool_ctl_status {
 	uint32_t version;
@@ -203,6 +202,21 @@ struct spool_ctl_name {
 	char name[256];
 };
 
+/**
+ * struct spool_ctl_debug - SPOOL_IOC_DEBUG: what the daemon holds and waits for, in pages of text
+ * @length: in: 0; out: bytes of @text, whole lines
+ * @cursor: in: 0, or where the last page has ended; out: where this one has, or SPOOL_CTL_END
+ * The answer waits for nothing. For administrators only: -EPERM. Other errors: -EINVAL @cursor is
+ * none of the daemon's; -ENOMEM.
+ */
+#define SPOOL_CTL_DEBUG_TEXT 16360u /* a multiple of 8, so that all is no more than SPOOL_CTL_MAX */
+struct spool_ctl_debug {
+	uint32_t version;
+	uint32_t length;
+	uint64_t cursor;
+	char text[SPOOL_CTL_DEBUG_TEXT];
+};
+
 #define SPOOL_IOC_STATUS _IOWR(SPOOL_CTL_MAGIC, 1, struct spool_ctl_status)
 #define SPOOL_IOC_USERS _IOWR(SPOOL_CTL_MAGIC, 2, struct spool_ctl_users)
 #define SPOOL_IOC_REQUESTS _IOWR(SPOOL_CTL_MAGIC, 3, struct spool_ctl_requests)
@@ -211,5 +225,8 @@ struct spool_ctl_name {
 #define SPOOL_IOC_SET _IOWR(SPOOL_CTL_MAGIC, 5, struct spool_ctl_set)
 #define SPOOL_IOC_SPILL _IOWR(SPOOL_CTL_MAGIC, 6, struct spool_ctl_name)
 
+#define SPOOL_IOC_DEBUG _IOWR(SPOOL_CTL_MAGIC, 7, struct spool_ctl_debug)
+
+_Static_assert(sizeof(struct spool_ctl_debug) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_status) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_users) <= SPOOL_CTL_MAX, "ioctl size");
