@@ -103,7 +103,7 @@ _spoolctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		_spool_words "run status set spill doctor --help --version" "$cur"
+		_spool_words "run status set spill debug doctor --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -111,6 +111,14 @@ _spoolctl() {
 	status)
 		if [[ $cur == -* ]]; then
 			_spool_words "--json --help" "$cur"
+		else
+			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
+			compopt -o dirnames 2>/dev/null
+		fi
+		;;
+	debug)
+		if [[ $cur == -* ]]; then
+			_spool_words "--help" "$cur"
 		else
 			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
 			compopt -o dirnames 2>/dev/null

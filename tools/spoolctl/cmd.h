@@ -9,3 +9,4 @@ int cmd_status(int argc, char *argv[]);
 int cmd_doctor(int argc, char *argv[]);
 int cmd_set(int argc, char *argv[]);
 int cmd_spill(int argc, char *argv[]);
+int cmd_debug(int argc, char *argv[]);

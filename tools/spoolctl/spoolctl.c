@@ -19,6 +19,7 @@ static const struct command {
 	{"status", "what a mount is, holds and allows", cmd_status},
 	{"set", "change options of a live mount", cmd_set},
 	{"spill", "bring files to the disk now", cmd_spill},
+	{"debug", "what the daemon holds and waits for", cmd_debug},
 	{"doctor", "what this machine offers and lacks", cmd_doctor},
 };
 
@@ -37,7 +38,7 @@ static int run_named(int argc, char *argv[])
 			return commands[i].fn(argc, argv);
 	}
 	fprintf(stderr,
-		"spoolctl: %s: unknown command (allowed: run, status, set, spill, doctor)\n",
+		"spoolctl: %s: unknown command (allowed: run, status, set, spill, debug, doctor)\n",
 		argv[0]);
 	return EXIT_USAGE;
 }
@@ -48,7 +49,7 @@ int main(int argc, char *argv[])
 
 	spool_stdio_open();
 	if (argc < 2) {
-		fputs("spoolctl: no command (allowed: run, status, set, spill, doctor; see "
+		fputs("spoolctl: no command (allowed: run, status, set, spill, debug, doctor; see "
 		      "spoolctl --help)\n",
 		      stderr);
 		return EXIT_USAGE;

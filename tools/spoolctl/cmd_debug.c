@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+
+/* spoolctl debug: what a daemon holds and waits for, as it says itself. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+
+#include "common/text.h"
+#include "common/usage.h"
+#include "ctl/client.h"
+#include "spoolctl/cmd.h"
+#include "util/macros.h"
+
+/* Return: 0; an errno. */
+static int show(const char *path)
+{
+	spool_cleanup(free) struct spool_ctl_debug *debug = calloc(1, sizeof(*debug));
+	spool_cleanup(fd) int fd = spool_ctl_open(path);
+	uint64_t cursor;
+
+	if (fd < 0)
+		return -fd;
+	if (!debug)
+		return ENOMEM;
+	do {
+		cursor = debug->cursor;
+		debug->version = SPOOL_CTL_VERSION;
+		debug->length = 0;
+		if (ioctl(fd, SPOOL_IOC_DEBUG, debug) < 0)
+			return errno;
+		if (debug->length > sizeof(debug->text) || debug->cursor <= cursor)
+			return EPROTO; /* it would never end */
+		fwrite(debug->text, 1, debug->length, stdout);
+	} while (debug->cursor != SPOOL_CTL_END);
+	return 0;
+}
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct usage usage = {
+	.who = "spoolctl: debug",
+	.help = "usage: spoolctl debug [--] MOUNT\n"
+		"Prints what the daemon of MOUNT (a mount point or any directory below) holds and\n"
+		"waits for, also while the disk hangs: for people; its form may change. For root.",
+	.allowed = "[--] MOUNT",
+	.short_options = ":",
+	.long_options = long_options,
+};
+
+int cmd_debug(int argc, char *argv[])
+{
+	int error, option = usage_next(&usage, argc, argv);
+
+	if (option != -1)
+		return option == 'h' ? EXIT_OK : EXIT_USAGE;
+	if (optind == argc)
+		return usage_error(&usage, NULL, "no mount");
+	if (argc - optind > 1)
+		return usage_error(&usage, argv[optind + 1], "not expected");
+	error = show(argv[optind]);
+	if (!error)
+		return EXIT_OK;
+	fputs("spoolctl: debug: ", stderr);
+	text_put(stderr, argv[optind]);
+	fprintf(stderr, ": %s\n", spool_ctl_reason(error));
+	return EXIT_FAILED;
+}
