@@ -184,7 +184,8 @@ def a_wrong_use_is_one_line_that_says_what_is_allowed():
     wrong = {'': ['', 'nothing'], 'run': ['', '-x true', '-o', '--bogus true', '--help=1',
                                            '--wait --kill true', '--kill --wait true', '--kill'],
              'status': ['-x', '--bogus', 'one two', '--json=1'], 'doctor': ['-x', 'one', '-- one'],
-             'set': ['', '-x', 'ram=1G', 'ram /proc', '-- -x=1'], 'spill': ['', '-x', '--']}
+             'set': ['', '-x', 'ram=1G', 'ram /proc', '-- -x=1'], 'spill': ['', '-x', '--'],
+             'debug': ['', '-x', '--', 'one two']}
     for command, lines in wrong.items():
         for line in lines:
             done = spoolctl(*command.split(), *line.split(), check=False)
@@ -195,7 +196,8 @@ def a_wrong_use_is_one_line_that_says_what_is_allowed():
 
 @case(mount=False)
 def every_command_has_help():
-    for command in ([], ['run'], ['status'], ['set'], ['spill'], ['doctor']):
+    for command in ([], ['run'], ['status'], ['set'], ['spill'], ['debug'],
+                    ['doctor']):
         assert spoolctl(*command, '--help').stdout.startswith('usage: ')
 
 

@@ -1,11 +1,13 @@
 """Requests of one user that wait for a slow disk, in masses: others are served meanwhile."""
 import os
+import re
 import signal
 import subprocess
 import sys
 
 from loop_disk import LoopDisk, SlowReads
-from rig import DEADLINE_S, Mount, as_user, case, drop_caches, get, put, wait_until
+from rig import (DEADLINE_S, Mount, as_user, binary, case, drop_caches, get, put, run,
+                 wait_until)
 from transport import ring_entries, status, transports, waiting_requests
 
 MIB = 1 << 20
@@ -222,3 +224,70 @@ def a_name_does_not_wait_for_its_users_data():
         finally:
             subprocess.run(['fsfreeze', '-u', disk.mountpoint], check=True)
         end_well(writer)
+
+
+# What `spoolctl debug` says of a queue, and of a request in it.
+QUEUE = re.compile(r'^queue (\w+): (\d+) wait\n((?:  unique .*\n)*)', re.M)
+LINE = re.compile(r'  unique (\d+), opcode (\d+), nodeid \d+, uid (\d+), payer (\d+), (\d+) ms, '
+                  r'attempts (\d+)\n')
+WRITE, READ = 16, 15  # enum fuse_opcode
+
+
+def dump(mount):
+    return run(binary('SPOOLCTL'), 'debug', mount.path).stdout
+
+
+def queues(text):
+    """name: (how many wait, [(unique, opcode, uid, payer, age, attempts)])"""
+    return {name: (int(n), [tuple(map(int, line)) for line in LINE.findall(lines)])
+            for name, n, lines in QUEUE.findall(text)}
+
+
+@case(mount=False)
+def debug_tells_of_what_waits_for_ram_while_the_disk_hangs():
+    n = 48
+    for options in transports():
+        with LoopDisk(size_mib=256) as disk, \
+                Mount(options=f'{options},backing={disk.path},threshold=1M,ram=16M') as mount:
+            writer = program(USER, WRITE_ALL, f'{mount.path}/{USER}', n)
+            assert writer.stdout.readline() == 'open\n'
+            subprocess.run(['fsfreeze', '-f', disk.mountpoint], check=True)
+            try:
+                writer.stdin.write('\n')
+                writer.stdin.flush()
+                wait_until(lambda m=mount: status(m)['waiting_ram'] >= n - 16, 'they wait')
+                text = dump(mount)
+            finally:
+                subprocess.run(['fsfreeze', '-u', disk.mountpoint], check=True)
+            end_well(writer)
+        got, waiting = queues(text)['ram']
+        assert got == len(waiting) >= n - 16, text
+        assert all(line[1:4] == (WRITE, USER, USER) and line[5] > 0 for line in waiting), text
+        assert list(queues(text)) == ['release', 'ram', 'disk', 'notify', 'spill'], text
+        for part in ('worker: pid ', 'writeback: ', 'notifications: 0 in flight', 'orphans 0',
+                     'caches: ', f'payer {USER}: size ', f', {got} wait\n', '  tid '):
+            assert part in text, (part, text)
+        assert ('ring 0: ' in text) == (options == 'transport=uring'), text
+
+
+@case(mount=False)
+def debug_in_pages_shows_each_request_once():
+    n = 600
+    with LoopDisk() as disk, \
+            Mount(options=f'backing={disk.path},threshold=1M,ram=64M') as mount:
+        path = f'{mount.path}/{USER}/f'
+        as_user(USER, put, path, b''.join(i.to_bytes(8, 'little') * 512 for i in range(n)))
+        wait_until(lambda: status(mount)['tier']['disk_used'] >= n * 4096, 'it spills')
+        with SlowReads(disk, mount.worker):
+            readers = program(USER, READ_ALL, min(os.sched_getaffinity(0)), path, n)
+            assert readers.stdout.readline() == 'open\n'
+            readers.stdin.write('\n')
+            readers.stdin.flush()
+            wait_until(lambda: status(mount)['waiting_disk'] > n / 2, 'they wait')
+            text = dump(mount)
+        end_well(readers)
+        _, waiting = queues(text)['disk']
+        assert len(text) > 16360 and len(waiting) > n / 4, (len(text), len(waiting))
+        assert len({line[0] for line in waiting}) == len(waiting), 'one was shown twice'
+        assert {line[1:4] for line in waiting} == {(READ, USER, USER)}
+        assert queues(dump(mount))['disk'] == (0, [])
