@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+
+/* A disk that is full: the reserve, which charges wait, and when they are told. */
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "tier_rig.h"
+#include "util/macros.h"
+
+/* What the filesystem is to keep free is not taken. */
+static void the_reserve(void)
+{
+	tier_set_up(0, UINT64_MAX, UINT64_MAX);
+	fault_backing_capacity(&tier.disk, 4 * MIB);
+	spool_engine_set_reserve(tier.rig.engine, 4 * MIB);
+	tier_make("f", 1000, MIB);
+	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
+	CU_ASSERT_EQUAL(tier.disk.bytes, 0);
+	spool_engine_set_reserve(tier.rig.engine, 2 * MIB);
+	tier_spill_all(); /* the first round passes over what the failed one has visited */
+	tier_spill_all();
+	CU_ASSERT_EQUAL(tier_stat().stored, MIB);
+	tier_tear_down();
+}
+
+static void a_moment_passes(void)
+{
+	tier.rig.host.clock.tv_nsec += 100 * 1000 * 1000;
+}
+
+/* A full disk is no limit of a uid's, though it is his RAM that his data do not leave. */
+static void a_full_disk_is_no_space(void)
+{
+	uint64_t ino;
+
+	tier_set_up(UINT64_MAX, 8 * MIB, MIB);
+	fault_backing_capacity(&tier.disk, 0);
+	ino = tier_make("f", 1000, 14 * BLOCK);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, MIB, 0),
+			-EAGAIN);
+	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
+	CU_ASSERT_EQUAL(tier.n_rooms, 1);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
+					   SPOOL_WAITED),
+			-ENOSPC);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
+					   SPOOL_LAST_TRY),
+			-ENOSPC);
+	tier_tear_down();
+}
+
+/* Who meets a disk that was full a while ago asks for it first, and hears what has become of it. */
+static void full_is_asked_again(void)
+{
+	uint64_t ino;
+
+	tier_set_up(UINT64_MAX, MIB, UINT64_MAX);
+	fault_backing_capacity(&tier.disk, 0);
+	ino = tier_make("f", 1000, 14 * BLOCK);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, MIB, 0),
+			-EAGAIN);
+	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
+					   SPOOL_WAITED),
+			-ENOSPC);
+	CU_ASSERT_EQUAL(tier.n_hurries, 0); /* it was asked just now */
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB, 0),
+			-EAGAIN);
+	CU_ASSERT_EQUAL(tier.n_hurries, 1);
+	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
+	a_moment_passes();
+	tier.n_hurries = 0;
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
+					   SPOOL_LAST_TRY),
+			-ENOSPC);
+	CU_ASSERT_EQUAL(tier.n_hurries, 0);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
+					   SPOOL_WAITED),
+			-EAGAIN);
+	CU_ASSERT_EQUAL(tier.n_hurries, 1);
+	tier.n_rooms = 0;
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
+					   SPOOL_WAITED),
+			-EAGAIN);                   /* not before it is known */
+	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC); /* still */
+	CU_ASSERT_TRUE(tier.n_rooms > 0);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
+					   SPOOL_WAITED),
+			-ENOSPC);
+
+	fault_backing_capacity(&tier.disk, 64 * MIB);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB, 0),
+			-EAGAIN);
+	CU_ASSERT_EQUAL(tier.n_hurries, 2);
+	CU_ASSERT_EQUAL(tier_spill_all(), SPOOL_SPILL_IDLE);
+	CU_ASSERT_FALSE(tier_stat().failing);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB, 0),
+			(ssize_t)(4 * BLOCK));
+	tier_tear_down();
+}
+
+/* Room of a removed file is room, though the disk was full the moment before. */
+static void full_until_a_file_goes(void)
+{
+	uint64_t ino;
+	int r;
+
+	tier_set_up(0, MIB, UINT64_MAX);
+	fault_backing_capacity(&tier.disk, MIB + MIB / 2);
+	tier_make("first", 1000, 14 * BLOCK);
+	while (tier_spill_all() == SPOOL_SPILL_LATER)
+		;
+	ino = tier_make("second", 1000, 15 * BLOCK);
+	while ((r = tier_spill_all()) == SPOOL_SPILL_LATER)
+		;
+	CU_ASSERT_EQUAL(r, -ENOSPC);
+	CU_ASSERT_TRUE(tier_stat().failing);
+	CU_ASSERT_EQUAL(
+		spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, MIB, SPOOL_WAITED),
+		-ENOSPC);
+	CU_ASSERT_EQUAL(
+		spool_engine_unlink(tier.rig.engine, &tier.rig.cred, SPOOL_INO_ROOT, "first"), 0);
+	CU_ASSERT_EQUAL(spool_engine_drop_orphans(tier.rig.engine), 1);
+	CU_ASSERT_EQUAL(
+		spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, MIB, SPOOL_WAITED),
+		-EAGAIN);
+	CU_ASSERT_TRUE(tier.n_hurries > 0);
+	while (tier_spill_all() == SPOOL_SPILL_LATER)
+		;
+	CU_ASSERT_FALSE(tier_stat().failing);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, MIB, 0),
+			(ssize_t)(4 * BLOCK));
+	tier_tear_down();
+}
+
+static void *spill_one(void *arg)
+{
+	spool_engine_spill(tier.rig.engine, arg);
+	return NULL;
+}
+
+/* Two that write at a time keep the reserve together, and the second's refusal is no verdict. */
+static void the_reserve_is_kept_by_all(void)
+{
+	struct spool_batch *other;
+	pthread_t thread;
+
+	tier_set_up(0, UINT64_MAX, UINT64_MAX);
+	CU_ASSERT_EQUAL_FATAL(spool_engine_new_batch(tier.rig.engine, &other), 0);
+	fault_backing_capacity(&tier.disk, 4 * MIB);
+	spool_engine_set_reserve(tier.rig.engine, 2 * MIB);
+	tier_make("f", 1000, MIB);
+	tier_make("g", 1000, MIB);
+	while (spool_engine_spill(tier.rig.engine, tier.batch) == SPOOL_SPILL_MORE &&
+	       tier_stat().written == 0)
+		;
+	spool_engine_drop_orphans(tier.rig.engine);
+	CU_ASSERT_EQUAL(tier_stat().stored, MIB);
+	fault_backing_capacity(&tier.disk, 5 * MIB);
+	tier_make("h", 1000, MIB);
+	fault_backing_gate(&tier.disk, 1u << FAULT_WRITE);
+	pthread_create(&thread, NULL, spill_one, other);
+	fault_backing_wait_blocked(&tier.disk, 1);
+	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
+	CU_ASSERT_FALSE(tier_stat().failing);
+	CU_ASSERT_EQUAL(tier_stat().n_failed, 0);
+	tier.n_hurries = 0;
+	fault_backing_gate(&tier.disk, 0);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(tier.n_hurries, 1); /* who was refused looks again */
+	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
+	CU_ASSERT_TRUE(tier_stat().failing);
+	CU_ASSERT_TRUE(tier.disk.peak <= 3 * MIB);
+	spool_engine_free_batch(other);
+	tier_tear_down();
+}
+
+/* What is known of the disk's space is told without the disk, and made new when it is asked for. */
+static void space_is_told_without_the_disk(void)
+{
+	long calls;
+
+	tier_set_up(0, 8 * MIB, 8 * MIB);
+	CU_ASSERT_EQUAL(tier_stat().space_total, (uint64_t)1 << 40);
+	fault_backing_capacity(&tier.disk, 64 * MIB);
+	calls = tier.disk.calls[FAULT_SPACE];
+	spool_engine_look(tier.rig.engine);
+	spool_engine_look(tier.rig.engine);
+	CU_ASSERT_EQUAL(tier_stat().space_total, (uint64_t)1 << 40);
+	CU_ASSERT_EQUAL(tier.disk.calls[FAULT_SPACE], calls);
+	CU_ASSERT_EQUAL(tier.n_wakes, 1); /* who spills */
+	tier_spill_all();
+	CU_ASSERT_EQUAL(tier_stat().space_total, 64 * MIB);
+	CU_ASSERT_EQUAL(tier_stat().space_free, 64 * MIB);
+	CU_ASSERT_EQUAL(tier.disk.calls[FAULT_SPACE], calls + 1);
+	tier_spill_all();
+	CU_ASSERT_EQUAL(tier.disk.calls[FAULT_SPACE], calls + 1);
+	tier_make("f", 1000, 4 * MIB); /* each batch asks, too: the last one after others */
+	tier_spill_all();
+	CU_ASSERT_TRUE(tier_stat().space_free < 64 * MIB);
+	fault_backing_arm(&tier.disk, FAULT_SPACE, 1, true, -EIO);
+	spool_engine_look(tier.rig.engine);
+	tier_spill_all();
+	CU_ASSERT_EQUAL(tier_stat().space_total, 64 * MIB); /* as it was */
+	tier_tear_down();
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"the reserve", the_reserve},
+		{"a full disk is no space", a_full_disk_is_no_space},
+		{"full is asked again", full_is_asked_again},
+		{"full until a file goes", full_until_a_file_goes},
+		{"the reserve is kept by all", the_reserve_is_kept_by_all},
+		{"space is told without the disk", space_is_told_without_the_disk},
+	};
+
+	return unit_run("tier_full", tests, SPOOL_ARRAY_SIZE(tests));
+}

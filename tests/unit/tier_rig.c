@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "tier_rig.h"
+
+#include <string.h>
+
+struct tier_rig tier;
+
+static void on_wake(void *ctx)
+{
+	(void)ctx;
+	tier.n_wakes++;
+}
+
+static void on_hurry(void *ctx)
+{
+	(void)ctx;
+	tier.n_hurries++;
+}
+
+static void on_room(void *ctx)
+{
+	(void)ctx;
+	tier.n_rooms++;
+}
+
+static void on_spilled(void *ctx, uint64_t id, int result)
+{
+	(void)ctx;
+	tier.asked.n++;
+	tier.asked.id = id;
+	tier.asked.result = result;
+}
+
+void tier_set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
+{
+	struct spool_config config = engine_rig_config(SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
+	struct spool_tier_config spill = {
+		.backing = &tier.disk.backing,
+		.encrypt = true,
+		.threshold = threshold,
+		.max_files = 16,
+		.wake = on_wake,
+		.hurry = on_hurry,
+		.room = on_room,
+		.spilled = on_spilled,
+	};
+
+	fault_backing_init(&tier.disk);
+	config.tier = &spill;
+	config.limits.mount[SPOOL_RES_RAM] = ram;
+	config.limits.user[SPOOL_RES_RAM] = user_ram;
+	engine_rig_init_config(&tier.rig, &config);
+	CU_ASSERT_EQUAL_FATAL(spool_engine_new_batch(tier.rig.engine, &tier.batch), 0);
+	tier.n_wakes = tier.n_hurries = tier.n_rooms = tier.asked.n = 0;
+	for (size_t i = 0; i < sizeof(tier.data); i++)
+		tier.data[i] = (char)(i * 7 + i / 4096);
+}
+
+void tier_tear_down(void)
+{
+	spool_engine_free_batch(tier.batch);
+	engine_rig_fini(&tier.rig);
+	CU_ASSERT_EQUAL(tier.disk.live, 0);
+	fault_backing_fini(&tier.disk);
+}
+
+struct spool_tier_stat tier_stat(void)
+{
+	struct spool_tier_stat stat;
+
+	CU_ASSERT_TRUE(spool_engine_tier_stat(tier.rig.engine, &stat));
+	return stat;
+}
+
+uint64_t tier_make(const char *name, uid_t uid, size_t size)
+{
+	uint64_t ino;
+
+	tier.rig.cred.uid = tier.rig.cred.gid = uid;
+	ino = rig_file(&tier.rig, SPOOL_INO_ROOT, name);
+	for (size_t at = 0; at < size; at += sizeof(tier.data)) {
+		size_t n = size - at < sizeof(tier.data) ? size - at : sizeof(tier.data);
+
+		CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, n, at, 0),
+				(ssize_t)n);
+	}
+	return ino;
+}
+
+int tier_spill_all(void)
+{
+	int r;
+
+	do
+		r = spool_engine_spill(tier.rig.engine, tier.batch);
+	while (r == SPOOL_SPILL_MORE);
+	return r;
+}
+
+void tier_same(uint64_t ino, size_t len, uint64_t off)
+{
+	memset(tier.got, 'z', sizeof(tier.got));
+	CU_ASSERT_EQUAL(spool_engine_read(tier.rig.engine, ino, tier.got, len, off, 0),
+			(ssize_t)len);
+	CU_ASSERT_EQUAL(memcmp(tier.got, tier.data + off, len), 0);
+}
