@@ -82,7 +82,10 @@ static void round_trips(enum spool_seal_kind kind)
 	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
 		struct spool_piece piece = seal_some(lens[i]);
 
-		CU_ASSERT_EQUAL(memcmp(sealed, plain, lens[i]) == 0, kind == SPOOL_SEAL_SUM);
+		/* of one byte, one key in 256 makes the same */
+		if (kind == SPOOL_SEAL_SUM || lens[i] > 1)
+			CU_ASSERT_EQUAL(memcmp(sealed, plain, lens[i]) == 0,
+					kind == SPOOL_SEAL_SUM);
 		CU_ASSERT_EQUAL(open_it(piece), 0);
 	}
 	tear_down();
