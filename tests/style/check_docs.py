@@ -259,6 +259,16 @@ def pages_name_files_that_are_there():
     return f'{seen} names', wrong
 
 
+def members_of_status_are_in_the_manual():
+    """What status --json can write, by the calls that write it."""
+    files = ('cmd_status', 'requests', 'tier')
+    code = ''.join(read(f'tools/spoolctl/{name}.c') for name in files)
+    names = set(re.findall(r'json_\w+\((?:view->)?json, "(\w+)"', code))
+    page = read('tools/spoolctl/spoolctl.1').split('.Ss status')[1].split('.Ss set')[0]
+    words = set(re.findall(r'\w+', page))
+    return f'{len(names)} members', [f'spoolctl.1: status: no {name}' for name in names - words]
+
+
 def tests_are_registered():
     """A test that meson does not know is one that nobody runs."""
     wrong, seen = [], 0
@@ -289,4 +299,4 @@ if __name__ == '__main__':
         switches_are_in_the_manuals, commands_are_the_same_everywhere,
         completion_offers_what_there_is, manuals_have_no_faults, manuals_are_installed,
         manuals_name_pages_that_are_there, pages_name_files_that_are_there,
-        tests_are_registered, versions_are_the_same))
+        members_of_status_are_in_the_manual, tests_are_registered, versions_are_the_same))
