@@ -111,7 +111,7 @@ static void spoiled_files_are_named(void)
 {
 	struct spool_log log = {.sink = count_line, .level = SPOOL_LOG_ERROR};
 	uint64_t inos[20];
-	char name[8];
+	char name[16];
 
 	tier_set_up(0, UINT64_MAX, UINT64_MAX);
 	for (int i = 0; i < 20; i++) {
