@@ -55,7 +55,7 @@ static void drop_pages(struct spool_reclaim *reclaim)
 	uint64_t inos[256];
 	size_t n;
 
-	while ((n = spool_engine_take_idle(engine, inos, SPOOL_ARRAY_SIZE(inos))) > 0) {
+	while ((n = spool_engine_take_closed(engine, inos, SPOOL_ARRAY_SIZE(inos))) > 0) {
 		/* if the kernel is not told now, it is after the next close */
 		for (size_t i = 0; i < n; i++) {
 			uid_t payer = spool_engine_payer(engine, &nobody, inos[i]);

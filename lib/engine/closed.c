@@ -13,44 +13,44 @@
  * before. A round takes the older list and makes the younger one the older. So a file that stays
  * closed is handed out in the second round after its close, and one that is opened again in none.
  *
- * Lock order: node->lock, then idle_lock. A node on a list is alive: it leaves before it is freed.
+ * Lock order: node->lock, then closed_lock. A node on a list is alive: it leaves before it is freed.
  */
 
-void engine_idle_init(struct spool_engine *engine)
+void engine_closed_init(struct spool_engine *engine)
 {
-	spool_mutex_init(&engine->idle_lock);
+	spool_mutex_init(&engine->closed_lock);
 	TAILQ_INIT(&engine->young);
 	TAILQ_INIT(&engine->old);
 	TAILQ_INIT(&engine->orphans);
 }
 
-void engine_idle_fini(struct spool_engine *engine)
+void engine_closed_fini(struct spool_engine *engine)
 {
-	spool_mutex_fini(&engine->idle_lock);
+	spool_mutex_fini(&engine->closed_lock);
 }
 
-void engine_idle_add_locked(struct spool_engine *engine, struct spool_node *node)
+void engine_closed_add_locked(struct spool_engine *engine, struct spool_node *node)
 {
 	struct spool_file *file = S_ISREG(node->type) ? node->file : NULL;
 
 	if (!file || node->n_open > 0 || node->nlink == 0 || node->size == 0)
 		return;
-	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
-	if (!file->idle) {
-		file->idle = &engine->young;
+	spool_mutex_lock(&engine->closed_lock, SPOOL_RANK_LEAF);
+	if (!file->closed) {
+		file->closed = &engine->young;
 		file->ino = node->ino;
-		TAILQ_INSERT_TAIL(file->idle, file, link);
+		TAILQ_INSERT_TAIL(file->closed, file, closed_link);
 	}
-	spool_mutex_unlock(&engine->idle_lock);
+	spool_mutex_unlock(&engine->closed_lock);
 }
 
-void engine_idle_remove(struct spool_engine *engine, struct spool_file *file)
+void engine_closed_remove(struct spool_engine *engine, struct spool_file *file)
 {
-	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
-	if (file->idle)
-		TAILQ_REMOVE(file->idle, file, link);
-	file->idle = NULL;
-	spool_mutex_unlock(&engine->idle_lock);
+	spool_mutex_lock(&engine->closed_lock, SPOOL_RANK_LEAF);
+	if (file->closed)
+		TAILQ_REMOVE(file->closed, file, closed_link);
+	file->closed = NULL;
+	spool_mutex_unlock(&engine->closed_lock);
 }
 
 void engine_orphan_add_locked(struct spool_engine *engine, struct spool_node *node)
@@ -60,22 +60,22 @@ void engine_orphan_add_locked(struct spool_engine *engine, struct spool_node *no
 	/* an O_TMPFILE file is spared: a link may still come through an O_PATH descriptor */
 	if (!file || node->n_open > 0 || node->nlink > 0 || (node->flags & SPOOL_NODE_TMPFILE))
 		return;
-	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	spool_mutex_lock(&engine->closed_lock, SPOOL_RANK_LEAF);
 	if (!file->orphan) {
 		file->orphan = true;
 		file->ino = node->ino;
 		TAILQ_INSERT_TAIL(&engine->orphans, file, orphan_link);
 	}
-	spool_mutex_unlock(&engine->idle_lock);
+	spool_mutex_unlock(&engine->closed_lock);
 }
 
 void engine_orphan_remove(struct spool_engine *engine, struct spool_file *file)
 {
-	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	spool_mutex_lock(&engine->closed_lock, SPOOL_RANK_LEAF);
 	if (file->orphan)
 		TAILQ_REMOVE(&engine->orphans, file, orphan_link);
 	file->orphan = false;
-	spool_mutex_unlock(&engine->idle_lock);
+	spool_mutex_unlock(&engine->closed_lock);
 }
 
 uint64_t engine_orphan_take(struct spool_engine *engine)
@@ -83,29 +83,29 @@ uint64_t engine_orphan_take(struct spool_engine *engine)
 	struct spool_file *file;
 	uint64_t ino = 0;
 
-	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	spool_mutex_lock(&engine->closed_lock, SPOOL_RANK_LEAF);
 	file = TAILQ_FIRST(&engine->orphans);
 	if (file) {
 		TAILQ_REMOVE(&engine->orphans, file, orphan_link);
 		file->orphan = false;
 		ino = file->ino;
 	}
-	spool_mutex_unlock(&engine->idle_lock);
+	spool_mutex_unlock(&engine->closed_lock);
 	return ino;
 }
 
-size_t spool_engine_take_idle(struct spool_engine *engine, uint64_t *ret_inos, size_t n)
+size_t spool_engine_take_closed(struct spool_engine *engine, uint64_t *ret_inos, size_t n)
 {
 	struct spool_file *file;
 	size_t taken = 0;
 
-	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
+	spool_mutex_lock(&engine->closed_lock, SPOOL_RANK_LEAF);
 	while (taken < n && (file = TAILQ_FIRST(&engine->old))) {
-		TAILQ_REMOVE(&engine->old, file, link);
-		file->idle = NULL;
+		TAILQ_REMOVE(&engine->old, file, closed_link);
+		file->closed = NULL;
 		ret_inos[taken++] = file->ino;
 	}
-	spool_mutex_unlock(&engine->idle_lock);
+	spool_mutex_unlock(&engine->closed_lock);
 	return taken;
 }
 
@@ -114,12 +114,12 @@ bool spool_engine_next_round(struct spool_engine *engine)
 	struct spool_file *file;
 	bool any;
 
-	spool_mutex_lock(&engine->idle_lock, SPOOL_RANK_LEAF);
-	TAILQ_FOREACH (file, &engine->young, link)
-		file->idle = &engine->old;
-	TAILQ_CONCAT(&engine->old, &engine->young, link);
+	spool_mutex_lock(&engine->closed_lock, SPOOL_RANK_LEAF);
+	TAILQ_FOREACH (file, &engine->young, closed_link)
+		file->closed = &engine->old;
+	TAILQ_CONCAT(&engine->old, &engine->young, closed_link);
 	any = !TAILQ_EMPTY(&engine->old);
-	spool_mutex_unlock(&engine->idle_lock);
+	spool_mutex_unlock(&engine->closed_lock);
 	return any;
 }
 

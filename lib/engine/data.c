@@ -164,7 +164,7 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 		node->flags &= (uint8_t)~SPOOL_NODE_MTIME_SET;
 	file = S_ISREG(node->type) ? node->file : NULL;
 	if (r == 0 && file) {
-		engine_idle_remove(engine, file);
+		engine_closed_remove(engine, file);
 		engine_orphan_remove(engine, file);
 	}
 	spool_mutex_unlock(&node->lock);
@@ -243,7 +243,7 @@ void spool_engine_release(struct spool_engine *engine, uint64_t ino)
 	was_open = node->n_open > 0;
 	if (was_open)
 		node->n_open--;
-	engine_idle_add_locked(engine, node);
+	engine_closed_add_locked(engine, node);
 	spool_mutex_unlock(&node->lock);
 	if (was_open)
 		atomic_fetch_sub_explicit(&engine->open_files, 1, memory_order_relaxed);

@@ -541,12 +541,12 @@ uint64_t spool_engine_returned(struct spool_engine *engine);
 uid_t spool_engine_payer(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino);
 
 /**
- * spool_engine_take_idle() - files with data that have been closed for a whole round, up to @n
+ * spool_engine_take_closed() - files with data that have been closed for a whole round, up to @n
  * The caller makes the kernel drop their pages. Return: how many inode numbers are in @ret_inos.
  */
-size_t spool_engine_take_idle(struct spool_engine *engine, uint64_t *ret_inos, size_t n);
+size_t spool_engine_take_closed(struct spool_engine *engine, uint64_t *ret_inos, size_t n);
 
-/** spool_engine_next_round() - a round begins. Return: whether take_idle() has any now. */
+/** spool_engine_next_round() - a round begins. Return: whether take_closed() has any now. */
 bool spool_engine_next_round(struct spool_engine *engine);
 
 /**

@@ -33,10 +33,10 @@ struct spool_engine {
 	_Atomic uint64_t open_files;
 	_Atomic uint64_t n_orphans;  /* nodes with nlink 0 */
 	_Atomic uint64_t n_returned; /* how often room of one has come back */
-	struct spool_mutex idle_lock;
-	struct spool_file_list young;   /* idle_lock: files closed since the last round */
-	struct spool_file_list old;     /* idle_lock: and before */
-	struct spool_file_list orphans; /* idle_lock: those that nobody has open */
+	struct spool_mutex closed_lock;
+	struct spool_file_list young;   /* closed_lock: files closed since the last round */
+	struct spool_file_list old;     /* closed_lock: and before */
+	struct spool_file_list orphans; /* closed_lock: those that nobody has open */
 };
 
 /* engine.c */
@@ -185,17 +185,17 @@ uint64_t engine_orphan_take(struct spool_engine *engine);
 /** engine_keep_memory() - how much free memory the pool keeps for reuse, by @limits. */
 void engine_keep_memory(struct spool_engine *engine, const struct spool_limits *limits);
 
-/* engine_idle_init(), engine_idle_fini(): the lists and their lock. */
-void engine_idle_init(struct spool_engine *engine);
-void engine_idle_fini(struct spool_engine *engine);
+/* engine_closed_init(), engine_closed_fini(): the lists and their lock. */
+void engine_closed_init(struct spool_engine *engine);
+void engine_closed_fini(struct spool_engine *engine);
 
-/** engine_idle_add_locked() - puts @node on the young list if it is a closed file with data. Lock:
+/** engine_closed_add_locked() - puts @node on the young list if it is a closed file with data. Lock:
  * node->lock. */
-void engine_idle_add_locked(struct spool_engine *engine, struct spool_node *node)
+void engine_closed_add_locked(struct spool_engine *engine, struct spool_node *node)
 	SPOOL_REQUIRES(node->lock);
 
-/** engine_idle_remove() - takes @file off its list, if it is on one. */
-void engine_idle_remove(struct spool_engine *engine, struct spool_file *file);
+/** engine_closed_remove() - takes @file off its list, if it is on one. */
+void engine_closed_remove(struct spool_engine *engine, struct spool_file *file);
 
 /* acl.c */
 

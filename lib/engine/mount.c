@@ -57,7 +57,7 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 	bool orphan = node->nlink == 0;
 
 	if (S_ISREG(node->type) && node->file) {
-		engine_idle_remove(engine, node->file);
+		engine_closed_remove(engine, node->file);
 		engine_orphan_remove(engine, node->file);
 		engine_tier_remove(engine, node);
 		spool_object_free(node->file->object, node->user);
@@ -310,7 +310,7 @@ int spool_engine_new(const struct spool_config *config, const struct spool_host 
 		return give_up(config, r);
 	}
 	spool_mutex_init(&engine->rename_lock);
-	engine_idle_init(engine);
+	engine_closed_init(engine);
 	r = init_parts(engine);
 	engine->config.tier = NULL; /* the caller's; evict.c has a copy */
 	if (r < 0) {
@@ -360,7 +360,7 @@ bool spool_engine_free(struct spool_engine *engine)
 	if (!clean)
 		spool_log(engine->log, SPOOL_LOG_ERROR, "accounts are not balanced at the end");
 	spool_mutex_fini(&engine->rename_lock);
-	engine_idle_fini(engine);
+	engine_closed_fini(engine);
 	spool_free(engine->host, engine);
 	return clean;
 }

@@ -40,11 +40,11 @@ TAILQ_HEAD(spool_file_list, spool_file);
 /** struct spool_file - data of a regular file; made with the first write */
 struct spool_file {
 	struct spool_rwlock lock;
-	struct spool_object *object;  /* lock: this */
-	uint64_t ino;                 /* lock: the engine's idle_lock, as the following */
-	struct spool_file_list *idle; /* the list that it is on, see closed.c; or NULL */
-	TAILQ_ENTRY(spool_file) link;
-	bool orphan; /* lock: idle_lock; on the engine's list of these */
+	struct spool_object *object;    /* lock: this */
+	uint64_t ino;                   /* lock: the engine's closed_lock, as the following */
+	struct spool_file_list *closed; /* the list that it is on, see closed.c; or NULL */
+	TAILQ_ENTRY(spool_file) closed_link;
+	bool orphan; /* lock: closed_lock; on the engine's list of these */
 	TAILQ_ENTRY(spool_file) orphan_link;
 	struct spool_file_list *tier; /* lock: the tier's, as the following; see evict.c */
 	TAILQ_ENTRY(spool_file) tier_link;

@@ -34,7 +34,7 @@ static uint64_t closed_file(const char *name)
 
 static size_t take(size_t n)
 {
-	return spool_engine_take_idle(rig.engine, inos, n);
+	return spool_engine_take_closed(rig.engine, inos, n);
 }
 
 static void test_rounds(void)
