@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/tier.h"
+#include "engine/engine_internal.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "engine/tier.h"
 #include "store/object.h"
 #include "util/host.h"
 

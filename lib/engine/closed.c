@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/engine_internal.h"
+#include "engine/closed.h"
 
 #include <sys/stat.h>
 
@@ -51,47 +51,6 @@ void engine_closed_remove(struct spool_engine *engine, struct spool_file *file)
 		TAILQ_REMOVE(file->closed, file, closed_link);
 	file->closed = NULL;
 	spool_mutex_unlock(&engine->closed_lock);
-}
-
-void engine_orphan_add_locked(struct spool_engine *engine, struct spool_node *node)
-{
-	struct spool_file *file = S_ISREG(node->type) ? node->file : NULL;
-
-	/* an O_TMPFILE file is spared: a link may still come through an O_PATH descriptor */
-	if (!file || node->n_open > 0 || node->nlink > 0 || (node->flags & SPOOL_NODE_TMPFILE))
-		return;
-	spool_mutex_lock(&engine->closed_lock, SPOOL_RANK_LEAF);
-	if (!file->orphan) {
-		file->orphan = true;
-		file->ino = node->ino;
-		TAILQ_INSERT_TAIL(&engine->orphans, file, orphan_link);
-	}
-	spool_mutex_unlock(&engine->closed_lock);
-}
-
-void engine_orphan_remove(struct spool_engine *engine, struct spool_file *file)
-{
-	spool_mutex_lock(&engine->closed_lock, SPOOL_RANK_LEAF);
-	if (file->orphan)
-		TAILQ_REMOVE(&engine->orphans, file, orphan_link);
-	file->orphan = false;
-	spool_mutex_unlock(&engine->closed_lock);
-}
-
-uint64_t engine_orphan_take(struct spool_engine *engine)
-{
-	struct spool_file *file;
-	uint64_t ino = 0;
-
-	spool_mutex_lock(&engine->closed_lock, SPOOL_RANK_LEAF);
-	file = TAILQ_FIRST(&engine->orphans);
-	if (file) {
-		TAILQ_REMOVE(&engine->orphans, file, orphan_link);
-		file->orphan = false;
-		ino = file->ino;
-	}
-	spool_mutex_unlock(&engine->closed_lock);
-	return ino;
 }
 
 size_t spool_engine_take_closed(struct spool_engine *engine, uint64_t *ret_inos, size_t n)

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "engine/closed.h"
+#include "engine/orphan.h"
 #include "store/object.h"
 #include "store/fetch.h"
 #include "util/host.h"
@@ -184,13 +186,6 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 	return r;
 }
 
-void engine_orphan_note(struct spool_engine *engine, struct spool_node *node)
-{
-	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	engine_orphan_add_locked(engine, node);
-	spool_mutex_unlock(&node->lock);
-}
-
 /* Frees the data of an orphan that nobody has open; from here on it cannot be opened. */
 static bool drop_data(struct spool_engine *engine, struct spool_node *node)
 {
@@ -212,7 +207,7 @@ static bool drop_data(struct spool_engine *engine, struct spool_node *node)
 	mirror(node);
 	engine_tier_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
-	engine_room_returned(engine);
+	engine_orphan_returned(engine);
 	return true;
 }
 

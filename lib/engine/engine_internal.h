@@ -86,12 +86,6 @@ int engine_make_node(struct spool_engine *engine, const struct spool_cred *cred,
 		     struct spool_node *parent, const struct engine_make *make,
 		     struct spool_node **ret);
 
-/** engine_add_orphans() - @n more (or less) orphans, for which @user is charged. Any locks. */
-void engine_add_orphans(struct spool_engine *engine, struct spool_quota_user *user, int n);
-
-/** engine_room_returned() - room of an orphan has come back. Any locks. */
-void engine_room_returned(struct spool_engine *engine);
-
 /** Frees a node that is in no table (any more), with all that it holds, and its charges. */
 void engine_destroy_node(struct spool_engine *engine, struct spool_node *node);
 
@@ -123,14 +117,6 @@ void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry, u
  */
 int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size,
 		    unsigned int flags);
-
-/**
- * engine_orphan_note() - @node has lost a name or an open: it may be an orphan now
- * The kernel forgets such a file soon, and then it is freed. Until then a process that has looked
- * it up just before can still open it. When room is wanted, or counted, before the kernel has
- * forgotten it, spool_engine_drop_orphans() frees the data. No locks held.
- */
-void engine_orphan_note(struct spool_engine *engine, struct spool_node *node);
 
 /** Moves atime as with relatime. Lock: node->lock. */
 void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node)
@@ -171,31 +157,8 @@ int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t i
  * tier's numbers. No locks held. */
 void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int r);
 
-/* closed.c */
-
-/** engine_orphan_add_locked(), engine_orphan_remove(): put @node on the list of orphans that nobody
- * has open, if it is one; take a file off. Lock: node->lock for the first. */
-void engine_orphan_add_locked(struct spool_engine *engine, struct spool_node *node)
-	SPOOL_REQUIRES(node->lock);
-void engine_orphan_remove(struct spool_engine *engine, struct spool_file *file);
-
-/** engine_orphan_take() - takes the first off the list. Return: its inode number; 0: none. */
-uint64_t engine_orphan_take(struct spool_engine *engine);
-
 /** engine_keep_memory() - how much free memory the pool keeps for reuse, by @limits. */
 void engine_keep_memory(struct spool_engine *engine, const struct spool_limits *limits);
-
-/* engine_closed_init(), engine_closed_fini(): the lists and their lock. */
-void engine_closed_init(struct spool_engine *engine);
-void engine_closed_fini(struct spool_engine *engine);
-
-/** engine_closed_add_locked() - puts @node on the young list if it is a closed file with data. Lock:
- * node->lock. */
-void engine_closed_add_locked(struct spool_engine *engine, struct spool_node *node)
-	SPOOL_REQUIRES(node->lock);
-
-/** engine_closed_remove() - takes @file off its list, if it is on one. */
-void engine_closed_remove(struct spool_engine *engine, struct spool_file *file);
 
 /* acl.c */
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/tier.h"
+#include "engine/engine_internal.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/tier.h"
 #include "spill/backing.h"
 #include "store/object.h"
 #include "store/pool.h"

@@ -6,10 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/closed.h"
+#include "engine/orphan.h"
 #include "ns/acl.h"
 #include "ns/xattr.h"
-#include "store/object.h"
 #include "spill/backing.h"
+#include "store/object.h"
 #include "store/pool.h"
 #include "util/host.h"
 #include "util/macros.h"
@@ -32,20 +34,6 @@ void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t ino
 	const struct spool_charge charge = {{bytes, bytes, inodes}};
 
 	spool_quota_uncharge(user, &charge);
-}
-
-void engine_add_orphans(struct spool_engine *engine, struct spool_quota_user *user, int n)
-{
-	atomic_fetch_add(&engine->n_orphans, (uint64_t)(int64_t)n);
-	if (user)
-		spool_quota_add_orphans(user, n);
-}
-
-void engine_room_returned(struct spool_engine *engine)
-{
-	atomic_fetch_add(&engine->n_returned, 1);
-	if (engine->config.returned)
-		engine->config.returned(engine->config.returned_ctx);
 }
 
 /* Data, xattrs and the account of a node; what is left is memory for spool_node_free(). A
@@ -74,8 +62,8 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 	node->user = NULL;
 	spool_node_free(engine->host, node);
 	if (orphan) {
-		engine_room_returned(engine);
-		engine_add_orphans(engine, user, -1);
+		engine_orphan_returned(engine);
+		engine_orphan_count(engine, user, -1);
 	}
 	spool_quota_user_put(user);
 }
@@ -161,7 +149,7 @@ static int fill_node(struct spool_engine *engine, const struct spool_cred *cred,
 	}
 	if (make->tmpfile) {
 		node->flags |= SPOOL_NODE_TMPFILE;
-		engine_add_orphans(engine, node->user, 1);
+		engine_orphan_count(engine, node->user, 1);
 	} else {
 		node->nlink = S_ISDIR(make->mode) ? 2 : 1;
 	}
@@ -389,21 +377,6 @@ void spool_engine_forget(struct spool_engine *engine, uint64_t ino, uint64_t cou
 		spool_log(engine->log, SPOOL_LOG_DEBUG,
 			  "forget of %llu on inode %llu: %llu too many", (unsigned long long)count,
 			  (unsigned long long)ino, (unsigned long long)excess);
-}
-
-uint64_t spool_engine_orphans(struct spool_engine *engine)
-{
-	return atomic_load(&engine->n_orphans);
-}
-
-uint64_t spool_engine_orphans_of(struct spool_engine *engine, uid_t payer)
-{
-	return spool_quota_orphans(engine->quota, payer);
-}
-
-uint64_t spool_engine_returned(struct spool_engine *engine)
-{
-	return atomic_load(&engine->n_returned);
 }
 
 void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret)

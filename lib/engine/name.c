@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/orphan.h"
 #include "util/host.h"
 #include "util/macros.h"
 
@@ -314,7 +315,7 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 	if (r == 0) {
 		entry->node = node;
 		if (node->nlink++ == 0)
-			engine_add_orphans(engine, node->user, -1);
+			engine_orphan_count(engine, node->user, -1);
 		node->flags &= (uint8_t)~SPOOL_NODE_TMPFILE;
 		engine_now(engine, &now);
 		spool_node_set_times_locked(node, "c", &now);
@@ -386,7 +387,7 @@ static int remove_locked(struct spool_engine *engine, struct spool_node *dir, co
 	} else {
 		node->nlink = want_dir ? 0 : node->nlink - 1;
 		if (node->nlink == 0)
-			engine_add_orphans(engine, node->user, 1);
+			engine_orphan_count(engine, node->user, 1);
 		if (want_dir)
 			dir->nlink--;
 		spool_node_set_times_locked(node, "c", &now);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/orphan.h"
+
 /*
  * rename(2). Everything that can fail is done before anything changes. A target that exists keeps
  * its entry, and so its place in the listing: only what the name means changes.
@@ -174,7 +176,7 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 			replaced = target;
 			target->nlink = S_ISDIR(target->type) ? 0 : target->nlink - 1;
 			if (target->nlink == 0)
-				engine_add_orphans(engine, target->user, 1);
+				engine_orphan_count(engine, target->user, 1);
 			if (S_ISDIR(target->type))
 				rn->to_dir->nlink--;
 			spool_node_set_times_locked(target, "c", now);

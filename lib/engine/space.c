@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/tier.h"
+#include "engine/engine_internal.h"
 
 #include <errno.h>
 #include <time.h>
 
+#include "engine/tier.h"
 #include "spill/backing.h"
 #include "store/disk_record.h"
 #include "store/batch.h"

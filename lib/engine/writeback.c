@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/tier.h"
+#include "engine/engine_internal.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "store/fetch.h"
+#include "engine/tier.h"
 #include "store/object.h"
 #include "util/host.h"
 #include "util/probe.h"
