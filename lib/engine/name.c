@@ -385,12 +385,7 @@ static int remove_locked(struct spool_engine *engine, struct spool_node *dir, co
 	if (want_dir && node->dir->n_entries > 0) {
 		r = -ENOTEMPTY;
 	} else {
-		node->nlink = want_dir ? 0 : node->nlink - 1;
-		if (node->nlink == 0)
-			engine_orphan_count(engine, node->user, 1);
-		if (want_dir)
-			dir->nlink--;
-		spool_node_set_times_locked(node, "c", &now);
+		engine_unlink_locked(engine, dir, node, &now);
 		spool_dir_remove(dir->dir, entry);
 		parent_changed(engine, dir);
 		*ret = entry;

@@ -10,6 +10,19 @@ void engine_orphan_count(struct spool_engine *engine, struct spool_quota_user *u
 		spool_quota_add_orphans(user, n);
 }
 
+void engine_unlink_locked(struct spool_engine *engine, struct spool_node *dir,
+			  struct spool_node *node, const struct timespec *now)
+{
+	bool is_dir = S_ISDIR(node->type);
+
+	node->nlink = is_dir ? 0 : node->nlink - 1;
+	if (node->nlink == 0)
+		engine_orphan_count(engine, node->user, 1);
+	if (is_dir)
+		dir->nlink--;
+	spool_node_set_times_locked(node, "c", now);
+}
+
 void engine_orphan_returned(struct spool_engine *engine)
 {
 	atomic_fetch_add(&engine->n_returned, 1);

@@ -14,6 +14,14 @@
 /** engine_orphan_count() - @n more (or less) orphans, for which @user is charged. Any locks. */
 void engine_orphan_count(struct spool_engine *engine, struct spool_quota_user *user, int n);
 
+/**
+ * engine_unlink_locked() - @node loses a name in @dir, and a directory its only one
+ * Counts links and orphans; the entry is the caller's. @now: the ctime of @node. Locks: both nodes'.
+ */
+void engine_unlink_locked(struct spool_engine *engine, struct spool_node *dir,
+			  struct spool_node *node, const struct timespec *now)
+	SPOOL_REQUIRES(dir->lock, node->lock);
+
 /** engine_orphan_returned() - room of an orphan has come back. Any locks. */
 void engine_orphan_returned(struct spool_engine *engine);
 

@@ -174,12 +174,7 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 	} else {
 		if (target) {
 			replaced = target;
-			target->nlink = S_ISDIR(target->type) ? 0 : target->nlink - 1;
-			if (target->nlink == 0)
-				engine_orphan_count(engine, target->user, 1);
-			if (S_ISDIR(target->type))
-				rn->to_dir->nlink--;
-			spool_node_set_times_locked(target, "c", now);
+			engine_unlink_locked(engine, rn->to_dir, target, now);
 			rn->to->node = source;
 		} else {
 			rn->fresh->node = source;
