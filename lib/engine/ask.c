@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "engine/inode.h"
 #include "engine/tier.h"
 #include "store/object.h"
 #include "util/host.h"

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "engine/inode.h"
 #include "ns/acl.h"
 #include "store/object.h"
 #include "util/macros.h"

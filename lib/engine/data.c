@@ -6,15 +6,12 @@
 #include <sys/stat.h>
 
 #include "engine/closed.h"
+#include "engine/inode.h"
 #include "engine/orphan.h"
 #include "store/object.h"
 #include "store/fetch.h"
 #include "util/host.h"
 #include "util/macros.h"
-
-/* Reading moves atime as with relatime, mount(8): when it is not newer than the last change, or a
- * day old. Reads that the page cache answers are not seen here at all. */
-#define ATIME_MAX_AGE_S 86400
 
 /* The node of @ino when it has data. Return: 0 and a reference; -ESTALE; -EISDIR; -EINVAL. */
 static int get_file(struct spool_engine *engine, uint64_t ino, struct spool_node **ret)
@@ -247,22 +244,6 @@ void spool_engine_release(struct spool_engine *engine, uint64_t ino)
 			  (unsigned long long)ino);
 	engine_orphan_note(engine, node);
 	engine_put_many(engine, node, was_open ? 2 : 1);
-}
-
-static bool not_after(int64_t a_sec, uint32_t a_ns, int64_t b_sec, uint32_t b_ns)
-{
-	return a_sec != b_sec ? a_sec < b_sec : a_ns <= b_ns;
-}
-
-void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node)
-{
-	struct timespec now;
-
-	engine_now(engine, &now);
-	if (not_after(node->atime_sec, node->atime_ns, node->mtime_sec, node->mtime_ns) ||
-	    not_after(node->atime_sec, node->atime_ns, node->ctime_sec, node->ctime_ns) ||
-	    now.tv_sec - node->atime_sec >= ATIME_MAX_AGE_S)
-		spool_node_set_times_locked(node, "a", &now);
 }
 
 static void accessed(struct spool_engine *engine, struct spool_node *node)

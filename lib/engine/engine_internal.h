@@ -11,6 +11,7 @@
 #include "ns/dir.h"
 #include "ns/node.h"
 #include "ns/table.h"
+#include "util/host.h"
 #include "util/lock.h"
 #include "util/log.h"
 
@@ -39,55 +40,22 @@ struct spool_engine {
 	struct spool_file_list orphans; /* closed_lock: those that nobody has open */
 };
 
-/* engine.c */
-
 /** The node of @ino with a reference, or NULL. */
 static inline struct spool_node *engine_get(struct spool_engine *engine, uint64_t ino)
 {
 	return spool_table_get(&engine->table, ino);
 }
 
-/** Gives one reference back; frees the node with the last. No locks held. NULL is a no-op. */
-void engine_put(struct spool_engine *engine, struct spool_node *node);
-
-/** Gives @refs references back. No locks held. */
-void engine_put_many(struct spool_engine *engine, struct spool_node *node, uint64_t refs);
-
 /** engine_now() - the host's wall clock, for times of inodes. */
-void engine_now(const struct spool_engine *engine, struct timespec *ret);
-
-/** Charges @bytes of metadata (and @inodes) to @user. Return: 0; -ENOSPC; -EDQUOT; -EAGAIN: the
- * mount's RAM is used up. */
-int engine_charge(struct spool_quota_user *user, uint64_t bytes, uint64_t inodes);
-void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t inodes);
+static inline void engine_now(const struct spool_engine *engine, struct timespec *ret)
+{
+	engine->host->now(engine->host->ctx, ret);
+}
 
 /** The attributes of @node. Takes node->lock as SPOOL_RANK_NODE. */
 void engine_attr(struct spool_engine *engine, struct spool_node *node, struct spool_attr *ret);
 void engine_attr_locked(const struct spool_engine *engine, const struct spool_node *node,
 			struct spool_attr *ret) SPOOL_REQUIRES(node->lock);
-
-/** The node of @ino when it is a directory. Return: 0 and a reference; -ESTALE; -ENOTDIR. */
-int engine_get_dir(struct spool_engine *engine, uint64_t ino, struct spool_node **ret);
-
-/** struct engine_make - what a new node is to be */
-struct engine_make {
-	mode_t mode;        /* type and permissions as the caller asked for them */
-	dev_t rdev;         /* devices */
-	const char *target; /* symlinks */
-	bool tmpfile;       /* O_TMPFILE: an orphan from the start */
-	bool open;
-};
-
-/**
- * A charged node that is in no table yet, owned by @cred below @parent (locked) or by the policy.
- * Return: 0; -ENOMEM, -ENOSPC, -EDQUOT.
- */
-int engine_make_node(struct spool_engine *engine, const struct spool_cred *cred,
-		     struct spool_node *parent, const struct engine_make *make,
-		     struct spool_node **ret);
-
-/** Frees a node that is in no table (any more), with all that it holds, and its charges. */
-void engine_destroy_node(struct spool_engine *engine, struct spool_node *node);
 
 /* name.c */
 
@@ -117,10 +85,6 @@ void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry, u
  */
 int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size,
 		    unsigned int flags);
-
-/** Moves atime as with relatime. Lock: node->lock. */
-void engine_accessed_locked(const struct spool_engine *engine, struct spool_node *node)
-	SPOOL_REQUIRES(node->lock);
 
 /* evict.c */
 

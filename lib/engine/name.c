@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/inode.h"
 #include "engine/orphan.h"
 #include "util/host.h"
 #include "util/macros.h"

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/inode.h"
 #include "util/parse.h"
 
 #define SELF_NAME "self"

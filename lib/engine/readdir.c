@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "engine/inode.h"
+
 static bool emit_dot(spool_emit_fn emit, void *arg, const struct spool_node *node, const char *name,
 		     size_t len, uint64_t cookie)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/inode.h"
 #include "engine/orphan.h"
 
 /*

@@ -7,7 +7,7 @@
  * there is and compares.
  */
 
-#include "engine/engine_internal.h"
+#include "engine/inode.h"
 #include "fault_host.h"
 #include "unit.h"
 
