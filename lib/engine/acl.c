@@ -11,12 +11,13 @@
  * of for every file.
  */
 
-#include "engine/engine_internal.h"
+#include "engine/acl.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/policy.h"
 #include "ns/acl.h"
 
 bool engine_acl_is_cut(const struct spool_engine *engine, const char *name)

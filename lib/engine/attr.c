@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/engine_internal.h"
+#include "engine/attr.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 
 #include "engine/inode.h"
+#include "engine/policy.h"
 #include "ns/acl.h"
 #include "store/object.h"
 #include "util/macros.h"
@@ -190,40 +191,4 @@ int spool_engine_setattr(struct spool_engine *engine, const struct spool_cred *c
 	}
 	engine_put(engine, node);
 	return r;
-}
-
-/* What is left of @usage's resource, in units of @unit. */
-static void left_of(const struct spool_usage *usage, enum spool_resource res, uint64_t *total,
-		    uint64_t *left)
-{
-	uint64_t limit = usage->limit[res];
-	uint64_t rest = limit > usage->used[res] ? limit - usage->used[res] : 0;
-
-	*total = spool_min_u64(*total, limit);
-	*left = spool_min_u64(*left, rest);
-}
-
-int spool_engine_statfs(struct spool_engine *engine, const struct spool_cred *cred,
-			struct spool_statfs *ret)
-{
-	uint64_t bytes = INT64_MAX, bytes_left = INT64_MAX;
-	uint64_t inodes = INT64_MAX, inodes_left = INT64_MAX;
-	uid_t payer =
-		engine->config.layout == SPOOL_LAYOUT_SINGLE ? engine->config.root_uid : cred->uid;
-	struct spool_usage views[2];
-
-	spool_quota_usage(engine->quota, &views[0]);
-	spool_quota_user_usage(engine->quota, engine_payer(engine, payer), &views[1]);
-	for (int i = 0; i < 2; i++) {
-		left_of(&views[i], SPOOL_RES_SIZE, &bytes, &bytes_left);
-		/* without a disk every byte takes RAM */
-		if (!engine->tier)
-			left_of(&views[i], SPOOL_RES_RAM, &bytes, &bytes_left);
-		left_of(&views[i], SPOOL_RES_INODES, &inodes, &inodes_left);
-	}
-	ret->blocks = spool_max_u64(bytes >> SPOOL_PAGE_SHIFT, 1);
-	ret->blocks_free = bytes_left >> SPOOL_PAGE_SHIFT;
-	ret->inodes = spool_max_u64(inodes, 1);
-	ret->inodes_free = inodes_left;
-	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "engine/closed.h"
 #include "engine/orphan.h"
+#include "engine/policy.h"
 #include "ns/acl.h"
 #include "ns/xattr.h"
 #include "store/object.h"

@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 
 #include "engine/closed.h"
+#include "engine/entry.h"
 #include "engine/inode.h"
+#include "engine/root.h"
 #include "ns/acl.h"
 #include "ns/xattr.h"
 #include "spill/backing.h"
@@ -31,7 +33,7 @@ static int make_root(struct spool_engine *engine)
 	/* One reference for the mount itself, one lookup that the kernel never gives back. */
 	spool_table_add(&engine->table, engine->root, 2, 1);
 	if (config->layout == SPOOL_LAYOUT_PRIVATE)
-		return engine_policy_make_self(engine);
+		return engine_root_make_self(engine);
 	return 0;
 }
 
@@ -158,35 +160,4 @@ bool spool_engine_free(struct spool_engine *engine)
 	engine_closed_fini(engine);
 	spool_free(engine->host, engine);
 	return clean;
-}
-
-void spool_engine_stat(struct spool_engine *engine, struct spool_engine_stat *ret)
-{
-	struct spool_pool_stat pool;
-
-	spool_quota_usage(engine->quota, &ret->usage);
-	spool_pool_stat(engine->pool, &pool);
-	ret->ram_held = pool.held;
-	ret->inodes = spool_table_count(&engine->table);
-	ret->open_files = engine->open_files;
-}
-
-bool spool_engine_next_refusal(struct spool_engine *engine, struct spool_refusal *ret)
-{
-	struct timespec now;
-
-	engine_now(engine, &now);
-	return spool_quota_next_refusal(engine->quota,
-					(int64_t)now.tv_sec * 1000000000 + now.tv_nsec, ret);
-}
-
-void spool_engine_user_usage(struct spool_engine *engine, uid_t uid, struct spool_usage *ret)
-{
-	spool_quota_user_usage(engine->quota, engine_payer(engine, uid), ret);
-}
-
-bool spool_engine_next_user(struct spool_engine *engine, uint64_t from, uid_t *ret_uid,
-			    struct spool_usage *ret)
-{
-	return spool_quota_next_user(engine->quota, from, ret_uid, ret);
 }

@@ -1,87 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/engine_internal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/attr.h"
+#include "engine/entry.h"
 #include "engine/inode.h"
 #include "engine/orphan.h"
-#include "util/host.h"
-#include "util/macros.h"
-
-int engine_check_name(const char *name)
-{
-	size_t len = strnlen(name, SPOOL_NAME_MAX + 1);
-
-	if (len == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return -EINVAL;
-	if (len > SPOOL_NAME_MAX)
-		return -ENAMETOOLONG;
-	return memchr(name, '/', len) ? -EINVAL : 0;
-}
-
-/* Who pays for a name: whoever makes it. Where the kernel does not say who that is, a name that
- * moves stays with who has paid so far, and a further name of @node goes to who pays for that. */
-static int name_payer(struct spool_engine *engine, const struct spool_node *parent,
-		      const struct spool_cred *cred, const struct spool_node *node,
-		      const struct spool_entry *old, struct spool_quota_user **ret)
-{
-	if (cred->uid != SPOOL_UID_UNKNOWN || (!node && !old))
-		return engine_policy_payer(engine, cred, parent, ret);
-	*ret = spool_quota_user_ref(old ? old->user : node->user);
-	return 0;
-}
-
-int engine_make_entry(struct spool_engine *engine, struct spool_node *parent,
-		      const struct spool_cred *cred, const char *name,
-		      const struct spool_node *node, const struct spool_entry *old,
-		      struct spool_entry **ret, uint64_t *ret_credit)
-{
-	struct spool_entry *entry;
-	size_t len = strlen(name);
-	uint64_t bytes = spool_entry_bytes(len);
-	uint64_t credit = 0;
-	int r;
-
-	entry = spool_entry_new(engine->host, &engine->hash, name, len);
-	if (!entry)
-		return -ENOMEM;
-	r = name_payer(engine, parent, cred, node, old, &entry->user);
-	if (r < 0)
-		goto free_entry;
-	if (old && old->user == entry->user)
-		credit = spool_min_u64(bytes, spool_entry_bytes(old->len));
-	r = engine_charge(entry->user, bytes - credit, 0);
-	if (r < 0) {
-		spool_quota_user_put(entry->user);
-		goto free_entry;
-	}
-	*ret = entry;
-	if (ret_credit)
-		*ret_credit = credit;
-	return 0;
-free_entry:
-	spool_free(engine->host, entry);
-	return r;
-}
-
-void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry, uint64_t credit)
-{
-	if (!entry)
-		return;
-	engine_uncharge(entry->user, spool_entry_bytes(entry->len) - credit, 0);
-	spool_quota_user_put(entry->user);
-	spool_free(engine->host, entry);
-}
-
-static struct spool_entry *find(struct spool_engine *engine, struct spool_node *dir,
-				const char *name)
-{
-	return spool_dir_find(dir->dir, &engine->hash, name, strlen(name));
-}
+#include "engine/root.h"
 
 int spool_engine_lookup(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
 			const char *name, struct spool_attr *ret)
@@ -96,7 +25,7 @@ int spool_engine_lookup(struct spool_engine *engine, const struct spool_cred *cr
 	if (r < 0)
 		return r;
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
-	entry = find(engine, dir, name);
+	entry = engine_find_entry_locked(engine, dir, name);
 	if (entry) {
 		node = entry->node;
 		spool_table_ref(&engine->table, node, 1, 1);
@@ -105,7 +34,7 @@ int spool_engine_lookup(struct spool_engine *engine, const struct spool_cred *cr
 	if (node)
 		engine_attr(engine, node, ret);
 	else if (engine_is_private_root(engine, dir))
-		r = engine_policy_make_top(engine, cred, name, ret);
+		r = engine_root_make_top(engine, cred, name, ret);
 	else
 		r = -ENOENT;
 	engine_put(engine, dir);
@@ -147,16 +76,6 @@ int spool_engine_lookup_parent(struct spool_engine *engine, uint64_t ino, struct
 	return 0;
 }
 
-static void parent_changed(struct spool_engine *engine, struct spool_node *dir)
-	SPOOL_REQUIRES(dir->lock)
-{
-	struct timespec now;
-
-	engine_now(engine, &now);
-	spool_node_set_times_locked(dir, "mc", &now);
-	dir->size = dir->dir->n_entries * SPOOL_DIR_ENTRY_SIZE;
-}
-
 /* Names a new node in @dir (locked), which must not have the name yet. */
 static int publish_named(struct spool_engine *engine, const struct spool_cred *cred,
 			 struct spool_node *dir, const char *name, const struct engine_make *make,
@@ -164,6 +83,7 @@ static int publish_named(struct spool_engine *engine, const struct spool_cred *c
 {
 	struct spool_node *node;
 	struct spool_entry *entry;
+	struct timespec now;
 	int r;
 
 	r = engine_make_node(engine, cred, dir, make, &node);
@@ -175,6 +95,7 @@ static int publish_named(struct spool_engine *engine, const struct spool_cred *c
 		return r;
 	}
 	entry->node = node;
+	engine_now(engine, &now);
 	if (S_ISDIR(node->type)) {
 		node->dir->parent = dir;
 		spool_table_ref(&engine->table, dir, 1, 0);
@@ -184,7 +105,7 @@ static int publish_named(struct spool_engine *engine, const struct spool_cred *c
 	/* held by: the name, the kernel's lookup, the open */
 	spool_table_add(&engine->table, node, 2u + make->open, 1);
 	spool_dir_insert(dir->dir, entry);
-	parent_changed(engine, dir);
+	engine_entries_changed_locked(dir, &now);
 	*ret = node;
 	return 0;
 }
@@ -217,7 +138,7 @@ static int make(struct spool_engine *engine, const struct spool_cred *cred, uint
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
 	if (dir->nlink == 0)
 		r = -ENOENT;
-	else if (name && find(engine, dir, name))
+	else if (name && engine_find_entry_locked(engine, dir, name))
 		r = -EEXIST;
 	else if (engine_is_private_root(engine, dir))
 		r = -EPERM;
@@ -322,7 +243,7 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 		spool_node_set_times_locked(node, "c", &now);
 		spool_table_ref(&engine->table, node, 2, 1); /* the name, the kernel's lookup */
 		spool_dir_insert(dir->dir, entry);
-		parent_changed(engine, dir);
+		engine_entries_changed_locked(dir, &now);
 	}
 	spool_mutex_unlock(&node->lock);
 	return r;
@@ -350,7 +271,7 @@ int spool_engine_link(struct spool_engine *engine, const struct spool_cred *cred
 	else if (engine_is_private_root(engine, dir) || S_ISDIR(node->type) ||
 		 node->role == SPOOL_NODE_SELF)
 		r = -EPERM;
-	else if (find(engine, dir, name))
+	else if (engine_find_entry_locked(engine, dir, name))
 		r = -EEXIST;
 	else if (engine->config.layout == SPOOL_LAYOUT_PRIVATE && node->tree != dir->tree)
 		r = -EXDEV; /* another user's tree is another filesystem */
@@ -369,7 +290,7 @@ out:
 static int remove_locked(struct spool_engine *engine, struct spool_node *dir, const char *name,
 			 bool want_dir, struct spool_entry **ret) SPOOL_REQUIRES(dir->lock)
 {
-	struct spool_entry *entry = find(engine, dir, name);
+	struct spool_entry *entry = engine_find_entry_locked(engine, dir, name);
 	struct spool_node *node;
 	struct timespec now;
 	int r = 0;
@@ -388,7 +309,7 @@ static int remove_locked(struct spool_engine *engine, struct spool_node *dir, co
 	} else {
 		engine_unlink_locked(engine, dir, node, &now);
 		spool_dir_remove(dir->dir, entry);
-		parent_changed(engine, dir);
+		engine_entries_changed_locked(dir, &now);
 		*ret = entry;
 	}
 	spool_mutex_unlock(&node->lock);

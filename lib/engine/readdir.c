@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "engine/attr.h"
 #include "engine/inode.h"
+#include "engine/policy.h"
 
 static bool emit_dot(spool_emit_fn emit, void *arg, const struct spool_node *node, const char *name,
 		     size_t len, uint64_t cookie)

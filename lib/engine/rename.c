@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/entry.h"
 #include "engine/inode.h"
 #include "engine/orphan.h"
 
@@ -140,13 +141,6 @@ static void moved(struct spool_engine *engine, struct spool_node *node, struct s
 	new_dir->nlink++;
 }
 
-static void dir_changed(struct spool_node *dir, const struct timespec *now)
-	SPOOL_REQUIRES(dir->lock)
-{
-	spool_node_set_times_locked(dir, "mc", now);
-	dir->size = dir->dir->n_entries * SPOOL_DIR_ENTRY_SIZE;
-}
-
 /* The old name goes, or means a whiteout from now on. Its reference on the node has moved on. */
 static void leave_place(struct spool_engine *engine, struct rename *rn)
 {
@@ -183,8 +177,8 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 		}
 		leave_place(engine, rn);
 	}
-	dir_changed(rn->from_dir, now);
-	dir_changed(rn->to_dir, now);
+	engine_entries_changed_locked(rn->from_dir, now);
+	engine_entries_changed_locked(rn->to_dir, now);
 	return replaced;
 }
 
@@ -269,8 +263,8 @@ int spool_engine_rename(struct spool_engine *engine, const struct spool_cred *cr
 		return r;
 	}
 	lock_dirs(engine, rn.from_dir, rn.to_dir);
-	rn.from = spool_dir_find(rn.from_dir->dir, &engine->hash, name, strlen(name));
-	rn.to = spool_dir_find(rn.to_dir->dir, &engine->hash, new_name, strlen(new_name));
+	rn.from = engine_find_entry_locked(engine, rn.from_dir, name);
+	rn.to = engine_find_entry_locked(engine, rn.to_dir, new_name);
 	r = rename_locked(engine, cred, &rn, new_name, &replaced);
 	unlock_dirs(engine, rn.from_dir, rn.to_dir);
 	engine_free_entry(engine, rn.old, rn.credit);

@@ -9,6 +9,7 @@
 #include <linux/limits.h>
 #include <linux/xattr.h>
 
+#include "engine/acl.h"
 #include "engine/inode.h"
 #include "ns/acl.h"
 #include "ns/xattr.h"
