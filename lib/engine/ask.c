@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/engine_internal.h"
+#include "engine/ask.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 
 #include "engine/inode.h"
-#include "engine/tier.h"
-#include "store/object.h"
 #include "util/host.h"
 
 /*
@@ -119,8 +117,7 @@ void engine_ask_committed(struct engine_tier *tier, uint64_t ino)
 	spool_mutex_unlock(&tier->lock);
 }
 
-/* The next payer's first, whose turn this is now. */
-static struct engine_ask *begin(struct engine_tier *tier)
+struct engine_ask *engine_ask_begin(struct engine_tier *tier, uint64_t *ret_ino)
 {
 	struct engine_ask *ask, *best = NULL;
 
@@ -131,6 +128,7 @@ static struct engine_ask *begin(struct engine_tier *tier)
 	}
 	if (best) {
 		best->working = true;
+		*ret_ino = best->ino;
 		tier->last_turn++;
 		TAILQ_FOREACH (ask, &tier->asks, link) {
 			if (ask->payer == best->payer)
@@ -141,53 +139,19 @@ static struct engine_ask *begin(struct engine_tier *tier)
 	return best;
 }
 
-/* No block is left for a batch: is it all on the disk, or on its way there? Then @ask waits. */
-static bool is_done(struct spool_engine *engine, const struct spool_node *node,
-		    struct engine_ask *ask)
+void engine_ask_wait(struct engine_tier *tier, struct engine_ask *ask)
 {
-	struct engine_tier *tier = engine->tier;
-	bool done;
-
-	spool_rwlock_rdlock(&node->file->lock, SPOOL_RANK_OBJECT);
-	done = !spool_object_has_batch(node->file->object);
-	if (!done) {
-		spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
-		ask->waits = true;
-		spool_mutex_unlock(&tier->lock);
-	}
-	spool_rwlock_unlock(&node->file->lock);
-	return done;
+	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
+	ask->waits = true;
+	spool_mutex_unlock(&tier->lock);
 }
 
-/* Return: 0 the file is on the disk; 1 it goes on; -errno. */
-static int work(struct spool_engine *engine, struct engine_ask *ask, struct spool_batch *batch)
-{
-	struct spool_node *node = engine_get_data(engine, ask->ino);
-	int r = 1;
-
-	if (!node)
-		return 0; /* empty, or gone */
-	for (unsigned int i = 0; i < ENGINE_TURN_BATCHES && r > 0; i++)
-		r = engine_spill_batch(engine, node, batch, true);
-	if (r == 0 && !is_done(engine, node, ask))
-		r = 1;
-	engine_put(engine, node);
-	return r > 0 ? 1 : r;
-}
-
-int engine_ask_turn(struct spool_engine *engine, struct spool_batch *batch)
+void engine_ask_end(struct spool_engine *engine, struct engine_ask *ask, int r)
 {
 	struct engine_tier *tier = engine->tier;
-	struct engine_ask *ask = begin(tier);
 	bool ended, tell;
 	uint64_t id;
-	int r;
 
-	if (!ask)
-		return 0;
-	atomic_fetch_add(&tier->n_working, 1);
-	r = work(engine, ask, batch);
-	atomic_fetch_sub(&tier->n_working, 1);
 	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
 	ask->working = false;
 	id = ask->id;
@@ -200,5 +164,4 @@ int engine_ask_turn(struct spool_engine *engine, struct spool_batch *batch)
 		spool_free(engine->host, ask);
 	if (ended && tell)
 		tier->config.spilled(tier->config.ctx, id, r);
-	return r < 0 ? r : 1;
 }

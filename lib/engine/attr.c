@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "engine/evict.h"
 #include "engine/inode.h"
 #include "engine/policy.h"
 #include "ns/acl.h"
 #include "store/object.h"
-#include "util/macros.h"
 
 /* What everybody may see of a private root and the directories in it: nothing that moves. */
 static bool is_constant(const struct spool_engine *engine, const struct spool_node *node)
@@ -78,7 +78,7 @@ static int change_payer(struct spool_engine *engine, struct spool_node *node,
 	charge.amount[SPOOL_RES_INODES] += 1;
 	r = spool_quota_move(node->user, to, &charge);
 	if (r == 0 && has_data)
-		engine_tier_move(engine, node, to);
+		engine_evict_move(engine, node, to);
 	if (r == 0) {
 		struct spool_quota_user *from = node->user;
 

@@ -3,8 +3,6 @@
 
 #include <sys/stat.h>
 
-#include "store/pool.h"
-
 /*
  * Files with data that nobody has open. The kernel may still hold their pages, a second time: after
  * a while the caller tells it to drop them.
@@ -13,7 +11,8 @@
  * before. A round takes the older list and makes the younger one the older. So a file that stays
  * closed is handed out in the second round after its close, and one that is opened again in none.
  *
- * Lock order: node->lock, then closed_lock. A node on a list is alive: it leaves before it is freed.
+ * Lock order: node->lock, then closed_lock. A node on a list is alive: it leaves the list before it
+ * is freed.
  */
 
 void engine_closed_init(struct spool_engine *engine)
@@ -80,9 +79,4 @@ bool spool_engine_next_round(struct spool_engine *engine)
 	any = !TAILQ_EMPTY(&engine->old);
 	spool_mutex_unlock(&engine->closed_lock);
 	return any;
-}
-
-bool spool_engine_trim(struct spool_engine *engine)
-{
-	return spool_pool_age(engine->pool);
 }

@@ -5,12 +5,12 @@
 
 #include "engine/engine_internal.h"
 
-/** engine_closed_init(), engine_closed_fini(): the lists, that of orphans as well, and their lock. */
+/** engine_closed_init(), engine_closed_fini(): these lists, that of orphans, and their lock. */
 void engine_closed_init(struct spool_engine *engine);
 void engine_closed_fini(struct spool_engine *engine);
 
-/** engine_closed_add_locked() - puts @node on the young list if it is a closed file with data. Lock:
- * node->lock. */
+/** engine_closed_add_locked() - puts @node on the young list if it is a closed file with data.
+ * Lock: node->lock. */
 void engine_closed_add_locked(struct spool_engine *engine, struct spool_node *node)
 	SPOOL_REQUIRES(node->lock);
 

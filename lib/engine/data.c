@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 
 #include "engine/closed.h"
+#include "engine/evict.h"
 #include "engine/inode.h"
+#include "engine/load.h"
 #include "engine/orphan.h"
 #include "store/object.h"
 #include "store/fetch.h"
@@ -141,7 +143,7 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 	r = spool_object_truncate(file->object, node->user, size);
 	mirror(node);
-	engine_tier_update(engine, node);
+	engine_evict_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
 	return (int)no_room(r, flags);
 }
@@ -202,7 +204,7 @@ static bool drop_data(struct spool_engine *engine, struct spool_node *node)
 	spool_object_fallocate(file->object, node->user, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			       0, SPOOL_OBJECT_MAX, &index);
 	mirror(node);
-	engine_tier_update(engine, node);
+	engine_evict_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
 	engine_orphan_returned(engine);
 	return true;
@@ -333,7 +335,7 @@ static ssize_t write_file(struct spool_engine *engine, struct spool_node *node,
 		r = spool_object_write(file->object, node->user, buf + done, len - done, off + done,
 				       charge_flags, &index);
 		mirror(node);
-		engine_tier_update(engine, node);
+		engine_evict_update(engine, node);
 		spool_rwlock_unlock(&file->lock);
 		if (r > 0)
 			done += (size_t)r;
@@ -380,7 +382,7 @@ void spool_engine_lose(struct spool_engine *engine, uint64_t ino, uint64_t off, 
 		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 		spool_object_lose(file->object, node->user, off, off + len);
 		mirror(node);
-		engine_tier_update(engine, node);
+		engine_evict_update(engine, node);
 		spool_rwlock_unlock(&file->lock);
 	}
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
@@ -407,7 +409,7 @@ static int fallocate_file(struct spool_engine *engine, struct spool_node *node,
 		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 		r = spool_object_fallocate(file->object, node->user, mode, off, len, &index);
 		mirror(node);
-		engine_tier_update(engine, node);
+		engine_evict_update(engine, node);
 		spool_rwlock_unlock(&file->lock);
 		if (r == SPOOL_WOULD_BLOCK)
 			r = bring_back(engine, node, index, flags) ?: 1;
@@ -479,7 +481,7 @@ static ssize_t copy_locked(struct spool_engine *engine, struct spool_node *src, 
 	r = spool_object_copy(src->file->object, src_off, dst->file->object, dst->user, dst_off,
 			      len);
 	mirror(dst);
-	engine_tier_update(engine, dst);
+	engine_evict_update(engine, dst);
 	if (first != second)
 		spool_rwlock_unlock(&second->file->lock);
 	spool_rwlock_unlock(&first->file->lock);

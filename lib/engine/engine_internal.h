@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the parts of the engine share: engine.c makes and frees nodes; the other files are named by
- * the operations that they hold. policy.c decides on layouts and modes, closed.c knows
- * the closed files. Those that spill share tier.h besides.
+ * What all parts of the engine share: the mount itself. Each part has a header of its own for what
+ * other parts call; what fs/ calls is in engine.h. Those that deal with the disk share
+ * tier_internal.h besides.
  */
 
 #include "engine/engine.h"
@@ -29,7 +29,7 @@ struct spool_engine {
 	struct spool_mutex rename_lock; /* parents of directories */
 	struct spool_hash hash;
 	struct spool_node *root;
-	struct timespec born; /* times of what must not tell anything: private roots and tops */
+	struct timespec born; /* all times of a private root, and of what is in it */
 	_Atomic uint64_t next_ino;
 	_Atomic uint64_t open_files;
 	_Atomic uint64_t n_orphans;  /* nodes with nlink 0 */
@@ -58,44 +58,6 @@ static inline void engine_now(const struct spool_engine *engine, struct timespec
  */
 int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size,
 		    unsigned int flags);
-
-/* evict.c */
-
-/** engine_tier_new() - by engine->config.tier; after the quota. Return: 0; -ENOMEM; of the parts.
- */
-int engine_tier_new(struct spool_engine *engine);
-
-/** engine_tier_wipe() - overwrites all keys, for the end of the process. */
-void engine_tier_wipe(struct spool_engine *engine);
-
-/** engine_tier_free() - when all files have gone. NULL is allowed. */
-void engine_tier_free(struct spool_engine *engine);
-
-/** The struct spool_disk of the engine, or NULL. */
-struct spool_disk *engine_disk(struct spool_engine *engine);
-
-/** engine_tier_update() - the data of @node have changed. Lock: node->file->lock, exclusive. */
-void engine_tier_update(struct spool_engine *engine, struct spool_node *node);
-
-/** engine_tier_remove() - @node, which has data, goes. */
-void engine_tier_remove(struct spool_engine *engine, struct spool_node *node);
-
-/** engine_tier_move() - the data of @node are @to's from now on. Lock: node->file->lock, exclusive.
- */
-void engine_tier_move(struct spool_engine *engine, struct spool_node *node,
-		      struct spool_quota_user *to);
-
-/** engine_load() - block @index of @node's file back into RAM. Blocks. Return: 0; -EIO; -ENOMEM;
- * -EAGAIN, -ENOSPC, -EDQUOT. No locks held. */
-int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t index);
-
-/** engine_note_fetch() - after spool_fetch_run() of the data of @node answered @r: what is bad is
- * logged, once for each file, and for a few files a minute; how often it happens is counted in the
- * tier's numbers. No locks held. */
-void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int r);
-
-/** engine_keep_memory() - how much free memory the pool keeps for reuse, by @limits. */
-void engine_keep_memory(struct spool_engine *engine, const struct spool_limits *limits);
 
 /** engine_is_private_root() - is @node the root directory of layout=private? */
 static inline bool engine_is_private_root(const struct spool_engine *engine,

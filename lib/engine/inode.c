@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "engine/closed.h"
+#include "engine/evict.h"
 #include "engine/orphan.h"
 #include "engine/policy.h"
 #include "ns/acl.h"
@@ -39,7 +40,7 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
 	if (S_ISREG(node->type) && node->file) {
 		engine_closed_remove(engine, node->file);
 		engine_orphan_remove(engine, node->file);
-		engine_tier_remove(engine, node);
+		engine_evict_remove(engine, node);
 		spool_object_free(node->file->object, node->user);
 		node->file->object = NULL;
 	}

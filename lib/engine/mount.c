@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/engine_internal.h"
+#include "engine/tier_internal.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <string.h>
 #include <sys/stat.h>
 
+#include "engine/budget.h"
 #include "engine/closed.h"
 #include "engine/entry.h"
 #include "engine/inode.h"
 #include "engine/root.h"
-#include "ns/acl.h"
-#include "ns/xattr.h"
+#include "engine/tier.h"
 #include "spill/backing.h"
-#include "store/object.h"
 #include "store/pool.h"
 #include "util/host.h"
 #include "util/macros.h"
@@ -37,17 +34,6 @@ static int make_root(struct spool_engine *engine)
 	return 0;
 }
 
-/* Memory for reuse: as much as a mount in use turns over, without going far beyond its ram=. Both
- * are guesses. */
-#define KEEP_MAX ((uint64_t)512 << 20)
-#define KEEP_DIVISOR 2
-
-void engine_keep_memory(struct spool_engine *engine, const struct spool_limits *limits)
-{
-	spool_pool_set_keep(engine->pool,
-			    spool_min_u64(limits->mount[SPOOL_RES_RAM] / KEEP_DIVISOR, KEEP_MAX));
-}
-
 static int init_parts(struct spool_engine *engine)
 {
 	const struct spool_host *host = engine->host;
@@ -61,7 +47,7 @@ static int init_parts(struct spool_engine *engine)
 		return r;
 	r = spool_pool_new(host, &engine->pool);
 	if (r == 0)
-		engine_keep_memory(engine, &engine->config.limits);
+		engine_budget_keep(engine, &engine->config.limits);
 	if (r == 0 && engine->config.tier)
 		r = engine_tier_new(engine);
 	if (r < 0)

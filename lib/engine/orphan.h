@@ -16,7 +16,8 @@ void engine_orphan_count(struct spool_engine *engine, struct spool_quota_user *u
 
 /**
  * engine_unlink_locked() - @node loses a name in @dir, and a directory its only one
- * Counts links and orphans; the entry is the caller's. @now: the ctime of @node. Locks: both nodes'.
+ * Counts links and orphans; the entry is the caller's. @now: the ctime of @node. Locks: those of
+ * both nodes.
  */
 void engine_unlink_locked(struct spool_engine *engine, struct spool_node *dir,
 			  struct spool_node *node, const struct timespec *now)

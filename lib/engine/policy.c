@@ -10,10 +10,7 @@
 #include "engine/policy.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/stat.h>
-
-#include "util/parse.h"
 
 /* Whether @cred is root and makes something in the tree of another. */
 static bool in_anothers_tree(const struct spool_engine *engine, const struct spool_cred *cred,

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/engine_internal.h"
+#include "engine/space.h"
 
 #include <errno.h>
 #include <time.h>
 
-#include "engine/tier.h"
+#include "engine/budget.h"
 #include "spill/backing.h"
 #include "store/disk_record.h"
-#include "store/batch.h"
 #include "util/host.h"
 
 /*
@@ -209,7 +208,7 @@ static void give_verdict(struct spool_engine *engine)
 	atomic_store(&tier->verdict_ns, now_ns(engine));
 	atomic_store(&tier->wanted, false);
 	atomic_store(&tier->overtaken, false);
-	engine_tier_set_ram(engine);
+	engine_budget_set_ram(engine);
 }
 
 static void taken_again(struct spool_engine *engine)
@@ -217,7 +216,7 @@ static void taken_again(struct spool_engine *engine)
 	spool_log(engine->log, SPOOL_LOG_INFO, "the backing directory takes data again");
 	atomic_store(&engine->tier->wanted, false);
 	atomic_store(&engine->tier->overtaken, false);
-	engine_tier_set_ram(engine);
+	engine_budget_set_ram(engine);
 }
 
 void engine_space_end(struct spool_engine *engine, struct engine_space *space, int r)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/engine_internal.h"
+#include "engine/tier_internal.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "engine/ask.h"
+#include "engine/budget.h"
+#include "engine/evict.h"
 #include "engine/inode.h"
-#include "engine/tier.h"
+#include "engine/space.h"
 #include "store/object.h"
 #include "util/host.h"
 #include "util/probe.h"
@@ -19,6 +22,9 @@ void spool_engine_free_batch(struct spool_batch *batch)
 {
 	spool_batch_free(batch);
 }
+
+/* Batches of one file before another has its turn: 8 MiB, some 10 ms of a disk. A guess. */
+#define TURN_BATCHES 8u
 
 /* A segment of its own for a large file, before anything of it goes into a batch. */
 static void give_own(struct engine_tier *tier, struct spool_file *file)
@@ -39,7 +45,9 @@ static void give_own(struct engine_tier *tier, struct spool_file *file)
 	spool_rwlock_unlock(&file->lock);
 }
 
-int engine_spill_batch(struct spool_engine *engine, struct spool_node *node,
+/* Some blocks of @node to the disk; @all: also those that were written lately. Blocks as the disk
+ * does. Return: blocks in the batch, 0: there are none; -errno of the disk, -ENOMEM. */
+static int spill_batch(struct spool_engine *engine, struct spool_node *node,
 		       struct spool_batch *batch, bool all)
 {
 	struct engine_tier *tier = engine->tier;
@@ -63,16 +71,17 @@ int engine_spill_batch(struct spool_engine *engine, struct spool_node *node,
 		spool_probe_batch_written(node->ino, batch->bytes, batch->segment);
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 	spool_object_commit(file->object, node->user, batch, r == 0);
-	engine_tier_update(engine, node);
+	engine_evict_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
 	engine_ask_committed(tier, node->ino);
 	if (r < 0)
-		engine_tier_again(engine, file);
+		engine_evict_again(engine, file);
 	engine_space_end(engine, &space, r);
 	return r < 0 ? r : n;
 }
 
-struct spool_node *engine_get_data(struct spool_engine *engine, uint64_t ino)
+/* The node of @ino with a reference, if it is a file that was ever written to; or NULL. */
+static struct spool_node *get_data(struct spool_engine *engine, uint64_t ino)
 {
 	struct spool_node *node = engine_get(engine, ino);
 	bool has = false;
@@ -104,7 +113,7 @@ static int end_round(struct spool_engine *engine, const struct engine_pick *pick
 	atomic_store(&tier->second_round, false);
 	engine_space_nothing(engine);
 	if (pick->is_short && atomic_load(&tier->n_working) == 0)
-		engine_tier_set_stuck(engine, true);
+		engine_budget_set_stuck(engine, true);
 	else if (pick->over)
 		return SPOOL_SPILL_LATER;
 	/* once more, for what came before it was known that we sleep */
@@ -117,8 +126,8 @@ static int spill_turn(struct spool_engine *engine, struct spool_node *node,
 {
 	struct engine_tier *tier = engine->tier;
 
-	for (unsigned int i = 0; i < ENGINE_TURN_BATCHES; i++) {
-		int n = engine_spill_batch(engine, node, batch, false);
+	for (unsigned int i = 0; i < TURN_BATCHES; i++) {
+		int n = spill_batch(engine, node, batch, false);
 
 		if (n < 0)
 			return n;
@@ -129,6 +138,54 @@ static int spill_turn(struct spool_engine *engine, struct spool_node *node,
 	}
 	atomic_store(&tier->more, true);
 	return 0;
+}
+
+/* No block is left for a batch: is it all on the disk, or on its way there? Then @ask waits. */
+static bool is_done(struct spool_engine *engine, const struct spool_node *node,
+		    struct engine_ask *ask)
+{
+	bool done;
+
+	spool_rwlock_rdlock(&node->file->lock, SPOOL_RANK_OBJECT);
+	done = !spool_object_has_batch(node->file->object);
+	if (!done)
+		engine_ask_wait(engine->tier, ask);
+	spool_rwlock_unlock(&node->file->lock);
+	return done;
+}
+
+/* A few batches of a file that was asked for. Return: 0 it is on the disk; 1 it goes on; -errno. */
+static int spill_asked(struct spool_engine *engine, struct engine_ask *ask, uint64_t ino,
+		       struct spool_batch *batch)
+{
+	struct spool_node *node = get_data(engine, ino);
+	int r = 1;
+
+	if (!node)
+		return 0; /* empty, or removed meanwhile */
+	for (unsigned int i = 0; i < TURN_BATCHES && r > 0; i++)
+		r = spill_batch(engine, node, batch, true);
+	if (r == 0 && !is_done(engine, node, ask))
+		r = 1;
+	engine_put(engine, node);
+	return r > 0 ? 1 : r;
+}
+
+/* The turn of what was asked for. Return: 1; 0: nothing was; -errno. */
+static int ask_turn(struct spool_engine *engine, struct spool_batch *batch)
+{
+	struct engine_tier *tier = engine->tier;
+	uint64_t ino;
+	struct engine_ask *ask = engine_ask_begin(tier, &ino);
+	int r;
+
+	if (!ask)
+		return 0;
+	atomic_fetch_add(&tier->n_working, 1);
+	r = spill_asked(engine, ask, ino, batch);
+	atomic_fetch_sub(&tier->n_working, 1);
+	engine_ask_end(engine, ask, r);
+	return r < 0 ? r : 1;
 }
 
 int spool_engine_spill(struct spool_engine *engine, struct spool_batch *batch)
@@ -147,17 +204,17 @@ int spool_engine_spill(struct spool_engine *engine, struct spool_batch *batch)
 	}
 	/* what was asked for, and what has to go, in turn */
 	if (!atomic_exchange(&tier->asked, true))
-		r = engine_ask_turn(engine, batch);
+		r = ask_turn(engine, batch);
 	if (r != 0)
 		return r < 0 ? r : SPOOL_SPILL_MORE;
 	atomic_store(&tier->asked, false);
-	if (!engine_tier_pick(engine, &pick)) {
-		r = engine_ask_turn(engine, batch);
+	if (!engine_evict_pick(engine, &pick)) {
+		r = ask_turn(engine, batch);
 		if (r != 0)
 			return r < 0 ? r : SPOOL_SPILL_MORE;
 		return end_round(engine, &pick);
 	}
-	node = engine_get_data(engine, pick.ino);
+	node = get_data(engine, pick.ino);
 	if (!node)
 		return SPOOL_SPILL_MORE;
 	atomic_fetch_add(&tier->n_working, 1);
@@ -165,76 +222,4 @@ int spool_engine_spill(struct spool_engine *engine, struct spool_batch *batch)
 	atomic_fetch_sub(&tier->n_working, 1);
 	engine_put(engine, node);
 	return r < 0 ? r : SPOOL_SPILL_MORE;
-}
-
-/* Files that came back bad are named, so many a minute: a disk that dies may have millions. Those
- * that are passed over are named when they are read later. A guess. */
-#define BAD_LINES 16u
-#define BAD_NS ((int64_t)60 * 1000000000)
-
-/* Whether there is to be a line for @file; and whether it is the last one for a while. */
-static bool says_bad(struct spool_engine *engine, struct spool_file *file, bool *ret_last)
-{
-	struct engine_tier *tier = engine->tier;
-	struct timespec now;
-	int64_t age;
-	bool says;
-
-	engine_now(engine, &now);
-	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
-	age = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - tier->bad_ns;
-	if (age < 0 || age >= BAD_NS) {
-		tier->bad_ns += age;
-		tier->n_bad = 0;
-	}
-	says = !file->said_bad && tier->n_bad < BAD_LINES;
-	if (says) {
-		file->said_bad = true;
-		tier->n_bad++;
-	}
-	*ret_last = tier->n_bad == BAD_LINES;
-	spool_mutex_unlock(&tier->lock);
-	return says;
-}
-
-void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int r)
-{
-	bool last;
-
-	if (r != -EIO || !says_bad(engine, node->file, &last))
-		return;
-	spool_log(engine->log, SPOOL_LOG_ERROR,
-		  "inode %llu: what came back from the backing directory is not what was written "
-		  "there, or cannot be read: EIO%s",
-		  (unsigned long long)node->ino, last ? " (more for a minute are not named)" : "");
-}
-
-int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t index)
-{
-	struct spool_disk *disk = engine_disk(engine);
-	struct spool_file *file = node->file;
-	struct spool_fetch fetch;
-	char *data = spool_alloc(engine->host, SPOOL_BLOCK_SIZE);
-	bool there;
-	int r = 0;
-
-	if (!data)
-		return -ENOMEM;
-	spool_rwlock_rdlock(&file->lock, SPOOL_RANK_OBJECT);
-	there = spool_object_fetch_block(file->object, index, data, &fetch);
-	spool_rwlock_unlock(&file->lock);
-	if (!there)
-		goto out;
-	r = spool_fetch_run(disk, spool_object_key(file->object), &fetch);
-	engine_note_fetch(engine, node, r);
-	if (r == 0) {
-		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
-		r = spool_object_install(file->object, node->user, index, fetch.record, data);
-		engine_tier_update(engine, node);
-		spool_rwlock_unlock(&file->lock);
-	}
-	spool_fetch_drop(disk, &fetch);
-out:
-	spool_free(engine->host, data);
-	return r;
 }

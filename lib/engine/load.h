@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* Data that come back from the disk. */
+
+#include "engine/tier_internal.h"
+
+/** engine_load() - block @index of @node's file back into RAM. Blocks. Return: 0; -EIO; -ENOMEM;
+ * -EAGAIN, -ENOSPC, -EDQUOT. No locks held. */
+int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t index);
+
+/** engine_note_fetch() - after spool_fetch_run() of the data of @node answered @r: what is bad is
+ * logged, once for each file, and for a few files a minute; how often it happens is counted in the
+ * tier's numbers. No locks held. */
+void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int r);

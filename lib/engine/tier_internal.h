@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The disk beside the RAM. These share it, from below: budget.c (how much RAM there is), evict.c
+ * (which file goes next), space.c (whether the disk has room), ask.c (which files were asked for),
+ * load.c (how data come back), writeback.c (how they go), tier.c (which makes it of its parts).
+ */
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "engine/engine_internal.h"
+#include "quota/quota.h"
+#include "store/batch.h"
+#include "util/rbtree.h"
+
+/* Lists by the power of two of the bytes in RAM: all that 64 bits can say. */
+#define TIER_SIZES 64u
+
+struct engine_tier_user {
+	RB_ENTRY(engine_tier_user) by_uid;
+	uid_t uid;
+	struct spool_file_list sizes[TIER_SIZES];
+};
+
+RB_HEAD(engine_tier_users, engine_tier_user);
+
+struct engine_tier {
+	struct spool_tier_config config;
+	struct spool_disk disk;
+	_Atomic uint64_t threshold, reserve;
+	atomic_bool awake;   /* wake() was called, and who it woke has not gone back to sleep */
+	atomic_bool failing; /* the last batch was not taken */
+	/* space.c: */
+	_Atomic uint64_t in_flight; /* bytes of batches that may not yet be in the free space */
+	_Atomic uint64_t n_gave;    /* disk slots given back so far */
+	_Atomic uint64_t verdict_gave;
+	_Atomic int64_t verdict_ns; /* n_gave and the time of the last batch that was not taken */
+	_Atomic uint64_t n_asks;    /* how often another verdict was asked for */
+	atomic_bool wanted;         /* and none has been given since */
+	atomic_bool overtaken;      /* by such: the last batch, which therefore gave none */
+	atomic_bool space_wanted;   /* a batch has failed while space was on its way back */
+	atomic_bool hurried;        /* hurry() was called, and who it woke has not begun */
+	/* what the backing filesystem had when it was last asked, each by itself, and when that was
+	 */
+	_Atomic uint64_t space_free, space_total;
+	_Atomic int64_t space_ns;
+	atomic_bool look;  /* it is to be asked again */
+	atomic_bool stuck; /* RAM is used up by what cannot leave it */
+	atomic_bool evicting;
+	atomic_bool second_round; /* of a search while RAM is short */
+	atomic_bool asked;        /* the last turn was of what was asked for */
+	atomic_bool more;      /* a file was left before it was done, for others to have a turn */
+	atomic_uint n_working; /* batches under way */
+	struct spool_mutex lock;
+	struct spool_file_list over;    /* lock; past the threshold */
+	struct engine_tier_users users; /* lock */
+	TAILQ_HEAD(, engine_ask) asks;  /* lock; in the order in which they came, ask.c */
+	uint64_t last_turn;             /* lock; that was given to any of them */
+	int64_t bad_ns;                 /* lock; when a minute of lines on bad files began, or 0 */
+	unsigned int n_bad;             /* lock; such lines in it */
+	uint64_t n_files;               /* lock; on lists */
+	uint64_t round;                 /* lock; a file is visited once in each */
+};
+
+/** engine_tier_wake() - there is something to do. Any locks. */
+static inline void engine_tier_wake(struct engine_tier *tier)
+{
+	if (!atomic_exchange(&tier->awake, true))
+		tier->config.wake(tier->config.ctx);
+}
+
+/** engine_disk() - what the data of this engine need to go to the disk, or NULL. */
+static inline struct spool_disk *engine_disk(struct spool_engine *engine)
+{
+	return engine->tier ? &engine->tier->disk : NULL;
+}
