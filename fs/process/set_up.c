@@ -44,7 +44,7 @@ static void on_hurry(void *ctx)
 	spool_writeback_hurry(fs->writeback);
 }
 
-static void on_room(void *ctx)
+static void on_ram_free(void *ctx)
 {
 	const struct spool_fs *fs = ctx;
 
@@ -109,7 +109,7 @@ static int make_engine(struct spool_fs *fs, struct spool_arena *arena, char why[
 		.max_files = spool_backing_files(),
 		.wake = on_wake,
 		.hurry = on_hurry,
-		.room = on_room,
+		.ram_free = on_ram_free,
 		.spilled = on_spilled,
 		.ctx = fs,
 	};

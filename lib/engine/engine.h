@@ -76,7 +76,7 @@ struct spool_backing;
  * @max_files: descriptors for the backing
  * @wake: there is something for spool_engine_spill() to do; called with locks held
  * @hurry: the same, at once, though it has just failed: somebody waits for whether it does again
- * @room: RAM has come free for those who got -EAGAIN, or will not; called with locks held
+ * @ram_free: RAM has come free for those who got -EAGAIN, or will not; called with locks held
  * @spilled: ask @id has ended (spool_engine_ask_spill()): @result 0, or -errno; called without
  *	locks
  * @ctx: for all of these
@@ -89,7 +89,7 @@ struct spool_tier_config {
 	unsigned int max_files;
 	void (*wake)(void *ctx);
 	void (*hurry)(void *ctx);
-	void (*room)(void *ctx);
+	void (*ram_free)(void *ctx);
 	void (*spilled)(void *ctx, uint64_t id, int result);
 	void *ctx;
 };
@@ -170,8 +170,8 @@ enum spool_write_flags {
  * caller asks again from a thread that may wait. What it had done by then is the same again.
  *
  * -EAGAIN says that nothing but RAM is used up, and that data are on their way to the disk: the
- * caller asks again when spool_tier_config.room() says so. With SPOOL_LAST_TRY it does not want to
- * wait any longer: a write that has done a part says how much, anything else is -ENOSPC.
+ * caller asks again when spool_tier_config.ram_free() says so. With SPOOL_LAST_TRY it does not want
+ * to wait any longer: a write that has done a part says how much, anything else is -ENOSPC.
  */
 #define SPOOL_NOWAIT_DISK (1u << 30)
 #define SPOOL_LAST_TRY (1u << 29)

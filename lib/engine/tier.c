@@ -28,11 +28,11 @@ static void on_high(void *ctx)
 	engine_tier_wake(engine->tier);
 }
 
-static void on_room(void *ctx)
+static void on_ram_free(void *ctx)
 {
 	const struct spool_engine *engine = ctx;
 
-	engine->tier->config.room(engine->tier->config.ctx);
+	engine->tier->config.ram_free(engine->tier->config.ctx);
 }
 
 static bool on_full(void *ctx, bool ask)
@@ -45,7 +45,7 @@ int engine_tier_new(struct spool_engine *engine)
 	const struct spool_tier_config *config = engine->config.tier;
 	const struct spool_host *host = engine->host;
 	struct engine_tier *tier = spool_alloc(host, sizeof(*tier));
-	struct spool_quota_watch watch = {on_high, on_room, on_full, engine};
+	struct spool_quota_watch watch = {on_high, on_ram_free, on_full, engine};
 	int r;
 
 	if (!tier)

@@ -38,7 +38,7 @@ void tier_config(struct run *run, struct spool_tier_config *ret)
 		.max_files = 16,
 		.wake = nothing,
 		.hurry = nothing,
-		.room = nothing,
+		.ram_free = nothing,
 		.spilled = no_answer,
 	};
 }

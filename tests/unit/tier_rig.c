@@ -17,7 +17,7 @@ static void on_hurry(void *ctx)
 	tier.n_hurries++;
 }
 
-static void on_room(void *ctx)
+static void on_ram_free(void *ctx)
 {
 	(void)ctx;
 	tier.n_rooms++;
@@ -41,7 +41,7 @@ void tier_set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 		.max_files = 16,
 		.wake = on_wake,
 		.hurry = on_hurry,
-		.room = on_room,
+		.ram_free = on_ram_free,
 		.spilled = on_spilled,
 	};
 
