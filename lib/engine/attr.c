@@ -7,6 +7,7 @@
 #include "engine/evict.h"
 #include "engine/inode.h"
 #include "engine/policy.h"
+#include "engine/size.h"
 #include "ns/acl.h"
 #include "store/object.h"
 

@@ -52,13 +52,6 @@ static inline void engine_now(const struct spool_engine *engine, struct timespec
 	engine->host->now(engine->host->ctx, ret);
 }
 
-/* data.c */
-
-/** Sets the size of a regular file. Return: 0; -EISDIR, -EINVAL; -EFBIG; -ENOMEM, -ENOSPC, -EDQUOT.
- */
-int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64_t size,
-		    unsigned int flags);
-
 /** engine_is_private_root() - is @node the root directory of layout=private? */
 static inline bool engine_is_private_root(const struct spool_engine *engine,
 					  const struct spool_node *node)

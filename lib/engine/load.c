@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "engine/evict.h"
-#include "store/object.h"
 #include "store/fetch.h"
+#include "store/object.h"
 #include "util/host.h"
 
 /* Files that came back bad are named, so many a minute: a disk that dies may have millions. Those

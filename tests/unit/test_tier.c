@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/size.h"
 #include "tier_rig.h"
 #include "util/macros.h"
 

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/engine_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "engine/closed.h"
+#include "engine/evict.h"
+#include "engine/file.h"
+#include "engine/inode.h"
+#include "engine/orphan.h"
+#include "engine/size.h"
+#include "store/object.h"
+
+int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int flags)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	struct spool_file *file;
+	int r = 0;
+
+	if (!node)
+		return -ESTALE;
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	if (node->flags & SPOOL_NODE_DROPPED)
+		r = -ESTALE;
+	else
+		node->n_open++;
+	if (flags & SPOOL_OPEN_WRITE)
+		node->flags &= (uint8_t)~SPOOL_NODE_MTIME_SET;
+	file = S_ISREG(node->type) ? node->file : NULL;
+	if (r == 0 && file) {
+		engine_closed_remove(engine, file);
+		engine_orphan_remove(engine, file);
+	}
+	spool_mutex_unlock(&node->lock);
+	if (r < 0) {
+		engine_put(engine, node);
+		return r;
+	}
+	/* the reference from engine_get() is the open's from here on */
+	atomic_fetch_add_explicit(&engine->open_files, 1, memory_order_relaxed);
+	if ((flags & SPOOL_OPEN_TRUNCATE) && S_ISREG(node->type)) {
+		r = engine_truncate(engine, node, 0, flags);
+		if (r == 0)
+			engine_file_changed(engine, node, !(flags & SPOOL_OPEN_KEEP_SUIDGID),
+					    flags);
+		else
+			spool_engine_release(engine, ino);
+	}
+	return r;
+}
+
+/* Frees the data of an orphan that nobody has open; from here on it cannot be opened. */
+static bool drop_data(struct spool_engine *engine, struct spool_node *node)
+{
+	struct spool_file *file = NULL;
+	uint64_t index;
+
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	if (S_ISREG(node->type) && node->nlink == 0 && node->n_open == 0) {
+		file = node->file;
+		node->flags |= SPOOL_NODE_DROPPED;
+	}
+	spool_mutex_unlock(&node->lock);
+	if (!file)
+		return false;
+	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+	/* whole blocks go, so it cannot fail; the size that stat shows stays */
+	spool_object_fallocate(file->object, node->user, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       0, SPOOL_OBJECT_MAX, &index);
+	engine_file_mirror(node);
+	engine_evict_update(engine, node);
+	spool_rwlock_unlock(&file->lock);
+	engine_orphan_returned(engine);
+	return true;
+}
+
+size_t spool_engine_drop_orphans(struct spool_engine *engine)
+{
+	size_t n = 0;
+	uint64_t ino;
+
+	while ((ino = engine_orphan_take(engine)) != 0) {
+		struct spool_node *node = engine_get(engine, ino);
+
+		if (!node)
+			continue; /* the kernel has forgotten it meanwhile */
+		n += drop_data(engine, node);
+		engine_put(engine, node);
+	}
+	return n;
+}
+
+void spool_engine_release(struct spool_engine *engine, uint64_t ino)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	bool was_open;
+
+	if (!node)
+		return;
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	was_open = node->n_open > 0;
+	if (was_open)
+		node->n_open--;
+	engine_closed_add_locked(engine, node);
+	spool_mutex_unlock(&node->lock);
+	if (was_open)
+		atomic_fetch_sub_explicit(&engine->open_files, 1, memory_order_relaxed);
+	else
+		spool_log(engine->log, SPOOL_LOG_DEBUG, "release of inode %llu, which is not open",
+			  (unsigned long long)ino);
+	engine_orphan_note(engine, node);
+	engine_put_many(engine, node, was_open ? 2 : 1);
+}
