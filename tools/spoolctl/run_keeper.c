@@ -23,6 +23,7 @@ struct keep {
 	pid_t parent;           /* who passes signals on to us; another one when that is gone */
 	int status;
 	bool kill;
+	int asked; /* the last signal passed on that asks for an end */
 	bool ending;
 	int64_t kill_at; /* when @ending */
 };
@@ -61,6 +62,23 @@ static void say_who_is_waited_for(void)
 	free(all);
 }
 
+static bool asks_for_end(int sig)
+{
+	return sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT;
+}
+
+static void command_has_ended(struct keep *keep)
+{
+	keep->child.pid = 0;
+	/* Who sends SIGTERM wants all of it to end. The others also mean other things, unless it
+	 * was they that have ended the command. */
+	if (keep->kill || keep->asked == SIGTERM ||
+	    (keep->asked && keep->status == RUN_EXIT_SIGNAL + keep->asked))
+		begin_to_end(keep);
+	else
+		say_who_is_waited_for();
+}
+
 /* Return: false: there is no process left. */
 static bool reap(struct keep *keep)
 {
@@ -68,14 +86,9 @@ static bool reap(struct keep *keep)
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
-		if (pid != keep->child.pid ||
-		    !run_child_changed(&keep->child, status, &keep->status))
-			continue;
-		keep->child.pid = 0;
-		if (keep->kill)
-			begin_to_end(keep);
-		else
-			say_who_is_waited_for();
+		if (pid == keep->child.pid &&
+		    run_child_changed(&keep->child, status, &keep->status))
+			command_has_ended(keep);
 	}
 	return pid == 0;
 }
@@ -89,13 +102,20 @@ static int take_signal(const struct keep *keep, siginfo_t *info)
 			    : sigwaitinfo(&keep->child.signals, info);
 }
 
-/* The command is gone, and what others send is for us. */
-static void act_on(struct keep *keep, int sig)
+/* While there is the command, what others send to all of us has reached it; then it is for us. */
+static void act_on(struct keep *keep, const siginfo_t *info)
 {
-	if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT)
+	int sig = info->si_signo;
+
+	if (keep->child.pid != 0 && info->si_pid == keep->parent) {
+		if (asks_for_end(sig))
+			keep->asked = sig;
+		run_child_pass_on(&keep->child, info);
+	} else if (keep->child.pid == 0 && asks_for_end(sig)) {
 		begin_to_end(keep);
-	else if (sig == SIGTSTP && keep->child.terminal)
+	} else if (keep->child.pid == 0 && sig == SIGTSTP && keep->child.terminal) {
 		raise(SIGSTOP);
+	}
 }
 
 /* Waits until all processes below us are gone. */
@@ -105,12 +125,13 @@ static void keep(struct keep *keep)
 		siginfo_t info;
 		int sig = take_signal(keep, &info);
 
+		/* of two signals that wait the lower number is taken first: before SIGCHLD */
+		if (!reap(keep))
+			return;
 		if (getppid() != keep->parent)
 			begin_to_end(keep);
-		else if (sig > 0 && sig != SIGCHLD && keep->child.pid == 0)
-			act_on(keep, sig);
-		else if (sig > 0 && sig != SIGCHLD && info.si_pid == keep->parent)
-			run_child_pass_on(&keep->child, &info); /* others have sent it to all */
+		else if (sig > 0 && sig != SIGCHLD)
+			act_on(keep, &info);
 		if (keep->ending && now_ms() >= keep->kill_at)
 			descendants_signal(SIGKILL);
 	}

@@ -104,6 +104,20 @@ def a_signal_ends_the_wait():
 
 
 @case(mount=False)
+def a_signal_that_ends_the_command_ends_the_rest():
+    """SIGTERM does whatever the command makes of it, the others when it dies of them."""
+    for number, trap, status in ((signal.SIGTERM, 'exit 9', 9), (signal.SIGTERM, '-', 128 + 15),
+                                 (signal.SIGINT, '-', 128 + 2), (signal.SIGHUP, '-', 128 + 1)):
+        script = f'trap "{trap}" {int(number)}; echo $TMPDIR; setsid sleep 1000 & echo $!; ' \
+                 'mkfifo $TMPDIR/never; read x < $TMPDIR/never'
+        with popen('--wait', 'sh', '-c', script) as process:
+            tmpdir, rest = process.stdout.readline().strip(), process.stdout.readline().strip()
+            process.send_signal(number)
+            assert process.wait(DEADLINE_S) == status, (number, trap)
+        assert_nothing_is_left(tmpdir, [int(rest)])
+
+
+@case(mount=False)
 def signals_reach_the_command():
     script = 'trap "echo got; exit 9" TERM; echo $TMPDIR; while :; do sleep 0.05; done'
     with popen('--wait', 'sh', '-c', script) as process:
