@@ -43,7 +43,10 @@ PLAN = [
          'ok 1 data/inodes_are_limited'),
     ]),
     ('using: run', [
-        ('spoolctl run -- make -j8', 'job', '[ "$(cat where)" != "" ] && [ ! -e "$(cat where)" ]',
+        ('spoolctl run -- make -j8', 'job "$WORK/job"',
+         '[ "$(cat where)" != "" ] && [ ! -e "$(cat where)" ]',
+         'the job has run'),
+        ('spoolctl run --tmp -- make -j8', 'job /srv/job', '[ "$(cat where)" = /tmp ]',
          'the job has run'),
     ]),
     ('using: for all', [
@@ -97,8 +100,8 @@ install_over_the_system() {{
     [ -s /usr/local/share/man/man1/spoolctl.1 ]
 }}
 job() {{
-    mkdir "$WORK/job"
-    cd "$WORK/job"
+    mkdir "$1"
+    cd "$1"
     printf 'all: a b\\n\\techo the job has run\\na b:\\n\\tmktemp -d && pwd\\n' > Makefile
     printf '\\techo $$TMPDIR > where\\n' >> Makefile
 }}

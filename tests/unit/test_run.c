@@ -117,7 +117,7 @@ static void test_no_proc(void)
 }
 
 /* Reads a command line of words; those of the last one are the test's. */
-static int read_line(const char *line, struct run_options *ret)
+static int read_line(const char *line, bool root, struct run_options *ret)
 {
 	static char words[256];
 	static char *argv[32];
@@ -128,7 +128,7 @@ static int read_line(const char *line, struct run_options *ret)
 		argv[argc++] = word;
 	argv[argc] = NULL;
 	optind = 0; /* glibc's getopt begins anew */
-	return run_options_read(argc, argv, ret);
+	return run_options_read(argc, argv, root, ret);
 }
 
 static void test_command_lines(void)
@@ -136,26 +136,33 @@ static void test_command_lines(void)
 	static const struct {
 		const char *line;
 		enum run_rest rest;
+		bool tmp;
 		const char *first;
 	} good[] = {
-		{"true", RUN_REST_LEFT, "true"},
-		{"--wait true", RUN_REST_WAIT, "true"},
-		{"--wait --wait -- --kill", RUN_REST_WAIT, "--kill"},
-		{"--kill true --wait", RUN_REST_KILL, "true"}, /* that one is the command's */
-		{"-o ram=1G --kill -- true", RUN_REST_KILL, "true"},
+		{"true", RUN_REST_LEFT, false, "true"},
+		{"--wait true", RUN_REST_WAIT, false, "true"},
+		{"--wait --wait -- --kill", RUN_REST_WAIT, false, "--kill"},
+		{"--kill true --wait", RUN_REST_KILL, false,
+		 "true"}, /* that one is the command's */
+		{"-o ram=1G --kill -- true", RUN_REST_KILL, false, "true"},
+		{"--tmp true", RUN_REST_WAIT, true, "true"},
+		{"--tmp --kill true", RUN_REST_KILL, true, "true"},
+		{"--wait --tmp true", RUN_REST_WAIT, true, "true"},
+		{"true --tmp", RUN_REST_LEFT, false, "true"},
 	};
 	static const char *const bad[] = {"",           "--",        "--wait", "--wait --kill true",
 					  "--wait=1 a", "--bogus a", "-x a",   "-o"};
 	struct run_options options;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		CU_ASSERT_EQUAL(read_line(good[i].line, &options), EXIT_OK);
+		CU_ASSERT_EQUAL(read_line(good[i].line, false, &options), EXIT_OK);
 		CU_ASSERT_EQUAL(options.rest, good[i].rest);
+		CU_ASSERT_EQUAL(options.tmp, good[i].tmp);
 		CU_ASSERT_STRING_EQUAL(options.command[0], good[i].first);
 		run_options_free(&options);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		CU_ASSERT_EQUAL(read_line(bad[i], &options), EXIT_USAGE);
+		CU_ASSERT_EQUAL(read_line(bad[i], false, &options), EXIT_USAGE);
 		run_options_free(&options);
 	}
 }
@@ -164,9 +171,16 @@ static void test_mount_options(void)
 {
 	struct run_options options;
 
-	CU_ASSERT_EQUAL(read_line("-o ram=1G -o size=2G,noexec true", &options), EXIT_OK);
+	CU_ASSERT_EQUAL(read_line("-o ram=1G -o size=2G,noexec true", true, &options), EXIT_OK);
 	CU_ASSERT_STRING_EQUAL(options.mount,
 			       "layout=single,log_level=warning,ram=1G,size=2G,noexec");
+	run_options_free(&options);
+	/* where the command of root may change to another user */
+	CU_ASSERT_EQUAL(read_line("--tmp -o ram=1G true", true, &options), EXIT_OK);
+	CU_ASSERT_STRING_EQUAL(options.mount, "layout=shared,log_level=warning,ram=1G");
+	run_options_free(&options);
+	CU_ASSERT_EQUAL(read_line("--tmp true", false, &options), EXIT_OK);
+	CU_ASSERT_STRING_EQUAL(options.mount, "layout=single,log_level=warning");
 	run_options_free(&options);
 }
 

@@ -89,7 +89,7 @@ _spoolctl_run() {
 	if list=$(_spool_option_list) && [[ -z $at || $at -ge $COMP_CWORD ]]; then
 		_spool_options "$list"
 	elif [[ -z $at ]]; then
-		_spool_words "--wait --kill -o -- --help" "$cur"
+		_spool_words "--tmp --wait --kill -o -- --help" "$cur"
 	elif declare -F _command_offset >/dev/null; then
 		_command_offset "$at"
 	elif [[ $at -eq $COMP_CWORD ]]; then

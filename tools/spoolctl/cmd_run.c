@@ -28,6 +28,7 @@
 #include "common/usage.h"
 #include "spoolctl/cmd.h"
 #include "spoolctl/run_child.h"
+#include "spoolctl/run_cover.h"
 #include "spoolctl/run_keeper.h"
 #include "spoolctl/run_options.h"
 #include "util/descriptors.h"
@@ -91,10 +92,18 @@ static void remove_directories(const char *outer)
 static void exec_command(void *arg, pid_t parent)
 {
 	const struct run *run = arg;
+	const char *tmpdir = run->dir;
 	static const char *const names[] = {"TMPDIR", "TMP", "TEMP"};
 
+	if (run->options.tmp) {
+		int r = run_cover_enter(run->dir);
+
+		if (r != EXIT_OK)
+			_exit(r);
+		tmpdir = RUN_COVER_TMPDIR;
+	}
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(names); i++)
-		setenv(names[i], run->dir, 1);
+		setenv(names[i], tmpdir, 1);
 	run_child_exec(&run->child, parent, run->options.command);
 }
 
@@ -216,6 +225,9 @@ static int run_command(struct run *run)
 	int r;
 
 	run_child_prepare(&run->child);
+	r = run->options.tmp ? run_cover_check() : EXIT_OK;
+	if (r != EXIT_OK)
+		return r;
 	r = make_directories(run);
 	if (r < 0) {
 		fprintf(stderr, "spoolctl: run: %s: %s\n", run->outer, strerror(-r));
@@ -224,16 +236,22 @@ static int run_command(struct run *run)
 	daemon_path(program, sizeof(program));
 	r = daemon_start("spoolctl: run", program, run->options.mount, "spoolfs-run", run->dir,
 			 &run->daemon);
+	if (r != EXIT_OK) {
+		remove_directories(run->outer);
+		return r;
+	}
+	if (run->options.tmp)
+		r = run_cover_prepare(run->dir);
 	if (r == EXIT_OK)
 		return run_child(run);
-	remove_directories(run->outer);
+	finish(run);
 	return r;
 }
 
 int cmd_run(int argc, char *argv[])
 {
 	struct run run = {.daemon = {.holder = -1, .alive = -1}};
-	int r = run_options_read(argc, argv, &run.options);
+	int r = run_options_read(argc, argv, geteuid() == 0, &run.options);
 
 	if (r == EXIT_OK && run.options.command)
 		r = run_command(&run);

@@ -6,10 +6,12 @@
 
 #include "common/options.h"
 #include "common/usage.h"
+#include "util/macros.h"
 
-enum { OPTION_WAIT = 256, OPTION_KILL };
+enum { OPTION_TMP = 256, OPTION_WAIT, OPTION_KILL };
 
 static const struct option long_options[] = {
+	{"tmp", no_argument, NULL, OPTION_TMP},
 	{"wait", no_argument, NULL, OPTION_WAIT},
 	{"kill", no_argument, NULL, OPTION_KILL},
 	{"help", no_argument, NULL, 'h'},
@@ -18,15 +20,16 @@ static const struct option long_options[] = {
 
 static const struct usage usage = {
 	.who = "spoolctl: run",
-	.help = "usage: spoolctl run [--wait|--kill] [-o OPTION,...] [--] COMMAND "
+	.help = "usage: spoolctl run [--tmp] [--wait|--kill] [-o OPTION,...] [--] COMMAND "
 		"[ARGUMENT...]\n"
 		"Runs COMMAND with TMPDIR, TMP and TEMP on a spoolfs mount of its own, wiped and\n"
 		"unmounted when it ends. Ends with COMMAND's exit status. OPTIONs: see "
 		"spoolfs(8).\n"
 		"\n"
-		"  --wait     wait for what COMMAND leaves running\n"
+		"  --tmp      /tmp and /var/tmp lie on the mount, too, for COMMAND alone\n"
+		"  --wait     wait for what COMMAND leaves running (the default with --tmp)\n"
 		"  --kill     end what COMMAND leaves running",
-	.allowed = "[--wait|--kill] [-o OPTION,...] [--] COMMAND",
+	.allowed = "[--tmp] [--wait|--kill] [-o OPTION,...] [--] COMMAND",
 	.short_options = "+:o:", /* what follows COMMAND is the command's */
 	.long_options = long_options,
 };
@@ -47,17 +50,34 @@ static int set_rest(struct run_options *options, enum run_rest rest)
 	return EXIT_OK;
 }
 
-int run_options_read(int argc, char *argv[], struct run_options *ret)
+/* Root's commands may change to other users, for whom /tmp must be what it is. */
+static int complete(struct run_options *options, const char *asked, bool root)
 {
-	int option, r;
+	bool shared = options->tmp && root;
+	int r = add_mount_options(&options->mount, shared ? "layout=shared" : "layout=single");
+
+	if (r == EXIT_OK)
+		r = add_mount_options(&options->mount, "log_level=warning");
+	if (r == EXIT_OK && asked)
+		r = add_mount_options(&options->mount, asked);
+	if (options->tmp && options->rest == RUN_REST_LEFT)
+		options->rest = RUN_REST_WAIT;
+	return r;
+}
+
+int run_options_read(int argc, char *argv[], bool root, struct run_options *ret)
+{
+	spool_cleanup(free) char *asked = NULL;
+	int option, r = EXIT_OK;
 
 	*ret = (struct run_options){0};
-	r = add_mount_options(&ret->mount, "layout=single,log_level=warning");
 	while (r == EXIT_OK && (option = usage_next(&usage, argc, argv)) != -1) {
 		if (option == 'h')
 			return EXIT_OK;
 		if (option == 'o')
-			r = add_mount_options(&ret->mount, optarg);
+			r = add_mount_options(&asked, optarg);
+		else if (option == OPTION_TMP)
+			ret->tmp = true;
 		else if (option == OPTION_WAIT || option == OPTION_KILL)
 			r = set_rest(ret, option == OPTION_WAIT ? RUN_REST_WAIT : RUN_REST_KILL);
 		else
@@ -65,6 +85,8 @@ int run_options_read(int argc, char *argv[], struct run_options *ret)
 	}
 	if (r == EXIT_OK && optind >= argc)
 		r = usage_error(&usage, NULL, "no command");
+	if (r == EXIT_OK)
+		r = complete(ret, asked, root);
 	ret->command = argv + optind;
 	return r;
 }

@@ -3,6 +3,8 @@
 
 /* The command line of spoolctl run. */
 
+#include <stdbool.h>
+
 /* What is done with the processes that the command has left running. */
 enum run_rest {
 	RUN_REST_LEFT, /* nothing: their files are gone */
@@ -18,14 +20,16 @@ enum run_rest {
 struct run_options {
 	char *mount;
 	char **command;
+	bool tmp;
 	enum run_rest rest;
 };
 
 /**
  * run_options_read() - read argv
+ * @root: the caller is root
  * Return: EXIT_OK; EXIT_USAGE, EXIT_FAILED after a line. *@ret is to be freed in any case.
  */
-int run_options_read(int argc, char *argv[], struct run_options *ret);
+int run_options_read(int argc, char *argv[], bool root, struct run_options *ret);
 
 /** run_options_free() - what read has allocated. */
 void run_options_free(struct run_options *options);
