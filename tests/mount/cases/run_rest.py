@@ -6,8 +6,9 @@ import signal
 import subprocess
 import tempfile
 
-from rig import DEADLINE_S, alive, binary, case, children, is_mounted, run, wait_until
+from rig import DEADLINE_S, Skip, alive, binary, case, children, is_mounted, run, wait_until
 
+USER = 2  # fusermount3 wants one with a name
 # Ways to get away from a parent; $0 is a script.
 AWAY = {
     'in the background': 'sh -c "$0" &',
@@ -18,8 +19,9 @@ AWAY = {
 
 
 def popen(*args, **kwargs):
+    kwargs.setdefault('stdin', subprocess.DEVNULL)
     return subprocess.Popen([binary('SPOOLCTL'), 'run', *args], text=True, stdout=subprocess.PIPE,
-                            stdin=subprocess.DEVNULL, cwd='/', **kwargs)
+                            cwd='/', **kwargs)
 
 
 def below(pid):
@@ -137,34 +139,66 @@ def the_status_is_the_commands():
         assert status('/nonexistent/cmd') == 127 and status('/etc/passwd') == 126
 
 
+def mounted_by(pids):
+    """The mount point of the daemon that is one of them."""
+    for pid in pids:
+        with open(f'/proc/{pid}/cmdline', encoding='utf-8') as file:
+            args = file.read().split('\0')
+        if args[0] == 'spoolfs':
+            return args[-2]
+    raise AssertionError('no daemon')
+
+
+def kill_one(index, uid, options):
+    """SIGKILL for one of the processes. Its name; '' when there are not so many."""
+    script = 'mkfifo $TMPDIR/go; setsid sh -c "echo > $TMPDIR/go; exec sleep 999" &' \
+             'read x < $TMPDIR/go; echo; read x'
+    name = ''
+    with popen(*options, '--kill', 'sh', '-c', script, stdin=subprocess.PIPE,
+               stderr=subprocess.DEVNULL, user=uid, group=uid, extra_groups=[]) as process:
+        process.stdout.readline()
+        pids = [process.pid, *below(process.pid)]
+        place = mounted_by(pids)
+        if index < len(pids):
+            name = name_of(pids[index])
+            os.kill(pids[index], signal.SIGKILL)
+        process.stdin.close()
+        process.wait(DEADLINE_S)
+        outer = os.path.dirname(place)
+        wait_until(lambda: not os.path.exists(outer) and not os.path.exists(f'{outer}-end'),
+                   'no directory')
+        wait_until(lambda: not any(map(alive, pids)), 'no process')
+        assert not is_mounted(place) and not is_mounted(f'{outer}-end/t')
+    return name
+
+
+def kill_each(uid, *options):
+    names, index = {kill_one(0, uid, options)}, 1
+    while '' not in names:
+        names.add(kill_one(index, uid, options))
+        index += 1
+    assert {'spoolctl', 'spoolctl-keeper', 'sh', 'spoolfs', 'spoolfs-super',
+            'spoolfs-janitor'} <= names, names
+
+
 @case(mount=False)
 def whoever_is_killed_nothing_is_left():
-    """spoolctl, its keeper, the command, each process of the daemon: SIGKILL for one of them."""
-    script = 'echo $TMPDIR; setsid sh -c "echo > $TMPDIR/go; while :; do sleep 9; done" & read x'
-    names = set()
-    for index in range(100):
-        with subprocess.Popen([binary('SPOOLCTL'), 'run', '--kill', 'sh', '-c',
-                               script.replace('setsid', 'mkfifo $TMPDIR/go; setsid', 1)
-                               .replace('read x', 'read x < $TMPDIR/go; echo; read x')],
-                              text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, cwd='/') as process:
-            tmpdir = process.stdout.readline().strip()
-            process.stdout.readline()
-            pids = [process.pid, *below(process.pid)]
-            if index < len(pids):
-                names.add(name_of(pids[index]))
-                os.kill(pids[index], signal.SIGKILL)
-            process.stdin.close()
-            process.wait(DEADLINE_S)
-            outer = os.path.dirname(tmpdir)
-            wait_until(lambda o=outer: not os.path.exists(o) and not os.path.exists(f'{o}-end'),
-                       'no directory')
-            wait_until(lambda p=pids: not any(map(alive, p)), 'no process')
-            assert not is_mounted(tmpdir) and not is_mounted(f'{outer}-end/t')
-        if index >= len(pids):
-            break
-    assert {'spoolctl', 'spoolctl-keeper', 'sh', 'spoolfs', 'spoolfs-super', 'spoolfs-witness',
-            'spoolfs-janitor'} <= names, names
+    """spoolctl, its keeper, the command, each process of the daemon, one after the other."""
+    kill_each(0)
+
+
+@case(mount=False)
+def whoever_is_killed_nothing_is_left_with_tmp():
+    kill_each(0, '--tmp')
+
+
+@case(mount=False)
+def whoever_is_killed_nothing_is_left_of_a_user():
+    if not os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
+        raise Skip('an ordinary user may not open /dev/fuse')
+    if run('setpriv', f'--reuid={USER}', 'unshare', '-U', 'true', check=False).returncode:
+        raise Skip('no user namespaces here')
+    kill_each(USER, '--tmp')
 
 
 def in_terminal(script, answer_to=None, answer=b''):
