@@ -62,9 +62,10 @@ static void say_who_is_waited_for(void)
 	free(all);
 }
 
+/* Not SIGHUP: who is left when the terminal goes, as by nohup(1), wants to stay. */
 static bool asks_for_end(int sig)
 {
-	return sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT;
+	return sig == SIGINT || sig == SIGTERM || sig == SIGQUIT;
 }
 
 static void command_has_ended(struct keep *keep)

@@ -37,7 +37,7 @@ struct run_keeper {
 
 /**
  * run_keeper_serve() - in a child of spoolctl: be the keeper
- * @parent: spoolctl. SIGINT, SIGTERM, SIGHUP or SIGQUIT, once the command has ended, end the rest.
+ * @parent: spoolctl. SIGINT, SIGTERM or SIGQUIT, once the command has ended, end the rest.
  * Return: an exit status, the command's, when nothing is left.
  */
 int run_keeper_serve(struct run_keeper *keeper, pid_t parent);

@@ -95,7 +95,7 @@ def who_does_not_end_and_who_is_stopped_is_killed():
 @case(mount=False)
 def a_signal_ends_the_wait():
     """The status is the command's: it has done its work."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         script = 'echo $TMPDIR $$; setsid sleep 1000 & echo $!; exit 6'
         with popen('--wait', 'sh', '-c', script) as process:
             tmpdir, pid, rest = (process.stdout.readline() + process.stdout.readline()).split()
@@ -109,7 +109,7 @@ def a_signal_ends_the_wait():
 def a_signal_that_ends_the_command_ends_the_rest():
     """SIGTERM does whatever the command makes of it, the others when it dies of them."""
     for number, trap, status in ((signal.SIGTERM, 'exit 9', 9), (signal.SIGTERM, '-', 128 + 15),
-                                 (signal.SIGINT, '-', 128 + 2), (signal.SIGHUP, '-', 128 + 1)):
+                                 (signal.SIGINT, '-', 128 + 2)):
         script = f'trap "{trap}" {int(number)}; echo $TMPDIR; setsid sleep 1000 & echo $!; ' \
                  'mkfifo $TMPDIR/never; read x < $TMPDIR/never'
         with popen('--wait', 'sh', '-c', script) as process:
@@ -117,6 +117,25 @@ def a_signal_that_ends_the_command_ends_the_rest():
             process.send_signal(number)
             assert process.wait(DEADLINE_S) == status, (number, trap)
         assert_nothing_is_left(tmpdir, [int(rest)])
+
+
+@case(mount=False)
+def a_hangup_ends_nobody_who_does_not_want_it():
+    """As when the terminal is closed: the command gets it, then we do; what nohup has started is
+    waited for all the same."""
+    script = 'echo $TMPDIR; mkfifo $TMPDIR/go $TMPDIR/end; nohup sh -c "$0" & ' \
+             'read x < $TMPDIR/go; echo $$; exec sleep 999'
+    rest = 'echo > $TMPDIR/go; read x < $TMPDIR/end; echo late'
+    with popen('--wait', 'sh', '-c', script, rest) as process:
+        tmpdir, pid = process.stdout.readline().strip(), int(process.stdout.readline())
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not alive(pid), 'the command ends')
+        process.send_signal(signal.SIGHUP)
+        assert process.poll() is None and is_mounted(tmpdir)
+        with open(f'{tmpdir}/end', 'w', encoding='ascii') as end:
+            end.write('go\n')
+        assert process.stdout.read().endswith('late\n') and process.wait(DEADLINE_S) == 128 + 1
+    assert_nothing_is_left(tmpdir)
 
 
 @case(mount=False)
