@@ -14,6 +14,11 @@ USER, OTHER = 2, 65534  # fusermount3 wants users with names
 COVERED = '/tmp', '/var/tmp'
 
 
+def program_directories():
+    """As in a build: spoolctl finds the daemon beside itself, or so."""
+    return {'tools': os.path.dirname(binary('SPOOLCTL')), 'fs': os.path.dirname(binary('SPOOLFS'))}
+
+
 def own_tmp(propagation='private'):
     """From here on /tmp and /var/tmp of this case are empty ones of its own, on which it may do
     what would disturb others."""
@@ -24,10 +29,10 @@ def own_tmp(propagation='private'):
     os.mkdir(new)
     run('mount', '-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', new)
     run('mount', '-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', '/var/tmp')
-    programs = os.path.dirname(os.path.dirname(os.path.dirname(binary('SPOOLCTL'))))
-    if programs.startswith('/tmp/'):  # copies, where users cannot enter the build directory
-        os.makedirs(new + programs[len('/tmp'):])
-        run('mount', '--bind', programs, new + programs[len('/tmp'):])
+    for place in program_directories().values():
+        if place.startswith('/tmp/'):
+            os.makedirs(new + place[len('/tmp'):], exist_ok=True)
+            run('mount', '--bind', place, new + place[len('/tmp'):])
     os.chdir('/')
     run('mount', '--rbind', new, '/tmp')
     run('mount', f'--make-r{propagation}', '/')
@@ -269,21 +274,27 @@ def mounts_arrive_and_none_leaves():
         os.rmdir(place)
 
 
-@case(mount=False)
-def without_user_namespaces_nothing_is_started():
-    need_user_mounts()
-    # the limit is of a user namespace, and nobody else's here
-    inside = f'read x; echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --reuid={USER} ' \
-             f'--regid={USER} --clear-groups "$@"'
-    with Run(['unshare', '-U', '-m', '--keep-caps', 'sh', '-euc', f'echo; {inside}', 'sh',
-              *command('sh', '-c', 'echo started')], cwd='/', text=True, stdin=subprocess.PIPE,
+def where_users_have_no_namespaces(*args):
+    """Runs spoolctl so. The limit is of a user namespace, and nobody else's here."""
+    inside = f'echo; read x; echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv ' \
+             f'--reuid={USER} --regid={USER} --clear-groups "$@"'
+    with Run(['unshare', '-U', '-m', '--keep-caps', 'sh', '-euc', inside, 'sh',
+              binary('SPOOLCTL'), *args], cwd='/', text=True, stdin=subprocess.PIPE,
              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()
         for name in ('uid_map', 'gid_map'):
             with open(f'/proc/{process.pid}/{name}', 'w', encoding='ascii') as file:
                 file.write('0 0 65536')
         out, log = process.communicate('\n', timeout=DEADLINE_S)
-    assert (process.returncode, out) == (1, ''), (process.returncode, out, log)
+    return process.returncode, out, log
+
+
+@case(mount=False)
+def without_user_namespaces_nothing_is_started():
+    need_user_mounts()
+    status, out, log = where_users_have_no_namespaces('run', '--tmp', '-o', 'backing=none', 'sh',
+                                                      '-c', 'echo started')
+    assert (status, out) == (1, ''), (status, out, log)
     assert re.fullmatch('spoolctl: run: --tmp: user namespace: .* '
                         r'\(.* user.max_user_namespaces is 0\)\n', log), log
 
@@ -303,11 +314,21 @@ def what_cannot_be_is_one_line():
 @case(mount=False)
 def it_nests():
     own_tmp()
-    inner = f'{binary("SPOOLCTL")} run -o backing=none'
-    out = script(0, f'''echo x > /tmp/f
-        {inner} --tmp sh -c 'ls -A /tmp; echo y > /tmp/f; cat /tmp/f'; cat /tmp/f
-        {inner} sh -c 'echo z > $TMPDIR/f; cat $TMPDIR/f' ''')
-    assert out == 'y\nx\nz\n', out
+    programs = '/run/spool-nest-test'  # where the inner one is found, though the build be in /tmp
+    os.mkdir(programs)
+    try:
+        run('mount', '-t', 'tmpfs', 'tmpfs', programs)
+        for name, place in program_directories().items():
+            os.mkdir(f'{programs}/{name}')
+            run('mount', '--bind', place, f'{programs}/{name}')
+        inner = f'{programs}/tools/spoolctl run -o backing=none'
+        out = script(0, f'''echo x > /tmp/f
+            {inner} --tmp sh -c 'ls -A /tmp; echo y > /tmp/f; cat /tmp/f'; cat /tmp/f
+            {inner} sh -c 'echo z > $TMPDIR/f; cat $TMPDIR/f' ''')
+        assert out == 'y\nx\nz\n', out
+        run('umount', '-R', programs)
+    finally:
+        os.rmdir(programs)
 
 
 @case(mount=False)
