@@ -14,6 +14,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "common/userns.h"
 #include "util/cgroup.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
@@ -175,6 +176,21 @@ static void check_sandbox(struct doctor *doctor)
 			"no filters: a daemon can make all system calls");
 }
 
+/* Nothing is tried out: that would be a new process, which may not be allowed either. */
+static void check_user_namespaces(struct doctor *doctor)
+{
+	int value;
+	const char *name = userns_forbidden_by(&value);
+
+	if (!name)
+		finding(doctor, "ok", "user namespaces", NULL,
+			"no setting forbids them: spoolctl run --tmp is for all users");
+	else
+		finding(doctor, "warn", "user namespaces",
+			"Set it otherwise with sysctl(8), if users are to have --tmp.",
+			"%s is %d: spoolctl run --tmp is for root only", name, value);
+}
+
 static void check_pam(struct doctor *doctor)
 {
 	static const char *const places[] = {"/lib/*/security/pam_unix.so",
@@ -204,5 +220,6 @@ void doctor_system(struct doctor *doctor)
 	check_descriptors(doctor);
 	check_locked_memory(doctor);
 	check_sandbox(doctor);
+	check_user_namespaces(doctor);
 	check_pam(doctor);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/usage.h"
+#include "common/userns.h"
 #include "util/macros.h"
 
 #define MODE 01777 /* of /tmp, file-hierarchy(7) */
@@ -28,19 +29,6 @@ static const struct place places[] = {{"/tmp", "tmp"}, {"/var/tmp", "var-tmp"}};
 /* Below the first of them; the others have none. */
 static const char *const sockets[] = {"/tmp/.X11-unix", "/tmp/.ICE-unix"};
 
-/* What administrators forbid user namespaces with: a value that does it. */
-static const struct sysctl {
-	const char *file, *name;
-	int forbids;
-} sysctls[] = {
-	{"/proc/sys/user/max_user_namespaces", "user.max_user_namespaces", 0},
-	/* of Debian and its derivatives */
-	{"/proc/sys/kernel/unprivileged_userns_clone", "kernel.unprivileged_userns_clone", 0},
-	/* of Ubuntu: there is one, but without capabilities */
-	{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-	 "kernel.apparmor_restrict_unprivileged_userns", 1},
-};
-
 /* Return: EXIT_FAILED. */
 static int failed(const char *what)
 {
@@ -48,33 +36,19 @@ static int failed(const char *what)
 	return EXIT_FAILED;
 }
 
-static bool forbids(const struct sysctl *sysctl)
-{
-	FILE *file = fopen(sysctl->file, "re");
-	int value;
-	bool found = file && fscanf(file, "%d", &value) == 1 && value == sysctl->forbids;
-
-	if (file)
-		fclose(file);
-	return found;
-}
-
 /* As failed(), for what takes a user namespace. */
 static int failed_as_user(const char *what)
 {
-	int error = errno;
+	int value, error = errno;
+	const char *name = userns_forbidden_by(&value);
 
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(sysctls); i++) {
-		if (!forbids(&sysctls[i]))
-			continue;
-		fprintf(stderr,
-			"spoolctl: run: --tmp: %s: %s (users may have no user namespaces here: %s "
-			"is %d)\n",
-			what, strerror(error), sysctls[i].name, sysctls[i].forbids);
-		return EXIT_FAILED;
-	}
 	errno = error;
-	return failed(what);
+	if (!name)
+		return failed(what);
+	fprintf(stderr,
+		"spoolctl: run: --tmp: %s: %s (users may have no user namespaces here: %s is %d)\n",
+		what, strerror(error), name, value);
+	return EXIT_FAILED;
 }
 
 /* Is @path below @directory? */

@@ -1,5 +1,6 @@
 """spoolctl run --tmp: /tmp and /var/tmp lie on the mount, for the command alone."""
 import ctypes
+import json
 import os
 import re
 import shutil
@@ -297,6 +298,17 @@ def without_user_namespaces_nothing_is_started():
     assert (status, out) == (1, ''), (status, out, log)
     assert re.fullmatch('spoolctl: run: --tmp: user namespace: .* '
                         r'\(.* user.max_user_namespaces is 0\)\n', log), log
+
+
+@case(mount=False)
+def doctor_tells_whether_users_can_have_it():
+    need_user_mounts()
+
+    def state(text):
+        return {one['what']: one['state'] for one in json.loads(text)}['user namespaces']
+    assert state(run(binary('SPOOLCTL'), 'doctor', '--json').stdout) == 'ok'
+    _, out, log = where_users_have_no_namespaces('doctor', '--json')
+    assert state(out) == 'warn' and 'user.max_user_namespaces is 0' in out, (out, log)
 
 
 @case(mount=False)
