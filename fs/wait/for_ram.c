@@ -2,13 +2,12 @@
 #include "wait/for_ram.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "transport/channel.h"
 #include "host/clock.h"
 #include "fs.h"
-#include "host/thread.h"
+#include "host/loop.h"
 #include "transport/turn.h"
 #include "transport/waitq.h"
 #include "util/macros.h"
@@ -17,15 +16,14 @@
  * reports tasks that are stuck for 120 s). A guess. */
 #define RAM_LIMIT_S 30
 
+#define NS_PER_S UINT64_C(1000000000)
+
 struct spool_for_ram {
 	struct spool_waitq waitq;
 	struct spool_fs *fs;
-	pthread_t thread;
-	pthread_mutex_t lock; /* of the following; nothing is called under it */
-	pthread_cond_t changed;
-	struct spool_request_list arrived;
+	struct spool_loop loop;
+	struct spool_request_list arrived; /* this and the next: lock of the loop */
 	bool kicked;
-	bool stop;
 	struct spool_turns turns; /* of the thread: those that have arrived before */
 	atomic_uint n_waiting;    /* arrived, in turn or being tried */
 	_Atomic uint64_t n_kicks;
@@ -56,17 +54,17 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 	if (!again)
 		request->ram.since = spool_clock_s();
 	request->ram.waited = true;
-	pthread_mutex_lock(&queue->lock);
-	stopped = queue->stop;
+	spool_loop_lock(&queue->loop);
+	stopped = queue->loop.stop;
 	if (!stopped) {
 		TAILQ_INSERT_TAIL(&queue->arrived, request, link);
 		atomic_fetch_add(&queue->n_waiting, 1);
 		/* room may have come between its attempt and now; one that has been here, and then
 		 * at the disk, would be sent there at once and find as little room */
 		queue->kicked |= !again || atomic_load(&queue->n_kicks) != request->ram.n_kicks;
-		pthread_cond_signal(&queue->changed);
+		spool_loop_wake_locked(&queue->loop);
 	}
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 	if (stopped)
 		spool_channel_go_on(queue->fs, request, SPOOL_TRY_LAST | SPOOL_TRY_BLOCK);
 }
@@ -79,10 +77,10 @@ void spool_for_ram_kick(struct spool_for_ram *queue)
 	atomic_fetch_add(&queue->n_kicks, 1);
 	if (atomic_load(&queue->n_waiting) == 0)
 		return;
-	pthread_mutex_lock(&queue->lock);
+	spool_loop_lock(&queue->loop);
 	queue->kicked = true;
-	pthread_cond_signal(&queue->changed);
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_wake_locked(&queue->loop);
+	spool_loop_unlock(&queue->loop);
 }
 
 unsigned int spool_for_ram_waiting(struct spool_for_ram *queue)
@@ -105,8 +103,8 @@ static time_t end_of(struct spool_for_ram *queue, const struct spool_request *re
 	return (request->ram.since > last ? request->ram.since : last) + RAM_LIMIT_S;
 }
 
-/* The lock is held. */
-static void arrive_locked(struct spool_for_ram *queue)
+/* */
+static void arrive_locked(struct spool_for_ram *queue) SPOOL_REQUIRES(queue->loop.lock)
 {
 	struct spool_request *request;
 
@@ -116,27 +114,27 @@ static void arrive_locked(struct spool_for_ram *queue)
 	}
 }
 
-/* Until RAM has come free, or somebody's time is over. The lock is held. */
-static void wait_locked(struct spool_for_ram *queue)
+/* Until RAM has come free, or somebody's time is over. */
+static void wait_locked(struct spool_for_ram *queue) SPOOL_REQUIRES(queue->loop.lock)
 {
 	for (;;) {
 		struct spool_turn *first;
-		struct timespec until = {0};
+		time_t until = 0;
 
 		arrive_locked(queue);
-		if (queue->stop || queue->kicked)
+		if (queue->loop.stop || queue->kicked)
 			return;
 		if (spool_turns_is_empty(&queue->turns)) {
-			pthread_cond_wait(&queue->changed, &queue->lock);
+			spool_loop_wait_locked(&queue->loop, SPOOL_FOREVER);
 			continue;
 		}
 		TAILQ_FOREACH (first, &queue->turns.firsts, link) {
 			time_t end = end_of(queue, spool_request_of(first));
 
-			if (until.tv_sec == 0 || end < until.tv_sec)
-				until.tv_sec = end;
+			if (until == 0 || end < until)
+				until = end;
 		}
-		if (pthread_cond_timedwait(&queue->changed, &queue->lock, &until) == ETIMEDOUT)
+		if (!spool_loop_wait_locked(&queue->loop, (uint64_t)until * NS_PER_S))
 			return;
 	}
 }
@@ -188,11 +186,11 @@ static void *queue_main(void *arg)
 	while (!stop) {
 		struct spool_request *request;
 
-		pthread_mutex_lock(&queue->lock);
+		spool_loop_lock(&queue->loop);
 		wait_locked(queue);
 		queue->kicked = false;
-		stop = queue->stop;
-		pthread_mutex_unlock(&queue->lock);
+		stop = queue->loop.stop;
+		spool_loop_unlock(&queue->loop);
 		while (!stop && pass(queue))
 			;
 		while (stop && (request = spool_request_of(spool_turns_next(&queue->turns))))
@@ -223,9 +221,8 @@ int spool_for_ram_new(struct spool_fs *fs, struct spool_for_ram **ret)
 	queue->fs = fs;
 	TAILQ_INIT(&queue->arrived);
 	spool_turns_init(&queue->turns);
-	pthread_mutex_init(&queue->lock, NULL);
-	spool_thread_cond_init(&queue->changed);
-	r = spool_thread_start(&queue->thread, "spoolfs-ram", queue_main, queue);
+	spool_loop_init(&queue->loop);
+	r = spool_loop_start(&queue->loop, "spoolfs-ram", queue_main, queue);
 	if (r < 0) {
 		spool_for_ram_free(queue);
 		return r;
@@ -236,20 +233,14 @@ int spool_for_ram_new(struct spool_fs *fs, struct spool_for_ram **ret)
 
 void spool_for_ram_stop(struct spool_for_ram *queue)
 {
-	if (!queue)
-		return;
-	pthread_mutex_lock(&queue->lock);
-	queue->stop = true;
-	pthread_cond_signal(&queue->changed);
-	pthread_mutex_unlock(&queue->lock);
-	pthread_join(queue->thread, NULL);
+	if (queue)
+		spool_loop_stop(&queue->loop);
 }
 
 void spool_for_ram_free(struct spool_for_ram *queue)
 {
 	if (!queue)
 		return;
-	pthread_cond_destroy(&queue->changed);
-	pthread_mutex_destroy(&queue->lock);
+	spool_loop_fini(&queue->loop);
 	free(queue);
 }
