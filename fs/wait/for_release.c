@@ -2,13 +2,12 @@
 #include "wait/for_release.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "transport/channel.h"
 #include "host/clock.h"
 #include "fs.h"
-#include "host/thread.h"
+#include "host/loop.h"
 #include "transport/turn.h"
 #include "transport/waitq.h"
 #include "util/macros.h"
@@ -38,15 +37,12 @@
 struct spool_for_release {
 	struct spool_waitq waitq;
 	struct spool_fs *fs;
-	pthread_t thread;
-	pthread_mutex_t lock; /* of the following; nothing is called under it */
-	pthread_cond_t changed;
-	pthread_cond_t wanted; /* somebody waits for what others may be gathering */
+	struct spool_loop loop;   /* its lock covers all down to @kicked */
+	struct spool_cond wanted; /* a request waits for what other threads may be gathering */
 	struct spool_request_list list;
 	uid_t payers[WAITING_MAX]; /* whose places are taken */
 	unsigned int n_taken;      /* places: on the list, on their way there, or being tried */
 	bool kicked;
-	bool stop;
 	atomic_uint n_waiting;   /* on the list, for a look without the lock */
 	atomic_bool in_vain;     /* one has waited, and nothing has gone since */
 	_Atomic uint64_t n_kept; /* files without a name that somebody keeps, as far as is known */
@@ -58,34 +54,35 @@ static struct spool_for_release *queue_of(struct spool_waitq *waitq)
 }
 
 static bool has_place_locked(const struct spool_for_release *queue, uid_t payer)
+	SPOOL_REQUIRES(queue->loop.lock)
 {
 	unsigned int mine = 0;
 
 	for (unsigned int i = 0; i < queue->n_taken; i++)
 		mine += queue->payers[i] == payer;
-	return !queue->stop && queue->n_taken < WAITING_MAX && mine < WAITING_MAX_PER_PAYER;
+	return !queue->loop.stop && queue->n_taken < WAITING_MAX && mine < WAITING_MAX_PER_PAYER;
 }
 
 static bool has_place(struct spool_for_release *queue, uid_t payer)
 {
 	bool ok;
 
-	pthread_mutex_lock(&queue->lock);
+	spool_loop_lock(&queue->loop);
 	ok = has_place_locked(queue, payer);
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 	return ok;
 }
 
 static void give_place(struct spool_for_release *queue, uid_t payer)
 {
-	pthread_mutex_lock(&queue->lock);
+	spool_loop_lock(&queue->loop);
 	for (unsigned int i = 0; i < queue->n_taken; i++) {
 		if (queue->payers[i] == payer) {
 			queue->payers[i] = queue->payers[--queue->n_taken];
 			break;
 		}
 	}
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 }
 
 /* Whether room has come back since @request was refused, or while it was. */
@@ -196,15 +193,16 @@ static void set_deadline(struct spool_for_release *queue, struct spool_release_p
 	part->deadline = part->ends;
 }
 
-/* It has a place. The lock is held. */
+/* It has a place. */
 static void add_locked(struct spool_for_release *queue, struct spool_request *request)
+	SPOOL_REQUIRES(queue->loop.lock)
 {
 	TAILQ_INSERT_TAIL(&queue->list, request, link);
 	atomic_fetch_add(&queue->n_waiting, 1);
 	/* from here on a kick is not missed; one may have been before */
 	queue->kicked |= has_returned(queue, request);
-	pthread_cond_signal(&queue->changed);
-	pthread_cond_broadcast(&queue->wanted);
+	spool_loop_wake_locked(&queue->loop);
+	spool_cond_wake_all(&queue->wanted);
 }
 
 static void take(struct spool_waitq *waitq, struct spool_request *request)
@@ -212,15 +210,15 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 	struct spool_for_release *queue = queue_of(waitq);
 	bool ok, stopped;
 
-	pthread_mutex_lock(&queue->lock);
-	stopped = queue->stop;
+	spool_loop_lock(&queue->loop);
+	stopped = queue->loop.stop;
 	ok = has_place_locked(queue, request->payer);
 	if (ok) {
 		queue->payers[queue->n_taken++] = request->payer;
 		set_deadline(queue, &request->release);
 		add_locked(queue, request);
 	}
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 	if (!ok) /* others were faster */
 		spool_channel_go_on(queue->fs, request,
 				    SPOOL_TRY_LAST | (stopped ? SPOOL_TRY_BLOCK : 0));
@@ -234,31 +232,31 @@ void spool_for_release_kick(struct spool_for_release *queue)
 		atomic_store(&queue->in_vain, false);
 	if (atomic_load(&queue->n_waiting) == 0)
 		return;
-	pthread_mutex_lock(&queue->lock);
+	spool_loop_lock(&queue->loop);
 	queue->kicked = true;
-	pthread_cond_signal(&queue->changed);
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_wake_locked(&queue->loop);
+	spool_loop_unlock(&queue->loop);
 }
 
 static void gather(struct spool_waitq *waitq, uint64_t ns)
 {
 	struct spool_for_release *queue = queue_of(waitq);
-	const struct timespec until = spool_clock_time(spool_clock_ns() + ns);
+	uint64_t until = spool_clock_ns() + ns;
 
-	pthread_mutex_lock(&queue->lock);
-	while (!queue->stop && atomic_load(&queue->n_waiting) == 0 &&
-	       pthread_cond_timedwait(&queue->wanted, &queue->lock, &until) != ETIMEDOUT)
+	spool_loop_lock(&queue->loop);
+	while (!queue->loop.stop && atomic_load(&queue->n_waiting) == 0 &&
+	       spool_cond_wait(&queue->wanted, &queue->loop.lock, until))
 		;
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 }
 
 /* It was tried in vain, and has its place still. */
 static void keep(struct spool_for_release *queue, struct spool_request *request)
 {
 	spool_channel_keep(request);
-	pthread_mutex_lock(&queue->lock);
+	spool_loop_lock(&queue->loop);
 	add_locked(queue, request);
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 }
 
 /* @how: enum spool_try */
@@ -287,21 +285,17 @@ static void try_again(struct spool_for_release *queue, struct spool_request_list
 	}
 }
 
-/* Until something has gone, or the first one's time is over. The lock is held. */
-static void wait_locked(struct spool_for_release *queue)
+/* Until something has gone, or the first one's time is over. */
+static void wait_locked(struct spool_for_release *queue) SPOOL_REQUIRES(queue->loop.lock)
 {
 	struct spool_request *first;
 
-	while (!queue->stop && !queue->kicked) {
-		struct timespec until;
+	while (!queue->loop.stop && !queue->kicked) {
+		uint64_t until;
 
 		first = TAILQ_FIRST(&queue->list);
-		if (!first) {
-			pthread_cond_wait(&queue->changed, &queue->lock);
-			continue;
-		}
-		until = spool_clock_time(first->release.deadline);
-		if (pthread_cond_timedwait(&queue->changed, &queue->lock, &until) == ETIMEDOUT)
+		until = first ? first->release.deadline : SPOOL_FOREVER;
+		if (!spool_loop_wait_locked(&queue->loop, until))
 			return;
 	}
 }
@@ -314,13 +308,13 @@ static void *queue_main(void *arg)
 	while (!stop) {
 		struct spool_request_list list = TAILQ_HEAD_INITIALIZER(list);
 
-		pthread_mutex_lock(&queue->lock);
+		spool_loop_lock(&queue->loop);
 		wait_locked(queue);
 		queue->kicked = false;
-		stop = queue->stop;
+		stop = queue->loop.stop;
 		TAILQ_CONCAT(&list, &queue->list, link);
 		atomic_store(&queue->n_waiting, 0);
-		pthread_mutex_unlock(&queue->lock);
+		spool_loop_unlock(&queue->loop);
 		try_again(queue, &list, stop ? SPOOL_TRY_LAST | SPOOL_TRY_BLOCK : SPOOL_TRY);
 	}
 	return NULL;
@@ -350,10 +344,9 @@ int spool_for_release_new(struct spool_fs *fs, struct spool_for_release **ret)
 	queue->waitq.ops = &ops;
 	queue->fs = fs;
 	TAILQ_INIT(&queue->list);
-	pthread_mutex_init(&queue->lock, NULL);
-	spool_thread_cond_init(&queue->changed);
-	spool_thread_cond_init(&queue->wanted);
-	r = spool_thread_start(&queue->thread, "spoolfs-release", queue_main, queue);
+	spool_loop_init(&queue->loop);
+	spool_cond_init(&queue->wanted);
+	r = spool_loop_start(&queue->loop, "spoolfs-release", queue_main, queue);
 	if (r < 0) {
 		spool_for_release_free(queue);
 		return r;
@@ -366,20 +359,17 @@ void spool_for_release_stop(struct spool_for_release *queue)
 {
 	if (!queue)
 		return;
-	pthread_mutex_lock(&queue->lock);
-	queue->stop = true;
-	pthread_cond_signal(&queue->changed);
-	pthread_cond_broadcast(&queue->wanted);
-	pthread_mutex_unlock(&queue->lock);
-	pthread_join(queue->thread, NULL);
+	spool_loop_stop(&queue->loop);
+	spool_loop_lock(&queue->loop);
+	spool_cond_wake_all(&queue->wanted);
+	spool_loop_unlock(&queue->loop);
 }
 
 void spool_for_release_free(struct spool_for_release *queue)
 {
 	if (!queue)
 		return;
-	pthread_cond_destroy(&queue->wanted);
-	pthread_cond_destroy(&queue->changed);
-	pthread_mutex_destroy(&queue->lock);
+	spool_cond_fini(&queue->wanted);
+	spool_loop_fini(&queue->loop);
 	free(queue);
 }
