@@ -2,14 +2,13 @@
 #include "wait/for_spill.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "transport/channel.h"
 #include "transport/waitq.h"
 #include "host/clock.h"
 #include "fs.h"
-#include "host/thread.h"
+#include "host/loop.h"
 #include "util/macros.h"
 
 /* Long enough for 1 GB on a slow disk. Guesses, both. */
@@ -22,14 +21,10 @@
 struct spool_for_spill {
 	struct spool_waitq waitq;
 	struct spool_fs *fs;
-	pthread_mutex_t lock; /* of the following; only a thread is started under it */
-	pthread_cond_t changed;
+	struct spool_loop loop;            /* its lock covers the following */
 	struct spool_request_list waiting; /* those who wait longest first */
 	struct spool_request_list ended;   /* to be answered */
 	uint64_t last_id;
-	pthread_t thread;
-	bool has_thread;
-	bool stop;
 };
 
 static struct spool_for_spill *queue_of(struct spool_waitq *waitq)
@@ -45,12 +40,13 @@ static bool wants(struct spool_waitq *waitq, struct spool_request *request, int 
 }
 
 static void end_locked(struct spool_for_spill *queue, struct spool_request *request, int result)
+	SPOOL_REQUIRES(queue->loop.lock)
 {
 	TAILQ_REMOVE(&queue->waiting, request, link);
 	request->first.told = SPOOL_TOLD;
 	request->first.result = result;
 	TAILQ_INSERT_TAIL(&queue->ended, request, link);
-	pthread_cond_signal(&queue->changed);
+	spool_loop_wake_locked(&queue->loop);
 }
 
 /* Nobody waits for @request here any more. */
@@ -60,24 +56,23 @@ static void answer(struct spool_for_spill *queue, struct spool_request *request)
 	spool_channel_go_on(queue->fs, request, SPOOL_TRY);
 }
 
-/* Until somebody is to be answered, or the first one's time is over. Return: false at the end. */
-static bool wait_locked(struct spool_for_spill *queue)
+/* Until a request is to be answered, or the time of the first one is over. At the end all are to be
+ * answered. Return: false: the thread is to end. */
+static bool wait_locked(struct spool_for_spill *queue) SPOOL_REQUIRES(queue->loop.lock)
 {
 	struct spool_request *first;
 
-	while (TAILQ_EMPTY(&queue->ended) && !queue->stop) {
-		struct timespec until;
+	while (TAILQ_EMPTY(&queue->ended) && !queue->loop.stop) {
+		uint64_t until;
 
 		first = TAILQ_FIRST(&queue->waiting);
-		if (!first) {
-			pthread_cond_wait(&queue->changed, &queue->lock);
-			continue;
-		}
-		until = spool_clock_time(first->spill.until_ms * NS_PER_MS);
-		if (pthread_cond_timedwait(&queue->changed, &queue->lock, &until) == ETIMEDOUT &&
+		until = first ? first->spill.until_ms * NS_PER_MS : SPOOL_FOREVER;
+		if (!spool_loop_wait_locked(&queue->loop, until) &&
 		    first == TAILQ_FIRST(&queue->waiting))
 			end_locked(queue, first, -ETIMEDOUT);
 	}
+	while (queue->loop.stop && (first = TAILQ_FIRST(&queue->waiting)))
+		end_locked(queue, first, -EINTR);
 	return !TAILQ_EMPTY(&queue->ended);
 }
 
@@ -86,20 +81,21 @@ static void *queue_main(void *arg)
 	struct spool_for_spill *queue = arg;
 	struct spool_request *request;
 
-	pthread_mutex_lock(&queue->lock);
+	spool_loop_lock(&queue->loop);
 	while (wait_locked(queue)) {
 		request = TAILQ_FIRST(&queue->ended);
 		TAILQ_REMOVE(&queue->ended, request, link);
-		pthread_mutex_unlock(&queue->lock);
+		spool_loop_unlock(&queue->loop);
 		answer(queue, request);
-		pthread_mutex_lock(&queue->lock);
+		spool_loop_lock(&queue->loop);
 	}
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 	return NULL;
 }
 
 /* Return: 0: it waits; -EINTR at the end; -EBUSY; -errno without a thread. */
 static int add_locked(struct spool_for_spill *queue, struct spool_request *request)
+	SPOOL_REQUIRES(queue->loop.lock)
 {
 	struct spool_request *other;
 	unsigned int n = 0;
@@ -107,19 +103,18 @@ static int add_locked(struct spool_for_spill *queue, struct spool_request *reque
 
 	TAILQ_FOREACH (other, &queue->waiting, link)
 		n += other->payer == request->payer;
-	if (queue->stop)
+	if (queue->loop.stop)
 		return -EINTR;
 	if (n >= SPILL_MAX_PER_PAYER)
 		return -EBUSY;
-	if (!queue->has_thread)
-		r = spool_thread_start(&queue->thread, "spoolfs-ask", queue_main, queue);
+	if (queue->loop.n_threads == 0)
+		r = spool_loop_start_locked(&queue->loop, "spoolfs-ask", queue_main, queue);
 	if (r < 0)
 		return r;
-	queue->has_thread = true;
 	request->spill.id = ++queue->last_id;
 	request->spill.until_ms = spool_clock_ms() + SPILL_LIMIT_S * MS_PER_S;
 	TAILQ_INSERT_TAIL(&queue->waiting, request, link);
-	pthread_cond_signal(&queue->changed);
+	spool_loop_wake_locked(&queue->loop);
 	return 0;
 }
 
@@ -129,10 +124,10 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 	uint64_t ino = request->first.ino, id;
 	int r;
 
-	pthread_mutex_lock(&queue->lock);
+	spool_loop_lock(&queue->loop);
 	r = add_locked(queue, request);
 	id = request->spill.id;
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 	if (r < 0) {
 		request->first.told = SPOOL_TOLD;
 		request->first.result = r;
@@ -149,14 +144,14 @@ void spool_for_spill_done(struct spool_for_spill *queue, uint64_t id, int result
 {
 	struct spool_request *request;
 
-	pthread_mutex_lock(&queue->lock);
+	spool_loop_lock(&queue->loop);
 	TAILQ_FOREACH (request, &queue->waiting, link) {
 		if (request->spill.id == id)
 			break;
 	}
 	if (request)
 		end_locked(queue, request, result);
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 }
 
 static void interrupt(struct spool_waitq *waitq, uint64_t unique)
@@ -164,14 +159,14 @@ static void interrupt(struct spool_waitq *waitq, uint64_t unique)
 	struct spool_for_spill *queue = queue_of(waitq);
 	struct spool_request *request;
 
-	pthread_mutex_lock(&queue->lock);
+	spool_loop_lock(&queue->loop);
 	TAILQ_FOREACH (request, &queue->waiting, link) {
 		if (request->unique == unique)
 			break;
 	}
 	if (request)
 		end_locked(queue, request, -EINTR);
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 }
 
 struct spool_waitq *spool_for_spill_waitq(struct spool_for_spill *queue)
@@ -194,33 +189,21 @@ int spool_for_spill_new(struct spool_fs *fs, struct spool_for_spill **ret)
 	queue->fs = fs;
 	TAILQ_INIT(&queue->waiting);
 	TAILQ_INIT(&queue->ended);
-	pthread_mutex_init(&queue->lock, NULL);
-	spool_thread_cond_init(&queue->changed);
+	spool_loop_init(&queue->loop);
 	*ret = queue;
 	return 0;
 }
 
 void spool_for_spill_stop(struct spool_for_spill *queue)
 {
-	struct spool_request *request;
-
-	if (!queue)
-		return;
-	pthread_mutex_lock(&queue->lock);
-	queue->stop = true;
-	while ((request = TAILQ_FIRST(&queue->waiting)))
-		end_locked(queue, request, -EINTR);
-	pthread_cond_signal(&queue->changed);
-	pthread_mutex_unlock(&queue->lock);
-	if (queue->has_thread)
-		pthread_join(queue->thread, NULL);
+	if (queue)
+		spool_loop_stop(&queue->loop);
 }
 
 void spool_for_spill_free(struct spool_for_spill *queue)
 {
 	if (!queue)
 		return;
-	pthread_cond_destroy(&queue->changed);
-	pthread_mutex_destroy(&queue->lock);
+	spool_loop_fini(&queue->loop);
 	free(queue);
 }
