@@ -2,12 +2,11 @@
 #include "wait/for_disk.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "engine/engine.h"
 #include "transport/channel.h"
-#include "host/thread.h"
+#include "host/loop.h"
 #include "transport/turn.h"
 #include "transport/waitq.h"
 #include "util/macros.h"
@@ -24,15 +23,12 @@ struct spool_for_disk {
 	struct spool_waitq waitq;
 	struct spool_fs *fs;
 	void (*serve)(struct spool_fs *fs, struct spool_request *request);
-	pthread_mutex_t lock; /* of the following; nothing is called under it */
-	pthread_cond_t changed;
+	struct spool_loop loop; /* its lock covers the following; nothing is called under it */
 	struct spool_turns turns;
-	pthread_t threads[DISK_THREADS];
-	unsigned int n_threads, n_idle;
+	unsigned int n_idle;
 	unsigned int n_woken;       /* of the idle, those that are about to look */
 	uid_t served[DISK_THREADS]; /* payers of what is being served */
 	unsigned int n_served;
-	bool stop;
 };
 
 static struct spool_for_disk *queue_of(struct spool_waitq *waitq)
@@ -57,8 +53,8 @@ static bool may_serve(const void *ctx, uid_t payer)
 	       (queue->n_served < DISK_THREADS_OF_MANY ? DISK_THREADS_OF_PAYER : DISK_THREADS_FEW);
 }
 
-/* Return: whether anything is to be done. The lock is held. */
-static bool find_locked(struct spool_for_disk *queue)
+/* Return: whether anything is to be done. */
+static bool find_locked(struct spool_for_disk *queue) SPOOL_REQUIRES(queue->loop.lock)
 {
 	return spool_turns_find(&queue->turns, may_serve, queue);
 }
@@ -66,25 +62,24 @@ static bool find_locked(struct spool_for_disk *queue)
 static void *queue_main(void *arg);
 
 /* One thread more looks for what is to be done, an idle one or a new one; and it wakes the next.
- * The lock is held. */
-static void wake_locked(struct spool_for_disk *queue)
+ * */
+static void wake_locked(struct spool_for_disk *queue) SPOOL_REQUIRES(queue->loop.lock)
 {
-	if (queue->stop || queue->n_woken > 0 || !find_locked(queue))
+	if (queue->loop.stop || queue->n_woken > 0 || !find_locked(queue))
 		return;
 	if (queue->n_idle > 0) {
 		queue->n_woken++;
-		pthread_cond_signal(&queue->changed);
-	} else if (queue->n_threads < DISK_THREADS &&
-		   spool_thread_start(&queue->threads[queue->n_threads], "spoolfs-disk", queue_main,
-				      queue) == 0) {
-		queue->n_threads++;
+		spool_loop_wake_locked(&queue->loop);
+	} else if (queue->loop.n_threads < DISK_THREADS &&
+		   spool_loop_start_locked(&queue->loop, "spoolfs-disk", queue_main, queue) == 0) {
 		queue->n_idle++;
 		queue->n_woken++;
 	}
 }
 
-/* Return: NULL: nothing is to be done. The lock is held. */
+/* Return: NULL: nothing is to be done. */
 static struct spool_request *begin_locked(struct spool_for_disk *queue)
+	SPOOL_REQUIRES(queue->loop.lock)
 {
 	struct spool_request *request = NULL;
 
@@ -95,7 +90,7 @@ static struct spool_request *begin_locked(struct spool_for_disk *queue)
 	return request;
 }
 
-static void end_locked(struct spool_for_disk *queue, uid_t payer)
+static void end_locked(struct spool_for_disk *queue, uid_t payer) SPOOL_REQUIRES(queue->loop.lock)
 {
 	unsigned int i = 0;
 
@@ -115,28 +110,28 @@ static void *queue_main(void *arg)
 	struct spool_request *request;
 	uid_t payer;
 
-	pthread_mutex_lock(&queue->lock);
+	spool_loop_lock(&queue->loop);
 	queue->n_idle--;
 	queue->n_woken -= queue->n_woken > 0;
 	for (;;) {
 		request = begin_locked(queue);
-		if (!request && queue->stop)
+		if (!request && queue->loop.stop)
 			break;
 		if (!request) {
 			queue->n_idle++;
-			pthread_cond_wait(&queue->changed, &queue->lock);
+			spool_loop_wait_locked(&queue->loop, SPOOL_FOREVER);
 			queue->n_idle--;
 			queue->n_woken -= queue->n_woken > 0;
 			continue;
 		}
 		payer = request->payer;
 		wake_locked(queue);
-		pthread_mutex_unlock(&queue->lock);
+		spool_loop_unlock(&queue->loop);
 		serve_one(queue, request);
-		pthread_mutex_lock(&queue->lock);
+		spool_loop_lock(&queue->loop);
 		end_locked(queue, payer);
 	}
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 	return NULL;
 }
 
@@ -145,15 +140,15 @@ static bool put(struct spool_for_disk *queue, struct spool_request *request)
 {
 	bool ok = false;
 
-	pthread_mutex_lock(&queue->lock);
-	if (!queue->stop) {
+	spool_loop_lock(&queue->loop);
+	if (!queue->loop.stop) {
 		spool_turns_add(&queue->turns, &request->turn, request->payer);
 		wake_locked(queue);
-		ok = queue->n_threads > 0;
+		ok = queue->loop.n_threads > 0;
 		if (!ok)
 			spool_turns_next(&queue->turns);
 	}
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 	return ok;
 }
 
@@ -189,31 +184,22 @@ int spool_for_disk_new(struct spool_fs *fs,
 	queue->fs = fs;
 	queue->serve = serve ? serve : serve_here;
 	spool_turns_init(&queue->turns);
-	pthread_mutex_init(&queue->lock, NULL);
-	pthread_cond_init(&queue->changed, NULL);
+	spool_loop_init(&queue->loop);
 	*ret = queue;
 	return 0;
 }
 
 void spool_for_disk_stop(struct spool_for_disk *queue)
 {
-	if (!queue)
-		return;
-	pthread_mutex_lock(&queue->lock);
-	queue->stop = true;
-	pthread_cond_broadcast(&queue->changed);
-	pthread_mutex_unlock(&queue->lock);
-	/* no thread is started any more */
-	for (unsigned int i = 0; i < queue->n_threads; i++)
-		pthread_join(queue->threads[i], NULL);
+	if (queue)
+		spool_loop_stop(&queue->loop);
 }
 
 void spool_for_disk_free(struct spool_for_disk *queue)
 {
 	if (!queue)
 		return;
-	pthread_cond_destroy(&queue->changed);
-	pthread_mutex_destroy(&queue->lock);
+	spool_loop_fini(&queue->loop);
 	free(queue);
 }
 
@@ -221,9 +207,9 @@ unsigned int spool_for_disk_threads(struct spool_for_disk *queue, unsigned int *
 {
 	unsigned int n;
 
-	pthread_mutex_lock(&queue->lock);
-	n = queue->n_threads;
+	spool_loop_lock(&queue->loop);
+	n = queue->loop.n_threads;
 	*ret_busy = queue->n_served;
-	pthread_mutex_unlock(&queue->lock);
+	spool_loop_unlock(&queue->loop);
 	return n;
 }
