@@ -62,7 +62,9 @@ void spool_loop_stop(struct spool_loop *loop)
 	/* none is started any more, so the list stays as it is */
 	for (unsigned int i = 0; i < n; i++)
 		pthread_join(loop->threads[i], NULL);
+	spool_loop_lock(loop);
 	loop->n_threads = 0;
+	spool_loop_unlock(loop);
 }
 
 void spool_loop_lock(struct spool_loop *loop)
