@@ -9,6 +9,7 @@
 #include "host/thread.h"
 #include "transport/turn.h"
 #include "transport/waitq.h"
+#include "util/lock.h"
 #include "util/macros.h"
 
 /* Threads in all, and for one payer: four can hang the kernel on something before others are
@@ -51,10 +52,10 @@ TAILQ_HEAD(payer_list, payer);
 struct spool_notify {
 	struct spool_waitq waitq;
 	struct spool_notify_config config;
-	pthread_mutex_t lock; /* of the following; nothing is called under it */
-	pthread_cond_t work;  /* for the threads */
-	pthread_cond_t time;  /* for the clock thread */
-	pthread_cond_t done;  /* for those who wait for room, or for the end */
+	struct spool_mutex lock; /* of the following; nothing is called under it */
+	struct spool_cond work;  /* for the threads */
+	struct spool_cond time;  /* for the clock thread */
+	struct spool_cond done;  /* for those who wait for room, or for the end */
 	struct payer_list payers;
 	struct spool_turns turns; /* of all jobs that are not begun */
 	struct job_list running;
@@ -64,12 +65,11 @@ struct spool_notify {
 	bool clock_ended;
 };
 
-/* Return: false when the time is over. The lock is held. */
-static bool wait_locked(struct spool_notify *notify, pthread_cond_t *cond, uint64_t until_ms)
+/* Return: false when the time is over. */
+static bool wait_locked(struct spool_notify *notify, struct spool_cond *cond, uint64_t until_ms)
+	SPOOL_REQUIRES(notify->lock)
 {
-	const struct timespec until = spool_clock_time(until_ms * NS_PER_MS);
-
-	return pthread_cond_timedwait(cond, &notify->lock, &until) != ETIMEDOUT;
+	return spool_cond_wait(cond, &notify->lock, until_ms * NS_PER_MS);
 }
 
 /* No lock is held. */
@@ -87,6 +87,7 @@ static void answer_all(struct spool_notify *notify, struct spool_request_list *l
 
 /* Return: NULL: there is nothing to do for it. */
 static struct payer *look_up_locked(const struct spool_notify *notify, uid_t uid)
+	SPOOL_REQUIRES(notify->lock)
 {
 	struct payer *payer;
 
@@ -99,6 +100,7 @@ static struct payer *look_up_locked(const struct spool_notify *notify, uid_t uid
 
 /* Return: NULL without memory. */
 static struct payer *find_locked(struct spool_notify *notify, uid_t uid)
+	SPOOL_REQUIRES(notify->lock)
 {
 	struct payer *payer = look_up_locked(notify, uid);
 
@@ -114,6 +116,7 @@ static struct payer *find_locked(struct spool_notify *notify, uid_t uid)
 }
 
 static void put_locked(struct spool_notify *notify, struct payer *payer)
+	SPOOL_REQUIRES(notify->lock)
 {
 	if (payer->n_running + payer->n_jobs + payer->n_waiting > 0)
 		return;
@@ -121,18 +124,20 @@ static void put_locked(struct spool_notify *notify, struct payer *payer)
 	free(payer);
 }
 
-static bool may_run(const void *ctx, uid_t uid)
+/* Called by spool_turns_find() only, with the lock held. */
+static bool may_run(const void *ctx, uid_t uid) SPOOL_UNCHECKED
 {
 	return look_up_locked(ctx, uid)->n_running < THREADS_PER_PAYER;
 }
 
-static bool has_next_locked(struct spool_notify *notify)
+static bool has_next_locked(struct spool_notify *notify) SPOOL_REQUIRES(notify->lock)
 {
 	return spool_turns_find(&notify->turns, may_run, notify);
 }
 
 /* The next of a payer who may have one more thread. */
 static struct job *next_locked(struct spool_notify *notify, struct payer **ret_payer)
+	SPOOL_REQUIRES(notify->lock)
 {
 	struct payer *payer;
 	struct job *job;
@@ -152,7 +157,7 @@ static struct job *next_locked(struct spool_notify *notify, struct payer **ret_p
 static void *notify_main(void *arg);
 
 /* One thread more where all are busy. Return: false when there is none at all. */
-static bool widen_locked(struct spool_notify *notify)
+static bool widen_locked(struct spool_notify *notify) SPOOL_REQUIRES(notify->lock)
 {
 	pthread_t thread;
 
@@ -170,40 +175,40 @@ static void *notify_main(void *arg)
 	struct payer *payer;
 	struct job *job;
 
-	pthread_mutex_lock(&notify->lock);
+	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	while (!notify->stop) {
 		job = next_locked(notify, &payer);
 		if (!job) {
 			notify->n_idle++;
-			pthread_cond_wait(&notify->work, &notify->lock);
+			spool_cond_wait(&notify->work, &notify->lock, SPOOL_FOREVER);
 			notify->n_idle--;
 			continue;
 		}
 		/* several jobs may have found this one idle, and this one may not come back */
 		if (has_next_locked(notify))
 			widen_locked(notify);
-		pthread_mutex_unlock(&notify->lock);
+		spool_mutex_unlock(&notify->lock);
 		notify->config.tell(notify->config.ctx, job->ino, job->what, job->off, job->len);
-		pthread_mutex_lock(&notify->lock);
+		spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 		TAILQ_REMOVE(&notify->running, job, link);
 		payer->n_running--;
 		payer->stalled = false;
 		put_locked(notify, payer);
-		pthread_cond_broadcast(&notify->done);
-		pthread_mutex_unlock(&notify->lock);
+		spool_cond_wake_all(&notify->done);
+		spool_mutex_unlock(&notify->lock);
 		answer_all(notify, &job->waiting, SPOOL_TOLD);
 		free(job);
-		pthread_mutex_lock(&notify->lock);
+		spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	}
 	notify->n_threads--;
-	pthread_cond_broadcast(&notify->done);
-	pthread_mutex_unlock(&notify->lock);
+	spool_cond_wake_all(&notify->done);
+	spool_mutex_unlock(&notify->lock);
 	return NULL;
 }
 
 /* A job for the same that was not begun, or a new one. Return: NULL without memory or threads. */
 static struct job *add_locked(struct spool_notify *notify, struct payer *payer,
-			      const struct job *wanted)
+			      const struct job *wanted) SPOOL_REQUIRES(notify->lock)
 {
 	struct job *job;
 
@@ -220,11 +225,12 @@ static struct job *add_locked(struct spool_notify *notify, struct payer *payer,
 	TAILQ_INSERT_TAIL(&payer->jobs, job, link);
 	spool_turns_add(&notify->turns, &job->turn, payer->uid);
 	payer->n_jobs++;
-	pthread_cond_signal(&notify->work);
+	spool_cond_wake(&notify->work);
 	return job;
 }
 
 static bool take_locked(struct spool_notify *notify, struct spool_request *request)
+	SPOOL_REQUIRES(notify->lock)
 {
 	struct payer *payer = notify->stop ? NULL : find_locked(notify, request->payer);
 	const struct job wanted = {.ino = request->first.ino,
@@ -243,7 +249,7 @@ static bool take_locked(struct spool_notify *notify, struct spool_request *reque
 	TAILQ_INSERT_TAIL(&job->waiting, request, link);
 	if (notify->next_ms == 0) {
 		notify->next_ms = request->notify.until_ms;
-		pthread_cond_signal(&notify->time);
+		spool_cond_wake(&notify->time);
 	}
 	return true;
 }
@@ -273,9 +279,9 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 	struct spool_notify *notify = notify_of(waitq);
 	bool taken;
 
-	pthread_mutex_lock(&notify->lock);
+	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	taken = take_locked(notify, request);
-	pthread_mutex_unlock(&notify->lock);
+	spool_mutex_unlock(&notify->lock);
 	if (taken)
 		return;
 	request->first.told = SPOOL_TOLD_LATE;
@@ -284,6 +290,7 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 
 /* Until there is room for another drop. Return: false when that does not come. */
 static bool wait_for_room_locked(struct spool_notify *notify, struct payer *payer)
+	SPOOL_REQUIRES(notify->lock)
 {
 	uint64_t until = spool_clock_ms() + DROP_WAIT_MS;
 
@@ -302,13 +309,13 @@ bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t uid)
 	struct payer *payer;
 	bool ok = false;
 
-	pthread_mutex_lock(&notify->lock);
+	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	payer = notify->stop ? NULL : find_locked(notify, uid);
 	if (payer) {
 		ok = wait_for_room_locked(notify, payer) && add_locked(notify, payer, &wanted);
 		put_locked(notify, payer);
 	}
-	pthread_mutex_unlock(&notify->lock);
+	spool_mutex_unlock(&notify->lock);
 	return ok;
 }
 
@@ -333,6 +340,7 @@ static uint64_t expire(struct job *job, uint64_t now, uint64_t next_ms, bool all
 
 /* Jobs stay, whoever waited for them: what was changed must be told. */
 static void expire_locked(struct spool_notify *notify, bool all, struct spool_request_list *list)
+	SPOOL_REQUIRES(notify->lock)
 {
 	uint64_t now = spool_clock_ms(), next_ms = 0;
 	struct payer *payer;
@@ -352,22 +360,22 @@ static void *clock_main(void *arg)
 	struct spool_notify *notify = arg;
 	struct spool_request_list list = TAILQ_HEAD_INITIALIZER(list);
 
-	pthread_mutex_lock(&notify->lock);
+	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	while (!notify->stop) {
 		if (notify->next_ms == 0) {
-			pthread_cond_wait(&notify->time, &notify->lock);
+			spool_cond_wait(&notify->time, &notify->lock, SPOOL_FOREVER);
 			continue;
 		}
 		if (wait_locked(notify, &notify->time, notify->next_ms))
 			continue;
 		expire_locked(notify, false, &list);
-		pthread_mutex_unlock(&notify->lock);
+		spool_mutex_unlock(&notify->lock);
 		answer_all(notify, &list, SPOOL_TOLD_LATE);
-		pthread_mutex_lock(&notify->lock);
+		spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	}
 	notify->clock_ended = true;
-	pthread_cond_broadcast(&notify->done);
-	pthread_mutex_unlock(&notify->lock);
+	spool_cond_wake_all(&notify->done);
+	spool_mutex_unlock(&notify->lock);
 	return NULL;
 }
 
@@ -396,10 +404,10 @@ int spool_notify_new(const struct spool_notify_config *config, struct spool_noti
 	TAILQ_INIT(&notify->payers);
 	spool_turns_init(&notify->turns);
 	TAILQ_INIT(&notify->running);
-	pthread_mutex_init(&notify->lock, NULL);
-	pthread_cond_init(&notify->work, NULL);
-	spool_thread_cond_init(&notify->time);
-	spool_thread_cond_init(&notify->done);
+	spool_mutex_init(&notify->lock);
+	spool_cond_init(&notify->work);
+	spool_cond_init(&notify->time);
+	spool_cond_init(&notify->done);
 	r = spool_thread_start(&clock, "spoolfs-late", clock_main, notify);
 	if (r < 0) {
 		spool_notify_free(notify);
@@ -410,7 +418,7 @@ int spool_notify_new(const struct spool_notify_config *config, struct spool_noti
 	return 0;
 }
 
-static void forget_locked(struct spool_notify *notify)
+static void forget_locked(struct spool_notify *notify) SPOOL_REQUIRES(notify->lock)
 {
 	struct payer *payer, *next;
 	struct job *job;
@@ -433,14 +441,14 @@ void spool_notify_stop(struct spool_notify *notify)
 
 	if (!notify)
 		return;
-	pthread_mutex_lock(&notify->lock);
+	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	notify->stop = true;
 	expire_locked(notify, true, &list);
 	forget_locked(notify);
-	pthread_cond_broadcast(&notify->work);
-	pthread_cond_broadcast(&notify->done);
-	pthread_cond_signal(&notify->time);
-	pthread_mutex_unlock(&notify->lock);
+	spool_cond_wake_all(&notify->work);
+	spool_cond_wake_all(&notify->done);
+	spool_cond_wake(&notify->time);
+	spool_mutex_unlock(&notify->lock);
 	answer_all(notify, &list, SPOOL_TOLD_LATE);
 }
 
@@ -451,12 +459,12 @@ bool spool_notify_end(struct spool_notify *notify, unsigned int wait_ms)
 
 	if (!notify)
 		return true;
-	pthread_mutex_lock(&notify->lock);
+	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	while ((notify->n_threads > 0 || !notify->clock_ended) &&
 	       wait_locked(notify, &notify->done, until))
 		;
 	ended = notify->n_threads == 0 && notify->clock_ended;
-	pthread_mutex_unlock(&notify->lock);
+	spool_mutex_unlock(&notify->lock);
 	return ended;
 }
 
@@ -464,10 +472,10 @@ void spool_notify_free(struct spool_notify *notify)
 {
 	if (!notify)
 		return;
-	pthread_cond_destroy(&notify->work);
-	pthread_cond_destroy(&notify->time);
-	pthread_cond_destroy(&notify->done);
-	pthread_mutex_destroy(&notify->lock);
+	spool_cond_fini(&notify->work);
+	spool_cond_fini(&notify->time);
+	spool_cond_fini(&notify->done);
+	spool_mutex_fini(&notify->lock);
 	free(notify);
 }
 
@@ -475,11 +483,11 @@ void spool_notify_stat(struct spool_notify *notify, struct spool_notify_stat *re
 {
 	const struct payer *payer;
 
-	pthread_mutex_lock(&notify->lock);
+	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	*ret = (struct spool_notify_stat){.threads = notify->n_threads};
 	TAILQ_FOREACH (payer, &notify->payers, link) {
 		ret->running += payer->n_running;
 		ret->queued += payer->n_jobs;
 	}
-	pthread_mutex_unlock(&notify->lock);
+	spool_mutex_unlock(&notify->lock);
 }
