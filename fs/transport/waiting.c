@@ -2,13 +2,13 @@
 #include "transport/waiting.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "host/clock.h"
 #include "fs.h"
 #include "transport/waitq.h"
 #include "transport/wire.h"
+#include "util/lock.h"
 
 /* Four times what rings of 128 CPUs start with; 40 MiB of pages. Nobody's programs have come near.
  * All payers together four times that. Guesses. */
@@ -43,7 +43,7 @@ struct spool_waiting_payer {
 
 struct spool_waiting {
 	struct spool_fs *fs;
-	pthread_mutex_t lock; /* of the following; nothing is called under it */
+	struct spool_mutex lock; /* of the following; nothing is called under it */
 	struct payer_list buckets[N_BUCKETS];
 	struct spool_request_list queues[SPOOL_CTL_WAITING_N]; /* the oldest first, as numbered */
 	uint64_t last_number;
@@ -106,6 +106,7 @@ static bool must_drop(const struct spool_waiting *waiting, const struct spool_wa
 /* It waits for something else than before, or the first time. Behind all others: nobody has to look
  * for the oldest. */
 static void queue_locked(struct spool_waiting *waiting, struct spool_request *request)
+	SPOOL_REQUIRES(waiting->lock)
 {
 	request->waiting.counted_as = request->waitq->ops->number;
 	request->waiting.since_ms = spool_clock_ms();
@@ -115,13 +116,14 @@ static void queue_locked(struct spool_waiting *waiting, struct spool_request *re
 }
 
 static void unqueue_locked(struct spool_waiting *waiting, struct spool_request *request)
+	SPOOL_REQUIRES(waiting->lock)
 {
 	TAILQ_REMOVE(&waiting->queues[request->waiting.counted_as], request, waiting.by_age);
 	waiting->stat.n[request->waiting.counted_as]--;
 }
 
 static void enter_locked(struct spool_waiting *waiting, struct spool_waiting_payer *payer,
-			 struct spool_request *request)
+			 struct spool_request *request) SPOOL_REQUIRES(waiting->lock)
 {
 	request->waiting.drops_data = must_drop(waiting, payer, request);
 	request->waiting.payer = payer;
@@ -134,7 +136,7 @@ static void enter_locked(struct spool_waiting *waiting, struct spool_waiting_pay
 }
 
 /* Return: whether it is to be told now that a limit was hit. */
-static bool refuse_locked(struct spool_waiting *waiting)
+static bool refuse_locked(struct spool_waiting *waiting) SPOOL_REQUIRES(waiting->lock)
 {
 	time_t now = spool_clock_s();
 	bool tell;
@@ -154,14 +156,14 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 
 	if (!waiting)
 		return true;
-	pthread_mutex_lock(&waiting->lock);
+	spool_mutex_lock(&waiting->lock, SPOOL_RANK_QUEUE);
 	request->waiting.attempts = request->attempts;
 	if (request->waiting.payer) {
 		if (request->waiting.counted_as != request->waitq->ops->number) {
 			unqueue_locked(waiting, request);
 			queue_locked(waiting, request);
 		}
-		pthread_mutex_unlock(&waiting->lock);
+		spool_mutex_unlock(&waiting->lock);
 		return true;
 	}
 	payer = get_payer(waiting, request->payer);
@@ -175,7 +177,7 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 	}
 	if (payer)
 		put_payer(waiting, payer);
-	pthread_mutex_unlock(&waiting->lock);
+	spool_mutex_unlock(&waiting->lock);
 	if (tell)
 		spool_log(waiting->fs->log, SPOOL_LOG_WARNING,
 			  "uid %u has %u requests that wait (at most %u, of all users %u of %u): "
@@ -189,10 +191,10 @@ void spool_waiting_move(struct spool_waiting *waiting, struct spool_request *fro
 {
 	if (!from->waiting.payer)
 		return;
-	pthread_mutex_lock(&waiting->lock);
+	spool_mutex_lock(&waiting->lock, SPOOL_RANK_QUEUE);
 	TAILQ_INSERT_BEFORE(from, to, waiting.by_age);
 	TAILQ_REMOVE(&waiting->queues[from->waiting.counted_as], from, waiting.by_age);
-	pthread_mutex_unlock(&waiting->lock);
+	spool_mutex_unlock(&waiting->lock);
 	from->waiting.payer = NULL;
 }
 
@@ -203,19 +205,19 @@ void spool_waiting_leave(struct spool_waiting *waiting, struct spool_request *re
 	if (!payer)
 		return;
 	request->waiting.payer = NULL;
-	pthread_mutex_lock(&waiting->lock);
+	spool_mutex_lock(&waiting->lock, SPOOL_RANK_QUEUE);
 	payer->n--;
 	payer->data -= request->waiting.data;
 	waiting->n--;
 	unqueue_locked(waiting, request);
 	waiting->stat.data -= request->waiting.data;
 	put_payer(waiting, payer);
-	pthread_mutex_unlock(&waiting->lock);
+	spool_mutex_unlock(&waiting->lock);
 }
 
 void spool_waiting_stat(struct spool_waiting *waiting, struct spool_waiting_stat *ret)
 {
-	pthread_mutex_lock(&waiting->lock);
+	spool_mutex_lock(&waiting->lock, SPOOL_RANK_QUEUE);
 	*ret = waiting->stat;
 	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++) {
 		const struct spool_request *first = TAILQ_FIRST(&waiting->queues[i]);
@@ -226,7 +228,7 @@ void spool_waiting_stat(struct spool_waiting *waiting, struct spool_waiting_stat
 							      .uid = first->uid,
 							      .opcode = first->opcode};
 	}
-	pthread_mutex_unlock(&waiting->lock);
+	spool_mutex_unlock(&waiting->lock);
 }
 
 size_t spool_waiting_list(struct spool_waiting *waiting, enum spool_ctl_waiting wait,
@@ -235,7 +237,7 @@ size_t spool_waiting_list(struct spool_waiting *waiting, enum spool_ctl_waiting 
 	const struct spool_request *request;
 	size_t n = 0;
 
-	pthread_mutex_lock(&waiting->lock);
+	spool_mutex_lock(&waiting->lock, SPOOL_RANK_QUEUE);
 	TAILQ_FOREACH (request, &waiting->queues[wait], waiting.by_age) {
 		if (request->waiting.number <= after)
 			continue;
@@ -250,7 +252,7 @@ size_t spool_waiting_list(struct spool_waiting *waiting, enum spool_ctl_waiting 
 							.payer = request->payer,
 							.attempts = request->waiting.attempts};
 	}
-	pthread_mutex_unlock(&waiting->lock);
+	spool_mutex_unlock(&waiting->lock);
 	return n;
 }
 
@@ -259,12 +261,12 @@ unsigned int spool_waiting_of(struct spool_waiting *waiting, uid_t uid)
 	const struct spool_waiting_payer *payer;
 	unsigned int n = 0;
 
-	pthread_mutex_lock(&waiting->lock);
+	spool_mutex_lock(&waiting->lock, SPOOL_RANK_QUEUE);
 	LIST_FOREACH (payer, &waiting->buckets[uid % N_BUCKETS], link) {
 		if (payer->payer == uid)
 			n = payer->n;
 	}
-	pthread_mutex_unlock(&waiting->lock);
+	spool_mutex_unlock(&waiting->lock);
 	return n;
 }
 
@@ -275,7 +277,7 @@ int spool_waiting_new(struct spool_fs *fs, struct spool_waiting **ret)
 	if (!waiting)
 		return -ENOMEM;
 	waiting->fs = fs;
-	pthread_mutex_init(&waiting->lock, NULL);
+	spool_mutex_init(&waiting->lock);
 	for (unsigned int i = 0; i < N_BUCKETS; i++)
 		LIST_INIT(&waiting->buckets[i]);
 	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++)
@@ -288,6 +290,6 @@ void spool_waiting_free(struct spool_waiting *waiting)
 {
 	if (!waiting)
 		return;
-	pthread_mutex_destroy(&waiting->lock);
+	spool_mutex_fini(&waiting->lock);
 	free(waiting);
 }
