@@ -21,17 +21,17 @@ static enum ring_phase report(struct spool_ring *ring, enum ring_phase next, int
 	struct spool_rings *rings = ring->rings;
 	enum ring_phase phase;
 
-	pthread_mutex_lock(&rings->lock);
+	spool_mutex_lock(&rings->lock, SPOOL_RANK_QUEUE);
 	if (error < 0 && rings->error == 0) {
 		rings->error = error;
 		rings->error_at = where;
 	}
 	rings->n_ready++;
-	pthread_cond_broadcast(&rings->changed);
+	spool_cond_wake_all(&rings->changed);
 	while (rings->phase < next)
-		pthread_cond_wait(&rings->changed, &rings->lock);
+		spool_cond_wait(&rings->changed, &rings->lock, SPOOL_FOREVER);
 	phase = rings->phase;
-	pthread_mutex_unlock(&rings->lock);
+	spool_mutex_unlock(&rings->lock);
 	return phase;
 }
 
@@ -112,16 +112,16 @@ static int go_on(struct spool_rings *rings, enum ring_phase phase, unsigned int 
 {
 	int r;
 
-	pthread_mutex_lock(&rings->lock);
+	spool_mutex_lock(&rings->lock, SPOOL_RANK_QUEUE);
 	if (phase != RING_PREPARE) {
 		rings->phase = phase;
 		rings->n_ready = 0;
-		pthread_cond_broadcast(&rings->changed);
+		spool_cond_wake_all(&rings->changed);
 	}
 	while (phase != RING_GIVE_UP && rings->n_ready < n_threads)
-		pthread_cond_wait(&rings->changed, &rings->lock);
+		spool_cond_wait(&rings->changed, &rings->lock, SPOOL_FOREVER);
 	r = rings->error;
-	pthread_mutex_unlock(&rings->lock);
+	spool_mutex_unlock(&rings->lock);
 	return r;
 }
 
@@ -157,15 +157,15 @@ static struct spool_rings *new_rings(struct spool_fs *fs, int fd, size_t payload
 	rings->n = n;
 	rings->n_first = (unsigned int)spool_max_u64(
 		RING_ENTRIES_MIN, spool_min_u64(RING_ENTRIES_MAX, RING_ENTRIES_ALL / n));
-	pthread_mutex_init(&rings->lock, NULL);
-	pthread_cond_init(&rings->changed, NULL);
+	spool_mutex_init(&rings->lock);
+	spool_cond_init(&rings->changed);
 	for (unsigned int i = 0; i < n; i++) {
 		rings->rings[i].rings = rings;
 		rings->rings[i].cpu = i;
 		rings->rings[i].wake = -1;
 		spool_turns_init(&rings->rings[i].ready);
 		SLIST_INIT(&rings->rings[i].returned);
-		pthread_mutex_init(&rings->rings[i].lock, NULL);
+		spool_mutex_init(&rings->rings[i].lock);
 	}
 	return rings;
 }
@@ -236,10 +236,10 @@ void spool_rings_stop(struct spool_rings *rings)
 
 		ring_free_blocks(ring);
 		spool_close(ring->wake);
-		pthread_mutex_destroy(&ring->lock);
+		spool_mutex_fini(&ring->lock);
 	}
-	pthread_cond_destroy(&rings->changed);
-	pthread_mutex_destroy(&rings->lock);
+	spool_cond_fini(&rings->changed);
+	spool_mutex_fini(&rings->lock);
 	free(rings);
 }
 

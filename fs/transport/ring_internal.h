@@ -12,6 +12,7 @@
 #include "transport/ring.h"
 #include "transport/turn.h"
 #include "transport/wire.h"
+#include "util/lock.h"
 
 /* Entries that a ring starts with: one request is being answered, others are on their way or put
  * aside. On a machine with many CPUs, where each has its own, fewer. Guesses. */
@@ -76,7 +77,7 @@ struct spool_ring {
 	int wake;                      /* eventfd: something in @returned, or the end */
 	size_t touched;                /* most bytes of a payload used since they were given back */
 	struct spool_turns ready;      /* have come and are not begun */
-	pthread_mutex_t lock;          /* of @returned; nothing is called under it */
+	struct spool_mutex lock;       /* of @returned; nothing is called under it */
 	struct ring_entry_list returned;
 };
 
@@ -88,8 +89,8 @@ struct spool_rings {
 	unsigned int n;
 	struct ring_kicker *kicker;
 	atomic_bool stop;
-	pthread_mutex_t lock; /* of the following; nothing is called under it */
-	pthread_cond_t changed;
+	struct spool_mutex lock; /* of the following; nothing is called under it */
+	struct spool_cond changed;
 	enum ring_phase phase;
 	unsigned int n_ready;      /* have finished the phase that they are in */
 	int error;                 /* first failure, -errno */

@@ -149,9 +149,9 @@ static void come_back(struct spool_request *request)
 	struct spool_ring *ring = entry->ring;
 
 	assert(request->state == SPOOL_REQUEST_FINISHED && entry->away);
-	pthread_mutex_lock(&ring->lock);
+	spool_mutex_lock(&ring->lock, SPOOL_RANK_QUEUE);
 	SLIST_INSERT_HEAD(&ring->returned, entry, link);
-	pthread_mutex_unlock(&ring->lock);
+	spool_mutex_unlock(&ring->lock);
 	eventfd_write(ring->wake,
 		      1); /* fails only when the counter is at its end, so it is readable */
 }
@@ -212,10 +212,10 @@ static void take_returned(struct spool_ring *ring)
 	eventfd_t count;
 
 	eventfd_read(ring->wake, &count);
-	pthread_mutex_lock(&ring->lock);
+	spool_mutex_lock(&ring->lock, SPOOL_RANK_QUEUE);
 	list = ring->returned;
 	SLIST_INIT(&ring->returned);
-	pthread_mutex_unlock(&ring->lock);
+	spool_mutex_unlock(&ring->lock);
 	while ((entry = SLIST_FIRST(&list))) {
 		SLIST_REMOVE_HEAD(&list, link);
 		entry->away = false;
