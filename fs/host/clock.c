@@ -21,9 +21,3 @@ time_t spool_clock_s(void)
 {
 	return (time_t)(spool_clock_ns() / NS_PER_S);
 }
-
-struct timespec spool_clock_time(uint64_t ns)
-{
-	return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S),
-				 .tv_nsec = (long)(ns % NS_PER_S)};
-}

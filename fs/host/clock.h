@@ -3,7 +3,7 @@
 
 /*
  * The clock for all waits and limits of time: CLOCK_MONOTONIC. It cannot be set, and does not run
- * while the machine is suspended. Conditions of spool_thread_cond_init() go by it.
+ * while the machine is suspended. Timed waits on a struct spool_cond (util/lock.h) go by it.
  */
 
 #include <stdint.h>
@@ -17,6 +17,3 @@ uint64_t spool_clock_ms(void);
 
 /** spool_clock_s() - in s. */
 time_t spool_clock_s(void);
-
-/** spool_clock_time() - time @ns as pthread_cond_timedwait(3) wants it. */
-struct timespec spool_clock_time(uint64_t ns);

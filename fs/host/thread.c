@@ -90,13 +90,3 @@ void spool_thread_interrupt(pthread_t thread)
 		r = pthread_timedjoin_np(thread, NULL, &until);
 	} while (r == ETIMEDOUT);
 }
-
-void spool_thread_cond_init(pthread_cond_t *ret)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(ret, &attr);
-	pthread_condattr_destroy(&attr);
-}

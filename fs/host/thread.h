@@ -26,6 +26,3 @@ void spool_thread_interrupt(pthread_t thread);
 /** spool_thread_allow_interrupts() - SIGUSR1 interrupts a system call from now on. Once a process.
  */
 void spool_thread_allow_interrupts(void);
-
-/** spool_thread_cond_init() - a condition whose timed waits go by CLOCK_MONOTONIC. */
-void spool_thread_cond_init(pthread_cond_t *ret);
