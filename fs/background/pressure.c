@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "background/pressure.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -147,6 +148,7 @@ int spool_pressure_new(struct spool_engine *engine, struct spool_log *log,
 	struct spool_pressure *pressure;
 	int psi = open_psi("some"), r = 0;
 
+	assert(engine);
 	*ret = NULL;
 	if (psi < 0)
 		return option == SPOOL_PRESSURE_ON ? psi : 0;
@@ -178,6 +180,7 @@ int spool_pressure_start(struct spool_pressure *pressure)
 
 	if (!pressure)
 		return 0;
+	assert(!pressure->has_thread && !pressure->stop);
 	r = spool_thread_start(&pressure->thread, "spoolfs-psi", pressure_main, pressure);
 	pressure->has_thread = r == 0;
 	return r;

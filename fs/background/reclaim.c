@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "background/reclaim.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdatomic.h>
@@ -95,6 +96,7 @@ int spool_reclaim_new(struct spool_engine *engine, struct spool_notify *notify,
 	struct spool_reclaim *reclaim = calloc(1, sizeof(*reclaim));
 	int r;
 
+	assert(engine && notify);
 	if (!reclaim)
 		return -ENOMEM;
 	reclaim->engine = engine;

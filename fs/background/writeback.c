@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "background/writeback.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -93,6 +94,7 @@ int spool_writeback_new(struct spool_engine *engine, struct spool_writeback **re
 	struct spool_writeback *writeback = calloc(1, sizeof(*writeback));
 	int r = 0;
 
+	assert(engine);
 	if (!writeback)
 		return -ENOMEM;
 	writeback->engine = engine;

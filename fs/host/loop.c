@@ -60,8 +60,10 @@ void spool_loop_stop(struct spool_loop *loop)
 	n = loop->n_threads;
 	spool_loop_unlock(loop);
 	/* none is started any more, so the list stays as it is */
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n; i++) {
+		assert(!pthread_equal(loop->threads[i], pthread_self()));
 		pthread_join(loop->threads[i], NULL);
+	}
 	spool_loop_lock(loop);
 	loop->n_threads = 0;
 	spool_loop_unlock(loop);
@@ -106,6 +108,7 @@ bool spool_loop_sleep(struct spool_loop *loop, uint64_t *seen, uint64_t until_ns
 	bool stop;
 
 	spool_loop_lock(loop);
+	assert(*seen <= loop->n_events);
 	while (!loop->stop && loop->n_events == *seen && spool_loop_wait_locked(loop, until_ns))
 		;
 	*seen = loop->n_events;

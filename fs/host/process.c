@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/process.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -29,6 +30,7 @@ bool spool_process_wait(pid_t pid, int timeout_ms, int *ret_status)
 	spool_cleanup(fd) int fd = -1;
 	struct pollfd poll_fd = {.events = POLLIN};
 
+	assert(pid > 0 && timeout_ms >= 0);
 	if (has_ended(pid, ret_status))
 		return true;
 	if (timeout_ms == 0)
@@ -53,6 +55,7 @@ void spool_process_kill(pid_t pid)
 {
 	int status;
 
+	assert(pid > 0);
 	kill(pid, SIGKILL);
 	spool_process_wait(pid, DIE_MS, &status);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/thread.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -34,6 +35,7 @@ int spool_thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg)
 	pthread_attr_t attr;
 	int r;
 
+	assert(run && strlen(name) < sizeof(start->name));
 	if (!start)
 		return -ENOMEM;
 	*start = (struct start){.run = run, .arg = arg};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/janitor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -141,6 +142,7 @@ int spool_janitor_start(const struct spool_options *options, struct spool_log *l
 	int pair[2];
 	pid_t pid;
 
+	assert(mount->path && worker > 0);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	ours = pair[0];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/services.h"
 
+#include <assert.h>
+
 #include "background/pressure.h"
 #include "background/reclaim.h"
 #include "background/writeback.h"
@@ -13,8 +15,10 @@
 
 int spool_services_start(struct spool_fs *fs)
 {
-	int r = spool_dirs_new(&fs->dirs);
+	int r;
 
+	assert(fs->engine && !fs->dirs && !fs->stopping);
+	r = spool_dirs_new(&fs->dirs);
 	if (r == 0)
 		r = spool_waiting_new(fs, &fs->waiting);
 	if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/set_up.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -158,8 +159,10 @@ int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_
 {
 	const struct spool_options *options = fs->options;
 	bool locks = options->mlock || (options->backing_fd >= 0 && options->encrypt);
-	int r = spool_witness_start(SUBUID_FILE, options->alive_fd, &fs->witness);
+	int r;
 
+	assert(!fs->engine && !*why);
+	r = spool_witness_start(SUBUID_FILE, options->alive_fd, &fs->witness);
 	if (r == 0)
 		r = spool_subuids_new(SUBUID_FILE, spool_witness_subuids, fs->witness,
 				      &fs->subuids);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "security/privileges.h"
 
+#include <assert.h>
 #include <cap-ng.h>
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ int spool_privileges_drop(uint64_t keep)
 {
 	capng_select_t sets = CAPNG_SELECT_CAPS;
 
+	assert(keep < SPOOL_PRIVILEGE(CAP_LAST_CAP + 1));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (capng_get_caps_process() < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "security/subuid.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pwd.h>
 #include <stdatomic.h>
@@ -162,6 +163,7 @@ int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
 {
 	struct spool_subuids *subuids = calloc(1, sizeof(*subuids));
 
+	assert(path && reader);
 	if (!subuids)
 		return -ENOMEM;
 	subuids->path = path;
