@@ -158,7 +158,10 @@ static bool free_engine(struct spool_engine *engine)
 int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_LOG_LINE_MAX])
 {
 	const struct spool_options *options = fs->options;
-	bool locks = options->mlock || (options->backing_fd >= 0 && options->encrypt);
+	const struct spool_sandbox_needs needs = {
+		.backing_fd = options->backing_fd,
+		.locks = options->mlock || (options->backing_fd >= 0 && options->encrypt),
+	};
 	int r;
 
 	assert(!fs->engine && !*why);
@@ -174,7 +177,7 @@ int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_
 	if (r == 0)
 		r = prepare_pressure(fs, why);
 	if (r == 0)
-		r = spool_sandbox_enter(options->backing_fd, locks, &fs->sandbox);
+		r = spool_sandbox_enter(&needs, &fs->sandbox);
 	return r;
 }
 

@@ -10,20 +10,21 @@
 #include "security/privileges.h"
 #include "security/sandbox_internal.h"
 
-int spool_sandbox_enter(int backing_fd, bool locks, struct spool_sandbox *ret)
+int spool_sandbox_enter(const struct spool_sandbox_needs *needs, struct spool_sandbox *ret)
 {
 	struct rlimit locked;
 	uint64_t keep = 0;
 	int r;
 
-	if (locks && (getrlimit(RLIMIT_MEMLOCK, &locked) < 0 || locked.rlim_cur != RLIM_INFINITY))
+	if (needs->locks &&
+	    (getrlimit(RLIMIT_MEMLOCK, &locked) < 0 || locked.rlim_cur != RLIM_INFINITY))
 		keep = SPOOL_PRIVILEGE(CAP_IPC_LOCK);
 	tzset(); /* it reads a file; log lines have the local time */
 	r = spool_privileges_drop(keep);
 	if (r < 0)
 		return r;
 	spool_privileges_names(ret->capabilities, sizeof(ret->capabilities));
-	sandbox_landlock(backing_fd, ret->landlock, sizeof(ret->landlock));
+	sandbox_landlock(needs, ret->landlock, sizeof(ret->landlock));
 	sandbox_seccomp(ret->seccomp, sizeof(ret->seccomp));
 	return 0;
 }

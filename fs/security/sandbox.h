@@ -18,15 +18,23 @@ struct spool_sandbox {
 };
 
 /**
- * spool_sandbox_enter() - give all that up, for good
+ * struct spool_sandbox_needs - what is kept
  * @backing_fd: the backing directory, -1 = none
  * @locks: memory is locked later, for keys or mlock=on: CAP_IPC_LOCK is kept where RLIMIT_MEMLOCK
  *	limits that
+ */
+struct spool_sandbox_needs {
+	int backing_fd;
+	bool locks;
+};
+
+/**
+ * spool_sandbox_enter() - give all the rest up, for good
  * Where the kernel or the build lacks Landlock or seccomp it goes without, and @ret says so.
  * The calling thread must be the only one. Threads that it starts later are bound as well.
  * Return: 0; -errno: it could not give something up.
  */
-int spool_sandbox_enter(int backing_fd, bool locks, struct spool_sandbox *ret);
+int spool_sandbox_enter(const struct spool_sandbox_needs *needs, struct spool_sandbox *ret);
 
 /**
  * spool_sandbox_seal() - let no thread make a ring of io_uring any more, once the transport has its

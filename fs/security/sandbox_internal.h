@@ -6,12 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct spool_sandbox_needs;
+
 /* Sanitizers open files, start programs and trace at run time. */
 #define SANDBOX_IS_BUILT ((bool)(SPOOL_SANDBOX))
 
 /** sandbox_landlock() - @why: gets "on (ABI ...)" or "off: ...". Return: 0; -errno, then it is off.
  */
-int sandbox_landlock(int backing_fd, char *why, size_t size);
+int sandbox_landlock(const struct spool_sandbox_needs *needs, char *why, size_t size);
 
 /** sandbox_seccomp() - allow only the system calls of a list. As sandbox_landlock(). */
 int sandbox_seccomp(char *why, size_t size);

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "security/sandbox.h"
 #include "util/macros.h"
 
 /* From linux/landlock.h and asm/unistd.h, as older headers lack some of them. The numbers of these
@@ -60,12 +61,12 @@ static int allow(int ruleset, int fd, uint64_t access, int abi)
 	return syscall(NR_ADD_RULE, ruleset, RULE_PATH_BENEATH, &attr, 0) < 0 ? -errno : 0;
 }
 
-static int add_rules(int ruleset, int backing_fd, int abi)
+static int add_rules(int ruleset, const struct spool_sandbox_needs *needs, int abi)
 {
 	int r = 0;
 
-	if (backing_fd >= 0)
-		r = allow(ruleset, backing_fd,
+	if (needs->backing_fd >= 0)
+		r = allow(ruleset, needs->backing_fd,
 			  FS_READ_FILE | FS_WRITE_FILE | FS_MAKE_REG | FS_REMOVE_FILE | FS_TRUNCATE,
 			  abi);
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(later) && r == 0; i++) {
@@ -86,7 +87,7 @@ static size_t attr_size(int abi)
 			  : sizeof(attr.fs);
 }
 
-static int restrict_self(int backing_fd, int abi)
+static int restrict_self(const struct spool_sandbox_needs *needs, int abi)
 {
 	const struct ruleset_attr attr = {.fs = FS_ALL(abi), .net = NET_ALL, .scoped = SCOPE_ALL};
 	spool_cleanup(fd) int ruleset = (int)syscall(NR_CREATE_RULESET, &attr, attr_size(abi), 0);
@@ -94,13 +95,13 @@ static int restrict_self(int backing_fd, int abi)
 
 	if (ruleset < 0)
 		return -errno;
-	r = add_rules(ruleset, backing_fd, abi);
+	r = add_rules(ruleset, needs, abi);
 	if (r == 0 && syscall(NR_RESTRICT_SELF, ruleset, 0) < 0)
 		r = -errno;
 	return r;
 }
 
-int sandbox_landlock(int backing_fd, char *why, size_t size)
+int sandbox_landlock(const struct spool_sandbox_needs *needs, char *why, size_t size)
 {
 	int abi, r;
 
@@ -117,7 +118,7 @@ int sandbox_landlock(int backing_fd, char *why, size_t size)
 					    : strerror(-r));
 		return r;
 	}
-	r = restrict_self(backing_fd, abi);
+	r = restrict_self(needs, abi);
 	if (r < 0)
 		snprintf(why, size, "off: %s", strerror(-r));
 	else

@@ -41,7 +41,9 @@ static int inside(int (*fn)(void))
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		if (spool_sandbox_enter(backing, false, &sandbox) < 0)
+		const struct spool_sandbox_needs needs = {.backing_fd = backing};
+
+		if (spool_sandbox_enter(&needs, &sandbox) < 0)
 			_exit(200);
 		_exit(fn());
 	}
