@@ -160,6 +160,8 @@ int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_
 	const struct spool_options *options = fs->options;
 	const struct spool_sandbox_needs needs = {
 		.backing_fd = options->backing_fd,
+		.proc_fd = -1,
+		.cgroup_fd = -1,
 		.locks = options->mlock || (options->backing_fd >= 0 && options->encrypt),
 	};
 	int r;

@@ -20,11 +20,14 @@ struct spool_sandbox {
 /**
  * struct spool_sandbox_needs - what is kept
  * @backing_fd: the backing directory, -1 = none
+ * @proc_fd: a directory of processes whose files are read, @cgroup_fd: one of cgroups; -1 = none
  * @locks: memory is locked later, for keys or mlock=on: CAP_IPC_LOCK is kept where RLIMIT_MEMLOCK
  *	limits that
  */
 struct spool_sandbox_needs {
 	int backing_fd;
+	int proc_fd;
+	int cgroup_fd;
 	bool locks;
 };
 

@@ -69,6 +69,10 @@ static int add_rules(int ruleset, const struct spool_sandbox_needs *needs, int a
 		r = allow(ruleset, needs->backing_fd,
 			  FS_READ_FILE | FS_WRITE_FILE | FS_MAKE_REG | FS_REMOVE_FILE | FS_TRUNCATE,
 			  abi);
+	if (r == 0 && needs->proc_fd >= 0)
+		r = allow(ruleset, needs->proc_fd, FS_READ_FILE | FS_READ_DIR, abi);
+	if (r == 0 && needs->cgroup_fd >= 0)
+		r = allow(ruleset, needs->cgroup_fd, FS_READ_FILE, abi);
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(later) && r == 0; i++) {
 		spool_cleanup(fd) int fd = open(later[i].path, O_PATH | O_CLOEXEC);
 

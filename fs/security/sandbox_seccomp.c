@@ -100,6 +100,9 @@ static const char *const allowed[] = {
 	"statx",
 	"statfs",
 	"statfs64",
+	/* processes: what of them is shown, and when they end */
+	"getdents64",
+	"pidfd_open",
 	/* the supervisor, the witness, syslogd */
 	"sendto",
 	"sendmsg",

@@ -41,7 +41,8 @@ static int inside(int (*fn)(void))
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		const struct spool_sandbox_needs needs = {.backing_fd = backing};
+		const struct spool_sandbox_needs needs = {
+			.backing_fd = backing, .proc_fd = -1, .cgroup_fd = -1};
 
 		if (spool_sandbox_enter(&needs, &sandbox) < 0)
 			_exit(200);
