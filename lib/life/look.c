@@ -11,9 +11,11 @@
 /* What ends at the same time is looked for at once. A guess. */
 #define SETTLE_MS 20u
 
-/* Looks take a fifth of a CPU at most: after one comes a pause of so many times as long. A
- * guess. */
+/* Looks take a fifth of a CPU at most: after one comes a pause of so many times as long. But where
+ * there are so many processes that this would keep ends waiting it is no longer than that. A guess.
+ */
 #define PAUSE 4u
+#define PAUSE_MAX_MS 300u
 
 static uint64_t now_ms(const struct spool_sessions *sessions)
 {
@@ -104,7 +106,7 @@ int spool_sessions_run(struct spool_sessions *sessions)
 	judge_all(sessions, &look);
 	end = now_ms(sessions);
 	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
-	sessions->next_look_ms = end + PAUSE * (end - begin);
+	sessions->next_look_ms = end + spool_min_u64(PAUSE * (end - begin), PAUSE_MAX_MS);
 	timeout = due_locked(sessions, end);
 	spool_mutex_unlock(&sessions->lock);
 	return timeout == 0 ? 1 : timeout;
