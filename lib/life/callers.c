@@ -9,9 +9,12 @@
 /* Threads that ask at the same time rarely meet: a guess. */
 #define SHARDS 16u
 
+/* "stat" has 52 fields, most of them short (proc_pid_stat(5)). */
+#define STAT_TEXT 1024u
+
 struct caller_slot {
 	pid_t tid; /* 0: free */
-	int audit; /* its "sessionid" */
+	int audit; /* its "sessionid", or what is there in its place */
 };
 
 struct caller_shard {
@@ -37,9 +40,13 @@ static int read_audit(const struct spool_callers *callers, const struct caller_s
 		      uint32_t *ret)
 {
 	const struct spool_life_system *system = callers->system;
-	char text[32];
+	char text[STAT_TEXT];
 	ssize_t n = system->read_file(system->ctx, slot->audit, text, sizeof(text));
 
+	if (n >= 0 && system->no_audit) {
+		*ret = SPOOL_AUDIT_UNSET;
+		return 0;
+	}
 	return n < 0 ? (int)n : spool_process_parse_audit(text, ret);
 }
 
@@ -53,7 +60,8 @@ static int look_audit(struct spool_callers *callers, struct caller_slot *slot, p
 	if (slot->tid == tid && read_audit(callers, slot, ret) == 0)
 		return 0;
 	let_go(callers, slot);
-	file = system->open_file(system->ctx, -1, tid, SPOOL_PROCESS_SESSIONID);
+	file = system->open_file(system->ctx, -1, tid,
+				 system->no_audit ? SPOOL_PROCESS_STAT : SPOOL_PROCESS_SESSIONID);
 	if (file < 0)
 		return file;
 	*slot = (struct caller_slot){.tid = tid, .audit = file};

@@ -13,6 +13,7 @@
  * when it was opened.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -48,6 +49,7 @@ typedef int (*spool_each_process_fn)(void *arg, pid_t pid);
  *	gone; -errno
  * @close: lets go of a handle of any kind; -1 is allowed
  * @now_ms: milliseconds, from whenever
+ * @no_audit: the kernel has no audit sessions (CONFIG_AUDIT), nor the file SESSIONID
  *
  * All may be called from any thread, and under the locks of this folder; none waits for a disk.
  */
@@ -62,4 +64,5 @@ struct spool_life_system {
 	int (*is_populated)(void *ctx, int watch);
 	void (*close)(void *ctx, int handle);
 	uint64_t (*now_ms)(void *ctx);
+	bool no_audit;
 };

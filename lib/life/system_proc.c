@@ -184,11 +184,12 @@ int spool_life_system_new(const struct spool_host *host, int proc, int cgroup, i
 		return -ENOMEM;
 	*real = (struct real_system){
 		.system = {real, open_process, open_file, read_file, list, watch_process,
-			   watch_cgroup, is_populated, close_handle, now_ms},
+			   watch_cgroup, is_populated, close_handle, now_ms, false},
 		.proc = proc,
 		.cgroup = cgroup,
 		.epoll = epoll,
 	};
+	real->system.no_audit = faccessat(proc, "self/sessionid", F_OK, 0) < 0 && errno == ENOENT;
 	*ret = &real->system;
 	return 0;
 }

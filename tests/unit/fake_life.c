@@ -147,6 +147,8 @@ static int open_file(void *ctx, int process, pid_t pid, enum spool_process_file 
 	handle.process = process < 0 ? index_of(life, pid) : life->handles[process].process;
 	if (life->open_error && is_wrong(life, pid))
 		return life->open_error;
+	if (file == SPOOL_PROCESS_SESSIONID && life->system.no_audit)
+		return -ESRCH;
 	return handle.process == SIZE_MAX ? -ESRCH : new_handle(life, &handle);
 }
 
@@ -279,7 +281,7 @@ void fake_life_init(struct fake_life *life)
 {
 	*life = (struct fake_life){
 		.system = {life, open_process, open_file, read_file, list, watch_process,
-			   watch_cgroup, is_populated, close_handle, now_ms},
+			   watch_cgroup, is_populated, close_handle, now_ms, false},
 		.clock_ms = 1000,
 		.max_pidfds = 1 << 20,
 	};

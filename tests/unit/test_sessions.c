@@ -290,6 +290,22 @@ static void test_other_pid_namespace(void)
 	rig_free(rig);
 }
 
+static void test_kernel_without_audit(void)
+{
+	struct session_rig *rig = rig_new(SPOOL_SESSION_AUTO, 100);
+	uint64_t id;
+
+	rig->life.system.no_audit = true;
+	fake_start(&rig->life, SHELL, ALICE, FAKE_UNSET, SHELL);
+	id = rig_make(rig, SHELL, ALICE, 0);
+	CU_ASSERT_NOT_EQUAL(id, SPOOL_SESSION_NONE);
+	CU_ASSERT_EQUAL(rig_make(rig, SHELL, ALICE, 0), id);
+	fake_end(&rig->life, SHELL);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_TRUE(rig_ended(rig, id));
+	rig_free(rig);
+}
+
 /* After its end a session of the same name is another one. */
 static void test_ids_are_not_used_again(void)
 {
@@ -344,6 +360,7 @@ static const struct unit_test tests[] = {
 	{"audit_session_changes", test_audit_session_changes},
 	{"unknown_caller", test_unknown_caller},
 	{"other_pid_namespace", test_other_pid_namespace},
+	{"kernel_without_audit", test_kernel_without_audit},
 	{"ids_are_not_used_again", test_ids_are_not_used_again},
 	{"no_files_no_look", test_no_files_no_look},
 };
