@@ -302,7 +302,7 @@ static void test_cgroup(void)
 	close(root);
 }
 
-/* One of two ends. */
+/* Two of them: each ends its own. */
 static void test_holder(void)
 {
 	struct spool_session_binding binding = {.kind = SPOOL_SESSION_DIRECTORY, .owner = ALICE};
@@ -409,6 +409,59 @@ static void test_sandbox(void)
 		end_in_sandbox(SPOOL_SESSION_BY_UID, become_alice, hide);
 }
 
+/* Return: an exit status; 0: all as it should be. We are the first process of a pid namespace, and
+ * /proc shows the one above. */
+static int in_namespace(bool is_root)
+{
+	struct family family;
+	struct rig rig;
+	uint64_t id;
+
+	if (!start(&family, become_alice, nothing))
+		return 2;
+	if (!is_root && !become_bob())
+		return 3;
+	if (!set_up(&rig, SPOOL_SESSION_BY_UID, 100) || spool_life_start(rig.life) < 0)
+		return 4;
+	id = make(&rig, family.shell);
+	if (!is_root)
+		return id == SPOOL_SESSION_NONE && spool_life_proc(rig.life) < 0 ? 0 : 5;
+	if (id == SPOOL_SESSION_NONE || !wait_until(is_watched, &rig, id))
+		return 6;
+	end(&family.shell);
+	if (!wait_until(is_member, &rig, (uint64_t)family.job))
+		return 7;
+	end(&family.job);
+	if (!wait_until(has_ended, &rig, id))
+		return 8;
+	tear_down(&rig);
+	return 0;
+}
+
+static void from_namespace(bool is_root)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (unshare(CLONE_NEWPID) < 0)
+			_exit(77);
+		child = fork();
+		if (child == 0)
+			_exit(in_namespace(is_root));
+		_exit(waitpid(child, &status, 0) == child ? WEXITSTATUS(status) : 1);
+	}
+	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+	CU_ASSERT_TRUE(status == 0 || WEXITSTATUS(status) == 77);
+}
+
+/* Who may not mount a procfs knows nobody there, rather than somebody else with the same number. */
+static void test_inside_a_pid_namespace(void)
+{
+	from_namespace(true);
+	from_namespace(false);
+}
+
 /* Return: an exit status; 0: the session goes on, 77: /proc cannot be hidden. */
 static int when_hidden(pid_t shell, int made, int killed)
 {
@@ -468,6 +521,7 @@ static const struct unit_test tests[] = {
 	{"cgroup", test_cgroup},
 	{"holder", test_holder},
 	{"sandbox", test_sandbox},
+	{"inside_a_pid_namespace", test_inside_a_pid_namespace},
 	{"hidden_is_not_gone", test_hidden_is_not_gone},
 };
 
