@@ -135,8 +135,8 @@ static int check_limits(FILE *errors, const struct spool_limits *limits)
 	return 0;
 }
 
-/* Return: the default limit of one uid, given that of the mount. In a mount for one user it is the
- * same, as there is no other user who needs a part. */
+/* Return: the limit of one uid: @amount if it was given, else @percent of @whole. In a mount for
+ * one user the default is @whole, as there is no other user who needs a part. */
 static uint64_t resolve_user(const struct given *given, const struct spool_amount *amount,
 			     uint64_t whole, uint64_t percent)
 {
