@@ -203,6 +203,51 @@ struct spool_node *spool_table_forget(struct spool_table *table, uint64_t ino, u
 	return last ? node : NULL;
 }
 
+/* A bucket after the other: what moves when the table grows moves to a later one. */
+static size_t list_locked(struct spool_shard *shard, struct spool_table_pos *pos, uint64_t *inos,
+			  size_t n) SPOOL_REQUIRES(shard->lock)
+{
+	size_t found = 0;
+
+	for (; pos->bucket < shard->n_buckets; pos->bucket++, pos->skip = 0) {
+		const struct spool_node *node = *bucket_at(shard, pos->bucket);
+		size_t before = found;
+
+		for (uint64_t i = 0; node && i < pos->skip; i++)
+			node = node->table_next;
+		for (; node; node = node->table_next, pos->skip++) {
+			if (node->n_lookup == 0)
+				continue;
+			if (found == n) {
+				/* as a whole next time, if it fits: nodes may go before that */
+				pos->skip = before > 0 ? 0 : pos->skip;
+				return before > 0 ? before : found;
+			}
+			inos[found++] = node->ino;
+		}
+	}
+	return found;
+}
+
+size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos, uint64_t *ret_inos,
+			size_t n)
+{
+	size_t found = 0;
+
+	while (found < n && pos->shard < SPOOL_TABLE_SHARDS) {
+		struct spool_shard *shard = &table->shards[pos->shard];
+		bool more;
+
+		spool_mutex_lock(&shard->lock, SPOOL_RANK_TABLE);
+		found += list_locked(shard, pos, ret_inos + found, n - found);
+		more = pos->bucket < shard->n_buckets;
+		spool_mutex_unlock(&shard->lock);
+		if (!more)
+			*pos = (struct spool_table_pos){.shard = pos->shard + 1};
+	}
+	return found;
+}
+
 struct spool_node *spool_table_pop(struct spool_table *table)
 {
 	for (unsigned int i = 0; i < SPOOL_TABLE_SHARDS; i++) {

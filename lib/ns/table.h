@@ -10,6 +10,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "util/lock.h"
@@ -65,6 +66,23 @@ bool spool_table_put(struct spool_table *table, struct spool_node *node, uint64_
  */
 struct spool_node *spool_table_forget(struct spool_table *table, uint64_t ino, uint64_t count,
 				      uint64_t keep, uint64_t *ret_excess);
+
+/** struct spool_table_pos - where a listing goes on; zero at its beginning */
+struct spool_table_pos {
+	unsigned int shard;
+	uint64_t bucket;
+	uint64_t skip; /* nodes of that bucket */
+};
+
+/**
+ * spool_table_list() - inodes that the kernel has looked up, up to @n
+ * @pos: moved on. What is there from the first call to the last is listed, if nothing is removed
+ * meanwhile; what the table grows by may be listed, too, and then also what it moves, a second
+ * time.
+ * Return: how many numbers are in @ret_inos; 0: there are no more.
+ */
+size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos, uint64_t *ret_inos,
+			size_t n);
 
 /** spool_table_pop() - takes any node out, whatever its references (end of a mount), or NULL. */
 struct spool_node *spool_table_pop(struct spool_table *table);

@@ -239,12 +239,47 @@ static void test_cost_of_an_empty_file(void)
 	CU_ASSERT_EQUAL(bytes_live, 0);
 }
 
+/* Each inode that the kernel has looked up is listed, however small the steps are, though the table
+ * grows meanwhile; no other is. */
+static void test_list(void)
+{
+	enum { N = 1000, STEP = 7 };
+	struct spool_table_pos pos = {0};
+	struct spool_table table;
+	struct spool_node *node;
+	unsigned int seen[2 * N + 1] = {0}, wrong = 0;
+	uint64_t inos[STEP], added = N;
+	size_t n;
+
+	fault_host_init(&host);
+	CU_ASSERT_EQUAL_FATAL(spool_table_init(&table, &host.host), 0);
+	for (uint64_t ino = 1; ino <= N; ino++)
+		spool_table_add(&table, new_node(ino), 1, ino % 3 != 0);
+	while ((n = spool_table_list(&table, &pos, inos, STEP)) > 0) {
+		for (size_t i = 0; i < n; i++)
+			seen[inos[i]]++;
+		if (added < 2 * N) {
+			added++;
+			spool_table_add(&table, new_node(added), 1, 0);
+		}
+	}
+	for (uint64_t ino = 1; ino <= N; ino++)
+		wrong += ino % 3 ? seen[ino] == 0 : seen[ino] > 0;
+	CU_ASSERT_EQUAL(wrong, 0);
+	CU_ASSERT_EQUAL(spool_table_list(&table, &pos, inos, STEP), 0);
+	while ((node = spool_table_pop(&table)))
+		spool_node_free(&host.host, node);
+	spool_table_fini(&table);
+	CU_ASSERT_EQUAL(host.live, 0);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
 		{"references", test_references},
 		{"growth", test_growth},
 		{"growth_without_memory", test_growth_without_memory},
+		{"list", test_list},
 		{"times", test_times},
 		{"cost_of_an_empty_file", test_cost_of_an_empty_file},
 	};
