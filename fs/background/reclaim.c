@@ -22,6 +22,9 @@
  * held twice, and a file that is read again soon still has its pages. A guess. */
 #define CACHE_ROUNDS 4u
 
+/* For the kernel to take some of what waits. A guess. */
+#define DROP_WAIT_MS 1000u
+
 struct spool_reclaim {
 	struct spool_engine *engine;
 	struct spool_notify *notify;
@@ -61,7 +64,7 @@ static void drop_pages(struct spool_reclaim *reclaim)
 		for (size_t i = 0; i < n; i++) {
 			uid_t payer = spool_engine_payer(engine, &nobody, inos[i]);
 
-			spool_notify_drop(reclaim->notify, inos[i], payer);
+			spool_notify_drop(reclaim->notify, inos[i], payer, DROP_WAIT_MS);
 		}
 	}
 }

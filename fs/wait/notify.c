@@ -21,9 +21,8 @@
  * hangs. A guess. */
 #define LIMIT_MS 5000u
 
-/* Drops of pages that wait for one payer, and how long for room among them. Guesses. */
+/* Drops of pages that wait for one payer. A guess. */
 #define DROPS_MAX 256u
-#define DROP_WAIT_MS 1000u
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -289,10 +288,10 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 }
 
 /* Until there is room for another drop. Return: false when that does not come. */
-static bool wait_for_room_locked(struct spool_notify *notify, struct payer *payer)
-	SPOOL_REQUIRES(notify->lock)
+static bool wait_for_room_locked(struct spool_notify *notify, struct payer *payer,
+				 unsigned int wait_ms) SPOOL_REQUIRES(notify->lock)
 {
-	uint64_t until = spool_clock_ms() + DROP_WAIT_MS;
+	uint64_t until = spool_clock_ms() + wait_ms;
 
 	payer->n_waiting++;
 	while (!notify->stop && !payer->stalled && payer->n_jobs >= DROPS_MAX) {
@@ -303,7 +302,7 @@ static bool wait_for_room_locked(struct spool_notify *notify, struct payer *paye
 	return !notify->stop && payer->n_jobs < DROPS_MAX;
 }
 
-bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t uid)
+bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t uid, unsigned int wait_ms)
 {
 	const struct job wanted = {.ino = ino, .what = SPOOL_TELL_PAGES};
 	struct payer *payer;
@@ -312,7 +311,8 @@ bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t uid)
 	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	payer = notify->stop ? NULL : find_locked(notify, uid);
 	if (payer) {
-		ok = wait_for_room_locked(notify, payer) && add_locked(notify, payer, &wanted);
+		ok = wait_for_room_locked(notify, payer, wait_ms) &&
+		     add_locked(notify, payer, &wanted);
 		put_locked(notify, payer);
 	}
 	spool_mutex_unlock(&notify->lock);
@@ -453,6 +453,7 @@ void spool_notify_stop(struct spool_notify *notify)
 }
 
 bool spool_notify_end(struct spool_notify *notify, unsigned int wait_ms)
+	SPOOL_REQUIRES(notify->lock)
 {
 	uint64_t until = spool_clock_ms() + wait_ms;
 	bool ended;

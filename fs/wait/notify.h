@@ -47,10 +47,11 @@ struct spool_waitq *spool_notify_waitq(struct spool_notify *notify);
 
 /**
  * spool_notify_drop() - have the kernel drop the pages of @ino some time
- * May wait a second for room in the queue of @payer: not for threads that answer requests.
+ * @wait_ms: how long to wait for room in the queue of @payer: not for threads that answer requests
  * Return: false: there is no room, as the kernel does not come on with what is there; or the end.
  */
-bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t payer);
+bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t payer,
+		       unsigned int wait_ms);
 
 /** spool_notify_stop() - answers all that wait, and forgets what was not begun; from here on
  * nothing waits. NULL is allowed. */

@@ -212,14 +212,14 @@ static void drops_are_bounded(void)
 	struct spool_notify *notify = new_notify(&kernel, LONG_MS);
 	unsigned int n = 0;
 
-	while (spool_notify_drop(notify, SLOW_INO + n, SLOW_USER))
+	while (spool_notify_drop(notify, SLOW_INO + n, SLOW_USER, SHORT_MS))
 		n++;
 	CU_ASSERT_TRUE(n >= 256 && n <= 258);
-	CU_ASSERT_FALSE(spool_notify_drop(notify, SLOW_INO + n, SLOW_USER));
-	CU_ASSERT_TRUE(spool_notify_drop(notify, 1, USER));
+	CU_ASSERT_FALSE(spool_notify_drop(notify, SLOW_INO + n, SLOW_USER, SHORT_MS));
+	CU_ASSERT_TRUE(spool_notify_drop(notify, 1, USER, SHORT_MS));
 	let_go(&kernel);
 	wait_for(&kernel, &kernel.n_pages, n + 1);
-	CU_ASSERT_TRUE(spool_notify_drop(notify, 2, SLOW_USER));
+	CU_ASSERT_TRUE(spool_notify_drop(notify, 2, SLOW_USER, SHORT_MS));
 	wait_for(&kernel, &kernel.n_pages, n + 2);
 	end(notify, &kernel);
 }
@@ -239,7 +239,7 @@ static void stopping_does_not_hang(void)
 	CU_ASSERT_FALSE(spool_notify_end(notify, SHORT_MS));
 	take(notify, &after, 1, SPOOL_TELL_PAGES, USER);
 	CU_ASSERT_EQUAL(kernel.n_late, 7);
-	CU_ASSERT_FALSE(spool_notify_drop(notify, 1, USER));
+	CU_ASSERT_FALSE(spool_notify_drop(notify, 1, USER, SHORT_MS));
 	end(notify, &kernel);
 	CU_ASSERT_EQUAL(kernel.n_pages, 2);
 }
