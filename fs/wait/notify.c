@@ -59,7 +59,8 @@ struct spool_notify {
 	struct spool_turns turns; /* of all jobs that are not begun */
 	struct job_list running;
 	unsigned int n_threads, n_idle; /* n_threads: those that have not ended */
-	uint64_t next_ms;               /* when the clock thread looks; 0: it sleeps */
+	uint64_t n_told;
+	uint64_t next_ms; /* when the clock thread looks; 0: it sleeps */
 	bool stop;
 	bool clock_ended;
 };
@@ -191,6 +192,7 @@ static void *notify_main(void *arg)
 		spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 		TAILQ_REMOVE(&notify->running, job, link);
 		payer->n_running--;
+		notify->n_told++;
 		payer->stalled = false;
 		put_locked(notify, payer);
 		spool_cond_wake_all(&notify->done);
@@ -317,6 +319,23 @@ bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t uid, uns
 	}
 	spool_mutex_unlock(&notify->lock);
 	return ok;
+}
+
+bool spool_notify_drain(struct spool_notify *notify, unsigned int still_ms, uint64_t until_ms)
+{
+	bool in_time = true, drained;
+	uint64_t seen;
+
+	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
+	while (in_time && !notify->stop && !TAILQ_EMPTY(&notify->payers)) {
+		seen = notify->n_told;
+		in_time = wait_locked(notify, &notify->done,
+				      spool_min_u64(spool_clock_ms() + still_ms, until_ms)) ||
+			  (notify->n_told != seen && spool_clock_ms() < until_ms);
+	}
+	drained = TAILQ_EMPTY(&notify->payers);
+	spool_mutex_unlock(&notify->lock);
+	return drained;
 }
 
 /* Moves those of @job whose time has come (all: at the end) to @list. Return: when the next one's

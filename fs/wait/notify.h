@@ -53,6 +53,14 @@ struct spool_waitq *spool_notify_waitq(struct spool_notify *notify);
 bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t payer,
 		       unsigned int wait_ms);
 
+/**
+ * spool_notify_drain() - wait until there is nothing more to tell
+ * @still_ms: not longer than that after the last that was told; @until_ms: nor than until then
+ *	(spool_clock_ms())
+ * Return: false: the kernel has not taken all of it.
+ */
+bool spool_notify_drain(struct spool_notify *notify, unsigned int still_ms, uint64_t until_ms);
+
 /** spool_notify_stop() - answers all that wait, and forgets what was not begun; from here on
  * nothing waits. NULL is allowed. */
 void spool_notify_stop(struct spool_notify *notify);

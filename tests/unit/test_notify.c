@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "host/clock.h"
 #include "transport/waitq.h"
 #include "wait/notify.h"
 #include "unit.h"
@@ -224,6 +225,27 @@ static void drops_are_bounded(void)
 	end(notify, &kernel);
 }
 
+/* What the kernel takes in its time is waited for; one that takes nothing more is not. */
+static void draining_ends(void)
+{
+	struct kernel kernel;
+	struct spool_notify *notify = new_notify(&kernel, LONG_MS);
+	uint64_t long_after = spool_clock_ms() + LONG_MS;
+
+	CU_ASSERT_TRUE(spool_notify_drain(notify, LONG_MS, long_after));
+	for (unsigned int i = 1; i <= 100; i++)
+		CU_ASSERT_TRUE(spool_notify_drop(notify, i, USER, SHORT_MS));
+	CU_ASSERT_TRUE(spool_notify_drain(notify, LONG_MS, long_after));
+	CU_ASSERT_EQUAL(kernel.n_pages, 100);
+	CU_ASSERT_TRUE(spool_notify_drop(notify, SLOW_INO, SLOW_USER, SHORT_MS));
+	wait_for(&kernel, &kernel.n_held, 1);
+	CU_ASSERT_FALSE(spool_notify_drain(notify, SHORT_MS, long_after));
+	CU_ASSERT_FALSE(spool_notify_drain(notify, LONG_MS, spool_clock_ms() + SHORT_MS));
+	let_go(&kernel);
+	CU_ASSERT_TRUE(spool_notify_drain(notify, LONG_MS, long_after));
+	end(notify, &kernel);
+}
+
 /* The end: who waits is answered at once, and what hangs in the kernel is not waited for. */
 static void stopping_does_not_hang(void)
 {
@@ -260,6 +282,7 @@ int main(void)
 		{"late ones are answered", late_ones_are_answered},
 		{"the same is told once", the_same_is_told_once},
 		{"drops are bounded", drops_are_bounded},
+		{"draining ends", draining_ends},
 		{"stopping does not hang", stopping_does_not_hang},
 		{"nothing at all", nothing_at_all},
 	};
