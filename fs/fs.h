@@ -31,6 +31,7 @@ struct spool_for_release;
 struct spool_pressure;
 struct spool_pulses;
 struct spool_rings;
+struct spool_shared;
 struct spool_for_ram;
 struct spool_fs;
 struct spool_writeback;
@@ -94,10 +95,12 @@ struct spool_fs {
 	char transport_why[128]; /* set by INIT */
 	pid_t supervisor;
 	struct spool_pulses *pulses; /* NULL: nobody watches */
+	struct spool_shared *shared; /* NULL: there is no supervisor */
 	uid_t owner;                 /* who mounted */
 	struct timespec started;     /* CLOCK_BOOTTIME */
 	uint32_t missing; /* enum spool_feature: not offered by the kernel or masked; set by INIT */
 	bool setxattr_ext;    /* the longer fuse_setxattr_in comes; set by INIT */
+	atomic_bool refuses;  /* all is answered ENOTCONN: the mount is about to go (farewell.h) */
 	atomic_bool stopping; /* no request is deferred any more */
 };
 

@@ -21,12 +21,14 @@
 #include "process/mountpoint.h"
 #include "host/process.h"
 #include "host/record.h"
+#include "host/shared.h"
 #include "process/unmount.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/parse.h"
 #include "process/watch.h"
 #include "process/watchdog.h"
+#include "process/farewell.h"
 #include "process/handover.h"
 #include "process/worker.h"
 
@@ -53,6 +55,7 @@ struct supervisor {
 	struct spool_mount mount;
 	struct spool_janitor janitor;
 	struct spool_watchdog *watchdog;
+	struct spool_shared *shared;
 	time_t janitor_since; /* CLOCK_MONOTONIC, in s */
 	pid_t worker;
 	int socket; /* to the worker; -1 when closed */
@@ -101,7 +104,7 @@ static int start_worker(struct supervisor *sup)
 		forget_ours(sup, pair[1]);
 		sigprocmask(SIG_SETMASK, &old, NULL);
 		exit(spool_worker_main(sup->options, sup->log, pair[1], self,
-				       spool_watchdog_pulses(sup->watchdog)));
+				       spool_watchdog_pulses(sup->watchdog), sup->shared));
 	}
 	close(pair[1]);
 	sup->socket = pair[0];
@@ -250,6 +253,20 @@ static void say_how_it_ended(const struct supervisor *sup)
 			  sup->mount.path, WEXITSTATUS(sup->status));
 }
 
+/* Once told to stop: as long as the kernel drops what it has cached, and somewhat longer. */
+static void wait_for_farewell(struct supervisor *sup)
+{
+	uint64_t seen, told = atomic_load(&sup->shared->told);
+
+	for (unsigned int ms = 0; ms < SPOOL_FAREWELL_MS + SPOOL_GRACE_MS; ms += SPOOL_GRACE_MS) {
+		sup->reaped = spool_process_wait(sup->worker, SPOOL_GRACE_MS, &sup->status);
+		seen = told;
+		told = atomic_load(&sup->shared->told);
+		if (sup->reaped || told == seen)
+			return;
+	}
+}
+
 /*
  * Aborts, unmounts and stops the worker; each of these waits for the others for a limited time.
  * Where we may not abort the connection, a worker that does not end keeps it alive. So what failed
@@ -264,7 +281,7 @@ static int end_mount(struct supervisor *sup, bool in_order)
 
 	if (in_order) {
 		tell_worker(sup);
-		sup->reaped = spool_process_wait(sup->worker, SPOOL_GRACE_MS, &sup->status);
+		wait_for_farewell(sup);
 	}
 	r = spool_unmount(&sup->mount);
 	stop_worker(sup);
@@ -375,7 +392,8 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	if (spool_mount_check(options, &sup.mount, stderr) < 0)
 		return SPOOL_EXIT_USAGE;
 	sup.hurry = read_hurry(options);
-	if (spool_watchdog_new(sup.hurry, &sup.watchdog) < 0) {
+	if (spool_watchdog_new(sup.hurry, &sup.watchdog) < 0 || spool_shared_new(&sup.shared) < 0) {
+		spool_watchdog_free(sup.watchdog);
 		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(ENOMEM));
 		spool_mount_fini(&sup.mount);
 		return 1;
@@ -399,6 +417,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 		spool_mount_remove(&sup.mount, log);
 	spool_janitor_dismiss(&sup.janitor);
 	spool_watchdog_free(sup.watchdog);
+	spool_shared_free(sup.shared);
 	spool_close(sup.socket);
 	spool_close(sup.signals);
 	spool_close(sup.record);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "host/arena.h"
+#include "process/farewell.h"
 #include "process/handover.h"
 #include "process/limits.h"
 #include "process/services.h"
@@ -63,8 +64,8 @@ static int wait_for_init(struct worker *worker)
 
 /* Waits until the mount has gone (a thread ends), or the supervisor says so or has gone (the socket
  * ends). getppid() would tell of the latter too late: a process that dies closes its files some
- * time before its children get another parent. */
-static void wait_for_end(struct worker *worker, int socket)
+ * time before its children get another parent. Return: whether the mount is still there. */
+static bool wait_for_end(struct worker *worker, int socket)
 {
 	struct pollfd fds[] = {
 		{.fd = worker->done, .events = POLLIN},
@@ -73,6 +74,7 @@ static void wait_for_end(struct worker *worker, int socket)
 
 	while (poll(fds, SPOOL_ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
 		;
+	return !fds[0].revents;
 }
 
 static int run_session(struct worker *worker, int socket)
@@ -108,8 +110,8 @@ static int run_session(struct worker *worker, int socket)
 	spool_sandbox_seal(&worker->fs.sandbox);
 	if (r == 0 && !worker->fs.options->foreground)
 		spool_stdio_to_null(STDERR_FILENO);
-	if (r == 0 && write(socket, &ok, 1) == 1)
-		wait_for_end(worker, socket);
+	if (r == 0 && write(socket, &ok, 1) == 1 && wait_for_end(worker, socket))
+		spool_farewell(&worker->fs);
 out:
 	if (spool_services_stop(&worker->fs))
 		fuse_session_destroy(worker->fs.session);
@@ -128,13 +130,14 @@ static int failed(struct worker *worker, const char *doing, int r)
 }
 
 int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
-		      pid_t supervisor, struct spool_pulses *pulses)
+		      pid_t supervisor, struct spool_pulses *pulses, struct spool_shared *shared)
 {
 	struct worker worker = {
 		.fs = {.options = options,
 		       .log = log,
 		       .supervisor = supervisor,
 		       .pulses = pulses,
+		       .shared = shared,
 		       .more_ops = spool_more_ops(),
 		       .owner = geteuid()},
 	};

@@ -131,6 +131,24 @@ static void attempt(struct spool_fs *fs, struct spool_request *request)
 	pthread_setspecific(fs->current, NULL);
 }
 
+/* Nothing new is to be done or shown; what only gives back goes on. */
+static bool is_refused(const struct spool_fs *fs, const struct spool_request *request)
+{
+	if (!atomic_load_explicit(&fs->refuses, memory_order_relaxed))
+		return false;
+	switch (request->opcode) {
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_INTERRUPT:
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+	case FUSE_DESTROY:
+		return false;
+	default:
+		return true;
+	}
+}
+
 void spool_channel_process(struct spool_fs *fs, struct spool_request *request, unsigned int how)
 {
 	assert(request->state == SPOOL_REQUEST_IN_HAND && !request->answered);
@@ -147,6 +165,11 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 		retry(fs, request);
 	if (request->opcode == FUSE_INTERRUPT) {
 		take_interrupt(fs, request);
+		return;
+	}
+	if (is_refused(fs, request)) {
+		answer_error(fs, request, -ENOTCONN);
+		spool_waiting_leave(fs->waiting, request);
 		return;
 	}
 	if (request->opcode == SPOOL_WIRE_STATX) {

@@ -2,6 +2,7 @@
 #include "wait/queues.h"
 
 #include "fs.h"
+#include "host/shared.h"
 #include "transport/channel.h"
 #include "transport/waitq.h"
 #include "wait/for_disk.h"
@@ -21,6 +22,8 @@ static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what, uint64_t 
 
 	fuse_lowlevel_notify_inval_inode(fs->session, ino,
 					 what == SPOOL_TELL_PAGES ? (off_t)off : -1, (off_t)len);
+	if (fs->shared)
+		atomic_fetch_add(&fs->shared->told, 1);
 }
 
 static void answer(void *ctx, struct spool_request *request)
