@@ -5,6 +5,7 @@
 #include <libmount.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #define MOUNTINFO "/proc/self/mountinfo"
 
@@ -119,4 +120,38 @@ dev_t spool_mount_table_device(const char *path)
 	}
 	end_reading(&reading);
 	return device;
+}
+
+/* "ID PARENT MAJOR:MINOR ...": before any path, so that nothing is escaped. */
+static bool parse_device(const char *line, dev_t *ret)
+{
+	unsigned int major, minor;
+
+	if (sscanf(line, "%*u %*u %u:%u", &major, &minor) != 2)
+		return false;
+	*ret = makedev(major, minor);
+	return true;
+}
+
+int spool_mount_table_has(FILE *mountinfo, dev_t device)
+{
+	bool any = false, found = false;
+	size_t size = 0;
+	char *line = NULL;
+	dev_t one;
+	int r = 0;
+
+	errno = 0;
+	while (!found && getline(&line, &size, mountinfo) > 0) {
+		if (!parse_device(line, &one))
+			continue;
+		any = true;
+		found = one == device;
+	}
+	if (!found && (ferror(mountinfo) || errno))
+		r = errno ? -errno : -EIO;
+	free(line);
+	if (r < 0)
+		return r;
+	return any ? found : -ENODATA;
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /** struct spool_place - where a filesystem is mounted */
@@ -23,6 +24,14 @@ int spool_mount_table_find(dev_t device, struct spool_place **ret);
 
 /** spool_mount_table_free() - the @n places of spool_mount_table_find(). NULL with 0 is allowed. */
 void spool_mount_table_free(struct spool_place *places, int n);
+
+/**
+ * spool_mount_table_has() - is a filesystem mounted anywhere?
+ * @mountinfo: from its beginning, in the format of proc_pid_mountinfo(5)
+ * Cheap, as the table may have thousands of lines: no path is looked at.
+ * Return: 1; 0; -ENODATA: there is no line at all, so that nothing can be told; -errno of reading.
+ */
+int spool_mount_table_has(FILE *mountinfo, dev_t device);
 
 /** spool_mount_table_device() - Return: the device of the uppermost mount on @path; 0: there is no
  * mount, or the table cannot be read. */
