@@ -31,6 +31,9 @@ enum spool_pressure_option { SPOOL_PRESSURE_AUTO, SPOOL_PRESSURE_ON, SPOOL_PRESS
 /** SPOOL_NICE_DEFAULT - nice= was not given; it cannot have this value */
 #define SPOOL_NICE_DEFAULT 100
 
+/** SPOOL_DETACH_NEVER - detach=never */
+#define SPOOL_DETACH_NEVER UINT32_MAX
+
 enum spool_action {
 	SPOOL_ACTION_MOUNT,
 	SPOOL_ACTION_REMOUNT, /* change a live mount: mount -o remount */
