@@ -8,7 +8,7 @@
 
 /**
  * struct spool_shared - written by the worker, read by the supervisor
- * @told: how often the kernel has taken what it was told: what comes on does not hang
+ * @told: goes up whenever the kernel has taken what it was told: who comes on does not hang
  */
 struct spool_shared {
 	_Atomic uint64_t told;

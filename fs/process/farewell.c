@@ -4,6 +4,7 @@
 #include "fs.h"
 #include "host/clock.h"
 #include "host/connection.h"
+#include "host/shared.h"
 #include "util/macros.h"
 #include "wait/notify.h"
 
@@ -11,7 +12,8 @@
  * guess. */
 #define ROOM_MS 50u
 
-static void drop_pages(struct spool_fs *fs, uint64_t until_ms)
+/* @open_only: of what somebody has open; mapped is open, too. */
+static void drop_pages(struct spool_fs *fs, bool open_only, uint64_t until_ms)
 {
 	const struct spool_cred nobody = {.uid = SPOOL_UID_UNKNOWN}; /* but who pays for the file */
 	struct spool_engine_pos pos = {0};
@@ -21,9 +23,12 @@ static void drop_pages(struct spool_fs *fs, uint64_t until_ms)
 	while (spool_connection_lives(fuse_session_fd(fs->session)) &&
 	       spool_clock_ms() < until_ms &&
 	       (n = spool_engine_list_known(fs->engine, &pos, inos, SPOOL_ARRAY_SIZE(inos))) > 0) {
+		atomic_fetch_add(&fs->shared->told, 1); /* to look at them takes time, too */
 		for (size_t i = 0; i < n; i++) {
 			uid_t payer = spool_engine_payer(fs->engine, &nobody, inos[i]);
 
+			if (open_only && !spool_engine_is_open(fs->engine, inos[i]))
+				continue;
 			spool_notify_drop(fs->notify, inos[i], payer, ROOM_MS);
 		}
 	}
@@ -34,6 +39,8 @@ void spool_farewell(struct spool_fs *fs)
 	uint64_t until_ms = spool_clock_ms() + SPOOL_FAREWELL_MS;
 
 	atomic_store(&fs->refuses, true);
-	drop_pages(fs, until_ms);
+	/* what nobody has open cannot be read any more, as an open asks us; it only takes memory */
+	drop_pages(fs, true, until_ms);
+	drop_pages(fs, false, until_ms);
 	spool_notify_drain(fs->notify, SPOOL_FAREWELL_STILL_MS, until_ms);
 }

@@ -4,16 +4,16 @@
 /*
  * What the worker does before it stops serving for good.
  *
- * The end of a connection leaves what the kernel has cached: whoever has a file open or mapped would
- * go on reading it. So every request is refused first (ENOTCONN), which keeps anything more from
- * being cached, and then the kernel is made to drop the pages and attributes of all inodes. Pages
- * that are mapped are unmapped by that: the next access is SIGBUS.
+ * The end of a connection leaves what the kernel has cached: whoever has a file open or mapped
+ * would go on reading it. So every request is refused first (ENOTCONN), which keeps anything more
+ * from being cached, and then the kernel is made to drop the pages and attributes of all inodes.
+ * Pages that are mapped are unmapped by that: the next access is SIGBUS.
  */
 
 struct spool_fs;
 
-/* For all of it; 100,000 inodes take under a second. And without any progress, as a user can hold
- * up what concerns his own files. Guesses. */
+/* For all of it: 100,000 inodes take about a second, and those that somebody has open come first.
+ * And without any progress, as a user can hold up what concerns his own files. Guesses. */
 #define SPOOL_FAREWELL_MS 5000u
 #define SPOOL_FAREWELL_STILL_MS 300u
 

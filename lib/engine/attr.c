@@ -193,3 +193,17 @@ int spool_engine_setattr(struct spool_engine *engine, const struct spool_cred *c
 	engine_put(engine, node);
 	return r;
 }
+
+bool spool_engine_is_open(struct spool_engine *engine, uint64_t ino)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	bool open;
+
+	if (!node)
+		return false;
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	open = node->n_open > 0;
+	spool_mutex_unlock(&node->lock);
+	engine_put(engine, node);
+	return open;
+}

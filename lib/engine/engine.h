@@ -558,10 +558,14 @@ struct spool_engine_pos {
 /**
  * spool_engine_list_known() - inodes of which the kernel may have cached something, up to @n
  * @pos: moved on; for listings while nothing is made or removed, in bounded steps
- * All that it has looked up, with a name or without, and the root. Some may come twice. Return: how many numbers are in @ret_inos; 0: there are no more.
+ * All that it has looked up, with a name or without, and the root. Some may come twice. Return: how
+ * many numbers are in @ret_inos; 0: there are no more.
  */
 size_t spool_engine_list_known(struct spool_engine *engine, struct spool_engine_pos *pos,
 			       uint64_t *ret_inos, size_t n);
+
+/** spool_engine_is_open() - has anybody this inode open? Locks: the node's. */
+bool spool_engine_is_open(struct spool_engine *engine, uint64_t ino);
 
 /**
  * spool_engine_trim() - gives memory that was not used again in a round back to the system

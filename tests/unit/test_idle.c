@@ -254,6 +254,27 @@ static void test_room_is_back_before_its_file_stops_counting(void)
 	CU_ASSERT_EQUAL(returned.n, 2);
 }
 
+static void test_known_and_open(void)
+{
+	struct spool_engine_pos pos = {0};
+	uint64_t a, b, got[4];
+
+	start();
+	a = closed_file("a");
+	b = rig_file(&rig, ROOT, "b");
+	CU_ASSERT_EQUAL(spool_engine_open(rig.engine, b, 0), 0);
+	CU_ASSERT_FALSE(spool_engine_is_open(rig.engine, a));
+	CU_ASSERT_TRUE(spool_engine_is_open(rig.engine, b));
+	CU_ASSERT_FALSE(spool_engine_is_open(rig.engine, b + 1));
+	spool_engine_forget(rig.engine, a, 1); /* the root and b are left */
+	CU_ASSERT_EQUAL(spool_engine_list_known(rig.engine, &pos, got, 4), 2);
+	CU_ASSERT_TRUE(got[0] + got[1] == ROOT + b);
+	CU_ASSERT_EQUAL(spool_engine_list_known(rig.engine, &pos, got, 4), 0);
+	spool_engine_release(rig.engine, b);
+	CU_ASSERT_FALSE(spool_engine_is_open(rig.engine, b));
+	engine_rig_fini(&rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -265,6 +286,7 @@ int main(void)
 		{"data stay with another name", test_data_stay_with_another_name},
 		{"data stay in a closed tmpfile", test_data_stay_in_a_closed_tmpfile},
 		{"orphans", test_orphans},
+		{"known and open", test_known_and_open},
 		{"room is back before its file stops counting",
 		 test_room_is_back_before_its_file_stops_counting},
 	};
