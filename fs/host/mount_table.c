@@ -155,3 +155,23 @@ int spool_mount_table_has(FILE *mountinfo, dev_t device)
 		return r;
 	return any ? found : -ENODATA;
 }
+
+int spool_mount_table_option(const char *path, const char *name)
+{
+	struct reading reading;
+	struct libmnt_fs *fs;
+	int r = begin_reading(&reading);
+	bool has = false;
+
+	if (r < 0)
+		return r;
+	while ((fs = next(&reading))) {
+		const char *target = mnt_fs_get_target(fs);
+
+		if (target && strcmp(target, path) == 0) /* the last one is on top */
+			has = mnt_optstr_get_option(mnt_fs_get_fs_options(fs), name, NULL, NULL) ==
+			      0;
+	}
+	end_reading(&reading);
+	return has;
+}

@@ -33,6 +33,13 @@ void spool_mount_table_free(struct spool_place *places, int n);
  */
 int spool_mount_table_has(FILE *mountinfo, dev_t device);
 
+/**
+ * spool_mount_table_option() - has the filesystem of the uppermost mount on @path option @name?
+ * @path: "/proc"; @name: "hidepid", whatever its value
+ * Return: 1; 0: no, or there is no mount; -errno: the table cannot be read.
+ */
+int spool_mount_table_option(const char *path, const char *name);
+
 /** spool_mount_table_device() - Return: the device of the uppermost mount on @path; 0: there is no
  * mount, or the table cannot be read. */
 dev_t spool_mount_table_device(const char *path);
