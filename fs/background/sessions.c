@@ -29,6 +29,7 @@ struct spool_life {
 	struct spool_life_system *system;
 	struct spool_sessions *sessions;
 	int proc, cgroup, epoll, woken;
+	bool hides;
 	char source[64];
 	pthread_t thread;
 	bool has_thread;
@@ -103,7 +104,10 @@ static void open_proc(struct spool_life *life)
 			 strerror(-life->proc));
 	else
 		snprintf(life->source, sizeof(life->source), "%s",
-			 kind == SPOOL_PROCFS_OWN ? "a procfs of its own" : "/proc");
+			 kind == SPOOL_PROCFS_OWN      ? "a procfs of its own"
+			 : kind == SPOOL_PROCFS_COMMON ? "/proc"
+						       : "/proc, which hides processes: no ends");
+	life->hides = life->proc >= 0 && kind == SPOOL_PROCFS_HIDING;
 	if (life->proc < 0)
 		life->proc = -1; /* then no caller is known, and nothing ends */
 	life->cgroup = spool_cgroup2_open();
@@ -129,7 +133,8 @@ static int make_table(struct spool_life *life)
 	if (life->epoll < 0 || life->woken < 0 ||
 	    epoll_ctl(life->epoll, EPOLL_CTL_ADD, life->woken, &event) < 0)
 		return -errno;
-	r = spool_life_system_new(host, life->proc, life->cgroup, life->epoll, &life->system);
+	r = spool_life_system_new(host, life->proc, life->hides, life->cgroup, life->epoll,
+				  &life->system);
 	return r < 0 ? r : spool_sessions_new(host, life->system, &config, &life->sessions);
 }
 

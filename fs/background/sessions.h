@@ -48,6 +48,6 @@ struct spool_sessions *spool_life_sessions(struct spool_life *life);
 int spool_life_proc(const struct spool_life *life);
 int spool_life_cgroup(const struct spool_life *life);
 
-/** spool_life_source() - how processes are known, for status: "/proc", "a procfs of its own", or
- * why they are not. */
+/** spool_life_source() - how processes are known, for status: "/proc", "a procfs of its own", and
+ * why they are not, or not all. */
 const char *spool_life_source(const struct spool_life *life);

@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "host/mount_table.h"
 #include "util/macros.h"
 #include "util/proc.h"
 
@@ -44,7 +45,8 @@ int spool_procfs_open(enum spool_procfs *ret)
 	fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	*ret = SPOOL_PROCFS_COMMON;
+	*ret = spool_mount_table_option("/proc", "hidepid") == 0 ? SPOOL_PROCFS_COMMON
+								 : SPOOL_PROCFS_HIDING;
 	return fd;
 }
 

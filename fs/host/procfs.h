@@ -6,7 +6,8 @@
 /** enum spool_procfs - what was found */
 enum spool_procfs {
 	SPOOL_PROCFS_OWN,    /* mounted for us alone: processes only, whatever hidepid= /proc has */
-	SPOOL_PROCFS_COMMON, /* /proc */
+	SPOOL_PROCFS_COMMON, /* /proc, with all processes */
+	SPOOL_PROCFS_HIDING, /* /proc, with hidepid=, or nothing can be said of that */
 };
 
 /**

@@ -18,6 +18,7 @@
 struct real_system {
 	struct spool_life_system system;
 	int proc, cgroup, epoll;
+	bool hides;
 };
 
 static const char *const names[] = {
@@ -27,12 +28,15 @@ static const char *const names[] = {
 	[SPOOL_PROCESS_CGROUP] = "cgroup",
 };
 
-/* With hidepid= (proc(5)) others' processes are not there for us. The first of a pid namespace is
- * as long as that works. */
+/* With hidepid= (proc(5)) others' processes are not there for us. It may come later: the first of a
+ * pid namespace is there as long as that works. */
 static int check_visible(const struct real_system *real)
 {
-	spool_cleanup(fd) int fd = openat(real->proc, "1/stat", O_RDONLY | O_CLOEXEC);
+	spool_cleanup(fd) int fd = -1;
 
+	if (real->hides)
+		return -EACCES;
+	fd = openat(real->proc, "1/stat", O_RDONLY | O_CLOEXEC);
 	return fd >= 0 ? 0 : errno == ENOENT || errno == EPERM ? -EACCES : -errno;
 }
 
@@ -175,8 +179,8 @@ static uint64_t now_ms(void *ctx)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-int spool_life_system_new(const struct spool_host *host, int proc, int cgroup, int epoll,
-			  struct spool_life_system **ret)
+int spool_life_system_new(const struct spool_host *host, int proc, bool hides, int cgroup,
+			  int epoll, struct spool_life_system **ret)
 {
 	struct real_system *real = spool_alloc(host, sizeof(*real));
 
@@ -186,6 +190,7 @@ int spool_life_system_new(const struct spool_host *host, int proc, int cgroup, i
 		.system = {real, open_process, open_file, read_file, list, watch_process,
 			   watch_cgroup, is_populated, close_handle, now_ms, false},
 		.proc = proc,
+		.hides = hides,
 		.cgroup = cgroup,
 		.epoll = epoll,
 	};
