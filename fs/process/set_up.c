@@ -167,7 +167,8 @@ int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_
 	int r;
 
 	assert(!fs->engine && !*why);
-	r = spool_witness_start(SUBUID_FILE, options->alive_fd, &fs->witness);
+	r = spool_witness_start(SUBUID_FILE, options->alive_fd, SPOOL_WITNESS_ANSWER_MS,
+				&fs->witness);
 	if (r == 0)
 		r = spool_subuids_new(SUBUID_FILE, spool_witness_subuids, fs->witness,
 				      &fs->subuids);
@@ -187,6 +188,7 @@ bool spool_tear_down(struct spool_fs *fs)
 {
 	bool ok = free_engine(fs->engine);
 
+	spool_witness_stop(fs->witness);
 	spool_subuids_free(fs->subuids);
 	spool_witness_free(fs->witness);
 	return ok;

@@ -20,6 +20,12 @@
  * login.defs(5) is 100000. */
 #define SUBUID_MIN 65536u
 
+/* How long reading may take: while a mount is made, and in the thread, for which nobody waits. A
+ * lookup at a directory service takes about 1 ms, and a large file has some ten thousand names.
+ * Guesses. */
+#define FIRST_MS 1000
+#define AGAIN_MS 30000
+
 struct spool_subuids {
 	const char *path;
 	spool_read_subuids_fn reader;
@@ -80,7 +86,7 @@ bool spool_subuids_is_table(const void *bytes, size_t size)
 	       size % sizeof(struct spool_subuid_range) == 0;
 }
 
-struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path)
+struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path, int limit_ms)
 {
 	struct spool_subuid_table *table = calloc(1, sizeof(*table)), *more;
 	FILE *file = fopen(path, "re");
@@ -89,6 +95,7 @@ struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path)
 	struct spool_subuid_range range;
 
 	(void)ctx;
+	(void)limit_ms;
 	while (table && file && getline(&line, &room, file) > 0) {
 		if (!parse_line(line, &range))
 			continue;
@@ -111,7 +118,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 }
 
 /* Reads the file if it has changed. */
-static void look(struct spool_subuids *subuids)
+static void look(struct spool_subuids *subuids, int limit_ms)
 {
 	struct spool_subuid_table *table;
 	struct stat now;
@@ -122,7 +129,7 @@ static void look(struct spool_subuids *subuids)
 	spool_loop_lock(&subuids->loop);
 	same = subuids->table && is_same(&now, &subuids->seen);
 	spool_loop_unlock(&subuids->loop);
-	table = same ? NULL : subuids->reader(subuids->ctx, subuids->path);
+	table = same ? NULL : subuids->reader(subuids->ctx, subuids->path, limit_ms);
 	if (!table)
 		return;
 	spool_loop_lock(&subuids->loop);
@@ -138,7 +145,7 @@ static void *subuids_main(void *arg)
 	uint64_t seen = 0;
 
 	while (spool_loop_sleep(&subuids->loop, &seen, SPOOL_FOREVER))
-		look(subuids);
+		look(subuids, AGAIN_MS);
 	return NULL;
 }
 
@@ -171,7 +178,7 @@ int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
 	subuids->ctx = ctx;
 	subuids->looked_s = UINT64_MAX;
 	spool_loop_init(&subuids->loop);
-	look(subuids);
+	look(subuids, FIRST_MS);
 	*ret = subuids;
 	return 0;
 }

@@ -25,13 +25,15 @@ struct spool_subuid_table {
 	} ranges[];
 };
 
-/** spool_read_subuids_fn - read the file; may take long, but spool_subuids_free() waits for it.
- * Return: a table, to be freed with free(3); NULL: it cannot be read now. */
-typedef struct spool_subuid_table *(*spool_read_subuids_fn)(void *ctx, const char *path);
+/** spool_read_subuids_fn - read the file within @limit_ms (< 0: no limit); spool_subuids_free()
+ * waits for it. Return: a table, to be freed with free(3); NULL: it cannot be read now. */
+typedef struct spool_subuid_table *(*spool_read_subuids_fn)(void *ctx, const char *path,
+							    int limit_ms);
 
 /** spool_subuids_read() - a reader that opens the file itself and looks names up by getpwnam(3).
- * @ctx: not used. Lines that cannot be understood, or whose user does not exist, are left out. */
-struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path);
+ * @ctx, @limit_ms: not used. Leaves out lines that it cannot understand and those whose user does
+ * not exist. */
+struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path, int limit_ms);
 
 /** spool_subuids_size() - Return: the size of a table in bytes. */
 size_t spool_subuids_size(const struct spool_subuid_table *table);
@@ -41,6 +43,7 @@ bool spool_subuids_is_table(const void *bytes, size_t size);
 
 /**
  * spool_subuids_new() - read the table
+ * Where that takes longer than a second, spool_subuids_refresh() has it read later.
  * @path: "/etc/subuid"; borrowed; it need not be there
  * @reader: reads it, and is called with @ctx
  * Return: 0; -errno.

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,10 +24,6 @@
 /* Each question comes with the pipe for its answer. So answers cannot be mixed up, and each caller
  * waits for his own only. */
 
-/* How long the worker waits for an answer. Accounts may come from a server that does not answer
- * (nsswitch.conf(5)). A guess at what a caller can bear. */
-#define ANSWER_MS 1000
-
 /* The size of a table at most, for 2^16 lines of subuid(5). A guess. */
 #define TABLE_MAX ((size_t)1 << 20)
 
@@ -36,11 +32,14 @@ enum kind { ASK_CALLER, ASK_GROUP, ASK_SUBUIDS };
 struct question {
 	int32_t kind;
 	int32_t pid;
-	uint32_t gid; /* of ASK_GROUP */
+	uint32_t gid;     /* of ASK_GROUP */
+	int32_t limit_ms; /* of ASK_SUBUIDS: the answer is waited for so long; < 0: for ever */
 };
 
 struct spool_witness {
 	int socket;
+	int stop; /* an eventfd that can be read when nobody is to wait any more */
+	int answer_ms;
 };
 
 static bool same_file(const char *a, const char *b)
@@ -75,17 +74,24 @@ static void answer_group(int pid, gid_t gid, int answer)
 		return; /* the worker does not wait any more */
 }
 
-/* In a process of its own: a server of accounts that hangs must not hold up other questions. */
-static void answer_subuids(const char *path, int answer)
+/* In a process of its own: a server of accounts that hangs must not hold up other questions. The
+ * process ends with the time limit or with the witness, so that such processes do not add up. */
+static void answer_subuids(const char *path, int limit_ms, int answer)
 {
 	spool_cleanup(free) struct spool_subuid_table *table = NULL;
 	const char *at;
 	size_t left;
 	ssize_t n;
+	pid_t witness = getpid();
 
 	if (fork() != 0)
 		return;
-	table = spool_subuids_read(NULL, path);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != witness)
+		_exit(0); /* it ended before that */
+	if (limit_ms >= 0)
+		alarm((unsigned int)limit_ms / 1000 + 1);
+	table = spool_subuids_read(NULL, path, limit_ms);
 	at = (const char *)table;
 	left = table ? spool_subuids_size(table) : 0;
 	while (left > 0 && (n = write(answer, at, left)) > 0) {
@@ -108,7 +114,7 @@ static bool take_question(int socket, const char *subuid_path)
 	else if (question.kind == ASK_GROUP && question.pid > 0)
 		answer_group(question.pid, question.gid, answer);
 	else if (question.kind == ASK_SUBUIDS)
-		answer_subuids(subuid_path, answer);
+		answer_subuids(subuid_path, question.limit_ms, answer);
 	close(answer);
 	return true;
 }
@@ -128,7 +134,8 @@ static _Noreturn void serve(int socket, int alive_fd, const char *subuid_path)
 	_exit(0);
 }
 
-int spool_witness_start(const char *subuid_path, int alive_fd, struct spool_witness **ret)
+int spool_witness_start(const char *subuid_path, int alive_fd, int answer_ms,
+			struct spool_witness **ret)
 {
 	struct spool_witness *witness = calloc(1, sizeof(*witness));
 	int pair[2], r;
@@ -136,9 +143,11 @@ int spool_witness_start(const char *subuid_path, int alive_fd, struct spool_witn
 
 	if (!witness)
 		return -ENOMEM;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+	*witness = (struct spool_witness){.socket = -1, .answer_ms = answer_ms};
+	witness->stop = eventfd(0, EFD_CLOEXEC);
+	if (witness->stop < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		r = -errno;
-		free(witness);
+		spool_witness_free(witness);
 		return r;
 	}
 	pid = fork();
@@ -154,11 +163,18 @@ int spool_witness_start(const char *subuid_path, int alive_fd, struct spool_witn
 	return r;
 }
 
+void spool_witness_stop(struct spool_witness *witness)
+{
+	if (witness)
+		eventfd_write(witness->stop, 1);
+}
+
 void spool_witness_free(struct spool_witness *witness)
 {
 	if (!witness)
 		return;
-	close(witness->socket);
+	spool_close(witness->socket);
+	spool_close(witness->stop);
 	free(witness);
 }
 
@@ -181,18 +197,22 @@ static int ask(const struct spool_witness *witness, const struct question *quest
 	return pipe[0];
 }
 
-/* Return: how many bytes; 0 at the end; -ETIMEDOUT, -errno. */
-static ssize_t read_answer(int fd, void *buf, size_t size)
+/* Return: how many bytes; 0 at the end; -ETIMEDOUT; -ECANCELED: was stopped; -errno. */
+static ssize_t read_answer(const struct spool_witness *witness, int fd, void *buf, size_t size,
+			   int limit_ms)
 {
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
+			       {.fd = witness->stop, .events = POLLIN}};
 	ssize_t n;
 	int ready;
 
 	do
-		ready = poll(&poll_fd, 1, ANSWER_MS);
+		ready = poll(fds, SPOOL_ARRAY_SIZE(fds), limit_ms);
 	while (ready < 0 && errno == EINTR);
 	if (ready <= 0)
 		return ready < 0 ? -errno : -ETIMEDOUT;
+	if (fds[0].revents == 0)
+		return -ECANCELED;
 	n = read(fd, buf, size);
 	return n < 0 ? -errno : n;
 }
@@ -204,7 +224,8 @@ static struct spool_proc_status look_at(struct spool_witness *witness, pid_t pid
 	spool_cleanup(fd) int fd = pid > 0 ? ask(witness, &question) : -1;
 	struct spool_proc_status caller;
 
-	if (fd < 0 || read_answer(fd, &caller, sizeof(caller)) != (ssize_t)sizeof(caller))
+	if (fd < 0 || read_answer(witness, fd, &caller, sizeof(caller), witness->answer_ms) !=
+			      (ssize_t)sizeof(caller))
 		return (struct spool_proc_status){.uid = (uid_t)-1};
 	return caller;
 }
@@ -220,7 +241,8 @@ bool spool_witness_in_group(struct spool_witness *witness, pid_t pid, gid_t gid)
 	spool_cleanup(fd) int fd = pid > 0 ? ask(witness, &question) : -1;
 	char answer = 'n';
 
-	return fd >= 0 && read_answer(fd, &answer, 1) == 1 && answer == 'y';
+	return fd >= 0 && read_answer(witness, fd, &answer, 1, witness->answer_ms) == 1 &&
+	       answer == 'y';
 }
 
 uid_t spool_witness_uid(struct spool_witness *witness, pid_t pid)
@@ -235,10 +257,11 @@ bool spool_witness_is_admin(struct spool_witness *witness, pid_t pid)
 	return caller.top_pidns && (caller.caps >> CAP_SYS_ADMIN & 1);
 }
 
-struct spool_subuid_table *spool_witness_subuids(void *ctx, const char *path)
+struct spool_subuid_table *spool_witness_subuids(void *ctx, const char *path, int limit_ms)
 {
-	const struct question question = {.kind = ASK_SUBUIDS};
-	spool_cleanup(fd) int fd = ask(ctx, &question);
+	const struct question question = {.kind = ASK_SUBUIDS, .limit_ms = limit_ms};
+	const struct spool_witness *witness = ctx;
+	spool_cleanup(fd) int fd = ask(witness, &question);
 	spool_cleanup(free) char *all = malloc(TABLE_MAX);
 	size_t used = 0;
 	ssize_t n = 0;
@@ -246,7 +269,8 @@ struct spool_subuid_table *spool_witness_subuids(void *ctx, const char *path)
 	(void)path; /* the witness knows it */
 	if (fd < 0 || !all)
 		return NULL;
-	while (used < TABLE_MAX && (n = read_answer(fd, all + used, TABLE_MAX - used)) > 0)
+	while (used < TABLE_MAX &&
+	       (n = read_answer(witness, fd, all + used, TABLE_MAX - used, limit_ms)) > 0)
 		used += (size_t)n;
 	if (n != 0 || !spool_subuids_is_table(all, used))
 		return NULL;

@@ -8,8 +8,8 @@
  * data: what a process may do and under which uid, whether it is in a group, and what the ranges of
  * subordinate uids are.
  *
- * It ends with the worker. A question takes 0.1 ms. Without an answer within a second the answer is
- * "no", so that no caller waits for ever.
+ * It ends with the worker. A question takes 0.1 ms. Without an answer in time the answer is "no",
+ * so that no caller waits for ever.
  */
 
 #include <stdbool.h>
@@ -18,13 +18,22 @@
 struct spool_subuid_table;
 struct spool_witness;
 
+/* How long the worker waits for what it must know of a caller. A guess at what callers can bear. */
+#define SPOOL_WITNESS_ANSWER_MS 1000
+
 /**
  * spool_witness_start() - fork it; the calling process must have one thread
  * @subuid_path: "/etc/subuid"; borrowed for good
  * @alive_fd: stays open in it (--alive-fd); -1 = none
+ * @answer_ms: how long to wait for what it says of a caller; SPOOL_WITNESS_ANSWER_MS, but in tests
  * Return: 0; -errno.
  */
-int spool_witness_start(const char *subuid_path, int alive_fd, struct spool_witness **ret);
+int spool_witness_start(const char *subuid_path, int alive_fd, int answer_ms,
+			struct spool_witness **ret);
+
+/** spool_witness_stop() - from now on nobody waits for an answer: it is "no" at once, if it is not
+ * there yet. Any thread. NULL is allowed. */
+void spool_witness_stop(struct spool_witness *witness);
 
 /** spool_witness_free() - end it. NULL is allowed. */
 void spool_witness_free(struct spool_witness *witness);
@@ -50,6 +59,6 @@ uid_t spool_witness_uid(struct spool_witness *witness, pid_t pid);
 
 /**
  * spool_witness_subuids() - @ctx: the witness. A reader for spool_subuids_new().
- * Return: the table, to be freed with free(3); NULL: no memory, or no answer in time.
+ * Return: the table, to be freed with free(3); NULL: no memory, no answer in time, or stopped.
  */
-struct spool_subuid_table *spool_witness_subuids(void *ctx, const char *path);
+struct spool_subuid_table *spool_witness_subuids(void *ctx, const char *path, int limit_ms);

@@ -107,7 +107,7 @@ struct service {
 	bool open;
 };
 
-static struct spool_subuid_table *read_slowly(void *ctx, const char *name)
+static struct spool_subuid_table *read_slowly(void *ctx, const char *name, int limit_ms)
 {
 	struct service *service = ctx;
 
@@ -117,7 +117,7 @@ static struct spool_subuid_table *read_slowly(void *ctx, const char *name)
 	while (service->n_asked > 1 && !service->open)
 		pthread_cond_wait(&service->changed, &service->lock);
 	pthread_mutex_unlock(&service->lock);
-	return spool_subuids_read(NULL, name);
+	return spool_subuids_read(NULL, name, limit_ms);
 }
 
 static unsigned int times_asked(struct service *service)

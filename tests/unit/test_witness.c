@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,9 @@
 #include "security/subuid.h"
 #include "unit.h"
 #include "security/witness.h"
+
+/* A limit of time for answers: none, as a busy machine may take any. */
+#define FOR_EVER (-1)
 
 static char subuids[] = "/tmp/spool-witness-XXXXXX";
 
@@ -93,7 +97,7 @@ static void administrators(void)
 {
 	struct spool_witness *witness;
 
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, &witness), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, FOR_EVER, &witness), 0);
 	CU_ASSERT_EQUAL(spool_witness_is_admin(witness, getpid()), are_we_admin());
 	CU_ASSERT_EQUAL(is_admin(witness, nothing), are_we_admin());
 	CU_ASSERT_FALSE(is_admin(witness, drop_all));
@@ -147,7 +151,7 @@ static void it_has_one_capability(void)
 	struct spool_witness *witness;
 	pid_t pid;
 
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, &witness), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, FOR_EVER, &witness), 0);
 	CU_ASSERT_EQUAL(spool_witness_is_admin(witness, getpid()), are_we_admin());
 	pid = witness_pid();
 	CU_ASSERT_EQUAL(status_of(pid, "CapPrm") & ~ptrace, 0);
@@ -164,8 +168,8 @@ static void subordinate_uids(void)
 	struct spool_witness *witness;
 	struct spool_subuid_table *table;
 
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, &witness), 0);
-	table = spool_witness_subuids(witness, subuids);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, FOR_EVER, &witness), 0);
+	table = spool_witness_subuids(witness, subuids, FOR_EVER);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(table);
 	CU_ASSERT_EQUAL_FATAL(table->n, 2);
 	CU_ASSERT_EQUAL(table->ranges[0].first, 100000);
@@ -183,18 +187,15 @@ static void subordinate_uids(void)
 static void many_subordinate_uids(void)
 {
 	struct spool_witness *witness;
-	struct spool_subuid_table *table = NULL;
+	struct spool_subuid_table *table;
 	FILE *file = fopen(subuids, "ae");
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
 	for (unsigned int i = 0; i < MANY; i++)
 		fprintf(file, "%u:%u:10\n", 2000 + i, 200000 + 10 * i);
 	fclose(file);
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, &witness), 0);
-	/* on a busy machine, and with sanitizers, it may take longer than an answer is waited for
-	 */
-	for (unsigned int i = 0; i < 60 && !table; i++)
-		table = spool_witness_subuids(witness, subuids);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, FOR_EVER, &witness), 0);
+	table = spool_witness_subuids(witness, subuids, FOR_EVER);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(table);
 	CU_ASSERT_EQUAL_FATAL(table->n, MANY + 2);
 	CU_ASSERT_EQUAL(table->ranges[MANY + 1].owner, 2000 + MANY - 1);
@@ -203,22 +204,63 @@ static void many_subordinate_uids(void)
 	CU_ASSERT_TRUE(wait(NULL) > 0);
 }
 
-static void one_that_does_not_answer(void)
+static struct spool_witness *stopped_witness(int answer_ms, pid_t *ret_pid)
 {
 	struct spool_witness *witness;
-	pid_t pid;
 	int status;
 
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, &witness), 0);
-	pid = witness_pid();
-	kill(pid, SIGSTOP);
-	CU_ASSERT_EQUAL(waitpid(pid, &status, WUNTRACED), pid);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, answer_ms, &witness), 0);
+	*ret_pid = witness_pid();
+	kill(*ret_pid, SIGSTOP);
+	CU_ASSERT_EQUAL(waitpid(*ret_pid, &status, WUNTRACED), *ret_pid);
+	return witness;
+}
+
+static void one_that_does_not_answer(void)
+{
+	pid_t pid;
+	struct spool_witness *witness = stopped_witness(1, &pid);
+
 	CU_ASSERT_FALSE(spool_witness_is_admin(witness, getpid()));
-	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, subuids));
+	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, subuids, 1));
 	end_process(pid);
 	CU_ASSERT_FALSE(spool_witness_is_admin(witness, getpid()));
-	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, subuids));
+	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, subuids, FOR_EVER));
 	spool_witness_free(witness);
+}
+
+/* At the end of a mount nobody waits, as the mount would. */
+static void nobody_waits_at_the_end(void)
+{
+	pid_t pid;
+	struct spool_witness *witness = stopped_witness(FOR_EVER, &pid);
+
+	spool_witness_stop(witness);
+	CU_ASSERT_FALSE(spool_witness_is_admin(witness, getpid()));
+	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, subuids, FOR_EVER));
+	end_process(pid);
+	spool_witness_free(witness);
+	spool_witness_stop(NULL);
+}
+
+/* A file that hangs its reader stands for a server of accounts that does. */
+static void who_reads_accounts_ends_with_it(void)
+{
+	char path[] = "/tmp/spool-witness-fifo-XXXXXX", byte;
+	struct spool_witness *witness;
+	int alive[2];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path));
+	CU_ASSERT_EQUAL_FATAL(rmdir(path) | mkfifo(path, 0600) | pipe2(alive, O_CLOEXEC), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(path, alive[1], FOR_EVER, &witness), 0);
+	close(alive[1]);
+	spool_witness_stop(witness);
+	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, path, FOR_EVER));
+	spool_witness_free(witness);
+	CU_ASSERT_EQUAL(read(alive[0], &byte, 1), 0); /* all that held the other end have ended */
+	close(alive[0]);
+	unlink(path);
+	CU_ASSERT_TRUE(wait(NULL) > 0);
 }
 
 int main(void)
@@ -229,6 +271,8 @@ int main(void)
 		{"subordinate uids", subordinate_uids},
 		{"many subordinate uids", many_subordinate_uids},
 		{"one that does not answer", one_that_does_not_answer},
+		{"nobody waits at the end", nobody_waits_at_the_end},
+		{"who reads accounts ends with it", who_reads_accounts_ends_with_it},
 	};
 	static const char text[] = "1000:100000:65536\nroot:165536:10\n";
 	int r, fd = mkstemp(subuids);
