@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "transport/channel.h"
 #include "security/subuid.h"
 #include "util/lock.h"
+#include "util/units.h"
 #include "transport/wire.h"
 #include "security/witness.h"
 
@@ -18,8 +18,8 @@
 #define FOREVER_S (365.0 * 24 * 3600)
 
 /* What stdio and others make their buffers of: a request for 64 KiB takes little longer than one
- * for 4 KiB, so that sort(1) needs half of the time. The size of a block in RAM (lib/store). */
-#define PREFERRED_IO (64 << 10)
+ * for 4 KiB, so that sort(1) needs half of the time. */
+#define PREFERRED_IO SPOOL_BLOCK_SIZE
 
 /* The payload of these requests is empty, so that the answer overwrites nothing of them. */
 static bool can_read_in_place(const struct spool_request *request)
@@ -322,8 +322,8 @@ void reply_statfs(fuse_req_t req, int r, const struct spool_statfs *stat)
 		return;
 	}
 	out = (struct statvfs){
-		.f_bsize = 4096,
-		.f_frsize = 4096,
+		.f_bsize = SPOOL_PAGE_SIZE,
+		.f_frsize = SPOOL_PAGE_SIZE,
 		.f_blocks = stat->blocks,
 		.f_bfree = stat->blocks_free,
 		.f_bavail = stat->blocks_free,
