@@ -6,7 +6,6 @@
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #include "host/mount_table.h"
 #include "util/macros.h"

@@ -10,7 +10,6 @@
 
 #include "ctl/names.h"
 #include "ctl/proto.h"
-#include "util/macros.h"
 #include "util/parse.h"
 
 #define THRESHOLD ((uint64_t)16 << 20) /* bytes; the default, a guess */

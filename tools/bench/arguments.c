@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/arguments.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
