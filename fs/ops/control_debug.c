@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/names.h"
 #include "host/clock.h"
 #include "host/pulse.h"
 #include "ops/control_call.h"
@@ -76,17 +77,6 @@ static bool add_mount(struct spool_fs *fs, uint64_t *position, struct debug_page
 			      notify.running, notify.queued, notify.threads);
 }
 
-static const char *queue_name(enum spool_ctl_waiting wait)
-{
-	static const char *const names[SPOOL_CTL_WAITING_N] = {
-		[SPOOL_CTL_WAITING_RELEASE] = "release", [SPOOL_CTL_WAITING_RAM] = "ram",
-		[SPOOL_CTL_WAITING_DISK] = "disk",       [SPOOL_CTL_WAITING_NOTIFY] = "notify",
-		[SPOOL_CTL_WAITING_SPILL] = "spill",
-	};
-
-	return names[wait];
-}
-
 /* @position: the number of the request that was shown last. */
 static bool add_queue(struct spool_fs *fs, enum spool_ctl_waiting wait, uint64_t *position,
 		      struct debug_page *page)
@@ -96,8 +86,8 @@ static bool add_queue(struct spool_fs *fs, enum spool_ctl_waiting wait, uint64_t
 	size_t n;
 
 	spool_waiting_stat(fs->waiting, &stat);
-	if (*position == 0 &&
-	    !debug_page_add(page, "queue %s: %" PRIu64 " wait\n", queue_name(wait), stat.n[wait]))
+	if (*position == 0 && !debug_page_add(page, "queue %s: %" PRIu64 " wait\n",
+					      spool_ctl_name(SPOOL_CTL_QUEUES, wait), stat.n[wait]))
 		return false;
 	do {
 		uint64_t now = spool_clock_ms();

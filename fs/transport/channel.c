@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "ctl/names.h"
 #include "fs.h"
 #include "host/probe.h"
 #include "options/options.h"
@@ -181,7 +182,9 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 	if (request->waitq && !spool_waiting_enter(fs->waiting, request))
 		refuse(fs, request);
 	else if (request->waitq)
-		spool_probe_request_deferred(request->unique, request->waitq->ops->name);
+		spool_probe_request_deferred(
+			request->unique,
+			spool_ctl_name(SPOOL_CTL_QUEUES, request->waitq->ops->number));
 	if (!request->waitq)
 		spool_waiting_leave(fs->waiting, request);
 }

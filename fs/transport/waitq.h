@@ -30,7 +30,7 @@ struct spool_waitq;
 
 /**
  * struct spool_waitq_ops - what a queue does; no locks are held. NULL: nothing, and false
- * @name: for those who look inside; @number: its place among all queues
+ * @number: its place among all queues, and its name in SPOOL_CTL_QUEUES
  * @own_bound: it keeps few requests, and so the data of writes
  * @begin: @request is about to be tried: what may change meanwhile is to be remembered
  * @wants: is the answer @error (-errno) of @request none yet, as it is to wait here? Takes nothing
@@ -44,7 +44,6 @@ struct spool_waitq;
  * @gather: requests that others may wait for gather for @ns; not while they do wait
  */
 struct spool_waitq_ops {
-	const char *name;
 	enum spool_ctl_waiting number;
 	bool own_bound;
 	void (*begin)(struct spool_waitq *queue, struct spool_request *request);

@@ -175,7 +175,7 @@ int spool_for_disk_new(struct spool_fs *fs,
 		       struct spool_for_disk **ret)
 {
 	static const struct spool_waitq_ops ops = {
-		.name = "disk", .number = SPOOL_CTL_WAITING_DISK, .wants = wants, .take = take};
+		.number = SPOOL_CTL_WAITING_DISK, .wants = wants, .take = take};
 	struct spool_for_disk *queue = calloc(1, sizeof(*queue));
 
 	if (!queue)

@@ -206,8 +206,7 @@ struct spool_waitq *spool_for_ram_waitq(struct spool_for_ram *queue)
 
 int spool_for_ram_new(struct spool_fs *fs, struct spool_for_ram **ret)
 {
-	static const struct spool_waitq_ops ops = {.name = "ram",
-						   .number = SPOOL_CTL_WAITING_RAM,
+	static const struct spool_waitq_ops ops = {.number = SPOOL_CTL_WAITING_RAM,
 						   .begin = begin,
 						   .wants = wants,
 						   .take = take,

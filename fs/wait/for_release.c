@@ -327,8 +327,7 @@ struct spool_waitq *spool_for_release_waitq(struct spool_for_release *queue)
 
 int spool_for_release_new(struct spool_fs *fs, struct spool_for_release **ret)
 {
-	static const struct spool_waitq_ops ops = {.name = "release",
-						   .number = SPOOL_CTL_WAITING_RELEASE,
+	static const struct spool_waitq_ops ops = {.number = SPOOL_CTL_WAITING_RELEASE,
 						   .own_bound = true,
 						   .begin = begin,
 						   .wants = wants,

@@ -176,8 +176,7 @@ struct spool_waitq *spool_for_spill_waitq(struct spool_for_spill *queue)
 
 int spool_for_spill_new(struct spool_fs *fs, struct spool_for_spill **ret)
 {
-	static const struct spool_waitq_ops ops = {.name = "spill",
-						   .number = SPOOL_CTL_WAITING_SPILL,
+	static const struct spool_waitq_ops ops = {.number = SPOOL_CTL_WAITING_SPILL,
 						   .wants = wants,
 						   .take = take,
 						   .interrupt = interrupt};

@@ -405,11 +405,8 @@ struct spool_waitq *spool_notify_waitq(struct spool_notify *notify)
 
 int spool_notify_new(const struct spool_notify_config *config, struct spool_notify **ret)
 {
-	static const struct spool_waitq_ops ops = {.name = "notify",
-						   .number = SPOOL_CTL_WAITING_NOTIFY,
-						   .wants = wants,
-						   .take = take,
-						   .refuse = refuse};
+	static const struct spool_waitq_ops ops = {
+		.number = SPOOL_CTL_WAITING_NOTIFY, .wants = wants, .take = take, .refuse = refuse};
 	struct spool_notify *notify = calloc(1, sizeof(*notify));
 	pthread_t clock;
 	int r;

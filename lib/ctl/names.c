@@ -10,6 +10,7 @@ static const char *const names[SPOOL_CTL_LISTS][NAMES_MAX] = {
 	[SPOOL_CTL_LAYOUTS] = {"private", "single", "shared"},
 	[SPOOL_CTL_MODES] = {"owner", "keep", "refuse", "strict"},
 	[SPOOL_CTL_LOG_LEVELS] = {"error", "warning", "info", "debug"},
+	[SPOOL_CTL_QUEUES] = {"release", "ram", "disk", "notify", "spill"},
 	[SPOOL_CTL_LIVE] = {"ram", "size", "nr_inodes", "user_size", "user_inodes", "user_ram",
 			    "threshold", "reserve", "pressure", "log_level"},
 };

@@ -44,7 +44,7 @@ static void take(struct spool_waitq *queue, struct spool_request *request)
 }
 
 static const struct spool_waitq_ops queue_ops = {
-	.name = "test", .number = SPOOL_CTL_WAITING_RAM, .wants = wants, .take = take};
+	.number = SPOOL_CTL_WAITING_RAM, .wants = wants, .take = take};
 static struct spool_waitq queue = {&queue_ops};
 
 static void on_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)

@@ -52,28 +52,32 @@ static void json_usage(struct json *json, const struct spool_ctl_usage *usage)
 	json_number(json, "inodes_refused", usage->inodes_refused);
 }
 
-/* By enum spool_ctl_waiting: for machines, and for people. */
-static const struct {
-	const char *key, *oldest, *text;
-} waiting_names[SPOOL_CTL_WAITING_N] = {
-	[SPOOL_CTL_WAITING_RELEASE] = {"waiting_release", "waiting_release_oldest", "removal"},
-	[SPOOL_CTL_WAITING_RAM] = {"waiting_ram", "waiting_ram_oldest", "RAM"},
-	[SPOOL_CTL_WAITING_DISK] = {"waiting_disk", "waiting_disk_oldest", "the disk"},
-	[SPOOL_CTL_WAITING_NOTIFY] = {"waiting_notify", "waiting_notify_oldest", "the kernel"},
-	[SPOOL_CTL_WAITING_SPILL] = {"waiting_spill", "waiting_spill_oldest", "spilling"},
+/* What is waited for, for people. */
+static const char *const waiting_texts[SPOOL_CTL_WAITING_N] = {
+	[SPOOL_CTL_WAITING_RELEASE] = "removal", [SPOOL_CTL_WAITING_RAM] = "RAM",
+	[SPOOL_CTL_WAITING_DISK] = "the disk",   [SPOOL_CTL_WAITING_NOTIFY] = "the kernel",
+	[SPOOL_CTL_WAITING_SPILL] = "spilling",
 };
+
+/* The key of queue @i: for machines. */
+static const char *waiting_key(unsigned int i, const char *what, char buf[40])
+{
+	snprintf(buf, 40, "waiting_%s%s", name_of(SPOOL_CTL_QUEUES, i), what);
+	return buf;
+}
 
 /* An object, null when none waits. */
 static void json_oldest(struct json *json, const struct spool_ctl_status *status, unsigned int i)
 {
 	const struct spool_ctl_oldest *oldest = &status->oldest[i];
-	char number[16];
+	char number[16], key[40];
 
+	waiting_key(i, "_oldest", key);
 	if (status->waiting[i] == 0) {
-		json_limit(json, waiting_names[i].oldest, SPOOL_CTL_NO_LIMIT);
+		json_limit(json, key, SPOOL_CTL_NO_LIMIT);
 		return;
 	}
-	json_open(json, waiting_names[i].oldest, '{');
+	json_open(json, key, '{');
 	json_number(json, "age_ms", oldest->age_ms);
 	json_number(json, "uid", oldest->uid);
 	json_string(json, "operation", requests_name(oldest->opcode, number));
@@ -82,10 +86,12 @@ static void json_oldest(struct json *json, const struct spool_ctl_status *status
 
 static void json_waiting(struct json *json, const struct spool_ctl_status *status)
 {
+	char key[40];
+
 	json_number(json, "ring_entries", status->ring_entries);
 	json_number(json, "ring_entries_waiting", status->ring_entries_waiting);
 	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++) {
-		json_number(json, waiting_names[i].key, status->waiting[i]);
+		json_number(json, waiting_key(i, "", key), status->waiting[i]);
 		json_oldest(json, status, i);
 	}
 	json_number(json, "waiting_data", status->waiting_data);
@@ -99,15 +105,15 @@ static void print_waiting(const struct spool_ctl_status *status)
 	spool_format_bytes(status->waiting_data, data);
 	printf("  %-12s", "waiting");
 	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++)
-		printf(" %" PRIu64 " for %s,", status->waiting[i], waiting_names[i].text);
+		printf(" %" PRIu64 " for %s,", status->waiting[i], waiting_texts[i]);
 	printf(" %s of data, %" PRIu64 " refused\n", data, status->waiting_refused);
 	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++) {
 		const struct spool_ctl_oldest *oldest = &status->oldest[i];
 
 		if (status->waiting[i])
 			printf("  %-12s longest for %s: a %s of uid %u, for %" PRIu64 " ms\n", "",
-			       waiting_names[i].text, requests_name(oldest->opcode, number),
-			       oldest->uid, oldest->age_ms);
+			       waiting_texts[i], requests_name(oldest->opcode, number), oldest->uid,
+			       oldest->age_ms);
 	}
 	if (status->ring_entries)
 		printf("  %-12s %u, requests that wait hold %u\n", "ring entries",
