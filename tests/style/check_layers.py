@@ -80,8 +80,26 @@ def includes_follow_the_arrows():
         elif target.name.endswith('_internal.h') and target.parent != path.parent \
                 and place(path) != 'tests':
             wrong.append(f'{name_of(path)} includes {name_of(target)}: private to its directory')
-    print('  ' + ' > '.join(line.replace(' ', ' | ') for line in ORDER))
     return f'{seen} includes of {len(c_files())} files', wrong
+
+
+def drawing():
+    """The order as the READMEs show it: one line for each of tools, fs and lib."""
+    lines = {}
+    for line in ORDER:
+        top = line.split('/')[0]
+        lines.setdefault(top, []).append(line.replace(f'{top}/', '').replace(' ', ' | '))
+    return [f'    {top + "/":<8}' + ' > '.join(folders) for top, folders in lines.items()]
+
+
+def readmes_show_the_order():
+    wrong, lines = [], drawing()
+    for line in lines:
+        print(f'# {line.strip()}')
+    for name, shown in ('README.md', lines), ('fs/README.md', lines[1:2]):
+        text = (TOP / name).read_text(encoding='utf-8')
+        wrong += [f'{name} does not show: {line}' for line in shown if f'{line}\n' not in text]
+    return f'{len(ORDER)} steps', wrong
 
 
 def only_fs_knows_fuse():
@@ -160,6 +178,6 @@ def each_header_compiles_alone():
 
 
 if __name__ == '__main__':
-    sys.exit(checks.main(includes_follow_the_arrows, only_fs_knows_fuse,
+    sys.exit(checks.main(includes_follow_the_arrows, readmes_show_the_order, only_fs_knows_fuse,
                          nothing_includes_in_circles, calls_follow_the_arrows,
                          no_modules_go_round_in_a_circle, each_header_compiles_alone))
