@@ -55,6 +55,7 @@ PLAN = [
         ('export TMPDIR=/run/spoolfs/self', '', '[[ $(mktemp) = /run/spoolfs/self/* ]] && '
          '[ "$(ls /run/spoolfs/0 | wc -l)" = 1 ]', ''),
         ('spoolctl status /run/spoolfs', '', '', '/run/spoolfs'),
+        ('spoolctl debug /run/spoolfs', '', '', 'queue release: 0 wait'),
         ('spoolctl doctor', '', '', 'kernel'),
         ('spoolctl set ram=3G threshold=4M /run/spoolfs', '',
          "spoolctl status --json /run/spoolfs | grep -q '\"threshold\": 4194304'", ''),
