@@ -158,14 +158,16 @@ static void watch_member(struct spool_sessions *sessions, struct member *member)
 	spool_mutex_unlock(&sessions->lock);
 }
 
-/* The one with the lowest id above @after that has taken part. */
-static struct session *next_locked(struct spool_sessions *sessions, uint64_t after)
-	SPOOL_REQUIRES(sessions->lock)
+/* Those that have taken part stand before all that wait since the look began; who is taken goes
+ * behind them. So a look costs nothing for those that do not wait. */
+static struct session *next_locked(struct spool_sessions *sessions) SPOOL_REQUIRES(sessions->lock)
 {
-	struct session *session = session_next_id_locked(sessions, after);
+	struct session *session = TAILQ_FIRST(&sessions->lists.waiting);
 
-	while (session && !scan_takes_part(sessions, session))
-		session = session_next_id_locked(sessions, session->id);
+	if (!session || !scan_takes_part(sessions, session))
+		return NULL;
+	session_wait_locked(sessions, session, session->state, session->due_ms);
+	session->look = 0;
 	return session;
 }
 
@@ -182,12 +184,10 @@ void judge_all(struct spool_sessions *sessions, const struct judge_look *look)
 {
 	struct session *session;
 	struct member member;
-	uint64_t id = 0;
 
 	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
 	set_retry_locked(sessions, look->result);
-	while ((session = next_locked(sessions, id)) != NULL) {
-		id = session->id;
+	while ((session = next_locked(sessions)) != NULL) {
 		if (!judge_locked(sessions, session, look, &member))
 			continue;
 		spool_mutex_unlock(&sessions->lock);

@@ -26,7 +26,7 @@ struct session_key {
  * @entries: of the engine, which give it back; @holds: that are being made
  * @requests: counts spool_sessions_of(); @noted: before the look that found nobody
  * @watch: a handle, -1: none; @member, @start: what is watched
- * @look: the number of the look that it takes part in; @before: @requests when that began
+ * @look: the number of the look that it takes part in, 0: none; @before: @requests when that began
  * @found, @oldest, @oldest_start: what it has told; @populated: by the cgroup's own file; -errno
  * @due_ms: when it is to be looked for, in SOUGHT, UNWATCHED and LEAVING
  * @told: the end was taken, or is nobody's matter
