@@ -74,9 +74,12 @@ def is_mounted(path):
 
 
 def alive(pid):
+    """Whether a thread of the process has not ended. While others end, and hold its files, the
+    first one is a zombie."""
     try:
         with open(f'/proc/{pid}/stat', encoding='utf-8') as file:
-            return file.read().rsplit(')', 1)[1].split()[0] not in 'ZX'
+            fields = file.read().rsplit(')', 1)[1].split()
+            return fields[0] not in 'ZX' or int(fields[17]) > 1  # num_threads of proc(5)
     except (FileNotFoundError, ProcessLookupError):
         return False
 
