@@ -2,6 +2,7 @@
 import os
 import subprocess
 import tempfile
+from pathlib import Path
 
 from rig import Skip, need, run
 
@@ -38,10 +39,24 @@ class LoopDisk:
     def __exit__(self, kind, value, trace):
         subprocess.run(['fsfreeze', '-u', self.mountpoint], check=False,
                        stderr=subprocess.DEVNULL)
-        subprocess.run(['umount', self.mountpoint], check=kind is None)
+        done = run('umount', self.mountpoint, check=False)
+        if done.returncode != 0:
+            print(done.stderr, *self.holders(), sep='\n')
+            done.check_returncode()
         os.unlink(self.image)
         os.rmdir(self.mountpoint)
         os.rmdir(self.base)
+
+    def holders(self):
+        """Which processes have what of it open, or as their directory."""
+        device = os.stat(self.mountpoint).st_dev
+        for process in Path('/proc').glob('[0-9]*'):
+            try:
+                for link in [process / 'cwd', process / 'root', *(process / 'fd').iterdir()]:
+                    if os.stat(link).st_dev == device:
+                        yield f'{link} of {(process / "comm").read_text().strip()}'
+            except OSError:
+                continue  # it has ended, or the link has
 
     def used(self):
         stat = os.statvfs(self.mountpoint)
