@@ -63,7 +63,8 @@ static int refuse(const char *option, const char *value, size_t len, const char 
 	return EXIT_USAGE;
 }
 
-/* A number from 1 to @max in @len bytes. Return: it; 0 for another. */
+/* Reads the number in the first @len bytes of @text. Return: the number, 1 to @max; 0: there is
+ * none such. */
 static unsigned int number_in(const char *text, size_t len, unsigned int max)
 {
 	unsigned int n = 0;
@@ -146,7 +147,7 @@ static int take_option(int option, char *value, struct bench_arguments *ret,
 	case OPT_SCRATCH:
 		ret->scratch = value;
 		break;
-	default: /* usage_next() has said why */
+	default: /* usage_next() has printed the reason */
 		return EXIT_USAGE;
 	}
 	return EXIT_OK;

@@ -19,7 +19,7 @@ struct bench_arguments {
 	char **dirs;
 	unsigned int n_dirs;
 	bool mounts, markdown;
-	bool done; /* all was said: --help and the like */
+	bool done; /* nothing is to be measured: --help was asked for, or the like */
 };
 
 /**

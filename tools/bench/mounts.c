@@ -26,7 +26,7 @@
 #define BASE "/tmp/spoolbench-XXXXXX"
 #define DISK "/var/tmp/spoolbench-XXXXXX"
 
-/* bindfs does not say when it is ready: its mount is waited for. */
+/* bindfs does not say when it is ready, so we wait for its mount. */
 #define BINDFS_STEP_NS (10 * 1000 * 1000)
 #define BINDFS_STEPS 500u
 
@@ -71,7 +71,7 @@ static int own_namespace(struct bench_mounts *mounts)
 	return mounts->has_base && mounts->has_disk ? EXIT_OK : failed("a directory");
 }
 
-/* A directory below ours. Return: NULL out of memory, or it cannot be made. */
+/* Makes a directory below our own. Return: its path; NULL: out of memory, or it cannot be made. */
 static char *new_dir(const struct bench_mounts *mounts, const char *name)
 {
 	char *path;
@@ -213,8 +213,8 @@ int bench_mounts_make(const char *options, struct bench_setup *setup, struct ben
 	return r;
 }
 
-/* The mounts themselves go with their namespace, which is ours alone: only their mount points,
- * which others can see, must be empty for that. */
+/* The mounts end with our mount namespace. Their mount points remain, as other namespaces see
+ * those, and can be removed when nothing is mounted on them. */
 static void remove_mount(const struct bench_mounts *mounts, const char *name)
 {
 	char path[PATH_MAX];
@@ -231,7 +231,7 @@ void bench_mounts_end(struct bench_mounts *mounts)
 	for (unsigned int i = 0; i < mounts->n_daemons; i++)
 		daemon_end(&mounts->daemons[i]);
 	if (mounts->bindfs > 0) {
-		kill(mounts->bindfs, SIGKILL); /* it keeps nothing */
+		kill(mounts->bindfs, SIGKILL); /* it holds no data that must be kept */
 		waitpid(mounts->bindfs, NULL, 0);
 	}
 	if (mounts->has_base) {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Mounts to compare, made for this run alone: in a mount namespace of our own, where nobody sees
- * them, below a directory of our own. They go with us, however we end.
+ * Makes mounts to compare, for this run alone. They lie below a directory of our own, in a mount
+ * namespace of our own, in which no other process sees them. They end with us, however we end.
  */
 
 struct bench_mounts;

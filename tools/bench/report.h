@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What a result is told as: a table, JSON. Errors of the stream are its owner's. */
+/* Prints a result as a table or as JSON. The caller checks the stream for errors (ferror(3)). */
 
 #include <stdbool.h>
 #include <stdio.h>

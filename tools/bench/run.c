@@ -24,7 +24,8 @@
 #define SETTLE_STEPS 400u
 #define SETTLED 3u /* looks in a row that find the same */
 
-/* Some filesystems free after unlink(2) has returned; that must not be taken out on the next. */
+/* Some filesystems free space after unlink(2) has returned. The next place must not pay for that.
+ */
 static void settle(int dirfd)
 {
 	const struct timespec step = {.tv_nsec = SETTLE_STEP_NS};
@@ -51,7 +52,7 @@ static int run_once(struct bench_task *task, double ret_ns[BENCH_FIGURES])
 	return r;
 }
 
-/* How often the work is to be done in a run, by the speed of the first place. */
+/* Finds how often a run does the work, by the speed of the first place. */
 static int find_n(struct bench_task *task)
 {
 	double target = task->setup->quick ? TARGET_QUICK_NS : TARGET_NS, ns[BENCH_FIGURES], n;
@@ -123,7 +124,7 @@ static int run_with_threads(struct bench_task *task, bool progress, struct bench
 	task->n = task->setup->quick ? workload->n_quick : workload->n;
 	if (task->n == 0)
 		r = run_in(task, 0, true, NULL);
-	if (r == BENCH_UNSUPPORTED) { /* by what the others are compared with */
+	if (r == BENCH_UNSUPPORTED) { /* the first place cannot do this */
 		task->n = N_MIN;
 		r = 0;
 	}

@@ -118,7 +118,7 @@ static int measure_in_child(const struct bench_arguments *arguments,
 		sigprocmask(SIG_SETMASK, before, NULL);
 		exit(measure(arguments, setup, command));
 	}
-	setpgid(child, child); /* whoever is first */
+	setpgid(child, child); /* the child does the same, as either of us may run first */
 	return wait_for(child, signals);
 }
 

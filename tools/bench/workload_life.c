@@ -18,7 +18,7 @@
 /* Threads wait for its lock, which the first one holds until all are there. */
 struct life_gate {
 	pthread_mutex_t lock;
-	bool closed; /* one could not be started: go home */
+	bool closed; /* a thread could not be started: the others end */
 };
 
 struct life_thread {
@@ -97,7 +97,7 @@ static int run_threads(const struct bench_task *task, struct life_thread *thread
 		r = -pthread_create(&threads[n].id, NULL, live_main, &threads[n]);
 	}
 	if (r < 0)
-		n--; /* the last one is not there */
+		n--; /* the last thread was not started */
 	gate.closed = r < 0;
 	from = bench_now_ns();
 	pthread_mutex_unlock(&gate.lock);

@@ -17,7 +17,7 @@
 #include "util/descriptors.h"
 #include "util/macros.h"
 
-/* A worker that is left alone has unmounted after 2 s; a guess with some room. */
+/* A worker whose supervisor was killed unmounts within 2 s. This is a guess with some room. */
 #define WORKER_MS 5000
 
 static bool is_program(const char *path, size_t size, int len)
@@ -132,7 +132,7 @@ int daemon_start(const char *who, const char *program, const char *options, cons
 	}
 	close(holder[1]);
 	close(alive[0]);
-	return reap(pid) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED; /* it has said why */
+	return reap(pid) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED; /* it has printed why */
 }
 
 bool daemon_has_ended(struct daemon *daemon)

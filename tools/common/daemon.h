@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Where the daemon is: the tools start it and never become it. */
+/* Finds and starts spoolfs(8). The tools run it as a child, never in their own process. */
 
 #include <stdbool.h>
 #include <stddef.h>

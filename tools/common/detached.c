@@ -49,8 +49,8 @@ static bool find_record(const struct search *search, pid_t pid, struct spool_ctl
 	return found;
 }
 
-/* What a process says of itself may be a lie: the connection must be there, and made by its user.
- * Where the control filesystem is not mounted we believe none but ourselves. */
+/* A process may lie about itself. So the connection must exist, and must belong to the user of the
+ * process. Where the control filesystem is not mounted we believe our own user only. */
 static bool is_believed(const struct search *search, uid_t uid, dev_t device)
 {
 	char path[PATH_MAX];
@@ -124,7 +124,8 @@ static struct detached_holder *known(struct detached_holder *list, size_t n, ino
 	return NULL;
 }
 
-/* All namespaces that were looked at: those that hold nothing have no process counted. */
+/* Adds the namespace of this process to all that were looked at. One without a copy of the mount
+ * has a count of 0. */
 static int look_for_holder(void *arg, const struct process *process)
 {
 	const struct search *search = arg;

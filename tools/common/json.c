@@ -21,7 +21,7 @@ static size_t utf8_length(const unsigned char *text)
 	return len;
 }
 
-/* A path may hold any bytes, JSON text only UTF-8: what is none becomes U+FFFD. */
+/* A path may hold any bytes, but JSON text is UTF-8. All other bytes become U+FFFD. */
 static void quote(FILE *out, const char *string)
 {
 	const unsigned char *text = (const unsigned char *)string;

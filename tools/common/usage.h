@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Exit statuses, and what is said of a wrong use. */
+/* Exit statuses, and the messages about wrong usage. */
 
 #include <getopt.h>
 

@@ -153,8 +153,8 @@ static void check_memory(struct doctor *doctor)
 #define NR_LANDLOCK_CREATE_RULESET 444
 #define LANDLOCK_CREATE_RULESET_VERSION 1U
 
-/* What the daemon puts itself under where it can (fs/security/sandbox.h); status tells of a live
- * one. */
+/* The sandbox that a daemon enters where it can (fs/security/sandbox.h). spoolctl status shows what
+ * a running daemon has. */
 static void check_sandbox(struct doctor *doctor)
 {
 	long abi = syscall(NR_LANDLOCK_CREATE_RULESET, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -175,7 +175,7 @@ static void check_sandbox(struct doctor *doctor)
 			"no filters: a daemon can make all system calls");
 }
 
-/* Nothing is tried out: that would be a new process, which may not be allowed either. */
+/* The check does not try it out: that would take a new process, which may be forbidden as well. */
 static void check_user_namespaces(struct doctor *doctor)
 {
 	int value;

@@ -59,7 +59,7 @@ static int read_switches(int argc, char *argv[], struct request *ret)
 		case 'N':
 			ret->namespace = optarg;
 			break;
-		case 's': /* the daemon tolerates what mount(8) adds, and nothing else */
+		case 's': /* sloppy: the daemon accepts what mount(8) adds anyway */
 		case 'n': /* there is no mtab */
 		case 't':
 			break;
@@ -75,7 +75,7 @@ static int read_switches(int argc, char *argv[], struct request *ret)
 	return 0;
 }
 
-/* What this version cannot do. Return: 0; an exit status, after a line. */
+/* Refuses what this version cannot do. Return: 0; an exit status, after a line. */
 static int refuse(const struct request *request)
 {
 	if (request->namespace) {

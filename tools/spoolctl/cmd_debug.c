@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* spoolctl debug: what a daemon holds and waits for, as it says itself. */
+/* spoolctl debug: asks a daemon what it holds and waits for, and prints the answer. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ static int show(const char *path)
 		if (ioctl(fd, SPOOL_IOC_DEBUG, debug) < 0)
 			return errno;
 		if (debug->length > sizeof(debug->text) || debug->cursor <= cursor)
-			return EPROTO; /* it would never end */
+			return EPROTO; /* without progress this loop would never end */
 		fwrite(debug->text, 1, debug->length, stdout);
 	} while (debug->cursor != SPOOL_CTL_END);
 	return 0;

@@ -16,10 +16,11 @@
 #include "spoolctl/cmd.h"
 #include "util/macros.h"
 
-/* So many of one user wait at a time; one more tries again after this. A guess. */
+/* The daemon answers EBUSY when enough requests of this user wait. We try again after so long. A
+ * guess. */
 #define BUSY_NS (50 * 1000 * 1000)
 
-/* What has another meaning for a file than for a mount. */
+/* Some errors mean something else for a file than for a mount. */
 static const char *reason(int error)
 {
 	switch (error) {

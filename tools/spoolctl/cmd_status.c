@@ -28,10 +28,10 @@ struct view {
 	struct json *json; /* NULL: for people */
 	unsigned int shown;
 	bool failed;
-	bool all; /* not a certain mount */
+	bool all; /* no mount was named */
 };
 
-/* A daemon that is newer than we may have more. */
+/* A newer daemon may know more numbers. */
 static const char *name_of(enum spool_ctl_list list, uint32_t i)
 {
 	const char *name = spool_ctl_name(list, i);
@@ -312,7 +312,7 @@ static int show_users(int fd, struct json *json)
 				print_user(&list->users[i]);
 		}
 		if (list->cursor <= cursor)
-			return -EPROTO; /* it would never end */
+			return -EPROTO; /* without progress this loop would never end */
 		cursor = list->cursor;
 	}
 	return 0;
@@ -340,7 +340,7 @@ static int is_same(void *arg, const struct mounts_entry *entry)
 	return strcmp(arg, entry->path) == 0;
 }
 
-/* A mount may go while we go through the list. */
+/* A mount may end while we walk through the list. */
 static bool is_mounted(const char *path)
 {
 	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
@@ -398,8 +398,8 @@ static int show(struct view *view, const char *path)
 	return r;
 }
 
-/* One mount that cannot be asked does not hide the others. Other users' own mounts are closed to
- * everybody, root included; that is no failure. */
+/* A mount that cannot be asked does not hide the others. The mounts of other users are closed to
+ * everybody, root included, so that EACCES is no failure. */
 static int show_any(void *arg, const struct mounts_entry *entry)
 {
 	struct view *view = arg;

@@ -10,8 +10,9 @@
 #include "common/json.h"
 #include "util/parse.h"
 
-/* So often, and so long after each other, what is not new is asked for again. A disk that works has
- * told it by the second time; one that hangs is not waited for. Guesses. */
+/* The daemon answers with the last figures of the disk, and asks the disk for new ones meanwhile.
+ * We ask again so often, at this interval, until they are new. A disk that works has answered by
+ * the second time, and we do not wait for one that hangs. Both are guesses. */
 #define ASK_TRIES 10
 #define ASK_AGAIN_NS 20000000
 
