@@ -133,14 +133,14 @@ static bool add_threads(struct spool_fs *fs, uint64_t *position, struct debug_pa
 
 static bool add_rings(struct spool_fs *fs, uint64_t *position, struct debug_page *page)
 {
-	unsigned int all, away;
+	unsigned int all, deferred;
 
 	if (!fs->rings)
 		return true;
-	while (spool_rings_entry_count(fs->rings, (unsigned int)*position, &all, &away)) {
+	while (spool_rings_entry_count(fs->rings, (unsigned int)*position, &all, &deferred)) {
 		if (!debug_page_add(page,
 				    "ring %" PRIu64 ": %u entries, requests that wait hold %u\n",
-				    *position, all, away))
+				    *position, all, deferred))
 			return false;
 		(*position)++;
 	}

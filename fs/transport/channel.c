@@ -99,7 +99,7 @@ static void answer_error(struct spool_fs *fs, struct spool_request *request, int
 	answer(fs, request, &iov, 1);
 }
 
-/* It was to be put aside, but its payer has too many that are. */
+/* It was to be deferred, but its payer has too many that are. */
 static void refuse(struct spool_fs *fs, struct spool_request *request)
 {
 	const struct spool_waitq_ops *ops = request->waitq->ops;

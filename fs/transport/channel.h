@@ -10,9 +10,9 @@
  * FUSE_STATX, which libfuse does not know, goes to a handler of its own (spool_more_ops()).
  *
  * A handler may run more than once for one request: when its answer says that it has to wait (for
- * RAM, the disk, or what the kernel is to be told), the answer goes nowhere, the request is put
- * aside, and the handler runs again later, in another thread. So what a handler has done by then
- * must be the same when it is done again.
+ * RAM, the disk, or what the kernel is to be told), the answer goes nowhere, the request is
+ * deferred, and the whole handler runs again later, in another thread. So what it does must have
+ * the same effect when it is done twice.
  */
 
 #include <stdbool.h>
@@ -41,11 +41,11 @@ enum spool_try {
  */
 void spool_channel_process(struct spool_fs *fs, struct spool_request *request, unsigned int how);
 
-/** spool_channel_defer() - put a deferred request aside. It is its queue's from here on, and may be
- * gone; its finish() follows. */
+/** spool_channel_defer() - hand a deferred request to its queue. It is the queue's from here on,
+ * and may be gone; its finish() follows. */
 void spool_channel_defer(struct spool_request *request);
 
-/** spool_channel_give_up() - a deferred request cannot be put aside (no memory): it is answered,
+/** spool_channel_give_up() - a deferred request cannot be handed over (no memory): it is answered,
  * though the thread wait for the disk. */
 void spool_channel_give_up(struct spool_fs *fs, struct spool_request *request);
 
@@ -54,8 +54,8 @@ void spool_channel_give_up(struct spool_fs *fs, struct spool_request *request);
  * retry(), and then keep() or hand_on().
  */
 
-/** spool_channel_go_on() - the turn of @request has come: it is processed, and answered or put
- * aside anew. It may be gone afterwards. @how: enum spool_try */
+/** spool_channel_go_on() - the turn of @request has come: it is processed, and answered or
+ * deferred anew. It may be gone afterwards. @how: enum spool_try */
 void spool_channel_go_on(struct spool_fs *fs, struct spool_request *request, unsigned int how);
 
 /** spool_channel_retry() - the same, but where it goes then is the queue's to say. */

@@ -38,7 +38,7 @@
 /* In front of the data of the largest request: two headers; the kernel wants room for 8 KiB. */
 #define HEAD_SIZE 8192u
 
-/* Larger requests that are put aside are not copied out of their buffer. A guess. */
+/* Larger requests that are deferred are not copied out of their buffer. A guess. */
 #define COPY_MAX (64u << 10)
 
 struct spool_devfuse {
@@ -82,8 +82,8 @@ static ssize_t receive(const struct spool_devfuse *dev, struct dev_buffer *buffe
 }
 
 /*
- * Gives what is put aside room of its own, as long as it is itself. Large ones keep the buffer that
- * they are in. Return: the request, and in *@buffer one for the next request; NULL: no memory.
+ * Gives a deferred request room of its own, as long as it is itself. A large one keeps the buffer
+ * that it is in. Return: the request, and in *@buffer one for the next request; NULL: no memory.
  */
 static struct spool_request *take_out(const struct spool_devfuse *dev, struct dev_buffer **buffer)
 {

@@ -103,7 +103,7 @@ struct spool_spill_part {
 /**
  * struct spool_waiting_part - of waiting.h, and nobody else's
  * @since_ms: CLOCK_MONOTONIC; @number: of all that have come to wait for something; @attempts: at
- *	it, when it came or was put aside again
+ *	it, when it came or was deferred again
  * @counted_as: the number of the queue that it waits in
  * @drops_data: it waits without its data, and cannot be tried again; all may look
  */

@@ -249,23 +249,23 @@ unsigned int spool_rings_threads(const struct spool_rings *rings)
 }
 
 bool spool_rings_entry_count(const struct spool_rings *rings, unsigned int i, unsigned int *ret_all,
-			     unsigned int *ret_away)
+			     unsigned int *ret_deferred)
 {
 	if (i >= rings->n)
 		return false;
 	*ret_all = atomic_load(&rings->rings[i].alive);
-	*ret_away = atomic_load(&rings->rings[i].n_away);
+	*ret_deferred = atomic_load(&rings->rings[i].n_deferred);
 	return true;
 }
 
-unsigned int spool_rings_entries(const struct spool_rings *rings, unsigned int *ret_away)
+unsigned int spool_rings_entries(const struct spool_rings *rings, unsigned int *ret_deferred)
 {
 	unsigned int n = 0;
 
-	*ret_away = 0;
+	*ret_deferred = 0;
 	for (unsigned int i = 0; i < rings->n; i++) {
 		n += atomic_load(&rings->rings[i].alive);
-		*ret_away += atomic_load(&rings->rings[i].n_away);
+		*ret_deferred += atomic_load(&rings->rings[i].n_deferred);
 	}
 	return n;
 }

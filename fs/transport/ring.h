@@ -18,9 +18,9 @@
  * to the system after a while without requests.
  *
  * Handlers only touch memory, and a ring takes the requests of different payers in turn (turn.h).
- * What would wait for something else is put aside (for_release.h, for_ram.h, for_disk.h) but keeps
+ * What would wait for something else is deferred (for_release.h, for_ram.h, for_disk.h) but keeps
  * its entry, as the kernel has no way to take a request back, and as one that finds no free entry
- * waits there behind all that came before it. So a ring grows: for what is put aside it registers
+ * waits there behind all that came before it. So a ring grows: for deferred requests it registers
  * more entries, which cost a page each while they are used. Requests that wait in the kernel beside
  * those are fetched (ring_kick.c).
  */
@@ -51,13 +51,13 @@ int spool_rings_start(struct spool_rings *rings, char why[128]);
 /** spool_rings_stop() - ends the threads and frees all. NULL is allowed. */
 void spool_rings_stop(struct spool_rings *rings);
 
-/** spool_rings_entries() - of all rings. Return: how many; in *@ret_away those that are put aside.
- */
-unsigned int spool_rings_entries(const struct spool_rings *rings, unsigned int *ret_away);
+/** spool_rings_entries() - of all rings. Return: how many; in *@ret_deferred those of deferred
+ * requests. */
+unsigned int spool_rings_entries(const struct spool_rings *rings, unsigned int *ret_deferred);
 
 /** spool_rings_entry_count() - of ring @i alone. Return: false: there is no such ring. */
 bool spool_rings_entry_count(const struct spool_rings *rings, unsigned int i, unsigned int *ret_all,
-			     unsigned int *ret_away);
+			     unsigned int *ret_deferred);
 
 /** spool_rings_threads() - how many serve. */
 unsigned int spool_rings_threads(const struct spool_rings *rings);

@@ -14,13 +14,13 @@
 #include "transport/wire.h"
 #include "util/lock.h"
 
-/* Entries that a ring starts with: one request is being answered, others are on their way or put
- * aside. On a machine with many CPUs, where each has its own, fewer. Guesses. */
+/* Entries that a ring starts with: one request is being answered, others are on their way or
+ * deferred. On a machine with many CPUs, where each has its own, fewer. Guesses. */
 #define RING_ENTRIES_ALL 1024u
 #define RING_ENTRIES_MIN 16u
 #define RING_ENTRIES_MAX 128u
 
-/* A ring grows when less than half of the entries that it started with are not put aside: by as
+/* A ring grows when less than half of the entries that it started with are not deferred: by as
  * many entries as it has, and no more than these at once, as registering one takes a microsecond.
  * With so many blocks it has 60,000 entries and more, twice what may wait in all (waiting.h).
  * Guesses. */
@@ -39,8 +39,8 @@ struct spool_ring_entry {
 	struct spool_wire_uring_header *header;
 	char *payload;
 	uint64_t commit_id;
-	bool away;    /* deferred: neither the kernel's nor the ring thread's */
-	bool is_free; /* the kernel has it, and no request in it */
+	bool deferred; /* its request is: neither the kernel's nor the ring thread's */
+	bool is_free;  /* the kernel has it, and no request in it */
 	SLIST_ENTRY(spool_ring_entry) link; /* returned */
 };
 
@@ -63,7 +63,7 @@ struct spool_ring {
 	bool pinned;
 	unsigned int cpu;       /* also the number of the kernel's queue */
 	atomic_uint alive;      /* entries that the kernel knows */
-	atomic_uint n_away;     /* of these, those that are put aside */
+	atomic_uint n_deferred; /* of these, those of deferred requests */
 	unsigned int n_entries; /* of all blocks */
 	unsigned int n_blocks;
 	struct ring_block blocks[RING_BLOCKS_MAX];

@@ -3,7 +3,7 @@
 /*
  * The kernel gives a request that found no free entry to the next entry that is committed, and to
  * no other: an entry that is registered meanwhile waits for a new request. When all entries of a
- * ring are put aside, what waits behind them would wait until one of those is answered.
+ * ring have deferred requests, what waits behind them would wait until one of those is answered.
  *
  * So we make the kernel send a request of our own to the ring: FUSE_NOTIFY_RETRIEVE for no bytes of
  * a file that it has in hand, as somebody waits for it. It answers at once with FUSE_NOTIFY_REPLY,

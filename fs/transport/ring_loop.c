@@ -104,13 +104,13 @@ int ring_register(struct spool_ring *ring)
 	return ring->alive > 0 ? 0 : error;
 }
 
-/* Whatever is put aside, requests must find an entry: others take its place. */
+/* However many entries deferred requests hold, a new request must find one. */
 static void grow(struct spool_ring *ring)
 {
 	unsigned int n = (unsigned int)spool_min_u64(ring->n_entries, RING_GROWTH_MAX);
 	int r;
 
-	if (ring->alive - ring->n_away >= ring->rings->n_first / 2 || ring->is_full)
+	if (ring->alive - ring->n_deferred >= ring->rings->n_first / 2 || ring->is_full)
 		return;
 	ring->may_queue = true;
 	ring->used_more = true;
@@ -128,7 +128,7 @@ static void commit(struct spool_ring *ring, struct spool_ring_entry *entry)
 {
 	struct spool_request *request = &entry->request;
 
-	assert(request->state != SPOOL_REQUEST_WAITS && !entry->away && !entry->is_free);
+	assert(request->state != SPOOL_REQUEST_WAITS && !entry->deferred && !entry->is_free);
 	if (!request->answered) { /* no handler may do that */
 		struct fuse_out_header header = {
 			.len = sizeof(header), .error = -EIO, .unique = request->unique};
@@ -148,7 +148,7 @@ static void come_back(struct spool_request *request)
 	struct spool_ring_entry *entry = request->entry;
 	struct spool_ring *ring = entry->ring;
 
-	assert(request->state == SPOOL_REQUEST_FINISHED && entry->away);
+	assert(request->state == SPOOL_REQUEST_FINISHED && entry->deferred);
 	spool_mutex_lock(&ring->lock, SPOOL_RANK_QUEUE);
 	SLIST_INSERT_HEAD(&ring->returned, entry, link);
 	spool_mutex_unlock(&ring->lock);
@@ -197,8 +197,8 @@ static void take_request(struct spool_ring *ring, struct spool_request *request)
 	if (request->waitq) {
 		if (request->waiting.drops_data)
 			madvise(request->entry->payload, ring->rings->payload_size, MADV_DONTNEED);
-		request->entry->away = true;
-		ring->n_away++;
+		request->entry->deferred = true;
+		ring->n_deferred++;
 		spool_channel_defer(request);
 	} else {
 		commit(ring, request->entry);
@@ -218,8 +218,8 @@ static void take_returned(struct spool_ring *ring)
 	spool_mutex_unlock(&ring->lock);
 	while ((entry = SLIST_FIRST(&list))) {
 		SLIST_REMOVE_HEAD(&list, link);
-		entry->away = false;
-		ring->n_away--;
+		entry->deferred = false;
+		ring->n_deferred--;
 		commit(ring, entry);
 	}
 	prepare_wake(ring);

@@ -25,7 +25,7 @@
 #define COUNT_LIMIT_NS (50 * 1000 * 1000)
 #define COUNT_LIMIT_AGAIN_NS (5 * 1000 * 1000)
 
-/* A request that finds room come back is tried again so often before it is put aside: each time
+/* A request that finds room come back is tried again so often before it is deferred: each time
  * somebody else may be faster. A guess. */
 #define AGAIN_MAX 8u
 

@@ -6,7 +6,7 @@
  *
  * close(2) and unlink(2) return before the kernel has told us: RELEASE and FORGET come a little
  * later. Whoever removes a file from a full filesystem and goes on writing must not get ENOSPC for
- * that. So a request that ended in ENOSPC or EDQUOT, which has changed nothing, is put aside while
+ * that. So a request that ended in ENOSPC or EDQUOT, which has changed nothing, is deferred while
  * there are files without a name, and is tried again whenever one of those has gone, until
  * RELEASE_LIMIT_NS after its first attempt. Nobody waits in the meantime but its caller. One whose
  * room came while it was being refused is tried again at once, and takes no place.
@@ -14,7 +14,7 @@
  * Who counts what is free (statfs) waits likewise, for less long, so that a file that was closed
  * and unlinked before is counted no more.
  *
- * How many can be put aside is limited, in all and for every payer (turn.h), so that one user's
+ * How many can be deferred is limited, in all and for every payer (turn.h), so that one user's
  * requests do not take all entries of a ring; one more is answered at once.
  */
 

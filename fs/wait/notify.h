@@ -7,9 +7,8 @@
  * for us or for the disk. So nobody who answers requests tells it anything: threads of our own do,
  * with no lock held, and a user can hold only some of them (the queues go by who pays).
  *
- * A request whose answer depends on it is put aside without a thread, and is answered when the
- * kernel has been told or, at the latest, after the limit; then it is answered by what can be
- * known without.
+ * A request whose answer depends on it is deferred, so it holds no thread. It is answered when the
+ * kernel has been told or, at the latest, after the limit; then by what can be known without.
  *
  * A thread that waits in the kernel cannot be ended but by the end of the connection. So stopping
  * waits for it a little, and freeing leaves it alone.
