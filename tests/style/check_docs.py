@@ -259,6 +259,23 @@ def pages_name_files_that_are_there():
     return f'{seen} names', wrong
 
 
+def section(page, title):
+    """The text of a section of a page, without its heading."""
+    return re.split(rf'^##+ {title}\n', read(page), flags=re.M)[1].split('\n## ')[0]
+
+
+def locks_are_in_the_table():
+    """The ranks of lock.h are those of lib/README.md, each in one row."""
+    ranks = {int(m) for m in re.findall(r'SPOOL_RANK_\w+ = (\d+)', read('lib/util/lock.h'))}
+    rows = re.findall(r'^\| ([\d, ]+) \|', section('lib/README.md', 'Lock order'), re.M)
+    listed = [int(number) for row in rows for number in row.split(', ')]
+    wrong = differences(**{'lib/util/lock.h': {str(rank) for rank in ranks},
+                           'lib/README.md': {str(rank) for rank in listed}})
+    if listed != sorted(set(listed)):
+        wrong.append(f'lib/README.md: Lock order: not one row each, ascending: {listed}')
+    return f'{len(ranks)} ranks', wrong
+
+
 def members_of_status_are_in_the_manual():
     """What status --json can write, by the calls that write it."""
     files = ('cmd_status', 'requests', 'tier')
@@ -299,4 +316,5 @@ if __name__ == '__main__':
         switches_are_in_the_manuals, commands_are_the_same_everywhere,
         completion_offers_what_there_is, manuals_have_no_faults, manuals_are_installed,
         manuals_name_pages_that_are_there, pages_name_files_that_are_there,
+        locks_are_in_the_table,
         members_of_status_are_in_the_manual, tests_are_registered, versions_are_the_same))
