@@ -96,7 +96,8 @@ def readmes_show_the_order():
     wrong, lines = [], drawing()
     for line in lines:
         print(f'# {line.strip()}')
-    for name, shown in ('README.md', lines), ('fs/README.md', lines[1:2]):
+    for name, shown in (('README.md', lines), ('fs/README.md', lines[1:2]),
+                        ('lib/README.md', lines[2:])):
         text = (TOP / name).read_text(encoding='utf-8')
         wrong += [f'{name} does not show: {line}' for line in shown if f'{line}\n' not in text]
     return f'{len(ORDER)} steps', wrong
