@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import checks
-from checks import TOP, Skip, files, markdown, name_of, run
+from checks import (TOP, Skip, c_files, files, function_name, is_function, items, markdown, name_of,
+                    run)
 
 # The options of the contract; later ones join them here and in the manual page.
 CONTRACT = '''ram threshold backing reserve size nr_inodes user_size user_inodes user_ram layout
@@ -259,6 +260,39 @@ def pages_name_files_that_are_there():
     return f'{seen} names', wrong
 
 
+NAMES = re.compile(r'((?:`\w+\(\)`(?:,\s+|\s+and\s+|\s*))+)[|(]\s*((?:[\w-]+/)*[\w-]+\.[ch])\b')
+
+
+def functions():
+    """{name: files} of all functions in lib/, fs/ and tools/."""
+    found = {}
+    for path in c_files('lib fs tools'):
+        for _, _, text in items(path):
+            if is_function(text):
+                found.setdefault(function_name(text), set()).add(name_of(path))
+    return found
+
+
+def pages_name_functions_that_are_there():
+    """`name()`, and before "| file.c" or "(file.c" one of that file, seen as in the check above."""
+    known, wrong, seen = functions(), [], 0
+    for page in markdown():
+        home, text = name_of(page.parent), page.read_text(encoding='utf-8')
+        if home == 'tests':  # its functions are in Python
+            continue
+        for name in re.findall(r'`(\w+)\(\)`', text):
+            seen += 1
+            if name not in known:
+                wrong.append(f'{name_of(page)}: {name}(): there is no such function')
+        for names, file in NAMES.findall(text):
+            for name in re.findall(r'\w+(?=\(\))', names):
+                if not any(path in (file, f'{home}/{file}', f'lib/{file}') or
+                           path.startswith((f'{home}/', 'lib/')) and path.endswith(f'/{file}')
+                           for path in known.get(name, ())):
+                    wrong.append(f'{name_of(page)}: {name}() is not in {file}')
+    return f'{seen} names', wrong
+
+
 def section(page, title):
     """The text of a section of a page, without its heading."""
     return re.split(rf'^##+ {title}\n', read(page), flags=re.M)[1].split('\n## ')[0]
@@ -316,5 +350,5 @@ if __name__ == '__main__':
         switches_are_in_the_manuals, commands_are_the_same_everywhere,
         completion_offers_what_there_is, manuals_have_no_faults, manuals_are_installed,
         manuals_name_pages_that_are_there, pages_name_files_that_are_there,
-        locks_are_in_the_table,
+        pages_name_functions_that_are_there, locks_are_in_the_table,
         members_of_status_are_in_the_manual, tests_are_registered, versions_are_the_same))
