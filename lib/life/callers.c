@@ -50,18 +50,30 @@ static int read_audit(const struct spool_callers *callers, const struct caller_s
 	return n < 0 ? (int)n : spool_process_parse_audit(text, ret);
 }
 
-/* Who had the number before has gone when the file cannot be read any more. */
-static int look_audit(struct spool_callers *callers, struct caller_slot *slot, pid_t tid,
-		      uint32_t *ret)
+static int open_audit(const struct spool_callers *callers, pid_t tid)
 {
 	const struct spool_life_system *system = callers->system;
+
+	return system->open_file(system->ctx, -1, tid,
+				 system->no_audit ? SPOOL_PROCESS_STAT : SPOOL_PROCESS_SESSIONID);
+}
+
+/* Who had the number before has gone when the file cannot be read any more. Where there is no
+ * descriptor left those of others are given up: it is better to open them again. */
+static int look_audit(struct spool_callers *callers, struct caller_shard *shard,
+		      struct caller_slot *slot, pid_t tid, uint32_t *ret)
+{
 	int file;
 
 	if (slot->tid == tid && read_audit(callers, slot, ret) == 0)
 		return 0;
 	let_go(callers, slot);
-	file = system->open_file(system->ctx, -1, tid,
-				 system->no_audit ? SPOOL_PROCESS_STAT : SPOOL_PROCESS_SESSIONID);
+	file = open_audit(callers, tid);
+	if (file == -EMFILE) {
+		for (unsigned int i = 0; i < callers->per_shard; i++)
+			let_go(callers, &shard->slots[i]);
+		file = open_audit(callers, tid);
+	}
 	if (file < 0)
 		return file;
 	*slot = (struct caller_slot){.tid = tid, .audit = file};
@@ -98,7 +110,7 @@ int spool_callers_look(struct spool_callers *callers, pid_t tid, unsigned int wa
 
 	ret->cgroup[0] = '\0';
 	spool_mutex_lock(&shard->lock, SPOOL_RANK_LIFE);
-	r = look_audit(callers, slot, tid, &ret->audit);
+	r = look_audit(callers, shard, slot, tid, &ret->audit);
 	if (r == 0 && want)
 		r = look_further(callers, slot, want, ret);
 	if (r < 0)

@@ -147,6 +147,8 @@ static int open_file(void *ctx, int process, pid_t pid, enum spool_process_file 
 	handle.process = process < 0 ? index_of(life, pid) : life->handles[process].process;
 	if (life->open_error && is_wrong(life, pid))
 		return life->open_error;
+	if (life->max_handles && life->handles_open >= life->max_handles)
+		return -EMFILE;
 	if (file == SPOOL_PROCESS_SESSIONID && life->system.no_audit)
 		return -ESRCH;
 	return handle.process == SIZE_MAX ? -ESRCH : new_handle(life, &handle);

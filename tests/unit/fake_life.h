@@ -39,6 +39,7 @@ struct fake_handle {
  * @lists: looks at all processes; @handles_open: what was not closed
  * @list_error, @read_error, @open_error, @watch_error: what these answer, 0: nothing is wrong
  * @error_pid: @open_error and @read_error are of this process alone; 0: of all
+ * @max_handles: -EMFILE for files from so many handles on, 0: no limit
  * @max_pidfds: -EMFILE from so many on
  * @no_events: the kernel tells nothing of cgroups
  * @weak: handles mean whoever has the number when they are read: what the start is checked for
@@ -58,7 +59,7 @@ struct fake_life {
 	long handles_open, pidfds;
 	int list_error, read_error, open_error, watch_error;
 	pid_t error_pid;
-	long max_pidfds;
+	long max_handles, max_pidfds;
 	bool no_events, weak;
 	void (*hook)(struct fake_life *life);
 	unsigned long hook_at;

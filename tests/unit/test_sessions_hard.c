@@ -286,6 +286,24 @@ static void test_without_descriptors(void)
 	without_descriptors(0, -ENOSYS);
 }
 
+/* Threads whose files would be kept in one place: the last one takes the descriptor of another. */
+static void test_callers_without_descriptors(void)
+{
+	struct session_rig *rig = rig_new(SPOOL_SESSION_AUTO, 100);
+	uint64_t id;
+
+	for (pid_t pid = 112; pid <= 112 + 2 * 16; pid += 16)
+		fake_start(&rig->life, pid, ALICE, 7, pid);
+	id = rig_make(rig, 112, ALICE, 0);
+	CU_ASSERT_NOT_EQUAL(id, SPOOL_SESSION_NONE);
+	CU_ASSERT_EQUAL(rig_make(rig, 128, ALICE, 0), id);
+	rig->life.max_handles = rig->life.handles_open;
+	CU_ASSERT_EQUAL(rig_make(rig, 144, ALICE, 0), id);
+	CU_ASSERT_EQUAL(rig_make(rig, 112, ALICE, 0), id);
+	CU_ASSERT_EQUAL(rig_make(rig, 128, ALICE, 0), id);
+	rig_free(rig);
+}
+
 /* The one that began first is watched: those that come and go make nobody look. */
 static void test_oldest_is_watched(void)
 {
@@ -353,6 +371,7 @@ static const struct unit_test tests[] = {
 	{"one_that_cannot_be_read", test_one_that_cannot_be_read},
 	{"many_at_once", test_many_at_once},
 	{"without_descriptors", test_without_descriptors},
+	{"callers_without_descriptors", test_callers_without_descriptors},
 	{"oldest_is_watched", test_oldest_is_watched},
 	{"no_memory", test_no_memory},
 };
