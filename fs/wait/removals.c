@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "wait/removals.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bsd/sys/queue.h>
+
+#include "host/clock.h"
+#include "util/lock.h"
+#include "util/rbtree.h"
+
+/* Names of one payer: 100 bytes each. Only who holds the kernel up gets there, or who has removed
+ * more than the kernel can take in the second that we wait then. Guesses. */
+#define NAMES_MAX 262144u
+#define WAIT_MS 1000u
+
+/* Names that one thread tells before others of its turn. The kernel takes one in about 3 us; a
+ * guess. */
+#define TELL_MAX 256u
+
+#define NS_PER_MS UINT64_C(1000000)
+
+struct name {
+	TAILQ_ENTRY(name) link;
+	struct spool_removal removal;
+	char text[]; /* of it */
+};
+
+TAILQ_HEAD(name_list, name);
+
+/* There as long as he has names, or somebody is busy with him. */
+struct payer {
+	RB_ENTRY(payer) by_uid;
+	TAILQ_ENTRY(payer) link; /* of those that are to be posted */
+	uid_t uid;
+	struct name_list names;
+	unsigned int n;
+	bool is_listed; /* is to be posted */
+	bool is_told;   /* a thread is about it */
+	bool waits;     /* spool_removals_add() waits for room */
+	bool stalled;   /* it did in vain, and nothing was told since */
+};
+
+RB_HEAD(payer_tree, payer);
+TAILQ_HEAD(payer_list, payer);
+
+struct spool_removals {
+	struct spool_removals_config config;
+	struct spool_mutex lock; /* of the following; nothing is called under it */
+	struct spool_cond room;
+	struct payer_tree payers;
+	struct payer_list unposted;
+	struct spool_removals_stat stat;
+	bool stop;
+};
+
+static int compare_payers(const struct payer *a, const struct payer *b)
+{
+	return a->uid < b->uid ? -1 : a->uid > b->uid;
+}
+
+SPOOL_RB_GENERATE(payer_tree, payer, by_uid, compare_payers)
+
+static struct name *copy_name(const struct spool_removal *removal)
+{
+	struct name *name = malloc(sizeof(*name) + removal->len + 1);
+
+	if (!name)
+		return NULL;
+	memcpy(name->text, removal->name, removal->len + 1);
+	name->removal = *removal;
+	name->removal.name = name->text;
+	return name;
+}
+
+static struct payer *look_up_locked(struct spool_removals *removals, uid_t uid)
+	SPOOL_REQUIRES(removals->lock)
+{
+	struct payer wanted = {.uid = uid};
+
+	return RB_FIND(payer_tree, &removals->payers, &wanted);
+}
+
+/* Return: NULL without memory. */
+static struct payer *find_locked(struct spool_removals *removals, uid_t uid)
+	SPOOL_REQUIRES(removals->lock)
+{
+	struct payer *payer = look_up_locked(removals, uid);
+
+	if (payer)
+		return payer;
+	payer = calloc(1, sizeof(*payer));
+	if (!payer)
+		return NULL;
+	payer->uid = uid;
+	TAILQ_INIT(&payer->names);
+	RB_INSERT(payer_tree, &removals->payers, payer);
+	return payer;
+}
+
+static void list_locked(struct spool_removals *removals, struct payer *payer)
+	SPOOL_REQUIRES(removals->lock)
+{
+	if (!payer->is_listed)
+		TAILQ_INSERT_TAIL(&removals->unposted, payer, link);
+	payer->is_listed = true;
+}
+
+static void unlist_locked(struct spool_removals *removals, struct payer *payer)
+	SPOOL_REQUIRES(removals->lock)
+{
+	if (payer->is_listed)
+		TAILQ_REMOVE(&removals->unposted, payer, link);
+	payer->is_listed = false;
+}
+
+static void put_locked(struct spool_removals *removals, struct payer *payer)
+	SPOOL_REQUIRES(removals->lock)
+{
+	if (payer->n > 0 || payer->is_told || payer->waits)
+		return;
+	unlist_locked(removals, payer);
+	RB_REMOVE(payer_tree, &removals->payers, payer);
+	free(payer);
+}
+
+/* Return: whether there is. */
+static bool wait_for_room_locked(struct spool_removals *removals, struct payer *payer)
+	SPOOL_REQUIRES(removals->lock)
+{
+	payer->waits = true;
+	while (!removals->stop && !payer->stalled && payer->n >= removals->config.max) {
+		uint64_t until = spool_clock_ns() + removals->config.wait_ms * NS_PER_MS;
+
+		if (!spool_cond_wait(&removals->room, &removals->lock, until))
+			payer->stalled = payer->n >= removals->config.max;
+	}
+	payer->waits = false;
+	return payer->n < removals->config.max;
+}
+
+bool spool_removals_add(struct spool_removals *removals, uid_t uid,
+			const struct spool_removal *removal)
+{
+	struct name *name = copy_name(removal);
+	struct payer *payer;
+
+	spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
+	payer = name ? find_locked(removals, uid) : NULL;
+	if (payer && wait_for_room_locked(removals, payer)) {
+		TAILQ_INSERT_TAIL(&payer->names, name, link);
+		payer->n++;
+		removals->stat.waiting++;
+		list_locked(removals, payer);
+		name = NULL;
+	} else {
+		removals->stat.left_out++;
+		payer = NULL;
+	}
+	spool_mutex_unlock(&removals->lock);
+	free(name);
+	return payer;
+}
+
+bool spool_removals_post(struct spool_removals *removals)
+{
+	struct payer *payer;
+	bool posted = true;
+	uid_t uid;
+
+	spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
+	while (posted && (payer = TAILQ_FIRST(&removals->unposted)) != NULL) {
+		uid = payer->uid;
+		unlist_locked(removals, payer);
+		spool_mutex_unlock(&removals->lock);
+		posted = removals->config.post(removals->config.ctx, uid);
+		spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
+		payer = posted ? NULL : look_up_locked(removals, uid);
+		if (payer)
+			list_locked(removals, payer);
+	}
+	spool_mutex_unlock(&removals->lock);
+	return posted;
+}
+
+/* The kernel has taken one of his. */
+static void count_told_locked(struct spool_removals *removals, struct payer *payer)
+	SPOOL_REQUIRES(removals->lock)
+{
+	payer->n--;
+	payer->stalled = false;
+	removals->stat.waiting--;
+	removals->stat.told++;
+	if (payer->waits)
+		spool_cond_wake_all(&removals->room);
+}
+
+void spool_removals_tell(struct spool_removals *removals, uid_t uid)
+{
+	struct payer *payer;
+	struct name *name;
+
+	spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
+	payer = look_up_locked(removals, uid);
+	if (!payer || payer->is_told) {
+		spool_mutex_unlock(&removals->lock);
+		return; /* who is about it posts him again */
+	}
+	payer->is_told = true;
+	for (unsigned int i = 0; i < TELL_MAX && (name = TAILQ_FIRST(&payer->names)); i++) {
+		TAILQ_REMOVE(&payer->names, name, link);
+		spool_mutex_unlock(&removals->lock);
+		removals->config.tell(removals->config.ctx, &name->removal);
+		free(name);
+		spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
+		count_told_locked(removals, payer);
+	}
+	payer->is_told = false;
+	if (payer->n > 0)
+		list_locked(removals, payer);
+	put_locked(removals, payer);
+	spool_mutex_unlock(&removals->lock);
+	spool_removals_post(removals);
+}
+
+int spool_removals_new(const struct spool_removals_config *config, struct spool_removals **ret)
+{
+	struct spool_removals *removals = calloc(1, sizeof(*removals));
+
+	if (!removals)
+		return -ENOMEM;
+	removals->config = *config;
+	if (config->max == 0)
+		removals->config.max = NAMES_MAX;
+	if (config->wait_ms == 0)
+		removals->config.wait_ms = WAIT_MS;
+	spool_mutex_init(&removals->lock);
+	spool_cond_init(&removals->room);
+	RB_INIT(&removals->payers);
+	TAILQ_INIT(&removals->unposted);
+	*ret = removals;
+	return 0;
+}
+
+void spool_removals_stop(struct spool_removals *removals)
+{
+	if (!removals)
+		return;
+	spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
+	removals->stop = true;
+	spool_cond_wake_all(&removals->room);
+	spool_mutex_unlock(&removals->lock);
+}
+
+void spool_removals_free(struct spool_removals *removals)
+{
+	struct payer *payer;
+	struct name *name;
+
+	if (!removals)
+		return;
+	while ((payer = RB_ROOT(&removals->payers)) != NULL) {
+		while ((name = TAILQ_FIRST(&payer->names)) != NULL) {
+			TAILQ_REMOVE(&payer->names, name, link);
+			free(name);
+		}
+		RB_REMOVE(payer_tree, &removals->payers, payer);
+		free(payer);
+	}
+	spool_cond_fini(&removals->room);
+	spool_mutex_fini(&removals->lock);
+	free(removals);
+}
+
+void spool_removals_stat(struct spool_removals *removals, struct spool_removals_stat *ret)
+{
+	spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
+	*ret = removals->stat;
+	spool_mutex_unlock(&removals->lock);
+}

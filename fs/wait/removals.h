@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Names that we have removed by ourselves, of which the kernel is to be told: it keeps what it has
+ * looked up for ever, and knows of no removal but its own.
+ *
+ * It waits for the lock of the directory, which a user can hold as long as he likes. So the names
+ * of each payer are a queue of their own, in the order in which they were removed (what was in a
+ * directory goes before it), and threads that may wait (notify.h) take one queue at a time.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct spool_removals;
+
+/**
+ * struct spool_removal - a name that is gone
+ * @name, @len: not empty, with a NUL behind it
+ */
+struct spool_removal {
+	uint64_t parent, child;
+	const char *name;
+	size_t len;
+};
+
+/**
+ * struct spool_removals_config - @tell: tells the kernel; may block for as long as it likes.
+ * @post: has spool_removals_tell() called for @payer soon, by another thread; false: it cannot.
+ * @ctx: for both, which are called without locks. @max: names of one payer; 0 = the default.
+ * @wait_ms: how long to wait for room among them; 0 = the default
+ */
+struct spool_removals_config {
+	void (*tell)(void *ctx, const struct spool_removal *removal);
+	bool (*post)(void *ctx, uid_t payer);
+	void *ctx;
+	unsigned int max;
+	unsigned int wait_ms;
+};
+
+/** spool_removals_new() - Return: 0; -ENOMEM. */
+int spool_removals_new(const struct spool_removals_config *config, struct spool_removals **ret);
+
+/**
+ * spool_removals_add() - a name to be told, and to be posted by spool_removals_post()
+ * Where there are too many of @payer it waits as long as the kernel takes some of them: for one
+ * thread, which answers no requests. Return: false: it was left out, as the kernel does not come
+ * on, or for want of memory. The kernel then keeps the name until somebody opens it.
+ */
+bool spool_removals_add(struct spool_removals *removals, uid_t payer,
+			const struct spool_removal *removal);
+
+/** spool_removals_post() - has all that was added told. Return: false: some could not be posted;
+ * it is to be called again. */
+bool spool_removals_post(struct spool_removals *removals);
+
+/** spool_removals_tell() - tells some names of @payer, and posts him again if there are more. */
+void spool_removals_tell(struct spool_removals *removals, uid_t payer);
+
+/** spool_removals_stop() - spool_removals_add() waits no more. NULL is allowed. */
+void spool_removals_stop(struct spool_removals *removals);
+
+/** spool_removals_free() - when nobody tells any more. NULL is allowed. */
+void spool_removals_free(struct spool_removals *removals);
+
+/** struct spool_removals_stat - names that wait; that the kernel has taken, and that were left out,
+ * so far */
+struct spool_removals_stat {
+	uint64_t waiting, told, left_out;
+};
+
+/** spool_removals_stat() - a snapshot. */
+void spool_removals_stat(struct spool_removals *removals, struct spool_removals_stat *ret);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Names that the kernel is to be told are gone: in order, and nobody's instead of another's. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "host/loop.h"
+#include "unit.h"
+#include "wait/removals.h"
+
+#define SLOW_USER 1000u
+#define USER 1001u
+#define LONG_MS 60000u
+#define SHORT_MS 20u
+
+/* The kernel, and the threads that would tell it: each post is kept until a test runs it. */
+struct kernel {
+	struct spool_removals *removals;
+	uint64_t last; /* child of the last name told */
+	unsigned int n_told, n_wrong;
+	uid_t posted[16];
+	unsigned int n_posted;
+	bool refuses; /* to post */
+};
+
+static void tell(void *ctx, const struct spool_removal *removal)
+{
+	struct kernel *kernel = ctx;
+	char name[32];
+	int len = snprintf(name, sizeof(name), "name%u", (unsigned int)removal->child);
+
+	kernel->n_wrong += removal->child != kernel->last + 1 || removal->parent != 1 ||
+			   removal->len != (size_t)len || strcmp(removal->name, name) != 0;
+	kernel->last = removal->child;
+	kernel->n_told++;
+}
+
+static bool post(void *ctx, uid_t payer)
+{
+	struct kernel *kernel = ctx;
+
+	if (!kernel->refuses)
+		kernel->posted[kernel->n_posted++] = payer;
+	return !kernel->refuses;
+}
+
+static void begin(struct kernel *kernel, unsigned int max, unsigned int wait_ms)
+{
+	const struct spool_removals_config config = {
+		.tell = tell, .post = post, .ctx = kernel, .max = max, .wait_ms = wait_ms};
+
+	*kernel = (struct kernel){0};
+	CU_ASSERT_EQUAL_FATAL(spool_removals_new(&config, &kernel->removals), 0);
+}
+
+/* Names of @uid with the numbers from @first on. Return: how many were taken. */
+static unsigned int add(struct kernel *kernel, uid_t uid, unsigned int first, unsigned int n)
+{
+	unsigned int taken = 0;
+	char name[32];
+
+	for (unsigned int i = first; i < first + n; i++) {
+		struct spool_removal removal = {.parent = 1, .child = i, .name = name};
+
+		removal.len = (size_t)snprintf(name, sizeof(name), "name%u", i);
+		taken += spool_removals_add(kernel->removals, uid, &removal);
+	}
+	return taken;
+}
+
+/* Lets the threads do what was posted, and what they post. */
+static void run(struct kernel *kernel)
+{
+	while (kernel->n_posted > 0)
+		spool_removals_tell(kernel->removals, kernel->posted[--kernel->n_posted]);
+}
+
+static void told_in_order(void)
+{
+	struct spool_removals_stat stat;
+	struct kernel kernel;
+
+	begin(&kernel, 0, LONG_MS);
+	CU_ASSERT_EQUAL(add(&kernel, USER, 1, 1000), 1000);
+	CU_ASSERT_EQUAL(kernel.n_posted, 0);
+	CU_ASSERT_TRUE(spool_removals_post(kernel.removals));
+	CU_ASSERT_EQUAL(kernel.n_posted, 1);
+	spool_removals_stat(kernel.removals, &stat);
+	CU_ASSERT_EQUAL(stat.waiting, 1000);
+	spool_removals_tell(kernel.removals, kernel.posted[--kernel.n_posted]);
+	CU_ASSERT_TRUE(kernel.n_told > 0 && kernel.n_told < 1000); /* then it is another's turn */
+	CU_ASSERT_EQUAL(kernel.n_posted, 1);
+	run(&kernel);
+	spool_removals_stat(kernel.removals, &stat);
+	CU_ASSERT_EQUAL(stat.waiting, 0);
+	CU_ASSERT_EQUAL(stat.told, 1000);
+	CU_ASSERT_EQUAL(kernel.n_wrong, 0);
+	spool_removals_free(kernel.removals);
+}
+
+/* Whom the kernel does not serve loses names of his own only, and gets room again. */
+static void bounded_for_each(void)
+{
+	struct spool_removals_stat stat;
+	struct kernel kernel;
+
+	begin(&kernel, 10, SHORT_MS);
+	CU_ASSERT_EQUAL(add(&kernel, SLOW_USER, 1, 12), 10);
+	CU_ASSERT_EQUAL(add(&kernel, USER, 11, 10), 10);
+	spool_removals_stat(kernel.removals, &stat);
+	CU_ASSERT_EQUAL(stat.left_out, 2);
+	spool_removals_tell(kernel.removals, SLOW_USER);
+	CU_ASSERT_EQUAL(add(&kernel, SLOW_USER, 21, 1), 1);
+	spool_removals_tell(kernel.removals, USER);
+	spool_removals_tell(kernel.removals, SLOW_USER);
+	CU_ASSERT_EQUAL(kernel.n_told, 21);
+	CU_ASSERT_EQUAL(kernel.n_wrong, 0);
+	spool_removals_free(kernel.removals);
+}
+
+static void *add_main(void *arg)
+{
+	struct kernel *kernel = arg;
+
+	CU_ASSERT_EQUAL(add(kernel, USER, 11, 1), 1);
+	return NULL;
+}
+
+/* As long as the kernel comes on nothing is left out. */
+static void waits_for_room(void)
+{
+	struct spool_removals_stat stat;
+	struct spool_loop loop;
+	struct kernel kernel;
+
+	begin(&kernel, 10, LONG_MS);
+	CU_ASSERT_EQUAL(add(&kernel, USER, 1, 10), 10);
+	spool_loop_init(&loop);
+	CU_ASSERT_EQUAL_FATAL(spool_loop_start(&loop, "add", add_main, &kernel), 0);
+	spool_removals_tell(kernel.removals, USER);
+	spool_loop_stop(&loop);
+	spool_loop_fini(&loop);
+	spool_removals_tell(kernel.removals, USER);
+	spool_removals_stat(kernel.removals, &stat);
+	CU_ASSERT_EQUAL(stat.left_out, 0);
+	CU_ASSERT_EQUAL(stat.told, 11);
+	CU_ASSERT_EQUAL(kernel.n_wrong, 0);
+	spool_removals_free(kernel.removals);
+}
+
+/* What nobody could be posted for is posted later. */
+static void refused_posts_are_not_lost(void)
+{
+	struct kernel kernel;
+
+	begin(&kernel, 0, LONG_MS);
+	kernel.refuses = true;
+	add(&kernel, USER, 1, 300);
+	CU_ASSERT_FALSE(spool_removals_post(kernel.removals));
+	kernel.refuses = false;
+	CU_ASSERT_TRUE(spool_removals_post(kernel.removals));
+	CU_ASSERT_EQUAL(kernel.n_posted, 1);
+	kernel.refuses = true;
+	spool_removals_tell(kernel.removals, kernel.posted[--kernel.n_posted]);
+	CU_ASSERT_EQUAL(kernel.n_posted, 0);
+	kernel.refuses = false;
+	CU_ASSERT_TRUE(spool_removals_post(kernel.removals));
+	run(&kernel);
+	CU_ASSERT_EQUAL(kernel.n_told, 300);
+	spool_removals_free(kernel.removals);
+}
+
+static void the_end(void)
+{
+	struct kernel kernel;
+
+	begin(&kernel, 10, LONG_MS);
+	spool_removals_stop(kernel.removals);
+	CU_ASSERT_EQUAL(add(&kernel, USER, 1, 11), 10); /* and does not wait */
+	spool_removals_free(kernel.removals);
+	spool_removals_stop(NULL);
+	spool_removals_free(NULL);
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"told in order", told_in_order},
+		{"bounded for each", bounded_for_each},
+		{"waits for room", waits_for_room},
+		{"refused posts are not lost", refused_posts_are_not_lost},
+		{"the end", the_end},
+	};
+
+	return unit_run("removals", tests, sizeof(tests) / sizeof(tests[0]));
+}
