@@ -64,7 +64,8 @@ static void drop_pages(struct spool_reclaim *reclaim)
 		for (size_t i = 0; i < n; i++) {
 			uid_t payer = spool_engine_payer(engine, &nobody, inos[i]);
 
-			spool_notify_drop(reclaim->notify, inos[i], payer, DROP_WAIT_MS);
+			spool_notify_drop(reclaim->notify, inos[i], SPOOL_TELL_PAGES, payer,
+					  DROP_WAIT_MS);
 		}
 	}
 }

@@ -29,7 +29,7 @@ static void drop_pages(struct spool_fs *fs, bool open_only, uint64_t until_ms)
 
 			if (open_only && !spool_engine_is_open(fs->engine, inos[i]))
 				continue;
-			spool_notify_drop(fs->notify, inos[i], payer, ROOM_MS);
+			spool_notify_drop(fs->notify, inos[i], SPOOL_TELL_PAGES, payer, ROOM_MS);
 		}
 	}
 }

@@ -304,9 +304,10 @@ static bool wait_for_room_locked(struct spool_notify *notify, struct payer *paye
 	return !notify->stop && payer->n_jobs < DROPS_MAX;
 }
 
-bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t uid, unsigned int wait_ms)
+bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, enum spool_tell what, uid_t uid,
+		       unsigned int wait_ms)
 {
-	const struct job wanted = {.ino = ino, .what = SPOOL_TELL_PAGES};
+	const struct job wanted = {.ino = ino, .what = what};
 	struct payer *payer;
 	bool ok = false;
 

@@ -45,11 +45,12 @@ int spool_notify_new(const struct spool_notify_config *config, struct spool_noti
 struct spool_waitq *spool_notify_waitq(struct spool_notify *notify);
 
 /**
- * spool_notify_drop() - have the kernel drop the pages of @ino some time
+ * spool_notify_drop() - have the kernel drop @what of @ino some time; all pages; all names of payer
+ *	@ino (removals.h)
  * @wait_ms: how long to wait for room in the queue of @payer: not for threads that answer requests
  * Return: false: there is no room, as the kernel does not come on with what is there; or the end.
  */
-bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, uid_t payer,
+bool spool_notify_drop(struct spool_notify *notify, uint64_t ino, enum spool_tell what, uid_t payer,
 		       unsigned int wait_ms);
 
 /**

@@ -213,14 +213,15 @@ static void drops_are_bounded(void)
 	struct spool_notify *notify = new_notify(&kernel, LONG_MS);
 	unsigned int n = 0;
 
-	while (spool_notify_drop(notify, SLOW_INO + n, SLOW_USER, SHORT_MS))
+	while (spool_notify_drop(notify, SLOW_INO + n, SPOOL_TELL_PAGES, SLOW_USER, SHORT_MS))
 		n++;
 	CU_ASSERT_TRUE(n >= 256 && n <= 258);
-	CU_ASSERT_FALSE(spool_notify_drop(notify, SLOW_INO + n, SLOW_USER, SHORT_MS));
-	CU_ASSERT_TRUE(spool_notify_drop(notify, 1, USER, SHORT_MS));
+	CU_ASSERT_FALSE(
+		spool_notify_drop(notify, SLOW_INO + n, SPOOL_TELL_PAGES, SLOW_USER, SHORT_MS));
+	CU_ASSERT_TRUE(spool_notify_drop(notify, 1, SPOOL_TELL_PAGES, USER, SHORT_MS));
 	let_go(&kernel);
 	wait_for(&kernel, &kernel.n_pages, n + 1);
-	CU_ASSERT_TRUE(spool_notify_drop(notify, 2, SLOW_USER, SHORT_MS));
+	CU_ASSERT_TRUE(spool_notify_drop(notify, 2, SPOOL_TELL_PAGES, SLOW_USER, SHORT_MS));
 	wait_for(&kernel, &kernel.n_pages, n + 2);
 	end(notify, &kernel);
 }
@@ -234,10 +235,10 @@ static void draining_ends(void)
 
 	CU_ASSERT_TRUE(spool_notify_drain(notify, LONG_MS, long_after));
 	for (unsigned int i = 1; i <= 100; i++)
-		CU_ASSERT_TRUE(spool_notify_drop(notify, i, USER, SHORT_MS));
+		CU_ASSERT_TRUE(spool_notify_drop(notify, i, SPOOL_TELL_PAGES, USER, SHORT_MS));
 	CU_ASSERT_TRUE(spool_notify_drain(notify, LONG_MS, long_after));
 	CU_ASSERT_EQUAL(kernel.n_pages, 100);
-	CU_ASSERT_TRUE(spool_notify_drop(notify, SLOW_INO, SLOW_USER, SHORT_MS));
+	CU_ASSERT_TRUE(spool_notify_drop(notify, SLOW_INO, SPOOL_TELL_PAGES, SLOW_USER, SHORT_MS));
 	wait_for(&kernel, &kernel.n_held, 1);
 	CU_ASSERT_FALSE(spool_notify_drain(notify, SHORT_MS, long_after));
 	CU_ASSERT_FALSE(spool_notify_drain(notify, LONG_MS, spool_clock_ms() + SHORT_MS));
@@ -261,7 +262,7 @@ static void stopping_does_not_hang(void)
 	CU_ASSERT_FALSE(spool_notify_end(notify, SHORT_MS));
 	take(notify, &after, 1, SPOOL_TELL_PAGES, USER);
 	CU_ASSERT_EQUAL(kernel.n_late, 7);
-	CU_ASSERT_FALSE(spool_notify_drop(notify, 1, USER, SHORT_MS));
+	CU_ASSERT_FALSE(spool_notify_drop(notify, 1, SPOOL_TELL_PAGES, USER, SHORT_MS));
 	end(notify, &kernel);
 	CU_ASSERT_EQUAL(kernel.n_pages, 2);
 }
