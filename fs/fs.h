@@ -37,6 +37,7 @@ struct spool_fs;
 struct spool_writeback;
 struct spool_subuids;
 struct spool_reclaim;
+struct spool_removals;
 struct spool_waiting;
 struct spool_wire_statx_out;
 struct spool_waitq;
@@ -73,6 +74,7 @@ struct spool_fs {
 	struct spool_reclaim *reclaim;
 	struct spool_waiting *waiting; /* NULL: nothing is counted */
 	struct spool_notify *notify;
+	struct spool_removals *removals;
 	struct spool_for_disk *for_disk;
 	struct spool_pressure *pressure; /* NULL where there is none */
 	struct spool_for_ram *for_ram;   /* this and writeback: NULL without a disk */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "wait/queues.h"
 
+#include <errno.h>
+
 #include "fs.h"
 #include "host/shared.h"
 #include "transport/channel.h"
@@ -10,6 +12,7 @@
 #include "wait/for_release.h"
 #include "wait/for_spill.h"
 #include "wait/notify.h"
+#include "wait/removals.h"
 
 /* How long a thread that tells the kernel something may take at the end: the kernel may wait for
  * requests of others first, which are still answered. A guess. */
@@ -20,8 +23,11 @@ static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what, uint64_t 
 {
 	const struct spool_fs *fs = ctx;
 
-	fuse_lowlevel_notify_inval_inode(fs->session, ino,
-					 what == SPOOL_TELL_PAGES ? (off_t)off : -1, (off_t)len);
+	if (what == SPOOL_TELL_NAMES)
+		spool_removals_tell(fs->removals, (uid_t)ino);
+	else
+		fuse_lowlevel_notify_inval_inode(
+			fs->session, ino, what == SPOOL_TELL_PAGES ? (off_t)off : -1, (off_t)len);
 	if (fs->shared)
 		atomic_fetch_add(&fs->shared->told, 1);
 }
@@ -31,12 +37,40 @@ static void answer(void *ctx, struct spool_request *request)
 	spool_channel_go_on(ctx, request, SPOOL_TRY);
 }
 
+/* Where the kernel does not know the name it leaves what it knows of the directory as it was. What
+ * it tells watchers is right for the last name, after which it takes the file for one without any;
+ * so one that has others is asked for again. */
+static void tell_removal(void *ctx, const struct spool_removal *removal)
+{
+	const struct spool_fs *fs = ctx;
+	struct spool_attr attr;
+
+	if (fuse_lowlevel_notify_delete(fs->session, removal->parent, removal->child, removal->name,
+					removal->len) == -ENOENT)
+		fuse_lowlevel_notify_inval_inode(fs->session, removal->parent, -1, 0);
+	if (spool_engine_getattr(fs->engine, removal->child, &attr) == 0)
+		fuse_lowlevel_notify_inval_inode(fs->session, removal->child, -1, 0);
+	if (fs->shared)
+		atomic_fetch_add(&fs->shared->told, 1);
+}
+
+static bool post_names(void *ctx, uid_t payer)
+{
+	const struct spool_fs *fs = ctx;
+
+	return spool_notify_drop(fs->notify, payer, SPOOL_TELL_NAMES, payer, 0);
+}
+
 static int new_notify(struct spool_fs *fs)
 {
+	const struct spool_removals_config removals = {
+		.tell = tell_removal, .post = post_names, .ctx = fs};
 	const struct spool_notify_config config = {
 		.tell = tell_kernel, .answer = answer, .ctx = fs};
-	int r = spool_notify_new(&config, &fs->notify);
+	int r = spool_removals_new(&removals, &fs->removals);
 
+	if (r == 0)
+		r = spool_notify_new(&config, &fs->notify);
 	if (r == 0)
 		spool_waitqs_add(fs, spool_notify_waitq(fs->notify));
 	return r;
@@ -98,6 +132,7 @@ int spool_queues_new(struct spool_fs *fs)
  * may hand requests on to it. */
 bool spool_queues_stop(struct spool_fs *fs)
 {
+	spool_removals_stop(fs->removals);
 	spool_notify_stop(fs->notify);
 	spool_for_spill_stop(fs->for_spill);
 	spool_for_release_stop(fs->for_release);
@@ -119,6 +154,8 @@ void spool_queues_free(struct spool_fs *fs, bool ended)
 	if (ended) {
 		spool_notify_free(fs->notify);
 		fs->notify = NULL;
+		spool_removals_free(fs->removals);
+		fs->removals = NULL;
 	}
 	for (unsigned int i = 0; i < SPOOL_CTL_WAITING_N; i++)
 		fs->waitqs[i] = NULL;
