@@ -111,6 +111,19 @@ void spool_sessions_done(struct spool_sessions *sessions, uint64_t id, bool made
 	spool_mutex_unlock(&sessions->lock);
 }
 
+void spool_sessions_add(struct spool_sessions *sessions, uint64_t id, uint64_t n)
+{
+	struct session *session;
+
+	if (id == SPOOL_SESSION_NONE)
+		return;
+	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
+	session = session_find_locked(sessions, id);
+	if (session)
+		session->entries += n;
+	spool_mutex_unlock(&sessions->lock);
+}
+
 void spool_sessions_put(struct spool_sessions *sessions, uint64_t id, uint64_t n)
 {
 	struct session *session;

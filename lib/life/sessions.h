@@ -12,6 +12,7 @@
  *
  *     spool_sessions_of()     with each create: the session of the new entry
  *     spool_sessions_done()   when the entry stands, or could not be made
+ *     spool_sessions_add()    when an entry has got it without that: its directory's
  *     spool_sessions_put()    when an entry has gone
  *     spool_session_begin()   and _end(): explicit ones
  *     spool_sessions_event()  what is watched has ended
@@ -121,6 +122,9 @@ uint64_t spool_sessions_of(struct spool_sessions *sessions, const struct spool_c
 /** spool_sessions_done() - @id: of spool_sessions_of(), NONE is allowed. @made: an entry carries it
  * now, to be given back by spool_sessions_put(). */
 void spool_sessions_done(struct spool_sessions *sessions, uint64_t id, bool made);
+
+/** spool_sessions_add() - @n entries more carry it. NONE is allowed, and one that has gone. */
+void spool_sessions_add(struct spool_sessions *sessions, uint64_t id, uint64_t n);
 
 /** spool_sessions_put() - @n entries less carry it. NONE is allowed. */
 void spool_sessions_put(struct spool_sessions *sessions, uint64_t id, uint64_t n);

@@ -155,6 +155,30 @@ static void test_cgroup_v1(void)
 	rig_free(rig);
 }
 
+/* Entries that have the session of their directory count as others do: it is over for them. */
+static void test_entries_of_a_directory(void)
+{
+	struct session_rig *rig = rig_new(SPOOL_SESSION_AUTO, 100);
+	struct spool_session_info info;
+	uint64_t id;
+
+	fake_start(&rig->life, SHELL, ALICE, 7, SHELL);
+	id = rig_make(rig, SHELL, ALICE, 0);
+	spool_sessions_add(rig->sessions, id, 2);
+	spool_sessions_add(rig->sessions, id + 1, 2);
+	spool_sessions_add(rig->sessions, SPOOL_SESSION_NONE, 2);
+	spool_sessions_put(rig->sessions, id, 1);
+	CU_ASSERT_EQUAL(spool_sessions_info(rig->sessions, id, &info), 0);
+	CU_ASSERT_EQUAL(info.entries, 2);
+	rig_pass(rig, FOUND);
+	fake_end(&rig->life, SHELL);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_TRUE(rig_ended(rig, id));
+	spool_sessions_put(rig->sessions, id, 2);
+	CU_ASSERT_EQUAL(spool_sessions_info(rig->sessions, id, &info), -ENOENT);
+	rig_free(rig);
+}
+
 /* What has only not been waited for is no member. */
 static void test_zombie_is_no_member(void)
 {
@@ -353,6 +377,7 @@ static const struct unit_test tests[] = {
 	{"sid", test_sid},
 	{"cgroup", test_cgroup},
 	{"cgroup_v1", test_cgroup_v1},
+	{"entries_of_a_directory", test_entries_of_a_directory},
 	{"zombie_is_no_member", test_zombie_is_no_member},
 	{"who_has_none", test_who_has_none},
 	{"grace", test_grace},
