@@ -41,7 +41,7 @@ void spool_object_free(struct spool_object *object, struct spool_quota_user *use
 		if (block.kind == BLOCK_RAM)
 			spool_pool_release(object->pool, block.slot);
 		if (block.kind == BLOCK_DISK) {
-			object->disk->stored -= block_size(&block);
+			block_count_gone(object, &block);
 			spool_disk_record_put(object->disk, block.record);
 		}
 	}
@@ -72,6 +72,11 @@ uint64_t spool_object_blocks(const struct spool_object *object)
 uint64_t spool_object_ram(const struct spool_object *object)
 {
 	return object->slots;
+}
+
+uint64_t spool_object_stored(const struct spool_object *object)
+{
+	return object->stored;
 }
 
 uint64_t spool_object_data(const struct spool_object *object)

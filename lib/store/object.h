@@ -67,6 +67,9 @@ uint64_t spool_object_blocks(const struct spool_object *object);
 /** spool_object_ram() - bytes of slots that could leave RAM. Locks: the object's, shared. */
 uint64_t spool_object_ram(const struct spool_object *object);
 
+/** spool_object_stored() - bytes of pages that are on the disk. Locks: the object's, shared. */
+uint64_t spool_object_stored(const struct spool_object *object);
+
 /** spool_object_data() - bytes of pages with data or reserved. Locks: the object's, shared. */
 uint64_t spool_object_data(const struct spool_object *object);
 

@@ -96,6 +96,18 @@ uint64_t block_size(const struct block *block)
 	return (uint64_t)__builtin_popcount(block->mask) << SPOOL_PAGE_SHIFT;
 }
 
+void block_count_stored(struct spool_object *object, const struct block *block)
+{
+	object->stored += block_size(block);
+	object->disk->stored += block_size(block);
+}
+
+void block_count_gone(struct spool_object *object, const struct block *block)
+{
+	object->stored -= block_size(block);
+	object->disk->stored -= block_size(block);
+}
+
 bool block_needed(const struct block *block, unsigned int from, unsigned int to)
 {
 	if (block->kind != BLOCK_DISK || to >= block->record->end)
@@ -283,9 +295,9 @@ void block_publish(struct spool_object *object, uint64_t index, const struct blo
 	if (old->kind == BLOCK_RAM && (new->kind != BLOCK_RAM || new->slot != old->slot))
 		spool_pool_release(object->pool, old->slot);
 	if (new->kind == BLOCK_DISK)
-		object->disk->stored += block_size(new);
+		block_count_stored(object, new);
 	if (old->kind == BLOCK_DISK) {
-		object->disk->stored -= block_size(old);
+		block_count_gone(object, old);
 		if (new->kind != BLOCK_DISK || new->record != old->record)
 			spool_disk_record_put(object->disk, old->record);
 	}

@@ -52,6 +52,7 @@ struct spool_object {
 	struct spool_key *key;           /* from the first batch on */
 	int own;                         /* segment, 0 = none */
 	uint64_t slots;                  /* bytes of slots */
+	uint64_t stored;                 /* bytes of pages on disk: a part of disk->stored */
 	uint64_t hand;                   /* the block that the next batch begins with */
 	struct spool_extents *unwritten; /* pages that were reserved and not written since; may hold
 					  * holes as well */
@@ -140,6 +141,10 @@ bool block_keeps_some(const struct block *block, unsigned int from, unsigned int
 
 /** Bytes of the pages that a block has. */
 uint64_t block_size(const struct block *block);
+
+/** Counts a block that has come to the disk, or has gone from there. */
+void block_count_stored(struct spool_object *object, const struct block *block);
+void block_count_gone(struct spool_object *object, const struct block *block);
 
 /** object_has_data() - has page @page data, in RAM or on the disk? */
 bool object_has_data(const struct spool_object *object, uint64_t page);

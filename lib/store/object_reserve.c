@@ -150,7 +150,7 @@ static void commit(struct spool_object *object, struct spool_quota_user *user, s
 			object->slots -= spool_pool_size(old.slot);
 			spool_pool_release(object->pool, old.slot);
 		} else if (old.kind == BLOCK_DISK && new.kind != BLOCK_DISK) {
-			object->disk->stored -= block_size(&old);
+			block_count_gone(object, &old);
 			ram = -(int64_t)block_ram(object, &old);
 			spool_disk_record_put(object->disk, old.record);
 		} else {

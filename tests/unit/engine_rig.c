@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "engine/tier_internal.h"
 #include "ns/xattr.h"
 #include "store/object.h"
 
@@ -189,6 +190,21 @@ static void check_accounts(struct engine_rig *rig, struct tally *tally)
 		expect(tally, "account (mount)", 0, usage.used[res], total.amount[res]);
 }
 
+/* What the files have on the disk is what is there. */
+static void check_stored(struct engine_rig *rig, struct tally *tally)
+{
+	struct spool_disk *disk = engine_disk(rig->engine);
+	uint64_t stored = 0;
+
+	for (uint64_t ino = 1; disk && ino < tally->n; ino++) {
+		struct spool_node *node = tally->nodes[ino];
+
+		if (node && S_ISREG(node->type) && node->file)
+			stored += spool_object_stored(node->file->object);
+	}
+	expect(tally, "stored (mount)", 0, disk ? disk->stored : 0, stored);
+}
+
 unsigned int engine_rig_audit(struct engine_rig *rig)
 {
 	struct tally tally = {.n = rig->engine->next_ino};
@@ -206,6 +222,7 @@ unsigned int engine_rig_audit(struct engine_rig *rig)
 			check_counts(rig, &tally, tally.nodes[ino]);
 	}
 	check_accounts(rig, &tally);
+	check_stored(rig, &tally);
 	free(tally.subdirs);
 	free(tally.names);
 	free(tally.nodes);
