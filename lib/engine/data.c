@@ -2,6 +2,7 @@
 #include "engine/data.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "engine/evict.h"
 #include "engine/file.h"
@@ -168,4 +169,23 @@ void spool_engine_lose(struct spool_engine *engine, uint64_t ino, uint64_t off, 
 			"%d): it is lost, EIO to whoever reads it",
 			(unsigned long long)ino, -error);
 	engine_put(engine, node);
+}
+
+int spool_engine_tiers(struct spool_engine *engine, uint64_t ino, struct spool_tiers *ret)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	struct spool_file *file;
+
+	if (!node)
+		return -ESTALE;
+	*ret = (struct spool_tiers){0};
+	file = S_ISREG(node->type) ? engine_file_of(node) : NULL;
+	if (file) {
+		spool_rwlock_rdlock(&file->lock, SPOOL_RANK_OBJECT);
+		ret->ram = spool_object_ram(file->object);
+		ret->disk = spool_object_stored(file->object);
+		spool_rwlock_unlock(&file->lock);
+	}
+	engine_put(engine, node);
+	return 0;
 }

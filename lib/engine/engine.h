@@ -402,6 +402,17 @@ int64_t spool_engine_seek(struct spool_engine *engine, uint64_t ino, uint64_t of
 ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint64_t src_off,
 				uint64_t dst, uint64_t dst_off, size_t len, unsigned int flags);
 
+/** struct spool_tiers - where the data of a file are: bytes of RAM that they take, and bytes of
+ * whole pages on the disk. What is reserved and has no data is in neither. */
+struct spool_tiers {
+	uint64_t ram;
+	uint64_t disk;
+};
+
+/** spool_engine_tiers() - of any inode: zeros where it has no data. Waits for no disk. Takes a
+ * node's and a file's lock. Return: 0; -ESTALE. */
+int spool_engine_tiers(struct spool_engine *engine, uint64_t ino, struct spool_tiers *ret);
+
 /* The disk */
 
 struct spool_batch;

@@ -34,6 +34,43 @@ static void past_the_threshold(void)
 	tier_tear_down();
 }
 
+static struct spool_tiers tiers_of(uint64_t ino)
+{
+	struct spool_tiers in = {.ram = 1, .disk = 1};
+
+	CU_ASSERT_EQUAL(spool_engine_tiers(tier.rig.engine, ino, &in), 0);
+	return in;
+}
+
+/* Where the data of a file are, as they go and come back; what has no data is nowhere. */
+static void tiers(void)
+{
+	struct spool_tiers in;
+	uint64_t ino, empty, dir;
+
+	tier_set_up(0, UINT64_MAX, UINT64_MAX);
+	ino = tier_make("f", 1000, 2 * BLOCK);
+	empty = tier_make("empty", 1000, 0);
+	dir = rig_mkdir(&tier.rig, SPOOL_INO_ROOT, "d");
+	in = tiers_of(ino);
+	CU_ASSERT_TRUE(in.ram == 2 * BLOCK && in.disk == 0);
+	tier_spill_all();
+	tier_spill_all(); /* the last block was written just now */
+	in = tiers_of(ino);
+	CU_ASSERT_TRUE(in.ram == 0 && in.disk == 2 * BLOCK);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, BLOCK, 0, 0),
+			(ssize_t)BLOCK);
+	in = tiers_of(ino);
+	CU_ASSERT_TRUE(in.ram == BLOCK && in.disk == BLOCK);
+	CU_ASSERT_EQUAL(spool_engine_fallocate(tier.rig.engine, empty, 0, 0, BLOCK, 0), 0);
+	in = tiers_of(empty);
+	CU_ASSERT_TRUE(in.ram == 0 && in.disk == 0);
+	in = tiers_of(dir);
+	CU_ASSERT_TRUE(in.ram == 0 && in.disk == 0);
+	CU_ASSERT_EQUAL(spool_engine_tiers(tier.rig.engine, 1000, &in), -ESTALE);
+	tier_tear_down();
+}
+
 /* Who may not wait for the disk is told so, and nothing else happens. */
 static void not_waiting(void)
 {
@@ -417,6 +454,7 @@ int main(void)
 {
 	static const struct unit_test tests[] = {
 		{"past the threshold", past_the_threshold},
+		{"tiers", tiers},
 		{"not waiting", not_waiting},
 		{"spoiled", spoiled},
 		{"spoiled files are named", spoiled_files_are_named},
