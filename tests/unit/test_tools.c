@@ -192,9 +192,10 @@ static void test_text_stays_on_its_line(void)
 	FILE *out = open_memstream(&text, &size);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
-	text_put(out, "/a b\n\x1b[2J\x7f\\\xc2\x9b \xc2\xa0\xc3\xa4\xc2");
+	text_put(out, "/a b\n\x1b[2J\x7f\\\xc2\x9b \xc2\xa0\xc3\xa4\x9b\xc2");
 	fclose(out);
-	CU_ASSERT_STRING_EQUAL(text, "/a b\\012\\033[2J\\177\\134\\302\x9b \xc2\xa0\xc3\xa4\xc2");
+	CU_ASSERT_STRING_EQUAL(text, "/a b\\012\\033[2J\\177\\134\\302\\233 "
+				     "\xc2\xa0\xc3\xa4\\233\\302");
 	free(text);
 }
 

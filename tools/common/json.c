@@ -4,22 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Bytes of the UTF-8 sequence at @text (RFC 3629: shortest form, no surrogates), 0 for none. */
-static size_t utf8_length(const unsigned char *text)
-{
-	size_t len = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : 0;
-
-	if (text[0] >= 0xe0)
-		len = text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((text[i] & 0xc0) != 0x80) /* the final NUL as well */
-			return 0;
-	}
-	if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-	    (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
-		return 0;
-	return len;
-}
+#include "common/text.h"
 
 /* A path may hold any bytes, but JSON text is UTF-8. All other bytes become U+FFFD. */
 static void quote(FILE *out, const char *string)
@@ -28,7 +13,7 @@ static void quote(FILE *out, const char *string)
 
 	fputc('"', out);
 	while (*text) {
-		size_t len = utf8_length(text);
+		size_t len = text_utf8_length(text);
 
 		if (len == 0)
 			fputs("\\ufffd", out);

@@ -3,6 +3,22 @@
 
 #include <stdbool.h>
 
+size_t text_utf8_length(const unsigned char *text)
+{
+	size_t len = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : 0;
+
+	if (text[0] >= 0xe0)
+		len = text[0] < 0xf0 ? 3 : text[0] < 0xf5 ? 4 : 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((text[i] & 0xc0) != 0x80) /* the final NUL as well */
+			return 0;
+	}
+	if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+	    (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f))
+		return 0;
+	return len;
+}
+
 /* ASCII's, and U+0080 to U+009F, which are c2 80 to c2 9f in UTF-8. */
 static bool is_control(const unsigned char *text)
 {
@@ -12,10 +28,18 @@ static bool is_control(const unsigned char *text)
 
 void text_put(FILE *out, const char *text)
 {
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if (is_control(p) || *p == '\\')
-			fprintf(out, "\\%03o", *p);
-		else
-			putc(*p, out);
+	const unsigned char *p = (const unsigned char *)text;
+
+	while (*p) {
+		size_t len = text_utf8_length(p);
+
+		if (len == 0 || is_control(p) || *p == '\\') {
+			len = len ? len : 1;
+			for (size_t i = 0; i < len; i++)
+				fprintf(out, "\\%03o", p[i]);
+		} else {
+			fwrite(p, 1, len, out);
+		}
+		p += len;
 	}
 }

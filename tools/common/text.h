@@ -3,11 +3,19 @@
 
 /* Text that may come from anybody, such as the path of a mount point, for a terminal. */
 
+#include <stddef.h>
 #include <stdio.h>
 
 /**
- * text_put() - write @text with control characters and backslashes as \ooo, like /proc/mounts
+ * text_put() - write @text with control characters, backslashes and what is no UTF-8 as \ooo
+ * Like /proc/mounts; a lone byte of 0x80 to 0x9f is a control character to some terminals.
  * So it stays on its line, and makes a terminal do nothing. Errors of the stream are left to its
  * owner (ferror(3)).
  */
 void text_put(FILE *out, const char *text);
+
+/**
+ * text_utf8_length() - of the UTF-8 sequence at @text (RFC 3629: shortest form, no surrogates)
+ * @text: has a NUL at its end. Return: bytes; 0: it is none.
+ */
+size_t text_utf8_length(const unsigned char *text);
