@@ -31,15 +31,23 @@ static void usage(FILE *out)
 	fputs("\nspoolctl COMMAND --help tells more. See spoolctl(1).\n", out);
 }
 
+/* The end of an error's line. */
+static void print_allowed(FILE *out)
+{
+	fputs(" (allowed: ", out);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(out, "%s%s", i ? ", " : "", commands[i].name);
+	fputs("; see spoolctl --help)\n", out);
+}
+
 static int run_named(int argc, char *argv[])
 {
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i].name, argv[0]) == 0)
 			return commands[i].fn(argc, argv);
 	}
-	fprintf(stderr,
-		"spoolctl: %s: unknown command (allowed: run, status, set, spill, debug, doctor)\n",
-		argv[0]);
+	fprintf(stderr, "spoolctl: %s: unknown command", argv[0]);
+	print_allowed(stderr);
 	return EXIT_USAGE;
 }
 
@@ -49,9 +57,8 @@ int main(int argc, char *argv[])
 
 	spool_stdio_open();
 	if (argc < 2) {
-		fputs("spoolctl: no command (allowed: run, status, set, spill, debug, doctor; see "
-		      "spoolctl --help)\n",
-		      stderr);
+		fputs("spoolctl: no command", stderr);
+		print_allowed(stderr);
 		return EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
