@@ -18,7 +18,7 @@
 #include <linux/ioctl.h>
 #include <stdint.h>
 
-#define SPOOL_CTL_VERSION 4u
+#define SPOOL_CTL_VERSION 5u
 #define SPOOL_CTL_MAGIC \
 	0xB7 /* free in Documentation/userspace-api/ioctl/ioctl-number.rst at 6.12 */
 #define SPOOL_CTL_MAX 16383u /* bytes */
@@ -217,6 +217,42 @@ struct spool_ctl_debug {
 	char text[SPOOL_CTL_DEBUG_TEXT];
 };
 
+/**
+ * struct spool_ctl_file - a file as a listing shows it
+ * @size: st_size; @ram, @disk: bytes of RAM that its data take, and of whole pages on the disk
+ * @mode: with the type, as in st_mode
+ */
+struct spool_ctl_file {
+	uint64_t ino;
+	uint64_t size;
+	uint64_t ram;
+	uint64_t disk;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t mode;
+	uint32_t reserved;
+	char name[256]; /* with a NUL */
+};
+
+/**
+ * struct spool_ctl_files - SPOOL_IOC_LIST: what is in the directory that is asked, without "." and
+ * ".."; entries that others may not see are left out, as of readdir(3)
+ * @cursor: in: 0, or where the last page has ended; out: where this one has, or SPOOL_CTL_END
+ * @end: in: 0, or what came with the last page; out: where the listing ends, so that what is made
+ *	or renamed meanwhile does not make it endless
+ * @name: in: of the only entry that is asked for, then @cursor and @end are 0; or ""
+ * For all who may read the directory. Errors: -ENOENT; -EINVAL; -ENOMEM.
+ */
+#define SPOOL_CTL_ENTRIES 52u /* 52 * 304 bytes and the rest are < SPOOL_CTL_MAX */
+struct spool_ctl_files {
+	uint32_t version;
+	uint32_t count;
+	uint64_t cursor;
+	uint64_t end;
+	char name[256];
+	struct spool_ctl_file entries[SPOOL_CTL_ENTRIES];
+};
+
 #define SPOOL_IOC_STATUS _IOWR(SPOOL_CTL_MAGIC, 1, struct spool_ctl_status)
 #define SPOOL_IOC_USERS _IOWR(SPOOL_CTL_MAGIC, 2, struct spool_ctl_users)
 #define SPOOL_IOC_REQUESTS _IOWR(SPOOL_CTL_MAGIC, 3, struct spool_ctl_requests)
@@ -227,6 +263,9 @@ struct spool_ctl_debug {
 
 #define SPOOL_IOC_DEBUG _IOWR(SPOOL_CTL_MAGIC, 7, struct spool_ctl_debug)
 
+#define SPOOL_IOC_LIST _IOWR(SPOOL_CTL_MAGIC, 8, struct spool_ctl_files)
+
+_Static_assert(sizeof(struct spool_ctl_files) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_debug) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_status) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_users) <= SPOOL_CTL_MAX, "ioctl size");

@@ -6,7 +6,7 @@ import struct
 
 from rig import as_user, binary, case, fails, run
 
-VERSION, TEXT = 4, 16360  # SPOOL_CTL_VERSION, SPOOL_CTL_DEBUG_TEXT of lib/ctl/proto.h
+VERSION, TEXT = 5, 16360  # SPOOL_CTL_VERSION, SPOOL_CTL_DEBUG_TEXT of lib/ctl/proto.h
 CALL = 3 << 30 | (16 + TEXT) << 16 | 0xB7 << 8 | 7
 USER = 61001
 
