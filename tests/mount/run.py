@@ -82,9 +82,12 @@ class Case:
         self.output = tempfile.TemporaryFile('w+', errors='replace')
 
     def fits(self, args):
-        if (args.masked or args.disk) and not self.in_masked_runs:
+        masked = set(args.masked.split('+'))
+        again = self.in_masked_runs in masked if isinstance(self.in_masked_runs, str) else \
+            self.in_masked_runs
+        if (args.masked or args.disk) and not again:
             return False
-        if self.needs & set(args.masked.split('+')):
+        if self.needs & masked:
             return False  # that it fails cleanly without is a case of its own
         if args.backend == 'tmpfs' and (not self.any_backend or 'options' in self.options):
             return False

@@ -113,7 +113,7 @@ def small_files_stay_in_ram_and_threshold_0_spills_all():
         wait_spilled(mount, 4 * MIB + 10000)
 
 
-@case(mount=False)
+@case(mount=False, masked='uring')
 def ram_is_a_bound_and_nothing_is_lost():
     """A stream of eight times the RAM budget, read back in full; the daemon stays small."""
     with Backing() as backing, \
@@ -171,7 +171,7 @@ def ends(*argv):
         return False
 
 
-@case(mount=False)
+@case(mount=False, masked='uring')
 def a_disk_that_does_not_answer_is_not_asked_by_requests():
     """Not even for its free space, which an overlay on a daemon that stands still does not tell:
     status and set answer, and so does the mount."""
@@ -193,7 +193,7 @@ def a_disk_that_does_not_answer_is_not_asked_by_requests():
                 now['backing_total'] % 100 * 10 // 100, now
 
 
-@case(mount=False)
+@case(mount=False, masked='uring')
 def a_full_disk_is_enospc_and_earlier_data_stay():
     allowed = ['does not take data', 'takes data again']
     with LoopDisk('ext4', 48) as disk:
@@ -338,7 +338,7 @@ def data_that_were_changed_on_the_disk_are_eio():
             os.unlink(path)
 
 
-@case(mount=False)
+@case(mount=False, masked='uring')
 def a_frozen_disk_stops_nobody_while_there_is_ram():
     with LoopDisk('ext4') as disk:
         with Mount(options=f'ram=48M,user_ram=100%,backing={disk.path},threshold=0,'
@@ -455,7 +455,7 @@ def spilling_on_demand_is_for_the_owner():
             assert done.returncode == 1, done
 
 
-@case(mount=False)
+@case(mount=False, masked='uring')
 def spilling_on_demand_to_a_frozen_disk_holds_nothing_of_others():
     """More callers of one user than threads for the disk: others read what is on the disk,
     and callers who are interrupted go at once."""
@@ -488,7 +488,7 @@ def spilling_on_demand_to_a_frozen_disk_holds_nothing_of_others():
             assert tier(mount)['disk_used'] >= 13 * MIB
 
 
-@case(mount=False)
+@case(mount=False, masked='uring')
 def one_user_who_floods_does_not_stop_another():
     with Backing() as backing, \
             Mount(options=f'ram=64M,backing={backing},threshold=none') as mount:

@@ -201,7 +201,7 @@ except OSError as error:
 '''
 
 
-@case(mount=False)
+@case(mount=False, masked='uring')
 def a_name_does_not_wait_for_its_users_data():
     """The kernel holds the directory's lock for it, and others may use that directory."""
     with LoopDisk() as disk, \
@@ -270,7 +270,7 @@ def debug_tells_of_what_waits_for_ram_while_the_disk_hangs():
         assert ('ring 0: ' in text) == (options == 'transport=uring'), text
 
 
-@case(mount=False)
+@case(mount=False, masked='uring')
 def debug_in_pages_shows_each_request_once():
     n = 600
     with LoopDisk() as disk, \
