@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/attached.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "host/clock.h"
+#include "host/mount_table.h"
+#include "util/macros.h"
+
+/* The table is read at most so often, and for at most a 20th of the time: a process of 10,000
+ * mounts needs some 10 ms for it. Guesses. */
+#define REST_MS 50u
+#define REST_FACTOR 20u
+
+/* When it could not be read, for want of memory or descriptors. A guess. */
+#define RETRY_MS 1000u
+
+struct spool_attached {
+	dev_t device;
+	int proc;     /* /proc, from where the table is opened */
+	int table;    /* the table, open to be told of changes */
+	bool changed; /* since it was read */
+	bool blind; /* it was empty: our root is not in the tree, and another look tells no more */
+	uint64_t rest_until_ms;
+	struct spool_detach detach;
+};
+
+int spool_attached_new(dev_t device, struct spool_attached **ret)
+{
+	struct spool_attached *attached = calloc(1, sizeof(*attached));
+	int r;
+
+	if (!attached)
+		return -ENOMEM;
+	attached->device = device;
+	attached->changed = true; /* before it was opened */
+	attached->table = -1;
+	attached->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (attached->proc >= 0)
+		attached->table = openat(attached->proc, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (attached->table < 0) {
+		r = -errno;
+		spool_attached_free(attached);
+		return r;
+	}
+	*ret = attached;
+	return 0;
+}
+
+void spool_attached_free(struct spool_attached *attached)
+{
+	if (!attached)
+		return;
+	spool_close(attached->table);
+	spool_close(attached->proc);
+	free(attached);
+}
+
+int spool_attached_fd(const struct spool_attached *attached)
+{
+	return attached && spool_clock_ms() >= attached->rest_until_ms ? attached->table : -1;
+}
+
+/* When it is to be read, though nobody says that it has changed; UINT64_MAX: not before. */
+static uint64_t next_ms(const struct spool_attached *attached, uint32_t grace)
+{
+	if (attached->changed)
+		return 0;
+	return attached->blind ? UINT64_MAX : spool_detach_next(&attached->detach, grace);
+}
+
+int spool_attached_timeout(const struct spool_attached *attached, uint32_t grace)
+{
+	uint64_t now = spool_clock_ms(), next;
+
+	if (!attached)
+		return -1;
+	if (now < attached->rest_until_ms)
+		return (int)(attached->rest_until_ms - now); /* nobody polls the table until then */
+	next = next_ms(attached, grace);
+	if (next == UINT64_MAX)
+		return -1;
+	return next <= now ? 0 : (int)spool_min_u64(next - now, INT_MAX);
+}
+
+static bool has_changed(const struct spool_attached *attached)
+{
+	struct pollfd fd = {.fd = attached->table, .events = POLLPRI};
+
+	return poll(&fd, 1, 0) != 0;
+}
+
+/* It is opened anew: what is open shows the tree of the root that we had then. */
+static int read_table(const struct spool_attached *attached)
+{
+	int fd = openat(attached->proc, "self/mountinfo", O_RDONLY | O_CLOEXEC), r = -errno;
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (!file) {
+		spool_close(fd);
+		return fd < 0 ? r : -ENOMEM;
+	}
+	r = spool_mount_table_has(file, attached->device);
+	fclose(file);
+	return r;
+}
+
+static enum spool_mounted look_at_table(struct spool_attached *attached)
+{
+	uint64_t begun = spool_clock_ms(), ended;
+	int r = read_table(attached);
+
+	ended = spool_clock_ms();
+	attached->rest_until_ms = ended + spool_max_u64(REST_MS, (ended - begun) * REST_FACTOR);
+	/* what was moved meanwhile may have been passed over */
+	attached->changed = r == 0 && has_changed(attached);
+	attached->blind = r == -ENODATA;
+	if (r < 0 && !attached->blind) {
+		attached->changed = true;
+		attached->rest_until_ms = ended + RETRY_MS;
+	}
+	if (r < 0 || attached->changed)
+		return SPOOL_MOUNTED_UNKNOWN;
+	return r > 0 ? SPOOL_MOUNTED_YES : SPOOL_MOUNTED_NO;
+}
+
+enum spool_detach_event spool_attached_look(struct spool_attached *attached, bool changed,
+					    uint32_t grace)
+{
+	uint64_t now = spool_clock_ms();
+
+	if (!attached)
+		return SPOOL_DETACH_NOTHING;
+	attached->changed |= changed;
+	if (now < attached->rest_until_ms || now < next_ms(attached, grace))
+		return SPOOL_DETACH_NOTHING;
+	return spool_detach_look(&attached->detach, look_at_table(attached), grace, now);
+}
+
+uint64_t spool_attached_since(const struct spool_attached *attached)
+{
+	return spool_clock_ms() - attached->detach.since_ms;
+}
