@@ -352,6 +352,7 @@ static int read_hurry(const struct spool_options *options)
 
 static int start(struct supervisor *sup)
 {
+	const struct spool_ctl_detached mounted = {0};
 	int r = start_worker(sup);
 
 	if (r == 0)
@@ -367,7 +368,7 @@ static int start(struct supervisor *sup)
 		fprintf(stderr, "spoolfs: %s: cannot mount\n", sup->mount.path);
 		return r;
 	}
-	sup->record = spool_record_open(sup->mount.device, sup->mount.path);
+	sup->record = spool_record_open(sup->mount.device, &mounted, sup->mount.path);
 	if (sup->record < 0)
 		spool_log(sup->log, SPOOL_LOG_DEBUG, "no record: %s", strerror(-sup->record));
 	r = spool_janitor_tell(&sup->janitor, &sup->mount);

@@ -8,6 +8,7 @@
  * it with what the kernel says.
  */
 
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Names of the processes (PR_SET_NAME), as /proc shows them. */
@@ -21,14 +22,22 @@
 /* Bytes of /proc's link to it, with its NUL: "/memfd:", the name, " (deleted)". */
 #define SPOOL_CTL_RECORD_LINK (SPOOL_CTL_RECORD_NAME + 20)
 
+/** struct spool_ctl_detached - mounted no more where the supervisor is, in ms of CLOCK_REALTIME:
+ * since when, 0: it is mounted; and until when it is served, 0: as long as somebody uses it */
+struct spool_ctl_detached {
+	uint64_t since_ms, until_ms;
+};
+
 /** struct spool_ctl_record - what a record tells */
 struct spool_ctl_record {
-	dev_t device;                           /* of the filesystem */
+	dev_t device; /* of the filesystem */
+	struct spool_ctl_detached detached;
 	char mountpoint[SPOOL_CTL_RECORD_NAME]; /* where it was mounted */
 };
 
 /** spool_ctl_record_name() - the name of the memfd. A @mountpoint that is too long is cut. */
-void spool_ctl_record_name(dev_t device, const char *mountpoint, char ret[SPOOL_CTL_RECORD_NAME]);
+void spool_ctl_record_name(dev_t device, const struct spool_ctl_detached *detached,
+			   const char *mountpoint, char ret[SPOOL_CTL_RECORD_NAME]);
 
 /**
  * spool_ctl_record_read() - what the link of a descriptor in /proc/PID/fd tells

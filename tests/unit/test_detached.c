@@ -212,6 +212,7 @@ static void test_records(void)
 					  "/x/memfd:spoolfs:0:58:/m (deleted)",
 					  "/memfd:spoolfs:0:123456789:/m (deleted)"};
 	char name[SPOOL_CTL_RECORD_NAME], link[SPOOL_CTL_RECORD_LINK], path[400];
+	const struct spool_ctl_detached mounted = {0};
 	struct spool_ctl_record record;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -222,17 +223,40 @@ static void test_records(void)
 		char whole[sizeof(path)];
 
 		snprintf(whole, sizeof(whole), "%.*s", (int)len, path);
-		spool_ctl_record_name(makedev(4095, 1048575), whole, name);
+		spool_ctl_record_name(makedev(4095, 1048575), &mounted, whole, name);
 		snprintf(link, sizeof(link), "/memfd:%s (deleted)", name);
 		CU_ASSERT_EQUAL_FATAL(spool_ctl_record_read(link, &record), 0);
 		CU_ASSERT_EQUAL(record.device, makedev(4095, 1048575));
 		CU_ASSERT_EQUAL(strncmp(record.mountpoint, whole, strlen(record.mountpoint)), 0);
 		CU_ASSERT_TRUE(strlen(record.mountpoint) == len || len > 220);
 	}
-	spool_ctl_record_name(makedev(0, 1), "/a (deleted)", name);
+	spool_ctl_record_name(makedev(0, 1), &mounted, "/a (deleted)", name);
 	snprintf(link, sizeof(link), "/memfd:%s (deleted)", name);
 	CU_ASSERT_EQUAL(spool_ctl_record_read(link, &record), 0);
 	CU_ASSERT_STRING_EQUAL(record.mountpoint, "/a (deleted)");
+}
+
+/* The times of a detached one, up to the last that can be, and what only looks like them. */
+static void test_records_of_detached(void)
+{
+	static const struct spool_ctl_detached times[] = {
+		{0, 0}, {1, 0}, {1764122345123, 1764122350123}, {999999999999999, 999999999999999}};
+	static const char *const bad[] = {"1:", "1:2", "1:2:", "1:2:3:", ":", "1::", "x:2:"};
+	char name[SPOOL_CTL_RECORD_NAME], link[SPOOL_CTL_RECORD_LINK];
+	struct spool_ctl_record record;
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		spool_ctl_record_name(makedev(4095, 1048575), &times[i], "/a:7:8:/b", name);
+		snprintf(link, sizeof(link), "/memfd:%s (deleted)", name);
+		CU_ASSERT_EQUAL_FATAL(spool_ctl_record_read(link, &record), 0);
+		CU_ASSERT_EQUAL(record.detached.since_ms, times[i].since_ms);
+		CU_ASSERT_EQUAL(record.detached.until_ms, times[i].until_ms);
+		CU_ASSERT_STRING_EQUAL(record.mountpoint, "/a:7:8:/b");
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(link, sizeof(link), "/memfd:spoolfs:0:58:%s (deleted)", bad[i]);
+		CU_ASSERT_EQUAL(spool_ctl_record_read(link, &record), -EINVAL);
+	}
 }
 
 static const struct unit_test tests[] = {
@@ -242,6 +266,7 @@ static const struct unit_test tests[] = {
 	{"lies_are_not_believed", test_lies_are_not_believed},
 	{"no_proc", test_no_proc},
 	{"records", test_records},
+	{"records_of_detached", test_records_of_detached},
 };
 
 int main(void)
