@@ -3,14 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/clock.h"
+#include "ctl/record.h"
 #include "host/mount_table.h"
+#include "host/record.h"
 #include "util/macros.h"
 
 /* The table is read at most so often, and for at most a 20th of the time: a process of 10,000
@@ -20,6 +24,9 @@
 
 /* When it could not be read, for want of memory or descriptors. A guess. */
 #define RETRY_MS 1000u
+
+#define MS_PER_S 1000u
+#define NS_PER_MS 1000000u
 
 struct spool_attached {
 	dev_t device;
@@ -143,7 +150,67 @@ enum spool_detach_event spool_attached_look(struct spool_attached *attached, boo
 	return spool_detach_look(&attached->detach, look_at_table(attached), grace, now);
 }
 
-uint64_t spool_attached_since(const struct spool_attached *attached)
+/* Another record, before the old one goes: who looks meanwhile finds one of them. */
+static void renew_record(const struct spool_attached *attached, uint32_t grace,
+			 const struct spool_mount *mount, int *record)
 {
-	return spool_clock_ms() - attached->detach.since_ms;
+	const struct spool_detach *detach = &attached->detach;
+	struct spool_ctl_detached times = {0};
+	struct timespec now;
+	int fd;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (detach->detached)
+		times.since_ms = (uint64_t)now.tv_sec * MS_PER_S +
+				 (uint64_t)now.tv_nsec / NS_PER_MS -
+				 (spool_clock_ms() - detach->since_ms);
+	if (detach->detached && grace != SPOOL_DETACH_NEVER)
+		times.until_ms = times.since_ms + (uint64_t)grace * MS_PER_S;
+	fd = spool_record_open(mount->device, &times, mount->path);
+	if (fd < 0)
+		return; /* the old one tells the rest */
+	spool_close(*record);
+	*record = fd;
+}
+
+static void log_detached(const struct spool_attached *attached, uint32_t grace,
+			 const struct spool_mount *mount, struct spool_log *log)
+{
+	uint64_t gone_ms = spool_clock_ms() - attached->detach.since_ms;
+	uint64_t grace_ms = (uint64_t)grace * MS_PER_S;
+
+	if (grace == SPOOL_DETACH_NEVER)
+		spool_log(log, SPOOL_LOG_INFO,
+			  "%s: mounted here no more, and still in use: served on (detach=never)",
+			  mount->path);
+	else
+		spool_log(log, SPOOL_LOG_INFO,
+			  "%s: mounted here no more, and still in use: everything goes in %" PRIu64
+			  " s (detach=%u)",
+			  mount->path,
+			  grace_ms > gone_ms ? (grace_ms - gone_ms + MS_PER_S - 1) / MS_PER_S : 0,
+			  grace);
+}
+
+void spool_attached_tell(const struct spool_attached *attached, enum spool_detach_event event,
+			 uint32_t grace, const struct spool_mount *mount, struct spool_log *log,
+			 int *record)
+{
+	switch (event) {
+	case SPOOL_DETACH_NOTHING:
+		return;
+	case SPOOL_DETACH_BEGINS:
+	case SPOOL_DETACH_CHANGED:
+		log_detached(attached, grace, mount, log);
+		break;
+	case SPOOL_DETACH_CANCEL:
+		spool_log(log, SPOOL_LOG_INFO, "%s: mounted again: stays", mount->path);
+		break;
+	case SPOOL_DETACH_ENDS:
+		spool_log(log, SPOOL_LOG_INFO,
+			  "%s: not mounted for %u s (detach=): everything goes now", mount->path,
+			  grace);
+		return;
+	}
+	renew_record(attached, grace, mount, record);
 }

@@ -13,6 +13,8 @@
 #include <sys/types.h>
 
 #include "process/detach.h"
+#include "process/mount.h"
+#include "util/log.h"
 
 struct spool_attached;
 
@@ -41,5 +43,11 @@ int spool_attached_timeout(const struct spool_attached *attached, uint32_t grace
 enum spool_detach_event spool_attached_look(struct spool_attached *attached, bool changed,
 					    uint32_t grace);
 
-/** spool_attached_since() - for how many ms it has been detached, by the last look. */
-uint64_t spool_attached_since(const struct spool_attached *attached);
+/**
+ * spool_attached_tell() - log what has happened, and record it for spoolctl (host/record.h)
+ * @event: of spool_attached_look(), with @grace
+ * @record: the record that there is, or -1; gets the new one
+ */
+void spool_attached_tell(const struct spool_attached *attached, enum spool_detach_event event,
+			 uint32_t grace, const struct spool_mount *mount, struct spool_log *log,
+			 int *record);
