@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+
+#include "util/macros.h"
 
 int spool_shared_new(struct spool_shared **ret)
 {
@@ -12,12 +15,27 @@ int spool_shared_new(struct spool_shared **ret)
 
 	if (shared == MAP_FAILED)
 		return -errno;
+	shared->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (shared->wake < 0) {
+		int r = -errno;
+
+		munmap(shared, sizeof(*shared));
+		return r;
+	}
 	*ret = shared;
 	return 0;
 }
 
+void spool_shared_set_detach(struct spool_shared *shared, uint32_t detach)
+{
+	if (shared && atomic_exchange(&shared->detach, detach) != detach)
+		eventfd_write(shared->wake, 1);
+}
+
 void spool_shared_free(struct spool_shared *shared)
 {
-	if (shared)
-		munmap(shared, sizeof(*shared));
+	if (!shared)
+		return;
+	spool_close(shared->wake);
+	munmap(shared, sizeof(*shared));
 }

@@ -8,14 +8,20 @@
 
 /**
  * struct spool_shared - written by the worker, read by the supervisor
+ * @detach: seconds, of detach= as it is now
  * @told: goes up whenever the kernel has taken what it was told: who comes on does not hang
  */
 struct spool_shared {
+	int wake; /* eventfd: detach has changed */
+	_Atomic uint32_t detach;
 	_Atomic uint64_t told;
 };
 
 /** spool_shared_new() - memory that stays shared across fork(2). Return: 0; -errno. */
 int spool_shared_new(struct spool_shared **ret);
+
+/** spool_shared_set_detach() - @detach: seconds. @shared may be NULL. */
+void spool_shared_set_detach(struct spool_shared *shared, uint32_t detach);
 
 /** spool_shared_free() - of this process. NULL is allowed. */
 void spool_shared_free(struct spool_shared *shared);

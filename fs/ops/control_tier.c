@@ -7,6 +7,7 @@
 
 #include "ops/control_call.h"
 #include "ctl/proto.h"
+#include "host/shared.h"
 #include "background/pressure.h"
 #include "ops/reply.h"
 #include "wait/for_ram.h"
@@ -71,6 +72,7 @@ void control_tier(struct control_call *call)
 static void apply(struct spool_fs *fs, const struct spool_options *changed)
 {
 	fs->log->level = changed->log_level;
+	spool_shared_set_detach(fs->shared, changed->detach);
 	spool_engine_set_threshold(fs->engine, changed->threshold);
 	spool_engine_set_reserve(fs->engine, changed->reserve);
 	spool_engine_set_limits(fs->engine, &changed->config.limits);

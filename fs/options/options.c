@@ -13,6 +13,7 @@
 #include "util/parse.h"
 
 #define THRESHOLD ((uint64_t)16 << 20) /* bytes; the default, a guess */
+#define DETACH_S 5u /* the default: who mounts again at once loses nothing; a guess */
 #define UNSET_AMOUNT         \
 	{                    \
 		UNSET, false \
@@ -264,6 +265,7 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 		.encrypt = true,
 		.nice = SPOOL_NICE_DEFAULT,
 		.threshold = THRESHOLD,
+		.detach = DETACH_S,
 		.amounts = {UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT,
 			    UNSET_AMOUNT, UNSET_AMOUNT},
 	};

@@ -75,7 +75,8 @@ struct spool_options {
 	int backing_fd;         /* the directory; -1 without */
 	char backing_why[128];  /* why the default directory is not used; "" */
 	bool backing_any;
-	int nice; /* SPOOL_NICE_DEFAULT: not given */
+	uint32_t detach; /* seconds; SPOOL_DETACH_NEVER */
+	int nice;        /* SPOOL_NICE_DEFAULT: not given */
 	bool encrypt;
 	bool mlock;
 	uint64_t threshold;     /* bytes; UINT64_MAX = none */

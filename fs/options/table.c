@@ -94,6 +94,22 @@ static int set_threshold(struct given *given, const struct option_entry *entry, 
 	return 0;
 }
 
+static int set_detach(struct given *given, const struct option_entry *entry, const char *value)
+{
+	uint32_t seconds = 0;
+	int r;
+
+	if (strcmp(value, "never") == 0) {
+		given->options->detach = SPOOL_DETACH_NEVER;
+		return 0;
+	}
+	r = spool_parse_seconds(value, &seconds);
+	if (r < 0)
+		return bad(given, entry, value, r == -ERANGE ? "out of range" : "not a number");
+	given->options->detach = seconds;
+	return 0;
+}
+
 static int set_backing(struct given *given, const struct option_entry *entry, const char *value)
 {
 	if (strcmp(value, "none") != 0 && value[0] != '/')
@@ -355,7 +371,8 @@ const struct option_entry spool_option_table[] = {
 	{"linger", "2", "2", "seconds that lifetime=close waits", set_later},
 	{"session", "none", "none", "what a session is", set_later},
 	{"grace", "10", "10", "seconds after a uid's last process", set_later},
-	{"detach", "never", "never", "seconds to serve a lazily unmounted mount", set_later},
+	{"detach", "SECONDS|never", "5",
+	 "until everything goes that is mounted no more, in use or not", set_detach},
 	{"encrypt", "on|off", "on", "encrypt what spills (off: checksums only)", set_encrypt},
 	{"mlock", "on|off", "off", "lock file data in RAM, so that they are never swapped",
 	 set_mlock},

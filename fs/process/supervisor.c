@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "host/clock.h"
+#include "host/connection.h"
 #include "ctl/record.h"
 #include "process/janitor.h"
 #include "process/mountpoint.h"
@@ -28,6 +30,7 @@
 #include "util/parse.h"
 #include "process/watch.h"
 #include "process/watchdog.h"
+#include "process/attached.h"
 #include "process/farewell.h"
 #include "process/handover.h"
 #include "process/worker.h"
@@ -56,7 +59,8 @@ struct supervisor {
 	struct spool_janitor janitor;
 	struct spool_watchdog *watchdog;
 	struct spool_shared *shared;
-	time_t janitor_since; /* CLOCK_MONOTONIC, in s */
+	struct spool_attached *attached; /* NULL: nobody looks at the mount table */
+	time_t janitor_since;            /* CLOCK_MONOTONIC, in s */
 	pid_t worker;
 	int socket; /* to the worker; -1 when closed */
 	int signals;
@@ -80,7 +84,7 @@ static void block_signals(sigset_t *old, sigset_t *blocked)
 static void forget_ours(const struct supervisor *sup, int socket)
 {
 	const int keep[] = {socket, sup->options->backing_fd, sup->options->alive_fd,
-			    spool_watchdog_fd(sup->watchdog)};
+			    spool_watchdog_fd(sup->watchdog), sup->shared->wake};
 
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 }
@@ -186,7 +190,7 @@ static void look_after_janitor(struct supervisor *sup)
 		spool_log(sup->log, SPOOL_LOG_WARNING, "there is no janitor any more");
 }
 
-enum event { EVENT_STOP, EVENT_WORKER, EVENT_HANG };
+enum event { EVENT_STOP, EVENT_WORKER, EVENT_HANG, EVENT_DETACHED };
 
 /* Return: was the worker stopped, or continued, since the last call? */
 static void see_whether_stopped(struct supervisor *sup)
@@ -200,6 +204,51 @@ static void see_whether_stopped(struct supervisor *sup)
 	}
 }
 
+/* Return: true: it has been mounted nowhere for too long. */
+static bool see_whether_mounted(struct supervisor *sup, bool changed)
+{
+	uint32_t grace = atomic_load(&sup->shared->detach);
+	enum spool_detach_event event;
+
+	if (sup->attached && !spool_connection_lives(sup->mount.fd)) {
+		/* unmounted, and in use by nobody: the worker is about to end */
+		spool_attached_free(sup->attached);
+		sup->attached = NULL;
+	}
+	event = spool_attached_look(sup->attached, changed, grace);
+	spool_attached_tell(sup->attached, event, grace, &sup->mount, sup->log, &sup->record);
+	return event == SPOOL_DETACH_ENDS;
+}
+
+/* In ms, for poll(2): the first of what wants to look at something. */
+static int timeout(const struct supervisor *sup)
+{
+	int dog = spool_watchdog_timeout(sup->watchdog);
+	int detach = spool_attached_timeout(sup->attached, atomic_load(&sup->shared->detach));
+
+	if (dog < 0 || detach < 0)
+		return dog < 0 ? detach : dog;
+	return dog < detach ? dog : detach;
+}
+
+/* Return: true: EVENT_STOP or EVENT_WORKER, in *@ret. */
+static bool read_signals(struct supervisor *sup, enum event *ret)
+{
+	struct signalfd_siginfo info;
+
+	while (read(sup->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		*ret = info.ssi_signo == SIGCHLD ? EVENT_WORKER : EVENT_STOP;
+		if (*ret == EVENT_STOP)
+			return true;
+		reap(sup);
+		if (sup->reaped)
+			return true;
+		see_whether_stopped(sup);
+		look_after_janitor(sup);
+	}
+	return false;
+}
+
 /* Waits for what ends a mount. */
 static enum event wait_for_event(struct supervisor *sup)
 {
@@ -207,27 +256,27 @@ static enum event wait_for_event(struct supervisor *sup)
 		{.fd = sup->signals, .events = POLLIN},
 		{.fd = sup->options->holder_fd}, /* POLLHUP comes unasked; -1 is ignored */
 		{.fd = spool_watchdog_fd(sup->watchdog), .events = POLLIN},
+		{.fd = sup->shared->wake, .events = POLLIN},
+		{.events = POLLPRI},
 	};
+	enum event event;
 
 	for (;;) {
-		struct signalfd_siginfo info;
+		eventfd_t count;
 
-		if (poll(fds, SPOOL_ARRAY_SIZE(fds), spool_watchdog_timeout(sup->watchdog)) < 0 &&
-		    errno != EINTR)
+		fds[4].fd = spool_attached_fd(sup->attached);
+		fds[4].revents = 0;
+		if (poll(fds, SPOOL_ARRAY_SIZE(fds), timeout(sup)) < 0 && errno != EINTR)
 			return EVENT_STOP;
 		if (fds[1].revents & (POLLHUP | POLLERR | POLLNVAL))
 			return EVENT_STOP;
-		while (read(sup->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-			if (info.ssi_signo != SIGCHLD)
-				return EVENT_STOP;
-			reap(sup);
-			if (sup->reaped)
-				return EVENT_WORKER;
-			see_whether_stopped(sup);
-			look_after_janitor(sup);
-		}
+		if (read_signals(sup, &event))
+			return event;
+		eventfd_read(sup->shared->wake, &count);
 		if (spool_watchdog_look(sup->watchdog, sup->worker, &sup->mount))
 			return EVENT_HANG;
+		if (see_whether_mounted(sup, fds[4].revents))
+			return EVENT_DETACHED;
 	}
 }
 
@@ -317,7 +366,7 @@ static bool serve(struct supervisor *sup)
 			  sup->mount.path, SPOOL_WATCH_LIMIT_MS / 1000);
 		kill(sup->worker, SIGKILL);
 	}
-	r = end_mount(sup, event == EVENT_STOP);
+	r = end_mount(sup, event == EVENT_STOP || event == EVENT_DETACHED);
 	if (event == EVENT_WORKER || !ended_well(sup)) {
 		if (sup->reaped && event != EVENT_HANG)
 			say_how_it_ended(sup);
@@ -350,6 +399,17 @@ static int read_hurry(const struct spool_options *options)
 	return n < 1 || n > 1000 ? 1 : (int)n;
 }
 
+static void watch_mounts(struct supervisor *sup)
+{
+	int r = spool_attached_new(sup->mount.device, &sup->attached);
+
+	atomic_store(&sup->shared->detach, sup->options->detach);
+	if (r < 0)
+		spool_log(sup->log, SPOOL_LOG_WARNING,
+			  "detach=: cannot watch the mount table: %s; served as long as it is used",
+			  strerror(-r));
+}
+
 static int start(struct supervisor *sup)
 {
 	const struct spool_ctl_detached mounted = {0};
@@ -371,6 +431,7 @@ static int start(struct supervisor *sup)
 	sup->record = spool_record_open(sup->mount.device, &mounted, sup->mount.path);
 	if (sup->record < 0)
 		spool_log(sup->log, SPOOL_LOG_DEBUG, "no record: %s", strerror(-sup->record));
+	watch_mounts(sup);
 	r = spool_janitor_tell(&sup->janitor, &sup->mount);
 	if (r == 0)
 		r = spool_send_fd(sup->socket, sup->mount.fd, sup->mount.device);
@@ -419,6 +480,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	spool_janitor_dismiss(&sup.janitor);
 	spool_watchdog_free(sup.watchdog);
 	spool_shared_free(sup.shared);
+	spool_attached_free(sup.attached);
 	spool_close(sup.socket);
 	spool_close(sup.signals);
 	spool_close(sup.record);

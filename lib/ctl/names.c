@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAMES_MAX 12u /* of a list, with the NULL at its end */
+#define NAMES_MAX 16u /* of a list, with the NULL at its end */
 
 static const char *const names[SPOOL_CTL_LISTS][NAMES_MAX] = {
 	[SPOOL_CTL_LAYOUTS] = {"private", "single", "shared"},
@@ -12,7 +12,7 @@ static const char *const names[SPOOL_CTL_LISTS][NAMES_MAX] = {
 	[SPOOL_CTL_LOG_LEVELS] = {"error", "warning", "info", "debug"},
 	[SPOOL_CTL_QUEUES] = {"release", "ram", "disk", "notify", "spill"},
 	[SPOOL_CTL_LIVE] = {"ram", "size", "nr_inodes", "user_size", "user_inodes", "user_ram",
-			    "threshold", "reserve", "pressure", "log_level"},
+			    "threshold", "reserve", "pressure", "log_level", "detach"},
 };
 
 const char *spool_ctl_name(enum spool_ctl_list list, unsigned int i)

@@ -47,6 +47,7 @@ static void test_defaults(void)
 	CU_ASSERT_TRUE(options.allow_other);
 	CU_ASSERT_TRUE(options.encrypt);
 	CU_ASSERT_EQUAL(options.threshold, 16 << 20);
+	CU_ASSERT_EQUAL(options.detach, 5);
 	CU_ASSERT_EQUAL(options.transport, SPOOL_TRANSPORT_AUTO);
 	CU_ASSERT_STRING_EQUAL(options.source, "spoolfs");
 	CU_ASSERT_EQUAL(parse(&users, "rw", &options, line, sizeof(line)), 0);
@@ -240,6 +241,35 @@ static void test_change(void)
 	fclose(errors);
 }
 
+static void test_detach(void)
+{
+	static const struct {
+		const char *option;
+		uint32_t seconds;
+	} good[] = {{"detach=0", 0},
+		    {"detach=7s", 7},
+		    {"detach=2h", 7200},
+		    {"detach=2147483647", INT32_MAX},
+		    {"detach=never", SPOOL_DETACH_NEVER}};
+	static const char *const bad[] = {"detach=soon", "detach=-1", "detach=2147483648",
+					  "detach=1.5",  "detach=",   "detach"};
+	struct spool_options options, then;
+	char line[256] = "";
+	FILE *errors = fmemopen(line, sizeof(line), "w");
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		CU_ASSERT_EQUAL(parse(&roots, good[i].option, &options, line, sizeof(line)), 0);
+		CU_ASSERT_EQUAL(options.detach, good[i].seconds);
+		CU_ASSERT_EQUAL(spool_options_change(&options, "detach=3", &then, errors), 0);
+		CU_ASSERT_EQUAL(then.detach, 3);
+		CU_ASSERT_EQUAL(spool_options_change(&then, good[i].option, &then, errors), 0);
+		CU_ASSERT_EQUAL(then.detach, good[i].seconds);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CU_ASSERT_EQUAL(spool_options_change(&options, bad[i], &then, errors), -EINVAL);
+	fclose(errors);
+}
+
 /* A share of the backing filesystem is reckoned without asking it, which might not answer. */
 static void test_change_without_disk(void)
 {
@@ -287,6 +317,7 @@ static const struct unit_test tests[] = {
 	{"refusals", test_refusals},
 	{"users_cannot_have_private", test_users_cannot_have_private},
 	{"change", test_change},
+	{"detach", test_detach},
 	{"change without disk", test_change_without_disk},
 	{"remount", test_remount},
 };

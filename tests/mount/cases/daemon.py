@@ -64,7 +64,8 @@ def every_bad_option_is_one_line_and_nothing_is_mounted():
         threshold= backing=relative backing=/missing backing=/etc/passwd backing=/dev/shm
         backing= reserve=x reserve=101% encrypt=yes encrypt= backing_any=1
         lifetime=session lifetime=close linger=5 session=auto grace=1
-        detach=5 mlock=yes passthrough=on passthrough=off pressure=often transport=wire
+        detach=soon detach=-1
+        detach= mlock=yes passthrough=on passthrough=off pressure=often transport=wire
         layout=shared,modes=owner fsname=a\\b'''.split()
     with Directory() as path:
         for option in bad:
@@ -136,7 +137,7 @@ def a_crash_leaves_the_mount_point_unwritable():
 
 @case(mount=False)
 def lazy_umount_serves_on_until_the_last_close():
-    mount = Mount().start()
+    mount = Mount(options='detach=never', allow_log=['mounted here no more']).start()
     path = f'{mount.tmpdir()}/f'
     fd = os.open(path, os.O_CREAT | os.O_RDWR)
     os.write(fd, b'before')

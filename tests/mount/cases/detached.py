@@ -9,6 +9,7 @@ from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, is_mount
 
 ALICE, BOB = 1000, 1001
 HOLD = 'echo; read x'
+NEVER = {'options': 'detach=never', 'allow_log': ['mounted here no more']}
 
 
 def spoolctl(*args, check=True):
@@ -67,7 +68,7 @@ def expect_shown(mount, *holders):
 @case(mount=False)
 def what_another_namespace_holds_is_shown():
     """umount ends nothing then. Nobody else is shown it; it is gone when the supervisor is told."""
-    with Mount() as mount, Copy() as copy:
+    with Mount(**NEVER) as mount, Copy() as copy:
         put(f'{mount.path}/0/f', b'data')
         assert not shown(mount)
         run('umount', mount.path)
@@ -114,14 +115,14 @@ def what_a_liar_says_is_not_shown_or_does_no_harm():
         return r'/x\012to end it: kill -TERM 1' in text and r'/x\012to end it' in found
 
     for uid, shows in (0, False), (ALICE, True):
-        with Mount(layout='single', uid=uid) as mount, Copy():
+        with Mount(layout='single', uid=uid, **NEVER) as mount, Copy():
             as_user(uid, run, *(['fusermount3', '-u'] if uid else ['umount']), mount.path)
             assert told(shown(mount)[0]['device']) == shows, uid
 
 
 @case(mount=False)
 def what_a_process_has_open_is_shown():
-    with Mount() as mount:
+    with Mount(**NEVER) as mount:
         put(f'{mount.path}/0/f', b'data')
         with open(f'{mount.path}/0/f', 'rb') as file:
             run('umount', '-l', mount.path)
@@ -133,7 +134,7 @@ def what_a_process_has_open_is_shown():
 def a_users_own_is_shown_to_him_and_to_root():
     if not os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
         raise Skip('an ordinary user may not open /dev/fuse')
-    with Mount(layout='single', uid=ALICE) as mount, Copy() as copy:
+    with Mount(layout='single', uid=ALICE, **NEVER) as mount, Copy() as copy:
         as_user(ALICE, run, 'fusermount3', '-u', mount.path)
         assert not is_mounted(mount.path)
         expect_shown(mount, copy.pid)

@@ -71,7 +71,7 @@ def forced_umount_in_full_flight():
 def lazy_umount_in_full_flight():
     """The writers go on where they are; with the last of them it ends."""
     for options in transports():
-        flight = Flight(options)
+        flight = Flight(f'{options},detach=never', allow_log=['mounted here no more'])
         run('umount', '-l', flight.mount.path)
         assert not is_mounted(flight.mount.path)
         assert all(map(alive, flight.mount.pids))
