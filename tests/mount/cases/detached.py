@@ -3,6 +3,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, is_mounted, put, run,
                  wait_until)
@@ -59,7 +60,12 @@ def expect_shown(mount, *holders):
     assert (one['supervisor_pid'], one['worker_pid'], one['janitor_pid']) == tuple(mount.pids), one
     assert one['uid'] == mount.uid and one['end'] == f'kill -TERM {mount.process.pid}', one
     assert os.path.isdir(f'/sys/fs/fuse/connections/{one["device"].split(":")[1]}'), one
+    wait_until(lambda: shown(mount)[0]['detached_since'], 'the supervisor has seen it')
+    one, = shown(mount)
+    assert abs(one['detached_since'] - time.time()) < DEADLINE_S, one
+    assert one['detached_until'] is None, one
     text = spoolctl('status', mount.path)
+    assert re.search(r'detached +since .*detach=never', text), text
     assert mount.path in text and one['end'] in text, text
     for pid in holders:
         assert re.search(rf'mount namespace .*\bpid {pid}\b', text), text
