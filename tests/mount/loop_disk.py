@@ -1,4 +1,5 @@
 """Small disks of files, for the cases about the backing directory."""
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -106,5 +107,6 @@ class SlowReads:
 
     def __exit__(self, kind, value, trace):
         self.limit(0)  # none
-        self.put(f'{BLKIO}/cgroup.procs', str(self.pid))
+        with contextlib.suppress(ProcessLookupError):  # it may have ended
+            self.put(f'{BLKIO}/cgroup.procs', str(self.pid))
         os.rmdir(self.group)
