@@ -66,8 +66,8 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	if (to_set & FUSE_SET_ATTR_UID)
 		spool_subuids_refresh(fs_of(req)->subuids, attr->st_uid);
 	if (reply_kill_suidgid(req))
-		set |= SPOOL_SET_KILL_SUIDGID;
-	if (set & (SPOOL_SET_KILL_SUIDGID | SPOOL_SET_UID | SPOOL_SET_GID)) {
+		set |= SPOOL_KILL_SUIDGID;
+	if (set & (SPOOL_KILL_SUIDGID | SPOOL_SET_UID | SPOOL_SET_GID)) {
 		struct spool_set_ids before = spool_set_ids_of(fs_of(req), ino);
 
 		set |= spool_set_ids_outsider(req, &before);

@@ -45,9 +45,9 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	/* without the feature the kernel has not checked the caller: clear the bits */
-	if (!(fs->missing & SPOOL_FEATURE_KILLPRIV) && !reply_kill_suidgid(req))
-		flags |= SPOOL_OPEN_KEEP_SUIDGID;
-	else if (fi->flags & O_TRUNC)
+	if ((fs->missing & SPOOL_FEATURE_KILLPRIV) || reply_kill_suidgid(req))
+		flags |= SPOOL_KILL_SUIDGID;
+	if ((flags & SPOOL_KILL_SUIDGID) && (fi->flags & O_TRUNC))
 		before = spool_set_ids_of(fs, ino);
 	flags |= spool_set_ids_outsider(req, &before);
 	r = spool_engine_open(fs->engine, ino, flags);
@@ -94,7 +94,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	      struct fuse_file_info *fi)
 {
 	unsigned int flags = reply_wait_flags(req) | (fi->writepage ? SPOOL_WRITE_PAGEOUT : 0) |
-			     (reply_kill_suidgid(req) ? SPOOL_WRITE_KILL_SUIDGID : 0);
+			     (reply_kill_suidgid(req) ? SPOOL_KILL_SUIDGID : 0);
 	struct spool_fs *fs = fs_of(req);
 	struct spool_engine *engine = fs->engine;
 	struct spool_set_ids before = {0};
@@ -104,7 +104,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 		reply_written(req, r);
 		return;
 	}
-	if (flags & SPOOL_WRITE_KILL_SUIDGID)
+	if (flags & SPOOL_KILL_SUIDGID)
 		before = spool_set_ids_of(fs, ino);
 	flags |= spool_set_ids_outsider(req, &before);
 	if (off >= 0)

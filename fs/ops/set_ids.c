@@ -46,8 +46,9 @@ unsigned int spool_set_ids_outsider(fuse_req_t req, const struct spool_set_ids *
 unsigned int spool_set_ids_rule(fuse_req_t req, const struct spool_set_ids *before)
 {
 	if (before->bits == 0 || has_fsetid(req))
-		return SPOOL_KEEP_SUIDGID;
-	return matters(before) && !in_group(req, before->gid) ? SPOOL_OUTSIDER : 0;
+		return 0;
+	return SPOOL_KILL_SUIDGID |
+	       (matters(before) && !in_group(req, before->gid) ? SPOOL_OUTSIDER : 0);
 }
 
 bool spool_set_ids_tell(fuse_req_t req, const struct spool_set_ids *before, ssize_t r)

@@ -27,8 +27,8 @@ struct spool_set_ids spool_set_ids_of(struct spool_fs *fs, fuse_ino_t ino);
 /** spool_set_ids_outsider() - Return: SPOOL_OUTSIDER if that matters and holds; else 0. */
 unsigned int spool_set_ids_outsider(fuse_req_t req, const struct spool_set_ids *before);
 
-/** spool_set_ids_rule() - for a request that does not say that the bits are to be cleared. Return:
- * SPOOL_KEEP_SUIDGID if the caller has CAP_FSETID; SPOOL_OUTSIDER; 0. */
+/** spool_set_ids_rule() - for a request that does not say whether the bits are to be cleared.
+ * Return: SPOOL_KILL_SUIDGID unless the caller has CAP_FSETID; with it SPOOL_OUTSIDER, as above. */
 unsigned int spool_set_ids_rule(fuse_req_t req, const struct spool_set_ids *before);
 
 /** spool_set_ids_tell() - tell the kernel after a change with result @r. Return: true: bits were

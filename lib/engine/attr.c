@@ -145,7 +145,7 @@ static int set_locked(struct spool_engine *engine, const struct spool_cred *cred
 		return 0; /* tar and rsync set "."; nothing that shows may change */
 	if (set & SPOOL_SET_MODE)
 		set_mode(engine, node, bits);
-	else if (set & (SPOOL_SET_UID | SPOOL_SET_GID | SPOOL_SET_KILL_SUIDGID))
+	else if (set & (SPOOL_SET_UID | SPOOL_SET_GID | SPOOL_KILL_SUIDGID))
 		spool_node_kill_set_ids_locked(node, set & SPOOL_OUTSIDER);
 	engine_now(engine, &now);
 	set_time(node, set, SPOOL_SET_ATIME, SPOOL_SET_ATIME_NOW, "a", &attr->atime, &now);

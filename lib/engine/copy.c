@@ -117,7 +117,7 @@ ssize_t spool_engine_copy_range(struct spool_engine *engine, uint64_t src, uint6
 		r = copy_by_disk(engine, from, src_off, to, dst_off, len, flags);
 	r = engine_no_room(r, flags);
 	if (r > 0) {
-		engine_file_changed(engine, to, !(flags & SPOOL_KEEP_SUIDGID), flags);
+		engine_file_changed(engine, to, flags);
 		engine_file_accessed(engine, from);
 	}
 out:

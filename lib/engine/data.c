@@ -19,13 +19,13 @@ static void written(struct spool_engine *engine, struct spool_node *node, unsign
 	bool set;
 
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	set = (flags & SPOOL_WRITE_PAGEOUT) && !(flags & SPOOL_WRITE_KILL_SUIDGID) &&
+	set = (flags & SPOOL_WRITE_PAGEOUT) && !(flags & SPOOL_KILL_SUIDGID) &&
 	      (node->flags & SPOOL_NODE_MTIME_SET);
 	if (set)
 		engine_orphan_add_locked(engine, node);
 	spool_mutex_unlock(&node->lock);
 	if (!set)
-		engine_file_changed(engine, node, flags & SPOOL_WRITE_KILL_SUIDGID, flags);
+		engine_file_changed(engine, node, flags);
 }
 
 /* Blocks that are fetched with one look at the file: 1 MiB, and one more as a range may begin in

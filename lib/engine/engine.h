@@ -153,13 +153,11 @@ enum spool_set {
 	SPOOL_SET_MTIME = 1 << 5,
 	SPOOL_SET_ATIME_NOW = 1 << 6,
 	SPOOL_SET_MTIME_NOW = 1 << 7,
-	SPOOL_SET_KILL_SUIDGID = 1 << 8, /* drop set-id bits with this size change */
 };
 
 enum spool_write_flags {
 	SPOOL_WRITE_PAGEOUT = 1 << 0, /* from the page cache: the caller's ids are unknown; it was
 				       * stored some time ago, before a time that was set since */
-	SPOOL_WRITE_KILL_SUIDGID = 1 << 1, /* drop set-id bits */
 };
 
 /*
@@ -178,9 +176,16 @@ enum spool_write_flags {
 /* Of write(): it was answered -EAGAIN before. Without it a disk that was full just now is asked
  * once more. */
 #define SPOOL_WAITED (1u << 26)
-/* Of fallocate() and copy_range(): who asks may keep set-id bits (CAP_FSETID). */
-#define SPOOL_KEEP_SUIDGID (1u << 28)
-/* Of all that may drop set-id bits: who asks is not in the file's group, and lacks CAP_FSETID. */
+
+/*
+ * What becomes of the set-id bits of a file; flags of every operation that changes data: open()
+ * with SPOOL_OPEN_TRUNCATE, write(), fallocate(), copy_range(), and setattr() with SPOOL_SET_SIZE.
+ *
+ * With SPOOL_KILL_SUIDGID they are cleared, as the rule of spool_node_kill_set_ids_locked() says;
+ * without it they stay. A change of owner or group always clears them. With SPOOL_OUTSIDER the
+ * caller is not in the file's group and lacks CAP_FSETID, which the rule asks for.
+ */
+#define SPOOL_KILL_SUIDGID (1u << 28)
 #define SPOOL_OUTSIDER (1u << 27)
 
 /**
@@ -338,16 +343,15 @@ int spool_engine_statfs(struct spool_engine *engine, const struct spool_cred *cr
 /* Data */
 
 enum spool_open_flags {
-	SPOOL_OPEN_TRUNCATE = 1 << 0, /* O_TRUNC; drops set-id bits */
-	SPOOL_OPEN_KEEP_SUIDGID =
-		1 << 1, /* but not these: the kernel says the caller may keep them */
+	SPOOL_OPEN_TRUNCATE = 1 << 0, /* O_TRUNC */
 	SPOOL_OPEN_WRITE =
-		1 << 2, /* what is stored from here on is newer than a time that was set */
+		1 << 1, /* what is stored from here on is newer than a time that was set */
 };
 
 /**
  * spool_engine_open() - one more open; regular files and directories
- * @flags: enum spool_open_flags, SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_OUTSIDER
+ * @flags: enum spool_open_flags, SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_KILL_SUIDGID,
+ *	SPOOL_OUTSIDER
  * Return: 0 and [+open], also without a name, as the caller may have looked it up just before;
  * -ESTALE its room was taken back by spool_engine_drop_orphans() (the VFS then looks up again).
  */
@@ -361,8 +365,8 @@ void spool_engine_release(struct spool_engine *engine, uint64_t ino);
 ssize_t spool_engine_read(struct spool_engine *engine, uint64_t ino, void *buf, size_t len,
 			  uint64_t off, unsigned int flags);
 
-/** @flags: enum spool_write_flags, SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_WAITED, SPOOL_OUTSIDER.
- * Return: bytes, and errors, as of spool_object_write(). */
+/** @flags: enum spool_write_flags, SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_WAITED,
+ * SPOOL_KILL_SUIDGID, SPOOL_OUTSIDER. Return: bytes, and errors, as of spool_object_write(). */
 ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void *buf, size_t len,
 			   uint64_t off, unsigned int flags);
 
@@ -370,7 +374,7 @@ ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void
  * spool_engine_fallocate() - reserve, punch or zero @len bytes from @off
  * @mode: 0 or FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE | _KEEP_SIZE, FALLOC_FL_ZERO_RANGE with or
  *	without _KEEP_SIZE
- * @flags: SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_KEEP_SUIDGID, SPOOL_OUTSIDER
+ * @flags: SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_KILL_SUIDGID, SPOOL_OUTSIDER
  * Return: 0; -EOPNOTSUPP another mode; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM; -EISDIR, -EINVAL; -EIO
  * lost pages would be reserved, or zeroed in part; SPOOL_WOULD_BLOCK, -EAGAIN.
  */
@@ -395,6 +399,7 @@ int64_t spool_engine_seek(struct spool_engine *engine, uint64_t ino, uint64_t of
 
 /**
  * spool_engine_copy_range() - copy up to @len bytes within the mount; holes stay holes
+ * @flags: SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_KILL_SUIDGID, SPOOL_OUTSIDER
  * Return: bytes copied, short at the end of the source and where no more fits; -EINVAL the ranges
  * overlap, or no regular file; -EISDIR; -EFBIG; -ENOSPC, -EDQUOT, -ENOMEM, -EIO, SPOOL_WOULD_BLOCK,
  * -EAGAIN when nothing was copied.

@@ -80,8 +80,7 @@ int engine_bring_back(struct spool_engine *engine, struct spool_node *node, uint
 	return engine_load(engine, node, index);
 }
 
-void engine_file_changed(struct spool_engine *engine, struct spool_node *node, bool kill_suidgid,
-			 unsigned int flags)
+void engine_file_changed(struct spool_engine *engine, struct spool_node *node, unsigned int flags)
 {
 	struct timespec now;
 
@@ -90,7 +89,7 @@ void engine_file_changed(struct spool_engine *engine, struct spool_node *node, b
 	spool_node_set_times_locked(node, "mc", &now);
 	node->flags &= (uint8_t)~SPOOL_NODE_MTIME_SET;
 	engine_orphan_add_locked(engine, node); /* the kernel may write pages out rather late */
-	if (kill_suidgid)
+	if (flags & SPOOL_KILL_SUIDGID)
 		spool_node_kill_set_ids_locked(node, flags & SPOOL_OUTSIDER);
 	spool_mutex_unlock(&node->lock);
 }

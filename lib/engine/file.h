@@ -29,10 +29,9 @@ ssize_t engine_no_room(ssize_t r, unsigned int flags);
 int engine_bring_back(struct spool_engine *engine, struct spool_node *node, uint64_t index,
 		      unsigned int flags);
 
-/** engine_file_changed() - the data have changed: times, and set-id bits with @kill_suidgid.
- * @flags: SPOOL_OUTSIDER. Takes node->lock. */
-void engine_file_changed(struct spool_engine *engine, struct spool_node *node, bool kill_suidgid,
-			 unsigned int flags);
+/** engine_file_changed() - the data have changed: times, and set-id bits.
+ * @flags: SPOOL_KILL_SUIDGID, SPOOL_OUTSIDER. Takes node->lock. */
+void engine_file_changed(struct spool_engine *engine, struct spool_node *node, unsigned int flags);
 
 /** engine_file_accessed() - moves atime as with relatime. Takes node->lock. */
 void engine_file_accessed(struct spool_engine *engine, struct spool_node *node);

@@ -43,8 +43,7 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 	if ((flags & SPOOL_OPEN_TRUNCATE) && S_ISREG(node->type)) {
 		r = engine_truncate(engine, node, 0, flags);
 		if (r == 0)
-			engine_file_changed(engine, node, !(flags & SPOOL_OPEN_KEEP_SUIDGID),
-					    flags);
+			engine_file_changed(engine, node, flags);
 		else
 			spool_engine_release(engine, ino);
 	}

@@ -67,7 +67,7 @@ int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, 
 		goto out;
 	r = engine_fallocate(engine, node, file, mode, off, len, flags);
 	if (r == 0)
-		engine_file_changed(engine, node, !(flags & SPOOL_KEEP_SUIDGID), flags);
+		engine_file_changed(engine, node, flags);
 out:
 	engine_put(engine, node);
 	return r;

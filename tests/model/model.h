@@ -148,10 +148,11 @@ void model_peek(const struct model_node *node, void *buf, size_t len, uint64_t o
 ssize_t model_read(struct model *m, uint64_t ino, void *buf, size_t len, uint64_t off);
 ssize_t model_write(struct model *m, uint64_t ino, const void *buf, size_t len, uint64_t off,
 		    unsigned int flags);
-int model_fallocate(struct model *m, uint64_t ino, int mode, uint64_t off, uint64_t len);
+int model_fallocate(struct model *m, uint64_t ino, int mode, uint64_t off, uint64_t len,
+		    unsigned int flags);
 int64_t model_seek(struct model *m, uint64_t ino, uint64_t off, int whence);
 ssize_t model_copy(struct model *m, uint64_t src, uint64_t src_off, uint64_t dst, uint64_t dst_off,
-		   size_t len);
+		   size_t len, unsigned int flags);
 
 /* model_attr.c */
 

@@ -129,7 +129,7 @@ int model_setattr(struct model *m, const struct spool_cred *cred, uint64_t ino, 
 	}
 	if (set & SPOOL_SET_MODE)
 		node->mode = (node->mode & S_IFMT) | (attr->mode & keep);
-	else if (set & (SPOOL_SET_UID | SPOOL_SET_GID | SPOOL_SET_KILL_SUIDGID))
+	else if (set & (SPOOL_SET_UID | SPOOL_SET_GID | SPOOL_KILL_SUIDGID))
 		model_kill_set_ids(node);
 	if (set & SPOOL_SET_SIZE)
 		model_times(m, node, "m");
@@ -157,7 +157,7 @@ int model_open(struct model *m, uint64_t ino, unsigned int flags)
 	node->n_open++;
 	if ((flags & SPOOL_OPEN_TRUNCATE) && model_is_file(node)) {
 		model_size(node, 0);
-		if (!(flags & SPOOL_OPEN_KEEP_SUIDGID))
+		if (flags & SPOOL_KILL_SUIDGID)
 			model_kill_set_ids(node);
 		model_times(m, node, "mc");
 	}

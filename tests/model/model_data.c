@@ -139,7 +139,7 @@ ssize_t model_write(struct model *m, uint64_t ino, const void *buf, size_t len, 
 	store(node, buf, len, off);
 	if (node->mtime_set && flags == SPOOL_WRITE_PAGEOUT)
 		return (ssize_t)len;
-	if (flags & SPOOL_WRITE_KILL_SUIDGID)
+	if (flags & SPOOL_KILL_SUIDGID)
 		model_kill_set_ids(node);
 	model_times(m, node, "mc");
 	return (ssize_t)len;
@@ -153,7 +153,8 @@ static void reserve(struct model_node *node, uint64_t off, uint64_t end)
 	}
 }
 
-int model_fallocate(struct model *m, uint64_t ino, int mode, uint64_t off, uint64_t len)
+int model_fallocate(struct model *m, uint64_t ino, int mode, uint64_t off, uint64_t len,
+		    unsigned int flags)
 {
 	const int keep = FALLOC_FL_KEEP_SIZE;
 	struct model_node *node;
@@ -179,7 +180,8 @@ int model_fallocate(struct model *m, uint64_t ino, int mode, uint64_t off, uint6
 		if (!(mode & keep))
 			grow(node, off + len);
 	}
-	model_kill_set_ids(node);
+	if (flags & SPOOL_KILL_SUIDGID)
+		model_kill_set_ids(node);
 	model_times(m, node, "mc");
 	return 0;
 }
@@ -243,7 +245,7 @@ static void copy(struct model_node *from, uint64_t src_off, struct model_node *t
 }
 
 ssize_t model_copy(struct model *m, uint64_t src, uint64_t src_off, uint64_t dst, uint64_t dst_off,
-		   size_t len)
+		   size_t len, unsigned int flags)
 {
 	struct model_node *from, *to;
 	int r = model_file(m, src, &from);
@@ -258,7 +260,8 @@ ssize_t model_copy(struct model *m, uint64_t src, uint64_t src_off, uint64_t dst
 	if (from == to && src_off < dst_off + len && dst_off < src_off + len)
 		return -EINVAL;
 	copy(from, src_off, to, dst_off, len);
-	model_kill_set_ids(to);
+	if (flags & SPOOL_KILL_SUIDGID)
+		model_kill_set_ids(to);
 	model_times(m, to, "mc");
 	model_accessed(m, from);
 	return (ssize_t)len;

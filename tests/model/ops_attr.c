@@ -59,7 +59,7 @@ static unsigned int random_set(struct run *run)
 		SPOOL_SET_UID,
 		SPOOL_SET_GID,
 		SPOOL_SET_SIZE,
-		SPOOL_SET_SIZE | SPOOL_SET_KILL_SUIDGID,
+		SPOOL_SET_SIZE | SPOOL_KILL_SUIDGID,
 		SPOOL_SET_SIZE,
 		SPOOL_SET_SIZE | SPOOL_SET_MTIME,
 		SPOOL_SET_ATIME | SPOOL_SET_MTIME,
@@ -69,7 +69,7 @@ static unsigned int random_set(struct run *run)
 	};
 
 	if (run_random(run, 20) == 0)
-		return (unsigned int)run_random(run, 1 << 9);
+		return (unsigned int)run_random(run, 1 << 8) | run_kill_flag(run);
 	return choice[run_random(run, SPOOL_ARRAY_SIZE(choice))];
 }
 
@@ -114,12 +114,12 @@ void op_open(struct run *run)
 {
 	uint64_t ino = run_node(run, run_random(run, 3) ? S_IFREG : S_IFDIR);
 	struct model_node *node = model_find(run->model, ino);
-	unsigned int flags = (unsigned int)run_random(run, 4);
+	unsigned int flags = (unsigned int)run_random(run, 2) | run_kill_flag(run);
 	int r;
 
 	if (run_random(run, 3))
 		flags &= ~(unsigned int)SPOOL_OPEN_TRUNCATE;
-	run_begin(run, "open(%llu, flags %u)", (ull)ino, flags);
+	run_begin(run, "open(%llu, flags 0x%x)", (ull)ino, flags);
 	run->touched[0] = ino;
 	r = spool_engine_open(run->engine, ino, flags | run->flags);
 	if (node && node->dropped && r == -ESTALE) {

@@ -87,7 +87,7 @@ void op_write(struct run *run)
 	size_t len = random_len(run);
 	uint64_t off = random_off(run, len);
 	const unsigned char *bytes = run->noise + run_random(run, MODEL_DATA - len + 1);
-	unsigned int flags = (unsigned int)run_random(run, 4);
+	unsigned int flags = (unsigned int)run_random(run, 2) | run_kill_flag(run);
 	struct run_need need;
 	ssize_t r;
 
@@ -97,7 +97,8 @@ void op_write(struct run *run)
 		off = (uint64_t)INT64_MAX + run_random(run, 3);
 	/* the first block alone decides whether nothing at all can be written */
 	need = data_need(run, ino, len < MODEL_BLOCK ? len : MODEL_BLOCK);
-	run_begin(run, "write(%llu, %zu bytes at %llu, flags %u)", (ull)ino, len, (ull)off, flags);
+	run_begin(run, "write(%llu, %zu bytes at %llu, flags 0x%x)", (ull)ino, len, (ull)off,
+		  flags);
 	run->may_use_reserve = flags & SPOOL_WRITE_PAGEOUT;
 	run->touched[0] = ino;
 	r = spool_engine_write(run->engine, ino, bytes, len, off, flags | run->flags);
@@ -129,16 +130,17 @@ void op_fallocate(struct run *run)
 	int mode = run_random(run, 40) ? choice[run_random(run, 7)] : bad[run_random(run, 4)];
 	uint64_t ino = random_file(run), len = random_len(run), off = random_off(run, len);
 	struct run_need need = data_need(run, ino, len);
+	unsigned int flags = run_kill_flag(run);
 	int r;
 
 	if (run_random(run, 40) == 0)
 		off = (uint64_t)INT64_MAX - len + 1 + run_random(run, 5);
-	run_begin(run, "fallocate(%llu, mode %d, %llu bytes at %llu)", (ull)ino, mode, (ull)len,
-		  (ull)off);
+	run_begin(run, "fallocate(%llu, mode %d, %llu bytes at %llu, flags 0x%x)", (ull)ino, mode,
+		  (ull)len, (ull)off, flags);
 	run->touched[0] = ino;
-	r = spool_engine_fallocate(run->engine, ino, mode, off, len, run->flags);
+	r = spool_engine_fallocate(run->engine, ino, mode, off, len, flags | run->flags);
 	if (run_settle(run, r, &need))
-		run_same(run, model_fallocate(run->model, ino, mode, off, len));
+		run_same(run, model_fallocate(run->model, ino, mode, off, len, flags));
 }
 
 void op_seek(struct run *run)
@@ -161,6 +163,7 @@ void op_copy(struct run *run)
 	size_t len = random_len(run);
 	uint64_t src_off = random_off(run, len), dst_off = random_off(run, len);
 	struct run_need need = data_need(run, dst, len);
+	unsigned int flags = run_kill_flag(run);
 	ssize_t r;
 
 	/* After a failure in its middle a copy within a file goes on from there in other steps,
@@ -173,14 +176,15 @@ void op_copy(struct run *run)
 	}
 	if (run_random(run, 40) == 0)
 		dst_off = (uint64_t)INT64_MAX + run_random(run, 2);
-	run_begin(run, "copy_range(%llu at %llu, %llu at %llu, %zu bytes)", (ull)src, (ull)src_off,
-		  (ull)dst, (ull)dst_off, len);
+	run_begin(run, "copy_range(%llu at %llu, %llu at %llu, %zu bytes, flags 0x%x)", (ull)src,
+		  (ull)src_off, (ull)dst, (ull)dst_off, len, flags);
 	run->touched[0] = dst;
 	run->touched[1] = src;
-	r = spool_engine_copy_range(run->engine, src, src_off, dst, dst_off, len, run->flags);
+	r = spool_engine_copy_range(run->engine, src, src_off, dst, dst_off, len,
+				    flags | run->flags);
 	if (!run_settle(run, r, &need))
 		return;
 	if (r > 0 && (size_t)r < len && run_excusable(run, &need))
 		len = (size_t)r;
-	run_same(run, model_copy(run->model, src, src_off, dst, dst_off, len));
+	run_same(run, model_copy(run->model, src, src_off, dst, dst_off, len, flags));
 }

@@ -14,6 +14,11 @@ uint64_t run_random(struct run *run, uint64_t n)
 	return rig_random(&run->rng, n);
 }
 
+unsigned int run_kill_flag(struct run *run)
+{
+	return run_random(run, 2) ? SPOOL_KILL_SUIDGID : 0;
+}
+
 struct spool_cred run_cred(struct run *run)
 {
 	static const mode_t umasks[] = {022, 022, 0, 077};

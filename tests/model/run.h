@@ -86,6 +86,8 @@ const char *run_name(struct run *run);
 /** Most often an entry that exists. @name: 300 bytes. */
 void run_entry(struct run *run, uint64_t *ret_dir, char *name);
 mode_t run_mode(struct run *run);
+/** SPOOL_KILL_SUIDGID or 0. */
+unsigned int run_kill_flag(struct run *run);
 
 /* ops_name.c, ops_attr.c, ops_data.c: the operations */
 

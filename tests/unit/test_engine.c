@@ -268,6 +268,19 @@ static void test_copy(void)
 	engine_rig_fini(&rig);
 }
 
+/* In every way, and without SPOOL_KILL_SUIDGID. */
+static void change_data(uint64_t file, uint64_t other)
+{
+	const struct spool_attr to = {.size = 2};
+
+	spool_engine_open(rig.engine, file, SPOOL_OPEN_TRUNCATE | SPOOL_OPEN_WRITE);
+	spool_engine_release(rig.engine, file);
+	spool_engine_write(rig.engine, file, "x", 1, 0, 0);
+	spool_engine_fallocate(rig.engine, file, 0, 0, 1, 0);
+	spool_engine_copy_range(rig.engine, other, 0, file, 0, 1, 0);
+	set(file, SPOOL_SET_SIZE, &to);
+}
+
 static void test_set_id_bits(void)
 {
 	static const struct {
@@ -275,10 +288,12 @@ static void test_set_id_bits(void)
 	} cases[] = {
 		{06755, 0755}, {04644, 0644}, {02755, 0755}, {02644, 02644}, {07777, 01777},
 	};
-	uint64_t file, dir;
+	uint64_t file, other, dir;
 
 	start();
 	file = rig_file(&rig, ROOT, "f");
+	other = rig_file(&rig, ROOT, "g");
+	rig_write(&rig, other, "x");
 	dir = rig_mkdir(&rig, ROOT, "d");
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(cases); i++) {
 		const struct spool_attr to = {.mode = cases[i].before, .size = 1, .gid = 1000};
@@ -286,27 +301,34 @@ static void test_set_id_bits(void)
 
 		set(file, SPOOL_SET_MODE, &to);
 		CU_ASSERT_EQUAL(attr.mode, S_IFREG | cases[i].before);
-		spool_engine_write(rig.engine, file, "x", 1, 0, 0);
+		change_data(file, other);
 		CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, S_IFREG | cases[i].before);
-		spool_engine_write(rig.engine, file, "x", 1, 0, SPOOL_WRITE_KILL_SUIDGID);
+		spool_engine_write(rig.engine, file, "x", 1, 0, SPOOL_KILL_SUIDGID);
 		CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, want);
 		set(file, SPOOL_SET_MODE, &to);
-		set(file, SPOOL_SET_SIZE | SPOOL_SET_KILL_SUIDGID, &to);
+		set(file, SPOOL_SET_SIZE | SPOOL_KILL_SUIDGID, &to);
 		CU_ASSERT_EQUAL(attr.mode, want);
 		set(file, SPOOL_SET_MODE, &to);
 		set(file, SPOOL_SET_GID, &to);
 		CU_ASSERT_EQUAL(attr.mode, want);
 		set(file, SPOOL_SET_MODE, &to);
-		spool_engine_open(rig.engine, file, true);
+		spool_engine_open(rig.engine, file, SPOOL_OPEN_TRUNCATE | SPOOL_KILL_SUIDGID);
 		spool_engine_release(rig.engine, file);
+		CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, want);
+		set(file, SPOOL_SET_MODE, &to);
+		spool_engine_fallocate(rig.engine, file, 0, 0, 1, SPOOL_KILL_SUIDGID);
+		CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, want);
+		set(file, SPOOL_SET_MODE, &to);
+		spool_engine_copy_range(rig.engine, other, 0, file, 0, 1, SPOOL_KILL_SUIDGID);
 		CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, want);
 		/* an outsider keeps nothing of the group's, whoever may execute */
 		set(file, SPOOL_SET_MODE, &to);
 		spool_engine_write(rig.engine, file, "x", 1, 0,
-				   SPOOL_WRITE_KILL_SUIDGID | SPOOL_OUTSIDER);
+				   SPOOL_KILL_SUIDGID | SPOOL_OUTSIDER);
 		CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, want & ~(mode_t)S_ISGID);
 		set(file, SPOOL_SET_MODE, &to);
-		spool_engine_fallocate(rig.engine, file, 0, 0, 1, SPOOL_OUTSIDER);
+		spool_engine_fallocate(rig.engine, file, 0, 0, 1,
+				       SPOOL_KILL_SUIDGID | SPOOL_OUTSIDER);
 		CU_ASSERT_EQUAL(rig_attr(&rig, file).mode, want & ~(mode_t)S_ISGID);
 		set(file, SPOOL_SET_MODE, &to);
 		set(file, SPOOL_SET_GID | SPOOL_OUTSIDER, &to);
