@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <sys/queue.h>
 
 #include "spill/disk_slot_map.h"
@@ -55,7 +54,7 @@ struct spool_disk_slots {
 	struct spool_backing *backing;
 	unsigned int max_files;
 	struct spool_mutex lock;
-	pthread_cond_t opened; /* lock; an entry is no longer opening */
+	struct spool_cond opened; /* lock; an entry is no longer opening */
 	struct filling filling[N_FILLING];
 	unsigned int turn;
 	struct segment_list spare, work;
@@ -90,7 +89,7 @@ int spool_disk_slots_new(const struct spool_host *host, struct spool_backing *ba
 	slots->backing = backing;
 	slots->max_files = max_files;
 	spool_mutex_init(&slots->lock);
-	pthread_cond_init(&slots->opened, NULL);
+	spool_cond_init(&slots->opened);
 	TAILQ_INIT(&slots->spare);
 	TAILQ_INIT(&slots->work);
 	for (unsigned int number = max_files; number > 0; number--)
@@ -115,7 +114,7 @@ void spool_disk_slots_free(struct spool_disk_slots *slots)
 		if (slots->segments[number])
 			close_segment(slots, slots->segments[number]);
 	}
-	pthread_cond_destroy(&slots->opened);
+	spool_cond_fini(&slots->opened);
 	spool_mutex_fini(&slots->lock);
 	spool_free(slots->host, slots->segments);
 	spool_free(slots->host, slots->numbers);
@@ -240,7 +239,7 @@ static int fill_entry_locked(struct spool_disk_slots *slots, struct filling *ent
 		entry->opening = true;
 		r = open_segment_locked(slots, false, &segment);
 		entry->opening = false;
-		pthread_cond_broadcast(&slots->opened);
+		spool_cond_wake_all(&slots->opened);
 		if (r < 0)
 			return r;
 	}
@@ -288,7 +287,7 @@ static int take_shared_locked(struct spool_disk_slots *slots, unsigned int n,
 			return error;
 		/* it may be open by now, as fill_entry_locked() has dropped the lock */
 		if (is_opening_locked(slots))
-			pthread_cond_wait(&slots->opened, &slots->lock.mutex);
+			spool_cond_wait(&slots->opened, &slots->lock, SPOOL_FOREVER);
 	}
 }
 
