@@ -26,7 +26,7 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 		r = -ESTALE;
 	else
 		node->n_open++;
-	if (flags & SPOOL_OPEN_WRITE)
+	if (r == 0 && (flags & SPOOL_OPEN_WRITE))
 		node->flags &= (uint8_t)~SPOOL_NODE_MTIME_SET;
 	file = S_ISREG(node->type) ? node->file : NULL;
 	if (r == 0 && file) {

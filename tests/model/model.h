@@ -49,7 +49,7 @@ struct model_node {
 	bool tmpfile;         /* O_TMPFILE that never had a name */
 	bool removed;         /* a directory after rmdir */
 	bool dropped;         /* a file after model_drop_orphans() */
-	bool mtime_set;       /* after the last write */
+	bool mtime_set;       /* after the last write, or open for one */
 	uint64_t above;       /* a directory's parent */
 	uint64_t next_cookie; /* of a directory */
 	char *target;         /* of a symlink */

@@ -155,6 +155,8 @@ int model_open(struct model *m, uint64_t ino, unsigned int flags)
 		return -ESTALE;
 	node->dropped = false;
 	node->n_open++;
+	if (flags & SPOOL_OPEN_WRITE)
+		node->mtime_set = false;
 	if ((flags & SPOOL_OPEN_TRUNCATE) && model_is_file(node)) {
 		model_size(node, 0);
 		if (flags & SPOOL_KILL_SUIDGID)

@@ -114,7 +114,7 @@ void op_open(struct run *run)
 {
 	uint64_t ino = run_node(run, run_random(run, 3) ? S_IFREG : S_IFDIR);
 	struct model_node *node = model_find(run->model, ino);
-	unsigned int flags = (unsigned int)run_random(run, 2) | run_kill_flag(run);
+	unsigned int flags = (unsigned int)run_random(run, 4) | run_kill_flag(run);
 	int r;
 
 	if (run_random(run, 3))
