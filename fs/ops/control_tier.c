@@ -59,10 +59,6 @@ void control_tier(struct control_call *call)
 	int r = control_take_in(&tier, sizeof(tier), call);
 	bool admin = r == 0 && control_is_admin(call->fs, &call->cred);
 
-	/* statfs(2) of the backing directory may take long, over a network for ever */
-	if (admin && call->fs->options->backing_fd >= 0 &&
-	    (reply_wait_flags(call->req) & SPOOL_NOWAIT_DISK))
-		r = SPOOL_WOULD_BLOCK;
 	if (r == 0)
 		fill_tier(call->fs, admin, &tier);
 	reply_ioctl(call->req, r, &tier, sizeof(tier));

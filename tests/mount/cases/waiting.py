@@ -233,6 +233,16 @@ LINE = re.compile(r'  unique (\d+), opcode (\d+), nodeid \d+, uid (\d+), payer (
 WRITE, READ = 16, 15  # enum fuse_opcode
 
 
+@case(mount=False)
+def status_needs_no_thread_for_the_disk():
+    """A disk that hangs may have taken all of them."""
+    for options in transports():
+        with LoopDisk() as disk, Mount(options=f'{options},backing={disk.path}') as mount:
+            before, after = status(mount), status(mount)
+            assert after['tier']['on'] and after['requests'] > before['requests'], after
+            assert after['attempts'] == after['requests'], (before, after)
+
+
 def dump(mount):
     return run(binary('SPOOLCTL'), 'debug', mount.path).stdout
 
