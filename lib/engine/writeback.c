@@ -45,8 +45,8 @@ static void give_own(struct engine_tier *tier, struct spool_file *file)
 	spool_rwlock_unlock(&file->lock);
 }
 
-/* Some blocks of @node to the disk; @all: also those that were written lately. Blocks as the disk
- * does. Return: blocks in the batch, 0: there are none; -errno of the disk, -ENOMEM. */
+/* Some blocks of @node to the disk; @all: hot ones as well. Blocks as the disk does. Return: blocks
+ * in the batch, 0: there are none; -errno of the disk, -ENOMEM. */
 static int spill_batch(struct spool_engine *engine, struct spool_node *node,
 		       struct spool_batch *batch, bool all)
 {
@@ -99,8 +99,8 @@ static struct spool_node *get_data(struct spool_engine *engine, uint64_t ino)
 	return NULL;
 }
 
-/* All were visited. What was written lately has lost its mark now: when RAM is short it goes in the
- * next round, otherwise it gets a second. */
+/* All were visited. What was hot is not any more: when RAM is short it goes in the next round,
+ * otherwise it gets a second. */
 static int end_round(struct spool_engine *engine, const struct engine_pick *pick)
 {
 	struct engine_tier *tier = engine->tier;

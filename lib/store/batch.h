@@ -64,7 +64,7 @@ void spool_object_give_own(struct spool_object *object, int segment);
 
 /**
  * spool_object_fill_batch() - copy blocks that may leave RAM into an empty @batch
- * @all: also those that were written lately; otherwise these lose their mark and go next time
+ * @all: hot ones as well; otherwise these are not hot any more, and go next time
  * Return: how many there are in it, 0 to SPOOL_BATCH_BLOCKS; -ENOMEM; what host->random returned.
  * Locks: the object's, exclusive. The caller keeps the object alive until the commit.
  */

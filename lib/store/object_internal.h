@@ -8,7 +8,7 @@
  * The word of a block in the map:
  *
  *	bits 63-62	kind: 0 hole (the whole word is 0), 1 reserved, 2 in RAM, 3 on disk
- *	bit 61		RAM: written lately, see spool_object_fill_batch()
+ *	bit 61		RAM: hot (written lately), see spool_object_fill_batch()
  *	bits 60-20	RAM: the slot (store/pool.h)
  *	bits 19-16	RAM: the page that the slot begins with
  *	bits 61-16	on disk: the address of its struct spool_disk_record, in units of 16
