@@ -48,8 +48,8 @@ void *spool_pool_ptr(const struct spool_pool *pool, spool_pool_slot_t slot)
 {
 	uint32_t number = slot_chunk(slot);
 
-	return pool->segments[number >> SEGMENT_CHUNK_SHIFT]->base +
-	       ((size_t)(number % SEGMENT_CHUNKS) << SPOOL_BLOCK_SHIFT) +
+	return pool->areas[number >> AREA_CHUNK_SHIFT]->base +
+	       ((size_t)(number % AREA_CHUNKS) << SPOOL_BLOCK_SHIFT) +
 	       slot_index(slot) * pool_class_size(slot_class(slot));
 }
 
@@ -84,35 +84,34 @@ void spool_pool_free(struct spool_pool *pool)
 		return;
 	assert(pool->used == 0);
 	host = pool->host;
-	for (uint32_t i = 0; i < pool->mapped >> SEGMENT_CHUNK_SHIFT; i++) {
-		host->arena_unmap(host->ctx, pool->segments[i]->base, SEGMENT_SIZE);
-		spool_free(host, pool->segments[i]);
+	for (uint32_t i = 0; i < pool->mapped >> AREA_CHUNK_SHIFT; i++) {
+		host->arena_unmap(host->ctx, pool->areas[i]->base, AREA_SIZE);
+		spool_free(host, pool->areas[i]);
 	}
 	host->arena_close(host->ctx, pool->fd);
 	spool_mutex_fini(&pool->lock);
 	spool_free(host, pool);
 }
 
-static int map_segment_locked(struct spool_pool *pool) SPOOL_REQUIRES(pool->lock)
+static int map_area_locked(struct spool_pool *pool) SPOOL_REQUIRES(pool->lock)
 {
 	const struct spool_host *host = pool->host;
-	uint32_t n = pool->mapped >> SEGMENT_CHUNK_SHIFT;
-	struct segment *segment;
+	uint32_t n = pool->mapped >> AREA_CHUNK_SHIFT;
+	struct area *area;
 	void *base;
 
-	if (n == N_SEGMENTS)
+	if (n == N_AREAS)
 		return -ENOSPC;
-	segment = spool_alloc(host, sizeof(*segment));
-	if (!segment)
+	area = spool_alloc(host, sizeof(*area));
+	if (!area)
 		return -ENOSPC;
-	if (host->arena_map(host->ctx, pool->fd, (uint64_t)n * SEGMENT_SIZE, SEGMENT_SIZE, &base) <
-	    0) {
-		spool_free(host, segment);
+	if (host->arena_map(host->ctx, pool->fd, (uint64_t)n * AREA_SIZE, AREA_SIZE, &base) < 0) {
+		spool_free(host, area);
 		return -ENOSPC;
 	}
-	segment->base = base;
-	pool->segments[n] = segment;
-	pool->mapped += SEGMENT_CHUNKS;
+	area->base = base;
+	pool->areas[n] = area;
+	pool->mapped += AREA_CHUNKS;
 	return 0;
 }
 
@@ -129,7 +128,7 @@ static struct chunk *take_chunk_locked(struct spool_pool *pool) SPOOL_REQUIRES(p
 	if (chunk) {
 		TAILQ_REMOVE(&pool->cold, chunk, link);
 	} else {
-		if (pool->fresh == pool->mapped && map_segment_locked(pool) < 0)
+		if (pool->fresh == pool->mapped && map_area_locked(pool) < 0)
 			return NULL;
 		chunk = pool_chunk_at(pool, pool->fresh);
 		chunk->number = pool->fresh++;

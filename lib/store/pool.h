@@ -4,7 +4,7 @@
 /*
  * The RAM pool: file data live in slots of one arena file.
  *
- * The arena is a memory file that grows in segments and is cut into chunks of 64 KiB. A chunk
+ * The arena is a memory file that grows in areas and is cut into chunks of 64 KiB. A chunk
  * is free, whole (one slot of 64 KiB), or cut into equal slots of one size class. Freed memory
  * is reused in last-in first-out order, as memory that was touched before is many times faster than
  * fresh memory on virtual machines. Free memory beyond a slack is given back to the system. Slots

@@ -5,7 +5,7 @@
  * What pool.c (slots and chunks) and pool_trim.c (what goes back to the system) share.
  *
  * Where a slot is: chunk number * 64 KiB + index * class size, both in the arena file and, by
- * segments, in memory. A chunk is in exactly one of these states:
+ * areas, in memory. A chunk is in exactly one of these states:
  *
  *	fresh	never handed out: number >= pool->fresh
  *	hot	free, its memory is ours: on pool->hot
@@ -41,14 +41,14 @@
 #define CHUNK_SHIFT (CLASS_BITS + INDEX_BITS)
 
 /*
- * Chunks per segment. Mapping a segment takes three system calls, and the memory of the structures
- * below: 160 bytes for 64 KiB. 64 MiB are a guess: segments come rarely, and a small mount needs
+ * Chunks per area. Mapping an area takes three system calls, and the memory of the structures
+ * below: 160 bytes for 64 KiB. 64 MiB are a guess: areas come rarely, and a small mount needs
  * one only.
  */
-#define SEGMENT_CHUNK_SHIFT 10
-#define SEGMENT_CHUNKS (1u << SEGMENT_CHUNK_SHIFT)
-#define SEGMENT_SIZE ((size_t)SEGMENT_CHUNKS << SPOOL_BLOCK_SHIFT)
-#define N_SEGMENTS (1u << (CHUNK_BITS - SEGMENT_CHUNK_SHIFT))
+#define AREA_CHUNK_SHIFT 10
+#define AREA_CHUNKS (1u << AREA_CHUNK_SHIFT)
+#define AREA_SIZE ((size_t)AREA_CHUNKS << SPOOL_BLOCK_SHIFT)
+#define N_AREAS (1u << (CHUNK_BITS - AREA_CHUNK_SHIFT))
 
 struct chunk {
 	TAILQ_ENTRY(chunk) link;
@@ -63,9 +63,9 @@ struct chunk {
 
 TAILQ_HEAD(chunk_list, chunk);
 
-struct segment {
+struct area {
 	char *base;
-	struct chunk chunks[SEGMENT_CHUNKS]; /* lock: pool->lock */
+	struct chunk chunks[AREA_CHUNKS]; /* lock: pool->lock */
 };
 
 struct spool_pool {
@@ -81,16 +81,16 @@ struct spool_pool {
 	uint32_t n_held;    /* lock; chunks whose memory is ours: hot, partial, full, leaving */
 	uint32_t retry_at;  /* lock; n_hot at which punching is tried again after a failure */
 	uint32_t fresh;     /* lock; the lowest chunk number that was never handed out */
-	uint32_t mapped;    /* lock; chunks in mapped segments */
+	uint32_t mapped;    /* lock; chunks in mapped areas */
 	uint64_t used;      /* lock; bytes in slots */
 	uint64_t n_gone;    /* lock; pages of partial chunks that are gone */
 	/*
-	 * Written under the lock before the first slot of the segment is handed out, never
+	 * Written under the lock before the first slot of the area is handed out, never
 	 * changed until the pool is freed. A thread that holds a slot got it from
-	 * spool_pool_alloc(), or from another thread through a lock, so it sees the segment without
+	 * spool_pool_alloc(), or from another thread through a lock, so it sees the area without
 	 * this lock.
 	 */
-	struct segment *segments[N_SEGMENTS];
+	struct area *areas[N_AREAS];
 };
 
 /** pool_class_size() - bytes of a slot of @class */
@@ -110,7 +110,7 @@ static inline unsigned int pool_class_slots(unsigned int class)
 /** pool_chunk_at() - chunk @number, which was handed out before */
 static inline struct chunk *pool_chunk_at(const struct spool_pool *pool, uint32_t number)
 {
-	return &pool->segments[number >> SEGMENT_CHUNK_SHIFT]->chunks[number % SEGMENT_CHUNKS];
+	return &pool->areas[number >> AREA_CHUNK_SHIFT]->chunks[number % AREA_CHUNKS];
 }
 
 /** pool_remove_hot_locked() - @chunk is hot no more. */

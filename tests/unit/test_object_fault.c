@@ -92,7 +92,7 @@ static void check_unchanged(const struct snapshot *old)
 	CU_ASSERT_EQUAL(rig_audit(&rig, &object, 1), 0);
 }
 
-/* Takes all free memory of the pool's mapped segments, so that the next slot needs a new one. */
+/* Takes all free memory of the pool's mapped areas, so that the next slot needs a new one. */
 static size_t exhaust(spool_pool_slot_t *slots, size_t room)
 {
 	size_t n = 0;

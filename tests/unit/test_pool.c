@@ -113,7 +113,7 @@ static void test_recycled_first(void)
 	tear_down();
 }
 
-/* More than one segment; every slot keeps its place and its content while the arena grows. */
+/* More than one area; every slot keeps its place and its content while the arena grows. */
 static void test_growth(void)
 {
 	enum { N = 2500 };
@@ -369,7 +369,7 @@ int main(void)
 		{"size classes", test_classes},
 		{"slots do not overlap", test_no_overlap},
 		{"recycled first", test_recycled_first},
-		{"growth over segments", test_growth},
+		{"growth over areas", test_growth},
 		{"give back", test_give_back},
 		{"age", test_age},
 		{"give back refused", test_give_back_refused},
