@@ -129,6 +129,13 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 	fill_features(fs, out->features, sizeof(out->features));
 }
 
+static void fill_user(struct spool_fs *fs, uid_t uid, const struct spool_usage *usage,
+		      struct spool_ctl_user *ret)
+{
+	*ret = (struct spool_ctl_user){.uid = uid, .waiting = spool_waiting_of(fs->waiting, uid)};
+	fill_usage(usage, &ret->usage);
+}
+
 static void get_users(struct spool_fs *fs, const struct spool_cred *cred,
 		      struct spool_ctl_users *list)
 {
@@ -141,8 +148,7 @@ static void get_users(struct spool_fs *fs, const struct spool_cred *cred,
 	if (!admin) {
 		if (next <= cred->uid) {
 			spool_engine_user_usage(fs->engine, cred->uid, &usage);
-			list->users[0] = (struct spool_ctl_user){.uid = cred->uid};
-			fill_usage(&usage, &list->users[0].usage);
+			fill_user(fs, cred->uid, &usage, &list->users[0]);
 			list->count = 1;
 		}
 		list->cursor = SPOOL_CTL_END;
@@ -150,10 +156,7 @@ static void get_users(struct spool_fs *fs, const struct spool_cred *cred,
 	}
 	while (list->count < SPOOL_CTL_USERS &&
 	       spool_engine_next_user(fs->engine, next, &uid, &usage)) {
-		struct spool_ctl_user *user = &list->users[list->count++];
-
-		*user = (struct spool_ctl_user){.uid = uid};
-		fill_usage(&usage, &user->usage);
+		fill_user(fs, uid, &usage, &list->users[list->count++]);
 		next = (uint64_t)uid + 1;
 	}
 	list->cursor = list->count == SPOOL_CTL_USERS ? next : SPOOL_CTL_END;

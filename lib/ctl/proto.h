@@ -107,9 +107,10 @@ struct spool_ctl_status {
 	uint32_t reserved;
 };
 
+/** struct spool_ctl_user - @waiting: requests that are charged to the uid and wait now */
 struct spool_ctl_user {
 	uint32_t uid;
-	uint32_t reserved;
+	uint32_t waiting;
 	struct spool_ctl_usage usage;
 };
 

@@ -216,6 +216,7 @@ def a_name_does_not_wait_for_its_users_data():
             writer.stdin.write('\n')
             writer.stdin.flush()
             wait_until(lambda: status(mount)['waiting_ram'] > 0, 'data wait')
+            assert sum(user['waiting'] for user in status(mount)['users']) > 0
             maker = program(USER, MAKE_ALL, mount.path)
             assert maker.stdout.readline() == 'EDQUOT\n'
             end_well(maker)
