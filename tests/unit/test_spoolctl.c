@@ -2,10 +2,13 @@
 
 /* spoolctl: what its commands make of files and numbers. */
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "spoolctl/file_text.h"
+#include "spoolctl/top_sample.h"
+#include "spoolctl/top_view.h"
 #include "unit.h"
 
 static void test_kinds(void)
@@ -51,10 +54,89 @@ static void test_names(void)
 	CU_ASSERT_EQUAL(strlen(hex), 510);
 }
 
+static const struct spool_ctl_user users[] = {
+	{.uid = 3, .usage = {.size_used = 10, .ram_used = 9, .inodes_used = 1}},
+	{.uid = 1, .waiting = 2, .usage = {.size_used = 10, .inodes_used = 7}},
+	{.uid = 2, .usage = {.size_used = UINT64_MAX, .ram_used = 1, .inodes_used = 3}},
+};
+
+/* The uids after sorting, as digits. */
+static unsigned int sorted(enum top_order order)
+{
+	struct spool_ctl_user copy[3];
+	struct top_sample sample = {.users = copy, .n = 3};
+
+	memcpy(copy, users, sizeof(users));
+	top_sort(&sample, order);
+	return copy[0].uid * 100 + copy[1].uid * 10 + copy[2].uid;
+}
+
+static void test_orders(void)
+{
+	struct top_sample empty = {0};
+
+	CU_ASSERT_EQUAL(sorted(TOP_BY_SIZE), 213); /* equal ones by uid */
+	CU_ASSERT_EQUAL(sorted(TOP_BY_RAM), 321);
+	CU_ASSERT_EQUAL(sorted(TOP_BY_FILES), 123);
+	CU_ASSERT_EQUAL(sorted(TOP_BY_WAITING), 123);
+	CU_ASSERT_EQUAL(sorted(TOP_BY_UID), 123);
+	top_sort(&empty, TOP_BY_RAM);
+	for (int order = 0; order < TOP_ORDERS; order++) {
+		const char *name = top_order_name((enum top_order)order);
+
+		CU_ASSERT_EQUAL(top_order_named(name), order);
+		CU_ASSERT_EQUAL(top_order_of_key(name[0]), order);
+	}
+	CU_ASSERT_EQUAL(top_order_named(""), -1);
+	CU_ASSERT_EQUAL(top_order_named("sizes"), -1);
+	CU_ASSERT_EQUAL(top_order_of_key('q'), -1);
+	CU_ASSERT_EQUAL(top_order_of_key(0), -1);
+	CU_ASSERT_EQUAL(top_order_of_key(-1), -1);
+}
+
+static double rate(int32_t pid, uint64_t before, uint64_t now, uint64_t ms)
+{
+	struct top_sample a = {.when_ms = 5000, .status = {.worker_pid = 1, .requests = before}};
+	struct top_sample b = {.when_ms = 5000 + ms,
+			       .status = {.worker_pid = pid, .requests = now, .uptime_ms = 10000}};
+
+	return top_rate(&a, &b);
+}
+
+static void test_rates(void)
+{
+	struct top_sample first = {.status = {.requests = 50, .uptime_ms = 10000}};
+
+	CU_ASSERT_EQUAL(top_rate(NULL, &first), 5);
+	CU_ASSERT_EQUAL(rate(1, 100, 300, 2000), 100);
+	CU_ASSERT_EQUAL(rate(1, 100, 100, 2000), 0);
+	CU_ASSERT_EQUAL(rate(1, 100, 300, 0), 0);
+	CU_ASSERT_EQUAL(rate(2, 100, 300, 2000), 30); /* another daemon: since its start */
+	CU_ASSERT_EQUAL(rate(1, 300, 100, 2000), 10); /* the same number, yet another one */
+}
+
+static void test_lines(void)
+{
+	struct spool_ctl_user copy[3];
+	struct top_sample sample = {.users = copy, .n = 3, .status = {.caller_admin = 1}};
+	size_t size, lines = 0;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &size);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
+	memcpy(copy, users, sizeof(users));
+	top_print(out, "/a\nb", NULL, &sample, 2);
+	fclose(out);
+	for (const char *at = text; *at; at++)
+		lines += *at == '\n';
+	CU_ASSERT_EQUAL(lines, TOP_HEAD_LINES + 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "/a\\012b, up 0:00:00, 3 users"));
+	free(text);
+}
+
 static const struct unit_test tests[] = {
-	{"kinds", test_kinds},
-	{"tiers", test_tiers},
-	{"names", test_names},
+	{"kinds", test_kinds},   {"tiers", test_tiers}, {"names", test_names},
+	{"orders", test_orders}, {"rates", test_rates}, {"lines", test_lines},
 };
 
 int main(void)

@@ -103,7 +103,7 @@ _spoolctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		_spool_words "run status ls set spill debug doctor --help --version" "$cur"
+		_spool_words "run status ls top set spill debug doctor --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -129,6 +129,16 @@ _spoolctl() {
 			_spool_words "--json --help" "$cur"
 		else
 			compopt -o default 2>/dev/null
+		fi
+		;;
+	top)
+		if [[ ${COMP_WORDS[COMP_CWORD - 1]} == --sort ]]; then
+			_spool_words "size ram files waiting uid" "$cur"
+		elif [[ $cur == -* ]]; then
+			_spool_words "--batch --json --delay -n --sort --help" "$cur"
+		else
+			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
+			compopt -o dirnames 2>/dev/null
 		fi
 		;;
 	set)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "spoolctl/top_sample.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "util/macros.h"
+
+static int add_users(struct top_sample *sample, const struct spool_ctl_users *page)
+{
+	struct spool_ctl_user *users =
+		reallocarray(sample->users, sample->n + page->count + 1, sizeof(*users));
+
+	if (!users)
+		return -ENOMEM;
+	memcpy(users + sample->n, page->users, page->count * sizeof(*users));
+	sample->users = users;
+	sample->n += page->count;
+	return 0;
+}
+
+static int ask_users(int fd, struct top_sample *sample)
+{
+	spool_cleanup(free) struct spool_ctl_users *page = malloc(sizeof(*page));
+	uint64_t cursor = 0;
+	int r = page ? 0 : -ENOMEM;
+
+	while (r == 0 && cursor != SPOOL_CTL_END) {
+		memset(page, 0, sizeof(*page));
+		page->version = SPOOL_CTL_VERSION;
+		page->cursor = cursor;
+		if (ioctl(fd, SPOOL_IOC_USERS, page) < 0)
+			return -errno;
+		if (page->count > SPOOL_CTL_USERS || page->cursor <= cursor)
+			return -EPROTO; /* it would never end */
+		cursor = page->cursor;
+		r = add_users(sample, page);
+	}
+	return r;
+}
+
+int top_ask(int fd, struct top_sample *ret)
+{
+	struct top_sample sample = {
+		.status = {.version = SPOOL_CTL_VERSION},
+		.tier = {.version = SPOOL_CTL_VERSION},
+	};
+	struct timespec now;
+	int r = 0;
+
+	if (ioctl(fd, SPOOL_IOC_STATUS, &sample.status) < 0 ||
+	    ioctl(fd, SPOOL_IOC_TIER, &sample.tier) < 0)
+		r = -errno;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sample.when_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	if (r == 0)
+		r = ask_users(fd, &sample);
+	if (r < 0)
+		top_sample_free(&sample);
+	else
+		*ret = sample;
+	return r;
+}
+
+void top_sample_free(struct top_sample *sample)
+{
+	free(sample->users);
+	*sample = (struct top_sample){0};
+}
