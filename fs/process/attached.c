@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -96,14 +95,9 @@ int spool_attached_timeout(const struct spool_attached *attached, uint32_t grace
 	return next <= now ? 0 : (int)spool_min_u64(next - now, INT_MAX);
 }
 
-static bool has_changed(const struct spool_attached *attached)
-{
-	struct pollfd fd = {.fd = attached->table, .events = POLLPRI};
-
-	return poll(&fd, 1, 0) != 0;
-}
-
-/* It is opened anew: what is open shows the tree of the root that we had then. */
+/* It is opened anew: what is open shows the tree of the root that we had then. A mount that moves
+ * keeps its place in the table, and one that is made comes at its end, so that no change hides what
+ * is mounted all the time. */
 static int read_table(const struct spool_attached *attached)
 {
 	int fd = openat(attached->proc, "self/mountinfo", O_RDONLY | O_CLOEXEC), r = -errno;
@@ -125,14 +119,11 @@ static enum spool_mounted look_at_table(struct spool_attached *attached)
 
 	ended = spool_clock_ms();
 	attached->rest_until_ms = ended + spool_max_u64(REST_MS, (ended - begun) * REST_FACTOR);
-	/* what was moved meanwhile may have been passed over */
-	attached->changed = r == 0 && has_changed(attached);
 	attached->blind = r == -ENODATA;
-	if (r < 0 && !attached->blind) {
-		attached->changed = true;
+	attached->changed = r < 0 && !attached->blind;
+	if (attached->changed)
 		attached->rest_until_ms = ended + RETRY_MS;
-	}
-	if (r < 0 || attached->changed)
+	if (r < 0)
 		return SPOOL_MOUNTED_UNKNOWN;
 	return r > 0 ? SPOOL_MOUNTED_YES : SPOOL_MOUNTED_NO;
 }
