@@ -56,6 +56,14 @@ def drop_caches():
         file.write('3')
 
 
+def own_mounts():
+    """From here on this case and what it starts have a mount namespace of their own, in which
+    nobody else mounts anything."""
+    if LIBC.unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), 'unshare')
+    run('mount', '--make-rprivate', '/')
+
+
 def own_subuids(text):
     """From here on this case and what it starts see @text as /etc/subuid, by mounts of its own."""
     if not os.path.exists('/etc/subuid'):
@@ -63,9 +71,7 @@ def own_subuids(text):
     with tempfile.NamedTemporaryFile('w', dir=os.environ['SPOOL_CASE_DIR']) as file:
         file.write(text)
         file.flush()
-        if LIBC.unshare(CLONE_NEWNS) != 0:
-            raise OSError(ctypes.get_errno(), 'unshare')
-        run('mount', '--make-rprivate', '/')
+        own_mounts()
         run('mount', '--bind', file.name, '/etc/subuid')
 
 
