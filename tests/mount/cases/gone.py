@@ -8,12 +8,12 @@ import subprocess
 import time
 
 from loop_disk import LoopDisk, SlowReads
-from rig import (CLONE_NEWNS, DEADLINE_S, GONE, LIBC, Mount, Skip, alive, as_user, binary, case,
-                 drop_caches, get, gone, put, run, wait_until)
+from rig import (DEADLINE_S, GONE, LIBC, Mount, Skip, alive, as_user, binary, case, drop_caches,
+                 get, gone, own_mounts, put, run, wait_until)
 from transport import transports, waiting_requests
 
 ALICE = 1000
-OPEN_TREE, MOVE_MOUNT = 428, 429  # numbers of system calls on x86-64
+OPEN_TREE, MOVE_MOUNT, PIVOT_ROOT = 428, 429, 155  # numbers of system calls on x86-64
 AT_FDCWD, OPEN_TREE_CLONE, F_EMPTY_PATH = -100, 1, 4
 DATA = b'secret data' * 5000
 # Looks at a page of a mapping each time that it is asked, until it dies of that.
@@ -333,9 +333,7 @@ def an_ordinary_users_mount_ends_with_the_grace():
 @case(mount=False)
 def a_namespace_full_of_mounts_and_strange_names():
     """That of the daemon. What only looks like a mount of it is none."""
-    if LIBC.unshare(CLONE_NEWNS) != 0:
-        raise Skip('unshare is not allowed')
-    run('mount', '--make-rprivate', '/')
+    own_mounts()
     mount = start(0)
     holder = Holder(mount)
     many = f'{mount.base}/a b\n\t\\040 \n1 2 {mount.device} x x - fuse.spoolfs'
@@ -385,3 +383,76 @@ def who_holds_the_kernel_up_does_not_hold_the_end():
                 holder.finds_all_gone()
             wait_until(lambda: not has_threads(mount.worker), 'the last thread ends')
         mount.stop(mount.process.returncode)
+
+
+def in_a_namespace_of_its_own():
+    """Daemons that are started from now on have one, and nobody else is in it."""
+    path = f'{os.environ["SPOOL_CASE_DIR"]}/alone'
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(f'#!/bin/sh\nexec unshare -m --propagation private {binary("SPOOLFS")} "$@"\n')
+    os.chmod(path, 0o755)
+    os.environ['SPOOLFS'] = path
+
+
+@case(mount=False)
+def a_daemon_alone_in_its_namespace_is_mounted_there():
+    in_a_namespace_of_its_own()
+    mount = Mount(options='detach=0', allow_log=['mounted here no more', 'not mounted for']).start()
+    inside = f'/proc/{mount.process.pid}/root{mount.path}'
+    put(f'{inside}/0/f', DATA)
+    time.sleep(0.6)
+    assert mount.process.poll() is None and get(f'{inside}/0/f') == DATA
+    fd = os.open(f'{inside}/0/f', os.O_RDONLY)
+    run('nsenter', '-t', str(mount.process.pid), '-m', 'umount', '-l', mount.path)
+    assert mount.process.wait(DEADLINE_S) == 0
+    gone(os.pread, fd, 100, 0)
+    os.close(fd)
+    ended(mount)
+
+
+@case(mount=False)
+def a_root_that_is_pivoted_takes_nothing_away():
+    """What was mounted below the old root goes with it; a copy of it below the new one stays."""
+    own_mounts()
+    mount = start(0)
+    put(f'{mount.tmpdir()}/f', DATA)
+    root, old = f'{mount.base}/root', f'{mount.base}/old'
+    os.mkdir(root)
+    os.mkdir(old)
+    run('mount', '--rbind', '/', root)
+    assert LIBC.syscall(PIVOT_ROOT, os.fsencode(root), os.fsencode(root + old)) == 0
+    os.chdir('/')
+    run('umount', '-l', old)
+    time.sleep(0.6)
+    assert mount.process.poll() is None, mount.read_log()
+    assert get(f'{mount.tmpdir()}/f') == DATA
+    fd = os.open(f'{mount.tmpdir()}/f', os.O_RDONLY)
+    umount(mount)
+    assert mount.process.wait(DEADLINE_S) == 0
+    gone(os.pread, fd, 100, 0)
+    os.close(fd)
+    os.rmdir(root)
+    os.rmdir(old)
+    ended(mount)
+
+
+@case(mount=False)
+def a_slave_namespace_loses_what_is_unmounted_here():
+    """As of systemd's units; what was bound there meanwhile is a mount of that namespace alone."""
+    own_mounts()
+    run('mount', '--make-rshared', '/')
+    mount = start(1)
+    path = f'{mount.tmpdir()}/f'
+    put(path, DATA)
+    bound = f'{mount.base}/bound'
+    os.mkdir(bound)
+    copy = Copy(path, 'slave')
+    run('nsenter', '-t', str(copy.process.pid), '-m', 'mount', '--bind', mount.tmpdir(), bound)
+    assert get(f'{copy.root}{bound}/f') == DATA
+    umount(mount)
+    assert get(f'{copy.root}{bound}/f') == DATA
+    assert mount.process.wait(DEADLINE_S) == 0
+    gone(get, f'{copy.root}{bound}/f')
+    copy.end()
+    os.rmdir(bound)
+    ended(mount)
