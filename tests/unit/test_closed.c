@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Files that nobody has open, and files without a name: which of them are handed out to have their
- * pages dropped, when their data go, and how many there are.
+ * Files that nobody has open, and orphans: which of them are handed out to have their pages
+ * dropped, when their data go, and how many there are.
  */
 
 #include <errno.h>
@@ -291,5 +291,5 @@ int main(void)
 		 test_room_is_back_before_its_file_stops_counting},
 	};
 
-	return unit_run("idle", tests, SPOOL_ARRAY_SIZE(tests));
+	return unit_run("closed", tests, SPOOL_ARRAY_SIZE(tests));
 }
