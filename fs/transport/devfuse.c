@@ -28,8 +28,8 @@
 /* With rings, what comes here are FORGETs, for which nobody waits. To be woken for each would cost
  * the one who caused it a good part of its unlink(); so after some have come, the thread sleeps
  * instead of waiting in read(), and then takes what has gathered. It waits in read() again when
- * nothing has. Guesses: as long as a file without a name may keep its inode, and as short as
- * a hundred wake-ups per second of work. */
+ * nothing has. Guesses: as long as an orphan may keep its inode, and as short as a hundred wake-ups
+ * per second of work. */
 #define NAP_NS (10 * 1000 * 1000)
 
 /* Errors in a row after which reading is given up: a second's worth. A guess. */

@@ -72,7 +72,7 @@ struct spool_first {
  * @deadline: CLOCK_MONOTONIC in ns; 0 = it has no place there; @ends: likewise, 0 = never had one
  * @again: room has come since the attempt began, so it is tried again at once; @n_again: how often
  *	so far
- * @counts: it counts what is free; @kept: and what has no name has been waited for in vain before
+ * @counts: it counts what is free; @kept: and as many orphans have been waited for in vain before
  */
 struct spool_release_part {
 	uint64_t returned, deadline, ends;

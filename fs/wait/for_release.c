@@ -19,9 +19,9 @@
 #define RELEASE_LIMIT_NS (250 * 1000 * 1000)
 #define RELEASE_LIMIT_AGAIN_NS (20 * 1000 * 1000)
 
-/* Who counts what is free does so when RELEASE and FORGET have come for what has no name: it waits
- * less, as it may also be a file that somebody keeps open; and least where as many have been waited
- * for in vain before. Guesses. */
+/* A request that counts what is free (statfs) waits until RELEASE and FORGET have come for the
+ * orphans. It waits less than one that found no room, as an orphan may also be a file that somebody
+ * keeps open. It waits least when as many orphans have been waited for in vain before. Guesses. */
 #define COUNT_LIMIT_NS (50 * 1000 * 1000)
 #define COUNT_LIMIT_AGAIN_NS (5 * 1000 * 1000)
 
@@ -45,7 +45,7 @@ struct spool_for_release {
 	bool kicked;
 	atomic_uint n_waiting;   /* on the list, for a look without the lock */
 	atomic_bool in_vain;     /* one has waited, and nothing has gone since */
-	_Atomic uint64_t n_kept; /* files without a name that somebody keeps, as far as is known */
+	_Atomic uint64_t n_kept; /* orphans that somebody keeps open, as far as is known */
 };
 
 static struct spool_for_release *queue_of(struct spool_waitq *waitq)
@@ -91,9 +91,9 @@ static bool has_returned(struct spool_for_release *queue, const struct spool_req
 	return spool_engine_returned(queue->fs->engine) != request->release.returned;
 }
 
-/* Whether room may come by itself: of anybody's files where the mount is full, of the payer's own
- * where his limit is reached. What others remove does not help him, and while he waits the kernel
- * may hold a directory of theirs locked. */
+/* Whether room may come by itself. Where the mount is full it may come from anybody's orphans;
+ * where the payer's limit is reached only from his own. What others remove does not help him, and
+ * while he waits the kernel may hold a directory of theirs locked. */
 static bool has_orphans(struct spool_for_release *queue, const struct spool_request *request,
 			int error)
 {
@@ -116,7 +116,7 @@ static bool is_over(const struct spool_request *request)
 	return request->last_try || (end && spool_clock_ns() >= end);
 }
 
-/* Who counts what is free: whether files are to go first. Takes the data of those that nobody has
+/* Whether orphans are to go before what is free is counted. Frees the data of those that nobody has
  * open. */
 static bool wants_count(struct spool_for_release *queue, struct spool_request *request)
 {

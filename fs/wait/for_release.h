@@ -5,14 +5,14 @@
  * Requests that found no room, while room is on its way.
  *
  * close(2) and unlink(2) return before the kernel has told us: RELEASE and FORGET come a little
- * later. Whoever removes a file from a full filesystem and goes on writing must not get ENOSPC for
- * that. So a request that ended in ENOSPC or EDQUOT, which has changed nothing, is deferred while
- * there are files without a name, and is tried again whenever one of those has gone, until
- * RELEASE_LIMIT_NS after its first attempt. Nobody waits in the meantime but its caller. One whose
- * room came while it was being refused is tried again at once, and takes no place.
+ * later. A program that removes a file from a full filesystem and goes on writing must not get
+ * ENOSPC for that. So a request that ended in ENOSPC or EDQUOT, which has changed nothing, is
+ * deferred while there are orphans. It is tried again whenever one of those has gone, until
+ * RELEASE_LIMIT_NS after its first attempt. Only its caller waits in the meantime. A request for
+ * which room came while it was being refused is tried again at once, and takes no place.
  *
- * Who counts what is free (statfs) waits likewise, for less long, so that a file that was closed
- * and unlinked before is counted no more.
+ * A request that counts what is free (statfs) waits in the same way, but less long, so that a file
+ * that was closed and unlinked before is no longer counted.
  *
  * How many can be deferred is limited, in all and for every payer (turn.h), so that one user's
  * requests do not take all entries of a ring; one more is answered at once.
