@@ -49,6 +49,10 @@ struct spool_witness;
  * user's asynchronous reads of a slow disk must not stop the read-ahead of the others. */
 #define SPOOL_MAX_BACKGROUND 65535u
 
+/* Signals for callers that are remembered (waitq.c): more than come while a request is on its way
+ * to its queue. A guess. */
+#define SPOOL_INTERRUPTS 256u
+
 /**
  * struct spool_more_ops - handlers of what libfuse does not know; nothing of them waits
  * @statx: FUSE_STATX of @ino. Return: 0; -errno.
@@ -70,6 +74,8 @@ struct spool_fs {
 	struct spool_dirs *dirs;
 	struct spool_origins *origins;
 	struct spool_waitq *waitqs[SPOOL_CTL_WAITING_N]; /* NULL: it has none of these */
+	_Atomic uint64_t interrupts[SPOOL_INTERRUPTS];   /* of waitq.c; 0: none */
+	atomic_uint n_interrupts;
 	struct spool_for_release *for_release;
 	struct spool_reclaim *reclaim;
 	struct spool_waiting *waiting; /* NULL: nothing is counted */

@@ -192,7 +192,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 void spool_channel_defer(struct spool_request *request)
 {
 	spool_channel_keep(request);
-	request->waitq->ops->take(request->waitq, request);
+	spool_waitqs_take(request);
 }
 
 void spool_channel_give_up(struct spool_fs *fs, struct spool_request *request)

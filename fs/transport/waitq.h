@@ -40,7 +40,8 @@ struct spool_waitq;
  * @refuse: @request may not wait, as too many do. Return: true: it is tried once more, and answered
  *	then; false: its caller is to send it again (EINTR)
  * @passed: @request, which the queue may have had before, has been tried, and waits here no more
- * @interrupt: the caller of request @unique has a signal
+ * @interrupt: the caller of request @unique has a signal; it may wait here, in another queue, or
+ *	in none
  * @gather: requests that others may wait for gather for @ns; not while they do wait
  */
 struct spool_waitq_ops {
@@ -56,9 +57,10 @@ struct spool_waitq_ops {
 	void (*gather)(struct spool_waitq *queue, uint64_t ns);
 };
 
-/** struct spool_waitq - a part of each queue */
+/** struct spool_waitq - a part of each queue. @fs: set by spool_waitqs_add() */
 struct spool_waitq {
 	const struct spool_waitq_ops *ops;
+	struct spool_fs *fs;
 };
 
 /** spool_waitqs_add() - from now on the requests of @fs are shown to @queue. */
@@ -74,8 +76,13 @@ struct spool_waitq *spool_waitqs_ask(const struct spool_fs *fs, struct spool_req
 /** spool_waitqs_passed() - to each but the one that it waits in now: @request has been tried. */
 void spool_waitqs_passed(const struct spool_fs *fs, struct spool_request *request);
 
-/** spool_waitqs_interrupt() - to each: the caller of request @unique has a signal. */
-void spool_waitqs_interrupt(const struct spool_fs *fs, uint64_t unique);
+/** spool_waitqs_take() - @request is its queue's from here on, and may be gone. If its caller had a
+ * signal before, the queue is told. */
+void spool_waitqs_take(struct spool_request *request);
+
+/** spool_waitqs_interrupt() - to each: the caller of request @unique has a signal. That is
+ * remembered, as the request may come to a queue later. */
+void spool_waitqs_interrupt(struct spool_fs *fs, uint64_t unique);
 
 /** spool_waitqs_gather() - lets requests gather for @ns, unless some that wait do so for them. */
 void spool_waitqs_gather(const struct spool_fs *fs, uint64_t ns);

@@ -24,8 +24,8 @@ static const struct spool_waitq_ops release_ops = {.number = SPOOL_CTL_WAITING_R
 static const struct spool_waitq_ops ram_ops = {.number = SPOOL_CTL_WAITING_RAM};
 static const struct spool_waitq_ops disk_ops = {.number = SPOOL_CTL_WAITING_DISK};
 static const struct spool_waitq_ops notify_ops = {.number = SPOOL_CTL_WAITING_NOTIFY};
-static struct spool_waitq release = {&release_ops}, ram = {&ram_ops}, disk = {&disk_ops},
-			  notify = {&notify_ops};
+static struct spool_waitq release = {.ops = &release_ops}, ram = {.ops = &ram_ops},
+			  disk = {.ops = &disk_ops}, notify = {.ops = &notify_ops};
 
 static void start(void)
 {

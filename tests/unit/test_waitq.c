@@ -20,13 +20,17 @@
 #include "transport/wire.h"
 #include "wait/notify.h"
 
+#define UNIQUE 4711u /* of the request */
+
 static struct engine_rig rig;
 static struct spool_options options;
 static struct spool_fs fs;
 
-static int answers[4]; /* what the handler answers, try by try: 0 or -errno */
-static bool asks;      /* it asks before whether that is an answer */
-static bool tells;     /* it has the kernel told when it is done */
+static int answers[4];       /* what the handler answers, try by try: 0 or -errno */
+static bool asks;            /* it asks before whether that is an answer */
+static bool tells;           /* it has the kernel told when it is done */
+static bool has_signal;      /* its caller gets one while the handler runs */
+static uint64_t interrupted; /* of whom the queue was told when it had him */
 static unsigned int n_tries, n_taken, n_finished, n_wants, wants_from;
 
 /* Wants what is answered -EAGAIN, from the time on that it is shown so often, but not at last. */
@@ -43,9 +47,30 @@ static void take(struct spool_waitq *queue, struct spool_request *request)
 	n_taken++;
 }
 
+/* Nobody waits here before take(). */
+static void interrupt(struct spool_waitq *queue, uint64_t unique)
+{
+	(void)queue;
+	if (n_taken > 0)
+		interrupted = unique;
+}
+
 static const struct spool_waitq_ops queue_ops = {
-	.number = SPOOL_CTL_WAITING_RAM, .wants = wants, .take = take};
-static struct spool_waitq queue = {&queue_ops};
+	.number = SPOOL_CTL_WAITING_RAM, .wants = wants, .take = take, .interrupt = interrupt};
+static struct spool_waitq queue = {.ops = &queue_ops};
+
+static void send_signal(uint64_t unique)
+{
+	struct {
+		struct fuse_in_header header;
+		struct fuse_interrupt_in in;
+	} wire = {.header = {.len = sizeof(wire), .opcode = FUSE_INTERRUPT, .unique = unique | 1},
+		  .in = {.unique = unique}};
+	struct spool_request request = {.data = &wire, .len = sizeof(wire)};
+
+	CU_ASSERT_TRUE_FATAL(spool_request_parse(&request));
+	spool_channel_process(&fs, &request, SPOOL_TRY);
+}
 
 static void on_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
@@ -57,6 +82,8 @@ static void on_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 		return;
 	}
 	error = answers[n_tries++];
+	if (has_signal)
+		send_signal(UNIQUE);
 	if (tells) {
 		reply_tell_first(req, ino, SPOOL_TELL_ATTRS, 0);
 		return;
@@ -88,7 +115,7 @@ static struct spool_request *make(void)
 {
 	one = (struct test_request){.wire = {.header = {.len = sizeof(one.wire),
 							.opcode = FUSE_REMOVEXATTR,
-							.unique = 4711,
+							.unique = UNIQUE,
 							.nodeid = 1,
 							.pid = 1},
 					     .name = "user.a"},
@@ -121,7 +148,8 @@ static void start(void)
 	struct fuse_args args = FUSE_ARGS_INIT(1, (char *[]){(char[]){"test"}});
 
 	memset(answers, 0, sizeof(answers));
-	asks = tells = false;
+	asks = tells = has_signal = false;
+	interrupted = 0;
 	n_tries = n_taken = n_finished = n_wants = wants_from = 0;
 	engine_rig_init(&rig, SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
 	fs = (struct spool_fs){.engine = rig.engine, .options = &options};
@@ -140,6 +168,31 @@ static void end(void)
 	fuse_session_destroy(fs.session);
 	pthread_key_delete(fs.current);
 	engine_rig_fini(&rig);
+}
+
+static void a_signal_that_comes_before_it_waits_is_not_lost(void)
+{
+	for (int i = 0; i < 2; i++) {
+		struct spool_request *request;
+
+		start();
+		request = make();
+		answers[0] = -EAGAIN;
+		has_signal = i == 1;
+		send_signal(UNIQUE + 2); /* of another one */
+		spool_channel_process(&fs, request, SPOOL_TRY);
+		CU_ASSERT_EQUAL(interrupted, 0);
+		spool_channel_defer(request);
+		CU_ASSERT_EQUAL(n_taken, 1);
+		CU_ASSERT_EQUAL(interrupted, has_signal ? UNIQUE : 0);
+		has_signal = false;
+		interrupted = 0;
+		send_signal(UNIQUE);
+		CU_ASSERT_EQUAL(interrupted, UNIQUE);
+		spool_channel_go_on(&fs, request, SPOOL_TRY);
+		CU_ASSERT_EQUAL(n_finished, 1);
+		end();
+	}
 }
 
 static void it_waits_until_its_turn_has_come(void)
@@ -358,6 +411,8 @@ int main(void)
 		{"our own errors stay here", our_own_errors_stay_here},
 		{"what cannot wait is answered", what_cannot_wait_is_answered},
 		{"what is done is not done again", what_is_done_is_not_done_again},
+		{"a signal that comes before it waits is not lost",
+		 a_signal_that_comes_before_it_waits_is_not_lost},
 		{"one has it at a time", one_has_it_at_a_time},
 	};
 
