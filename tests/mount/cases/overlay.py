@@ -223,7 +223,9 @@ rm -r over/* && test -z "$(ls over)"
 
 def overlay_script(options):
     mount = f'mount -t overlay overlay -o lowerdir=low,upperdir=up,workdir=work,{options} over'
-    return '\n'.join([LAYERS, f'{mount} || exit 77', CHANGES, 'umount over', mount, CHECKS,
+    # what was unmounted may be in use a moment longer, and so may its upperdir: EBUSY
+    again = f'for i in {{1..100}}; do {mount} && break; sleep 0.1; done; mountpoint -q over'
+    return '\n'.join([LAYERS, f'{mount} || exit 77', CHANGES, 'umount over', again, CHECKS,
                       'umount over'])
 
 
