@@ -15,7 +15,7 @@ int engine_acl_set_locked(struct spool_engine *engine, const struct spool_cred *
 			  struct spool_node *node, const char *name, const void *value, size_t size)
 	SPOOL_REQUIRES(node->lock);
 
-/** engine_acl_remove() - there is none, which is what was asked for. Lock: node->lock. Return: 0;
+/** engine_acl_remove() - does nothing, as there is no ACL. Lock: node->lock. Return: 0;
  * -EOPNOTSUPP; -EPERM. */
 int engine_acl_remove(const struct spool_engine *engine, const struct spool_cred *cred,
 		      const struct spool_node *node);

@@ -8,11 +8,12 @@
 #include "util/host.h"
 
 /*
- * Files that somebody has asked for to go to the disk now. Those who spill do it, a few batches of
- * each payer in turn, and of each payer first what was asked for first.
+ * Files that are to go to the disk now, as somebody has asked for it. The threads that spill serve
+ * the payers in turn, a few batches at a time. Of one payer the oldest ask is served first.
  *
- * A turn is a number: lowest is next, and whoever has had his gets the highest. A payer's asks all
- * have the same. One who asks anew comes last, also if he has just been served.
+ * A turn is a number: the payer with the lowest is next, and after his turn he gets the highest.
+ * All asks of a payer have the same number. A payer that asks anew comes last, even if he has just
+ * been served.
  */
 struct engine_ask {
 	TAILQ_ENTRY(engine_ask) link;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Files that somebody has asked for to go to the disk now; see ask.c. */
+/* Files that are to go to the disk now, as somebody has asked for it; see ask.c. */
 
 #include "engine/tier_internal.h"
 
 struct engine_ask;
 
-/** engine_ask_begin() - the first ask of the payer who is next, whose turn this is now. Return: an
- * ask that is the caller's until engine_ask_end(), and its file in *@ret_ino; NULL: none. */
+/** engine_ask_begin() - begins the turn of the next payer, with his oldest ask. Return: that ask,
+ * which is the caller's until engine_ask_end(), and its file in *@ret_ino; NULL: none. */
 struct engine_ask *engine_ask_begin(struct engine_tier *tier, uint64_t *ret_ino);
 
 /** engine_ask_wait() - all that is left of @ask's file is under way in another thread's batch: it

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Attributes of inodes, for those who answer with them. */
+/* Attributes of inodes, for operations that return them. */
 
 #include "engine/engine_internal.h"
 

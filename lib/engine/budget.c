@@ -16,7 +16,7 @@ void engine_budget_set_ram(struct spool_engine *engine)
 	struct engine_tier *tier = engine->tier;
 	enum spool_quota_ram ram = SPOOL_RAM_ELASTIC;
 
-	/* under the lock, so that who comes last has seen all */
+	/* under the lock, so that the last caller has seen all changes */
 	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
 	if (atomic_load(&tier->failing))
 		ram = SPOOL_RAM_NO_DISK;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* How much RAM there is: limits, less of it while the machine is short, and what charges that find
- * none are told. */
+/* How much RAM there is: the limits, what is left of them while the machine is short of memory, and
+ * the error of charges that find none. */
 
 #include "engine/tier_internal.h"
 
-/** engine_budget_set_stuck() - whether anything can leave RAM: if not, nobody is to wait for it. */
+/** engine_budget_set_stuck() - notes whether anything can leave RAM. If not, no request waits for
+ * RAM. */
 void engine_budget_set_stuck(struct spool_engine *engine, bool stuck);
 
 /** engine_budget_set_ram() - what charges answer for want of RAM, by failing and stuck. No locks

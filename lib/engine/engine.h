@@ -2,9 +2,8 @@
 #pragma once
 
 /*
- * The engine: one mount's files, names, limits and policy. Of the rest of lib/ fs/ sees only util/,
- * ctl_*.h, and what opens a backing directory (spill/backing*.h). One function per filesystem
- * operation, in POSIX terms.
+ * The engine: one mount's files, names, limits and policy. It has one function for each filesystem
+ * operation, in POSIX terms. What else of lib/ fs/ may include is in lib/README.md, "Folders".
  *
  * Calling sequence: spool_engine_new(); any operations from any threads; spool_engine_free()
  * when no thread is inside any more (it drops every file, open or not).

@@ -8,8 +8,8 @@
 #include "store/object.h"
 #include "util/host.h"
 
-/* Files that came back bad are named, so many a minute: a disk that dies may have millions. Those
- * that are passed over are named when they are read later. A guess. */
+/* So many files that came back bad are named in a minute, as a disk that dies may have millions.
+ * The others are named when they are read later. A guess. */
 #define BAD_LINES 16u
 #define BAD_NS ((int64_t)60 * 1000000000)
 

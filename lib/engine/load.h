@@ -9,7 +9,7 @@
  * -EAGAIN, -ENOSPC, -EDQUOT. No locks held. */
 int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t index);
 
-/** engine_note_fetch() - after spool_fetch_run() of the data of @node answered @r: what is bad is
- * logged, once for each file, and for a few files a minute; how often it happens is counted in the
- * tier's numbers. No locks held. */
+/** engine_note_fetch() - to be called when spool_fetch_run() has answered @r for data of @node.
+ * Data that came back bad are counted in the tier's numbers and logged: once for each file, and
+ * for a few files a minute. No locks held. */
 void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int r);

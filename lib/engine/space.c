@@ -19,7 +19,7 @@
  * by space that was given back. A batch that fails while space is still on its way back gives none.
  */
 
-/* So long a verdict holds: who has waited for it must hear it before. A guess. */
+/* A verdict holds so long. The callers that have waited for it must hear it before. A guess. */
 #define VERDICT_NS ((int64_t)100 * 1000 * 1000)
 #define NS_PER_S 1000000000
 #define NS_PER_MS 1000000
@@ -43,7 +43,8 @@ static void hurry(struct engine_tier *tier)
 	tier->config.hurry(tier->config.ctx);
 }
 
-/* Those who found no space as it was being given back, or taken by others, are to look again. */
+/* Batches that found no space, while it was being given back or taken by others, are to look
+ * again. */
 static void space_came(struct engine_tier *tier)
 {
 	if (atomic_exchange(&tier->space_wanted, false))
@@ -159,16 +160,16 @@ unsigned int engine_space_placed(const struct spool_batch *batch)
 	return placed;
 }
 
-/* Whether the batch began before somebody asked for a verdict; one in two of such gives none, so
- * that many who ask do not put it off for ever. */
+/* Whether the batch began before a verdict was asked for. Only every second batch of that kind
+ * gives none, so that many callers that ask do not put it off for ever. */
 static bool is_overtaken(struct engine_tier *tier, const struct engine_space *space)
 {
 	return atomic_load(&tier->n_asks) != space->n_asks &&
 	       !atomic_exchange(&tier->overtaken, true);
 }
 
-/* Whether there may be more space than the batch found: at once, or when others have done their
- * work, who then hurry this one. */
+/* Whether there may be more space than the batch found: at once, or when other batches have ended.
+ * These then hurry this one. */
 static bool is_coming(struct engine_tier *tier, const struct engine_space *space)
 {
 	bool others = atomic_load(&tier->in_flight) > 0;

@@ -44,15 +44,17 @@ void engine_space_end(struct spool_engine *engine, struct engine_space *space, i
 /** engine_space_wanted() - whether a charge waits for a verdict. */
 bool engine_space_wanted(const struct engine_tier *tier);
 
-/** engine_space_nothing() - there was nothing to write for who wants another verdict. No locks. */
+/** engine_space_nothing() - another verdict was asked for, and there was nothing to write. No
+ * locks. */
 void engine_space_nothing(struct spool_engine *engine);
 
 /** engine_space_asks() - whether a charge that found RAM full waits for another verdict; @always:
  * however fresh the last one is. Any locks. */
 bool engine_space_asks(struct spool_engine *engine, bool always);
 
-/** engine_space_gave(), engine_space_tidied(): a disk slot was given back (any locks); given back
- * slots are the filesystem's again. engine_space_woken(): a thread that was hurried begins. */
+/** engine_space_gave(): a disk slot was given back (any locks). engine_space_tidied(): slots that
+ * were given back are the filesystem's again. engine_space_woken(): a thread that was hurried
+ * begins. */
 void engine_space_gave(struct engine_tier *tier);
 void engine_space_tidied(struct engine_tier *tier);
 void engine_space_woken(struct engine_tier *tier);

@@ -30,7 +30,7 @@ struct engine_tier {
 	struct spool_tier_config config;
 	struct spool_disk disk;
 	_Atomic uint64_t threshold, reserve;
-	atomic_bool awake;   /* wake() was called, and who it woke has not gone back to sleep */
+	atomic_bool awake;   /* wake() was called, and the thread has not gone back to sleep */
 	atomic_bool failing; /* the last batch was not taken */
 	/* space.c: */
 	_Atomic uint64_t in_flight; /* bytes of batches that may not yet be in the free space */
@@ -39,18 +39,18 @@ struct engine_tier {
 	_Atomic int64_t verdict_ns; /* n_gave and the time of the last batch that was not taken */
 	_Atomic uint64_t n_asks;    /* how often another verdict was asked for */
 	atomic_bool wanted;         /* and none has been given since */
-	atomic_bool overtaken;      /* by such: the last batch, which therefore gave none */
+	atomic_bool overtaken;      /* the last batch gave no verdict, as one was asked for */
 	atomic_bool space_wanted;   /* a batch has failed while space was on its way back */
-	atomic_bool hurried;        /* hurry() was called, and who it woke has not begun */
-	/* what the backing filesystem had when it was last asked, each by itself, and when that was
-	 */
+	atomic_bool hurried;        /* hurry() was called, and the thread has not begun */
+	/* what the backing filesystem had when it was last asked, and when that was; each is read
+	 * by itself */
 	_Atomic uint64_t space_free, space_total;
 	_Atomic int64_t space_ns;
 	atomic_bool look;  /* it is to be asked again */
 	atomic_bool stuck; /* RAM is used up by what cannot leave it */
 	atomic_bool evicting;
 	atomic_bool second_round; /* of a search while RAM is short */
-	atomic_bool asked;        /* the last turn was of what was asked for */
+	atomic_bool asked;        /* the last turn was that of an ask */
 	atomic_bool more;      /* a file was left before it was done, for others to have a turn */
 	atomic_uint n_working; /* batches under way */
 	struct spool_mutex lock;

@@ -59,8 +59,9 @@ bool spool_table_put(struct spool_table *table, struct spool_node *node, uint64_
 		     uint64_t lookups);
 
 /**
- * spool_table_forget() - gives @count of the kernel's lookups back, but keeps @keep of them
- * @ret_excess: how many of @count there were not
+ * spool_table_forget() - gives @count of the kernel's lookups back
+ * @keep: so many lookups stay, even if @count is larger than the rest
+ * @ret_excess: what of @count could not be given back
  * Return: the node when that was its last reference: it is out of the table and the caller's to
  * free. Otherwise NULL.
  */
@@ -76,9 +77,9 @@ struct spool_table_pos {
 
 /**
  * spool_table_list() - inodes that the kernel has looked up, up to @n
- * @pos: moved on. What is there from the first call to the last is listed, if nothing is removed
- * meanwhile; what the table grows by may be listed, too, and then also what it moves, a second
- * time.
+ * @pos: moved on. Inodes that are there from the first call to the last are listed, if nothing is
+ * removed meanwhile. Inodes that are added meanwhile may be listed or not; and where the table
+ * grows for them, others may be listed twice.
  * Return: how many numbers are in @ret_inos; 0: there are no more.
  */
 size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos, uint64_t *ret_inos,
