@@ -241,7 +241,7 @@ class Mount:
 
     @staticmethod
     def pressure():
-        """What other cases do to the machine is not to change this one's mount."""
+        """The option by which nothing changes here when other cases use up memory."""
         return 'pressure=off'
 
     def backing(self, options):
@@ -256,11 +256,11 @@ class Mount:
         return f'backing={self.disk},backing_any=on,threshold=0,reserve=0'
 
     def environment(self):
-        """What a daemon in the foreground is to be started with."""
+        """The environment of a daemon in the foreground."""
         return dict(os.environ, SPOOLFS_MASK=self.mask)
 
     def tmpdir(self, uid=None):
-        """Where files of this user go."""
+        """The directory for files of this user."""
         if self.layout == 'private':
             return f'{self.path}/{self.uid if uid is None else uid}'
         return self.path
@@ -330,7 +330,7 @@ class Mount:
 
 
 class TmpfsMount:
-    """A tmpfs in the place of a Mount: what passes on it asks for nothing that is not POSIX."""
+    """A tmpfs in the place of a Mount. Cases that pass on it ask for nothing but POSIX."""
 
     def __init__(self, layout='private', options='', uid=0, **_ignored):
         self.layout = layout

@@ -268,7 +268,8 @@ def mount_fusectl():
 
 
 def main():
-    # started with & by a script it is ignored, and so it would be in all that cases interrupt
+    # A script that starts us with & has SIGINT ignored. All programs that cases interrupt would
+    # inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser()
     parser.add_argument('--filter', default='', help='only cases with this in area/name')
@@ -293,7 +294,8 @@ def main():
     os.environ['SPOOL_DISK'] = '1' if args.disk else ''
     # leak checking stops the process with ptrace: a mount's own process must not be waited for so
     os.environ.setdefault('ASAN_OPTIONS', 'detect_leaks=0')
-    # also of release builds: what is not freed, and accounts that are not at zero, fail a case
+    # Release builds free everything at the end as well, so that what is not freed, and accounts
+    # that are not at zero, fail a case.
     os.environ['SPOOL_TEST_TEARDOWN'] = '1'
     os.umask(0o022)
     if missing := find_programs():
