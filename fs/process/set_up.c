@@ -120,6 +120,7 @@ static int make_engine(struct spool_fs *fs, struct spool_arena *arena, char why[
 		return r;
 	config.payer = spool_subuids_owner;
 	config.payer_ctx = fs->subuids;
+	config.lifetime = SPOOL_LIFETIME_MOUNT; /* the only one that there is in this version */
 	config.returned = on_returned;
 	config.returned_ctx = fs;
 	if (options->backing_fd >= 0) {

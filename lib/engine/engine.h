@@ -63,6 +63,13 @@ enum spool_modes {
 	SPOOL_MODES_STRICT, /* made with mode & 0700, and so is chmod */
 };
 
+/* How long an inode lives. A directory hands it down to what is made in it. */
+enum spool_lifetime {
+	SPOOL_LIFETIME_SESSION, /* until its session has ended */
+	SPOOL_LIFETIME_CLOSE,   /* of a regular file: until it is closed; others: as SESSION */
+	SPOOL_LIFETIME_MOUNT,   /* until the mount ends */
+};
+
 struct spool_backing;
 
 /**
@@ -100,6 +107,11 @@ struct spool_tier_config {
  * @tier: NULL: RAM only
  * @payer: who pays for what @uid has; called with locks held; NULL: everybody for himself
  * @returned: as often as spool_engine_returned() moves on; called with locks held; may be NULL
+ * @lifetime: of the root, which hands it down
+ * @session_inodes: @n more inodes (or less) have session @id; called with locks held, at most
+ *	SPOOL_RANK_QUOTA; may be NULL
+ * @reap: there is something for spool_engine_reap() to do, or earlier than it has said; called with
+ *	locks held; may be NULL
  */
 struct spool_config {
 	enum spool_layout layout;
@@ -114,17 +126,23 @@ struct spool_config {
 	void *payer_ctx;
 	void (*returned)(void *ctx);
 	void *returned_ctx;
+	enum spool_lifetime lifetime;
+	void (*session_inodes)(void *ctx, uint64_t id, int n);
+	void (*reap)(void *ctx);
+	void *life_ctx; /* for both */
 };
 
 #define SPOOL_UID_UNKNOWN ((uid_t)-1) /* of nobody; fs/transport/handshake.c says when */
 
 /** struct spool_cred - on whose behalf: the caller's fsuid, fsgid, thread id and umask. What makes
- * an inode has ids; link() and rename() may have SPOOL_UID_UNKNOWN, and others do not ask. */
+ * an inode has ids; link() and rename() may have SPOOL_UID_UNKNOWN, and others do not ask.
+ * @session: of what it makes, and of an O_TMPFILE file that it links; 0: that of the directory */
 struct spool_cred {
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
 	mode_t umask;
+	uint64_t session;
 };
 
 /** struct spool_attr - an inode as stat(2) shows it; @blocks in 512-byte units */
@@ -514,6 +532,82 @@ ssize_t spool_engine_listxattr(struct spool_engine *engine, uint64_t ino, char *
 /** spool_engine_removexattr() - Return: 0; -ENODATA; -EOPNOTSUPP another namespace. */
 int spool_engine_removexattr(struct spool_engine *engine, const struct spool_cred *cred,
 			     uint64_t ino, const char *name);
+
+/*
+ * Lifetimes and sessions
+ *
+ * Which processes are a session, and when it has ended, is not known here: who makes an inode says
+ * its session (struct spool_cred), and spool_engine_session_end() that one has ended. Nothing is
+ * removed in a call but spool_engine_reap().
+ */
+
+/** spool_engine_session_end() - everything in session @id goes that does not stay until the mount
+ * ends. Waits for nothing; spool_engine_reap() removes. */
+void spool_engine_session_end(struct spool_engine *engine, uint64_t id);
+
+/**
+ * spool_engine_session_of() - in which session spool_creator.directory is: of the explicit one that
+ * covers the directory @ino, else its own
+ * Return: its id; 0: none, or it has ended, or @ino is no directory (any more).
+ */
+uint64_t spool_engine_session_of(struct spool_engine *engine, uint64_t ino);
+
+/** struct spool_removed - a name that spool_engine_reap() has removed, for the kernel to forget */
+struct spool_removed {
+	uint64_t parent;
+	uint64_t ino;
+	uint8_t len;
+	char name[SPOOL_NAME_MAX + 1]; /* NUL-terminated */
+};
+
+enum spool_reap {
+	SPOOL_REAP_NOTHING, /* to do until reap() of the configuration */
+	SPOOL_REAP_MORE,    /* call again */
+	SPOOL_REAP_LATER,   /* call again in *@ret_ms milliseconds, or when reap() says so */
+};
+
+/**
+ * spool_engine_reap() - removes what is to go, up to @n names, in bounded time
+ * @ret, @n: room for the names that were removed, @n > 0; *@ret_n: how many there are
+ * Of sessions that have ended, which take turns. Follows nothing, and asks for no modes. A
+ * directory that holds something else stays until that has gone. What is open loses its names and
+ * lives on until it is closed. From one thread or several. Takes locks of directories, as unlink()
+ * does, one at a time; never waits for the disk. Return: enum spool_reap.
+ */
+int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, size_t n,
+		      size_t *ret_n, uint64_t *ret_ms);
+
+/**
+ * struct spool_life - when an inode goes
+ * @session: 0: the mount's own, which does not end; @ended: that it has, or that it has expired
+ * @bound: of a directory: the explicit session of what is made in it, 0: none
+ * @waits_for: of a directory that goes when it is empty: something that is in it; else ""
+ */
+struct spool_life {
+	enum spool_lifetime lifetime;
+	bool ended;
+	bool is_open;
+	uint64_t session;
+	uint64_t bound;
+	char waits_for[SPOOL_NAME_MAX + 1];
+};
+
+/** spool_engine_life() - Return: 0; -ESTALE. */
+int spool_engine_life(struct spool_engine *engine, uint64_t ino, struct spool_life *ret);
+
+/**
+ * struct spool_life_stat - @removed: names, ever; @waiting: directories that go when they are
+ * empty; @sessions: that an inode has; @ended: of these, with something to be removed now
+ */
+struct spool_life_stat {
+	uint64_t removed;
+	uint64_t waiting;
+	uint64_t sessions;
+	uint64_t ended;
+};
+
+/** spool_engine_life_stat() - a snapshot. */
+void spool_engine_life_stat(struct spool_engine *engine, struct spool_life_stat *ret);
 
 /* What is going on */
 

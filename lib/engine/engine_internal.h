@@ -17,6 +17,22 @@
 
 struct spool_pool;
 struct engine_tier;
+struct engine_session;
+
+RB_HEAD(engine_session_tree, engine_session);
+TAILQ_HEAD(engine_session_list, engine_session);
+
+/** struct engine_life - what goes, and when; see session.h */
+struct engine_life {
+	struct spool_mutex lock;
+	struct engine_session_tree sessions; /* lock, as the following */
+	struct engine_session_list ended;    /* those of which something goes */
+	uint64_t n_sessions;
+	uint64_t n_ended;               /* of which something goes */
+	uint64_t n_waiting;             /* directories that are not empty yet */
+	uint64_t n_removed;             /* names, ever */
+	struct engine_session *expired; /* constant; what goes for another reason */
+};
 
 struct spool_engine {
 	struct spool_config config;
@@ -38,6 +54,7 @@ struct spool_engine {
 	struct spool_file_list young;   /* closed_lock: files closed since the last round */
 	struct spool_file_list old;     /* closed_lock: and before */
 	struct spool_file_list orphans; /* closed_lock: those that nobody has open */
+	struct engine_life life;
 };
 
 /** The node of @ino with a reference, or NULL. */
@@ -57,6 +74,13 @@ static inline bool engine_is_private_root(const struct spool_engine *engine,
 					  const struct spool_node *node)
 {
 	return engine->config.layout == SPOOL_LAYOUT_PRIVATE && node == engine->root;
+}
+
+/** engine_life_wake() - spool_engine_reap() has something to do. Any locks. */
+static inline void engine_life_wake(const struct spool_engine *engine)
+{
+	if (engine->config.reap)
+		engine->config.reap(engine->config.life_ctx);
 }
 
 /** engine_payer() - who pays for what @uid has. */

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "engine/inode.h"
+#include "engine/orphan.h"
 #include "engine/policy.h"
+#include "engine/session.h"
+#include "ns/names.h"
 #include "util/host.h"
 #include "util/macros.h"
 
@@ -46,6 +49,7 @@ int engine_make_entry(struct spool_engine *engine, struct spool_node *parent,
 	entry = spool_entry_new(engine->host, &engine->hash, name, len);
 	if (!entry)
 		return -ENOMEM;
+	entry->dir = parent;
 	r = name_payer(engine, parent, cred, node, old, &entry->user);
 	if (r < 0)
 		goto free_entry;
@@ -80,8 +84,28 @@ struct spool_entry *engine_find_entry_locked(struct spool_engine *engine, struct
 	return spool_dir_find(dir->dir, &engine->hash, name, strlen(name));
 }
 
-void engine_entries_changed_locked(struct spool_node *dir, const struct timespec *now)
+void engine_entries_changed_locked(struct spool_engine *engine, struct spool_node *dir,
+				   const struct timespec *now)
 {
 	spool_node_set_times_locked(dir, "mc", now);
 	dir->size = dir->dir->n_entries * SPOOL_DIR_ENTRY_SIZE;
+	if (dir->dir->n_entries == 0)
+		engine_session_emptied_locked(engine, dir);
+}
+
+void engine_remove_entry_locked(struct spool_engine *engine, struct spool_node *dir,
+				struct spool_node *node, struct spool_entry *entry,
+				const struct timespec *now)
+{
+	engine_unlink_locked(engine, dir, node, now);
+	spool_entry_take_off(entry);
+	spool_dir_remove(dir->dir, entry);
+	engine_entries_changed_locked(engine, dir, now);
+}
+
+void engine_entry_removed(struct spool_engine *engine, struct spool_entry *entry)
+{
+	engine_orphan_note(engine, entry->node);
+	engine_put(engine, entry->node); /* the name's reference */
+	engine_free_entry(engine, entry, 0);
 }

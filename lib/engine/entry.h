@@ -29,6 +29,16 @@ void engine_free_entry(struct spool_engine *engine, struct spool_entry *entry, u
 struct spool_entry *engine_find_entry_locked(struct spool_engine *engine, struct spool_node *dir,
 					     const char *name) SPOOL_REQUIRES(dir->lock);
 
-/** engine_entries_changed_locked() - what stat shows of @dir after it. Lock: dir->lock. */
-void engine_entries_changed_locked(struct spool_node *dir, const struct timespec *now)
-	SPOOL_REQUIRES(dir->lock);
+/** engine_entries_changed_locked() - what stat shows of @dir after it; one that is empty now may
+ * have waited for that. Lock: dir->lock. */
+void engine_entries_changed_locked(struct spool_engine *engine, struct spool_node *dir,
+				   const struct timespec *now) SPOOL_REQUIRES(dir->lock);
+
+/** engine_remove_entry_locked() - takes @entry, a name of @node, out of @dir
+ * engine_entry_removed() follows. Locks: those of both. */
+void engine_remove_entry_locked(struct spool_engine *engine, struct spool_node *dir,
+				struct spool_node *node, struct spool_entry *entry,
+				const struct timespec *now) SPOOL_REQUIRES(dir->lock, node->lock);
+
+/** engine_entry_removed() - frees it, and gives up the reference that it held. No locks. */
+void engine_entry_removed(struct spool_engine *engine, struct spool_entry *entry);

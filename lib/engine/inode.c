@@ -9,6 +9,7 @@
 #include "engine/evict.h"
 #include "engine/orphan.h"
 #include "engine/policy.h"
+#include "engine/session.h"
 #include "ns/acl.h"
 #include "ns/xattr.h"
 #include "store/object.h"
@@ -32,11 +33,14 @@ void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t ino
 /* Data, xattrs and the account of a node; what is left is memory for spool_node_free(). A
  * caller that finds no room looks for orphans first, and then whether room has come back: so an
  * orphan is counted until its room is back. */
-void engine_destroy_node(struct spool_engine *engine, struct spool_node *node)
+void engine_destroy_node(struct spool_engine *engine, struct spool_node *node) SPOOL_UNCHECKED
 {
 	struct spool_quota_user *user = node->user;
 	bool orphan = node->nlink == 0;
 
+	engine_session_leave_locked(engine, node);
+	if (S_ISDIR(node->type))
+		engine_session_bind_locked(engine, node, NULL);
 	if (S_ISREG(node->type) && node->file) {
 		engine_closed_remove(engine, node->file);
 		engine_orphan_remove(engine, node->file);
@@ -135,6 +139,8 @@ static int fill_node(struct spool_engine *engine, const struct spool_cred *cred,
 	node->uid = cred->uid;
 	node->gid = cred->gid;
 	node->tree = parent && !engine_is_private_root(engine, parent) ? parent->tree : cred->uid;
+	if (parent)
+		node->lifetime = parent->lifetime;
 	if (parent && (parent->mode & S_ISGID)) {
 		node->gid = parent->gid;
 		if (S_ISDIR(node->type))

@@ -9,6 +9,7 @@
 #include "engine/entry.h"
 #include "engine/inode.h"
 #include "engine/root.h"
+#include "engine/session.h"
 #include "engine/tier.h"
 #include "spill/backing.h"
 #include "store/pool.h"
@@ -26,6 +27,7 @@ static int make_root(struct spool_engine *engine)
 	if (r < 0)
 		return r;
 	engine->root->mode = S_IFDIR | config->root_mode;
+	engine->root->lifetime = (uint8_t)config->lifetime;
 	engine->root->dir->parent = engine->root;
 	/* One reference for the mount itself, one lookup that the kernel never gives back. */
 	spool_table_add(&engine->table, engine->root, 2, 1);
@@ -43,6 +45,9 @@ static int init_parts(struct spool_engine *engine)
 	if (r < 0)
 		return r;
 	r = spool_quota_new(host, &engine->config.limits, &engine->quota);
+	if (r < 0)
+		return r;
+	r = engine_session_init(engine);
 	if (r < 0)
 		return r;
 	r = spool_pool_new(host, &engine->pool);
@@ -69,7 +74,8 @@ int spool_engine_new(const struct spool_config *config, const struct spool_host 
 	struct spool_engine *engine;
 	int r;
 
-	if (config->layout > SPOOL_LAYOUT_SHARED || config->modes > SPOOL_MODES_STRICT)
+	if (config->layout > SPOOL_LAYOUT_SHARED || config->modes > SPOOL_MODES_STRICT ||
+	    config->lifetime > SPOOL_LIFETIME_MOUNT)
 		return give_up(config, -EINVAL);
 	engine = spool_alloc(host, sizeof(*engine));
 	if (!engine)
@@ -139,6 +145,7 @@ bool spool_engine_free(struct spool_engine *engine)
 	spool_table_fini(&engine->table);
 	engine_tier_free(engine);
 	spool_pool_free(engine->pool);
+	engine_session_fini(engine);
 	clean = spool_quota_free(engine->quota);
 	if (!clean)
 		spool_log(engine->log, SPOOL_LOG_ERROR, "accounts are not balanced at the end");

@@ -11,6 +11,8 @@
 #include "engine/inode.h"
 #include "engine/orphan.h"
 #include "engine/root.h"
+#include "engine/session.h"
+#include "ns/names.h"
 
 int spool_engine_lookup(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
 			const char *name, struct spool_attr *ret)
@@ -76,11 +78,13 @@ int spool_engine_lookup_parent(struct spool_engine *engine, uint64_t ino, struct
 	return 0;
 }
 
-/* Names a new node in @dir (locked), which must not have the name yet. */
+/* Names a new node in @dir (locked), which must not have the name yet. Nobody sees the node before
+ * that, so its lock is not held. */
 static int publish_named(struct spool_engine *engine, const struct spool_cred *cred,
 			 struct spool_node *dir, const char *name, const struct engine_make *make,
-			 struct spool_node **ret) SPOOL_REQUIRES(dir->lock)
+			 struct spool_node **ret) SPOOL_REQUIRES(dir->lock) SPOOL_UNCHECKED
 {
+	struct engine_session *session = NULL;
 	struct spool_node *node;
 	struct spool_entry *entry;
 	struct timespec now;
@@ -89,23 +93,28 @@ static int publish_named(struct spool_engine *engine, const struct spool_cred *c
 	r = engine_make_node(engine, cred, dir, make, &node);
 	if (r < 0)
 		return r;
-	r = engine_make_entry(engine, dir, cred, name, NULL, NULL, &entry, NULL);
+	r = engine_session_choose(engine, cred, dir, node->user, &session);
+	if (r == 0)
+		r = engine_make_entry(engine, dir, cred, name, NULL, NULL, &entry, NULL);
 	if (r < 0) {
+		engine_session_put(engine, session);
 		engine_destroy_node(engine, node);
 		return r;
 	}
-	entry->node = node;
+	spool_entry_set_node(entry, node);
 	engine_now(engine, &now);
 	if (S_ISDIR(node->type)) {
 		node->dir->parent = dir;
 		spool_table_ref(&engine->table, dir, 1, 0);
 		dir->nlink++;
+		engine_session_hand_down_locked(dir, node);
 	}
 	node->n_open = make->open;
 	/* held by: the name, the kernel's lookup, the open */
 	spool_table_add(&engine->table, node, 2u + make->open, 1);
+	engine_session_join_locked(engine, node, session);
 	spool_dir_insert(dir->dir, entry);
-	engine_entries_changed_locked(dir, &now);
+	engine_entries_changed_locked(engine, dir, &now);
 	*ret = node;
 	return 0;
 }
@@ -223,6 +232,7 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 		       struct spool_node *dir, struct spool_node *node, const char *name)
 	SPOOL_REQUIRES(dir->lock)
 {
+	struct engine_session *session = NULL;
 	struct spool_entry *entry;
 	struct timespec now;
 	int r = 0;
@@ -232,18 +242,24 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 		r = -ENOENT;
 	else if (node->nlink >= SPOOL_LINK_MAX)
 		r = -EMLINK;
+	else if (node->nlink == 0) /* the first name of an O_TMPFILE file */
+		r = engine_session_choose(engine, cred, dir, node->user, &session);
 	if (r == 0)
 		r = engine_make_entry(engine, dir, cred, name, node, NULL, &entry, NULL);
 	if (r == 0) {
-		entry->node = node;
-		if (node->nlink++ == 0)
+		spool_entry_set_node(entry, node);
+		if (node->nlink++ == 0) {
 			engine_orphan_count(engine, node->user, -1);
+			engine_session_join_locked(engine, node, session);
+		}
 		node->flags &= (uint8_t)~SPOOL_NODE_TMPFILE;
 		engine_now(engine, &now);
 		spool_node_set_times_locked(node, "c", &now);
 		spool_table_ref(&engine->table, node, 2, 1); /* the name, the kernel's lookup */
 		spool_dir_insert(dir->dir, entry);
-		engine_entries_changed_locked(dir, &now);
+		engine_entries_changed_locked(engine, dir, &now);
+	} else {
+		engine_session_put(engine, session);
 	}
 	spool_mutex_unlock(&node->lock);
 	return r;
@@ -307,9 +323,7 @@ static int remove_locked(struct spool_engine *engine, struct spool_node *dir, co
 	if (want_dir && node->dir->n_entries > 0) {
 		r = -ENOTEMPTY;
 	} else {
-		engine_unlink_locked(engine, dir, node, &now);
-		spool_dir_remove(dir->dir, entry);
-		engine_entries_changed_locked(dir, &now);
+		engine_remove_entry_locked(engine, dir, node, entry, &now);
 		*ret = entry;
 	}
 	spool_mutex_unlock(&node->lock);
@@ -331,11 +345,8 @@ static int remove_name(struct spool_engine *engine, uint64_t parent, const char 
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
 	r = remove_locked(engine, dir, name, want_dir, &entry);
 	spool_mutex_unlock(&dir->lock);
-	if (r == 0) {
-		engine_orphan_note(engine, entry->node);
-		engine_put(engine, entry->node); /* the name's reference */
-		engine_free_entry(engine, entry, 0);
-	}
+	if (r == 0)
+		engine_entry_removed(engine, entry);
 	engine_put(engine, dir);
 	return r;
 }

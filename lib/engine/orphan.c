@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#include "engine/session.h"
+
 void engine_orphan_count(struct spool_engine *engine, struct spool_quota_user *user, int n)
 {
 	atomic_fetch_add(&engine->n_orphans, (uint64_t)(int64_t)n);
@@ -16,8 +18,10 @@ void engine_unlink_locked(struct spool_engine *engine, struct spool_node *dir,
 	bool is_dir = S_ISDIR(node->type);
 
 	node->nlink = is_dir ? 0 : node->nlink - 1;
-	if (node->nlink == 0)
+	if (node->nlink == 0) {
 		engine_orphan_count(engine, node->user, 1);
+		engine_session_leave_locked(engine, node);
+	}
 	if (is_dir)
 		dir->nlink--;
 	spool_node_set_times_locked(node, "c", now);

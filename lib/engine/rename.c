@@ -9,6 +9,8 @@
 #include "engine/entry.h"
 #include "engine/inode.h"
 #include "engine/orphan.h"
+#include "engine/session.h"
+#include "ns/names.h"
 
 /*
  * rename(2). Everything that can fail is done before anything changes. A target that exists keeps
@@ -26,7 +28,8 @@ struct rename {
 	struct spool_entry *fresh;     /* the new entry for that case */
 	struct spool_entry *old;       /* afterwards: the entry that was removed, to be freed */
 	struct spool_node *white;      /* RENAME_WHITEOUT: what the old name is to mean */
-	uint64_t credit;               /* what of its charge @fresh has taken over */
+	struct engine_session *white_session;
+	uint64_t credit; /* what of its charge @fresh has taken over */
 	unsigned int flags;
 };
 
@@ -142,13 +145,15 @@ static void moved(struct spool_engine *engine, struct spool_node *node, struct s
 }
 
 /* The old name goes, or means a whiteout from now on. Its reference on the node has moved on. */
-static void leave_place(struct spool_engine *engine, struct rename *rn)
+static void leave_place(struct spool_engine *engine, struct rename *rn) SPOOL_UNCHECKED
 {
 	if (rn->white) {
 		spool_table_add(&engine->table, rn->white, 1, 0);
-		rn->from->node = rn->white;
+		engine_session_join_locked(engine, rn->white, rn->white_session);
+		spool_entry_set_node(rn->from, rn->white);
 		return;
 	}
+	spool_entry_take_off(rn->from);
 	spool_dir_remove(rn->from_dir->dir, rn->from);
 	rn->old = rn->from;
 }
@@ -164,41 +169,52 @@ static struct spool_node *apply(struct spool_engine *engine, struct rename *rn,
 	moved(engine, source, rn->from_dir, rn->to_dir, now);
 	if (rn->flags & RENAME_EXCHANGE) {
 		moved(engine, target, rn->to_dir, rn->from_dir, now);
-		rn->from->node = target;
-		rn->to->node = source;
+		spool_entry_set_node(rn->from, target);
+		spool_entry_set_node(rn->to, source);
 	} else {
 		if (target) {
 			replaced = target;
 			engine_unlink_locked(engine, rn->to_dir, target, now);
-			rn->to->node = source;
+			spool_entry_set_node(rn->to, source);
 		} else {
-			rn->fresh->node = source;
+			spool_entry_set_node(rn->fresh, source);
 			spool_dir_insert(rn->to_dir->dir, rn->fresh);
 		}
 		leave_place(engine, rn);
 	}
-	engine_entries_changed_locked(rn->from_dir, now);
-	engine_entries_changed_locked(rn->to_dir, now);
+	engine_entries_changed_locked(engine, rn->from_dir, now);
+	engine_entries_changed_locked(engine, rn->to_dir, now);
 	return replaced;
+}
+
+static void drop_white(struct spool_engine *engine, struct rename *rn)
+{
+	engine_session_put(engine, rn->white_session);
+	if (rn->white)
+		engine_destroy_node(engine, rn->white);
 }
 
 /* Makes what there must be. Nothing that is made can be missing afterwards but for -ENOTEMPTY. */
 static int prepare(struct spool_engine *engine, const struct spool_cred *cred, struct rename *rn,
-		   const char *new_name)
+		   const char *new_name) SPOOL_UNCHECKED
 {
 	const struct engine_make white = {.mode = S_IFCHR}; /* device 0:0, WHITEOUT_DEV */
 	/* what is charged for a name that stays pays for no other */
 	const struct spool_entry *old = rn->flags & RENAME_WHITEOUT ? NULL : rn->from;
 	int r = 0;
 
-	if (rn->flags & RENAME_WHITEOUT)
+	if (rn->flags & RENAME_WHITEOUT) {
 		r = engine_make_node(engine, cred, rn->from_dir, &white, &rn->white);
-	if (r < 0 || rn->to)
-		return r;
-	r = engine_make_entry(engine, rn->to_dir, cred, new_name, NULL, old, &rn->fresh,
-			      &rn->credit);
-	if (r < 0 && rn->white)
-		engine_destroy_node(engine, rn->white);
+		if (r < 0)
+			return r;
+		r = engine_session_choose(engine, cred, rn->from_dir, rn->white->user,
+					  &rn->white_session);
+	}
+	if (r == 0 && !rn->to)
+		r = engine_make_entry(engine, rn->to_dir, cred, new_name, NULL, old, &rn->fresh,
+				      &rn->credit);
+	if (r < 0)
+		drop_white(engine, rn);
 	return r;
 }
 
@@ -227,8 +243,8 @@ static int rename_locked(struct spool_engine *engine, const struct spool_cred *c
 	spool_mutex_unlock(&source->lock);
 	if (target)
 		spool_mutex_unlock(&target->lock);
-	if (r < 0 && rn->white)
-		engine_destroy_node(engine, rn->white);
+	if (r < 0)
+		drop_white(engine, rn);
 	return r;
 }
 

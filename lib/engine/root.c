@@ -8,6 +8,7 @@
 #include "engine/attr.h"
 #include "engine/entry.h"
 #include "engine/inode.h"
+#include "ns/names.h"
 #include "util/parse.h"
 
 #define SELF_NAME "self"
@@ -34,7 +35,7 @@ static int add_to_root(struct spool_engine *engine, const struct spool_cred *own
 		node->dir->parent = engine->root;
 		spool_table_ref(&engine->table, engine->root, 1, 0);
 	}
-	entry->node = node;
+	spool_entry_set_node(entry, node);
 	spool_table_add(&engine->table, node, 1 + lookups, lookups);
 	spool_dir_insert(engine->root->dir, entry);
 	*ret = node;

@@ -11,6 +11,7 @@
 
 #include "engine/acl.h"
 #include "engine/inode.h"
+#include "engine/lifetime.h"
 #include "ns/acl.h"
 #include "ns/xattr.h"
 #include "util/host.h"
@@ -176,7 +177,6 @@ static ssize_t copy_out(const void *value, size_t len, void *buf, size_t size)
 ssize_t spool_engine_getxattr(struct spool_engine *engine, uint64_t ino, const char *name,
 			      void *buf, size_t size)
 {
-	static const char lifetime[] = "mount"; /* the only one that there is in this version */
 	struct spool_node *node = engine_get(engine, ino);
 	struct spool_xattr *xattr;
 	ssize_t r;
@@ -184,6 +184,8 @@ ssize_t spool_engine_getxattr(struct spool_engine *engine, uint64_t ino, const c
 	if (!node)
 		return -ESTALE;
 	if (strcmp(name, OWN_LIFETIME) == 0) {
+		const char *lifetime = engine_lifetime_name(engine_lifetime_of(node));
+
 		r = copy_out(lifetime, strlen(lifetime), buf, size);
 		goto out;
 	}

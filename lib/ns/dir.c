@@ -41,6 +41,7 @@ void spool_dir_init(struct spool_dir *dir)
 	dir->next_cookie = SPOOL_COOKIE_FIRST;
 	dir->n_entries = 0;
 	dir->parent = NULL;
+	dir->bound = NULL;
 }
 
 struct spool_entry *spool_entry_new(const struct spool_host *host, const struct spool_hash *hash,

@@ -16,24 +16,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "util/rbtree.h"
 
 struct spool_host;
 struct spool_node;
+struct engine_session;
 struct spool_quota_user;
 
 #define SPOOL_COOKIE_DOT 1u
 #define SPOOL_COOKIE_DOTDOT 2u
 #define SPOOL_COOKIE_FIRST 3u
 
-/** struct spool_entry - a name. @user is charged for it; @node and @user hold a reference each */
+/** struct spool_entry - a name. @user is charged for it; @node and @user hold a reference each.
+ * @dir: in which it is, or will be; constant. It lives as long as it has entries */
 struct spool_entry {
 	RB_ENTRY(spool_entry) by_name;
 	RB_ENTRY(spool_entry) by_cookie;
+	LIST_ENTRY(spool_entry) of_node; /* lock: node's */
 	uint64_t hash;
 	uint64_t cookie;
-	struct spool_node *node;
+	struct spool_node *node; /* changed with its lock and that of the new one held as well */
+	struct spool_node *dir;
 	struct spool_quota_user *user;
 	uint8_t len;
 	char name[]; /* NUL-terminated */
@@ -50,6 +55,7 @@ struct spool_dir {
 	/* The directory above, with a reference so that a walk up never meets freed memory; the
 	 * root is its own, without one. Changed under the rename lock and both parents' locks. */
 	struct spool_node *parent;
+	struct engine_session *bound; /* that of what is made in it, a reference; NULL: none */
 };
 
 /** struct spool_hash - the hash of names; a test may put one that collides */

@@ -34,8 +34,12 @@ struct spool_object;
 struct spool_quota_user;
 struct spool_dir;
 struct spool_xattr;
+struct spool_entry;
+struct engine_session;
 
 TAILQ_HEAD(spool_file_list, spool_file);
+LIST_HEAD(spool_name_list, spool_entry);
+TAILQ_HEAD(spool_node_list, spool_node);
 
 /** struct spool_file - data of a regular file; made with the first write */
 struct spool_file {
@@ -72,6 +76,9 @@ struct spool_node {
 	uint64_t charged;              /* metadata bytes of SIZE and RAM on user's account */
 	struct spool_quota_user *user; /* a reference */
 	struct spool_xattr *xattrs;
+	struct spool_name_list names;   /* the entries that name it: nlink, or of a directory 1 */
+	struct engine_session *session; /* a reference; NULL: the mount's own, or it has no name */
+	TAILQ_ENTRY(spool_node) session_link; /* the engine's life.lock; while LISTED */
 	_Atomic uint64_t
 		size; /* written under file->lock; of symlinks and directories: constant or lock */
 	_Atomic uint64_t blocks;
@@ -81,10 +88,11 @@ struct spool_node {
 		char *target; /* symlink */
 		dev_t rdev;   /* device */
 	};
-	mode_t type;   /* constant: mode & S_IFMT */
-	uid_t tree;    /* constant: in private and single, whose tree it is in */
-	uint8_t role;  /* constant: enum spool_node_role */
-	uint8_t flags; /* lock: enum spool_node_flags */
+	mode_t type;      /* constant: mode & S_IFMT */
+	uid_t tree;       /* constant: in private and single, whose tree it is in */
+	uint8_t role;     /* constant: enum spool_node_role */
+	uint8_t flags;    /* lock: enum spool_node_flags */
+	uint8_t lifetime; /* lock: enum spool_lifetime; what a directory hands down as well */
 };
 
 enum spool_node_role {
@@ -98,6 +106,9 @@ enum spool_node_flags {
 	SPOOL_NODE_DROPPED = 1 << 1,   /* an orphan whose data have been freed */
 	SPOOL_NODE_MTIME_SET = 1 << 2, /* since it was last written to, or opened for that */
 	SPOOL_NODE_LOST_SAID = 1 << 3, /* that it has lost something was logged */
+	SPOOL_NODE_LISTED = 1 << 4,    /* it goes with its session */
+	SPOOL_NODE_WAITS = 1 << 5,     /* its session has ended, and it is not empty */
+	SPOOL_NODE_WRITTEN = 1 << 6,   /* something has been, whatever is left of it */
 };
 
 /** spool_node_new() - a node of @mode with no references, links or account. Return: NULL without

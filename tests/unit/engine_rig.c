@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "engine/tier_internal.h"
+#include "engine/session.h"
 #include "ns/xattr.h"
 #include "store/object.h"
 
@@ -60,6 +61,7 @@ struct tally {
 		struct spool_quota_user *user;
 		struct spool_charge charge;
 	} accounts[64];
+	struct engine_session *sessions[64];
 	unsigned int bad;
 };
 
@@ -102,6 +104,22 @@ static void collect(struct engine_rig *rig, struct tally *tally)
 	expect(tally, "nodes in the table", 0, spool_table_count(table), found);
 }
 
+/* Once, however many have it. */
+static void count_session(struct tally *tally, struct engine_session *session)
+{
+	uint64_t bytes = engine_session_bytes();
+	size_t i = 0;
+
+	if (!session || !session->user)
+		return; /* none, or what has expired, which nobody pays for */
+	while (tally->sessions[i] && tally->sessions[i] != session)
+		i++;
+	CU_ASSERT_FATAL(i + 1 < sizeof(tally->sessions) / sizeof(tally->sessions[0]));
+	if (!tally->sessions[i])
+		count_charge(tally, session->user, bytes, bytes, 0);
+	tally->sessions[i] = session;
+}
+
 static void count_dir(struct engine_rig *rig, struct tally *tally, struct spool_node *node)
 {
 	struct spool_entry *entry;
@@ -113,6 +131,7 @@ static void count_dir(struct engine_rig *rig, struct tally *tally, struct spool_
 
 		n++;
 		tally->names[entry->node->ino]++;
+		expect(tally, "directory of an entry", node->ino, entry->dir->ino, node->ino);
 		count_charge(tally, entry->user, bytes, bytes, 0);
 		if (entry->cookie <= last || entry->cookie >= node->dir->next_cookie)
 			expect(tally, "cookie", node->ino, entry->cookie, last + 1);
@@ -122,6 +141,7 @@ static void count_dir(struct engine_rig *rig, struct tally *tally, struct spool_
 			       node->ino);
 	}
 	expect(tally, "entries", node->ino, node->dir->n_entries, n);
+	count_session(tally, node->dir->bound);
 	/* of the private root nothing is kept, as nothing may show */
 	if (!engine_is_private_root(rig->engine, node))
 		expect(tally, "size", node->ino, node->size, n * SPOOL_DIR_ENTRY_SIZE);
@@ -147,6 +167,7 @@ static void count_node(struct engine_rig *rig, struct tally *tally, struct spool
 	}
 	count_charge(tally, node->user, bytes + charge.amount[SPOOL_RES_SIZE],
 		     bytes + charge.amount[SPOOL_RES_RAM], 1);
+	count_session(tally, node->session);
 	if (S_ISDIR(node->type))
 		count_dir(rig, tally, node);
 }
@@ -154,8 +175,14 @@ static void count_node(struct engine_rig *rig, struct tally *tally, struct spool
 static void check_counts(struct engine_rig *rig, struct tally *tally, struct spool_node *node)
 {
 	uint64_t ino = node->ino, root = ino == SPOOL_INO_ROOT;
-	uint64_t nlink = tally->names[ino];
+	uint64_t nlink = tally->names[ino], listed = 0;
+	struct spool_entry *entry;
 
+	LIST_FOREACH (entry, &node->names, of_node) {
+		expect(tally, "node of an entry", ino, entry->node->ino, ino);
+		listed++;
+	}
+	expect(tally, "entries that name it", ino, listed, nlink);
 	expect(tally, "references", ino, node->refs,
 	       tally->names[ino] + tally->subdirs[ino] + node->n_lookup + node->n_open + root);
 	if (S_ISDIR(node->type) && (root || nlink))

@@ -231,7 +231,7 @@ static void test_cost_of_an_empty_file(void)
 	CU_ASSERT_EQUAL(r, 0);
 	each = (bytes_live - before) / FILES;
 	printf("[%llu bytes] ", (unsigned long long)each);
-	CU_ASSERT_TRUE(each <= 400);
+	CU_ASSERT_TRUE(each <= 432); /* 56 of them for what removes it by itself */
 	/* what is charged covers what is used */
 	spool_engine_user_usage(engine, 1000, &usage);
 	CU_ASSERT_TRUE(usage.used[SPOOL_RES_RAM] / FILES >= each);

@@ -164,10 +164,10 @@ static void test_other_namespaces(void)
 			CU_ASSERT_EQUAL(get(file, names[i], 0), -EOPNOTSUPP);
 	}
 	/* what this filesystem says of itself: readable, never listed */
-	CU_ASSERT_EQUAL(get(file, "user.spoolfs.lifetime", 0), 5);
-	CU_ASSERT_EQUAL(get(file, "user.spoolfs.lifetime", 4), -ERANGE);
-	CU_ASSERT_EQUAL(get(file, "user.spoolfs.lifetime", 5), 5);
-	CU_ASSERT_EQUAL(memcmp(buf, "mount", 5), 0);
+	CU_ASSERT_EQUAL(get(file, "user.spoolfs.lifetime", 0), 7);
+	CU_ASSERT_EQUAL(get(file, "user.spoolfs.lifetime", 6), -ERANGE);
+	CU_ASSERT_EQUAL(get(file, "user.spoolfs.lifetime", 7), 7);
+	CU_ASSERT_EQUAL(memcmp(buf, "session", 7), 0);
 	CU_ASSERT_EQUAL(get(file, "user.spoolfs.x", 5), -ENODATA);
 	CU_ASSERT_EQUAL(spool_engine_listxattr(rig.engine, file, NULL, 0, NULL), 0);
 	engine_rig_fini(&rig);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/engine_internal.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/entry.h"
+#include "engine/inode.h"
+#include "engine/session.h"
+
+/*
+ * What goes by itself is removed here, name by name. Nothing is searched for: an inode that is to
+ * go is the first of a list, and it knows its entries. Nothing is allocated, so nothing can fail.
+ *
+ * Locks: which directory a name is in is read with the inode's lock alone. Then the directory is
+ * locked, and the inode after it, and all is looked at again: the name may have moved, or been
+ * removed, or the inode may stay. The inode is locked only after the entry was found in the
+ * directory, as otherwise it might by now be above it.
+ */
+
+/* Looks for more names than it is to return, as some turn out to stay. */
+#define LOOKS_PER_NAME 4u
+
+/* The directory of a name of @node that is to go, with a reference, and where it is in there. */
+static struct spool_node *find_name(struct spool_engine *engine, struct spool_node *node,
+				    uint64_t *ret_cookie)
+{
+	struct spool_node *dir = NULL;
+
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	if (engine_goes_locked(node)) {
+		const struct spool_entry *entry = LIST_FIRST(&node->names);
+
+		dir = entry->dir;
+		*ret_cookie = entry->cookie;
+		spool_table_ref(&engine->table, dir, 1, 0);
+	}
+	spool_mutex_unlock(&node->lock);
+	return dir;
+}
+
+/* Removes @entry, a name of @node in @dir, which is locked. Return: was it removed? */
+static bool remove_locked(struct spool_engine *engine, struct spool_node *dir,
+			  struct spool_node *node, struct spool_entry *entry)
+	SPOOL_REQUIRES(dir->lock)
+{
+	struct timespec now;
+	bool removed = false;
+
+	engine_now(engine, &now);
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	if (engine_goes_locked(node)) {
+		removed = !S_ISDIR(node->type) || node->dir->n_entries == 0;
+		if (removed)
+			engine_remove_entry_locked(engine, dir, node, entry, &now);
+		else
+			engine_session_wait_locked(engine, node);
+	}
+	spool_mutex_unlock(&node->lock);
+	return removed;
+}
+
+static void note(const struct spool_entry *entry, struct spool_removed *ret)
+{
+	ret->parent = entry->dir->ino;
+	ret->ino = entry->node->ino;
+	ret->len = entry->len;
+	memcpy(ret->name, entry->name, entry->len + 1u);
+}
+
+/* Removes one name of @node, if it is still to go. Return: whether it did, and *@ret. */
+static bool remove_one(struct spool_engine *engine, struct spool_node *node,
+		       struct spool_removed *ret)
+{
+	uint64_t cookie;
+	struct spool_node *dir = find_name(engine, node, &cookie);
+	struct spool_entry *entry;
+	bool removed = false;
+
+	if (!dir)
+		return false;
+	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
+	entry = spool_dir_after(dir->dir, cookie - 1);
+	if (entry && entry->cookie == cookie && entry->node == node)
+		removed = remove_locked(engine, dir, node, entry);
+	spool_mutex_unlock(&dir->lock);
+	if (removed) {
+		note(entry, ret);
+		engine_entry_removed(engine, entry);
+	}
+	engine_put(engine, dir);
+	return removed;
+}
+
+static void count(struct spool_engine *engine, size_t n)
+{
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	engine->life.n_removed += n;
+	spool_mutex_unlock(&engine->life.lock);
+}
+
+int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, size_t n,
+		      size_t *ret_n, uint64_t *ret_ms)
+{
+	size_t looks = n * LOOKS_PER_NAME, done = 0;
+	uint64_t ino = 0;
+
+	(void)ret_ms;
+	while (done < n && looks-- > 0 && (ino = engine_session_next(engine)) != 0) {
+		struct spool_node *node = engine_get(engine, ino);
+
+		if (!node)
+			continue; /* it has gone meanwhile */
+		if (remove_one(engine, node, &ret[done]))
+			done++;
+		engine_put(engine, node);
+	}
+	count(engine, done);
+	*ret_n = done;
+	return ino != 0 ? SPOOL_REAP_MORE : SPOOL_REAP_NOTHING;
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/session.h"
+
+#include <errno.h>
+
+#include "util/host.h"
+
+#define MALLOC_EXTRA 16u /* as in ns/node.c */
+
+static int compare(const struct engine_session *a, const struct engine_session *b)
+{
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+SPOOL_RB_GENERATE(engine_session_tree, engine_session, by_id, compare)
+
+uint64_t engine_session_bytes(void)
+{
+	return sizeof(struct engine_session) + MALLOC_EXTRA;
+}
+
+static struct spool_charge charge_of_one(void)
+{
+	const uint64_t bytes = engine_session_bytes();
+
+	return (struct spool_charge){{bytes, bytes, 0}};
+}
+
+static struct engine_session *make(struct spool_engine *engine, uint64_t id)
+{
+	struct engine_session *session = spool_alloc(engine->host, sizeof(*session));
+
+	if (!session)
+		return NULL;
+	session->id = id;
+	session->refs = 1;
+	TAILQ_INIT(&session->nodes);
+	TAILQ_INIT(&session->waiting);
+	return session;
+}
+
+int engine_session_init(struct spool_engine *engine)
+{
+	struct engine_life *life = &engine->life;
+
+	spool_mutex_init(&life->lock);
+	RB_INIT(&life->sessions);
+	TAILQ_INIT(&life->ended);
+	life->expired = make(engine, 0);
+	if (!life->expired)
+		return -ENOMEM;
+	life->expired->ended = true;
+	return 0;
+}
+
+void engine_session_fini(struct spool_engine *engine)
+{
+	spool_free(engine->host, engine->life.expired);
+	spool_mutex_fini(&engine->life.lock);
+}
+
+/* The session @id with a reference, or NULL. */
+static struct engine_session *find_locked(struct engine_life *life, uint64_t id)
+	SPOOL_REQUIRES(life->lock)
+{
+	const struct engine_session key = {.id = id};
+	struct engine_session *session =
+		RB_FIND(engine_session_tree, &life->sessions, (struct engine_session *)&key);
+
+	if (session)
+		atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
+	return session;
+}
+
+static void destroy(struct spool_engine *engine, struct engine_session *session)
+{
+	const struct spool_charge charge = charge_of_one();
+
+	if (session->user)
+		spool_quota_uncharge(session->user, &charge);
+	spool_quota_user_put(session->user);
+	spool_free(engine->host, session);
+}
+
+static int make_charged(struct spool_engine *engine, uint64_t id, struct spool_quota_user *payer,
+			struct engine_session **ret)
+{
+	const struct spool_charge charge = charge_of_one();
+	struct engine_session *session = make(engine, id);
+	int r;
+
+	if (!session)
+		return -ENOMEM;
+	r = spool_quota_charge(payer, &charge, SPOOL_CHARGE_NAME);
+	if (r < 0) {
+		spool_free(engine->host, session);
+		return r;
+	}
+	session->user = spool_quota_user_ref(payer);
+	*ret = session;
+	return 0;
+}
+
+int engine_session_get(struct spool_engine *engine, uint64_t id, struct spool_quota_user *payer,
+		       struct engine_session **ret)
+{
+	struct engine_life *life = &engine->life;
+	struct engine_session *session, *fresh = NULL;
+	int r;
+
+	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
+	session = find_locked(life, id);
+	spool_mutex_unlock(&life->lock);
+	if (!session) {
+		r = make_charged(engine, id, payer, &fresh);
+		if (r < 0)
+			return r;
+		spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
+		session = find_locked(life, id); /* somebody may have been faster */
+		if (!session) {
+			RB_INSERT(engine_session_tree, &life->sessions, fresh);
+			life->n_sessions++;
+			session = fresh;
+			fresh = NULL;
+		}
+		spool_mutex_unlock(&life->lock);
+		if (fresh)
+			destroy(engine, fresh);
+	}
+	if (!engine_session_is_live(session)) {
+		engine_session_put(engine, session);
+		session = NULL;
+	}
+	*ret = session;
+	return 0;
+}
+
+/* It goes to the end of the list of those of which something goes; or is on none. */
+static void queue_locked(struct engine_life *life, struct engine_session *session)
+	SPOOL_REQUIRES(life->lock)
+{
+	if (session->queued)
+		return;
+	TAILQ_INSERT_TAIL(&life->ended, session, ended_link);
+	session->queued = true;
+	life->n_ended++;
+}
+
+static void dequeue_locked(struct engine_life *life, struct engine_session *session)
+	SPOOL_REQUIRES(life->lock)
+{
+	if (!session->queued)
+		return;
+	TAILQ_REMOVE(&life->ended, session, ended_link);
+	session->queued = false;
+	life->n_ended--;
+}
+
+/* Return: true when that was the last: the caller destroys it, without the lock. */
+static bool put_locked(struct engine_life *life, struct engine_session *session)
+	SPOOL_REQUIRES(life->lock)
+{
+	if (atomic_fetch_sub_explicit(&session->refs, 1, memory_order_relaxed) > 1)
+		return false;
+	RB_REMOVE(engine_session_tree, &life->sessions, session);
+	life->n_sessions--;
+	dequeue_locked(life, session);
+	return true;
+}
+
+void engine_session_put(struct spool_engine *engine, struct engine_session *session)
+{
+	bool last;
+
+	if (!session)
+		return;
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	last = put_locked(&engine->life, session);
+	spool_mutex_unlock(&engine->life.lock);
+	if (last)
+		destroy(engine, session);
+}
+
+/* A reference more on what somebody has who holds still: no lock, and never from none. */
+static struct engine_session *ref(struct engine_session *session)
+{
+	atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
+	return session;
+}
+
+int engine_session_choose(struct spool_engine *engine, const struct spool_cred *cred,
+			  struct spool_node *dir, struct spool_quota_user *payer,
+			  struct engine_session **ret)
+{
+	struct engine_session *own = dir->session;
+
+	if (engine_session_is_live(dir->dir->bound)) {
+		*ret = ref(dir->dir->bound);
+		return 0;
+	}
+	if (cred->session != 0 && !(own && own->id == cred->session))
+		return engine_session_get(engine, cred->session, payer, ret);
+	*ret = engine_session_is_live(own) ? ref(own) : NULL;
+	return 0;
+}
+
+/* What is on a list is an ordinary inode that does not stay until the mount ends. */
+static void list_locked(struct engine_life *life, struct spool_node *node)
+	SPOOL_REQUIRES(life->lock, node->lock)
+{
+	struct engine_session *session = node->session;
+
+	if (node->lifetime == SPOOL_LIFETIME_MOUNT || node->role != SPOOL_NODE_ORDINARY)
+		return;
+	/* what was made last goes first: what is in a directory before the directory itself */
+	TAILQ_INSERT_HEAD(&session->nodes, node, session_link);
+	node->flags |= SPOOL_NODE_LISTED;
+	if (session->ended)
+		queue_locked(life, session);
+}
+
+static void unlist_locked(struct engine_life *life, struct spool_node *node)
+	SPOOL_REQUIRES(life->lock, node->lock)
+{
+	struct engine_session *session = node->session;
+
+	if (!(node->flags & SPOOL_NODE_LISTED))
+		return;
+	if (node->flags & SPOOL_NODE_WAITS) {
+		TAILQ_REMOVE(&session->waiting, node, session_link);
+		life->n_waiting--;
+	} else {
+		TAILQ_REMOVE(&session->nodes, node, session_link);
+	}
+	node->flags &= (uint8_t) ~(SPOOL_NODE_LISTED | SPOOL_NODE_WAITS);
+}
+
+/* Tells the owner of the sessions how many inodes one has more, or less. */
+static void tell(const struct spool_engine *engine, uint64_t id, int n)
+{
+	if (id != 0 && engine->config.session_inodes)
+		engine->config.session_inodes(engine->config.life_ctx, id, n);
+}
+
+/* Something is on the list of those that go: wakes who removes it. */
+static void listed(const struct spool_engine *engine, const struct engine_session *session)
+{
+	if (!engine_session_is_live(session))
+		engine_life_wake(engine);
+}
+
+void engine_session_join_locked(struct spool_engine *engine, struct spool_node *node,
+				struct engine_session *session)
+{
+	node->session = session;
+	if (!session)
+		return;
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	list_locked(&engine->life, node);
+	spool_mutex_unlock(&engine->life.lock);
+	listed(engine, session);
+	tell(engine, session->id, 1);
+}
+
+void engine_session_leave_locked(struct spool_engine *engine, struct spool_node *node)
+{
+	struct engine_session *session = node->session;
+	bool last;
+	uint64_t id;
+
+	if (!session)
+		return;
+	id = session->id;
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	unlist_locked(&engine->life, node);
+	last = put_locked(&engine->life, session);
+	spool_mutex_unlock(&engine->life.lock);
+	node->session = NULL;
+	if (last)
+		destroy(engine, session);
+	tell(engine, id, -1);
+}
+
+void engine_session_bind_locked(struct spool_engine *engine, struct spool_node *dir,
+				struct engine_session *session)
+{
+	engine_session_put(engine, dir->dir->bound);
+	dir->dir->bound = session;
+}
+
+void engine_session_hand_down_locked(struct spool_node *dir, struct spool_node *node)
+{
+	if (engine_session_is_live(dir->dir->bound))
+		node->dir->bound = ref(dir->dir->bound);
+}
+
+bool engine_goes_locked(const struct spool_node *node)
+{
+	return (node->flags & SPOOL_NODE_LISTED) && !engine_session_is_live(node->session);
+}
+
+void engine_set_lifetime_locked(struct spool_engine *engine, struct spool_node *node,
+				enum spool_lifetime lifetime)
+{
+	if (node->session) {
+		spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+		unlist_locked(&engine->life, node);
+		node->lifetime = (uint8_t)lifetime;
+		list_locked(&engine->life, node);
+		spool_mutex_unlock(&engine->life.lock);
+		listed(engine, node->session);
+	}
+	node->lifetime = (uint8_t)lifetime;
+}
+
+void spool_engine_session_end(struct spool_engine *engine, uint64_t id)
+{
+	struct engine_life *life = &engine->life;
+	struct engine_session *session;
+	bool last = false;
+
+	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
+	session = find_locked(life, id);
+	if (session) {
+		session->ended = true;
+		if (!TAILQ_EMPTY(&session->nodes))
+			queue_locked(life, session);
+		last = put_locked(life, session);
+	}
+	spool_mutex_unlock(&life->lock);
+	if (last)
+		destroy(engine, session);
+	else if (session)
+		engine_life_wake(engine);
+}
+
+uint64_t engine_session_next(struct spool_engine *engine)
+{
+	struct engine_life *life = &engine->life;
+	struct engine_session *session;
+	uint64_t ino = 0;
+
+	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
+	while (ino == 0 && (session = TAILQ_FIRST(&life->ended))) {
+		struct spool_node *node = TAILQ_FIRST(&session->nodes);
+
+		dequeue_locked(life, session);
+		if (node) {
+			ino = node->ino;
+			queue_locked(life, session); /* behind all others: they take turns */
+		}
+	}
+	spool_mutex_unlock(&life->lock);
+	return ino;
+}
+
+void engine_session_wait_locked(struct spool_engine *engine, struct spool_node *node)
+{
+	struct engine_session *session = node->session;
+
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	if (!(node->flags & SPOOL_NODE_WAITS)) {
+		TAILQ_REMOVE(&session->nodes, node, session_link);
+		TAILQ_INSERT_HEAD(&session->waiting, node, session_link);
+		node->flags |= SPOOL_NODE_WAITS;
+		engine->life.n_waiting++;
+	}
+	spool_mutex_unlock(&engine->life.lock);
+}
+
+void engine_session_emptied_locked(struct spool_engine *engine, struct spool_node *dir)
+{
+	struct engine_session *session = dir->session;
+
+	if (!(dir->flags & SPOOL_NODE_WAITS))
+		return;
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	unlist_locked(&engine->life, dir);
+	list_locked(&engine->life, dir);
+	spool_mutex_unlock(&engine->life.lock);
+	listed(engine, session);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Sessions, as the engine knows them: a number, and the inodes that go when it has ended.
+ *
+ * An inode with a name has the session of its directory or of who made it; none is the mount's
+ * own, which never ends. It is on its session's list unless it stays until the mount ends. A
+ * session is there as long as an inode has it or a directory is bound to it, and its memory is
+ * charged to who has made the first.
+ *
+ * Locks: what an inode has, is changed with its lock held; lists and counts under life.lock, below
+ * which nothing is taken.
+ */
+
+#include "engine/engine_internal.h"
+
+struct engine_session {
+	RB_ENTRY(engine_session) by_id;         /* life.lock, as the following */
+	TAILQ_ENTRY(engine_session) ended_link; /* while @queued */
+	struct spool_node_list nodes;           /* those that go with it */
+	struct spool_node_list waiting;         /* directories of them that are not empty yet */
+	bool queued;                            /* on the list of those of which something goes */
+	_Atomic uint64_t refs;                  /* given back under life.lock */
+	_Atomic bool ended;                     /* set once */
+	uint64_t id;                            /* constant; 0: what has expired */
+	struct spool_quota_user *user;          /* constant; who pays for it, a reference */
+};
+
+/** engine_session_init(), engine_session_fini(): the table, and what it is about to remove.
+ * Return: 0; -ENOMEM. */
+int engine_session_init(struct spool_engine *engine);
+void engine_session_fini(struct spool_engine *engine);
+
+/** engine_session_bytes() - memory of one, as charged. */
+uint64_t engine_session_bytes(void);
+
+/**
+ * engine_session_get() - the session @id, which is made if there is none
+ * @payer: who pays for a new one
+ * Return: 0 and a reference, or NULL if it has ended; -ENOMEM, -ENOSPC, -EDQUOT, -EAGAIN.
+ */
+int engine_session_get(struct spool_engine *engine, uint64_t id, struct spool_quota_user *payer,
+		       struct engine_session **ret);
+
+/** engine_session_put() - gives a reference back. NULL is a no-op. */
+void engine_session_put(struct spool_engine *engine, struct engine_session *session);
+
+/**
+ * engine_session_choose() - the session of what @cred makes in @dir, for which @payer pays
+ * That which @dir is bound to; else @cred's; else @dir's. None that has ended.
+ * Return: 0 and a reference, or NULL; as engine_session_get(). Lock: dir->lock.
+ */
+int engine_session_choose(struct spool_engine *engine, const struct spool_cred *cred,
+			  struct spool_node *dir, struct spool_quota_user *payer,
+			  struct engine_session **ret) SPOOL_REQUIRES(dir->lock);
+
+/** engine_session_join_locked() - @node, which has none, gets @session with the caller's
+ * reference; NULL: the mount's own. Lock: node->lock, unless nobody sees it yet. */
+void engine_session_join_locked(struct spool_engine *engine, struct spool_node *node,
+				struct engine_session *session) SPOOL_REQUIRES(node->lock);
+
+/** engine_session_leave_locked() - @node has the mount's own from now on. Lock: node->lock. */
+void engine_session_leave_locked(struct spool_engine *engine, struct spool_node *node)
+	SPOOL_REQUIRES(node->lock);
+
+/** engine_session_bind_locked() - what is made in @dir is of @session; NULL: of none in particular.
+ * Takes over the caller's reference. Lock: dir->lock, unless nobody sees it yet. */
+void engine_session_bind_locked(struct spool_engine *engine, struct spool_node *dir,
+				struct engine_session *session) SPOOL_REQUIRES(dir->lock);
+
+/** engine_session_hand_down_locked() - the new directory @node is bound to what @dir is. Locks:
+ * dir->lock. */
+void engine_session_hand_down_locked(struct spool_node *dir, struct spool_node *node)
+	SPOOL_REQUIRES(dir->lock);
+
+/** engine_session_is_live() - is there one, and has it not ended? */
+static inline bool engine_session_is_live(const struct engine_session *session)
+{
+	return session && !atomic_load_explicit(&session->ended, memory_order_relaxed);
+}
+
+/** engine_goes_locked() - is @node to go, as its session has ended? Lock: node->lock. */
+bool engine_goes_locked(const struct spool_node *node) SPOOL_REQUIRES(node->lock);
+
+/** engine_session_next() - an inode that is to go. Sessions take turns. Return: its number; 0:
+ * there is none. */
+uint64_t engine_session_next(struct spool_engine *engine);
+
+/** engine_session_wait_locked() - the directory @node is to go, but is not empty: it is not handed
+ * out again before it is. Lock: node->lock. */
+void engine_session_wait_locked(struct spool_engine *engine, struct spool_node *node)
+	SPOOL_REQUIRES(node->lock);
+
+/** engine_session_emptied_locked() - @dir is empty now: goes, if it has waited for that. Lock:
+ * dir->lock. */
+void engine_session_emptied_locked(struct spool_engine *engine, struct spool_node *dir)
+	SPOOL_REQUIRES(dir->lock);
+
+/** engine_set_lifetime_locked() - of @node alone. Lock: node->lock. */
+void engine_set_lifetime_locked(struct spool_engine *engine, struct spool_node *node,
+				enum spool_lifetime lifetime) SPOOL_REQUIRES(node->lock);
