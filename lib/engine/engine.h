@@ -70,6 +70,8 @@ enum spool_lifetime {
 	SPOOL_LIFETIME_MOUNT,   /* until the mount ends */
 };
 
+#define SPOOL_LINGER_MAX_MS 86400000u /* a day; a guess: longer is no lifetime of its own */
+
 struct spool_backing;
 
 /**
@@ -108,6 +110,8 @@ struct spool_tier_config {
  * @payer: who pays for what @uid has; called with locks held; NULL: everybody for himself
  * @returned: as often as spool_engine_returned() moves on; called with locks held; may be NULL
  * @lifetime: of the root, which hands it down
+ * @linger_ms: how long names of lifetime close stay after the last close; SPOOL_LINGER_MAX_MS at
+ *	most
  * @session_inodes: @n more inodes (or less) have session @id; called with locks held, at most
  *	SPOOL_RANK_QUOTA; may be NULL
  * @reap: there is something for spool_engine_reap() to do, or earlier than it has said; called with
@@ -127,6 +131,7 @@ struct spool_config {
 	void (*returned)(void *ctx);
 	void *returned_ctx;
 	enum spool_lifetime lifetime;
+	uint64_t linger_ms;
 	void (*session_inodes)(void *ctx, uint64_t id, int n);
 	void (*reap)(void *ctx);
 	void *life_ctx; /* for both */
@@ -569,24 +574,31 @@ enum spool_reap {
 /**
  * spool_engine_reap() - removes what is to go, up to @n names, in bounded time
  * @ret, @n: room for the names that were removed, @n > 0; *@ret_n: how many there are
- * Of sessions that have ended, which take turns. Follows nothing, and asks for no modes. A
- * directory that holds something else stays until that has gone. What is open loses its names and
+ * Of sessions that have ended, which take turns, and of closed files whose linger is over. Follows
+ * nothing, and asks for no modes. A directory that holds something else stays until that has gone.
+ * What is open loses its names and
  * lives on until it is closed. From one thread or several. Takes locks of directories, as unlink()
  * does, one at a time; never waits for the disk. Return: enum spool_reap.
  */
 int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, size_t n,
 		      size_t *ret_n, uint64_t *ret_ms);
 
+/** spool_engine_set_linger() - on the live mount, for all that linger now as well; up to
+ * SPOOL_LINGER_MAX_MS. */
+void spool_engine_set_linger(struct spool_engine *engine, uint64_t linger_ms);
+
 /**
  * struct spool_life - when an inode goes
  * @session: 0: the mount's own, which does not end; @ended: that it has, or that it has expired
  * @bound: of a directory: the explicit session of what is made in it, 0: none
+ * @linger_ms: until its names go, if nobody opens it; UINT64_MAX: it is open, or does not linger
  * @waits_for: of a directory that goes when it is empty: something that is in it; else ""
  */
 struct spool_life {
 	enum spool_lifetime lifetime;
 	bool ended;
 	bool is_open;
+	uint64_t linger_ms;
 	uint64_t session;
 	uint64_t bound;
 	char waits_for[SPOOL_NAME_MAX + 1];
@@ -597,11 +609,13 @@ int spool_engine_life(struct spool_engine *engine, uint64_t ino, struct spool_li
 
 /**
  * struct spool_life_stat - @removed: names, ever; @waiting: directories that go when they are
- * empty; @sessions: that an inode has; @ended: of these, with something to be removed now
+ * empty; @lingering: closed files whose names go; @sessions: that an inode has; @ended: of these,
+ * with something to be removed now
  */
 struct spool_life_stat {
 	uint64_t removed;
 	uint64_t waiting;
+	uint64_t lingering;
 	uint64_t sessions;
 	uint64_t ended;
 };

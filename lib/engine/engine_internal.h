@@ -28,9 +28,12 @@ struct engine_life {
 	struct engine_session_tree sessions; /* lock, as the following */
 	struct engine_session_list ended;    /* those of which something goes */
 	uint64_t n_sessions;
-	uint64_t n_ended;               /* of which something goes */
-	uint64_t n_waiting;             /* directories that are not empty yet */
-	uint64_t n_removed;             /* names, ever */
+	uint64_t n_ended;                 /* of which something goes */
+	uint64_t n_waiting;               /* directories that are not empty yet */
+	struct spool_file_list lingering; /* closed files whose names go, the longest first */
+	uint64_t n_lingering;
+	uint64_t n_removed; /* names, ever */
+	_Atomic uint64_t linger_ns;
 	struct engine_session *expired; /* constant; what goes for another reason */
 };
 

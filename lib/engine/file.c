@@ -88,6 +88,8 @@ void engine_file_changed(struct spool_engine *engine, struct spool_node *node, u
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 	spool_node_set_times_locked(node, "mc", &now);
 	node->flags &= (uint8_t)~SPOOL_NODE_MTIME_SET;
+	if (node->size > 0)
+		node->flags |= SPOOL_NODE_WRITTEN;
 	engine_orphan_add_locked(engine, node); /* the kernel may write pages out rather late */
 	if (flags & SPOOL_KILL_SUIDGID)
 		spool_node_kill_set_ids_locked(node, flags & SPOOL_OUTSIDER);

@@ -7,6 +7,7 @@
 
 #include "engine/closed.h"
 #include "engine/evict.h"
+#include "engine/linger.h"
 #include "engine/orphan.h"
 #include "engine/policy.h"
 #include "engine/session.h"
@@ -39,6 +40,7 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node) S
 	bool orphan = node->nlink == 0;
 
 	engine_session_leave_locked(engine, node);
+	engine_linger_remove_locked(engine, node);
 	if (S_ISDIR(node->type))
 		engine_session_bind_locked(engine, node, NULL);
 	if (S_ISREG(node->type) && node->file) {

@@ -6,7 +6,10 @@
 #include <sys/stat.h>
 
 #include "engine/inode.h"
+#include "engine/linger.h"
 #include "engine/session.h"
+
+#define NS_PER_MS 1000000u
 
 const char *engine_lifetime_name(enum spool_lifetime lifetime)
 {
@@ -46,14 +49,18 @@ uint64_t spool_engine_session_of(struct spool_engine *engine, uint64_t ino)
 	return id;
 }
 
-static void fill_life(struct spool_node *node, struct spool_life *ret) SPOOL_REQUIRES(node->lock)
+static void fill_life(struct spool_engine *engine, struct spool_node *node, struct spool_life *ret)
+	SPOOL_REQUIRES(node->lock)
 {
 	*ret = (struct spool_life){
 		.lifetime = (enum spool_lifetime)node->lifetime,
 		.session = node->session ? node->session->id : 0,
 		.ended = node->session && !engine_session_is_live(node->session),
 		.is_open = node->n_open > 0,
+		.linger_ms = engine_linger_left_locked(engine, node),
 	};
+	if (ret->linger_ms != SPOOL_FOREVER)
+		ret->linger_ms = (ret->linger_ms + NS_PER_MS - 1) / NS_PER_MS;
 	if (!S_ISDIR(node->type))
 		return;
 	ret->bound = id_of(node->dir->bound);
@@ -72,7 +79,7 @@ int spool_engine_life(struct spool_engine *engine, uint64_t ino, struct spool_li
 	if (!node)
 		return -ESTALE;
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	fill_life(node, ret);
+	fill_life(engine, node, ret);
 	spool_mutex_unlock(&node->lock);
 	engine_put(engine, node);
 	return 0;
@@ -86,6 +93,7 @@ void spool_engine_life_stat(struct spool_engine *engine, struct spool_life_stat 
 	*ret = (struct spool_life_stat){
 		.removed = life->n_removed,
 		.waiting = life->n_waiting,
+		.lingering = life->n_lingering,
 		.sessions = life->n_sessions,
 		.ended = life->n_ended,
 	};

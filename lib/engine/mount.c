@@ -8,6 +8,7 @@
 #include "engine/closed.h"
 #include "engine/entry.h"
 #include "engine/inode.h"
+#include "engine/linger.h"
 #include "engine/root.h"
 #include "engine/session.h"
 #include "engine/tier.h"
@@ -47,6 +48,7 @@ static int init_parts(struct spool_engine *engine)
 	r = spool_quota_new(host, &engine->config.limits, &engine->quota);
 	if (r < 0)
 		return r;
+	engine_linger_init(engine);
 	r = engine_session_init(engine);
 	if (r < 0)
 		return r;
@@ -75,7 +77,7 @@ int spool_engine_new(const struct spool_config *config, const struct spool_host 
 	int r;
 
 	if (config->layout > SPOOL_LAYOUT_SHARED || config->modes > SPOOL_MODES_STRICT ||
-	    config->lifetime > SPOOL_LIFETIME_MOUNT)
+	    config->lifetime > SPOOL_LIFETIME_MOUNT || config->linger_ms > SPOOL_LINGER_MAX_MS)
 		return give_up(config, -EINVAL);
 	engine = spool_alloc(host, sizeof(*engine));
 	if (!engine)

@@ -9,6 +9,7 @@
 #include "engine/evict.h"
 #include "engine/file.h"
 #include "engine/inode.h"
+#include "engine/linger.h"
 #include "engine/orphan.h"
 #include "engine/size.h"
 #include "store/object.h"
@@ -29,6 +30,8 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 	if (r == 0 && (flags & SPOOL_OPEN_WRITE))
 		node->flags &= (uint8_t)~SPOOL_NODE_MTIME_SET;
 	file = S_ISREG(node->type) ? node->file : NULL;
+	if (r == 0)
+		engine_linger_remove_locked(engine, node);
 	if (r == 0 && file) {
 		engine_closed_remove(engine, file);
 		engine_orphan_remove(engine, file);
@@ -100,8 +103,10 @@ void spool_engine_release(struct spool_engine *engine, uint64_t ino)
 		return;
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 	was_open = node->n_open > 0;
-	if (was_open)
+	if (was_open) {
 		node->n_open--;
+		engine_linger_add_locked(engine, node);
+	}
 	engine_closed_add_locked(engine, node);
 	spool_mutex_unlock(&node->lock);
 	if (was_open)

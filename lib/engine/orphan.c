@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "engine/linger.h"
 #include "engine/session.h"
 
 void engine_orphan_count(struct spool_engine *engine, struct spool_quota_user *user, int n)
@@ -21,6 +22,7 @@ void engine_unlink_locked(struct spool_engine *engine, struct spool_node *dir,
 	if (node->nlink == 0) {
 		engine_orphan_count(engine, node->user, 1);
 		engine_session_leave_locked(engine, node);
+		engine_linger_remove_locked(engine, node);
 	}
 	if (is_dir)
 		dir->nlink--;

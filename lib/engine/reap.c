@@ -6,6 +6,7 @@
 
 #include "engine/entry.h"
 #include "engine/inode.h"
+#include "engine/linger.h"
 #include "engine/session.h"
 
 /*
@@ -20,6 +21,15 @@
 
 /* Looks for more names than it is to return, as some turn out to stay. */
 #define LOOKS_PER_NAME 4u
+#define NS_PER_MS 1000000u
+
+/* Is @node to go, for either reason? */
+static bool goes_locked(struct spool_engine *engine, struct spool_node *node)
+	SPOOL_REQUIRES(node->lock)
+{
+	return engine_goes_locked(node) ||
+	       (node->nlink > 0 && engine_linger_left_locked(engine, node) == 0);
+}
 
 /* The directory of a name of @node that is to go, with a reference, and where it is in there. */
 static struct spool_node *find_name(struct spool_engine *engine, struct spool_node *node,
@@ -28,7 +38,7 @@ static struct spool_node *find_name(struct spool_engine *engine, struct spool_no
 	struct spool_node *dir = NULL;
 
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	if (engine_goes_locked(node)) {
+	if (goes_locked(engine, node)) {
 		const struct spool_entry *entry = LIST_FIRST(&node->names);
 
 		dir = entry->dir;
@@ -49,7 +59,7 @@ static bool remove_locked(struct spool_engine *engine, struct spool_node *dir,
 
 	engine_now(engine, &now);
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	if (engine_goes_locked(node)) {
+	if (goes_locked(engine, node)) {
 		removed = !S_ISDIR(node->type) || node->dir->n_entries == 0;
 		if (removed)
 			engine_remove_entry_locked(engine, dir, node, entry, &now);
@@ -99,14 +109,26 @@ static void count(struct spool_engine *engine, size_t n)
 	spool_mutex_unlock(&engine->life.lock);
 }
 
+/* The next inode that is to go: of what lingers and of what has ended in turns. Return: 0: none,
+ * but one lingers for *@ret_ns yet. */
+static uint64_t next(struct spool_engine *engine, bool lingering_first, uint64_t *ret_ns)
+{
+	uint64_t ino = lingering_first ? engine_linger_next(engine, ret_ns) : 0;
+
+	if (ino == 0)
+		ino = engine_session_next(engine);
+	if (ino == 0 && !lingering_first)
+		ino = engine_linger_next(engine, ret_ns);
+	return ino;
+}
+
 int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, size_t n,
 		      size_t *ret_n, uint64_t *ret_ms)
 {
 	size_t looks = n * LOOKS_PER_NAME, done = 0;
-	uint64_t ino = 0;
+	uint64_t ino = 0, ns = 0;
 
-	(void)ret_ms;
-	while (done < n && looks-- > 0 && (ino = engine_session_next(engine)) != 0) {
+	while (done < n && looks-- > 0 && (ino = next(engine, looks & 1, &ns)) != 0) {
 		struct spool_node *node = engine_get(engine, ino);
 
 		if (!node)
@@ -117,5 +139,10 @@ int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, si
 	}
 	count(engine, done);
 	*ret_n = done;
-	return ino != 0 ? SPOOL_REAP_MORE : SPOOL_REAP_NOTHING;
+	if (ino != 0)
+		return SPOOL_REAP_MORE;
+	if (ns == SPOOL_FOREVER)
+		return SPOOL_REAP_NOTHING;
+	*ret_ms = (ns + NS_PER_MS - 1) / NS_PER_MS;
+	return SPOOL_REAP_LATER;
 }

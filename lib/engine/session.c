@@ -299,18 +299,17 @@ bool engine_goes_locked(const struct spool_node *node)
 	return (node->flags & SPOOL_NODE_LISTED) && !engine_session_is_live(node->session);
 }
 
-void engine_set_lifetime_locked(struct spool_engine *engine, struct spool_node *node,
-				enum spool_lifetime lifetime)
+void engine_session_lifetime_locked(struct spool_engine *engine, struct spool_node *node,
+				    enum spool_lifetime lifetime)
 {
-	if (node->session) {
-		spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
-		unlist_locked(&engine->life, node);
-		node->lifetime = (uint8_t)lifetime;
-		list_locked(&engine->life, node);
-		spool_mutex_unlock(&engine->life.lock);
-		listed(engine, node->session);
-	}
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	unlist_locked(&engine->life, node);
 	node->lifetime = (uint8_t)lifetime;
+	if (node->session)
+		list_locked(&engine->life, node);
+	spool_mutex_unlock(&engine->life.lock);
+	if (node->session)
+		listed(engine, node->session);
 }
 
 void spool_engine_session_end(struct spool_engine *engine, uint64_t id)

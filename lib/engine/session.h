@@ -97,6 +97,7 @@ void engine_session_wait_locked(struct spool_engine *engine, struct spool_node *
 void engine_session_emptied_locked(struct spool_engine *engine, struct spool_node *dir)
 	SPOOL_REQUIRES(dir->lock);
 
-/** engine_set_lifetime_locked() - of @node alone. Lock: node->lock. */
-void engine_set_lifetime_locked(struct spool_engine *engine, struct spool_node *node,
-				enum spool_lifetime lifetime) SPOOL_REQUIRES(node->lock);
+/** engine_session_lifetime_locked() - changes the lifetime of @node, which decides whether it goes
+ * with its session. Lock: node->lock. */
+void engine_session_lifetime_locked(struct spool_engine *engine, struct spool_node *node,
+				    enum spool_lifetime lifetime) SPOOL_REQUIRES(node->lock);

@@ -50,6 +50,10 @@ struct spool_file {
 	TAILQ_ENTRY(spool_file) closed_link;
 	bool orphan; /* lock: closed_lock; on the engine's list of these */
 	TAILQ_ENTRY(spool_file) orphan_link;
+	TAILQ_ENTRY(spool_file) linger_link; /* lock: the engine's life.lock, as the following */
+	uint64_t closed_ns;                  /* when it was closed last, while it lingers */
+	uint64_t linger_ino;
+	bool lingers;                 /* its names go if nobody opens it again */
 	struct spool_file_list *tier; /* lock: the tier's, as the following; see evict.c */
 	TAILQ_ENTRY(spool_file) tier_link;
 	uint64_t tier_ino;

@@ -112,6 +112,15 @@ static void system_now(void *ctx, struct timespec *ret)
 	clock_gettime(CLOCK_REALTIME, ret);
 }
 
+static uint64_t system_monotonic_ns(void *ctx)
+{
+	struct timespec now;
+
+	(void)ctx;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static int system_random(void *ctx, void *buf, size_t len)
 {
 	unsigned char *at = buf;
@@ -143,6 +152,7 @@ const struct spool_host *spool_host_system(void)
 		.secret_map = system_secret_map,
 		.secret_unmap = system_secret_unmap,
 		.now = system_now,
+		.monotonic_ns = system_monotonic_ns,
 		.random = system_random,
 	};
 

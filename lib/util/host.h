@@ -31,6 +31,7 @@
  *	locked where the limits allow it (*@ret_locked). Return: NULL when there is none
  * @secret_unmap: overwrites it and gives it back
  * @now: the wall clock (CLOCK_REALTIME)
+ * @monotonic_ns: a clock that nobody sets, in nanoseconds (CLOCK_MONOTONIC)
  * @random: fills @buf with @len unpredictable bytes. Return: 0, or -errno
  *
  * All may be called from any thread, with any lock held except as their users note.
@@ -47,6 +48,7 @@ struct spool_host {
 	void *(*secret_map)(void *ctx, size_t len, bool *ret_locked);
 	void (*secret_unmap)(void *ctx, void *addr, size_t len);
 	void (*now)(void *ctx, struct timespec *ret);
+	uint64_t (*monotonic_ns)(void *ctx);
 	int (*random)(void *ctx, void *buf, size_t len);
 };
 

@@ -108,6 +108,13 @@ static void fault_now(void *ctx, struct timespec *ret)
 	*ret = fault->clock;
 }
 
+static uint64_t fault_monotonic_ns(void *ctx)
+{
+	struct fault_host *fault = ctx;
+
+	return fault->monotonic_ns;
+}
+
 static int fault_random(void *ctx, void *buf, size_t len)
 {
 	(void)ctx;
@@ -129,6 +136,7 @@ void fault_host_init(struct fault_host *fault)
 		.secret_map = fault_secret_map,
 		.secret_unmap = fault_secret_unmap,
 		.now = fault_now,
+		.monotonic_ns = fault_monotonic_ns,
 		.random = fault_random,
 	};
 }

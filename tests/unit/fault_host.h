@@ -13,13 +13,14 @@
 /**
  * struct fault_host - pass &host.host to the code under test
  * @live: allocations and mappings that exist now; 0 at the end, or something leaked
- * @clock: what now() answers
+ * @clock: what now() answers; @monotonic_ns: what monotonic_ns() does
  * @fired: a call has failed since fault_host_arm()
  */
 struct fault_host {
 	struct spool_host host;
 	_Atomic long live;
 	struct timespec clock;
+	_Atomic uint64_t monotonic_ns;
 	_Atomic bool fired;
 	/* private */
 	_Atomic long calls;

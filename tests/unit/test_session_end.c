@@ -8,89 +8,18 @@
 #include <sys/stat.h>
 
 #include "engine/session.h"
-#include "engine_rig.h"
+#include "life_rig.h"
 #include "util/macros.h"
 
 #define ROOT SPOOL_INO_ROOT
-#define REMOVED 64
 
-static struct engine_rig rig;
+static struct life_rig life;
+static struct engine_rig *const rig = &life.rig;
 static struct spool_attr attr;
-static int counted[10]; /* what session_inodes() has said of each session */
-static unsigned int woken;
-
-static void on_inodes(void *ctx, uint64_t id, int n)
-{
-	(void)ctx;
-	counted[id] += n;
-}
-
-static void on_reap(void *ctx)
-{
-	(void)ctx;
-	woken++;
-}
 
 static void set_up(enum spool_layout layout, enum spool_lifetime lifetime)
 {
-	struct spool_config config = engine_rig_config(layout, SPOOL_MODES_OWNER);
-
-	config.lifetime = lifetime;
-	config.session_inodes = on_inodes;
-	config.reap = on_reap;
-	memset(counted, 0, sizeof(counted));
-	woken = 0;
-	engine_rig_init_config(&rig, &config);
-}
-
-static uint64_t file_of(uint64_t session, uint64_t parent, const char *name)
-{
-	rig.cred.session = session;
-	return rig_file(&rig, parent, name);
-}
-
-static uint64_t dir_of(uint64_t session, uint64_t parent, const char *name)
-{
-	rig.cred.session = session;
-	return rig_mkdir(&rig, parent, name);
-}
-
-/* Return: how many names went. */
-static size_t reap(void)
-{
-	struct spool_removed removed[REMOVED];
-	size_t total = 0, n;
-	uint64_t ms;
-	int r;
-
-	do {
-		r = spool_engine_reap(rig.engine, removed, REMOVED, &n, &ms);
-		total += n;
-	} while (r == SPOOL_REAP_MORE);
-	CU_ASSERT_EQUAL(r, SPOOL_REAP_NOTHING);
-	return total;
-}
-
-static size_t end(uint64_t session)
-{
-	spool_engine_session_end(rig.engine, session);
-	return reap();
-}
-
-static struct spool_life life_of(uint64_t ino)
-{
-	struct spool_life life = {0};
-
-	CU_ASSERT_EQUAL(spool_engine_life(rig.engine, ino, &life), 0);
-	return life;
-}
-
-static struct spool_life_stat life_stat(void)
-{
-	struct spool_life_stat now;
-
-	spool_engine_life_stat(rig.engine, &now);
-	return now;
+	life_rig_init(&life, layout, lifetime);
 }
 
 /* A file has the session of who makes it, or of its directory; rename and link change nothing. */
@@ -99,31 +28,32 @@ static void test_inherit(void)
 	uint64_t dir, file, other;
 
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	dir = dir_of(1, ROOT, "dir");
-	file = file_of(2, dir, "two");
-	other = file_of(0, dir, "unknown");
-	CU_ASSERT_EQUAL(life_of(file).session, 2);
-	CU_ASSERT_EQUAL(life_of(other).session, 1);
-	CU_ASSERT_EQUAL(life_of(file_of(0, ROOT, "nobody")).session, 0);
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig.engine, dir), 1);
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig.engine, file), 0);
-	rig.cred.session = 3;
-	CU_ASSERT_EQUAL(spool_engine_link(rig.engine, &rig.cred, file, ROOT, "link", &attr), 0);
-	CU_ASSERT_EQUAL(spool_engine_rename(rig.engine, &rig.cred, dir, "two", ROOT, "new", 0), 0);
-	CU_ASSERT_EQUAL(life_of(file).session, 2);
-	CU_ASSERT_EQUAL(counted[1], 2);
-	CU_ASSERT_EQUAL(counted[2], 1);
-	CU_ASSERT_EQUAL(counted[3], 0);
-	CU_ASSERT_EQUAL(woken, 0);
-	CU_ASSERT_EQUAL(end(2), 2); /* both names */
-	CU_ASSERT_EQUAL(woken, 1);
-	CU_ASSERT_EQUAL(rig_ino(&rig, ROOT, "link"), 0);
-	CU_ASSERT_EQUAL(rig_ino(&rig, ROOT, "new"), 0);
-	CU_ASSERT_EQUAL(rig_ino(&rig, dir, "unknown"), other);
-	CU_ASSERT_EQUAL(counted[2], 0);
-	CU_ASSERT_EQUAL(life_stat().removed, 2);
-	CU_ASSERT_EQUAL(life_stat().sessions, 1);
-	engine_rig_fini(&rig);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	file = life_file(&life, 2, dir, "two");
+	other = life_file(&life, 0, dir, "unknown");
+	CU_ASSERT_EQUAL(life_of(&life, file).session, 2);
+	CU_ASSERT_EQUAL(life_of(&life, other).session, 1);
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 0, ROOT, "nobody")).session, 0);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, dir), 1);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, file), 0);
+	rig->cred.session = 3;
+	CU_ASSERT_EQUAL(spool_engine_link(rig->engine, &rig->cred, file, ROOT, "link", &attr), 0);
+	CU_ASSERT_EQUAL(spool_engine_rename(rig->engine, &rig->cred, dir, "two", ROOT, "new", 0),
+			0);
+	CU_ASSERT_EQUAL(life_of(&life, file).session, 2);
+	CU_ASSERT_EQUAL(life.counted[1], 2);
+	CU_ASSERT_EQUAL(life.counted[2], 1);
+	CU_ASSERT_EQUAL(life.counted[3], 0);
+	CU_ASSERT_EQUAL(life.woken, 0);
+	CU_ASSERT_EQUAL(life_end(&life, 2), 2); /* both names */
+	CU_ASSERT_EQUAL(life.woken, 1);
+	CU_ASSERT_EQUAL(rig_ino(rig, ROOT, "link"), 0);
+	CU_ASSERT_EQUAL(rig_ino(rig, ROOT, "new"), 0);
+	CU_ASSERT_EQUAL(rig_ino(rig, dir, "unknown"), other);
+	CU_ASSERT_EQUAL(life.counted[2], 0);
+	CU_ASSERT_EQUAL(life_stat(&life).removed, 2);
+	CU_ASSERT_EQUAL(life_stat(&life).sessions, 1);
+	engine_rig_fini(rig);
 }
 
 /* An O_TMPFILE file has the session of who links it. */
@@ -132,17 +62,17 @@ static void test_tmpfile(void)
 	uint64_t file;
 
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	rig.cred.session = 1;
-	CU_ASSERT_EQUAL(spool_engine_tmpfile(rig.engine, &rig.cred, ROOT, 0600, &attr), 0);
+	rig->cred.session = 1;
+	CU_ASSERT_EQUAL(spool_engine_tmpfile(rig->engine, &rig->cred, ROOT, 0600, &attr), 0);
 	file = attr.ino;
-	CU_ASSERT_EQUAL(life_of(file).session, 0);
-	CU_ASSERT_EQUAL(end(1), 0);
-	rig.cred.session = 2;
-	CU_ASSERT_EQUAL(spool_engine_link(rig.engine, &rig.cred, file, ROOT, "file", &attr), 0);
-	CU_ASSERT_EQUAL(life_of(file).session, 2);
-	CU_ASSERT_EQUAL(end(2), 1);
-	spool_engine_release(rig.engine, file);
-	engine_rig_fini(&rig);
+	CU_ASSERT_EQUAL(life_of(&life, file).session, 0);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 0);
+	rig->cred.session = 2;
+	CU_ASSERT_EQUAL(spool_engine_link(rig->engine, &rig->cred, file, ROOT, "file", &attr), 0);
+	CU_ASSERT_EQUAL(life_of(&life, file).session, 2);
+	CU_ASSERT_EQUAL(life_end(&life, 2), 1);
+	spool_engine_release(rig->engine, file);
+	engine_rig_fini(rig);
 }
 
 /* What is open loses its names at once, and its data with the last close. */
@@ -152,17 +82,17 @@ static void test_open(void)
 	uint64_t file;
 
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	file = file_of(1, ROOT, "file");
-	rig_write(&rig, file, "data");
-	CU_ASSERT_EQUAL(spool_engine_open(rig.engine, file, 0), 0);
-	CU_ASSERT_EQUAL(end(1), 1);
-	CU_ASSERT_EQUAL(rig_attr(&rig, file).nlink, 0);
-	CU_ASSERT_EQUAL(spool_engine_read(rig.engine, file, buf, sizeof(buf), 0, 0), 4);
+	file = life_file(&life, 1, ROOT, "file");
+	rig_write(rig, file, "data");
+	CU_ASSERT_EQUAL(spool_engine_open(rig->engine, file, 0), 0);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 1);
+	CU_ASSERT_EQUAL(rig_attr(rig, file).nlink, 0);
+	CU_ASSERT_EQUAL(spool_engine_read(rig->engine, file, buf, sizeof(buf), 0, 0), 4);
 	CU_ASSERT_STRING_EQUAL(buf, "data");
-	spool_engine_release(rig.engine, file);
-	spool_engine_forget(rig.engine, file, 1);
-	CU_ASSERT_EQUAL(spool_engine_getattr(rig.engine, file, &attr), -ESTALE);
-	engine_rig_fini(&rig);
+	spool_engine_release(rig->engine, file);
+	spool_engine_forget(rig->engine, file, 1);
+	CU_ASSERT_EQUAL(spool_engine_getattr(rig->engine, file, &attr), -ESTALE);
+	engine_rig_fini(rig);
 }
 
 /* The names of what was removed are told. */
@@ -173,20 +103,20 @@ static void test_told(void)
 	size_t n;
 
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	dir = dir_of(1, ROOT, "dir");
-	file = file_of(1, dir, "file");
-	spool_engine_session_end(rig.engine, 1);
-	CU_ASSERT_EQUAL(spool_engine_reap(rig.engine, removed, 1, &n, &ms), SPOOL_REAP_MORE);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	file = life_file(&life, 1, dir, "file");
+	spool_engine_session_end(rig->engine, 1);
+	CU_ASSERT_EQUAL(spool_engine_reap(rig->engine, removed, 1, &n, &ms), SPOOL_REAP_MORE);
 	CU_ASSERT_EQUAL_FATAL(n, 1);
 	CU_ASSERT_EQUAL(removed[0].parent, dir);
 	CU_ASSERT_EQUAL(removed[0].ino, file);
 	CU_ASSERT_EQUAL(removed[0].len, 4);
 	CU_ASSERT_STRING_EQUAL(removed[0].name, "file");
-	CU_ASSERT_EQUAL(spool_engine_reap(rig.engine, removed, 2, &n, &ms), SPOOL_REAP_NOTHING);
+	CU_ASSERT_EQUAL(spool_engine_reap(rig->engine, removed, 2, &n, &ms), SPOOL_REAP_NOTHING);
 	CU_ASSERT_EQUAL_FATAL(n, 1);
 	CU_ASSERT_EQUAL(removed[0].parent, ROOT);
 	CU_ASSERT_EQUAL(removed[0].ino, dir);
-	engine_rig_fini(&rig);
+	engine_rig_fini(rig);
 }
 
 /* A directory that holds what lives longer stays, and goes when that has gone. */
@@ -195,26 +125,26 @@ static void test_waits(void)
 	uint64_t dir, sub;
 
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	dir = dir_of(1, ROOT, "dir");
-	sub = dir_of(1, dir, "sub");
-	file_of(1, sub, "one");
-	file_of(2, sub, "two");
-	CU_ASSERT_EQUAL(end(1), 1);
-	CU_ASSERT_EQUAL(life_stat().waiting, 2);
-	CU_ASSERT_STRING_EQUAL(life_of(sub).waits_for, "two");
-	CU_ASSERT_TRUE(life_of(sub).ended);
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig.engine, sub), 0);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	sub = life_dir(&life, 1, dir, "sub");
+	life_file(&life, 1, sub, "one");
+	life_file(&life, 2, sub, "two");
+	CU_ASSERT_EQUAL(life_end(&life, 1), 1);
+	CU_ASSERT_EQUAL(life_stat(&life).waiting, 2);
+	CU_ASSERT_STRING_EQUAL(life_of(&life, sub).waits_for, "two");
+	CU_ASSERT_TRUE(life_of(&life, sub).ended);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub), 0);
 	/* what is made there now is no part of what has ended */
-	CU_ASSERT_EQUAL(life_of(file_of(0, sub, "late")).session, 0);
-	CU_ASSERT_EQUAL(reap(), 0);
-	CU_ASSERT_EQUAL(end(2), 1);
-	CU_ASSERT_EQUAL(rig_ino(&rig, dir, "sub"), sub);
-	CU_ASSERT_EQUAL(spool_engine_unlink(rig.engine, &rig.cred, sub, "late"), 0);
-	CU_ASSERT_EQUAL(reap(), 2);
-	CU_ASSERT_EQUAL(rig_ino(&rig, ROOT, "dir"), 0);
-	CU_ASSERT_EQUAL(life_stat().waiting, 0);
-	CU_ASSERT_EQUAL(life_stat().sessions, 0);
-	engine_rig_fini(&rig);
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 0, sub, "late")).session, 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(life_end(&life, 2), 1);
+	CU_ASSERT_EQUAL(rig_ino(rig, dir, "sub"), sub);
+	CU_ASSERT_EQUAL(spool_engine_unlink(rig->engine, &rig->cred, sub, "late"), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 2);
+	CU_ASSERT_EQUAL(rig_ino(rig, ROOT, "dir"), 0);
+	CU_ASSERT_EQUAL(life_stat(&life).waiting, 0);
+	CU_ASSERT_EQUAL(life_stat(&life).sessions, 0);
+	engine_rig_fini(rig);
 }
 
 /* One that is moved out of it is a name less as well, and so is one that is renamed over. */
@@ -223,14 +153,15 @@ static void test_waits_for_rename(void)
 	uint64_t dir;
 
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	dir = dir_of(1, ROOT, "dir");
-	file_of(2, dir, "two");
-	CU_ASSERT_EQUAL(end(1), 0);
-	CU_ASSERT_EQUAL(spool_engine_rename(rig.engine, &rig.cred, dir, "two", ROOT, "two", 0), 0);
-	CU_ASSERT_EQUAL(reap(), 1);
-	CU_ASSERT_EQUAL(rig_ino(&rig, ROOT, "dir"), 0);
-	CU_ASSERT_NOT_EQUAL(rig_ino(&rig, ROOT, "two"), 0);
-	engine_rig_fini(&rig);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	life_file(&life, 2, dir, "two");
+	CU_ASSERT_EQUAL(life_end(&life, 1), 0);
+	CU_ASSERT_EQUAL(spool_engine_rename(rig->engine, &rig->cred, dir, "two", ROOT, "two", 0),
+			0);
+	CU_ASSERT_EQUAL(life_reap(&life), 1);
+	CU_ASSERT_EQUAL(rig_ino(rig, ROOT, "dir"), 0);
+	CU_ASSERT_NOT_EQUAL(rig_ino(rig, ROOT, "two"), 0);
+	engine_rig_fini(rig);
 }
 
 /* What stays until the mount ends is handed down, and nothing of a session's end. */
@@ -239,12 +170,12 @@ static void test_mount(void)
 	uint64_t file;
 
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_MOUNT);
-	file = file_of(1, ROOT, "file");
-	CU_ASSERT_EQUAL(life_of(file).lifetime, SPOOL_LIFETIME_MOUNT);
-	CU_ASSERT_EQUAL(life_of(file).session, 1);
-	CU_ASSERT_EQUAL(end(1), 0);
-	CU_ASSERT_EQUAL(rig_ino(&rig, ROOT, "file"), file);
-	engine_rig_fini(&rig);
+	file = life_file(&life, 1, ROOT, "file");
+	CU_ASSERT_EQUAL(life_of(&life, file).lifetime, SPOOL_LIFETIME_MOUNT);
+	CU_ASSERT_EQUAL(life_of(&life, file).session, 1);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 0);
+	CU_ASSERT_EQUAL(rig_ino(rig, ROOT, "file"), file);
+	engine_rig_fini(rig);
 }
 
 #define DEPTH 1000
@@ -255,15 +186,15 @@ static void test_deep(void)
 
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
 	for (int i = 0; i < DEPTH; i++) {
-		dir = dir_of(1, dir, "d");
-		CU_ASSERT_EQUAL(spool_engine_setattr(rig.engine, &rig.cred, dir, SPOOL_SET_MODE,
+		dir = life_dir(&life, 1, dir, "d");
+		CU_ASSERT_EQUAL(spool_engine_setattr(rig->engine, &rig->cred, dir, SPOOL_SET_MODE,
 						     &(struct spool_attr){.mode = 0500}, &attr),
 				0);
 	}
-	file_of(1, dir, "file");
-	CU_ASSERT_EQUAL(end(1), DEPTH + 1);
-	CU_ASSERT_EQUAL(rig_ino(&rig, ROOT, "d"), 0);
-	engine_rig_fini(&rig);
+	life_file(&life, 1, dir, "file");
+	CU_ASSERT_EQUAL(life_end(&life, 1), DEPTH + 1);
+	CU_ASSERT_EQUAL(rig_ino(rig, ROOT, "d"), 0);
+	engine_rig_fini(rig);
 }
 
 /* Upside down: what was made first lies deepest. */
@@ -272,13 +203,13 @@ static void test_moved(void)
 	uint64_t inner, outer;
 
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	inner = dir_of(1, ROOT, "inner");
-	file_of(1, inner, "file");
-	outer = dir_of(1, ROOT, "outer");
+	inner = life_dir(&life, 1, ROOT, "inner");
+	life_file(&life, 1, inner, "file");
+	outer = life_dir(&life, 1, ROOT, "outer");
 	CU_ASSERT_EQUAL(
-		spool_engine_rename(rig.engine, &rig.cred, ROOT, "inner", outer, "inner", 0), 0);
-	CU_ASSERT_EQUAL(end(1), 3);
-	engine_rig_fini(&rig);
+		spool_engine_rename(rig->engine, &rig->cred, ROOT, "inner", outer, "inner", 0), 0);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 3);
+	engine_rig_fini(rig);
 }
 
 #define WIDTH 100000
@@ -290,11 +221,11 @@ static void test_wide(void)
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
 	for (int i = 0; i < WIDTH; i++) {
 		snprintf(name, sizeof(name), "f%d", i);
-		spool_engine_forget(rig.engine, file_of(1, ROOT, name), 1);
+		spool_engine_forget(rig->engine, life_file(&life, 1, ROOT, name), 1);
 	}
-	CU_ASSERT_EQUAL(end(1), WIDTH);
-	CU_ASSERT_EQUAL(rig_attr(&rig, ROOT).size, 0);
-	CU_ASSERT_TRUE(spool_engine_free(rig.engine));
+	CU_ASSERT_EQUAL(life_end(&life, 1), WIDTH);
+	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
+	CU_ASSERT_TRUE(spool_engine_free(rig->engine));
 }
 
 /* Two that end together take turns. */
@@ -306,16 +237,16 @@ static void test_turns(void)
 
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
 	for (int i = 0; i < 8; i++)
-		file_of(1, ROOT, (char[]){'a', (char)('0' + i), 0});
-	file_of(2, ROOT, "b");
-	spool_engine_session_end(rig.engine, 1);
-	spool_engine_session_end(rig.engine, 2);
-	CU_ASSERT_EQUAL(life_stat().ended, 2);
-	CU_ASSERT_EQUAL(spool_engine_reap(rig.engine, removed, 4, &n, &ms), SPOOL_REAP_MORE);
+		life_file(&life, 1, ROOT, (char[]){'a', (char)('0' + i), 0});
+	life_file(&life, 2, ROOT, "b");
+	spool_engine_session_end(rig->engine, 1);
+	spool_engine_session_end(rig->engine, 2);
+	CU_ASSERT_EQUAL(life_stat(&life).ended, 2);
+	CU_ASSERT_EQUAL(spool_engine_reap(rig->engine, removed, 4, &n, &ms), SPOOL_REAP_MORE);
 	CU_ASSERT_EQUAL(n, 4);
-	CU_ASSERT_EQUAL(rig_ino(&rig, ROOT, "b"), 0);
-	CU_ASSERT_EQUAL(reap(), 5);
-	engine_rig_fini(&rig);
+	CU_ASSERT_EQUAL(rig_ino(rig, ROOT, "b"), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 5);
+	engine_rig_fini(rig);
 }
 
 /* A uid's directory stays, and so does the self link. */
@@ -324,15 +255,15 @@ static void test_private(void)
 	uint64_t top;
 
 	set_up(SPOOL_LAYOUT_PRIVATE, SPOOL_LIFETIME_SESSION);
-	rig.cred.session = 1;
-	CU_ASSERT_EQUAL(spool_engine_lookup(rig.engine, &rig.cred, ROOT, "1000", &attr), 0);
+	rig->cred.session = 1;
+	CU_ASSERT_EQUAL(spool_engine_lookup(rig->engine, &rig->cred, ROOT, "1000", &attr), 0);
 	top = attr.ino;
-	CU_ASSERT_EQUAL(life_of(top).session, 0);
-	CU_ASSERT_EQUAL(life_of(file_of(1, top, "file")).session, 1);
-	CU_ASSERT_EQUAL(end(1), 1);
-	CU_ASSERT_EQUAL(rig_ino(&rig, ROOT, "1000"), top);
-	CU_ASSERT_NOT_EQUAL(rig_ino(&rig, ROOT, "self"), 0);
-	engine_rig_fini(&rig);
+	CU_ASSERT_EQUAL(life_of(&life, top).session, 0);
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 1, top, "file")).session, 1);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 1);
+	CU_ASSERT_EQUAL(rig_ino(rig, ROOT, "1000"), top);
+	CU_ASSERT_NOT_EQUAL(rig_ino(rig, ROOT, "self"), 0);
+	engine_rig_fini(rig);
 }
 
 /* The memory of a session is its first maker's. */
@@ -341,16 +272,16 @@ static void test_charged(void)
 	uint64_t before;
 
 	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	before = rig_used(&rig, 1000, SPOOL_RES_RAM);
-	file_of(1, ROOT, "a");
-	CU_ASSERT_EQUAL(rig_used(&rig, 1000, SPOOL_RES_RAM) - before,
+	before = rig_used(rig, 1000, SPOOL_RES_RAM);
+	life_file(&life, 1, ROOT, "a");
+	CU_ASSERT_EQUAL(rig_used(rig, 1000, SPOOL_RES_RAM) - before,
 			spool_node_bytes(S_IFREG) + spool_entry_bytes(1) + engine_session_bytes());
-	file_of(1, ROOT, "b");
-	CU_ASSERT_EQUAL(rig_used(&rig, 1000, SPOOL_RES_RAM) - before,
+	life_file(&life, 1, ROOT, "b");
+	CU_ASSERT_EQUAL(rig_used(rig, 1000, SPOOL_RES_RAM) - before,
 			2 * spool_node_bytes(S_IFREG) + 2 * spool_entry_bytes(1) +
 				engine_session_bytes());
-	CU_ASSERT_EQUAL(end(1), 2);
-	engine_rig_fini(&rig);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 2);
+	engine_rig_fini(rig);
 }
 
 int main(void)
