@@ -557,6 +557,16 @@ void spool_engine_session_end(struct spool_engine *engine, uint64_t id);
  */
 uint64_t spool_engine_session_of(struct spool_engine *engine, uint64_t ino);
 
+/**
+ * spool_engine_asks_session() - does what is made in the directory @ino go with a session?
+ * @ret_session: as spool_engine_session_of(); set unless it does not
+ */
+bool spool_engine_asks_session(struct spool_engine *engine, uint64_t ino, uint64_t *ret_session);
+
+/** spool_engine_set_default_lifetime() - as config.lifetime, for what is made from now on: of the
+ * root, and in private of the users' directories. What there is stays what it is. */
+void spool_engine_set_default_lifetime(struct spool_engine *engine, enum spool_lifetime lifetime);
+
 /** struct spool_removed - a name that spool_engine_reap() has removed, for the kernel to forget */
 struct spool_removed {
 	uint64_t parent;

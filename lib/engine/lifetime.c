@@ -33,6 +33,13 @@ static uint64_t id_of(const struct engine_session *session)
 	return engine_session_is_live(session) ? session->id : 0;
 }
 
+static uint64_t session_of_locked(const struct spool_node *dir) SPOOL_REQUIRES(dir->lock)
+{
+	uint64_t id = id_of(dir->dir->bound);
+
+	return id ? id : id_of(dir->session);
+}
+
 uint64_t spool_engine_session_of(struct spool_engine *engine, uint64_t ino)
 {
 	struct spool_node *dir;
@@ -41,12 +48,56 @@ uint64_t spool_engine_session_of(struct spool_engine *engine, uint64_t ino)
 	if (engine_get_dir(engine, ino, &dir) < 0)
 		return 0;
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
-	id = id_of(dir->dir->bound);
-	if (id == 0)
-		id = id_of(dir->session);
+	id = session_of_locked(dir);
 	spool_mutex_unlock(&dir->lock);
 	engine_put(engine, dir);
 	return id;
+}
+
+bool spool_engine_asks_session(struct spool_engine *engine, uint64_t ino, uint64_t *ret_session)
+{
+	struct spool_node *dir;
+	bool asks;
+
+	if (engine_get_dir(engine, ino, &dir) < 0)
+		return false;
+	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
+	asks = dir->lifetime != SPOOL_LIFETIME_MOUNT;
+	if (asks)
+		*ret_session = session_of_locked(dir);
+	spool_mutex_unlock(&dir->lock);
+	engine_put(engine, dir);
+	return asks;
+}
+
+/* One user's directory behind @cookie in the private root. Return: its cookie; 0: none. */
+static uint64_t set_top_locked(struct spool_engine *engine, uint64_t cookie,
+			       enum spool_lifetime lifetime) SPOOL_REQUIRES(engine->root->lock)
+{
+	struct spool_entry *entry = spool_dir_after(engine->root->dir, cookie);
+
+	if (!entry)
+		return 0;
+	spool_mutex_lock(&entry->node->lock, SPOOL_RANK_NODE);
+	if (entry->node->role == SPOOL_NODE_TOP)
+		entry->node->lifetime = (uint8_t)lifetime;
+	spool_mutex_unlock(&entry->node->lock);
+	return entry->cookie;
+}
+
+void spool_engine_set_default_lifetime(struct spool_engine *engine, enum spool_lifetime lifetime)
+{
+	struct spool_node *root = engine->root;
+	uint64_t cookie = SPOOL_COOKIE_FIRST - 1;
+
+	spool_mutex_lock(&root->lock, SPOOL_RANK_DIR);
+	root->lifetime = (uint8_t)lifetime;
+	spool_mutex_unlock(&root->lock);
+	while (cookie != 0 && engine_is_private_root(engine, root)) {
+		spool_mutex_lock(&root->lock, SPOOL_RANK_DIR);
+		cookie = set_top_locked(engine, cookie, lifetime);
+		spool_mutex_unlock(&root->lock);
+	}
 }
 
 static void fill_life(struct spool_engine *engine, struct spool_node *node, struct spool_life *ret)

@@ -266,6 +266,35 @@ static void test_private(void)
 	engine_rig_fini(rig);
 }
 
+/* For a live mount: what is made later is another's, what there is stays. */
+static void test_default_lifetime(void)
+{
+	static const enum spool_layout layouts[] = {SPOOL_LAYOUT_PRIVATE, SPOOL_LAYOUT_SINGLE};
+	uint64_t top, old, later, session = 9;
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(layouts); i++) {
+		set_up(layouts[i], SPOOL_LIFETIME_MOUNT);
+		top = ROOT;
+		if (layouts[i] == SPOOL_LAYOUT_PRIVATE &&
+		    spool_engine_lookup(rig->engine, &rig->cred, ROOT, "1000", &attr) == 0)
+			top = attr.ino;
+		CU_ASSERT_FALSE(spool_engine_asks_session(rig->engine, top, &session));
+		CU_ASSERT_EQUAL(session, 9);
+		old = life_file(&life, 1, top, "old");
+		spool_engine_set_default_lifetime(rig->engine, SPOOL_LIFETIME_SESSION);
+		CU_ASSERT_TRUE(spool_engine_asks_session(rig->engine, top, &session));
+		CU_ASSERT_EQUAL(session, 0);
+		later = life_dir(&life, 1, top, "later");
+		CU_ASSERT_TRUE(spool_engine_asks_session(rig->engine, later, &session));
+		CU_ASSERT_EQUAL(session, 1);
+		CU_ASSERT_FALSE(spool_engine_asks_session(rig->engine, old, &session));
+		CU_ASSERT_EQUAL(life_of(&life, old).lifetime, SPOOL_LIFETIME_MOUNT);
+		CU_ASSERT_EQUAL(life_end(&life, 1), 1);
+		session = 9;
+		engine_rig_fini(rig);
+	}
+}
+
 /* The memory of a session is its first maker's. */
 static void test_charged(void)
 {
@@ -293,7 +322,7 @@ int main(void)
 		{"mount", test_mount},     {"deep", test_deep},
 		{"moved", test_moved},     {"wide", test_wide},
 		{"turns", test_turns},     {"private", test_private},
-		{"charged", test_charged},
+		{"charged", test_charged}, {"default lifetime", test_default_lifetime},
 	};
 
 	return unit_run("session_end", tests, SPOOL_ARRAY_SIZE(tests));
