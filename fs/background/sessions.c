@@ -18,9 +18,6 @@
 #define LOGIN_DEFS "/etc/login.defs"
 #define SYS_UID_MAX 999u /* "the default", login.defs(5) */
 
-/* Threads that make files at the same time; more cost one open each. A guess. */
-#define CALLERS 256u
-
 #define EVENTS 64
 #define ENDED 256u
 
@@ -121,7 +118,7 @@ static int make_table(struct spool_life *life)
 		.grace_ms = life->config.grace_ms,
 		.sys_uid_max = read_sys_uid_max(),
 		.max_watches = life->config.max_watches,
-		.max_callers = CALLERS,
+		.max_callers = life->config.max_callers,
 		.wake = on_wake,
 		.ctx = life,
 	};

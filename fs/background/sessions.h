@@ -17,6 +17,7 @@ struct spool_life;
  * struct spool_life_config - for spool_life_new()
  * @mode, @grace_ms: the options session= and grace=
  * @max_watches: descriptors for members, of those that RLIMIT_NOFILE allows; 0: looks instead
+ * @max_callers: for threads that make files; with more at the same time each costs one open
  * @ended: session @id is over: its entries are to go, and then spool_sessions_put(). In the thread,
  *	with no lock held. It must not wait: others' ends wait for it
  */
@@ -24,6 +25,7 @@ struct spool_life_config {
 	enum spool_session_mode mode;
 	uint64_t grace_ms;
 	unsigned int max_watches;
+	unsigned int max_callers;
 	void (*ended)(void *ctx, uint64_t id);
 	void *ctx;
 };

@@ -2,6 +2,7 @@
 #include "process/limits.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +14,16 @@
 #include "host/thread.h"
 #include "options/options.h"
 
-/* FILES_OWN is kept for other descriptors: the worker has fewer than 20, and two for each CPU. A
+/* FILES_OWN is kept for other descriptors: the worker has fewer than 24, and two for each CPU. A
  * backing directory has up to 65,535 segment files; to have more than FILES_MAX of them open gains
- * nothing. Guesses. */
+ * nothing. Of threads that make files at the same time more than CALLERS_MAX cost one open each. Of
+ * what is left after FILES_OWN the backing has a half at most, and the callers a quarter. Guesses.
+ */
 #define FILES_OWN 128u
 #define FILES_MIN 8u
 #define FILES_MAX 4096u
+#define CALLERS_MIN 16u
+#define CALLERS_MAX 256u
 
 /* Address space besides file data: programs, stacks, buffers of requests. With two rings it was
  * measured as 0.7 GiB; the rest is a guess. */
@@ -92,19 +97,32 @@ int spool_set_nice(int wanted, char why[SPOOL_LOG_LINE_MAX])
 	return -EPERM;
 }
 
-unsigned int spool_backing_files(void)
+/* Return: how many descriptors there are beside our own. */
+static uint64_t raise_descriptors(void)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return FILES_MIN;
+		return 0;
 	limit.rlim_cur = limit.rlim_max; /* no program is run from here that would inherit it */
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		getrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur <= FILES_OWN + FILES_MIN)
-		return FILES_MIN;
-	return limit.rlim_cur - FILES_OWN < FILES_MAX ? (unsigned int)limit.rlim_cur - FILES_OWN
-						      : FILES_MAX;
+	return limit.rlim_cur > FILES_OWN ? limit.rlim_cur - FILES_OWN : 0;
+}
+
+static unsigned int within(uint64_t n, unsigned int min, unsigned int max)
+{
+	return n < min ? min : n > max ? max : (unsigned int)n;
+}
+
+void spool_share_descriptors(bool has_backing, struct spool_descriptors *ret)
+{
+	uint64_t all = raise_descriptors(), used;
+
+	ret->backing = within(all / 2, FILES_MIN, FILES_MAX);
+	ret->callers = within(all / 4, CALLERS_MIN, CALLERS_MAX);
+	used = ret->callers + (has_backing ? ret->backing : 0);
+	ret->watches = all > used ? within(all - used, 0, UINT_MAX) : 0;
 }
 
 int spool_check_address_space(uint64_t ram, char why[SPOOL_LOG_LINE_MAX])

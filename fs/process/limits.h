@@ -6,6 +6,7 @@
  * it makes of them. All of this is called before there are other threads, which inherit it.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/log.h"
@@ -25,9 +26,15 @@ void spool_harden(void);
  */
 int spool_set_nice(int wanted, char why[SPOOL_LOG_LINE_MAX]);
 
-/** spool_backing_files() - raise RLIMIT_NOFILE. Return: how many files of the backing directory may
- * be open at a time; at least 8. */
-unsigned int spool_backing_files(void);
+/** struct spool_descriptors - how many may be used: for files of the backing directory, at least 8;
+ * for processes that are watched; and for threads that make files, at least 16 */
+struct spool_descriptors {
+	unsigned int backing, watches, callers;
+};
+
+/** spool_share_descriptors() - raise RLIMIT_NOFILE, and share what it allows. @has_backing: there
+ * is a backing directory */
+void spool_share_descriptors(bool has_backing, struct spool_descriptors *ret);
 
 /**
  * spool_check_address_space() - file data are mapped, so a limit of addresses must not make a write

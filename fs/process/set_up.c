@@ -99,7 +99,8 @@ static int open_backing(struct spool_fs *fs, struct spool_backing **ret,
 	return r;
 }
 
-static int make_engine(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_LOG_LINE_MAX])
+static int make_engine(struct spool_fs *fs, struct spool_arena *arena, unsigned int max_files,
+		       char why[SPOOL_LOG_LINE_MAX])
 {
 	const struct spool_options *options = fs->options;
 	struct spool_config config = options->config;
@@ -107,7 +108,7 @@ static int make_engine(struct spool_fs *fs, struct spool_arena *arena, char why[
 		.encrypt = options->encrypt,
 		.threshold = options->threshold,
 		.reserve = options->reserve,
-		.max_files = spool_backing_files(),
+		.max_files = max_files,
 		.wake = on_wake,
 		.hurry = on_hurry,
 		.ram_free = on_ram_free,
@@ -165,9 +166,11 @@ int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_
 		.cgroup_fd = -1,
 		.locks = options->mlock || (options->backing_fd >= 0 && options->encrypt),
 	};
+	struct spool_descriptors descriptors;
 	int r;
 
 	assert(!fs->engine && !*why);
+	spool_share_descriptors(options->backing_fd >= 0, &descriptors);
 	r = spool_witness_start(SUBUID_FILE, options->alive_fd, SPOOL_WITNESS_ANSWER_MS,
 				&fs->witness);
 	if (r == 0)
@@ -177,7 +180,7 @@ int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_
 		r = spool_set_nice(options->nice, why);
 	fs->nice = getpriority(PRIO_PROCESS, 0);
 	if (r == 0)
-		r = make_engine(fs, arena, why);
+		r = make_engine(fs, arena, descriptors.backing, why);
 	if (r == 0)
 		r = prepare_pressure(fs, why);
 	if (r == 0)

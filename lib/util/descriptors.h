@@ -7,9 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What RLIMIT_NOFILE must allow a daemon: fewer than 20 of its own, measured, and 8 files of the
- * backing, a guess. Each ring takes two more; without them requests come over /dev/fuse. */
-#define SPOOL_DESCRIPTORS_MIN 28u
+/* What RLIMIT_NOFILE must allow a daemon: fewer than 24 of its own, measured, 16 by which callers
+ * are known, and 8 files of the backing, guesses. Each ring takes two more; without them requests
+ * come over /dev/fuse. */
+#define SPOOL_DESCRIPTORS_MIN 48u
 
 /**
  * spool_keep_descriptors() - close all but the standard streams and @keep

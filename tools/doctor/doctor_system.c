@@ -96,7 +96,7 @@ static void check_descriptors(struct doctor *doctor)
 		return;
 	if (limit.rlim_max < SPOOL_DESCRIPTORS_MIN) {
 		state = "missing";
-		mend = "Raise the hard limit (limits.conf(5)): 28 and two for each CPU.";
+		mend = "Raise the hard limit (limits.conf(5)): 48 and two for each CPU.";
 		doctor->cannot_mount = true;
 	} else if (limit.rlim_max < SPOOL_DESCRIPTORS_MIN + 2 * (rlim_t)rings) {
 		state = "warn";
@@ -104,8 +104,8 @@ static void check_descriptors(struct doctor *doctor)
 	}
 	format_limit(limit.rlim_max, 1, files, sizeof(files));
 	finding(doctor, state, "RLIMIT_NOFILE", mend,
-		"%s descriptors; a daemon uses some 20 and two for each CPU, however many files "
-		"are open, and at most 4096 for what is on the disk",
+		"%s descriptors; a daemon uses some 40 and two for each CPU, however many files "
+		"are open, at most 4096 for what is on the disk, and one for each session",
 		files);
 }
 

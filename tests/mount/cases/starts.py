@@ -68,14 +68,14 @@ def a_user_who_could_not_unmount_does_not_mount():
 @case(mount=False)
 def a_start_with_too_few_descriptors_is_refused():
     """Not half-way, not without a word, and not later, by a write that no file takes."""
-    for limit in (*range(5, 28), 28):
+    for limit in (*range(5, 48), 48):
         with Place() as place:
             done = run('sh', '-c', f'ulimit -n {limit}; exec "$0" -o threshold=0,ram=16M "$1"',
                        binary('SPOOLFS'), place.path, check=False, timeout=DEADLINE_S)
-            if limit < 28:
+            if limit < 48:
                 assert done.returncode == 2, (limit, done)
                 assert done.stderr == \
-                    f'spoolfs: RLIMIT_NOFILE is {limit} (allowed: at least 28)\n', done
+                    f'spoolfs: RLIMIT_NOFILE is {limit} (allowed: at least 48)\n', done
             else:
                 assert done.returncode == 0, done
                 for i in range(8):

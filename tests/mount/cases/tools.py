@@ -222,8 +222,8 @@ def doctor_tells_of_limits_that_are_too_low():
         found = [f['state'] for f in json.loads(done.stdout) if f['what'] == what]
         return found[0], done.returncode
 
-    assert state('RLIMIT_NOFILE', 'prlimit', '--nofile=27') == ('missing', 1)
-    assert state('RLIMIT_NOFILE', 'prlimit', '--nofile=28')[0] == 'warn'
+    assert state('RLIMIT_NOFILE', 'prlimit', '--nofile=47') == ('missing', 1)
+    assert state('RLIMIT_NOFILE', 'prlimit', '--nofile=48')[0] == 'warn'
     assert state('RLIMIT_NOFILE', 'prlimit', '--nofile=10:20000')[0] == 'ok'
     user = ('setpriv', '--reuid=1000', '--regid=1000', '--clear-groups')
     assert state('RLIMIT_MEMLOCK', 'prlimit', '--memlock=4095', *user)[0] == 'warn'
