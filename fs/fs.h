@@ -36,6 +36,7 @@ struct spool_for_ram;
 struct spool_fs;
 struct spool_writeback;
 struct spool_subuids;
+struct spool_reaper;
 struct spool_reclaim;
 struct spool_removals;
 struct spool_waiting;
@@ -88,6 +89,7 @@ struct spool_fs {
 	struct spool_for_spill *for_spill; /* NULL without a disk, too */
 	struct spool_backing_info backing; /* what it can do */
 	const struct spool_arena *arena;
+	struct spool_reaper *reaper;
 	struct spool_subuids *subuids;
 	struct spool_sandbox sandbox;
 	int nice;                      /* of the worker's threads */

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "background/pressure.h"
+#include "background/reaper.h"
 #include "background/reclaim.h"
 #include "background/writeback.h"
 #include "fs.h"
@@ -12,6 +13,7 @@
 #include "transport/ring.h"
 #include "transport/waiting.h"
 #include "wait/queues.h"
+#include "wait/removals.h"
 
 int spool_services_start(struct spool_fs *fs)
 {
@@ -25,6 +27,8 @@ int spool_services_start(struct spool_fs *fs)
 		r = spool_queues_new(fs);
 	if (r == 0)
 		r = spool_reclaim_new(fs->engine, fs->notify, &fs->reclaim);
+	if (r == 0)
+		r = spool_reaper_new(fs->engine, fs->removals, &fs->reaper);
 	if (r == 0 && fs->options->backing_fd >= 0)
 		r = spool_writeback_new(fs->engine, &fs->writeback);
 	if (r == 0)
@@ -40,6 +44,8 @@ static bool stop_queues(struct spool_fs *fs)
 
 	atomic_store(&fs->stopping, true);
 	spool_pressure_stop(fs->pressure);
+	spool_removals_stop(fs->removals); /* which the reaper may wait for */
+	spool_reaper_stop(fs->reaper);
 	ended = spool_queues_stop(fs);
 	spool_reclaim_stop(fs->reclaim);
 	return ended;
@@ -60,12 +66,14 @@ static void free_queues(struct spool_fs *fs, bool ended)
 {
 	spool_pressure_free(fs->pressure);
 	spool_reclaim_free(fs->reclaim);
+	spool_reaper_free(fs->reaper);
 	spool_writeback_free(fs->writeback);
 	spool_queues_free(fs, ended);
 	spool_dirs_free(fs->dirs);
 	/* freeing the engine calls some of them: NULL does nothing */
 	fs->pressure = NULL;
 	fs->reclaim = NULL;
+	fs->reaper = NULL;
 	fs->writeback = NULL;
 	fs->dirs = NULL;
 }

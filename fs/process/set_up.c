@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "background/pressure.h"
+#include "background/reaper.h"
 #include "background/writeback.h"
 #include "fs.h"
 #include "host/arena.h"
@@ -64,6 +65,13 @@ static void on_returned(void *ctx)
 	const struct spool_fs *fs = ctx;
 
 	spool_for_release_kick(fs->for_release);
+}
+
+static void on_reap(void *ctx)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_reaper_kick(fs->reaper);
 }
 
 static int open_arena(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_LOG_LINE_MAX])
@@ -124,6 +132,8 @@ static int make_engine(struct spool_fs *fs, struct spool_arena *arena, unsigned 
 	config.lifetime = SPOOL_LIFETIME_MOUNT; /* the only one that there is in this version */
 	config.returned = on_returned;
 	config.returned_ctx = fs;
+	config.reap = on_reap;
+	config.life_ctx = fs;
 	if (options->backing_fd >= 0) {
 		r = open_backing(fs, &tier.backing, why);
 		if (r < 0)

@@ -132,7 +132,6 @@ int spool_queues_new(struct spool_fs *fs)
  * may hand requests on to it. */
 bool spool_queues_stop(struct spool_fs *fs)
 {
-	spool_removals_stop(fs->removals);
 	spool_notify_stop(fs->notify);
 	spool_for_spill_stop(fs->for_spill);
 	spool_for_release_stop(fs->for_release);
