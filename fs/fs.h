@@ -31,11 +31,13 @@ struct spool_for_release;
 struct spool_pressure;
 struct spool_pulses;
 struct spool_rings;
+struct spool_sessions;
 struct spool_shared;
 struct spool_for_ram;
 struct spool_fs;
 struct spool_writeback;
 struct spool_subuids;
+struct spool_life;
 struct spool_reaper;
 struct spool_reclaim;
 struct spool_removals;
@@ -89,6 +91,8 @@ struct spool_fs {
 	struct spool_for_spill *for_spill; /* NULL without a disk, too */
 	struct spool_backing_info backing; /* what it can do */
 	const struct spool_arena *arena;
+	struct spool_life *life;
+	struct spool_sessions *sessions; /* of life */
 	struct spool_reaper *reaper;
 	struct spool_subuids *subuids;
 	struct spool_sandbox sandbox;

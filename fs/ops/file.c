@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "wait/for_release.h"
+#include "ops/maker.h"
 #include "ops/set_ids.h"
 #include "background/reclaim.h"
 #include "util/macros.h"
@@ -14,7 +15,7 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	       struct fuse_file_info *fi)
 {
 	struct spool_engine *engine = fs_of(req)->engine;
-	struct spool_cred cred = reply_cred(req);
+	struct spool_cred cred = maker_cred(req);
 	struct spool_attr attr;
 	int r;
 

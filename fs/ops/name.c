@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "background/reclaim.h"
+#include "ops/maker.h"
 #include "ops/origin.h"
 
 /* The kernel may remember that a name is missing, as all names are made through it. In the private
@@ -65,7 +66,7 @@ void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forg
 
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
-	struct spool_cred cred = reply_cred(req);
+	struct spool_cred cred = maker_cred(req);
 	struct spool_attr attr;
 	int r = spool_engine_mknod(fs_of(req)->engine, &cred, parent, name, mode, rdev, &attr);
 
@@ -74,7 +75,7 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
 
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-	struct spool_cred cred = reply_cred(req);
+	struct spool_cred cred = maker_cred(req);
 	struct spool_attr attr;
 	int r = spool_engine_mkdir(fs_of(req)->engine, &cred, parent, name, mode, &attr);
 
@@ -83,7 +84,7 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
-	struct spool_cred cred = reply_cred(req);
+	struct spool_cred cred = maker_cred(req);
 	struct spool_attr attr;
 	int r = spool_engine_symlink(fs_of(req)->engine, &cred, parent, name, target, &attr);
 
@@ -101,7 +102,7 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
 
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 {
-	struct spool_cred cred = reply_cred(req);
+	struct spool_cred cred = maker_cred(req);
 	struct spool_attr attr;
 	int r = spool_engine_link(fs_of(req)->engine, &cred, ino, parent, name, &attr);
 

@@ -6,6 +6,7 @@
 #include "background/pressure.h"
 #include "background/reaper.h"
 #include "background/reclaim.h"
+#include "background/sessions.h"
 #include "background/writeback.h"
 #include "fs.h"
 #include "ops/dirs.h"
@@ -29,6 +30,8 @@ int spool_services_start(struct spool_fs *fs)
 		r = spool_reclaim_new(fs->engine, fs->notify, &fs->reclaim);
 	if (r == 0)
 		r = spool_reaper_new(fs->engine, fs->removals, &fs->reaper);
+	if (r == 0)
+		r = spool_life_start(fs->life);
 	if (r == 0 && fs->options->backing_fd >= 0)
 		r = spool_writeback_new(fs->engine, &fs->writeback);
 	if (r == 0)
@@ -44,6 +47,7 @@ static bool stop_queues(struct spool_fs *fs)
 
 	atomic_store(&fs->stopping, true);
 	spool_pressure_stop(fs->pressure);
+	spool_life_stop(fs->life);
 	spool_removals_stop(fs->removals); /* which the reaper may wait for */
 	spool_reaper_stop(fs->reaper);
 	ended = spool_queues_stop(fs);

@@ -11,6 +11,7 @@
 
 #include "background/pressure.h"
 #include "background/reaper.h"
+#include "background/sessions.h"
 #include "background/writeback.h"
 #include "fs.h"
 #include "host/arena.h"
@@ -67,6 +68,23 @@ static void on_returned(void *ctx)
 	spool_for_release_kick(fs->for_release);
 }
 
+static void on_session_inodes(void *ctx, uint64_t id, int n)
+{
+	const struct spool_fs *fs = ctx;
+
+	if (n > 0)
+		spool_sessions_add(fs->sessions, id, (uint64_t)n);
+	else
+		spool_sessions_put(fs->sessions, id, (uint64_t)-n);
+}
+
+static void on_session_ended(void *ctx, uint64_t id)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_engine_session_end(fs->engine, id);
+}
+
 static void on_reap(void *ctx)
 {
 	const struct spool_fs *fs = ctx;
@@ -107,6 +125,24 @@ static int open_backing(struct spool_fs *fs, struct spool_backing **ret,
 	return r;
 }
 
+static int make_life(struct spool_fs *fs, const struct spool_descriptors *descriptors)
+{
+	const struct spool_life_config config = {
+		.mode = SPOOL_SESSION_AUTO,
+		.grace_ms = 10000,
+		.max_watches = descriptors->watches,
+		.max_callers = descriptors->callers,
+		.ended = on_session_ended,
+		.ctx = fs,
+	};
+
+	int r = spool_life_new(&config, &fs->life);
+
+	if (r == 0)
+		fs->sessions = spool_life_sessions(fs->life);
+	return r;
+}
+
 static int make_engine(struct spool_fs *fs, struct spool_arena *arena, unsigned int max_files,
 		       char why[SPOOL_LOG_LINE_MAX])
 {
@@ -132,6 +168,7 @@ static int make_engine(struct spool_fs *fs, struct spool_arena *arena, unsigned 
 	config.lifetime = SPOOL_LIFETIME_MOUNT; /* the only one that there is in this version */
 	config.returned = on_returned;
 	config.returned_ctx = fs;
+	config.session_inodes = on_session_inodes;
 	config.reap = on_reap;
 	config.life_ctx = fs;
 	if (options->backing_fd >= 0) {
@@ -170,10 +207,8 @@ static bool free_engine(struct spool_engine *engine)
 int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_LOG_LINE_MAX])
 {
 	const struct spool_options *options = fs->options;
-	const struct spool_sandbox_needs needs = {
+	struct spool_sandbox_needs needs = {
 		.backing_fd = options->backing_fd,
-		.proc_fd = -1,
-		.cgroup_fd = -1,
 		.locks = options->mlock || (options->backing_fd >= 0 && options->encrypt),
 	};
 	struct spool_descriptors descriptors;
@@ -190,18 +225,23 @@ int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_
 		r = spool_set_nice(options->nice, why);
 	fs->nice = getpriority(PRIO_PROCESS, 0);
 	if (r == 0)
+		r = make_life(fs, &descriptors);
+	if (r == 0)
 		r = make_engine(fs, arena, descriptors.backing, why);
 	if (r == 0)
 		r = prepare_pressure(fs, why);
-	if (r == 0)
-		r = spool_sandbox_enter(&needs, &fs->sandbox);
-	return r;
+	if (r < 0)
+		return r;
+	needs.proc_fd = spool_life_proc(fs->life);
+	needs.cgroup_fd = spool_life_cgroup(fs->life);
+	return spool_sandbox_enter(&needs, &fs->sandbox);
 }
 
 bool spool_tear_down(struct spool_fs *fs)
 {
 	bool ok = free_engine(fs->engine);
 
+	spool_life_free(fs->life);
 	spool_witness_stop(fs->witness);
 	spool_subuids_free(fs->subuids);
 	spool_witness_free(fs->witness);

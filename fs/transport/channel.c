@@ -10,6 +10,7 @@
 #include "ctl/names.h"
 #include "fs.h"
 #include "host/probe.h"
+#include "life/sessions.h"
 #include "options/options.h"
 #include "transport/refused.h"
 #include "transport/waiting.h"
@@ -150,6 +151,15 @@ static bool is_refused(const struct spool_fs *fs, const struct spool_request *re
 	}
 }
 
+/* It is answered: what was kept for it until then is given back. */
+static void leave(struct spool_fs *fs, struct spool_request *request)
+{
+	spool_waiting_leave(fs->waiting, request);
+	if (request->session.asked)
+		spool_sessions_done(fs->sessions, request->session.id, false);
+	request->session.asked = false;
+}
+
 void spool_channel_process(struct spool_fs *fs, struct spool_request *request, unsigned int how)
 {
 	assert(request->state == SPOOL_REQUEST_IN_HAND && !request->answered);
@@ -157,7 +167,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 	request->last_try |= how & SPOOL_TRY_LAST;
 	if (request->waiting.drops_data) { /* its turn has come: the caller is to send it again */
 		answer_error(fs, request, request->last_try ? -ENOSPC : -EINTR);
-		spool_waiting_leave(fs->waiting, request);
+		leave(fs, request);
 		return;
 	}
 	if (request->attempts++ == 0)
@@ -170,7 +180,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 	}
 	if (is_refused(fs, request)) {
 		answer_error(fs, request, -ENOTCONN);
-		spool_waiting_leave(fs->waiting, request);
+		leave(fs, request);
 		return;
 	}
 	if (request->opcode == SPOOL_WIRE_STATX) {
@@ -186,7 +196,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 			request->unique,
 			spool_ctl_name(SPOOL_CTL_QUEUES, request->waitq->ops->number));
 	if (!request->waitq)
-		spool_waiting_leave(fs->waiting, request);
+		leave(fs, request);
 }
 
 void spool_channel_defer(struct spool_request *request)

@@ -102,6 +102,16 @@ struct spool_spill_part {
 };
 
 /**
+ * struct spool_session_part - of ops/maker.h; channel.h gives it back with the answer
+ * @asked: @id is known, and stays: who has asked may have ended when the handler runs again, and
+ *	the session must not before the entry is in it; 0: none
+ */
+struct spool_session_part {
+	bool asked;
+	uint64_t id;
+};
+
+/**
  * struct spool_waiting_part - of waiting.h, and nobody else's
  * @since_ms: CLOCK_MONOTONIC; @number: of all that have come to wait for something; @attempts: at
  *	it, when it came or was deferred again
@@ -177,6 +187,7 @@ struct spool_request {
 	struct spool_notify_part notify;
 	struct spool_spill_part spill;
 	struct spool_waiting_part waiting;
+	struct spool_session_part session;
 	TAILQ_ENTRY(spool_request) link;
 	struct spool_turn turn;
 };
