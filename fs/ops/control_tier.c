@@ -8,6 +8,7 @@
 #include "ops/control_call.h"
 #include "ctl/proto.h"
 #include "host/shared.h"
+#include "life/sessions.h"
 #include "background/pressure.h"
 #include "ops/reply.h"
 #include "wait/for_ram.h"
@@ -64,7 +65,8 @@ void control_tier(struct control_call *call)
 	reply_ioctl(call->req, r, &tier, sizeof(tier));
 }
 
-/* Applies a change: the live options are the limits, and those of the tier and of the log. */
+/* Applies a change: the live options are the limits, and those of the tier, of sessions and of the
+ * log. */
 static void apply(struct spool_fs *fs, const struct spool_options *changed)
 {
 	fs->log->level = changed->log_level;
@@ -72,6 +74,9 @@ static void apply(struct spool_fs *fs, const struct spool_options *changed)
 	spool_engine_set_threshold(fs->engine, changed->threshold);
 	spool_engine_set_reserve(fs->engine, changed->reserve);
 	spool_engine_set_limits(fs->engine, &changed->config.limits);
+	spool_sessions_set(fs->sessions, changed->session, changed->grace * UINT64_C(1000));
+	if (changed->config.lifetime != fs->live.config.lifetime)
+		spool_engine_set_default_lifetime(fs->engine, changed->config.lifetime);
 }
 
 static int set_pressure(struct spool_fs *fs, const struct spool_options *changed, FILE *errors)
@@ -100,8 +105,8 @@ static int change(struct spool_fs *fs, const char *option, char *message, size_t
 	if (r == 0)
 		r = set_pressure(fs, &changed, errors);
 	if (r == 0) {
-		fs->live = changed;
 		apply(fs, &changed);
+		fs->live = changed;
 	}
 	spool_mutex_unlock(&fs->set_lock);
 	fclose(errors);

@@ -14,6 +14,7 @@
 
 #define THRESHOLD ((uint64_t)16 << 20) /* bytes; the default, a guess */
 #define DETACH_S 5u /* the default: who mounts again at once loses nothing; a guess */
+#define GRACE_S 10u /* the default: who logs in again at once finds his files; a guess */
 #define UNSET_AMOUNT         \
 	{                    \
 		UNSET, false \
@@ -87,7 +88,7 @@ static int set_option(struct given *given, char *option)
 	r = entry->set(given, entry, value ? value + 1 : NULL);
 	if (r == 0 && given->now && spool_ctl_number(SPOOL_CTL_LIVE, entry->name) < 0 &&
 	    !is_as_now(given)) {
-		char live[SPOOL_CTL_TEXT];
+		char live[2 * SPOOL_CTL_TEXT];
 
 		fprintf(given->errors,
 			"spoolfs: %s: cannot be changed while mounted (allowed: %s)\n", option,
@@ -251,6 +252,7 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 		.machine = machine,
 		.layout = -1,
 		.modes = -1,
+		.lifetime = -1,
 		.errors = errors,
 	};
 	int c, r = 0;
@@ -266,6 +268,7 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 		.nice = SPOOL_NICE_DEFAULT,
 		.threshold = THRESHOLD,
 		.detach = DETACH_S,
+		.grace = GRACE_S,
 		.amounts = {UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT,
 			    UNSET_AMOUNT, UNSET_AMOUNT},
 	};
@@ -297,6 +300,7 @@ int spool_options_change(const struct spool_options *now, const char *option,
 		.now = now,
 		.layout = -1,
 		.modes = -1,
+		.lifetime = -1,
 		.errors = errors,
 	};
 	char *copy = strdup(option);
@@ -305,6 +309,8 @@ int spool_options_change(const struct spool_options *now, const char *option,
 	*ret = *now;
 	if (r == 0)
 		r = set_option(&given, copy);
+	if (given.lifetime >= 0)
+		ret->config.lifetime = (enum spool_lifetime)given.lifetime;
 	if (r == 0)
 		r = options_resolve_limits(&given);
 	ret->source = now->source; /* not the equal text of the copy, which is freed */

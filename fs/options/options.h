@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "engine/engine.h"
+#include "life/sessions.h"
 #include "options/feature.h"
 #include "util/log.h"
 
@@ -62,6 +63,8 @@ struct spool_options {
 	bool writeback;
 	enum spool_transport transport;
 	enum spool_pressure_option pressure;
+	enum spool_session_mode session;
+	uint32_t grace; /* seconds */
 	bool allow_other;
 	bool allow_other_given;
 	int holder_fd;     /* -1 = none */

@@ -15,7 +15,7 @@ struct given {
 	struct spool_amounts *amounts;   /* options->amounts */
 	const struct spool_options *now; /* of the live mount that is changed; NULL at a start */
 	const char *backing;             /* NULL: default */
-	int layout, modes;               /* -1: default */
+	int layout, modes, lifetime;     /* -1: default */
 	bool uid_given, gid_given, mode_given;
 	uid_t uid;
 	gid_t gid;

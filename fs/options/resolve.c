@@ -208,6 +208,10 @@ int options_resolve_layout(struct given *given)
 		      given->errors);
 		return -EINVAL;
 	}
+	config->lifetime = config->layout == SPOOL_LAYOUT_SHARED ? SPOOL_LIFETIME_MOUNT
+								 : SPOOL_LIFETIME_SESSION;
+	if (given->lifetime >= 0)
+		config->lifetime = (enum spool_lifetime)given->lifetime;
 	config->root_uid = given->uid_given ? given->uid : given->machine->uid;
 	config->root_gid = given->gid_given ? given->gid : given->machine->gid;
 	config->root_mode = config->layout == SPOOL_LAYOUT_SHARED ? 01777 : 0700;

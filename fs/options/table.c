@@ -94,6 +94,21 @@ static int set_threshold(struct given *given, const struct option_entry *entry, 
 	return 0;
 }
 
+static int set_seconds(struct given *given, const struct option_entry *entry, const char *value,
+		       uint32_t *ret)
+{
+	int r = spool_parse_seconds(value, ret);
+
+	if (r < 0)
+		return bad(given, entry, value, r == -ERANGE ? "out of range" : "not a time");
+	return 0;
+}
+
+static int set_grace(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_seconds(given, entry, value, &given->options->grace);
+}
+
 static int set_detach(struct given *given, const struct option_entry *entry, const char *value)
 {
 	uint32_t seconds = 0;
@@ -103,11 +118,10 @@ static int set_detach(struct given *given, const struct option_entry *entry, con
 		given->options->detach = SPOOL_DETACH_NEVER;
 		return 0;
 	}
-	r = spool_parse_seconds(value, &seconds);
-	if (r < 0)
-		return bad(given, entry, value, r == -ERANGE ? "out of range" : "not a number");
-	given->options->detach = seconds;
-	return 0;
+	r = set_seconds(given, entry, value, &seconds);
+	if (r == 0)
+		given->options->detach = seconds;
+	return r;
 }
 
 static int set_backing(struct given *given, const struct option_entry *entry, const char *value)
@@ -172,6 +186,24 @@ static int set_modes(struct given *given, const struct option_entry *entry, cons
 {
 	given->modes = spool_ctl_number(SPOOL_CTL_MODES, value);
 	return given->modes < 0 ? bad(given, entry, value, "unknown modes") : 0;
+}
+
+static int set_lifetime(struct given *given, const struct option_entry *entry, const char *value)
+{
+	given->lifetime = spool_ctl_number(SPOOL_CTL_LIFETIMES, value);
+	if (given->lifetime == SPOOL_LIFETIME_CLOSE)
+		return bad(given, entry, value, "not available in this version");
+	return given->lifetime < 0 ? bad(given, entry, value, "unknown lifetime") : 0;
+}
+
+static int set_session(struct given *given, const struct option_entry *entry, const char *value)
+{
+	int mode = spool_ctl_number(SPOOL_CTL_SESSION_MODES, value);
+
+	if (mode < 0)
+		return bad(given, entry, value, "unknown kind of session");
+	given->options->session = (enum spool_session_mode)mode;
+	return 0;
 }
 
 static int set_log_level(struct given *given, const struct option_entry *entry, const char *value)
@@ -367,10 +399,14 @@ const struct option_entry spool_option_table[] = {
 	{"backing", "DIR|none", "/var/tmp", "directory to spill to (none: RAM only)", set_backing},
 	{"reserve", "BYTES|PERCENT%", "5%", "what stays free on the backing filesystem",
 	 set_reserve},
-	{"lifetime", "mount", "mount", "how long files live", set_later},
+	{"lifetime", "session|mount", "session; mount in shared",
+	 "how long files live: until their session ends, or until the mount does", set_lifetime},
 	{"linger", "2", "2", "seconds that lifetime=close waits", set_later},
-	{"session", "none", "none", "what a session is", set_later},
-	{"grace", "10", "10", "seconds after a uid's last process", set_later},
+	{"session", "auto|login|cgroup|uid|sid|none", "auto",
+	 "what holds a session together: login if there is one, else uid; an audit session; a "
+	 "cgroup; all of a uid; a POSIX session; nothing",
+	 set_session},
+	{"grace", "SECONDS", "10", "how long a uid must have no process", set_grace},
 	{"detach", "SECONDS|never", "5",
 	 "until everything goes that is mounted no more, in use or not", set_detach},
 	{"encrypt", "on|off", "on", "encrypt what spills (off: checksums only)", set_encrypt},

@@ -128,8 +128,8 @@ static int open_backing(struct spool_fs *fs, struct spool_backing **ret,
 static int make_life(struct spool_fs *fs, const struct spool_descriptors *descriptors)
 {
 	const struct spool_life_config config = {
-		.mode = SPOOL_SESSION_AUTO,
-		.grace_ms = 10000,
+		.mode = fs->options->session,
+		.grace_ms = fs->options->grace * UINT64_C(1000),
 		.max_watches = descriptors->watches,
 		.max_callers = descriptors->callers,
 		.ended = on_session_ended,
@@ -165,7 +165,6 @@ static int make_engine(struct spool_fs *fs, struct spool_arena *arena, unsigned 
 		return r;
 	config.payer = spool_subuids_owner;
 	config.payer_ctx = fs->subuids;
-	config.lifetime = SPOOL_LIFETIME_MOUNT; /* the only one that there is in this version */
 	config.returned = on_returned;
 	config.returned_ctx = fs;
 	config.session_inodes = on_session_inodes;

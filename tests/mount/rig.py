@@ -226,6 +226,7 @@ class Mount:
         self.base = tempfile.mkdtemp(prefix='m', dir=os.environ.get('SPOOL_CASE_DIR', '/tmp'))
         parts = [f'layout={layout}', options,
                  '' if 'backing=' in options else self.backing(options),
+                 '' if 'grace=' in options else 'grace=1h',  # no user goes while a case looks on
                  '' if 'pressure=' in options else self.pressure()]
         self.options = ','.join(filter(None, parts))
         self.path = f'{self.base}/m'

@@ -49,6 +49,9 @@ static void test_defaults(void)
 	CU_ASSERT_EQUAL(options.threshold, 16 << 20);
 	CU_ASSERT_EQUAL(options.detach, 5);
 	CU_ASSERT_EQUAL(options.transport, SPOOL_TRANSPORT_AUTO);
+	CU_ASSERT_EQUAL(options.config.lifetime, SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(options.session, SPOOL_SESSION_AUTO);
+	CU_ASSERT_EQUAL(options.grace, 10);
 	CU_ASSERT_STRING_EQUAL(options.source, "spoolfs");
 	CU_ASSERT_EQUAL(parse(&users, "rw", &options, line, sizeof(line)), 0);
 	CU_ASSERT_EQUAL(options.config.layout, SPOOL_LAYOUT_SINGLE);
@@ -217,6 +220,48 @@ static void test_users_cannot_have_private(void)
 	CU_ASSERT_EQUAL(options.config.root_mode, 0700); /* single is one user's */
 }
 
+static void test_lifetimes_refused(void)
+{
+	static const char *const bad[][2] = {
+		{"lifetime=ever", "lifetime=ever: unknown lifetime"},
+		{"session=process", "session=process: unknown kind of session"},
+		{"grace=soon", "grace=soon: not a time"},
+		{"grace=-1", "grace=-1: not a time"},
+		{"grace=3000000000", "grace=3000000000: out of range"},
+	};
+	struct spool_options options;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char line[256] = "";
+
+		CU_ASSERT_EQUAL(parse(&roots, bad[i][0], &options, line, sizeof(line)), -EINVAL);
+		CU_ASSERT_PTR_NOT_NULL(strstr(line, bad[i][1]));
+		CU_ASSERT_PTR_NOT_NULL(strstr(line, "(allowed: "));
+	}
+}
+
+static void test_lifetimes(void)
+{
+	struct spool_options now, then;
+	char line[256] = "";
+
+	CU_ASSERT_EQUAL(parse(&roots, "layout=shared", &now, line, sizeof(line)), 0);
+	CU_ASSERT_EQUAL(now.config.lifetime, SPOOL_LIFETIME_MOUNT);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "lifetime=session", &then, stderr), 0);
+	CU_ASSERT_EQUAL(then.config.lifetime, SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(spool_options_change(&then, "session=cgroup", &now, stderr), 0);
+	CU_ASSERT_EQUAL(now.config.lifetime, SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(now.session, SPOOL_SESSION_BY_CGROUP);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "grace=2m", &then, stderr), 0);
+	CU_ASSERT_EQUAL(then.grace, 120);
+	CU_ASSERT_EQUAL(then.session, SPOOL_SESSION_BY_CGROUP);
+	CU_ASSERT_EQUAL(
+		parse(&users, "lifetime=mount,session=none,grace=0", &now, line, sizeof(line)), 0);
+	CU_ASSERT_EQUAL(now.config.lifetime, SPOOL_LIFETIME_MOUNT);
+	CU_ASSERT_EQUAL(now.session, SPOOL_SESSION_BY_NONE);
+	CU_ASSERT_EQUAL(now.grace, 0);
+}
+
 static void test_change(void)
 {
 	struct spool_options now, then;
@@ -316,6 +361,8 @@ static const struct unit_test tests[] = {
 	{"masks", test_masks},
 	{"refusals", test_refusals},
 	{"users_cannot_have_private", test_users_cannot_have_private},
+	{"lifetimes", test_lifetimes},
+	{"lifetimes refused", test_lifetimes_refused},
 	{"change", test_change},
 	{"detach", test_detach},
 	{"change without disk", test_change_without_disk},

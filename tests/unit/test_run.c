@@ -172,15 +172,16 @@ static void test_mount_options(void)
 	struct run_options options;
 
 	CU_ASSERT_EQUAL(read_line("-o ram=1G -o size=2G,noexec true", true, &options), EXIT_OK);
-	CU_ASSERT_STRING_EQUAL(options.mount,
-			       "layout=single,log_level=warning,ram=1G,size=2G,noexec");
+	CU_ASSERT_STRING_EQUAL(options.mount, "layout=single,lifetime=mount,log_level=warning,"
+					      "ram=1G,size=2G,noexec");
 	run_options_free(&options);
 	/* where the command of root may change to another user */
 	CU_ASSERT_EQUAL(read_line("--tmp -o ram=1G true", true, &options), EXIT_OK);
-	CU_ASSERT_STRING_EQUAL(options.mount, "layout=shared,log_level=warning,ram=1G");
+	CU_ASSERT_STRING_EQUAL(options.mount, "layout=shared,lifetime=mount,"
+					      "log_level=warning,ram=1G");
 	run_options_free(&options);
 	CU_ASSERT_EQUAL(read_line("--tmp true", false, &options), EXIT_OK);
-	CU_ASSERT_STRING_EQUAL(options.mount, "layout=single,log_level=warning");
+	CU_ASSERT_STRING_EQUAL(options.mount, "layout=single,lifetime=mount,log_level=warning");
 	run_options_free(&options);
 }
 

@@ -24,7 +24,7 @@ static const struct usage usage = {
 
 static void print_help(void)
 {
-	char names[128];
+	char names[256];
 
 	printf("usage: spoolctl set [--] OPTION=VALUE... MOUNT\n"
 	       "Changes options of a live mount, see spoolfs(8):\n%s\n",

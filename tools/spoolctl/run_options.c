@@ -50,14 +50,15 @@ static int set_rest(struct run_options *options, enum run_rest rest)
 	return EXIT_OK;
 }
 
-/* Root's commands may change to other users, for whom /tmp must be what it is. */
+/* Root's commands may change to other users, for whom /tmp must be what it is. The mount ends with
+ * the command: nothing in it has to end before. */
 static int complete(struct run_options *options, const char *asked, bool root)
 {
 	bool shared = options->tmp && root;
 	int r = add_mount_options(&options->mount, shared ? "layout=shared" : "layout=single");
 
 	if (r == EXIT_OK)
-		r = add_mount_options(&options->mount, "log_level=warning");
+		r = add_mount_options(&options->mount, "lifetime=mount,log_level=warning");
 	if (r == EXIT_OK && asked)
 		r = add_mount_options(&options->mount, asked);
 	if (options->tmp && options->rest == RUN_REST_LEFT)

@@ -90,7 +90,7 @@ def user_xattrs_with_limits(d):
     fails(errno.ENODATA, os.removexattr, 'f', 'user.c')
     fails(errno.EOPNOTSUPP, os.setxattr, 'f', 'trusted.x', b'1')
     fails(errno.EOPNOTSUPP, os.setxattr, 'f', 'user.spoolfs.other', b'1')
-    assert os.getxattr('f', 'user.spoolfs.lifetime') == b'mount'
+    assert os.getxattr('f', 'user.spoolfs.lifetime') == b'session'
     os.removexattr('f', 'user.a')
     assert os.listxattr('f') == ['user.b']
     os.mkdir('dir')
