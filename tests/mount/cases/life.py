@@ -1,0 +1,345 @@
+"""Sessions end, and what was made in them goes; whoever lives on keeps it."""
+import errno
+import os
+import signal
+import subprocess
+
+from rig import (Mount, Skip, alive, as_user, binary, case, fails, get, is_mounted, need, put, run,
+                 wait_until)
+
+USER, OTHER, THIRD = 61021, 61022, 61023
+UNIFIED = [path for path in ('/sys/fs/cgroup/unified', '/sys/fs/cgroup')
+           if os.path.exists(f'{path}/cgroup.procs')]
+
+
+def log_in():
+    """From here on this process has an audit session of its own, as after pam_loginuid(8)."""
+    with open('/proc/self/loginuid', 'w', encoding='ascii') as file:
+        file.write('0')
+
+
+def need_logins():
+    def can_log_in():
+        log_in()
+        with open('/proc/self/sessionid', encoding='ascii') as file:
+            return int(file.read()) != 0xffffffff
+
+    try:
+        done = as_user(0, can_log_in)
+    except OSError:
+        done = False
+    if not done:
+        raise Skip('no audit sessions here')
+
+
+class Shell:
+    """A bash of a user in his directory of a mount, in a session of its own; with login=True in an
+    audit session, and in the cgroup of that directory."""
+
+    def __init__(self, mount, uid, login=False, cgroup=None):
+        def become():
+            if login:
+                log_in()
+            if cgroup:
+                put(f'{cgroup}/cgroup.procs', b'0')
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+
+        self.place = mount.tmpdir(uid)
+        os.stat(self.place)
+        self.process = subprocess.Popen(
+            ['bash', '-eu'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=become, start_new_session=True, cwd=self.place,
+            env=dict(os.environ, HOME='/', TMPDIR=self.place))
+
+    def do(self, script):
+        """Runs it. What it prints."""
+        self.process.stdin.write(f'{script}\necho end-of-script\n')
+        self.process.stdin.flush()
+        lines = []
+        for line in iter(self.process.stdout.readline, 'end-of-script\n'):
+            assert line, (script, lines)
+            lines.append(line)
+        return ''.join(lines)
+
+    def leave(self, command):
+        """Starts a command that outlives this shell. Its process id."""
+        self.do('rm -f pid')
+        self.do(f"{command} sh -c 'echo $$ >pid.new; mv pid.new pid; exec sleep 1000' "
+                '>/dev/null 2>&1 & disown')
+        wait_until(lambda: os.path.exists(f'{self.place}/pid'), command)
+        return int(self.do('cat pid; rm pid'))
+
+    def end(self):
+        self.process.stdin.close()
+        assert self.process.wait() == 0
+        self.process.stdout.close()
+
+
+def ended(mount, names, uid=USER):
+    """Waits until they have gone."""
+    for name in names:
+        wait_until(lambda name=name: not os.path.lexists(f'{mount.tmpdir(uid)}/{name}'),
+                   f'{name} goes')
+
+
+def keeps_it(mount, begin, witness, command):
+    """A session in which only what @command starts is left goes on until that has ended. @witness
+    begins another one, which ends later, but whose files go first."""
+    shell, later = begin(), witness()
+    shell.do('mkdir kept; echo x >kept/file')
+    later.do('echo x >gone')
+    pid = shell.leave(command)
+    shell.end()
+    place = later.place
+    later.end()
+    wait_until(lambda: not os.path.exists(f'{place}/gone'), 'the other session has ended')
+    assert get(f'{shell.place}/kept/file') == b'x\n', command
+    # the process is not a child of this one; its number is not used again so soon
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(f'{shell.place}/kept'), f'all goes after {command}')
+
+
+def ends_at_once(mount, shell):
+    shell.do('mkdir d; echo x >d/f; echo x >f; ln -s /etc s; mkfifo p')
+    shell.end()
+    ended(mount, ('d', 'f', 's', 'p'))
+
+
+@case(options='session=login')
+def a_login_ends_with_its_last_process(mount):
+    need_logins()
+    ends_at_once(mount, Shell(mount, USER, login=True))
+
+
+@case(options='session=login')
+def who_outlives_a_login_keeps_its_files(mount):
+    """In the background, in a session of its own, as another user, in another pid namespace."""
+    need_logins()
+
+    def begin():
+        return Shell(mount, USER, login=True)
+
+    for command in ('', 'nohup', 'setsid', 'setsid nohup'):
+        keeps_it(mount, begin, begin, command)
+
+    def as_root():  # it may change to other users, as sudo does
+        shell = Shell(mount, 0, login=True)
+        shell.do(f'cd ../{USER}')
+        shell.place = mount.tmpdir(USER)
+        shell.do(f'su() {{ setpriv --reuid={USER} --regid={USER} --clear-groups "$@"; }}')
+        return shell
+
+    for command in ('setsid', f'setpriv --reuid={OTHER} --clear-groups --inh-caps=-all',
+                    'unshare -p -f', 'unshare -m -p -f --mount-proc'):
+        shell, later = as_root(), begin()
+        shell.do('su sh -c "mkdir kept; echo x >kept/file"')
+        later.do('echo x >gone')
+        before = set(os.listdir('/proc'))
+        shell.do(f'cd /; {command} sleep 1000 >/dev/null 2>&1 & disown')
+        found = []
+
+        def sleeper(before=before, found=found):
+            for pid in filter(str.isdigit, set(os.listdir('/proc')) - before):
+                try:
+                    if get(f'/proc/{pid}/cmdline') == b'sleep\x001000\x00' and \
+                            os.getsid(int(pid)) >= shell.process.pid:
+                        found[:] = [int(pid)]
+                except (FileNotFoundError, ProcessLookupError):
+                    pass
+            return found
+
+        wait_until(sleeper, command)
+        shell.end()
+        later.end()
+        ended(mount, ('gone',))
+        assert get(f'{mount.tmpdir(USER)}/kept/file') == b'x\n', command
+        os.kill(found[0], signal.SIGKILL)
+        ended(mount, ('kept',))
+
+
+@case(options='session=login')
+def another_login_of_the_user_keeps_its_own(mount):
+    """Not those of the one that has ended; and a directory stays for what is in it."""
+    need_logins()
+    first, second = (Shell(mount, USER, login=True) for _ in range(2))
+    first.do('echo x >first; mkdir dir; echo x >dir/first')
+    second.do('echo x >second; echo x >dir/second')
+    first.do('mv dir/first dir/moved; ln first also; echo x >here; mv second renamed')
+    first.end()
+    ended(mount, ('first', 'also', 'here', 'dir/moved'))
+    assert sorted(os.listdir(second.place)) == ['dir', 'renamed']
+    assert os.listdir(f'{second.place}/dir') == ['second']
+    second.do('echo y >dir/third')
+    second.end()
+    ended(mount, ('renamed', 'dir'))
+
+
+@case(options='session=uid,grace=0')
+def a_user_is_gone_with_his_last_process(mount):
+    shells = [Shell(mount, uid) for uid in (USER, OTHER, THIRD)]
+    shells[1].do('echo x >f')
+    shells[2].do('echo x >f')
+    ends_at_once(mount, shells[0])
+    assert get(f'{mount.tmpdir(OTHER)}/f') == get(f'{mount.tmpdir(THIRD)}/f') == b'x\n'
+    for shell in shells[1:]:
+        shell.end()
+    ended(mount, ('f',), OTHER)
+    ended(mount, ('f',), THIRD)
+
+
+@case(options='session=uid,grace=0')
+def who_outlives_his_shell_is_still_there(mount):
+    for command in ('', 'nohup', 'setsid'):
+        keeps_it(mount, lambda: Shell(mount, USER), lambda: Shell(mount, OTHER), command)
+    # a second login of his: no relative of the first one
+    second = Shell(mount, USER)
+    shell, later = Shell(mount, USER), Shell(mount, OTHER)
+    shell.do('echo x >file')
+    shell.end()
+    later.do('echo x >gone')
+    later.end()
+    ended(mount, ('gone',), OTHER)
+    assert second.do('cat file') == 'x\n'
+    second.end()
+    ended(mount, ('file',))
+
+
+@case(options='session=uid,grace=0')
+def root_and_other_system_users_keep_their_files(mount):
+    """They have no session, so theirs is the mount."""
+    for uid in (0, 33):
+        system, later = Shell(mount, uid), Shell(mount, OTHER)
+        system.do('echo x >file')
+        system.end()
+        later.do('echo x >gone')
+        later.end()
+        ended(mount, ('gone',), OTHER)
+        assert get(f'{mount.tmpdir(uid)}/file') == b'x\n'
+
+
+@case(options='session=cgroup')
+def a_control_group_is_a_session(mount):
+    """Whoever is in it keeps it; processes that come and go elsewhere do not."""
+    if not UNIFIED or not os.access(UNIFIED[0], os.W_OK):
+        raise Skip('no cgroup of version 2')
+    groups = [f'{UNIFIED[0]}/spool-life-{os.getpid()}-{i}' for i in range(2)]
+    for group in groups:
+        os.mkdir(group)
+    try:
+        def begin(group=groups[0]):
+            return Shell(mount, USER, cgroup=group)
+
+        ends_at_once(mount, begin())
+        for command in ('', 'nohup', 'setsid'):
+            keeps_it(mount, begin, lambda: begin(groups[1]), command)
+    finally:
+        for group in groups:
+            wait_until(lambda group=group: not get(f'{group}/cgroup.procs'), 'nobody is left')
+            os.rmdir(group)
+
+
+@case(options='session=sid')
+def what_others_do_at_the_end_of_a_session_ends_well(mount):
+    """Names go while they are looked up and opened: there, or not there, and no other error."""
+    stop, place = f'{mount.base}/stop', mount.tmpdir(USER)
+    os.stat(place)
+
+    def look():
+        while not os.path.exists(stop):
+            for name in os.listdir(place):
+                try:
+                    get(f'{place}/{name}')
+                    os.stat(f'{place}/{name}')
+                except FileNotFoundError:
+                    pass
+        return True
+
+    reader = os.fork()
+    if reader == 0:
+        try:
+            os._exit(0 if as_user(USER, look) else 1)
+        finally:
+            os._exit(2)
+    for i in range(30):
+        shell = Shell(mount, USER)
+        shell.do(f'for i in $(seq 40); do echo x >{i}-$i; done')
+        shell.end()
+    wait_until(lambda: not os.listdir(place), 'all have gone')
+    put(stop)
+    assert os.waitpid(reader, 0)[1] == 0
+    os.unlink(stop)
+
+
+@case(options='session=sid')
+def a_thousand_sessions_end_while_another_user_works(mount):
+    os.stat(mount.tmpdir(USER))
+    maker = f'''cd {mount.tmpdir(USER)}
+        for i in $(seq 1000); do
+            setsid sh -c "for j in 1 2 3; do echo x >$i-\\$j; done" &
+            [ $((i % 50)) != 0 ] || wait
+        done
+        wait'''
+    worker = Shell(mount, OTHER)
+    worker.do('mkdir own; i=0')
+    process = subprocess.Popen(['setpriv', f'--reuid={USER}', f'--regid={USER}', '--clear-groups',
+                                'bash', '-c', maker], start_new_session=True)
+    while process.poll() is None or os.listdir(mount.tmpdir(USER)):
+        worker.do('i=$((i + 1)); echo $i >own/$i; test "$(cat own/$i)" = $i; mv own/$i own/last')
+    assert process.returncode == 0
+    assert worker.do('ls own').split() == ['last']
+    worker.end()
+
+
+@case(mount=False)
+def every_lifetime_is_a_place_for_tempfile():
+    script = '''import os, tempfile
+assert tempfile.gettempdir() == os.environ['TMPDIR'], tempfile.gettempdir()
+with tempfile.NamedTemporaryFile() as file:
+    file.write(b'data')
+    file.flush()
+    assert open(file.name, 'rb').read() == b'data'
+with tempfile.TemporaryDirectory() as name:
+    open(name + '/x', 'w').close()
+with tempfile.TemporaryFile() as file:
+    file.write(b'x')'''
+    for lifetime in ('session', 'mount'):
+        with Mount(options=f'lifetime={lifetime},session=sid') as mount:
+            place = mount.tmpdir(USER)
+            as_user(USER, os.stat, place)
+            run('setsid', '-w', 'setpriv', f'--reuid={USER}', f'--regid={USER}', '--clear-groups',
+                '/usr/bin/python3', '-c', script, env=dict(os.environ, TMPDIR=place))
+            assert os.listdir(place) == []
+
+
+@case(options='session=sid,lifetime=mount')
+def a_lifetime_is_changed_on_the_live_mount(mount):
+    spoolctl, place = binary('SPOOLCTL'), mount.tmpdir(USER)
+
+    def made(name):
+        shell, witness = Shell(mount, USER), Shell(mount, OTHER)
+        shell.do(f'echo x >{name}; mkdir {name}.d; echo x >{name}.d/f')
+        shell.end()
+        witness.end()
+
+    made('stays')
+    assert os.getxattr(f'{place}/stays', 'user.spoolfs.lifetime') == b'mount'
+    run(spoolctl, 'set', 'lifetime=session', mount.path)
+    made('goes')
+    ended(mount, ('goes', 'goes.d'))
+    assert get(f'{place}/stays') == b'x\n' and get(f'{place}/stays.d/f') == b'x\n'
+    run(spoolctl, 'set', 'lifetime=mount', 'session=uid', 'grace=0', mount.path)
+    made('stays.too')
+    done = run(spoolctl, 'set', 'lifetime=ever', mount.path, check=False)
+    assert done.returncode == 2 and 'lifetime=ever: unknown lifetime' in done.stderr, done
+    assert get(f'{place}/stays.too') == b'x\n'
+
+
+@case(mount=False)
+def run_has_the_lifetime_of_its_mount():
+    need('setsid')
+    done = run(binary('SPOOLCTL'), 'run', '--', '/usr/bin/python3', '-c', '''import os
+os.mkdir('dir') if os.chdir(os.environ['TMPDIR']) else open('f', 'w').close()
+print(os.getxattr('f', 'user.spoolfs.lifetime').decode())''')
+    assert done.stdout == 'mount\n', done
