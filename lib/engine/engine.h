@@ -375,7 +375,8 @@ enum spool_open_flags {
  * @flags: enum spool_open_flags, SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_KILL_SUIDGID,
  *	SPOOL_OUTSIDER
  * Return: 0 and [+open], also without a name, as the caller may have looked it up just before;
- * -ESTALE its room was taken back by spool_engine_drop_orphans() (the VFS then looks up again).
+ * -ESTALE its room was taken back by spool_engine_drop_orphans(), or spool_engine_reap() has
+ * removed its last name and nobody has it open (the VFS then looks up again).
  */
 int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int flags);
 

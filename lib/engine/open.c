@@ -14,6 +14,16 @@
 #include "engine/size.h"
 #include "store/object.h"
 
+/* Nothing of @node is left to open: its data have gone, or the kernel has asked by a name that went
+ * without it. What the kernel has removed is opened by who has it in other ways (O_PATH). */
+static bool is_stale_locked(const struct spool_node *node) SPOOL_REQUIRES(node->lock)
+{
+	if (node->flags & SPOOL_NODE_DROPPED)
+		return true;
+	return (node->flags & SPOOL_NODE_REAPED) && !S_ISDIR(node->type) && node->nlink == 0 &&
+	       node->n_open == 0;
+}
+
 int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int flags)
 {
 	struct spool_node *node = engine_get(engine, ino);
@@ -23,7 +33,7 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 	if (!node)
 		return -ESTALE;
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	if (node->flags & SPOOL_NODE_DROPPED)
+	if (is_stale_locked(node))
 		r = -ESTALE;
 	else
 		node->n_open++;

@@ -61,10 +61,12 @@ static bool remove_locked(struct spool_engine *engine, struct spool_node *dir,
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 	if (goes_locked(engine, node)) {
 		removed = !S_ISDIR(node->type) || node->dir->n_entries == 0;
-		if (removed)
+		if (removed) {
 			engine_remove_entry_locked(engine, dir, node, entry, &now);
-		else
+			node->flags |= SPOOL_NODE_REAPED;
+		} else {
 			engine_session_wait_locked(engine, node);
+		}
 	}
 	spool_mutex_unlock(&node->lock);
 	return removed;

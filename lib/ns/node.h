@@ -113,6 +113,7 @@ enum spool_node_flags {
 	SPOOL_NODE_LISTED = 1 << 4,    /* it goes with its session */
 	SPOOL_NODE_WAITS = 1 << 5,     /* its session has ended, and it is not empty */
 	SPOOL_NODE_WRITTEN = 1 << 6,   /* something has been, whatever is left of it */
+	SPOOL_NODE_REAPED = 1 << 7,    /* a name has gone by itself, as the kernel may not know */
 };
 
 /** spool_node_new() - a node of @mode with no references, links or account. Return: NULL without

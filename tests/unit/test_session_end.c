@@ -89,7 +89,11 @@ static void test_open(void)
 	CU_ASSERT_EQUAL(rig_attr(rig, file).nlink, 0);
 	CU_ASSERT_EQUAL(spool_engine_read(rig->engine, file, buf, sizeof(buf), 0, 0), 4);
 	CU_ASSERT_STRING_EQUAL(buf, "data");
+	/* by the descriptor, as /proc/self/fd; and by a name that the kernel takes for good */
+	CU_ASSERT_EQUAL(spool_engine_open(rig->engine, file, 0), 0);
 	spool_engine_release(rig->engine, file);
+	spool_engine_release(rig->engine, file);
+	CU_ASSERT_EQUAL(spool_engine_open(rig->engine, file, 0), -ESTALE);
 	spool_engine_forget(rig->engine, file, 1);
 	CU_ASSERT_EQUAL(spool_engine_getattr(rig->engine, file, &attr), -ESTALE);
 	engine_rig_fini(rig);
