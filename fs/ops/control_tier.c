@@ -74,6 +74,7 @@ static void apply(struct spool_fs *fs, const struct spool_options *changed)
 	spool_engine_set_threshold(fs->engine, changed->threshold);
 	spool_engine_set_reserve(fs->engine, changed->reserve);
 	spool_engine_set_limits(fs->engine, &changed->config.limits);
+	spool_engine_set_linger(fs->engine, changed->config.linger_ms);
 	spool_sessions_set(fs->sessions, changed->session, changed->grace * UINT64_C(1000));
 	if (changed->config.lifetime != fs->live.config.lifetime)
 		spool_engine_set_default_lifetime(fs->engine, changed->config.lifetime);

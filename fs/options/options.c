@@ -13,8 +13,9 @@
 #include "util/parse.h"
 
 #define THRESHOLD ((uint64_t)16 << 20) /* bytes; the default, a guess */
-#define DETACH_S 5u /* the default: who mounts again at once loses nothing; a guess */
-#define GRACE_S 10u /* the default: who logs in again at once finds his files; a guess */
+#define DETACH_S 5u     /* the default: who mounts again at once loses nothing; a guess */
+#define LINGER_MS 2000u /* the default: who closes a file and then removes it is faster; a guess */
+#define GRACE_S 10u     /* the default: who logs in again at once finds his files; a guess */
 #define UNSET_AMOUNT         \
 	{                    \
 		UNSET, false \
@@ -269,6 +270,7 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 		.threshold = THRESHOLD,
 		.detach = DETACH_S,
 		.grace = GRACE_S,
+		.config.linger_ms = LINGER_MS,
 		.amounts = {UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT,
 			    UNSET_AMOUNT, UNSET_AMOUNT},
 	};

@@ -8,6 +8,8 @@
 #include "util/macros.h"
 #include "util/parse.h"
 
+#define MS_PER_S 1000u
+
 static int bad(struct given *given, const struct option_entry *entry, const char *value,
 	       const char *what)
 {
@@ -104,6 +106,18 @@ static int set_seconds(struct given *given, const struct option_entry *entry, co
 	return 0;
 }
 
+static int set_linger(struct given *given, const struct option_entry *entry, const char *value)
+{
+	uint32_t seconds = 0;
+	int r = set_seconds(given, entry, value, &seconds);
+
+	if (r == 0 && seconds > SPOOL_LINGER_MAX_MS / MS_PER_S)
+		return bad(given, entry, value, "out of range");
+	if (r == 0)
+		given->options->config.linger_ms = seconds * (uint64_t)MS_PER_S;
+	return r;
+}
+
 static int set_grace(struct given *given, const struct option_entry *entry, const char *value)
 {
 	return set_seconds(given, entry, value, &given->options->grace);
@@ -191,8 +205,6 @@ static int set_modes(struct given *given, const struct option_entry *entry, cons
 static int set_lifetime(struct given *given, const struct option_entry *entry, const char *value)
 {
 	given->lifetime = spool_ctl_number(SPOOL_CTL_LIFETIMES, value);
-	if (given->lifetime == SPOOL_LIFETIME_CLOSE)
-		return bad(given, entry, value, "not available in this version");
 	return given->lifetime < 0 ? bad(given, entry, value, "unknown lifetime") : 0;
 }
 
@@ -283,23 +295,6 @@ static int set_writeback(struct given *given, const struct option_entry *entry, 
 	(void)value;
 	given->options->writeback = true;
 	return 0;
-}
-
-/* Options whose feature this version does not have allow only the value that says so. */
-static int set_later(struct given *given, const struct option_entry *entry, const char *value)
-{
-	const char *at = entry->values;
-	size_t len = strlen(value);
-
-	while (at) {
-		const char *end = strchr(at, '|');
-		size_t n = end ? (size_t)(end - at) : strlen(at);
-
-		if (n == len && memcmp(at, value, n) == 0)
-			return 0;
-		at = end ? end + 1 : NULL;
-	}
-	return bad(given, entry, value, "not available in this version");
 }
 
 static int set_remount(struct given *given, const struct option_entry *entry, const char *value)
@@ -399,9 +394,12 @@ const struct option_entry spool_option_table[] = {
 	{"backing", "DIR|none", "/var/tmp", "directory to spill to (none: RAM only)", set_backing},
 	{"reserve", "BYTES|PERCENT%", "5%", "what stays free on the backing filesystem",
 	 set_reserve},
-	{"lifetime", "session|mount", "session; mount in shared",
-	 "how long files live: until their session ends, or until the mount does", set_lifetime},
-	{"linger", "2", "2", "seconds that lifetime=close waits", set_later},
+	{"lifetime", "session|close|mount", "session; mount in shared",
+	 "how long files live: until their session ends; until they are closed; until the mount "
+	 "ends",
+	 set_lifetime},
+	{"linger", "SECONDS", "2", "how long lifetime=close waits for another open, 1d at most",
+	 set_linger},
 	{"session", "auto|login|cgroup|uid|sid|none", "auto",
 	 "what holds a session together: login if there is one, else uid; an audit session; a "
 	 "cgroup; all of a uid; a POSIX session; nothing",

@@ -12,8 +12,8 @@ static const char *const names[SPOOL_CTL_LISTS][NAMES_MAX] = {
 	[SPOOL_CTL_LOG_LEVELS] = {"error", "warning", "info", "debug"},
 	[SPOOL_CTL_QUEUES] = {"release", "ram", "disk", "notify", "spill"},
 	[SPOOL_CTL_LIVE] = {"ram", "size", "nr_inodes", "user_size", "user_inodes", "user_ram",
-			    "threshold", "reserve", "pressure", "lifetime", "session", "grace",
-			    "log_level", "detach"},
+			    "threshold", "reserve", "pressure", "lifetime", "linger", "session",
+			    "grace", "log_level", "detach"},
 	[SPOOL_CTL_LIFETIMES] = {"session", "close", "mount"},
 	[SPOOL_CTL_SESSION_MODES] = {"auto", "login", "cgroup", "uid", "sid", "none"},
 };

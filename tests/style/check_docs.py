@@ -92,7 +92,8 @@ def lists_of_names():
 
 def names_are_the_same_everywhere():
     lists, wrong = lists_of_names(), []
-    for option, name in (('layout', 'LAYOUTS'), ('modes', 'MODES'), ('session', 'SESSION_MODES'),
+    for option, name in (('layout', 'LAYOUTS'), ('modes', 'MODES'), ('lifetime', 'LIFETIMES'),
+                         ('session', 'SESSION_MODES'),
                          ('log_level', 'LOG_LEVELS')):
         wrong += differences(**{'lib/ctl/names.c': lists[name],
                                 f'{option}= of --help': help_options()[option].split('|')})

@@ -161,7 +161,6 @@ static void test_refusals(void)
 		{"transport=tcp", "transport=tcp: unknown transport"},
 		{"log_level=all", "log_level=all: unknown level"},
 		{"mask=uring", "mask=uring: unknown option"},
-		{"lifetime=close", "lifetime=close: not available in this version"},
 		{"mlock=yes", "mlock=yes: neither on nor off"},
 		{"passthrough=off", "passthrough=off: unknown option"},
 		{"passthrough=on", "passthrough=on: unknown option"},
@@ -225,6 +224,8 @@ static void test_lifetimes_refused(void)
 	static const char *const bad[][2] = {
 		{"lifetime=ever", "lifetime=ever: unknown lifetime"},
 		{"session=process", "session=process: unknown kind of session"},
+		{"linger=x", "linger=x: not a time"},
+		{"linger=86401", "linger=86401: out of range"},
 		{"grace=soon", "grace=soon: not a time"},
 		{"grace=-1", "grace=-1: not a time"},
 		{"grace=3000000000", "grace=3000000000: out of range"},
@@ -252,6 +253,11 @@ static void test_lifetimes(void)
 	CU_ASSERT_EQUAL(spool_options_change(&then, "session=cgroup", &now, stderr), 0);
 	CU_ASSERT_EQUAL(now.config.lifetime, SPOOL_LIFETIME_SESSION);
 	CU_ASSERT_EQUAL(now.session, SPOOL_SESSION_BY_CGROUP);
+	CU_ASSERT_EQUAL(now.config.linger_ms, 2000);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "linger=1d", &then, stderr), 0);
+	CU_ASSERT_EQUAL(then.config.linger_ms, SPOOL_LINGER_MAX_MS);
+	CU_ASSERT_EQUAL(spool_options_change(&now, "lifetime=close", &then, stderr), 0);
+	CU_ASSERT_EQUAL(then.config.lifetime, SPOOL_LIFETIME_CLOSE);
 	CU_ASSERT_EQUAL(spool_options_change(&now, "grace=2m", &then, stderr), 0);
 	CU_ASSERT_EQUAL(then.grace, 120);
 	CU_ASSERT_EQUAL(then.session, SPOOL_SESSION_BY_CGROUP);

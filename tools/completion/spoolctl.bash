@@ -143,7 +143,7 @@ _spoolctl() {
 		;;
 	set)
 		_spool_words "ram= size= nr_inodes= user_size= user_inodes= user_ram= threshold= \
-			reserve= pressure= lifetime= session= grace= log_level= \
+			reserve= pressure= lifetime= linger= session= grace= log_level= \
 			detach= --help" "$cur"
 		[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
 		[[ ${#COMPREPLY[@]} -gt 0 ]] || mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")

@@ -63,7 +63,7 @@ def every_bad_option_is_one_line_and_nothing_is_mounted():
         threshold=x
         threshold= backing=relative backing=/missing backing=/etc/passwd backing=/dev/shm
         backing= reserve=x reserve=101% encrypt=yes encrypt= backing_any=1
-        lifetime=ever lifetime= lifetime=close linger=5 session=process session= grace=x
+        lifetime=ever lifetime= linger=x linger=86401 linger= session=process session= grace=x
         grace=-1 grace= detach=soon detach=-1
         detach= mlock=yes passthrough=on passthrough=off pressure=often transport=wire
         layout=shared,modes=owner fsname=a\\b'''.split()

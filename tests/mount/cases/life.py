@@ -304,7 +304,7 @@ with tempfile.TemporaryDirectory() as name:
     open(name + '/x', 'w').close()
 with tempfile.TemporaryFile() as file:
     file.write(b'x')'''
-    for lifetime in ('session', 'mount'):
+    for lifetime in ('session', 'close', 'mount'):
         with Mount(options=f'lifetime={lifetime},session=sid') as mount:
             place = mount.tmpdir(USER)
             as_user(USER, os.stat, place)
