@@ -73,6 +73,8 @@ static void *life_main(void *arg)
 	struct epoll_event events[EVENTS];
 	eventfd_t count;
 
+	/* a look reads a file of every process, and those who serve want the CPU as well */
+	spool_thread_step_back();
 	while (!atomic_load(&life->stop)) {
 		int timeout = spool_sessions_run(life->sessions), n;
 

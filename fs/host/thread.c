@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define STACK_SIZE (256u << 10) /* bytes; the deepest handler needs about 20 KiB (ioctl) */
+#define STEP_BACK 10
 #define JOIN_RETRY_NS (10 * 1000 * 1000)
 
 struct start {
@@ -62,6 +64,12 @@ bool spool_thread_pin(unsigned int cpu)
 	ok = pthread_setaffinity_np(pthread_self(), size, set) == 0;
 	CPU_FREE(set);
 	return ok;
+}
+
+void spool_thread_step_back(void)
+{
+	/* of this thread alone, setpriority(2), "C library/kernel differences" */
+	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + STEP_BACK);
 }
 
 static void wake(int signal)

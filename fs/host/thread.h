@@ -16,6 +16,10 @@ int spool_thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg)
  */
 bool spool_thread_pin(unsigned int cpu);
 
+/** spool_thread_step_back() - from now on the calling thread lets others go first: 10 steps of
+ * nice(2), a guess. Where that is not allowed it stays as it is. */
+void spool_thread_step_back(void);
+
 /**
  * spool_thread_interrupt() - interrupt the system calls of @thread until it has ended, and join it
  * A signal that comes just before a read() does not interrupt it, so it is sent again and again.

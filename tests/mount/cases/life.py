@@ -336,6 +336,16 @@ def a_lifetime_is_changed_on_the_live_mount(mount):
     assert get(f'{place}/stays.too') == b'x\n'
 
 
+@case()
+def who_looks_for_members_lets_others_go_first(mount):
+    found = {}
+    for task in os.listdir(f'/proc/{mount.worker}/task'):
+        path = f'/proc/{mount.worker}/task/{task}'
+        fields = get(f'{path}/stat').decode().rsplit(')', 1)[1].split()
+        found[get(f'{path}/comm').decode().strip()] = int(fields[16])  # nice, proc_pid_stat(5)
+    assert found['spoolfs-life'] == found['spoolfs-reaper'] + 10, found
+
+
 @case(mount=False)
 def run_has_the_lifetime_of_its_mount():
     need('setsid')
