@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "background/sessions.h"
 #include "ctl/names.h"
 #include "host/clock.h"
 #include "host/pulse.h"
@@ -24,6 +25,7 @@
 #include "util/macros.h"
 #include "wait/for_disk.h"
 #include "wait/notify.h"
+#include "wait/removals.h"
 
 /* Requests that are taken from a queue at once: 4 KiB of stack. A guess. */
 #define LIST_MAX 64u
@@ -46,6 +48,27 @@ static bool add_tier(struct spool_fs *fs, struct debug_page *page)
 			      " ms ago, reserve %" PRIu64 ", budget of RAM %" PRIu64 "\n",
 			      stat.space_free, stat.space_total, stat.space_age_ms, stat.reserve,
 			      stat.budget);
+}
+
+static bool add_life(struct spool_fs *fs, struct debug_page *page)
+{
+	struct spool_removals_stat names;
+	struct spool_life_stat life;
+
+	spool_engine_life_stat(fs->engine, &life);
+	spool_removals_stat(fs->removals, &names);
+	return debug_page_add(page,
+			      "sessions: %" PRIu64 ", %" PRIu64
+			      " with something to remove, processes known by %s\n",
+			      life.sessions, life.ended, spool_life_source(fs->life)) &&
+	       debug_page_add(page,
+			      "removed: %" PRIu64
+			      " names, directories that wait to be empty %" PRIu64
+			      ", closed files that linger %" PRIu64 "\n",
+			      life.removed, life.waiting, life.lingering) &&
+	       debug_page_add(
+		       page, "names to tell: %" PRIu64 ", told %" PRIu64 ", left out %" PRIu64 "\n",
+		       names.waiting, names.told, names.left_out);
 }
 
 /* All of it fits into a page that is empty. */
@@ -71,7 +94,7 @@ static bool add_mount(struct spool_fs *fs, uint64_t *position, struct debug_page
 			      engine.inodes, engine.open_files, spool_engine_orphans(fs->engine)) &&
 	       debug_page_add(page, "caches: %" PRIu64 " bytes of RAM for data\n",
 			      engine.ram_held) &&
-	       add_tier(fs, page) &&
+	       add_tier(fs, page) && add_life(fs, page) &&
 	       debug_page_add(page, "disk threads: %u, %u of them serve\n", threads, busy) &&
 	       debug_page_add(page, "notifications: %u in flight, %u queued, threads %u\n",
 			      notify.running, notify.queued, notify.threads);

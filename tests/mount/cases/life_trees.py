@@ -6,7 +6,7 @@ import signal
 import struct
 import subprocess
 
-from rig import LIBC, as_user, case, fails, get, put, wait_until
+from rig import LIBC, as_user, binary, case, fails, get, put, run, wait_until
 
 USER, OTHER = 61031, 61032
 IN_DELETE_SELF, IN_NONBLOCK = 0x400, 0o4000
@@ -19,6 +19,10 @@ def in_session(function, *args):
         return function(*args)
 
     return as_user(USER, enter)
+
+
+def told(mount):
+    return run(binary('SPOOLCTL'), 'debug', mount.path).stdout
 
 
 def gone(*paths):
@@ -56,6 +60,8 @@ def trees_of_every_form_go(mount):
 
     in_session(make)
     wait_until(lambda: os.listdir(place) == [], 'all goes')
+    wait_until(lambda: 'names to tell: 0, ' in told(mount), 'the kernel has been told')
+    assert ', left out 0\n' in told(mount) and 'removed: 11' in told(mount), told(mount)
     assert as_user(OTHER, get, outside) == b'x'
     used = os.statvfs(place)
     assert used.f_files > used.f_ffree  # the directories of the users
