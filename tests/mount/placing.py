@@ -10,11 +10,13 @@ PROGRAMS = {'SPOOLFS': 'fs/spoolfs', 'SPOOLCTL': 'tools/spoolctl',
             'SPOOLBENCH': 'tools/bench/spoolbench'}
 BUILD = Path(__file__).resolve().parents[2] / 'build-release'  # of packaging/test.sh
 HELPER = 'mount.spoolfs'  # lies beside spoolctl
+MODULE = 'PAM_SPOOLFS'  # empty: none can be loaded
 
 
 def find_programs():
     """Paths of PROGRAMS may be given as seen from where the tests are started, which is left; none
     is given when it is to be that of BUILD. Returns one that is not there, or None."""
+    os.environ.setdefault(MODULE, str(BUILD / 'tools/pam/pam_spoolfs.so'))
     for name, path in PROGRAMS.items():
         os.environ[name] = os.path.abspath(os.environ.get(name) or BUILD / path)
         if not os.path.exists(os.environ[name]):
