@@ -2,10 +2,12 @@
 import ctypes
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
 import syslog
+from pathlib import Path
 
 from rig import (CLONE_NEWNS, LIBC, Mount, Skip, alive, case, get, is_mounted, need, put, run,
                  wait_until)
@@ -18,6 +20,7 @@ account sufficient pam_permit.so
 {lines}
 session optional pam_permit.so
 '''
+TOP = Path(__file__).resolve().parents[3]
 DEVICES = ('null', 'zero', 'full', 'random', 'urandom', 'tty', 'fuse')
 
 
@@ -135,6 +138,28 @@ def logins(user):
     yield lambda command: run('runuser', '-l', user, '-c', command, check=False)
     yield lambda command: run('script', '-qec', f'login -f {user}', '/dev/null', check=False,
                               input=f'{command}; exit $?\n')
+
+
+@case(mount=False)
+def debian_has_a_profile_for_it():
+    machine()
+    need('pam-auth-update')
+    profiles = '/usr/share/pam-configs'
+    run('cp', '-a', profiles, '/run/profiles')
+    shutil.copy(f'{TOP}/packaging/pam/spoolfs', '/run/profiles')
+    run('mount', '--bind', '/run/profiles', profiles)
+    run('cp', '-a', '/var/lib/pam', '/run/state')
+    run('mount', '--bind', '/run/state', '/var/lib/pam')
+    before = get('/etc/pam.d/common-session')
+    run('pam-auth-update', '--package')
+    assert get('/etc/pam.d/common-session') == before  # not without being asked for
+    run('pam-auth-update', '--enable', 'spoolfs')
+    for name in ('common-session', 'common-session-noninteractive'):
+        lines = re.findall('^session.*spoolfs.*', get(f'/etc/pam.d/{name}').decode(), re.M)
+        assert [line.split() for line in lines] == \
+            ['session optional pam_spoolfs.so optional'.split()], lines
+    run('pam-auth-update', '--remove', 'spoolfs')
+    assert b'spoolfs' not in get('/etc/pam.d/common-session')
 
 
 def place(path):
