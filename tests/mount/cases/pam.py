@@ -2,11 +2,13 @@
 import ctypes
 import os
 import re
+import select
 import shutil
 import signal
 import socket
 import stat
 import syslog
+import threading
 from pathlib import Path
 
 from rig import (CLONE_NEWNS, LIBC, Mount, Skip, alive, case, get, is_mounted, need, put, run,
@@ -83,21 +85,39 @@ class Syslog:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind('/dev/log')
         self.socket.setblocking(False)
+        self.found, self.lock = [], threading.Lock()
+        # who logs waits when ten lines are unread
+        self.thread = threading.Thread(target=self.read_on, daemon=True)
+        self.thread.start()
         return self
 
     def __exit__(self, *_):
+        self.socket.sendto(b'', '/dev/log')  # which ends the thread
+        self.thread.join()
         self.socket.close()
+
+    def read(self):
+        """Returns whether there will be more."""
+        with self.lock:
+            while True:
+                try:
+                    line = self.socket.recv(4096).decode()
+                except BlockingIOError:
+                    return True
+                if not line:
+                    return False
+                if match := re.search(r'pam_spoolfs\([^)]*\): (.*)', line):
+                    self.found.append(match[1])
+
+    def read_on(self):
+        while select.select([self.socket], [], []) and self.read():
+            pass
 
     def lines(self):
         """Those of the module since the last call, without what is in front."""
-        found = []
-        while True:
-            try:
-                line = self.socket.recv(4096).decode()
-            except BlockingIOError:
-                return found
-            if match := re.search(r'pam_spoolfs\([^)]*\): (.*)', line):
-                found.append(match[1])
+        self.read()
+        found, self.found = self.found, []
+        return found
 
 
 class Conversation(ctypes.Structure):
