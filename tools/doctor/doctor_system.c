@@ -195,20 +195,24 @@ static void check_pam(struct doctor *doctor)
 	static const char *const places[] = {"/lib/*/security/pam_unix.so",
 					     "/lib64/security/pam_unix.so",
 					     "/lib/security/pam_unix.so"};
+	char module[PATH_MAX];
 	glob_t found = {0};
 	bool there = false;
 
 	for (size_t i = 0; !there && i < SPOOL_ARRAY_SIZE(places); i++) {
 		there = glob(places[i], 0, NULL, &found) == 0;
 		if (there)
-			finding(doctor, "ok", "PAM", NULL,
-				"modules are in %s; this version of spoolfs has none",
-				dirname(found.gl_pathv[0]));
+			snprintf(module, sizeof(module), "%s/pam_spoolfs.so",
+				 dirname(found.gl_pathv[0]));
 		globfree(&found);
 	}
 	if (!there)
+		finding(doctor, "ok", "PAM", NULL, "not installed");
+	else if (access(module, F_OK) == 0)
+		finding(doctor, "ok", "PAM", NULL, "%s can give logins their TMPDIR", module);
+	else
 		finding(doctor, "ok", "PAM", NULL,
-			"not installed; this version of spoolfs has no module");
+			"%s is not there (meson install): logins set TMPDIR themselves", module);
 }
 
 void doctor_system(struct doctor *doctor)
