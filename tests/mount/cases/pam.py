@@ -22,6 +22,7 @@ account sufficient pam_permit.so
 {lines}
 session optional pam_permit.so
 '''
+MODULE = '/run/pam_spoolfs.so'
 TOP = Path(__file__).resolve().parents[3]
 DEVICES = ('null', 'zero', 'full', 'random', 'urandom', 'tty', 'fuse')
 
@@ -52,8 +53,10 @@ def machine():
     """From here on /etc, /dev, /run and /var/log of this case are its own, and so is what it mounts
     and lays into /tmp; its mounts lie below /run."""
     need('pamtester', 'login', 'script')
-    if not os.path.exists(os.environ['PAM_SPOOLFS']):
+    module = os.environ['PAM_SPOOLFS']
+    if not os.path.exists(module):
         raise Skip('pam_spoolfs.so cannot be loaded')
+    module = get(module)
     if LIBC.unshare(CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), 'unshare')
     run('mount', '--make-rprivate', '/')
@@ -62,6 +65,7 @@ def machine():
     run('mount', '--bind', '/run/etc', '/etc')
     run('mount', '-t', 'tmpfs', 'tmpfs', '/var/log')
     own_dev()
+    put(MODULE, module)
     os.mkdir('/run/case')
     os.environ['SPOOL_CASE_DIR'] = '/run/case'
     add_user('alice', ALICE)
@@ -73,7 +77,7 @@ def stack(line, services=SERVICES):
     control, _, arguments = line.partition(' ')
     for service in services:
         text = STACK.format(
-            lines=f'session {control} {os.environ["PAM_SPOOLFS"]} {arguments}' if line else '',
+            lines=f'session {control} {MODULE} {arguments}' if line else '',
             loginuid='session required pam_loginuid.so' if service == 'login' else '')
         put(f'/etc/pam.d/{service}', text.encode())
 
@@ -339,7 +343,8 @@ def applications_are_left_as_they_were():
 
 
 def own_tmp():
-    """What covered directories hold on the machine, which is this case's."""
+    """What covered directories hold on the machine is this case's, too, from here on. The programs
+    of the build may lie there."""
     for path in ('/tmp', '/var/tmp'):
         os.makedirs(f'/run/machine{path}')
         run('mount', '--bind', f'/run/machine{path}', path)
@@ -354,8 +359,8 @@ def own_tmp():
 @case(mount=False)
 def covered_places_are_the_users_own():
     machine()
-    own_tmp()
     with Mount() as mount, Syslog() as log:
+        own_tmp()
         stack(f'required mount={mount.path} cover=/tmp,/var/tmp')
         for user, uid in (('alice', ALICE), ('bob', BOB), ('root', 0)):
             for number, login in enumerate(logins(user)):
@@ -380,12 +385,32 @@ def covered_places_are_the_users_own():
 
 
 @case(mount=False)
+def logins_within_a_covered_login_are_covered_by_their_own():
+    """By su with its set-user-ID bit, as alice runs it."""
+    machine()
+    need('su', 'sudo')
+    put('/etc/sudoers', b'alice ALL=(ALL) NOPASSWD: ALL\n', 0o440)
+    with Mount() as mount, Syslog() as log:
+        own_tmp()
+        stack(f'required mount={mount.path} cover=/tmp')
+        inner = 'touch /tmp/inner; ls -A /tmp; ls /tmp/.X11-unix; env | grep ^TMPDIR='
+        for command, uid in ((f'su bob -c "{inner}"', BOB), (f"sudo sh -c '{inner}'", 0)):
+            script = f'touch /tmp/outer; {command}; rm /tmp/outer; ls -A /tmp >/tmp/list'
+            lines = run('su', 'alice', '-c', script).stdout.split()
+            assert lines == ['.X11-unix', 'inner', 'socket', f'TMPDIR={mount.path}/{uid}'], lines
+            assert get(f'{mount.path}/{ALICE}/list').split() == [b'.X11-unix', b'list']
+            os.unlink(f'{mount.path}/{uid}/inner')
+            os.unlink(f'{mount.path}/{ALICE}/list')
+        assert not log.lines()
+
+
+@case(mount=False)
 def users_cannot_turn_a_cover_aside():
     """Whatever a user has laid where sockets are to be reached, nothing of root's is changed."""
     machine()
-    own_tmp()
     os.mkdir('/run/target')
     with Mount() as mount, Syslog() as log:
+        own_tmp()
         stack(f'required mount={mount.path} cover=/tmp')
         own = f'{mount.path}/{ALICE}'
         for lay in (lambda path: os.symlink('/run/target', path), put):
@@ -422,11 +447,11 @@ def links_are_covered_with_what_they_lead_to():
 @case(mount=False)
 def mounts_arrive_in_a_covered_login_and_none_leaves():
     machine()
-    own_tmp()
     for name in ('later', 'inside'):
         os.mkdir(f'/run/{name}')
     run('mount', '--make-rshared', '/')
     with Mount() as mount:
+        own_tmp()
         stack(f'required mount={mount.path} cover=/tmp')
         pam = Pam('alice')
         helper = os.open('/proc/self/ns/mnt', os.O_RDONLY)
