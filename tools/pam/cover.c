@@ -12,10 +12,13 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "pam/settings.h"
 #include "util/macros.h"
+
+#define LIFETIME "user.spoolfs.lifetime" /* spoolfs(8) */
 
 /* Below a place; sockets of X are in them. */
 static const char *const sockets[] = {".X11-unix", ".ICE-unix"};
@@ -97,20 +100,35 @@ static int open_places(const struct cover *cover, int *ret_places, unsigned int 
 	return 0;
 }
 
+/* Return: a descriptor; -errno. */
+static int make_directory(int top, const char *name)
+{
+	char path[64];
+	int fd;
+
+	if (mkdirat(top, name, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(top, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	/* Else it would go with the login that has made it, from below the mounts of the user's
+	 * other ones. Where it cannot be set (xattr=off), it does. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	setxattr(path, LIFETIME, "mount", strlen("mount"), 0);
+	return fd;
+}
+
 /* A directory of the name in the user's own, who may have put anything there: it is made by him,
  * and no link is followed. Return: a descriptor; -errno. */
 static int make_as_user(const struct cover *cover, int top, const char *name)
 {
 	gid_t gid = (gid_t)setfsgid(cover->gid);
 	uid_t uid = (uid_t)setfsuid(cover->uid);
-	int r = mkdirat(top, name, 0700) < 0 && errno != EEXIST ? -errno : 0, fd;
+	int fd = make_directory(top, name);
 
 	setfsuid(uid);
 	setfsgid(gid);
-	if (r < 0)
-		return r;
-	fd = openat(top, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return fd;
 }
 
 /* Those of root are the machine's; others could be anybody's. Return: 0; -errno. */

@@ -377,6 +377,8 @@ def covered_places_are_the_users_own():
             assert not os.path.exists(f'{mount.path}/{uid}/.ICE-unix')
             assert os.stat(f'{mount.path}/{uid}/.X11-unix').st_uid == uid
             assert not os.listdir(f'{mount.path}/{uid}/.X11-unix')
+            # or it would go from below another login of the user
+            assert os.getxattr(f'{mount.path}/{uid}/.X11-unix', 'user.spoolfs.lifetime') == b'mount'
         assert not log.lines()
         assert not set(os.listdir(f'{mount.path}/{ALICE}')) & {'bob0', 'root0'}
         assert sorted(os.listdir('/tmp')) == ['.ICE-unix', '.X11-unix', 'marker']
