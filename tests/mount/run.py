@@ -4,12 +4,12 @@
     run.py [--filter TEXT] [--masked FEATURE[+FEATURE...]] [--disk] [--backend tmpfs]
            [--jobs N] [--list]
 
-SPOOLFS, SPOOLCTL and SPOOLBENCH name the programs; otherwise they are those of build-release. Every
-function with @case in a file of cases/ is a case: nothing else registers it. Each runs in a
-process, a session, a cgroup (where cgroup 2 can be had) and a directory of its own. It fails when
-it outlives its time, and when it leaves a process or a mount behind. A case that a machine cannot
-run is a skip with its reason, and the reason must stand in allowed-skips.txt; anything else is a
-failure, and so is a run without a pass.
+SPOOLFS, SPOOLCTL and SPOOLBENCH name the programs, PAM_SPOOLFS the module; otherwise they are those
+of build-release. Every function with @case in a file of cases/ is a case: nothing else registers
+it. Each runs in a process, a session, a cgroup (where cgroup 2 can be had) and a directory of its
+own. It fails when it outlives its time, and when it leaves a process or a mount behind. A case that
+a machine cannot run is a skip with its reason, and the reason must stand in allowed-skips.txt;
+anything else is a failure, and so is a run without a pass.
 """
 import argparse
 import fnmatch
