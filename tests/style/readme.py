@@ -19,6 +19,7 @@ UID = 65534  # nobody: fusermount3 wants a user with a name
 PROGRAMS = 'spoolfs', 'spoolctl', 'spoolbench', 'meson', 'ninja', 'mount', 'umount', 'packaging/'
 COMMAND_SECTIONS = 'Using it', 'Building', 'Measuring', 'Changing it'
 FSTAB = re.compile(r'\S+\s+/\S+\s+spoolfs\s+\S+\s+\d\s+\d')
+PAM = re.compile(r'session\s+\w+\s+pam_\w+\.so.*')
 MOUNTED = 'grep -q " $1 .* fuse.spoolfs spoolfs " /proc/self/mountinfo'
 GONE = '[ ! -e /run/spoolfs/self ] && [ -z "$(ls -A /run/spoolfs)" ]'
 
@@ -54,6 +55,9 @@ PLAN = [
         ('spoolfs /run/spoolfs', '', 'mounted /run/spoolfs', ''),
         ('export TMPDIR=/run/spoolfs/self', '', '[[ $(mktemp) = /run/spoolfs/self/* ]] && '
          '[ "$(ls /run/spoolfs/0 | wc -l)" = 1 ]', ''),
+        ('session required pam_spoolfs.so', '',
+         f'[ "$(su -s /bin/sh nobody -c \'echo $TMPDIR\')" = /run/spoolfs/{UID} ] && umount /etc',
+         ''),
         ('spoolctl status /run/spoolfs', '', '', '/run/spoolfs'),
         ('spoolctl debug /run/spoolfs', '', '', 'queue release: 0 wait'),
         ('spoolctl doctor', '', '', 'kernel'),
@@ -84,21 +88,35 @@ ELSEWHERE = {'packaging/test.sh': 'it runs this test'}
 
 SHELL = f'''set -euo pipefail
 mounted() {{ {MOUNTED}; }}
+# These files in that directory, whose own must stay.
+lay_into() {{
+    local directory
+    directory=$(realpath "$1")
+    mkdir -p "$WORK/new$directory" "$WORK/old$directory"
+    mount --bind "$directory" "$WORK/old$directory"
+    ln -s "$WORK/old$directory"/* "$WORK/new$directory/"
+    ln -sf "${{@:2}}" "$WORK/new$directory/"
+    mount --bind "$WORK/new$directory" "$directory"
+}}
 # What meson install has made, over the system, as if DESTDIR had been /. mount(8) looks for its
-# helper in /sbin, whose files must stay.
+# helper in /sbin, libpam for modules where its own are.
 install_over_the_system() {{
-    local sbin
-    sbin=$(realpath /sbin)
+    local module
     mount --bind "$DESTDIR/usr/local" /usr/local
-    mkdir "$WORK/sbin" "$WORK/old"
-    mount --bind "$sbin" "$WORK/old"
-    ln -s "$WORK"/old/* "$WORK/sbin/"
-    ln -sf "$DESTDIR/sbin/mount.spoolfs" "$WORK/sbin/"
-    mount --bind "$WORK/sbin" "$sbin"
+    lay_into /sbin "$DESTDIR/sbin/mount.spoolfs"
+    module=$(find "$DESTDIR" -name pam_spoolfs.so)
+    lay_into "$(dirname "${{module#"$DESTDIR"}}")" "$module"
     [ -x /sbin/mount.spoolfs ]
     [ -s /usr/local/share/man/man8/spoolfs.8 ]
     [ -s /usr/local/share/man/man8/mount.spoolfs.8 ]
     [ -s /usr/local/share/man/man1/spoolctl.1 ]
+}}
+# A line in su's file, in an /etc of our own.
+pam_line() {{
+    cp -a /etc "$WORK/etc"
+    mount --bind "$WORK/etc" /etc
+    printf '%s\\n' 'auth sufficient pam_rootok.so' 'account sufficient pam_permit.so' \\
+        "$1" > /etc/pam.d/su
 }}
 job() {{
     mkdir "$1"
@@ -156,6 +174,8 @@ def script_of(steps):
             return script  # the rest is for as_user()
         if FSTAB.fullmatch(command):
             action = f"echo '{command}' > $WORK/fstab; mount -T $WORK/fstab {command.split()[1]}"
+        elif PAM.fullmatch(command):
+            action = f"pam_line '{command}'"
         else:
             action = command
         script += '\n'.join(filter(None, [before, action, statements(after)]))
