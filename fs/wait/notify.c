@@ -470,7 +470,6 @@ void spool_notify_stop(struct spool_notify *notify)
 }
 
 bool spool_notify_end(struct spool_notify *notify, unsigned int wait_ms)
-	SPOOL_REQUIRES(notify->lock)
 {
 	uint64_t until = spool_clock_ms() + wait_ms;
 	bool ended;
