@@ -41,7 +41,7 @@ struct spool_disk_slots_stat stat_now(void)
 	return stat;
 }
 
-void tidy(void)
+void reclaim_all(void)
 {
 	while (spool_disk_slots_reclaim(slots))
 		;

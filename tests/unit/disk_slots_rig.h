@@ -24,8 +24,8 @@ void tear_down(void);
 
 struct spool_disk_slots_stat stat_now(void);
 
-/** tidy() - until there is nothing to do */
-void tidy(void);
+/** reclaim_all() - until there is nothing to do */
+void reclaim_all(void);
 
 /** take() - as spool_disk_slots_take(); asserts that it returns @expected. Return: the first. */
 spool_disk_slot_t take(int segment, unsigned int n, int expected);

@@ -42,7 +42,7 @@ static void test_lowest_first(void)
 	CU_ASSERT_EQUAL(take(segment, 64, 64), first + 73);
 	give(first, 73 + 64);
 	spool_disk_slots_disown(slots, segment);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(stat_now().files, 0);
 	tear_down();
 }
@@ -76,11 +76,11 @@ static void test_round_trip(void)
 	CU_ASSERT_EQUAL(look(b, 0, 2), -ETIMEDOUT);
 	CU_ASSERT_EQUAL(look(b, 0, 2), 0);
 	give(a, 4);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(disk.bytes, PAGE);
 	CU_ASSERT_EQUAL(look(b, 0, 2), 0);
 	give(b, 4);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(disk.bytes, 0);
 	tear_down();
 }
@@ -101,14 +101,14 @@ static void test_neighbours(void)
 		CU_ASSERT_EQUAL(put(first + i, 0, 0), 0);
 	for (unsigned int i = 0; i < 1000; i++) /* out of order: 3600 to 4600 */
 		spool_disk_slots_give(slots, first + 3600 + i * 7 % 1000);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(disk.calls[FAULT_PUNCH], 1);
 	CU_ASSERT_EQUAL(disk.bytes, (N / 512 - 1) * PAGE); /* page 4096 has gone */
 	CU_ASSERT_EQUAL(look(first + 3584, 0, 0), 0);
 	CU_ASSERT_EQUAL(look(first + 4608, 0, 0), 0);
 	for (unsigned int i = 0; i < 400; i += 2) /* 200 holes, more than a batch */
 		spool_disk_slots_give(slots, first + i);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(disk.calls[FAULT_PUNCH], 201);
 	CU_ASSERT_EQUAL(take(segment, 64, 1), first);
 	CU_ASSERT_EQUAL(stat_now().used, N - 1000 - 200 + 1);
@@ -118,7 +118,7 @@ static void test_neighbours(void)
 		spool_disk_slots_give(slots, first + i);
 	}
 	spool_disk_slots_disown(slots, segment);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(stat_now().files, 0);
 	CU_ASSERT_EQUAL(disk.calls[FAULT_PUNCH], 201); /* the file went as a whole */
 	tear_down();
@@ -142,7 +142,7 @@ static void test_shared_in_turn(void)
 	for (unsigned int i = 0; i < SPOOL_ARRAY_SIZE(taken); i++)
 		give(taken[i], 1);
 	CU_ASSERT_EQUAL(stat_now().waiting, SPOOL_ARRAY_SIZE(taken));
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(stat_now().waiting, 0);
 	CU_ASSERT_EQUAL(stat_now().files, 4); /* they stay for the next */
 	CU_ASSERT_EQUAL(disk.calls[FAULT_PUNCH], 4);
@@ -170,12 +170,12 @@ static void test_own_limits(void)
 		spool_disk_slots_disown(slots, last);
 		/* until it is closed */
 		CU_ASSERT_TRUE(n < cases[c].own || spool_disk_slots_own(slots) == -EMFILE);
-		tidy();
+		reclaim_all();
 		CU_ASSERT_EQUAL(stat_now().files, n);
 		last = own();
 		spool_disk_slots_disown(slots, 0);
 		give(shared, 1);
-		tidy();
+		reclaim_all();
 		tear_down(); /* with files that are still owned */
 	}
 }
@@ -231,7 +231,7 @@ static void test_unpunched(void)
 		give(first + 2, 1);
 		give(first + 4, 2);
 		give(second, 7);
-		tidy();
+		reclaim_all();
 		CU_ASSERT_EQUAL(stat_now().waiting, 0);
 		CU_ASSERT_EQUAL(disk.calls[FAULT_PUNCH], 2); /* once for each, and never again */
 		CU_ASSERT_EQUAL(disk.bytes, 16 * PAGE);
@@ -241,7 +241,7 @@ static void test_unpunched(void)
 	}
 	give(first, 8);
 	give(second, 8);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(disk.live, 1); /* the shared one is closed, to get the space back */
 	CU_ASSERT_EQUAL(disk.bytes, 8 * PAGE);
 	other = take(0, 1, 1);
@@ -250,11 +250,11 @@ static void test_unpunched(void)
 	CU_ASSERT_EQUAL(put(other, 0, 0), 0);
 	fault_backing_arm(&disk, FAULT_PUNCH, 0, false, 0);
 	give(other, 4);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(disk.live, 2); /* the new one can be punched: it stays */
 	CU_ASSERT_EQUAL(disk.bytes, 8 * PAGE);
 	spool_disk_slots_disown(slots, segment);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(disk.bytes, 0);
 	tear_down();
 }
@@ -288,7 +288,7 @@ static void test_open_fails(void)
 	CU_ASSERT_EQUAL(stat_now().files, 4);
 	for (unsigned int i = 0; i < SPOOL_ARRAY_SIZE(taken); i++)
 		give(taken[i], 1);
-	tidy();
+	reclaim_all();
 	tear_down();
 }
 
@@ -319,7 +319,7 @@ static int use_all(void)
 	while (done-- > 0)
 		give(first[done], (unsigned int)n[done]);
 	spool_disk_slots_disown(slots, segment > 0 ? segment : 0);
-	tidy(); /* needs no memory */
+	reclaim_all(); /* needs no memory */
 	CU_ASSERT_EQUAL(stat_now().waiting, 0);
 	spool_disk_slots_free(slots);
 	return r < 0 ? r : 0;
@@ -384,7 +384,7 @@ static void test_million(void)
 		CU_ASSERT_EQUAL(stat_now().used, N);
 		for (uint64_t i = 0; i < N; i++)
 			spool_disk_slots_give(slots, taken[i * 786433 % N]);
-		tidy();
+		reclaim_all();
 		CU_ASSERT_EQUAL(stat_now().used, 0);
 		CU_ASSERT_EQUAL(stat_now().waiting, 0);
 	}
@@ -411,7 +411,7 @@ static void fill_up(uint64_t max_file)
 	more[0] = take(segment, 3, 3);
 	CU_ASSERT_NOT_EQUAL(segment_of(more[0]), (unsigned int)segment);
 	spool_disk_slots_give(slots, first);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(take(segment, 3, 1), first);
 	CU_ASSERT_EQUAL(put(first + 63, 15, 9), 0); /* the last page of all */
 	CU_ASSERT_EQUAL(look(first + 63, 15, 9), 0);
@@ -423,12 +423,12 @@ static void fill_up(uint64_t max_file)
 	CU_ASSERT_EQUAL(spool_disk_slots_take(slots, segment, 1, &more[1]), -ENOSPC);
 	CU_ASSERT_EQUAL(stat_now().files, 2);
 	give(more[0] + 1, 2); /* a segment that was full is used again */
-	tidy();
+	reclaim_all();
 	more[1] = take(0, 5, 2);
 	CU_ASSERT_EQUAL(more[1], more[0] + 1);
 	CU_ASSERT_EQUAL(spool_disk_slots_take(slots, 0, 1, &more[2]), -ENOSPC);
 	give(more[0] + 1, 1);
-	tidy(); /* it has room when it goes */
+	reclaim_all(); /* it has room when it goes */
 	for (uint64_t i = 0; i < all; i++) {
 		spool_disk_slots_give(slots, (spool_disk_slot_t)segment << 48 | i);
 		if (i != 1)
@@ -436,7 +436,7 @@ static void fill_up(uint64_t max_file)
 	}
 	CU_ASSERT_EQUAL(stat_now().waiting, 2 * all - 1);
 	spool_disk_slots_disown(slots, segment);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(stat_now().waiting, 0);
 	CU_ASSERT_EQUAL(disk.calls[FAULT_CLOSE], 2); /* also the shared one, which left its slot */
 	first = take(0, 1, 1);

@@ -62,7 +62,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void *tidy_until(void *arg)
+static void *reclaim_until(void *arg)
 {
 	_Atomic bool *stop = arg;
 
@@ -74,12 +74,12 @@ static void *tidy_until(void *arg)
 static void test_threads(void)
 {
 	struct worker workers[N_THREADS];
-	pthread_t tidiers[2];
+	pthread_t reclaimers[2];
 	_Atomic bool stop = false;
 
 	set_up(MAX_FILES);
 	for (unsigned int i = 0; i < 2; i++)
-		CU_ASSERT_EQUAL(pthread_create(&tidiers[i], NULL, tidy_until, &stop), 0);
+		CU_ASSERT_EQUAL(pthread_create(&reclaimers[i], NULL, reclaim_until, &stop), 0);
 	for (unsigned int i = 0; i < N_THREADS; i++) {
 		workers[i] = (struct worker){.seed = i + 1, .segment = own()};
 		CU_ASSERT_EQUAL(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
@@ -90,8 +90,8 @@ static void test_threads(void)
 	}
 	stop = true;
 	for (unsigned int i = 0; i < 2; i++)
-		CU_ASSERT_EQUAL(pthread_join(tidiers[i], NULL), 0);
-	tidy();
+		CU_ASSERT_EQUAL(pthread_join(reclaimers[i], NULL), 0);
+	reclaim_all();
 	CU_ASSERT_EQUAL(stat_now().used, 0);
 	CU_ASSERT_EQUAL(stat_now().waiting, 0);
 	CU_ASSERT_TRUE(stat_now().files <= 4);
@@ -113,7 +113,7 @@ static void *write_one(void *arg)
 	return (void *)(intptr_t)put(*(spool_disk_slot_t *)arg, 0, 5);
 }
 
-static void *tidy_one(void *arg)
+static void *reclaim_one(void *arg)
 {
 	(void)arg;
 	return (void *)(intptr_t)spool_disk_slots_reclaim(slots);
@@ -123,7 +123,7 @@ static void *tidy_one(void *arg)
 static void test_frozen(void)
 {
 	spool_disk_slot_t first, opened = 0;
-	pthread_t writer, opener, tidier;
+	pthread_t writer, opener, reclaimer;
 	int segment;
 	void *r;
 
@@ -137,7 +137,7 @@ static void test_frozen(void)
 	CU_ASSERT_EQUAL(pthread_create(&opener, NULL, take_one, &opened), 0);
 	fault_backing_wait_blocked(&disk, 2);
 	give(first + 8, 8);
-	CU_ASSERT_EQUAL(pthread_create(&tidier, NULL, tidy_one, NULL), 0);
+	CU_ASSERT_EQUAL(pthread_create(&reclaimer, NULL, reclaim_one, NULL), 0);
 	fault_backing_wait_blocked(&disk, 3);
 	/* the segment that is being written and punched */
 	CU_ASSERT_EQUAL(take(segment, 2, 2), first + 64);
@@ -153,12 +153,12 @@ static void test_frozen(void)
 	CU_ASSERT_PTR_NULL(r);
 	CU_ASSERT_EQUAL(pthread_join(opener, NULL), 0);
 	CU_ASSERT_NOT_EQUAL(opened, 0);
-	CU_ASSERT_EQUAL(pthread_join(tidier, &r), 0);
+	CU_ASSERT_EQUAL(pthread_join(reclaimer, &r), 0);
 	CU_ASSERT_PTR_NOT_NULL(r);
 	CU_ASSERT_EQUAL(look(first, 0, 5), 0);
 	give(first, 1);
 	give(opened, 1);
-	tidy();
+	reclaim_all();
 	CU_ASSERT_EQUAL(stat_now().waiting, 0);
 	CU_ASSERT_EQUAL(stat_now().files, 1);
 	tear_down();
@@ -168,7 +168,7 @@ static void test_frozen(void)
 static void test_last_one(void)
 {
 	spool_disk_slot_t first;
-	pthread_t tidier;
+	pthread_t reclaimer;
 	int segment;
 
 	set_up(MAX_FILES);
@@ -176,15 +176,15 @@ static void test_last_one(void)
 	first = take(segment, 2, 2);
 	give(first, 1);
 	fault_backing_gate(&disk, 1u << FAULT_PUNCH);
-	CU_ASSERT_EQUAL(pthread_create(&tidier, NULL, tidy_one, NULL), 0);
+	CU_ASSERT_EQUAL(pthread_create(&reclaimer, NULL, reclaim_one, NULL), 0);
 	fault_backing_wait_blocked(&disk, 1);
 	spool_disk_slots_disown(slots, segment);
 	give(first + 1, 1);
 	CU_ASSERT_FALSE(spool_disk_slots_reclaim(slots));
 	CU_ASSERT_EQUAL(disk.live, 1);
 	fault_backing_gate(&disk, 0);
-	CU_ASSERT_EQUAL(pthread_join(tidier, NULL), 0);
-	tidy();
+	CU_ASSERT_EQUAL(pthread_join(reclaimer, NULL), 0);
+	reclaim_all();
 	CU_ASSERT_EQUAL(disk.live, 0);
 	CU_ASSERT_EQUAL(stat_now().waiting, 0);
 	tear_down();
@@ -215,7 +215,7 @@ static void test_open_waits(void)
 				give(taken[i], 1);
 		}
 		CU_ASSERT_EQUAL(stat_now().files, fails ? 1 : 1 + opening);
-		tidy();
+		reclaim_all();
 		tear_down();
 	}
 }
