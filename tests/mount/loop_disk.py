@@ -1,6 +1,7 @@
 """Small disks of files, for the cases about the backing directory."""
 import contextlib
 import os
+import random
 import subprocess
 import tempfile
 from pathlib import Path
@@ -9,6 +10,11 @@ from rig import Skip, need, run
 
 BLKIO = '/sys/fs/cgroup/blkio'  # version 1
 SIZES_MIB = {'ext4': 128, 'xfs': 320, 'btrfs': 256}  # mkfs.xfs takes no less than 300
+
+
+def noise(size, seed=1):
+    """Data that cannot be made smaller."""
+    return random.Random(seed).randbytes(size)
 
 
 class LoopDisk:
