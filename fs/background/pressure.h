@@ -31,8 +31,7 @@ int spool_pressure_new(struct spool_engine *engine, struct spool_log *log,
 int spool_pressure_start(struct spool_pressure *pressure);
 
 /** spool_pressure_stop() - end the thread; the other functions may still be called. NULL is
- * allowed.
- */
+ * allowed. */
 void spool_pressure_stop(struct spool_pressure *pressure);
 
 /** spool_pressure_free() - after the stop, when no request is served any more. NULL is allowed. */

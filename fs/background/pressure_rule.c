@@ -9,8 +9,7 @@
  * tasks wait for memory, the second while all do. When all do, much of the RAM that counts as
  * available may be page cache that is read again and again. Guesses: when the kernel begins to
  * reclaim pages that are in use an eighth or less is left; and with half of the RAM available only
- * the tasks of a control group wait.
- */
+ * the tasks of a control group wait. */
 #define SOME_PERCENT 15u
 #define FULL_PERCENT 50u
 

@@ -20,6 +20,5 @@ struct control_call {
 int control_take_in(void *to, size_t size, const struct control_call *call);
 
 /** control_is_admin() - Return: whether @cred may act for all users. Only while its call is
- * pending.
- */
+ * pending. */
 bool control_is_admin(const struct spool_fs *fs, const struct spool_cred *cred);

@@ -12,8 +12,7 @@
  */
 
 /* What is kept of a limit of RAM for names: so many percent of it in whole pages, at most 1 MiB,
- * which is some 2,000 files. Guesses: enough for the files that programs are about to write.
- */
+ * which is some 2,000 files. Guesses: enough for the files that programs are about to write. */
 #define NAMES_PERCENT 4u
 #define NAMES_MAX ((uint64_t)1 << 20)
 

@@ -134,8 +134,7 @@ int spool_object_fallocate(struct spool_object *object, struct spool_quota_user 
 int64_t spool_object_seek(const struct spool_object *object, uint64_t off, int whence);
 
 /** spool_object_stretch() - how far from @off on, up to @end, it is all data (*@ret_data) or all
- * hole.
- */
+ * hole. */
 uint64_t spool_object_stretch(const struct spool_object *object, uint64_t off, uint64_t end,
 			      bool *ret_data);
 

@@ -145,8 +145,7 @@ static unsigned int slot_pages(unsigned int class, unsigned int index)
 	return (2u << (to >> SPOOL_PAGE_SHIFT)) - (1u << (from >> SPOOL_PAGE_SHIFT));
 }
 
-/* @pages are not gone any more: a slot on them is taken, or the chunk is not partial any more.
- */
+/* @pages are not gone any more: a slot on them is taken, or the chunk is not partial any more. */
 static void come_back_locked(struct spool_pool *pool, struct chunk *chunk, unsigned int pages)
 	SPOOL_REQUIRES(pool->lock)
 {

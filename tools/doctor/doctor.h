@@ -24,8 +24,7 @@ void finding(struct doctor *doctor, const char *state, const char *what, const c
 	     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /** first_line() - the first line of file @path, at most @size - 1 bytes of it. Return: false =
- * none.
- */
+ * none. */
 bool first_line(const char *path, char *buf, int size);
 
 /** doctor_fuse() - kernel, /dev/fuse, programs, mounts: what decides whether one can mount. */
