@@ -519,8 +519,10 @@ void spool_engine_set_limits(struct spool_engine *engine, const struct spool_lim
 
 /**
  * @flags: XATTR_CREATE, XATTR_REPLACE, SPOOL_XATTR_KILL_SGID: an access ACL drops the set-group-ID
- * bit. Return: 0; -EEXIST; -ENODATA; -EOPNOTSUPP another namespace
- * or user.spoolfs.*; -ERANGE name; -E2BIG value; -ENOSPC names over SPOOL_XATTR_LIST_MAX; -EDQUOT.
+ * bit. user.spoolfs.lifetime is session, close or mount, as spool_engine_set_lifetime() sets it; it
+ * is not listed. Return: 0; -EEXIST; -ENODATA; -EOPNOTSUPP another namespace or another of
+ * user.spoolfs.*; -EINVAL no lifetime; -EPERM; -ERANGE name; -E2BIG value; -ENOSPC names over
+ * SPOOL_XATTR_LIST_MAX; -EDQUOT.
  */
 int spool_engine_setxattr(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
 			  const char *name, const void *value, size_t size, int flags);
@@ -597,6 +599,36 @@ int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, si
 /** spool_engine_set_linger() - on the live mount, for all that linger now as well; up to
  * SPOOL_LINGER_MAX_MS. */
 void spool_engine_set_linger(struct spool_engine *engine, uint64_t linger_ms);
+
+/**
+ * spool_engine_set_lifetime() - @lifetime for the inode @ino, and with @tree for all below it
+ * @by: whose inodes may be changed: those in his tree (private, single), that he owns (shared); 0,
+ *	SPOOL_UID_UNKNOWN: anybody's. Those of others below are left out, with what is below them
+ * A directory hands it down from now on. What is below is done by spool_engine_reap(); what is
+ * moved meanwhile may be missed. CLOSE takes effect with the next close.
+ * Return: 0; -EPERM it is another's, or the private root or its self link; -EINVAL no lifetime;
+ * -EBUSY somebody else's request for a tree is still being done there.
+ */
+int spool_engine_set_lifetime(struct spool_engine *engine, uid_t by, uint64_t ino,
+			      enum spool_lifetime lifetime, bool tree);
+
+/**
+ * spool_engine_expire() - @ino goes as when its session has ended, and all below it
+ * @by: as of set_lifetime()
+ * What is below and stays until the mount ends does so, and with it the directories above it,
+ * unless @ino is to stay until then itself: then all goes. The root and a uid's directory stay.
+ * spool_engine_reap() removes. Return: as spool_engine_set_lifetime().
+ */
+int spool_engine_expire(struct spool_engine *engine, uid_t by, uint64_t ino);
+
+/**
+ * spool_engine_bind() - what is made below the directory @ino is of session @id from now on
+ * Whoever makes it, and until that session has ended. A directory below that is bound to another
+ * stays so. Directories that are there already are done by spool_engine_reap(), as with
+ * set_lifetime(). Nothing asks whose it is. Return: 0, also if the session has ended; -ENOTDIR;
+ * -EPERM the private root; -EBUSY; -ENOSPC, -EDQUOT.
+ */
+int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id);
 
 /**
  * struct spool_life - when an inode goes

@@ -32,7 +32,8 @@ struct engine_life {
 	uint64_t n_waiting;               /* directories that are not empty yet */
 	struct spool_file_list lingering; /* closed files whose names go, the longest first */
 	uint64_t n_lingering;
-	uint64_t n_removed; /* names, ever */
+	struct spool_dir_list work; /* directories whose entries something is done to */
+	uint64_t n_removed;         /* names, ever */
 	_Atomic uint64_t linger_ns;
 	struct engine_session *expired; /* constant; what goes for another reason */
 };

@@ -11,6 +11,7 @@
 #include "engine/orphan.h"
 #include "engine/policy.h"
 #include "engine/session.h"
+#include "engine/worklist.h"
 #include "ns/acl.h"
 #include "ns/xattr.h"
 #include "store/object.h"
@@ -41,8 +42,10 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node) S
 
 	engine_session_leave_locked(engine, node);
 	engine_linger_remove_locked(engine, node);
-	if (S_ISDIR(node->type))
+	if (S_ISDIR(node->type)) {
 		engine_session_bind_locked(engine, node, NULL);
+		engine_worklist_remove(engine, node);
+	}
 	if (S_ISREG(node->type) && node->file) {
 		engine_closed_remove(engine, node->file);
 		engine_orphan_remove(engine, node->file);

@@ -8,6 +8,7 @@
 #include "engine/inode.h"
 #include "engine/linger.h"
 #include "engine/session.h"
+#include "engine/tree.h"
 
 #define NS_PER_MS 1000000u
 
@@ -134,6 +135,74 @@ int spool_engine_life(struct spool_engine *engine, uint64_t ino, struct spool_li
 	spool_mutex_unlock(&node->lock);
 	engine_put(engine, node);
 	return 0;
+}
+
+/* What stands at the root of a request, where there is nobody above to say whether it may. */
+static int check_root(struct spool_engine *engine, struct spool_node *node,
+		      const struct engine_tree *tree) SPOOL_REQUIRES(node->lock)
+{
+	if (engine_is_private_root(engine, node) || node->role == SPOOL_NODE_SELF)
+		return -EPERM;
+	return engine_may_change(engine, node, tree->uid) ? 0 : -EPERM;
+}
+
+static int change(struct spool_engine *engine, uint64_t ino, struct engine_tree *tree, bool below)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	int r;
+
+	if (!node)
+		return -ESTALE;
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	r = check_root(engine, node, tree);
+	if (node->lifetime == SPOOL_LIFETIME_MOUNT && (tree->work & ENGINE_TREE_EXPIRE))
+		tree->work |= ENGINE_TREE_EXPIRE_KEPT;
+	if (r == 0 && below && S_ISDIR(node->type))
+		r = engine_tree_begin_locked(engine, node, tree);
+	if (r == 0)
+		engine_tree_apply_locked(engine, node, tree);
+	spool_mutex_unlock(&node->lock);
+	engine_put(engine, node);
+	return r;
+}
+
+int spool_engine_set_lifetime(struct spool_engine *engine, uid_t by, uint64_t ino,
+			      enum spool_lifetime lifetime, bool tree)
+{
+	struct engine_tree what = {.work = ENGINE_TREE_LIFETIME, .lifetime = lifetime, .uid = by};
+
+	return lifetime > SPOOL_LIFETIME_MOUNT ? -EINVAL : change(engine, ino, &what, tree);
+}
+
+int spool_engine_expire(struct spool_engine *engine, uid_t by, uint64_t ino)
+{
+	struct engine_tree what = {.work = ENGINE_TREE_EXPIRE, .uid = by};
+
+	return change(engine, ino, &what, true);
+}
+
+int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id)
+{
+	const struct engine_tree tree = {.work = ENGINE_TREE_BIND, .uid = SPOOL_UID_UNKNOWN};
+	struct engine_session *session = NULL;
+	struct spool_node *dir;
+	int r = engine_get_dir(engine, ino, &dir);
+
+	if (r < 0)
+		return r;
+	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
+	r = check_root(engine, dir, &tree);
+	if (r == 0)
+		r = engine_session_get(engine, id, dir->user, &session);
+	if (r == 0 && session)
+		r = engine_tree_begin_locked(engine, dir, &tree);
+	if (r == 0 && session)
+		engine_session_bind_locked(engine, dir, session);
+	else
+		engine_session_put(engine, session);
+	spool_mutex_unlock(&dir->lock);
+	engine_put(engine, dir);
+	return r;
 }
 
 void spool_engine_life_stat(struct spool_engine *engine, struct spool_life_stat *ret)

@@ -12,6 +12,7 @@
 #include "engine/root.h"
 #include "engine/session.h"
 #include "engine/tier.h"
+#include "engine/worklist.h"
 #include "spill/backing.h"
 #include "store/pool.h"
 #include "util/host.h"
@@ -49,6 +50,7 @@ static int init_parts(struct spool_engine *engine)
 	if (r < 0)
 		return r;
 	engine_linger_init(engine);
+	engine_worklist_init(engine);
 	r = engine_session_init(engine);
 	if (r < 0)
 		return r;

@@ -8,6 +8,7 @@
 #include "engine/inode.h"
 #include "engine/linger.h"
 #include "engine/session.h"
+#include "engine/tree.h"
 
 /*
  * What goes by itself is removed here, name by name. Nothing is searched for: an inode that is to
@@ -81,8 +82,8 @@ static void note(const struct spool_entry *entry, struct spool_removed *ret)
 }
 
 /* Removes one name of @node, if it is still to go. Return: whether it did, and *@ret. */
-static bool remove_one(struct spool_engine *engine, struct spool_node *node,
-		       struct spool_removed *ret)
+static bool remove_name(struct spool_engine *engine, struct spool_node *node,
+			struct spool_removed *ret)
 {
 	uint64_t cookie;
 	struct spool_node *dir = find_name(engine, node, &cookie);
@@ -101,6 +102,16 @@ static bool remove_one(struct spool_engine *engine, struct spool_node *node,
 		engine_entry_removed(engine, entry);
 	}
 	engine_put(engine, dir);
+	return removed;
+}
+
+/* The same by inode number: it may have gone meanwhile. */
+static bool remove_one(struct spool_engine *engine, uint64_t ino, struct spool_removed *ret)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	bool removed = node && remove_name(engine, node, ret);
+
+	engine_put(engine, node);
 	return removed;
 }
 
@@ -128,20 +139,21 @@ int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, si
 		      size_t *ret_n, uint64_t *ret_ms)
 {
 	size_t looks = n * LOOKS_PER_NAME, done = 0;
-	uint64_t ino = 0, ns = 0;
+	uint64_t ino, ns = SPOOL_FOREVER;
+	bool more;
 
-	while (done < n && looks-- > 0 && (ino = next(engine, looks & 1, &ns)) != 0) {
-		struct spool_node *node = engine_get(engine, ino);
-
-		if (!node)
-			continue; /* it has gone meanwhile */
-		if (remove_one(engine, node, &ret[done]))
+	for (more = true; more && done < n && looks > 0; looks--) {
+		more = engine_tree_step(engine);
+		ino = next(engine, looks & 1, &ns);
+		if (ino == 0)
+			continue;
+		more = true;
+		if (remove_one(engine, ino, &ret[done]))
 			done++;
-		engine_put(engine, node);
 	}
 	count(engine, done);
 	*ret_n = done;
-	if (ino != 0)
+	if (more)
 		return SPOOL_REAP_MORE;
 	if (ns == SPOOL_FOREVER)
 		return SPOOL_REAP_NOTHING;

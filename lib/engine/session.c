@@ -262,6 +262,11 @@ void engine_session_join_locked(struct spool_engine *engine, struct spool_node *
 	tell(engine, session->id, 1);
 }
 
+void engine_session_join_expired_locked(struct spool_engine *engine, struct spool_node *node)
+{
+	engine_session_join_locked(engine, node, ref(engine->life.expired));
+}
+
 void engine_session_leave_locked(struct spool_engine *engine, struct spool_node *node)
 {
 	struct engine_session *session = node->session;

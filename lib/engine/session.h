@@ -60,6 +60,10 @@ int engine_session_choose(struct spool_engine *engine, const struct spool_cred *
 void engine_session_join_locked(struct spool_engine *engine, struct spool_node *node,
 				struct engine_session *session) SPOOL_REQUIRES(node->lock);
 
+/** engine_session_join_expired_locked() - @node, which has none, goes. Lock: node->lock. */
+void engine_session_join_expired_locked(struct spool_engine *engine, struct spool_node *node)
+	SPOOL_REQUIRES(node->lock);
+
 /** engine_session_leave_locked() - @node has the mount's own from now on. Lock: node->lock. */
 void engine_session_leave_locked(struct spool_engine *engine, struct spool_node *node)
 	SPOOL_REQUIRES(node->lock);

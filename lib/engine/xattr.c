@@ -139,12 +139,33 @@ static int set_acl_locked(struct spool_engine *engine, struct spool_node *node, 
 	return r;
 }
 
+/* The only one of our own: the kernel has asked for the right to write, not who owns it. */
+static int set_lifetime(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
+			const char *value, size_t size, int flags)
+{
+	if (flags & XATTR_CREATE)
+		return -EEXIST; /* every inode has one */
+	if (cred->uid == SPOOL_UID_UNKNOWN)
+		return -EPERM; /* the kernel does not say who it is */
+	for (int i = SPOOL_LIFETIME_SESSION; i <= SPOOL_LIFETIME_MOUNT; i++) {
+		const char *name = engine_lifetime_name((enum spool_lifetime)i);
+
+		if (size == strlen(name) && memcmp(value, name, size) == 0)
+			return spool_engine_set_lifetime(engine, cred->uid, ino,
+							 (enum spool_lifetime)i, false);
+	}
+	return -EINVAL;
+}
+
 int spool_engine_setxattr(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
 			  const char *name, const void *value, size_t size, int flags)
 {
-	struct spool_node *node = engine_get(engine, ino);
+	struct spool_node *node;
 	int r;
 
+	if (strcmp(name, OWN_LIFETIME) == 0)
+		return set_lifetime(engine, cred, ino, value, size, flags);
+	node = engine_get(engine, ino);
 	if (!node)
 		return -ESTALE;
 	r = check_name(engine, node, name);

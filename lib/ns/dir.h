@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "util/rbtree.h"
 
@@ -47,6 +48,8 @@ struct spool_entry {
 RB_HEAD(spool_name_tree, spool_entry);
 RB_HEAD(spool_cookie_tree, spool_entry);
 
+TAILQ_HEAD(spool_dir_list, spool_dir);
+
 struct spool_dir {
 	struct spool_name_tree names;
 	struct spool_cookie_tree cookies;
@@ -56,6 +59,13 @@ struct spool_dir {
 	 * root is its own, without one. Changed under the rename lock and both parents' locks. */
 	struct spool_node *parent;
 	struct engine_session *bound; /* that of what is made in it, a reference; NULL: none */
+	uint64_t work_cookie;         /* what is to be done to its entries, see engine/tree.h */
+	uint64_t work_ino;            /* lock: the engine's life.lock, as the following */
+	TAILQ_ENTRY(spool_dir) work_link;
+	bool work_queued;
+	uint8_t work_lifetime; /* lock: the node's again */
+	uint8_t work;
+	uid_t work_uid;
 };
 
 /** struct spool_hash - the hash of names; a test may put one that collides */

@@ -144,16 +144,8 @@ static void test_list(void)
 static void test_other_namespaces(void)
 {
 	static const char *const names[] = {
-		"security.capability",
-		"trusted.a",
-		"system.other",
-		"users.a",
-		"user",
-		"a",
-		"",
-		"user.spoolfs.lifetime",
-		"user.spoolfs.x",
-		"user.spoolfs.",
+		"security.capability", "trusted.a",     "system.other", "users.a", "user", "a", "",
+		"user.spoolfs.x",      "user.spoolfs.",
 	};
 
 	start();
@@ -163,7 +155,7 @@ static void test_other_namespaces(void)
 		if (strncmp(names[i], "user.", 5) != 0)
 			CU_ASSERT_EQUAL(get(file, names[i], 0), -EOPNOTSUPP);
 	}
-	/* what this filesystem says of itself: readable, never listed */
+	/* what this filesystem says of itself: never listed */
 	CU_ASSERT_EQUAL(get(file, "user.spoolfs.lifetime", 0), 7);
 	CU_ASSERT_EQUAL(get(file, "user.spoolfs.lifetime", 6), -ERANGE);
 	CU_ASSERT_EQUAL(get(file, "user.spoolfs.lifetime", 7), 7);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/tree.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "engine/inode.h"
+#include "engine/linger.h"
+#include "engine/session.h"
+#include "engine/worklist.h"
+
+/* Entries that are looked at with one lock of their directory. A guess: some ten microseconds. */
+#define ENTRIES_PER_STEP 32
+
+bool engine_may_change(const struct spool_engine *engine, const struct spool_node *node, uid_t uid)
+{
+	if (uid == SPOOL_UID_UNKNOWN || uid == 0)
+		return true;
+	return engine->config.layout == SPOOL_LAYOUT_SHARED ? node->uid == uid : node->tree == uid;
+}
+
+void engine_expire_locked(struct spool_engine *engine, struct spool_node *node)
+{
+	if (node == engine->root || node->role != SPOOL_NODE_ORDINARY || node->nlink == 0)
+		return;
+	engine_linger_remove_locked(engine, node);
+	engine_session_leave_locked(engine, node);
+	node->lifetime = SPOOL_LIFETIME_SESSION;
+	engine_session_join_expired_locked(engine, node);
+}
+
+void engine_tree_apply_locked(struct spool_engine *engine, struct spool_node *node,
+			      const struct engine_tree *tree)
+{
+	if (tree->work & ENGINE_TREE_LIFETIME) {
+		engine_linger_remove_locked(engine, node);
+		engine_session_lifetime_locked(engine, node, tree->lifetime);
+	}
+	if ((tree->work & ENGINE_TREE_EXPIRE) &&
+	    (node->lifetime != SPOOL_LIFETIME_MOUNT || (tree->work & ENGINE_TREE_EXPIRE_KEPT)))
+		engine_expire_locked(engine, node);
+}
+
+int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *node,
+			     const struct engine_tree *tree)
+{
+	struct spool_dir *dir = node->dir;
+
+	if (dir->work != 0 && dir->work_uid != tree->uid)
+		return -EBUSY;
+	dir->work |= (uint8_t)tree->work;
+	dir->work_lifetime = (uint8_t)tree->lifetime;
+	dir->work_uid = tree->uid;
+	dir->work_cookie = 0;
+	engine_worklist_add(engine, node);
+	return 0;
+}
+
+/* A directory below one that is bound, unless it is bound to another itself. */
+static void bind_locked(struct spool_engine *engine, struct spool_node *dir,
+			struct spool_node *child) SPOOL_REQUIRES(dir->lock, child->lock)
+{
+	if (engine_session_is_live(child->dir->bound) && child->dir->bound != dir->dir->bound)
+		return;
+	engine_session_bind_locked(engine, child, NULL);
+	engine_session_hand_down_locked(dir, child);
+}
+
+/* Return: 0; -EBUSY: not yet. */
+static int do_entry(struct spool_engine *engine, struct spool_node *dir, struct spool_node *node,
+		    const struct engine_tree *tree) SPOOL_REQUIRES(dir->lock)
+{
+	int r = 0;
+
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	if (!engine_may_change(engine, node, tree->uid))
+		goto out;
+	if (S_ISDIR(node->type))
+		r = engine_tree_begin_locked(engine, node, tree);
+	if (r == 0 && S_ISDIR(node->type) && (tree->work & ENGINE_TREE_BIND))
+		bind_locked(engine, dir, node);
+	if (r == 0)
+		engine_tree_apply_locked(engine, node, tree);
+out:
+	spool_mutex_unlock(&node->lock);
+	return r;
+}
+
+/* Return: whether all entries have been done. */
+static bool do_entries(struct spool_engine *engine, struct spool_node *dir,
+		       const struct engine_tree *tree) SPOOL_REQUIRES(dir->lock)
+{
+	for (int i = 0; i < ENTRIES_PER_STEP; i++) {
+		struct spool_entry *entry = spool_dir_after(dir->dir, dir->dir->work_cookie);
+
+		if (!entry)
+			return true;
+		if (do_entry(engine, dir, entry->node, tree) < 0)
+			return false; /* somebody else's work there goes first */
+		dir->dir->work_cookie = entry->cookie;
+	}
+	return false;
+}
+
+static void do_dir(struct spool_engine *engine, struct spool_node *dir) SPOOL_REQUIRES(dir->lock)
+{
+	const struct engine_tree tree = {
+		.work = dir->dir->work,
+		.lifetime = (enum spool_lifetime)dir->dir->work_lifetime,
+		.uid = dir->dir->work_uid,
+	};
+	uint64_t at;
+
+	if (do_entries(engine, dir, &tree)) {
+		dir->dir->work = 0;
+		return;
+	}
+	at = dir->dir->work_cookie;
+	engine_tree_begin_locked(engine, dir, &tree); /* at the end of the list once more */
+	dir->dir->work_cookie = at;
+}
+
+bool engine_tree_step(struct spool_engine *engine)
+{
+	uint64_t ino = engine_worklist_take(engine);
+	struct spool_node *dir;
+
+	if (ino == 0)
+		return false;
+	dir = engine_get(engine, ino);
+	if (!dir)
+		return true; /* it has gone meanwhile */
+	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
+	do_dir(engine, dir);
+	spool_mutex_unlock(&dir->lock);
+	engine_put(engine, dir);
+	return true;
+}

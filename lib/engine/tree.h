@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What is done to all that is below a directory: to its entries first, a few at a time, and each
+ * directory among them comes to the end of the list of those whose entries are to follow. So there
+ * is no stack, and however large a tree is no lock is held for longer. What is made meanwhile is
+ * below a directory that has it already, or is met there; what is moved meanwhile may be missed.
+ */
+
+#include "engine/engine_internal.h"
+
+enum engine_tree_work {
+	ENGINE_TREE_LIFETIME = 1 << 0,    /* gets another lifetime */
+	ENGINE_TREE_EXPIRE = 1 << 1,      /* goes, but for what stays until the mount ends */
+	ENGINE_TREE_EXPIRE_KEPT = 1 << 2, /* with EXPIRE: that as well */
+	ENGINE_TREE_BIND = 1 << 3, /* directories: what is made in them has this one's session */
+};
+
+/** struct engine_tree - @uid: to whose inodes; SPOOL_UID_UNKNOWN: to all */
+struct engine_tree {
+	unsigned int work;
+	enum spool_lifetime lifetime;
+	uid_t uid;
+};
+
+/** engine_may_change() - may @uid say how long @node lives? In private and single the owner of the
+ * tree, in shared that of the inode, and root. */
+bool engine_may_change(const struct spool_engine *engine, const struct spool_node *node, uid_t uid);
+
+/** engine_tree_apply_locked() - does that to @node itself, but for ENGINE_TREE_BIND. Lock:
+ * node->lock. */
+void engine_tree_apply_locked(struct spool_engine *engine, struct spool_node *node,
+			      const struct engine_tree *tree) SPOOL_REQUIRES(node->lock);
+
+/** engine_tree_begin_locked() - and to all below the directory @dir. Return: 0; -EBUSY something
+ * else is being done there for somebody else. Lock: dir->lock. */
+int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *dir,
+			     const struct engine_tree *tree) SPOOL_REQUIRES(dir->lock);
+
+/** engine_tree_step() - does it to a few. Return: whether there was anything to do. */
+bool engine_tree_step(struct spool_engine *engine);
+
+/** engine_expire_locked() - @node goes, if it is one that can. Lock: node->lock. */
+void engine_expire_locked(struct spool_engine *engine, struct spool_node *node)
+	SPOOL_REQUIRES(node->lock);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What changes a lifetime: setting it, expiry, binding a directory; of one inode and of trees. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "life_rig.h"
+#include "util/macros.h"
+
+#define ROOT SPOOL_INO_ROOT
+#define LIFETIME "user.spoolfs.lifetime"
+
+static struct life_rig life;
+static struct engine_rig *const rig = &life.rig;
+static struct spool_attr attr;
+
+static int set(uid_t by, uint64_t ino, enum spool_lifetime lifetime, bool tree)
+{
+	return spool_engine_set_lifetime(rig->engine, by, ino, lifetime, tree);
+}
+
+static int set_xattr(uint64_t ino, const char *value, int flags)
+{
+	return spool_engine_setxattr(rig->engine, &rig->cred, ino, LIFETIME, value, strlen(value),
+				     flags);
+}
+
+static void check_xattr(uint64_t ino, const char *value)
+{
+	char buf[16] = "";
+
+	CU_ASSERT_EQUAL(spool_engine_getxattr(rig->engine, ino, LIFETIME, buf, sizeof(buf)),
+			(ssize_t)strlen(value));
+	CU_ASSERT_STRING_EQUAL(buf, value);
+}
+
+static void test_xattr(void)
+{
+	uint64_t dir, file;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	file = life_file(&life, 1, dir, "file");
+	check_xattr(file, "session");
+	CU_ASSERT_EQUAL(set_xattr(file, "mount", 0), 0);
+	check_xattr(file, "mount");
+	CU_ASSERT_EQUAL(set_xattr(dir, "close", XATTR_REPLACE), 0);
+	check_xattr(dir, "close");
+	check_xattr(life_file(&life, 1, dir, "new"), "close");
+	CU_ASSERT_EQUAL(set_xattr(file, "mount", XATTR_CREATE), -EEXIST);
+	CU_ASSERT_EQUAL(set_xattr(file, "mounts", 0), -EINVAL);
+	CU_ASSERT_EQUAL(set_xattr(file, "", 0), -EINVAL);
+	CU_ASSERT_EQUAL(
+		spool_engine_setxattr(rig->engine, &rig->cred, file, "user.spoolfs.x", "a", 1, 0),
+		-EOPNOTSUPP);
+	CU_ASSERT_EQUAL(spool_engine_removexattr(rig->engine, &rig->cred, file, LIFETIME),
+			-EOPNOTSUPP);
+	CU_ASSERT_EQUAL(spool_engine_listxattr(rig->engine, file, NULL, 0, NULL), 0);
+	CU_ASSERT_EQUAL(set_xattr(999, "mount", 0), -ESTALE);
+	rig->cred.uid = SPOOL_UID_UNKNOWN;
+	CU_ASSERT_EQUAL(set_xattr(file, "session", 0), -EPERM);
+	rig->cred.uid = 1001;
+	CU_ASSERT_EQUAL(set_xattr(file, "session", 0), -EPERM);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 1);
+	engine_rig_fini(rig);
+}
+
+/* What is kept stays, with the directories above it; what is given back goes at once. */
+static void test_keep(void)
+{
+	uint64_t dir, file;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	file = life_file(&life, 1, dir, "kept");
+	life_file(&life, 1, dir, "other");
+	CU_ASSERT_EQUAL(set(1000, file, SPOOL_LIFETIME_MOUNT, false), 0);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 1);
+	CU_ASSERT_EQUAL(rig_ino(rig, dir, "kept"), file);
+	CU_ASSERT_EQUAL(life.counted[1], 2);
+	CU_ASSERT_EQUAL(set(1000, file, SPOOL_LIFETIME_SESSION, false), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 2);
+	CU_ASSERT_EQUAL(life.counted[1], 0);
+	engine_rig_fini(rig);
+}
+
+/* A file that lingers and gets another lifetime stays; one that gets close goes with its next. */
+static void test_close(void)
+{
+	uint64_t file;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_CLOSE);
+	CU_ASSERT_EQUAL(spool_engine_create(rig->engine, &rig->cred, ROOT, "file", 0600, &attr), 0);
+	file = attr.ino;
+	rig_write(rig, file, "data");
+	spool_engine_release(rig->engine, file);
+	CU_ASSERT_EQUAL(set(1000, file, SPOOL_LIFETIME_SESSION, false), 0);
+	CU_ASSERT_EQUAL(life_stat(&life).lingering, 0);
+	rig->host.monotonic_ns += 5000000000;
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(set(1000, file, SPOOL_LIFETIME_CLOSE, false), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(spool_engine_open(rig->engine, file, 0), 0);
+	spool_engine_release(rig->engine, file);
+	rig->host.monotonic_ns += 5000000000;
+	CU_ASSERT_EQUAL(life_reap(&life), 1);
+	engine_rig_fini(rig);
+}
+
+/* 3 levels with 40 files each: more than is done with one lock. */
+static void fill_tree(uint64_t dir, uint64_t inos[3])
+{
+	char name[16];
+
+	for (int level = 0; level < 3; level++) {
+		dir = inos[level] = life_dir(&life, 1, dir, "sub");
+		for (int i = 0; i < 40; i++) {
+			snprintf(name, sizeof(name), "f%d", i);
+			life_file(&life, 1, dir, name);
+		}
+	}
+}
+
+static void test_tree(void)
+{
+	uint64_t dirs[3];
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	fill_tree(ROOT, dirs);
+	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
+	CU_ASSERT_EQUAL(set(1001, dirs[0], SPOOL_LIFETIME_MOUNT, true), -EPERM);
+	CU_ASSERT_EQUAL(set(1000, dirs[0], (enum spool_lifetime)3, true), -EINVAL);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(life_of(&life, rig_ino(rig, dirs[2], "f39")).lifetime,
+			SPOOL_LIFETIME_MOUNT);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 0);
+	CU_ASSERT_EQUAL(set(0, dirs[1], SPOOL_LIFETIME_SESSION, true), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 82);
+	CU_ASSERT_EQUAL(set(SPOOL_UID_UNKNOWN, dirs[0], SPOOL_LIFETIME_SESSION, true), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 41);
+	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
+	engine_rig_fini(rig);
+}
+
+static void test_expire(void)
+{
+	uint64_t dirs[3], kept;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	fill_tree(ROOT, dirs);
+	kept = rig_ino(rig, dirs[1], "f0");
+	CU_ASSERT_EQUAL(set(1000, kept, SPOOL_LIFETIME_MOUNT, false), 0);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1001, dirs[0]), -EPERM);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[0]), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 120); /* all but the kept and the two above it */
+	CU_ASSERT_EQUAL(life.counted[1], 1);
+	CU_ASSERT_EQUAL(rig_ino(rig, dirs[1], "f0"), kept);
+	CU_ASSERT_STRING_EQUAL(life_of(&life, dirs[0]).waits_for, "sub");
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, kept), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 3);
+	CU_ASSERT_EQUAL(life_stat(&life).sessions, 0);
+	/* the root itself stays, and all goes where all is to stay until the mount ends */
+	CU_ASSERT_EQUAL(set(1000, ROOT, SPOOL_LIFETIME_MOUNT, false), 0);
+	fill_tree(ROOT, dirs);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, ROOT), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 123);
+	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).nlink, 2);
+	engine_rig_fini(rig);
+}
+
+/* In shared those of others are left out, with what is below; somebody else's request waits. */
+static void test_others(void)
+{
+	uint64_t dir, theirs, mine;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SHARED, SPOOL_LIFETIME_SESSION);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	rig->cred.uid = 1001;
+	theirs = life_dir(&life, 2, dir, "theirs");
+	life_file(&life, 2, dir, "file");
+	rig->cred.uid = 1000;
+	life_file(&life, 1, theirs, "below");
+	mine = life_dir(&life, 1, dir, "mine");
+	CU_ASSERT_EQUAL(set(1000, mine, SPOOL_LIFETIME_SESSION, true), 0);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 0, mine), -EBUSY);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dir), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 1);
+	CU_ASSERT_EQUAL(rig_ino(rig, dir, "mine"), 0);
+	CU_ASSERT_EQUAL(rig_ino(rig, dir, "theirs"), theirs);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 0, dir), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 4);
+	engine_rig_fini(rig);
+}
+
+/* What is made below a bound directory has its session, whoever makes it. */
+static void test_bind(void)
+{
+	uint64_t dir, sub, nested, file;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	sub = life_dir(&life, 1, dir, "sub");
+	nested = life_dir(&life, 1, sub, "nested");
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, nested, 3), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dir, 2), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub), 2);
+	CU_ASSERT_EQUAL(life_of(&life, sub).session, 1);
+	CU_ASSERT_EQUAL(life_of(&life, sub).bound, 2);
+	CU_ASSERT_EQUAL(life_of(&life, nested).bound, 3);
+	file = life_file(&life, 1, sub, "file");
+	CU_ASSERT_EQUAL(life_of(&life, file).session, 2);
+	CU_ASSERT_EQUAL(
+		life_of(&life, life_file(&life, 1, life_dir(&life, 4, dir, "x"), "y")).session, 2);
+	CU_ASSERT_EQUAL(life_end(&life, 2), 3);
+	/* with its end it binds no more */
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub), 1);
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 4, sub, "z")).session, 4);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 1); /* nested */
+	CU_ASSERT_EQUAL(life_end(&life, 4), 3);
+	CU_ASSERT_EQUAL(life_stat(&life).waiting, 0);
+	engine_rig_fini(rig);
+}
+
+/* A uid's directory in private hands down what it is told, and stays. */
+static void test_private(void)
+{
+	uint64_t top;
+
+	life_rig_init(&life, SPOOL_LAYOUT_PRIVATE, SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(spool_engine_lookup(rig->engine, &rig->cred, ROOT, "1000", &attr), 0);
+	top = attr.ino;
+	CU_ASSERT_EQUAL(set(0, ROOT, SPOOL_LIFETIME_MOUNT, false), -EPERM);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 0, ROOT), -EPERM);
+	CU_ASSERT_EQUAL(set(0, rig_ino(rig, ROOT, "self"), SPOOL_LIFETIME_MOUNT, false), -EPERM);
+	CU_ASSERT_EQUAL(set(1001, top, SPOOL_LIFETIME_MOUNT, false), -EPERM);
+	CU_ASSERT_EQUAL(set(1000, top, SPOOL_LIFETIME_CLOSE, false), 0);
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 1, top, "a")).lifetime,
+			SPOOL_LIFETIME_CLOSE);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, top), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 1);
+	CU_ASSERT_EQUAL(rig_ino(rig, ROOT, "1000"), top);
+	engine_rig_fini(rig);
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"xattr", test_xattr}, {"keep", test_keep},       {"close", test_close},
+		{"tree", test_tree},   {"expire", test_expire},   {"others", test_others},
+		{"bind", test_bind},   {"private", test_private},
+	};
+
+	return unit_run("lifetime", tests, SPOOL_ARRAY_SIZE(tests));
+}
