@@ -44,7 +44,12 @@ static ssize_t read_some(struct spool_engine *engine, struct spool_node *node, c
 	int r = 0;
 
 	spool_rwlock_rdlock(&file->lock, SPOOL_RANK_OBJECT);
-	got = spool_object_read(file->object, buf, len, off, nowait ? NULL : fetches, &n);
+	if (node->wiped) {
+		n = 0;
+		got = -EIO;
+	} else {
+		got = spool_object_read(file->object, buf, len, off, nowait ? NULL : fetches, &n);
+	}
 	spool_rwlock_unlock(&file->lock);
 	for (size_t i = 0; !nowait && i < n; i++) {
 		if (r == 0)
@@ -104,8 +109,9 @@ ssize_t engine_write_file(struct spool_engine *engine, struct spool_node *node,
 		uint64_t index = 0;
 
 		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
-		r = spool_object_write(file->object, node->user, buf + done, len - done, off + done,
-				       charge_flags, &index);
+		r = node->wiped ? -EIO
+				: spool_object_write(file->object, node->user, buf + done,
+						     len - done, off + done, charge_flags, &index);
 		engine_file_mirror(node);
 		engine_evict_update(engine, node);
 		spool_rwlock_unlock(&file->lock);

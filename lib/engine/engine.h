@@ -570,7 +570,8 @@ bool spool_engine_asks_session(struct spool_engine *engine, uint64_t ino, uint64
  * root, and in private of the users' directories. What there is stays what it is. */
 void spool_engine_set_default_lifetime(struct spool_engine *engine, enum spool_lifetime lifetime);
 
-/** struct spool_removed - a name that spool_engine_reap() has removed, for the kernel to forget */
+/** struct spool_removed - a name that spool_engine_reap() has removed, for the kernel to forget; or
+ * with @parent 0 and @len 0 an open file that was wiped, whose pages it is to drop */
 struct spool_removed {
 	uint64_t parent;
 	uint64_t ino;
@@ -620,6 +621,16 @@ int spool_engine_set_lifetime(struct spool_engine *engine, uid_t by, uint64_t in
  * spool_engine_reap() removes. Return: as spool_engine_set_lifetime().
  */
 int spool_engine_expire(struct spool_engine *engine, uid_t by, uint64_t ino);
+
+/**
+ * spool_engine_wipe() - all that there is now loses its data and goes, whatever its lifetime
+ * @tree: in private, only what is in the tree of this uid; NULL: everything
+ * Also what has no name and is still open: reading, writing and resizing are -EIO from then on, and
+ * opening is -ESTALE. The root, uids' directories and the self link stay, as does what is made
+ * afterwards, and a directory that it is made in until it is empty. spool_engine_reap() does it.
+ * Return: 0; -ENOMEM.
+ */
+int spool_engine_wipe(struct spool_engine *engine, const uid_t *tree);
 
 /**
  * spool_engine_bind() - what is made below the directory @ino is of session @id from now on

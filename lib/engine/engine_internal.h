@@ -18,9 +18,11 @@
 struct spool_pool;
 struct engine_tier;
 struct engine_session;
+struct engine_wipe;
 
 RB_HEAD(engine_session_tree, engine_session);
 TAILQ_HEAD(engine_session_list, engine_session);
+TAILQ_HEAD(engine_wipe_list, engine_wipe);
 
 /** struct engine_life - what goes, and when; see session.h */
 struct engine_life {
@@ -33,7 +35,8 @@ struct engine_life {
 	struct spool_file_list lingering; /* closed files whose names go, the longest first */
 	uint64_t n_lingering;
 	struct spool_dir_list work; /* directories whose entries something is done to */
-	uint64_t n_removed;         /* names, ever */
+	struct engine_wipe_list wipes;
+	uint64_t n_removed; /* names, ever */
 	_Atomic uint64_t linger_ns;
 	struct engine_session *expired; /* constant; what goes for another reason */
 };

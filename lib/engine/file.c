@@ -22,6 +22,10 @@ int engine_get_file(struct spool_engine *engine, uint64_t ino, struct spool_node
 		engine_put(engine, node);
 		return r;
 	}
+	if (node->wiped) {
+		engine_put(engine, node);
+		return -EIO;
+	}
 	*ret = node;
 	return 0;
 }

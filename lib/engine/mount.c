@@ -12,6 +12,7 @@
 #include "engine/root.h"
 #include "engine/session.h"
 #include "engine/tier.h"
+#include "engine/wipe.h"
 #include "engine/worklist.h"
 #include "spill/backing.h"
 #include "store/pool.h"
@@ -51,6 +52,7 @@ static int init_parts(struct spool_engine *engine)
 		return r;
 	engine_linger_init(engine);
 	engine_worklist_init(engine);
+	engine_wipe_init(engine);
 	r = engine_session_init(engine);
 	if (r < 0)
 		return r;
@@ -149,6 +151,7 @@ bool spool_engine_free(struct spool_engine *engine)
 	spool_table_fini(&engine->table);
 	engine_tier_free(engine);
 	spool_pool_free(engine->pool);
+	engine_wipe_fini(engine);
 	engine_session_fini(engine);
 	clean = spool_quota_free(engine->quota);
 	if (!clean)

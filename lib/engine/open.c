@@ -18,7 +18,7 @@
  * without it. What the kernel has removed is opened by who has it in other ways (O_PATH). */
 static bool is_stale_locked(const struct spool_node *node) SPOOL_REQUIRES(node->lock)
 {
-	if (node->flags & SPOOL_NODE_DROPPED)
+	if ((node->flags & SPOOL_NODE_DROPPED) || node->wiped)
 		return true;
 	return (node->flags & SPOOL_NODE_REAPED) && !S_ISDIR(node->type) && node->nlink == 0 &&
 	       node->n_open == 0;
@@ -67,7 +67,6 @@ int spool_engine_open(struct spool_engine *engine, uint64_t ino, unsigned int fl
 static bool drop_data(struct spool_engine *engine, struct spool_node *node)
 {
 	struct spool_file *file = NULL;
-	uint64_t index;
 
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 	if (S_ISREG(node->type) && node->nlink == 0 && node->n_open == 0) {
@@ -77,13 +76,7 @@ static bool drop_data(struct spool_engine *engine, struct spool_node *node)
 	spool_mutex_unlock(&node->lock);
 	if (!file)
 		return false;
-	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
-	/* whole blocks go, so it cannot fail; the size that stat shows stays */
-	spool_object_fallocate(file->object, node->user, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			       0, SPOOL_OBJECT_MAX, &index);
-	engine_file_mirror(node);
-	engine_evict_update(engine, node);
-	spool_rwlock_unlock(&file->lock);
+	engine_free_data(engine, node, file);
 	engine_orphan_returned(engine);
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "engine/linger.h"
 #include "engine/session.h"
 #include "engine/tree.h"
+#include "engine/wipe.h"
 
 /*
  * What goes by itself is removed here, name by name. Nothing is searched for: an inode that is to
@@ -138,20 +139,24 @@ static uint64_t next(struct spool_engine *engine, bool lingering_first, uint64_t
 int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, size_t n,
 		      size_t *ret_n, uint64_t *ret_ms)
 {
-	size_t looks = n * LOOKS_PER_NAME, done = 0;
+	size_t looks = n * LOOKS_PER_NAME, done = 0, names = 0, open;
 	uint64_t ino, ns = SPOOL_FOREVER;
 	bool more;
 
 	for (more = true; more && done < n && looks > 0; looks--) {
-		more = engine_tree_step(engine);
-		ino = next(engine, looks & 1, &ns);
+		more = engine_wipe_step(engine, &ret[done], n - done, &open);
+		more |= engine_tree_step(engine);
+		done += open;
+		ino = done < n ? next(engine, looks & 1, &ns) : 0;
 		if (ino == 0)
 			continue;
 		more = true;
-		if (remove_one(engine, ino, &ret[done]))
+		if (remove_one(engine, ino, &ret[done])) {
 			done++;
+			names++;
+		}
 	}
-	count(engine, done);
+	count(engine, names);
 	*ret_n = done;
 	if (more)
 		return SPOOL_REAP_MORE;

@@ -20,6 +20,8 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 		return S_ISDIR(node->type) ? -EISDIR : -EINVAL;
 	if (size > SPOOL_OBJECT_MAX)
 		return -EFBIG;
+	if (node->wiped)
+		return -EIO;
 	file = engine_file_of(node);
 	if (!file && size == 0)
 		return 0;
@@ -32,6 +34,19 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 	engine_evict_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
 	return (int)engine_no_room(r, flags);
+}
+
+void engine_free_data(struct spool_engine *engine, struct spool_node *node, struct spool_file *file)
+{
+	uint64_t index;
+
+	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+	/* whole blocks go, so it cannot fail */
+	spool_object_fallocate(file->object, node->user, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       0, SPOOL_OBJECT_MAX, &index);
+	engine_file_mirror(node);
+	engine_evict_update(engine, node);
+	spool_rwlock_unlock(&file->lock);
 }
 
 int engine_fallocate(struct spool_engine *engine, struct spool_node *node, struct spool_file *file,

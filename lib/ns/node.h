@@ -92,11 +92,12 @@ struct spool_node {
 		char *target; /* symlink */
 		dev_t rdev;   /* device */
 	};
-	mode_t type;      /* constant: mode & S_IFMT */
-	uid_t tree;       /* constant: in private and single, whose tree it is in */
-	uint8_t role;     /* constant: enum spool_node_role */
-	uint8_t flags;    /* lock: enum spool_node_flags */
-	uint8_t lifetime; /* lock: enum spool_lifetime; what a directory hands down as well */
+	mode_t type;        /* constant: mode & S_IFMT */
+	uid_t tree;         /* constant: in private and single, whose tree it is in */
+	uint8_t role;       /* constant: enum spool_node_role */
+	uint8_t flags;      /* lock: enum spool_node_flags */
+	_Atomic bool wiped; /* set once: its data have gone, whoever has it open */
+	uint8_t lifetime;   /* lock: enum spool_lifetime; what a directory hands down as well */
 };
 
 enum spool_node_role {

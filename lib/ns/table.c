@@ -204,8 +204,8 @@ struct spool_node *spool_table_forget(struct spool_table *table, uint64_t ino, u
 }
 
 /* A bucket after the other: what moves when the table grows moves to a later one. */
-static size_t list_locked(struct spool_shard *shard, struct spool_table_pos *pos, uint64_t *inos,
-			  size_t n) SPOOL_REQUIRES(shard->lock)
+static size_t list_locked(struct spool_shard *shard, struct spool_table_pos *pos, bool all,
+			  uint64_t *inos, size_t n) SPOOL_REQUIRES(shard->lock)
 {
 	size_t found = 0;
 
@@ -216,7 +216,7 @@ static size_t list_locked(struct spool_shard *shard, struct spool_table_pos *pos
 		for (uint64_t i = 0; node && i < pos->skip; i++)
 			node = node->table_next;
 		for (; node; node = node->table_next, pos->skip++) {
-			if (node->n_lookup == 0)
+			if (node->n_lookup == 0 && !all)
 				continue;
 			if (found == n) {
 				/* as a whole next time, if it fits: nodes may go before that */
@@ -229,8 +229,8 @@ static size_t list_locked(struct spool_shard *shard, struct spool_table_pos *pos
 	return found;
 }
 
-size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos, uint64_t *ret_inos,
-			size_t n)
+size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos, bool all,
+			uint64_t *ret_inos, size_t n)
 {
 	size_t found = 0;
 
@@ -239,7 +239,7 @@ size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos, 
 		bool more;
 
 		spool_mutex_lock(&shard->lock, SPOOL_RANK_TABLE);
-		found += list_locked(shard, pos, ret_inos + found, n - found);
+		found += list_locked(shard, pos, all, ret_inos + found, n - found);
 		more = pos->bucket < shard->n_buckets;
 		spool_mutex_unlock(&shard->lock);
 		if (!more)

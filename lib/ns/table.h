@@ -76,14 +76,14 @@ struct spool_table_pos {
 };
 
 /**
- * spool_table_list() - inodes that the kernel has looked up, up to @n
+ * spool_table_list() - inodes that the kernel has looked up, or @all, up to @n
  * @pos: moved on. Inodes that are there from the first call to the last are listed, if nothing is
  * removed meanwhile. Inodes that are added meanwhile may be listed or not; and where the table
  * grows for them, others may be listed twice.
  * Return: how many numbers are in @ret_inos; 0: there are no more.
  */
-size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos, uint64_t *ret_inos,
-			size_t n);
+size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos, bool all,
+			uint64_t *ret_inos, size_t n);
 
 /** spool_table_pop() - takes any node out, whatever its references (end of a mount), or NULL. */
 struct spool_node *spool_table_pop(struct spool_table *table);

@@ -247,12 +247,91 @@ static void test_private(void)
 	engine_rig_fini(rig);
 }
 
+/* Return: the inode number of a file that is open and has data, in the directory @dir. */
+static uint64_t open_file(uint64_t dir, const char *name)
+{
+	CU_ASSERT_EQUAL(spool_engine_create(rig->engine, &rig->cred, dir, name, 0600, &attr), 0);
+	rig_write(rig, attr.ino, "data");
+	return attr.ino;
+}
+
+static void check_wiped(uint64_t ino)
+{
+	char buf[8];
+
+	CU_ASSERT_EQUAL(spool_engine_read(rig->engine, ino, buf, 8, 0, 0), -EIO);
+	CU_ASSERT_EQUAL(spool_engine_write(rig->engine, ino, "x", 1, 0, 0), -EIO);
+	CU_ASSERT_EQUAL(spool_engine_fallocate(rig->engine, ino, 0, 0, 1, 0), -EIO);
+	CU_ASSERT_EQUAL(spool_engine_setattr(rig->engine, &rig->cred, ino, SPOOL_SET_SIZE,
+					     &(struct spool_attr){.size = 1}, &attr),
+			-EIO);
+	CU_ASSERT_EQUAL(spool_engine_open(rig->engine, ino, 0), -ESTALE);
+	CU_ASSERT_EQUAL(rig_attr(rig, ino).blocks, 0);
+	CU_ASSERT_EQUAL(rig_attr(rig, ino).nlink, 0);
+}
+
+/* All goes, kept or not, with a name or not; what is made afterwards stays. */
+static void test_wipe(void)
+{
+	uint64_t dirs[3], named, unnamed, late;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	fill_tree(ROOT, dirs);
+	named = open_file(dirs[2], "named");
+	unnamed = open_file(dirs[2], "unnamed");
+	CU_ASSERT_EQUAL(spool_engine_unlink(rig->engine, &rig->cred, dirs[2], "unnamed"), 0);
+	CU_ASSERT_EQUAL(set(1000, named, SPOOL_LIFETIME_MOUNT, false), 0);
+	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
+	late = life_file(&life, 1, dirs[0], "late");
+	rig_write(rig, late, "late");
+	CU_ASSERT_EQUAL(life_reap(&life), 125); /* 123 names, and two that are open */
+	check_wiped(named);
+	check_wiped(unnamed);
+	CU_ASSERT_EQUAL(rig_ino(rig, dirs[0], "late"), late);
+	CU_ASSERT_EQUAL(rig_attr(rig, late).size, 4);
+	CU_ASSERT_EQUAL(spool_engine_unlink(rig->engine, &rig->cred, dirs[0], "late"), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 1);
+	spool_engine_release(rig->engine, named);
+	spool_engine_release(rig->engine, unnamed);
+	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
+	engine_rig_fini(rig);
+}
+
+/* Of one tree only. */
+static void test_wipe_tree(void)
+{
+	const uid_t uid = 1000;
+	uint64_t mine, theirs, a, b;
+
+	life_rig_init(&life, SPOOL_LAYOUT_PRIVATE, SPOOL_LIFETIME_MOUNT);
+	CU_ASSERT_EQUAL(spool_engine_lookup(rig->engine, &rig->cred, ROOT, "1000", &attr), 0);
+	mine = attr.ino;
+	a = open_file(mine, "a");
+	rig->cred.uid = 1001;
+	CU_ASSERT_EQUAL(spool_engine_lookup(rig->engine, &rig->cred, ROOT, "1001", &attr), 0);
+	theirs = attr.ino;
+	b = open_file(theirs, "b");
+	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, &uid), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 2); /* the name, and that it is open */
+	check_wiped(a);
+	CU_ASSERT_EQUAL(rig_ino(rig, theirs, "b"), b);
+	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 3); /* a, which is open, once more */
+	check_wiped(b);
+	CU_ASSERT_EQUAL(rig_attr(rig, mine).mode, S_IFDIR | 0700);
+	spool_engine_release(rig->engine, a);
+	spool_engine_release(rig->engine, b);
+	engine_rig_fini(rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"xattr", test_xattr}, {"keep", test_keep},       {"close", test_close},
-		{"tree", test_tree},   {"expire", test_expire},   {"others", test_others},
-		{"bind", test_bind},   {"private", test_private},
+		{"xattr", test_xattr},   {"keep", test_keep},
+		{"close", test_close},   {"tree", test_tree},
+		{"expire", test_expire}, {"others", test_others},
+		{"bind", test_bind},     {"private", test_private},
+		{"wipe", test_wipe},     {"wipe of a tree", test_wipe_tree},
 	};
 
 	return unit_run("lifetime", tests, SPOOL_ARRAY_SIZE(tests));

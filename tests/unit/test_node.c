@@ -255,7 +255,7 @@ static void test_list(void)
 	CU_ASSERT_EQUAL_FATAL(spool_table_init(&table, &host.host), 0);
 	for (uint64_t ino = 1; ino <= N; ino++)
 		spool_table_add(&table, new_node(ino), 1, ino % 3 != 0);
-	while ((n = spool_table_list(&table, &pos, inos, STEP)) > 0) {
+	while ((n = spool_table_list(&table, &pos, false, inos, STEP)) > 0) {
 		for (size_t i = 0; i < n; i++)
 			seen[inos[i]]++;
 		if (added < 2 * N) {
@@ -266,7 +266,7 @@ static void test_list(void)
 	for (uint64_t ino = 1; ino <= N; ino++)
 		wrong += ino % 3 ? seen[ino] == 0 : seen[ino] > 0;
 	CU_ASSERT_EQUAL(wrong, 0);
-	CU_ASSERT_EQUAL(spool_table_list(&table, &pos, inos, STEP), 0);
+	CU_ASSERT_EQUAL(spool_table_list(&table, &pos, false, inos, STEP), 0);
 	while ((node = spool_table_pop(&table)))
 		spool_node_free(&host.host, node);
 	spool_table_fini(&table);
