@@ -9,9 +9,9 @@
 
 struct life_rig {
 	struct engine_rig rig;
-	int counted[LIFE_SESSIONS]; /* what session_inodes() has said of each session */
-	unsigned int woken;         /* how often reap() was called */
-	uint64_t ms;                /* what spool_engine_reap() has said last; 0: nothing */
+	_Atomic int counted[LIFE_SESSIONS]; /* what session_inodes() has said of each session */
+	_Atomic unsigned int woken;         /* how often reap() was called */
+	uint64_t ms;                        /* what spool_engine_reap() has said last; 0: nothing */
 };
 
 /** life_rig_init() - as engine_rig_init() with SPOOL_MODES_OWNER; linger is 2 s. */
