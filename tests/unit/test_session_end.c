@@ -317,16 +317,53 @@ static void test_charged(void)
 	engine_rig_fini(rig);
 }
 
+/* Each allocation of what makes a session fails once: nothing has changed then. What removes asks
+ * for none. */
+static void test_no_memory(void)
+{
+	uint64_t used;
+	int r;
+
+	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	rig->cred.session = 1;
+	used = rig_used(rig, 1000, SPOOL_RES_RAM);
+	for (long nth = 1; rig->host.fired || nth == 1; nth++) {
+		fault_host_arm(&rig->host, nth, false);
+		r = spool_engine_mkdir(rig->engine, &rig->cred, ROOT, "dir", 0700, &attr);
+		if (!rig->host.fired)
+			break;
+		CU_ASSERT_EQUAL(r, -ENOMEM);
+		CU_ASSERT_EQUAL(rig_used(rig, 1000, SPOOL_RES_RAM), used);
+		CU_ASSERT_EQUAL(life_stat(&life).sessions, 0);
+	}
+	fault_host_arm(&rig->host, 0, false);
+	CU_ASSERT_EQUAL(r, 0);
+	life_file(&life, 1, attr.ino, "file");
+	fault_host_arm(&rig->host, 1, true);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 2);
+	fault_host_arm(&rig->host, 0, false);
+	CU_ASSERT_EQUAL(rig_ino(rig, ROOT, "dir"), 0);
+	engine_rig_fini(rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"inherit", test_inherit}, {"O_TMPFILE", test_tmpfile},
-		{"open", test_open},       {"told", test_told},
-		{"waits", test_waits},     {"waits for a rename", test_waits_for_rename},
-		{"mount", test_mount},     {"deep", test_deep},
-		{"moved", test_moved},     {"wide", test_wide},
-		{"turns", test_turns},     {"private", test_private},
-		{"charged", test_charged}, {"default lifetime", test_default_lifetime},
+		{"inherit", test_inherit},
+		{"O_TMPFILE", test_tmpfile},
+		{"open", test_open},
+		{"told", test_told},
+		{"waits", test_waits},
+		{"waits for a rename", test_waits_for_rename},
+		{"mount", test_mount},
+		{"deep", test_deep},
+		{"moved", test_moved},
+		{"wide", test_wide},
+		{"turns", test_turns},
+		{"private", test_private},
+		{"charged", test_charged},
+		{"no memory", test_no_memory},
+		{"default lifetime", test_default_lifetime},
 	};
 
 	return unit_run("session_end", tests, SPOOL_ARRAY_SIZE(tests));
