@@ -41,6 +41,7 @@ struct spool_life;
 struct spool_reaper;
 struct spool_reclaim;
 struct spool_removals;
+struct spool_tally;
 struct spool_waiting;
 struct spool_wire_statx_out;
 struct spool_waitq;
@@ -105,6 +106,7 @@ struct spool_fs {
 	_Atomic uint64_t requests;
 	_Atomic uint64_t retries; /* attempts beyond the first of each request */
 	_Atomic uint64_t by_opcode[SPOOL_OPCODES];
+	struct spool_tally *by_payer;
 	unsigned int n_threads;
 	char transport_why[128]; /* set by INIT */
 	pid_t supervisor;

@@ -13,6 +13,7 @@
 #include "ctl/proto.h"
 #include "ops/reply.h"
 #include "transport/ring.h"
+#include "transport/tally.h"
 #include "transport/waiting.h"
 
 static void fill_usage(const struct spool_usage *usage, struct spool_ctl_usage *ret)
@@ -133,6 +134,8 @@ static void fill_user(struct spool_fs *fs, uid_t uid, const struct spool_usage *
 		      struct spool_ctl_user *ret)
 {
 	*ret = (struct spool_ctl_user){.uid = uid, .waiting = spool_waiting_of(fs->waiting, uid)};
+	if (!spool_tally_get(fs->by_payer, uid, &ret->requests))
+		ret->requests = SPOOL_CTL_NO_LIMIT;
 	fill_usage(usage, &ret->usage);
 }
 

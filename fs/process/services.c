@@ -12,6 +12,7 @@
 #include "ops/dirs.h"
 #include "transport/devfuse.h"
 #include "transport/ring.h"
+#include "transport/tally.h"
 #include "transport/waiting.h"
 #include "wait/queues.h"
 #include "wait/removals.h"
@@ -24,6 +25,8 @@ int spool_services_start(struct spool_fs *fs)
 	r = spool_dirs_new(&fs->dirs);
 	if (r == 0)
 		r = spool_waiting_new(fs, &fs->waiting);
+	if (r == 0)
+		r = spool_tally_new(&fs->by_payer);
 	if (r == 0)
 		r = spool_queues_new(fs);
 	if (r == 0)
@@ -93,6 +96,8 @@ bool spool_services_stop(struct spool_fs *fs)
 			  "a thread waits in the kernel for the end of the connection");
 		return false;
 	}
+	spool_tally_free(fs->by_payer);
+	fs->by_payer = NULL;
 	spool_waiting_free(fs->waiting);
 	fs->waiting = NULL;
 	return true;

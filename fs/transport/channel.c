@@ -13,6 +13,7 @@
 #include "life/sessions.h"
 #include "options/options.h"
 #include "transport/refused.h"
+#include "transport/tally.h"
 #include "transport/waiting.h"
 #include "transport/waitq.h"
 #include "transport/wire.h"
@@ -28,6 +29,10 @@ static void first_time(struct spool_fs *fs, struct spool_request *request)
 	atomic_fetch_add_explicit(&fs->requests, 1, memory_order_relaxed);
 	if (request->opcode < SPOOL_OPCODES)
 		atomic_fetch_add_explicit(&fs->by_opcode[request->opcode], 1, memory_order_relaxed);
+	/* those of the kernel are nobody's */
+	if (request->opcode != FUSE_FORGET && request->opcode != FUSE_BATCH_FORGET &&
+	    request->opcode != FUSE_INTERRUPT)
+		spool_tally_add(fs->by_payer, request->payer);
 	if (fs->setxattr_ext)
 		spool_request_shorten_setxattr(request);
 	spool_probe_request_begin(request->unique, request->opcode, request->nodeid, request->uid);

@@ -286,6 +286,7 @@ static void json_user(struct json *json, const struct spool_ctl_user *user)
 	json_open(json, NULL, '{');
 	json_number(json, "uid", user->uid);
 	json_number(json, "waiting", user->waiting);
+	json_limit(json, "requests", user->requests);
 	json_usage(json, &user->usage);
 	json_close(json, '}');
 }
