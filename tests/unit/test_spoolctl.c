@@ -2,6 +2,7 @@
 
 /* spoolctl: what its commands make of files and numbers. */
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,21 +55,21 @@ static void test_names(void)
 	CU_ASSERT_EQUAL(strlen(hex), 510);
 }
 
-static const struct spool_ctl_user users[] = {
-	{.uid = 3, .usage = {.size_used = 10, .ram_used = 9, .inodes_used = 1}},
-	{.uid = 1, .waiting = 2, .usage = {.size_used = 10, .inodes_used = 7}},
-	{.uid = 2, .usage = {.size_used = UINT64_MAX, .ram_used = 1, .inodes_used = 3}},
+static const struct top_user users[] = {
+	{{.uid = 3, .usage = {.size_used = 10, .ram_used = 9, .inodes_used = 1}}, 0},
+	{{.uid = 1, .waiting = 2, .usage = {.size_used = 10, .inodes_used = 7}}, (double)NAN},
+	{{.uid = 2, .usage = {.size_used = UINT64_MAX, .ram_used = 1, .inodes_used = 3}}, 5},
 };
 
 /* The uids after sorting, as digits. */
 static unsigned int sorted(enum top_order order)
 {
-	struct spool_ctl_user copy[3];
+	struct top_user copy[3];
 	struct top_sample sample = {.users = copy, .n = 3};
 
 	memcpy(copy, users, sizeof(users));
 	top_sort(&sample, order);
-	return copy[0].uid * 100 + copy[1].uid * 10 + copy[2].uid;
+	return copy[0].told.uid * 100 + copy[1].told.uid * 10 + copy[2].told.uid;
 }
 
 static void test_orders(void)
@@ -79,6 +80,7 @@ static void test_orders(void)
 	CU_ASSERT_EQUAL(sorted(TOP_BY_RAM), 321);
 	CU_ASSERT_EQUAL(sorted(TOP_BY_FILES), 123);
 	CU_ASSERT_EQUAL(sorted(TOP_BY_WAITING), 123);
+	CU_ASSERT_EQUAL(sorted(TOP_BY_BUSY), 231); /* what is not known comes last */
 	CU_ASSERT_EQUAL(sorted(TOP_BY_UID), 123);
 	top_sort(&empty, TOP_BY_RAM);
 	for (int order = 0; order < TOP_ORDERS; order++) {
@@ -115,9 +117,31 @@ static void test_rates(void)
 	CU_ASSERT_EQUAL(rate(1, 300, 100, 2000), 10); /* the same number, yet another one */
 }
 
+/* Users come and go between two samples, and neither need be in order. */
+static void test_rates_of_users(void)
+{
+	struct top_user had[] = {{.told = {.uid = 9, .requests = 4}},
+				 {.told = {.uid = 1, .requests = 10}},
+				 {.told = {.uid = 7, .requests = SPOOL_CTL_NO_LIMIT}}};
+	struct top_user has[] = {{.told = {.uid = 8, .requests = 6}, .rate = -1},
+				 {.told = {.uid = 7, .requests = SPOOL_CTL_NO_LIMIT}, .rate = -1},
+				 {.told = {.uid = 1, .requests = 30}, .rate = -1}};
+	struct top_sample before = {.when_ms = 1000, .users = had, .n = 3};
+	struct top_sample now = {
+		.when_ms = 3000, .users = has, .n = 3, .status = {.uptime_ms = 3000}};
+
+	top_set_rates(&before, &now);
+	CU_ASSERT_EQUAL(has[0].rate, 10);
+	CU_ASSERT_EQUAL(has[1].rate, -1); /* stays as it is */
+	CU_ASSERT_EQUAL(has[2].rate, 3);
+	top_set_rates(NULL, &now);
+	CU_ASSERT_EQUAL(has[0].rate, 10);
+	CU_ASSERT_EQUAL(has[2].rate, 2);
+}
+
 static void test_lines(void)
 {
-	struct spool_ctl_user copy[3];
+	struct top_user copy[3];
 	struct top_sample sample = {.users = copy, .n = 3, .status = {.caller_admin = 1}};
 	size_t size, lines = 0;
 	char *text = NULL;
@@ -136,7 +160,8 @@ static void test_lines(void)
 
 static const struct unit_test tests[] = {
 	{"kinds", test_kinds},   {"tiers", test_tiers}, {"names", test_names},
-	{"orders", test_orders}, {"rates", test_rates}, {"lines", test_lines},
+	{"orders", test_orders}, {"rates", test_rates}, {"rates_of_users", test_rates_of_users},
+	{"lines", test_lines},
 };
 
 int main(void)

@@ -38,6 +38,7 @@ static int show_batch(int fd, const struct top_options *options, bool as_json)
 		r = top_ask(fd, &now);
 		if (r < 0)
 			break;
+		top_set_rates(i ? &before : NULL, &now);
 		top_sort(&now, options->order);
 		json.first = true;
 		if (as_json)
@@ -114,7 +115,7 @@ static const struct usage usage = {
 		"  --json           the same as objects, one a line\n"
 		"  --delay SECONDS  between two of them (2)\n"
 		"  -n COUNT         so many, then end\n"
-		"  --sort COLUMN    size, ram, files, waiting or uid (size)",
+		"  --sort COLUMN    size, ram, files, waiting, busy or uid (size)",
 	.allowed = "[--batch | --json] [--delay SECONDS] [-n COUNT] [--sort COLUMN] [--] [MOUNT]",
 	.short_options = ":bd:n:",
 	.long_options = long_options,
@@ -149,7 +150,7 @@ static int take_option(int option, struct line *line)
 		order = top_order_named(optarg);
 		if (order < 0)
 			return usage_error(&usage, optarg,
-					   "not a column (size, ram, files, waiting, uid)");
+					   "not a column (size, ram, files, waiting, busy, uid)");
 		line->top.order = (enum top_order)order;
 		return EXIT_OK;
 	}

@@ -2,6 +2,7 @@
 #include "spoolctl/top_sample.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,12 +12,14 @@
 
 static int add_users(struct top_sample *sample, const struct spool_ctl_users *page)
 {
-	struct spool_ctl_user *users =
+	struct top_user *users =
 		reallocarray(sample->users, sample->n + page->count + 1, sizeof(*users));
 
 	if (!users)
 		return -ENOMEM;
-	memcpy(users + sample->n, page->users, page->count * sizeof(*users));
+	for (uint32_t i = 0; i < page->count; i++)
+		users[sample->n + i] =
+			(struct top_user){.told = page->users[i], .rate = (double)NAN};
 	sample->users = users;
 	sample->n += page->count;
 	return 0;

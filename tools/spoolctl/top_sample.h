@@ -7,12 +7,18 @@
 
 #include "ctl/proto.h"
 
+/** struct top_user - @rate: requests per second since the sample before; NAN: not known */
+struct top_user {
+	struct spool_ctl_user told;
+	double rate;
+};
+
 /** struct top_sample - @when_ms: CLOCK_MONOTONIC; @users: @n of them, in ascending order of uids */
 struct top_sample {
 	uint64_t when_ms;
 	struct spool_ctl_status status;
 	struct spool_ctl_tier tier;
-	struct spool_ctl_user *users;
+	struct top_user *users;
 	size_t n;
 };
 

@@ -92,6 +92,7 @@ static int sample(struct view *view, int fd)
 	top_sample_free(&view->before);
 	view->before = view->now;
 	view->has_before = view->before.when_ms != 0;
+	top_set_rates(view->has_before ? &view->before : NULL, &now);
 	view->now = now;
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "spoolctl/top_view.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +14,8 @@
 #include "util/parse.h"
 
 static const char *const orders[TOP_ORDERS] = {
-	[TOP_BY_SIZE] = "size",       [TOP_BY_RAM] = "ram", [TOP_BY_FILES] = "files",
-	[TOP_BY_WAITING] = "waiting", [TOP_BY_UID] = "uid",
+	[TOP_BY_SIZE] = "size",       [TOP_BY_RAM] = "ram",   [TOP_BY_FILES] = "files",
+	[TOP_BY_WAITING] = "waiting", [TOP_BY_BUSY] = "busy", [TOP_BY_UID] = "uid",
 };
 
 const char *top_order_name(enum top_order order)
@@ -40,17 +41,20 @@ int top_order_of_key(int key)
 	return -1;
 }
 
-static uint64_t value_of(const struct spool_ctl_user *user, enum top_order order)
+/* What is not known is less than nothing. */
+static double value_of(const struct top_user *user, enum top_order order)
 {
 	switch (order) {
 	case TOP_BY_SIZE:
-		return user->usage.size_used;
+		return (double)user->told.usage.size_used;
 	case TOP_BY_RAM:
-		return user->usage.ram_used;
+		return (double)user->told.usage.ram_used;
 	case TOP_BY_FILES:
-		return user->usage.inodes_used;
+		return (double)user->told.usage.inodes_used;
 	case TOP_BY_WAITING:
-		return user->waiting;
+		return user->told.waiting;
+	case TOP_BY_BUSY:
+		return isnan(user->rate) ? -1 : user->rate;
 	default:
 		return 0;
 	}
@@ -58,13 +62,13 @@ static uint64_t value_of(const struct spool_ctl_user *user, enum top_order order
 
 static int compare(const void *first, const void *second, void *arg)
 {
-	const struct spool_ctl_user *a = first, *b = second;
+	const struct top_user *a = first, *b = second;
 	const enum top_order *order = arg;
-	uint64_t x = value_of(a, *order), y = value_of(b, *order);
+	double x = value_of(a, *order), y = value_of(b, *order);
 
-	if (x != y)
+	if (x < y || x > y)
 		return x < y ? 1 : -1;
-	return a->uid < b->uid ? -1 : a->uid > b->uid;
+	return a->told.uid < b->told.uid ? -1 : a->told.uid > b->told.uid;
 }
 
 void top_sort(struct top_sample *sample, enum top_order order)
@@ -73,14 +77,45 @@ void top_sort(struct top_sample *sample, enum top_order order)
 		qsort_r(sample->users, sample->n, sizeof(sample->users[0]), compare, &order);
 }
 
+static bool is_same_daemon(const struct top_sample *before, const struct top_sample *now)
+{
+	return before && before->status.worker_pid == now->status.worker_pid &&
+	       before->status.requests <= now->status.requests;
+}
+
+static double per_second(uint64_t n, uint64_t ms)
+{
+	return ms ? (double)n * 1000 / (double)ms : 0;
+}
+
 double top_rate(const struct top_sample *before, const struct top_sample *now)
 {
-	bool same = before && before->status.worker_pid == now->status.worker_pid &&
-		    before->status.requests <= now->status.requests;
-	uint64_t n = now->status.requests - (same ? before->status.requests : 0);
-	uint64_t ms = same ? now->when_ms - before->when_ms : now->status.uptime_ms;
+	if (!is_same_daemon(before, now))
+		return per_second(now->status.requests, now->status.uptime_ms);
+	return per_second(now->status.requests - before->status.requests,
+			  now->when_ms - before->when_ms);
+}
 
-	return ms ? (double)n * 1000 / (double)ms : 0;
+void top_set_rates(struct top_sample *before, struct top_sample *now)
+{
+	bool same = is_same_daemon(before, now);
+	uint64_t ms = same ? now->when_ms - before->when_ms : now->status.uptime_ms;
+	size_t at = 0;
+
+	top_sort(now, TOP_BY_UID);
+	if (same)
+		top_sort(before, TOP_BY_UID);
+	for (size_t i = 0; i < now->n; i++) {
+		const struct spool_ctl_user *user = &now->users[i].told;
+		uint64_t had = 0;
+
+		while (same && at < before->n && before->users[at].told.uid < user->uid)
+			at++;
+		if (same && at < before->n && before->users[at].told.uid == user->uid)
+			had = before->users[at].told.requests;
+		if (user->requests != SPOOL_CTL_NO_LIMIT && had <= user->requests)
+			now->users[i].rate = per_second(user->requests - had, ms);
+	}
 }
 
 /* "1.2G of 8G", "12 of no limit" */
@@ -138,8 +173,8 @@ static void print_head(FILE *out, const char *mountpoint, const struct top_sampl
 	} else {
 		fputs("requests of the whole mount are shown to administrators only\n\n", out);
 	}
-	fprintf(out, "\n%10s %8s %8s %8s %8s %10s %8s\n", "uid", "size", "limit", "ram", "limit",
-		"files", "waiting");
+	fprintf(out, "\n%10s %8s %8s %8s %8s %10s %10s %8s\n", "uid", "size", "limit", "ram",
+		"limit", "files", "requests/s", "waiting");
 }
 
 static void print_limit(FILE *out, uint64_t used, uint64_t limit)
@@ -157,12 +192,16 @@ void top_print(FILE *out, const char *mountpoint, const struct top_sample *befor
 {
 	print_head(out, mountpoint, before, now);
 	for (size_t i = 0; i < now->n && i < rows; i++) {
-		const struct spool_ctl_user *user = &now->users[i];
+		const struct spool_ctl_user *user = &now->users[i].told;
+		char rate[32] = "-";
 
+		if (!isnan(now->users[i].rate))
+			snprintf(rate, sizeof(rate), "%.1f", now->users[i].rate);
 		fprintf(out, "%10u", user->uid);
 		print_limit(out, user->usage.size_used, user->usage.size_limit);
 		print_limit(out, user->usage.ram_used, user->usage.ram_limit);
-		fprintf(out, " %10" PRIu64 " %8u\n", user->usage.inodes_used, user->waiting);
+		fprintf(out, " %10" PRIu64 " %10s %8u\n", user->usage.inodes_used, rate,
+			user->waiting);
 	}
 }
 
@@ -186,7 +225,7 @@ void top_json(struct json *json, const char *mountpoint, const struct top_sample
 	json_number(json, "inodes_used", now->status.usage.inodes_used);
 	json_open(json, "users", '[');
 	for (size_t i = 0; i < now->n; i++) {
-		const struct spool_ctl_user *user = &now->users[i];
+		const struct spool_ctl_user *user = &now->users[i].told;
 
 		json_open(json, NULL, '{');
 		json_number(json, "uid", user->uid);
@@ -195,6 +234,7 @@ void top_json(struct json *json, const char *mountpoint, const struct top_sample
 		json_number(json, "ram_used", user->usage.ram_used);
 		json_limit(json, "ram_limit", user->usage.ram_limit);
 		json_number(json, "inodes_used", user->usage.inodes_used);
+		json_decimal(json, "requests_per_s", now->users[i].rate);
 		json_number(json, "waiting", user->waiting);
 		json_close(json, '}');
 	}

@@ -10,7 +10,15 @@ struct json;
 struct top_sample;
 
 /** enum top_order - what the users are sorted by: uids ascending, all others descending */
-enum top_order { TOP_BY_SIZE, TOP_BY_RAM, TOP_BY_FILES, TOP_BY_WAITING, TOP_BY_UID, TOP_ORDERS };
+enum top_order {
+	TOP_BY_SIZE,
+	TOP_BY_RAM,
+	TOP_BY_FILES,
+	TOP_BY_WAITING,
+	TOP_BY_BUSY,
+	TOP_BY_UID,
+	TOP_ORDERS
+};
 
 /** Lines in front of the first user; the last of them has the heads of the columns. */
 #define TOP_HEAD_LINES 6u
@@ -30,6 +38,9 @@ void top_sort(struct top_sample *sample, enum top_order order);
 /** top_rate() - requests per second since @before; since the start of the daemon without one
  * (NULL), or when it is another daemon's. */
 double top_rate(const struct top_sample *before, const struct top_sample *now);
+
+/** top_set_rates() - of all users of @now. Both are sorted by uid for that. */
+void top_set_rates(struct top_sample *before, struct top_sample *now);
 
 /** top_print() - lines for people; @rows: users at most. Errors of @out are left to its owner. */
 void top_print(FILE *out, const char *mountpoint, const struct top_sample *before,

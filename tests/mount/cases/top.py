@@ -31,6 +31,8 @@ def samples_for_scripts(mount):
     assert [user['uid'] for user in first['users']][:2] == [BOB, ALICE]
     assert first['requests_per_s'] > 0 and second['uptime_ms'] >= first['uptime_ms'] + 1000
     assert {user['uid']: user['inodes_used'] for user in second['users']}[ALICE] == 2
+    rates = {user['uid']: user['requests_per_s'] for user in first['users']}
+    assert 0 < rates[ALICE] < first['requests_per_s'], first
     by_uid = json.loads(top('--json', '-n', '1', '--sort', 'uid', mount.path).stdout)
     uids = [user['uid'] for user in by_uid['users']]
     assert uids == sorted(uids) and {ALICE, BOB} <= set(uids)
