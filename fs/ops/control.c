@@ -12,6 +12,7 @@
 
 #include "ops/control_call.h"
 #include "ops/control_debug.h"
+#include "ops/control_life.h"
 #include "ops/control_list.h"
 #include "ops/control_status.h"
 #include "ops/control_tier.h"
@@ -44,6 +45,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		{(unsigned int)SPOOL_IOC_SPILL, control_spill},
 		{(unsigned int)SPOOL_IOC_DEBUG, control_debug},
 		{(unsigned int)SPOOL_IOC_LIST, control_list},
+		{(unsigned int)SPOOL_IOC_LIFE, control_life},
 	};
 	struct control_call call = {
 		.req = req,

@@ -7,6 +7,7 @@
 
 #include "ctl/proto.h"
 #include "ops/control_call.h"
+#include "ops/control_life.h"
 #include "ops/reply.h"
 #include "util/macros.h"
 
@@ -37,14 +38,18 @@ static bool take_entry(void *arg, const char *name, size_t name_len, const struc
 }
 
 /* The rest of what is said of the file. Return: 0; -ESTALE: it has gone meanwhile. */
-static int describe(struct spool_engine *engine, struct spool_ctl_file *entry)
+static int describe(const struct control_call *call, bool is_admin, struct spool_ctl_file *entry)
 {
+	struct spool_engine *engine = call->fs->engine;
 	struct spool_tiers tiers;
+	struct spool_life life;
 	struct spool_attr attr;
 	int r = spool_engine_getattr(engine, entry->ino, &attr);
 
 	if (r == 0)
 		r = spool_engine_tiers(engine, entry->ino, &tiers);
+	if (r == 0)
+		r = spool_engine_life(engine, entry->ino, &life);
 	if (r < 0)
 		return r;
 	entry->size = attr.size;
@@ -53,16 +58,22 @@ static int describe(struct spool_engine *engine, struct spool_ctl_file *entry)
 	entry->uid = attr.uid;
 	entry->gid = attr.gid;
 	entry->mode = attr.mode;
+	entry->lifetime = SPOOL_CTL_UNKNOWN;
+	if (control_life_is_own(call, is_admin, &attr)) {
+		entry->lifetime = life.lifetime;
+		entry->session = life.session;
+	}
 	return 0;
 }
 
 /* Entries that have gone meanwhile are left out. */
-static void describe_all(struct spool_engine *engine, struct spool_ctl_files *list)
+static void describe_all(const struct control_call *call, struct spool_ctl_files *list)
 {
+	bool is_admin = control_is_admin(call->fs, &call->cred);
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < list->count; i++) {
-		if (describe(engine, &list->entries[i]) < 0)
+		if (describe(call, is_admin, &list->entries[i]) < 0)
 			continue;
 		if (n != i)
 			list->entries[n] = list->entries[i];
@@ -83,7 +94,7 @@ static int list_all(const struct control_call *call, struct spool_ctl_files *lis
 	if (r < 0)
 		return r;
 	list->cursor = page.full ? page.cookie : SPOOL_CTL_END;
-	describe_all(call->fs->engine, list);
+	describe_all(call, list);
 	return 0;
 }
 
@@ -100,7 +111,7 @@ static int list_one(const struct control_call *call, struct spool_ctl_files *lis
 		return r;
 	list->entries[0].ino = attr.ino;
 	memcpy(list->entries[0].name, list->name, sizeof(list->name));
-	r = describe(engine, &list->entries[0]);
+	r = describe(call, control_is_admin(call->fs, &call->cred), &list->entries[0]);
 	spool_engine_forget(engine, attr.ino, 1);
 	list->count = 1;
 	list->cursor = SPOOL_CTL_END;

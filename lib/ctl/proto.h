@@ -220,20 +220,58 @@ struct spool_ctl_debug {
 	char text[SPOOL_CTL_DEBUG_TEXT];
 };
 
+enum spool_ctl_life_flags {
+	SPOOL_CTL_LIFE_ENDED = 1 << 0, /* it goes as soon as it can: its session has ended */
+	SPOOL_CTL_LIFE_OPEN = 1 << 1,
+};
+
+/**
+ * struct spool_ctl_life - SPOOL_IOC_LIFE: how long a file of any kind lives, and why
+ * @name: in: of an entry of the directory that is asked; "": the directory itself
+ * All others out:
+ * @flags: enum spool_ctl_life_flags
+ * @lifetime: enum spool_lifetime
+ * @session: whose end it goes with; 0: that of the mount itself
+ * @bound: of a directory: the explicit session of what is made in it, or 0
+ * @linger_ms: until its names go, if nobody opens it; SPOOL_CTL_NO_LIMIT: it is open, or does not
+ *	linger
+ * @waits_for: of a directory that goes as soon as it is empty: something that is in it; else ""
+ * For the owner of a file and administrators: -EPERM; in layouts private and single the owner of
+ * the tree. Other errors: -ENOENT; -EINVAL.
+ */
+struct spool_ctl_life {
+	uint32_t version;
+	uint32_t flags;
+	uint32_t lifetime;
+	uint32_t uid;
+	uint32_t mode;
+	uint32_t reserved;
+	uint64_t ino;
+	uint64_t session;
+	uint64_t bound;
+	uint64_t linger_ms;
+	char name[256];
+	char waits_for[256];
+};
+
 /**
  * struct spool_ctl_file - a file as a listing shows it
  * @size: st_size; @ram, @disk: bytes of RAM that its data take, and of whole pages on the disk
  * @mode: with the type, as in st_mode
+ * @lifetime, @session: as of struct spool_ctl_life; of files about which the caller may not ask
+ *	that: SPOOL_CTL_UNKNOWN and 0
  */
+#define SPOOL_CTL_UNKNOWN UINT32_MAX
 struct spool_ctl_file {
 	uint64_t ino;
 	uint64_t size;
 	uint64_t ram;
 	uint64_t disk;
+	uint64_t session;
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t mode;
-	uint32_t reserved;
+	uint32_t lifetime;
 	char name[256]; /* with a NUL */
 };
 
@@ -246,7 +284,7 @@ struct spool_ctl_file {
  * @name: in: of the only entry that is asked for, then @cursor and @end are 0; or ""
  * For all who may read the directory. Errors: -ENOENT; -EINVAL; -ENOMEM.
  */
-#define SPOOL_CTL_ENTRIES 52u /* 52 * 304 bytes and the rest are < SPOOL_CTL_MAX */
+#define SPOOL_CTL_ENTRIES 51u /* 51 * 312 bytes and the rest are < SPOOL_CTL_MAX */
 struct spool_ctl_files {
 	uint32_t version;
 	uint32_t count;
@@ -267,6 +305,7 @@ struct spool_ctl_files {
 #define SPOOL_IOC_DEBUG _IOWR(SPOOL_CTL_MAGIC, 7, struct spool_ctl_debug)
 
 #define SPOOL_IOC_LIST _IOWR(SPOOL_CTL_MAGIC, 8, struct spool_ctl_files)
+#define SPOOL_IOC_LIFE _IOWR(SPOOL_CTL_MAGIC, 9, struct spool_ctl_life)
 
 _Static_assert(sizeof(struct spool_ctl_files) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_debug) <= SPOOL_CTL_MAX, "ioctl size");

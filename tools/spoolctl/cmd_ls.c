@@ -38,18 +38,24 @@ static void json_file(struct json *json, const struct spool_ctl_file *file)
 	json_string(json, "tier", file_tier(file->ram, file->disk));
 	json_number(json, "ram", file->ram);
 	json_number(json, "disk", file->disk);
+	if (file->lifetime != SPOOL_CTL_UNKNOWN) {
+		json_string(json, "lifetime", file_lifetime(file->lifetime));
+		json_number(json, "session", file->session);
+	}
 	json_close(json, '}');
 }
 
 static void print_file(const struct spool_ctl_file *file)
 {
-	char size[16], ram[16], disk[16];
+	char size[16], ram[16], disk[16], session[24] = "-";
 
 	spool_format_bytes(file->size, size);
 	spool_format_bytes(file->ram, ram);
 	spool_format_bytes(file->disk, disk);
-	printf("%10u %8s %-8s %8s %8s  ", file->uid, size, file_tier(file->ram, file->disk), ram,
-	       disk);
+	if (file->session)
+		snprintf(session, sizeof(session), "%" PRIu64, file->session);
+	printf("%10u %8s %-8s %8s %8s %-8s %7s  ", file->uid, size,
+	       file_tier(file->ram, file->disk), ram, disk, file_lifetime(file->lifetime), session);
 	text_put(stdout, file->name);
 	fputs(file_suffix(file->mode), stdout);
 	putchar('\n');
@@ -60,7 +66,8 @@ static void begin(struct json *json)
 	if (json)
 		json_open(json, NULL, '[');
 	else
-		printf("%10s %8s %-8s %8s %8s  %s\n", "uid", "size", "tier", "ram", "disk", "name");
+		printf("%10s %8s %-8s %8s %8s %-8s %7s  %s\n", "uid", "size", "tier", "ram", "disk",
+		       "lifetime", "session", "name");
 }
 
 static void print_files(const struct spool_ctl_files *files, struct json *json)

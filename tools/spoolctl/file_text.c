@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "common/text.h"
+#include "ctl/names.h"
 #include "util/macros.h"
 
 static const struct {
@@ -32,6 +33,13 @@ const char *file_suffix(mode_t mode)
 			return types[i].suffix;
 	}
 	return "";
+}
+
+const char *file_lifetime(uint32_t lifetime)
+{
+	const char *name = spool_ctl_name(SPOOL_CTL_LIFETIMES, lifetime);
+
+	return name ? name : "-";
 }
 
 const char *file_tier(uint64_t ram, uint64_t disk)

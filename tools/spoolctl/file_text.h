@@ -14,6 +14,9 @@ const char *file_type(mode_t mode);
 /** file_suffix() - what stands behind the name of a file of @mode, as with ls -F; or "". */
 const char *file_suffix(mode_t mode);
 
+/** file_lifetime() - by enum spool_lifetime, "session"; "-": it is not known. */
+const char *file_lifetime(uint32_t lifetime);
+
 /** file_tier() - where data of so many bytes in RAM and on the disk are: "ram", "disk", "ram+disk";
  * "-": there are none. */
 const char *file_tier(uint64_t ram, uint64_t disk);

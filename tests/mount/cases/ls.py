@@ -8,8 +8,8 @@ from control_calls import END, control
 from rig import Mount, as_user, binary, case, fails, put, run, wait_until
 
 ALICE, BOB = 61001, 61002
-CALL, ENTRIES = 8, 52  # SPOOL_IOC_LIST, SPOOL_CTL_ENTRIES
-LAYOUT = f'IQQ256s{ENTRIES * 304}s'
+CALL, ENTRIES, ENTRY = 8, 51, 312  # SPOOL_IOC_LIST, SPOOL_CTL_ENTRIES and their bytes
+LAYOUT = f'IQQ256s{ENTRIES * ENTRY}s'
 
 
 def spoolctl(*args, **kwargs):
@@ -120,7 +120,7 @@ def what_cannot_be_listed_is_one_line(d):
 def hostile_calls_are_refused(mount):
     top = mount.tmpdir()
     put(f'{top}/f', b'x')
-    size = 4 + 4 + 16 + 256 + ENTRIES * 304
+    size = 4 + 4 + 16 + 256 + ENTRIES * ENTRY
     for name in b'f/', b'/', b'.', b'..', b'\x01' * 256, b'a/../f':
         fails(errno.EINVAL, page, top, name=name)
     fails(errno.ENOENT, page, top, name=b'g')
@@ -138,8 +138,8 @@ def hostile_calls_are_refused(mount):
             assert cursor_out == END and count <= 1
             assert entries.rstrip(b'\0').endswith(b'f' if count else b'')
     # what comes in the place of the answer does not come back
-    count, _, _, _, entries = page(top, entries=b'\xff' * ENTRIES * 304)
-    assert count == 1 and entries[304:] == bytes(304 * (ENTRIES - 1))
+    count, _, _, _, entries = page(top, entries=b'\xff' * ENTRIES * ENTRY)
+    assert count == 1 and entries[ENTRY:] == bytes(ENTRY * (ENTRIES - 1))
 
 
 @case(needs=['ioctl_dir'])

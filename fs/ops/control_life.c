@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/control_life.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "ctl/proto.h"
+#include "ops/control_call.h"
+#include "ops/reply.h"
+
+/* In private and single nobody but the owner of a tree, and root, has a directory of it open. The
+ * root of private everybody has. */
+bool control_life_is_own(const struct control_call *call, bool is_admin,
+			 const struct spool_attr *attr)
+{
+	enum spool_layout layout = call->fs->options->config.layout;
+	bool of_all = layout == SPOOL_LAYOUT_SHARED ||
+		      (layout == SPOOL_LAYOUT_PRIVATE && call->dir == SPOOL_INO_ROOT);
+
+	return is_admin || attr->uid == call->cred.uid || (!of_all && call->cred.uid != 0);
+}
+
+/* Return: 0 and a lookup, of the directory itself for "". */
+static int find(const struct control_call *call, const char *name, struct spool_attr *ret)
+{
+	struct spool_engine *engine = call->fs->engine;
+
+	if (!*name)
+		return spool_engine_lookup_ino(engine, call->dir, ret);
+	return spool_engine_lookup(engine, &call->cred, call->dir, name, ret);
+}
+
+static int get_life(const struct control_call *call, struct spool_ctl_life *out)
+{
+	struct spool_attr attr;
+	struct spool_life life;
+	int r = find(call, out->name, &attr);
+
+	if (r < 0)
+		return r == -ESTALE ? -ENOENT : r;
+	if (!control_life_is_own(call, control_is_admin(call->fs, &call->cred), &attr))
+		r = -EPERM;
+	else
+		r = spool_engine_life(call->fs->engine, attr.ino, &life);
+	spool_engine_forget(call->fs->engine, attr.ino, 1);
+	if (r < 0)
+		return r == -ESTALE ? -ENOENT : r;
+	out->flags =
+		(life.ended ? SPOOL_CTL_LIFE_ENDED : 0) | (life.is_open ? SPOOL_CTL_LIFE_OPEN : 0);
+	out->lifetime = life.lifetime;
+	out->uid = attr.uid;
+	out->mode = attr.mode;
+	out->ino = attr.ino;
+	out->session = life.session;
+	out->bound = life.bound;
+	out->linger_ms = life.linger_ms;
+	memcpy(out->waits_for, life.waits_for, sizeof(out->waits_for));
+	return 0;
+}
+
+/* Nothing but the name goes in. */
+static int take_in(struct control_call *call, struct spool_ctl_life *ret)
+{
+	struct spool_ctl_life wanted = {.version = SPOOL_CTL_VERSION};
+	int r = control_take_in(ret, sizeof(*ret), call);
+
+	if (r < 0)
+		return r;
+	memcpy(wanted.name, ret->name, sizeof(wanted.name));
+	if (!memchr(ret->name, '\0', sizeof(ret->name)) ||
+	    memcmp(&wanted, ret, sizeof(wanted)) != 0)
+		return -EINVAL;
+	return 0;
+}
+
+void control_life(struct control_call *call)
+{
+	struct spool_ctl_life life;
+	int r = take_in(call, &life);
+
+	if (r == 0)
+		r = get_life(call, &life);
+	reply_ioctl(call->req, r, &life, sizeof(life));
+}
