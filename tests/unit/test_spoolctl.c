@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "spoolctl/file_text.h"
+#include "spoolctl/life_text.h"
 #include "spoolctl/top_sample.h"
 #include "spoolctl/top_view.h"
 #include "unit.h"
@@ -158,10 +159,46 @@ static void test_lines(void)
 	free(text);
 }
 
+static void test_lives(void)
+{
+	static const struct {
+		const char *text;
+		struct spool_ctl_life life;
+	} lives[] = {
+		{"stays until the mount ends", {.lifetime = 2, .session = 3}},
+		{"belongs to no session, and stays until the mount ends", {.lifetime = 0}},
+		{"goes when session 3 has ended", {.lifetime = 0, .session = 3}},
+		{"goes when session 3 has ended", {.lifetime = 1, .mode = S_IFDIR, .session = 3}},
+		{"is open, and goes after it was closed",
+		 {.lifetime = 1, .mode = S_IFREG, .flags = SPOOL_CTL_LIFE_OPEN}},
+		{"goes after it was opened and closed again", {.lifetime = 1, .mode = S_IFREG}},
+		{"is closed, and goes in 7 ms unless it is opened",
+		 {.lifetime = 1, .mode = S_IFREG, .linger_ms = 7}},
+		{"goes now: it is over", {.flags = SPOOL_CTL_LIFE_ENDED, .session = 3}},
+		{"goes as soon as it is empty: it is over, but holds what is not",
+		 {.flags = SPOOL_CTL_LIFE_ENDED, .waits_for = "f"}},
+	};
+	char text[128], cut[5];
+
+	for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+		struct spool_ctl_life life = lives[i].life;
+
+		if (life.linger_ms == 0)
+			life.linger_ms = SPOOL_CTL_NO_LIMIT;
+		CU_ASSERT_STRING_EQUAL(life_text(&life, text, sizeof(text)), lives[i].text);
+	}
+	CU_ASSERT_STRING_EQUAL(life_text(&lives[0].life, cut, sizeof(cut)), "stay");
+	CU_ASSERT_STRING_EQUAL(file_lifetime(0), "session");
+	CU_ASSERT_STRING_EQUAL(file_lifetime(1), "close");
+	CU_ASSERT_STRING_EQUAL(file_lifetime(2), "mount");
+	CU_ASSERT_STRING_EQUAL(file_lifetime(3), "-");
+	CU_ASSERT_STRING_EQUAL(file_lifetime(SPOOL_CTL_UNKNOWN), "-");
+}
+
 static const struct unit_test tests[] = {
 	{"kinds", test_kinds},   {"tiers", test_tiers}, {"names", test_names},
 	{"orders", test_orders}, {"rates", test_rates}, {"rates_of_users", test_rates_of_users},
-	{"lines", test_lines},
+	{"lines", test_lines},   {"lives", test_lives},
 };
 
 int main(void)

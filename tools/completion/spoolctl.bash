@@ -103,7 +103,7 @@ _spoolctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		_spool_words "run status ls top set spill debug doctor --help --version" "$cur"
+		_spool_words "run status ls why top set spill debug doctor --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -122,6 +122,13 @@ _spoolctl() {
 		else
 			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
 			compopt -o dirnames 2>/dev/null
+		fi
+		;;
+	why)
+		if [[ $cur == -* ]]; then
+			_spool_words "--json --help" "$cur"
+		else
+			compopt -o default 2>/dev/null
 		fi
 		;;
 	ls)

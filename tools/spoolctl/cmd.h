@@ -8,6 +8,7 @@ int cmd_run(int argc, char *argv[]);
 int cmd_status(int argc, char *argv[]);
 int cmd_ls(int argc, char *argv[]);
 int cmd_top(int argc, char *argv[]);
+int cmd_why(int argc, char *argv[]);
 int cmd_doctor(int argc, char *argv[]);
 int cmd_set(int argc, char *argv[]);
 int cmd_spill(int argc, char *argv[]);

@@ -18,6 +18,7 @@ static const struct command {
 	{"run", "run a command with TMPDIR on a mount of its own", cmd_run},
 	{"status", "what a mount is, holds and allows", cmd_status},
 	{"ls", "files, and where their data are", cmd_ls},
+	{"why", "why files live, and when they go", cmd_why},
 	{"top", "what a mount and its users use, live", cmd_top},
 	{"set", "change options of a live mount", cmd_set},
 	{"spill", "bring files to the disk now", cmd_spill},

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+
+/* spoolctl why: why a file lives, and when it goes. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "common/json.h"
+#include "common/text.h"
+#include "common/usage.h"
+#include "ctl/client.h"
+#include "spoolctl/cmd.h"
+#include "spoolctl/file_text.h"
+#include "spoolctl/life_text.h"
+#include "util/macros.h"
+
+/* A directory is asked about itself, as it may be the root of a mount; anything else through the
+ * directory that it is in. A symbolic link is not followed. Return: 0; an errno. */
+static int ask(const char *path, struct spool_ctl_life *ret)
+{
+	spool_cleanup(free) char *for_dir = strdup(path), *for_base = strdup(path);
+	spool_cleanup(fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (!for_dir || !for_base)
+		return ENOMEM;
+	*ret = (struct spool_ctl_life){.version = SPOOL_CTL_VERSION};
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) {
+		const char *name = basename(for_base);
+
+		if (strlen(name) >= sizeof(ret->name))
+			return ENAMETOOLONG;
+		strcpy(ret->name, name);
+		fd = open(dirname(for_dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (fd < 0 || ioctl(fd, SPOOL_IOC_LIFE, ret) < 0)
+		return errno;
+	ret->waits_for[sizeof(ret->waits_for) - 1] = '\0';
+	return 0;
+}
+
+static void json_why(struct json *json, const char *path, const struct spool_ctl_life *life)
+{
+	char text[128];
+
+	json_open(json, NULL, '{');
+	json_string(json, "path", path);
+	json_string(json, "type", file_type(life->mode));
+	json_number(json, "ino", life->ino);
+	json_number(json, "uid", life->uid);
+	json_string(json, "lifetime", file_lifetime(life->lifetime));
+	json_number(json, "session", life->session);
+	json_number(json, "bound", life->bound);
+	json_bool(json, "open", life->flags & SPOOL_CTL_LIFE_OPEN);
+	json_bool(json, "over", life->flags & SPOOL_CTL_LIFE_ENDED);
+	json_limit(json, "linger_ms", life->linger_ms);
+	json_string(json, "waits_for", life->waits_for);
+	json_string(json, "why", life_text(life, text, sizeof(text)));
+	json_close(json, '}');
+}
+
+static void print_why(const char *path, const struct spool_ctl_life *life)
+{
+	char text[128];
+
+	text_put(stdout, path);
+	printf(": lifetime %s; it %s", file_lifetime(life->lifetime),
+	       life_text(life, text, sizeof(text)));
+	if (*life->waits_for) {
+		fputs(": ", stdout);
+		text_put(stdout, life->waits_for);
+	}
+	putchar('\n');
+}
+
+static const struct option long_options[] = {
+	{"json", no_argument, NULL, 'j'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct usage usage = {
+	.who = "spoolctl: why",
+	.help = "usage: spoolctl why [--json] [--] PATH...\n"
+		"Why each PATH lives and when it goes. It may be a file of any kind; a symbolic "
+		"link\n"
+		"is not followed. For the owner of a file, and for root.",
+	.allowed = "[--json] [--] PATH...",
+	.short_options = ":",
+	.long_options = long_options,
+};
+
+/* Return: an exit status. */
+static int show(const char *path, struct json *json)
+{
+	struct spool_ctl_life life;
+	int error = ask(path, &life);
+
+	if (error) {
+		fputs("spoolctl: why: ", stderr);
+		text_put(stderr, path);
+		fprintf(stderr, ": %s\n", spool_ctl_reason(error));
+		return EXIT_FAILED;
+	}
+	if (json)
+		json_why(json, path, &life);
+	else
+		print_why(path, &life);
+	return EXIT_OK;
+}
+
+int cmd_why(int argc, char *argv[])
+{
+	struct json json = {.out = stdout, .first = true}, *to = NULL;
+	int r = EXIT_OK, option;
+
+	while ((option = usage_next(&usage, argc, argv)) != -1) {
+		if (option != 'j')
+			return option == 'h' ? EXIT_OK : EXIT_USAGE;
+		to = &json;
+	}
+	if (optind == argc)
+		return usage_error(&usage, NULL, "no path");
+	if (to)
+		json_open(to, NULL, '[');
+	for (int i = optind; i < argc; i++) {
+		if (show(argv[i], to) != EXIT_OK)
+			r = EXIT_FAILED;
+	}
+	if (to) {
+		json_close(to, ']');
+		putchar('\n');
+	}
+	return r;
+}
