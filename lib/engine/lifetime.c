@@ -88,16 +88,15 @@ static uint64_t set_top_locked(struct spool_engine *engine, uint64_t cookie,
 
 void spool_engine_set_default_lifetime(struct spool_engine *engine, enum spool_lifetime lifetime)
 {
-	struct spool_node *root = engine->root;
 	uint64_t cookie = SPOOL_COOKIE_FIRST - 1;
 
-	spool_mutex_lock(&root->lock, SPOOL_RANK_DIR);
-	root->lifetime = (uint8_t)lifetime;
-	spool_mutex_unlock(&root->lock);
-	while (cookie != 0 && engine_is_private_root(engine, root)) {
-		spool_mutex_lock(&root->lock, SPOOL_RANK_DIR);
+	spool_mutex_lock(&engine->root->lock, SPOOL_RANK_DIR);
+	engine->root->lifetime = (uint8_t)lifetime;
+	spool_mutex_unlock(&engine->root->lock);
+	while (cookie != 0 && engine_is_private_root(engine, engine->root)) {
+		spool_mutex_lock(&engine->root->lock, SPOOL_RANK_DIR);
 		cookie = set_top_locked(engine, cookie, lifetime);
-		spool_mutex_unlock(&root->lock);
+		spool_mutex_unlock(&engine->root->lock);
 	}
 }
 
