@@ -336,6 +336,29 @@ def a_lifetime_is_changed_on_the_live_mount(mount):
     assert get(f'{place}/stays.too') == b'x\n'
 
 
+@case(options='session=sid')
+def an_xattr_says_how_long_a_file_lives(mount):
+    name, place = 'user.spoolfs.lifetime', mount.tmpdir(USER)
+    shell, witness = Shell(mount, USER), Shell(mount, OTHER)
+    shell.do('mkdir dir; echo x >dir/kept; echo x >kept; echo x >goes; mkdir hands.down')
+    as_user(USER, os.setxattr, f'{place}/kept', name, b'mount')
+    os.setxattr(f'{place}/dir/kept', name, b'mount')
+    os.setxattr(f'{place}/hands.down', name, b'mount')
+    shell.do('echo x >hands.down/new')
+    assert os.getxattr(f'{place}/hands.down/new', name) == b'mount'
+    assert os.listxattr(f'{place}/kept') == []
+    fails(errno.EINVAL, os.setxattr, f'{place}/kept', name, b'ever')
+    fails(errno.EEXIST, os.setxattr, f'{place}/kept', name, b'close', os.XATTR_CREATE)
+    shell.end()
+    ended(mount, ('goes',))
+    assert sorted(os.listdir(place)) == ['dir', 'hands.down', 'kept']
+    os.setxattr(f'{place}/kept', name, b'session')
+    os.setxattr(f'{place}/dir/kept', name, b'session')
+    ended(mount, ('kept', 'dir'))
+    assert get(f'{place}/hands.down/new') == b'x\n'
+    witness.end()
+
+
 @case()
 def who_looks_for_members_lets_others_go_first(mount):
     found = {}
