@@ -55,6 +55,24 @@ void engine_wipe_fini(struct spool_engine *engine)
 		spool_free(engine->host, wipe);
 }
 
+/* One of the same that waits for its turn begins again, so that there are never more than two for
+ * each tree, however often somebody asks. Return: whether there is one. */
+static bool begin_again(struct spool_engine *engine, const struct engine_wipe *wipe)
+{
+	struct engine_wipe *other;
+
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	TAILQ_FOREACH (other, &engine->life.wipes, link) {
+		if (other->all != wipe->all || other->tree != wipe->tree)
+			continue;
+		other->before = wipe->before;
+		other->pos = wipe->pos;
+		break;
+	}
+	spool_mutex_unlock(&engine->life.lock);
+	return other;
+}
+
 int spool_engine_wipe(struct spool_engine *engine, const uid_t *tree)
 {
 	struct engine_wipe *wipe = spool_alloc(engine->host, sizeof(*wipe));
@@ -64,7 +82,10 @@ int spool_engine_wipe(struct spool_engine *engine, const uid_t *tree)
 	wipe->all = !tree;
 	wipe->tree = tree ? *tree : 0;
 	wipe->before = atomic_load(&engine->next_ino);
-	put_back(engine, wipe);
+	if (begin_again(engine, wipe))
+		spool_free(engine->host, wipe);
+	else
+		put_back(engine, wipe);
 	engine_life_wake(engine);
 	return 0;
 }

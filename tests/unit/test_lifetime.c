@@ -274,6 +274,7 @@ static void check_wiped(uint64_t ino)
 static void test_wipe(void)
 {
 	uint64_t dirs[3], named, unnamed, late;
+	long before;
 
 	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
 	fill_tree(ROOT, dirs);
@@ -282,6 +283,9 @@ static void test_wipe(void)
 	CU_ASSERT_EQUAL(spool_engine_unlink(rig->engine, &rig->cred, dirs[2], "unnamed"), 0);
 	CU_ASSERT_EQUAL(set(1000, named, SPOOL_LIFETIME_MOUNT, false), 0);
 	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
+	before = rig->host.live;
+	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
+	CU_ASSERT_EQUAL(rig->host.live, before); /* the same begins again */
 	late = life_file(&life, 1, dirs[0], "late");
 	rig_write(rig, late, "late");
 	CU_ASSERT_EQUAL(life_reap(&life), 125); /* 123 names, and two that are open */
