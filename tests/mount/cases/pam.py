@@ -214,7 +214,7 @@ def without_pam_self_is_right_after_sudo():
     need('sudo')
     put('/etc/sudoers', b'Defaults env_file=/etc/environment\nalice ALL=(ALL) NOPASSWD: ALL\n',
         0o440)
-    with Mount() as mount:
+    with Mount(options='lifetime=mount') as mount:
         stack('')
         os.environ['TMPDIR'] = f'{mount.path}/self'
         put('/etc/environment', f'TMPDIR={mount.path}/self\n'.encode())
@@ -359,7 +359,7 @@ def own_tmp():
 @case(mount=False)
 def covered_places_are_the_users_own():
     machine()
-    with Mount() as mount, Syslog() as log:
+    with Mount(options='lifetime=mount') as mount, Syslog() as log:
         own_tmp()
         stack(f'required mount={mount.path} cover=/tmp,/var/tmp')
         for user, uid in (('alice', ALICE), ('bob', BOB), ('root', 0)):
@@ -392,7 +392,7 @@ def logins_within_a_covered_login_are_covered_by_their_own():
     machine()
     need('su', 'sudo')
     put('/etc/sudoers', b'alice ALL=(ALL) NOPASSWD: ALL\n', 0o440)
-    with Mount() as mount, Syslog() as log:
+    with Mount(options='lifetime=mount') as mount, Syslog() as log:
         own_tmp()
         stack(f'required mount={mount.path} cover=/tmp')
         inner = 'touch /tmp/inner; ls -A /tmp; ls /tmp/.X11-unix; env | grep ^TMPDIR='
