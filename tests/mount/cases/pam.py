@@ -7,12 +7,13 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 import syslog
 import threading
 from pathlib import Path
 
-from rig import (CLONE_NEWNS, LIBC, Mount, Skip, alive, case, get, is_mounted, need, put, run,
-                 wait_until)
+from rig import (CLONE_NEWNS, LIBC, Mount, Skip, alive, as_user, case, get, is_mounted, need, put,
+                 run, wait_until)
 
 ALICE, BOB = 54321, 54322
 SERVICES = ('su', 'su-l', 'runuser', 'runuser-l', 'login', 'sudo', 'spool-test')
@@ -162,6 +163,81 @@ def logins(user):
     yield lambda command: run('runuser', '-l', user, '-c', command, check=False)
     yield lambda command: run('script', '-qec', f'login -f {user}', '/dev/null', check=False,
                               input=f'{command}; exit $?\n')
+
+
+def need_logins():
+    """That pam_loginuid gives a login an audit session."""
+    def can_log_in():
+        put('/proc/self/loginuid', b'0')
+        return get('/proc/self/sessionid')
+
+    try:
+        if int(as_user(0, can_log_in)) != 0xffffffff:
+            return
+    except OSError:
+        pass
+    raise Skip('no audit sessions here')
+
+
+def leave_behind(login, place):
+    """Logs in and out, and leaves a process and its file. Their id and path."""
+    login('f=$(mktemp); setsid sh -c "echo \\$\\$ >$f; exec sleep 1000" </dev/null >/dev/null '
+          '2>&1 & while ! [ -s $f ]; do sleep 0.01; done')
+    path, = (f'{place}/{name}' for name in os.listdir(place))
+    return int(get(path)), path
+
+
+def made_by(login):
+    """What it makes in its TMPDIR, by its path."""
+    return re.findall('<(/.*)>', login('echo "<$(mktemp)>"').stdout)[-1]
+
+
+def outlives_bob(path):
+    """Bob comes and goes, and what he has made with him; this stays."""
+    other = made_by(lambda command: run('su', '-', 'bob', '-c', command))
+    wait_until(lambda: not os.path.exists(other), "bob's file goes")
+    assert os.path.exists(path)
+
+
+@case(mount=False)
+def files_go_with_the_login_that_made_them():
+    """su has no audit session: there it is the last process of the user that counts."""
+    machine()
+    need_logins()
+    with Mount(options='grace=1') as mount, Syslog() as log:
+        stack(f'required mount={mount.path}')
+        for login in logins('alice'):
+            path = made_by(login)
+            assert path.startswith(f'{mount.path}/{ALICE}/'), path
+            wait_until(lambda: not os.path.exists(path), 'its file goes')
+        assert not log.lines()
+
+
+@case(mount=False)
+def files_stay_while_a_job_of_the_login_lives():
+    """Also when the login is killed, so that nobody closes its session."""
+    machine()
+    need_logins()
+    with Mount(options='grace=1') as mount:
+        stack(f'required mount={mount.path}')
+        place = f'{mount.path}/{ALICE}'
+        for login in logins('alice'):
+            job, path = leave_behind(login, place)
+            outlives_bob(path)
+            os.kill(job, signal.SIGKILL)
+            wait_until(lambda: not os.listdir(place), 'all goes')
+        killed = subprocess.Popen(['su', '-', 'alice', '-c',
+                                   f'mktemp; echo $$ >{place}/pid; exec sleep 1000'],
+                                  stdout=subprocess.PIPE, text=True)
+        path = killed.stdout.readline().strip()
+        wait_until(lambda: os.path.exists(f'{place}/pid') and get(f'{place}/pid'), 'it runs')
+        job = int(get(f'{place}/pid'))
+        killed.kill()
+        killed.wait()
+        killed.stdout.close()
+        outlives_bob(path)
+        os.kill(job, signal.SIGKILL)
+        wait_until(lambda: not os.listdir(place), 'all goes')
 
 
 @case(mount=False)
@@ -377,8 +453,6 @@ def covered_places_are_the_users_own():
             assert not os.path.exists(f'{mount.path}/{uid}/.ICE-unix')
             assert os.stat(f'{mount.path}/{uid}/.X11-unix').st_uid == uid
             assert not os.listdir(f'{mount.path}/{uid}/.X11-unix')
-            # or it would go from below another login of the user
-            assert os.getxattr(f'{mount.path}/{uid}/.X11-unix', 'user.spoolfs.lifetime') == b'mount'
         assert not log.lines()
         assert not set(os.listdir(f'{mount.path}/{ALICE}')) & {'bob0', 'root0'}
         assert sorted(os.listdir('/tmp')) == ['.ICE-unix', '.X11-unix', 'marker']
