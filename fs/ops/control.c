@@ -46,6 +46,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		{(unsigned int)SPOOL_IOC_DEBUG, control_debug},
 		{(unsigned int)SPOOL_IOC_LIST, control_list},
 		{(unsigned int)SPOOL_IOC_LIFE, control_life},
+		{(unsigned int)SPOOL_IOC_CHANGE, control_change},
 	};
 	struct control_call call = {
 		.req = req,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ctl/proto.h"
 #include "ops/control_call.h"
@@ -81,4 +82,64 @@ void control_life(struct control_call *call)
 	if (r == 0)
 		r = get_life(call, &life);
 	reply_ioctl(call->req, r, &life, sizeof(life));
+}
+
+/* To the engine root may change everything; root of a container may not. Return: 0 and by whom;
+ * -EPERM. */
+static int changed_by(const struct control_call *call, const struct spool_ctl_change *change,
+		      const struct spool_attr *attr, uid_t *ret)
+{
+	bool is_admin = control_is_admin(call->fs, &call->cred);
+	bool of_others = call->fs->options->config.layout == SPOOL_LAYOUT_SHARED &&
+			 S_ISDIR(attr->mode) &&
+			 (change->flags || change->op == SPOOL_CTL_CHANGE_EXPIRE);
+
+	if (!control_life_is_own(call, is_admin, attr) ||
+	    (!is_admin && call->cred.uid == 0 && of_others))
+		return -EPERM;
+	*ret = is_admin ? 0 : call->cred.uid;
+	return 0;
+}
+
+static int change_life(const struct control_call *call, const struct spool_ctl_change *change)
+{
+	struct spool_engine *engine = call->fs->engine;
+	struct spool_attr attr;
+	int r = find(call, change->name, &attr);
+	uid_t by;
+
+	if (r < 0)
+		return r == -ESTALE ? -ENOENT : r;
+	r = changed_by(call, change, &attr, &by);
+	if (r == 0 && change->op == SPOOL_CTL_CHANGE_EXPIRE)
+		r = spool_engine_expire(engine, by, attr.ino);
+	else if (r == 0)
+		r = spool_engine_set_lifetime(engine, by, attr.ino,
+					      (enum spool_lifetime)change->lifetime,
+					      change->flags & SPOOL_CTL_CHANGE_TREE);
+	spool_engine_forget(engine, attr.ino, 1);
+	return r == -ESTALE ? -ENOENT : r;
+}
+
+static bool is_change(const struct spool_ctl_change *change)
+{
+	if (!memchr(change->name, '\0', sizeof(change->name)))
+		return false;
+	if (change->op == SPOOL_CTL_CHANGE_EXPIRE)
+		return change->lifetime == 0 && change->flags == 0;
+	return change->op == SPOOL_CTL_CHANGE_LIFETIME &&
+	       change->lifetime <= SPOOL_LIFETIME_MOUNT &&
+	       !(change->flags & ~(uint32_t)SPOOL_CTL_CHANGE_TREE);
+}
+
+void control_change(struct control_call *call)
+{
+	struct spool_ctl_change change;
+	int r = control_take_in(&change, sizeof(change), call);
+
+	if (r == 0 && !is_change(&change))
+		r = -EINVAL;
+	if (r == 0)
+		r = change_life(call, &change);
+	reply_ioctl(call->req, r, &change, sizeof(change));
 }

@@ -8,8 +8,9 @@
 struct control_call;
 struct spool_attr;
 
-/* control_life() - SPOOL_IOC_LIFE: it replies. */
+/* control_life(), control_change() - SPOOL_IOC_LIFE, SPOOL_IOC_CHANGE: they reply. */
 void control_life(struct control_call *call);
+void control_change(struct control_call *call);
 
 /** control_life_is_own() - may the caller know when a file goes, and with which session?
  * @is_admin: control_is_admin(), which is not to be asked for each of many files

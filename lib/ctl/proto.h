@@ -254,6 +254,34 @@ struct spool_ctl_life {
 	char waits_for[256];
 };
 
+enum spool_ctl_change_op {
+	SPOOL_CTL_CHANGE_LIFETIME, /* @lifetime from now on, also of what is made in a directory */
+	SPOOL_CTL_CHANGE_EXPIRE,   /* goes with all below it, as when its session has ended */
+};
+
+enum spool_ctl_change_flags {
+	SPOOL_CTL_CHANGE_TREE = 1 << 0, /* of LIFETIME: all below it, too */
+};
+
+/**
+ * struct spool_ctl_change - SPOOL_IOC_CHANGE: change how long a file of any kind lives
+ * @op: enum spool_ctl_change_op; @flags: enum spool_ctl_change_flags
+ * @lifetime: of LIFETIME: enum spool_lifetime; else 0
+ * @name: of an entry of the directory that is asked; "": the directory itself
+ * What is below a directory is done soon after the answer, but for what is others' (and what is
+ * below that); what is moved meanwhile may be missed.
+ * For those who may ask SPOOL_IOC_LIFE about it: -EPERM; root of a container may not change trees
+ * in layout shared. Nor can the root of layout private and the link in it be changed. Other errors:
+ * -ENOENT; -EINVAL; -EBUSY another change of the same directory is not done yet.
+ */
+struct spool_ctl_change {
+	uint32_t version;
+	uint32_t op;
+	uint32_t lifetime;
+	uint32_t flags;
+	char name[256];
+};
+
 /**
  * struct spool_ctl_file - a file as a listing shows it
  * @size: st_size; @ram, @disk: bytes of RAM that its data take, and of whole pages on the disk
@@ -306,6 +334,7 @@ struct spool_ctl_files {
 
 #define SPOOL_IOC_LIST _IOWR(SPOOL_CTL_MAGIC, 8, struct spool_ctl_files)
 #define SPOOL_IOC_LIFE _IOWR(SPOOL_CTL_MAGIC, 9, struct spool_ctl_life)
+#define SPOOL_IOC_CHANGE _IOWR(SPOOL_CTL_MAGIC, 10, struct spool_ctl_change)
 
 _Static_assert(sizeof(struct spool_ctl_files) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_debug) <= SPOOL_CTL_MAX, "ioctl size");
