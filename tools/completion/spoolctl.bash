@@ -103,7 +103,7 @@ _spoolctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		_spool_words "run status ls why top set spill debug doctor --help --version" "$cur"
+		_spool_words "run status ls why keep lifetime expire top set spill debug doctor --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -138,6 +138,23 @@ _spoolctl() {
 			compopt -o default 2>/dev/null
 		fi
 		;;
+	keep)
+		if [[ $cur == -* ]]; then
+			_spool_words "-r --recursive --help" "$cur"
+		else
+			compopt -o default 2>/dev/null
+		fi
+		;;
+	lifetime)
+		if [[ $cur == -* ]]; then
+			_spool_words "-r --recursive --help" "$cur"
+		elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == @(lifetime|-r|--recursive) ]]; then
+			_spool_words "session close mount" "$cur"
+		else
+			compopt -o default 2>/dev/null
+		fi
+		;;
+	expire) compopt -o default 2>/dev/null ;;
 	top)
 		if [[ ${COMP_WORDS[COMP_CWORD - 1]} == --sort ]]; then
 			_spool_words "size ram files waiting busy uid" "$cur"

@@ -2,13 +2,7 @@
 
 /* spoolctl why: why a file lives, and when it goes. */
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 
 #include "common/json.h"
 #include "common/text.h"
@@ -16,32 +10,8 @@
 #include "ctl/client.h"
 #include "spoolctl/cmd.h"
 #include "spoolctl/file_text.h"
+#include "spoolctl/life_call.h"
 #include "spoolctl/life_text.h"
-#include "util/macros.h"
-
-/* A directory is asked about itself, as it may be the root of a mount; anything else through the
- * directory that it is in. A symbolic link is not followed. Return: 0; an errno. */
-static int ask(const char *path, struct spool_ctl_life *ret)
-{
-	spool_cleanup(free) char *for_dir = strdup(path), *for_base = strdup(path);
-	spool_cleanup(fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (!for_dir || !for_base)
-		return ENOMEM;
-	*ret = (struct spool_ctl_life){.version = SPOOL_CTL_VERSION};
-	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) {
-		const char *name = basename(for_base);
-
-		if (strlen(name) >= sizeof(ret->name))
-			return ENAMETOOLONG;
-		strcpy(ret->name, name);
-		fd = open(dirname(for_dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
-	if (fd < 0 || ioctl(fd, SPOOL_IOC_LIFE, ret) < 0)
-		return errno;
-	ret->waits_for[sizeof(ret->waits_for) - 1] = '\0';
-	return 0;
-}
 
 static void json_why(struct json *json, const char *path, const struct spool_ctl_life *life)
 {
@@ -98,7 +68,7 @@ static const struct usage usage = {
 static int show(const char *path, struct json *json)
 {
 	struct spool_ctl_life life;
-	int error = ask(path, &life);
+	int error = life_ask(path, &life);
 
 	if (error) {
 		fputs("spoolctl: why: ", stderr);

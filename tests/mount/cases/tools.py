@@ -186,6 +186,8 @@ def a_wrong_use_is_one_line_that_says_what_is_allowed():
              'top': ['-x', '--sort', '--sort x /', '-n 0 /', '-n -1 /', '-n 1x /', '-n', '-d 0 /',
                      '-d -1 /', '-d 1.5 /', '--delay 9999999999999 /', '--batch --json /', 'a b',
                      '-n 99999999999999999999 /'],
+             'keep': ['', '-x', '--', '-r'], 'expire': ['', '-r /', '--'],
+             'lifetime': ['', 'mount', '-x mount /', 'never /', '-r', '2 /', 'Mount /'],
              'why': ['', '-x', '--', '--json'],
              'ls': ['-x', '--bogus', 'one two', '--json=1'],
              'status': ['-x', '--bogus', 'one two', '--json=1'], 'doctor': ['-x', 'one', '-- one'],
@@ -201,8 +203,8 @@ def a_wrong_use_is_one_line_that_says_what_is_allowed():
 
 @case(mount=False)
 def every_command_has_help():
-    for command in ([], ['run'], ['status'], ['ls'], ['why'], ['top'], ['set'], ['spill'],
-                    ['debug'], ['doctor']):
+    for command in ([], ['run'], ['status'], ['ls'], ['why'], ['keep'], ['lifetime'], ['expire'],
+                    ['top'], ['set'], ['spill'], ['debug'], ['doctor']):
         assert spoolctl(*command, '--help').stdout.startswith('usage: ')
 
 

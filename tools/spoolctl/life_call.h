@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* How long files live: asking for it, and changing it, by path. */
+
+#include <stdint.h>
+
+struct spool_ctl_life;
+
+/**
+ * life_ask() - of a file of any kind; a symbolic link is not followed
+ * Return: 0; an errno, with *@ret unchanged.
+ */
+int life_ask(const char *path, struct spool_ctl_life *ret);
+
+/** life_change() - as of struct spool_ctl_change. Return: 0; an errno. */
+int life_change(const char *path, uint32_t op, uint32_t lifetime, uint32_t flags);
