@@ -15,11 +15,13 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	       struct fuse_file_info *fi)
 {
 	struct spool_engine *engine = fs_of(req)->engine;
-	struct spool_cred cred = maker_cred(req);
+	bool has_name = strcmp(name, SPOOL_TMPFILE_NAME) != 0;
+	/* without a name it goes with the last close; who gives it one is asked then */
+	struct spool_cred cred = has_name ? maker_cred(req) : reply_cred(req);
 	struct spool_attr attr;
 	int r;
 
-	if (strcmp(name, SPOOL_TMPFILE_NAME) == 0)
+	if (!has_name)
 		r = spool_engine_tmpfile(engine, &cred, parent, mode, &attr);
 	else
 		r = spool_engine_create(engine, &cred, parent, name, mode, &attr);
