@@ -14,6 +14,7 @@
 #include "ops/control_debug.h"
 #include "ops/control_life.h"
 #include "ops/control_list.h"
+#include "ops/control_session.h"
 #include "ops/control_status.h"
 #include "ops/control_tier.h"
 #include "ctl/proto.h"
@@ -47,6 +48,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		{(unsigned int)SPOOL_IOC_LIST, control_list},
 		{(unsigned int)SPOOL_IOC_LIFE, control_life},
 		{(unsigned int)SPOOL_IOC_CHANGE, control_change},
+		{(unsigned int)SPOOL_IOC_SESSIONS, control_sessions},
 	};
 	struct control_call call = {
 		.req = req,

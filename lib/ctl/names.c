@@ -16,6 +16,8 @@ static const char *const names[SPOOL_CTL_LISTS][NAMES_MAX] = {
 			    "grace", "log_level", "detach"},
 	[SPOOL_CTL_LIFETIMES] = {"session", "close", "mount"},
 	[SPOOL_CTL_SESSION_MODES] = {"auto", "login", "cgroup", "uid", "sid", "none"},
+	[SPOOL_CTL_SESSION_KINDS] = {"login", "cgroup", "uid", "sid", "directory"},
+	[SPOOL_CTL_SESSION_STATES] = {"sought", "watched", "unwatched", "leaving", "over"},
 };
 
 const char *spool_ctl_name(enum spool_ctl_list list, unsigned int i)

@@ -7,13 +7,15 @@
 
 /** enum spool_ctl_list - the lists */
 enum spool_ctl_list {
-	SPOOL_CTL_LAYOUTS,       /* by number: enum spool_layout */
-	SPOOL_CTL_MODES,         /* enum spool_modes */
-	SPOOL_CTL_LOG_LEVELS,    /* enum spool_log_level */
-	SPOOL_CTL_QUEUES,        /* what requests wait in: enum spool_ctl_waiting */
-	SPOOL_CTL_LIVE,          /* options that can be changed on a live mount, in no order */
-	SPOOL_CTL_LIFETIMES,     /* enum spool_lifetime */
-	SPOOL_CTL_SESSION_MODES, /* enum spool_session_mode */
+	SPOOL_CTL_LAYOUTS,        /* by number: enum spool_layout */
+	SPOOL_CTL_MODES,          /* enum spool_modes */
+	SPOOL_CTL_LOG_LEVELS,     /* enum spool_log_level */
+	SPOOL_CTL_QUEUES,         /* what requests wait in: enum spool_ctl_waiting */
+	SPOOL_CTL_LIVE,           /* options that can be changed on a live mount, in no order */
+	SPOOL_CTL_LIFETIMES,      /* enum spool_lifetime */
+	SPOOL_CTL_SESSION_MODES,  /* enum spool_session_mode */
+	SPOOL_CTL_SESSION_KINDS,  /* enum spool_session_kind */
+	SPOOL_CTL_SESSION_STATES, /* enum spool_session_state */
 	SPOOL_CTL_LISTS
 };
 

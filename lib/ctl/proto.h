@@ -322,6 +322,44 @@ struct spool_ctl_files {
 	struct spool_ctl_file entries[SPOOL_CTL_ENTRIES];
 };
 
+/**
+ * struct spool_ctl_session - one session
+ * @kind: enum spool_session_kind; @state: enum spool_session_state
+ * @value: the audit session, uid or POSIX session; @cgroup: "" of another kind, a long one is cut
+ * @entries: files and others that have it
+ * @since: wall clock, seconds
+ * @owner: whose trees; @is_explicit: 0 or 1
+ * @member: a process that is watched, or the holder; 0: none
+ * @members: processes, when they were counted last
+ */
+struct spool_ctl_session {
+	uint64_t id;
+	uint64_t value;
+	uint64_t entries;
+	int64_t since;
+	uint32_t kind;
+	uint32_t state;
+	uint32_t owner;
+	uint32_t is_explicit;
+	int32_t member;
+	uint32_t members;
+	char cgroup[256];
+};
+
+/**
+ * struct spool_ctl_sessions - SPOOL_IOC_SESSIONS: the sessions of a mount, in ascending order
+ * @cursor: in: 0, or where the last page has ended; out: where this one has, or SPOOL_CTL_END. A
+ *	page may be empty and not the last
+ * Administrators see all sessions, others their own. Errors: -EINVAL; -ENOMEM.
+ */
+#define SPOOL_CTL_SESSIONS 51u /* 51 * 312 bytes and the rest are < SPOOL_CTL_MAX */
+struct spool_ctl_sessions {
+	uint32_t version;
+	uint32_t count;
+	uint64_t cursor;
+	struct spool_ctl_session sessions[SPOOL_CTL_SESSIONS];
+};
+
 #define SPOOL_IOC_STATUS _IOWR(SPOOL_CTL_MAGIC, 1, struct spool_ctl_status)
 #define SPOOL_IOC_USERS _IOWR(SPOOL_CTL_MAGIC, 2, struct spool_ctl_users)
 #define SPOOL_IOC_REQUESTS _IOWR(SPOOL_CTL_MAGIC, 3, struct spool_ctl_requests)
@@ -335,7 +373,9 @@ struct spool_ctl_files {
 #define SPOOL_IOC_LIST _IOWR(SPOOL_CTL_MAGIC, 8, struct spool_ctl_files)
 #define SPOOL_IOC_LIFE _IOWR(SPOOL_CTL_MAGIC, 9, struct spool_ctl_life)
 #define SPOOL_IOC_CHANGE _IOWR(SPOOL_CTL_MAGIC, 10, struct spool_ctl_change)
+#define SPOOL_IOC_SESSIONS _IOWR(SPOOL_CTL_MAGIC, 11, struct spool_ctl_sessions)
 
+_Static_assert(sizeof(struct spool_ctl_sessions) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_files) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_debug) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_status) <= SPOOL_CTL_MAX, "ioctl size");

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "ops/control_session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/proto.h"
+#include "life/sessions.h"
+#include "ops/control_call.h"
+#include "ops/reply.h"
+#include "util/macros.h"
+
+/* Sessions that are looked at for one page, also those of others, which are passed over: a guess,
+ * about a microsecond each. */
+#define LOOKS 1000u
+
+static void fill(const struct spool_session_info *info, struct spool_ctl_session *ret)
+{
+	*ret = (struct spool_ctl_session){
+		.id = info->id,
+		.value = info->value,
+		.entries = info->entries,
+		.since = info->since,
+		.kind = info->kind,
+		.state = info->state,
+		.owner = info->owner,
+		.is_explicit = info->is_explicit,
+		.member = info->member,
+		.members = info->members,
+	};
+	if (info->kind == SPOOL_SESSION_CGROUP)
+		snprintf(ret->cgroup, sizeof(ret->cgroup), "%s", info->cgroup);
+}
+
+static void list(const struct control_call *call, struct spool_ctl_sessions *out)
+{
+	bool is_admin = control_is_admin(call->fs, &call->cred);
+	struct spool_session_info info;
+
+	for (unsigned int i = 0; i < LOOKS && out->count < SPOOL_CTL_SESSIONS; i++) {
+		if (spool_sessions_next(call->fs->sessions, out->cursor, &info) < 0) {
+			out->cursor = SPOOL_CTL_END;
+			return;
+		}
+		out->cursor = info.id;
+		if (is_admin || info.owner == call->cred.uid)
+			fill(&info, &out->sessions[out->count++]);
+	}
+}
+
+void control_sessions(struct control_call *call)
+{
+	spool_cleanup(free) struct spool_ctl_sessions *out = malloc(sizeof(*out));
+	int r = out ? control_take_in(out, sizeof(*out), call) : -ENOMEM;
+
+	if (r == 0 && out->count)
+		r = -EINVAL;
+	if (r == 0) {
+		memset(out->sessions, 0, sizeof(out->sessions));
+		list(call, out);
+	}
+	reply_ioctl(call->req, r, out, sizeof(*out));
+}
