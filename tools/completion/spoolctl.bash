@@ -103,7 +103,7 @@ _spoolctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		_spool_words "run status ls why keep lifetime expire top set spill debug doctor --help --version" "$cur"
+		_spool_words "run status ls why keep lifetime expire session top set spill debug doctor --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -155,6 +155,16 @@ _spoolctl() {
 		fi
 		;;
 	expire) compopt -o default 2>/dev/null ;;
+	session)
+		if [[ $cur == -* ]]; then
+			_spool_words "--json --help" "$cur"
+		elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == list ]]; then
+			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
+			compopt -o dirnames 2>/dev/null
+		else
+			_spool_words "list" "$cur"
+		fi
+		;;
 	top)
 		if [[ ${COMP_WORDS[COMP_CWORD - 1]} == --sort ]]; then
 			_spool_words "size ram files waiting busy uid" "$cur"

@@ -22,6 +22,7 @@ static const struct command {
 	{"keep", "let files stay until the mount ends", cmd_keep},
 	{"lifetime", "change how long files live", cmd_lifetime},
 	{"expire", "let files go now", cmd_expire},
+	{"session", "list sessions", cmd_session},
 	{"top", "what a mount and its users use, live", cmd_top},
 	{"set", "change options of a live mount", cmd_set},
 	{"spill", "bring files to the disk now", cmd_spill},

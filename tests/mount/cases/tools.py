@@ -188,6 +188,7 @@ def a_wrong_use_is_one_line_that_says_what_is_allowed():
                      '-n 99999999999999999999 /'],
              'keep': ['', '-x', '--', '-r'], 'expire': ['', '-r /', '--'],
              'lifetime': ['', 'mount', '-x mount /', 'never /', '-r', '2 /', 'Mount /'],
+             'session': ['', 'list a b', '-x list', 'lists', 'end 1', '--json', 'begin'],
              'why': ['', '-x', '--', '--json'],
              'ls': ['-x', '--bogus', 'one two', '--json=1'],
              'status': ['-x', '--bogus', 'one two', '--json=1'], 'doctor': ['-x', 'one', '-- one'],
@@ -204,7 +205,7 @@ def a_wrong_use_is_one_line_that_says_what_is_allowed():
 @case(mount=False)
 def every_command_has_help():
     for command in ([], ['run'], ['status'], ['ls'], ['why'], ['keep'], ['lifetime'], ['expire'],
-                    ['top'], ['set'], ['spill'], ['debug'], ['doctor']):
+                    ['session'], ['top'], ['set'], ['spill'], ['debug'], ['doctor']):
         assert spoolctl(*command, '--help').stdout.startswith('usage: ')
 
 

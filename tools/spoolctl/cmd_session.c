@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+
+/* spoolctl session: the sessions of a mount. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "common/json.h"
+#include "common/text.h"
+#include "common/usage.h"
+#include "ctl/client.h"
+#include "ctl/names.h"
+#include "spoolctl/cmd.h"
+#include "util/macros.h"
+
+/* A daemon that is newer than we may have more. */
+static const char *name_of(enum spool_ctl_list names, uint32_t i)
+{
+	const char *name = spool_ctl_name(names, i);
+
+	return name ? name : "unknown";
+}
+
+static void json_session(struct json *json, const struct spool_ctl_session *session)
+{
+	json_open(json, NULL, '{');
+	json_number(json, "id", session->id);
+	json_string(json, "kind", name_of(SPOOL_CTL_SESSION_KINDS, session->kind));
+	json_bool(json, "explicit", session->is_explicit);
+	json_number(json, "value", session->value);
+	json_string(json, "cgroup", session->cgroup);
+	json_number(json, "uid", session->owner);
+	json_number(json, "files", session->entries);
+	json_number(json, "members", session->members);
+	json_number(json, "pid", (uint64_t)session->member);
+	json_string(json, "state", name_of(SPOOL_CTL_SESSION_STATES, session->state));
+	json_number(json, "since", (uint64_t)session->since);
+	json_close(json, '}');
+}
+
+static void print_session(const struct spool_ctl_session *session)
+{
+	time_t since = (time_t)session->since;
+	struct tm tm;
+	char when[32] = "-";
+
+	if (localtime_r(&since, &tm))
+		strftime(when, sizeof(when), "%F %T", &tm);
+	printf("%8" PRIu64 " %10u %8" PRIu64 " %7u %8d %-9s %s  %s%s ", session->id, session->owner,
+	       session->entries, session->members, session->member,
+	       name_of(SPOOL_CTL_SESSION_STATES, session->state), when,
+	       session->is_explicit ? "explicit " : "",
+	       name_of(SPOOL_CTL_SESSION_KINDS, session->kind));
+	if (*session->cgroup)
+		text_put(stdout, session->cgroup);
+	else
+		printf("%" PRIu64, session->value);
+	putchar('\n');
+}
+
+static void begin(struct json *json)
+{
+	if (json)
+		json_open(json, NULL, '[');
+	else
+		printf("%8s %10s %8s %7s %8s %-9s %-19s  %s\n", "session", "uid", "files",
+		       "members", "pid", "state", "since", "what it is");
+}
+
+/* Return: 0; an errno. */
+static int list(const char *path, struct json *json)
+{
+	spool_cleanup(free) struct spool_ctl_sessions *page = malloc(sizeof(*page));
+	spool_cleanup(fd) int fd = spool_ctl_open(path);
+	uint64_t cursor = 0;
+
+	if (fd < 0)
+		return -fd;
+	if (!page)
+		return ENOMEM;
+	while (cursor != SPOOL_CTL_END) {
+		memset(page, 0, sizeof(*page));
+		page->version = SPOOL_CTL_VERSION;
+		page->cursor = cursor;
+		if (ioctl(fd, SPOOL_IOC_SESSIONS, page) < 0)
+			return errno;
+		if (page->count > SPOOL_CTL_SESSIONS || page->cursor <= cursor)
+			return EPROTO; /* it would never end */
+		if (cursor == 0)
+			begin(json);
+		cursor = page->cursor;
+		for (uint32_t i = 0; i < page->count; i++) {
+			if (json)
+				json_session(json, &page->sessions[i]);
+			else
+				print_session(&page->sessions[i]);
+		}
+	}
+	if (json) {
+		json_close(json, ']');
+		putchar('\n');
+	}
+	return 0;
+}
+
+static const struct option long_options[] = {
+	{"json", no_argument, NULL, 'j'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct usage usage = {
+	.who = "spoolctl: session",
+	.help = "usage: spoolctl session [--json] [--] list [MOUNT]\n"
+		"The sessions of MOUNT (a mount point or any directory below; without MOUNT of "
+		"the\n"
+		"working directory): whose each is, how many files go with it, and what it is.\n"
+		"Root sees all, others see their own.",
+	.allowed = "[--json] [--] list [MOUNT]",
+	.short_options = ":",
+	.long_options = long_options,
+};
+
+int cmd_session(int argc, char *argv[])
+{
+	struct json json = {.out = stdout, .first = true}, *to = NULL;
+	const char *path = ".";
+	int error, option;
+
+	while ((option = usage_next(&usage, argc, argv)) != -1) {
+		if (option != 'j')
+			return option == 'h' ? EXIT_OK : EXIT_USAGE;
+		to = &json;
+	}
+	if (optind == argc)
+		return usage_error(&usage, NULL, "nothing to do");
+	if (strcmp(argv[optind], "list") != 0)
+		return usage_error(&usage, argv[optind], "not expected");
+	if (argc - optind > 2)
+		return usage_error(&usage, argv[optind + 2], "not expected");
+	if (optind + 1 < argc)
+		path = argv[optind + 1];
+	error = list(path, to);
+	if (!error)
+		return EXIT_OK;
+	fputs("spoolctl: session: ", stderr);
+	text_put(stderr, path);
+	fprintf(stderr, ": %s\n", spool_ctl_reason(error));
+	return EXIT_FAILED;
+}
