@@ -258,6 +258,35 @@ def a_directory_stays_for_what_lives_longer(mount):
 
 
 @case(options='session=sid')
+def an_attribute_keeps_a_file(mount):
+    """And the directories above it; of a directory, what is made in it later."""
+    place, name = mount.tmpdir(USER), 'user.spoolfs.lifetime'
+
+    def make():
+        os.chdir(place)
+        os.makedirs('a/b')
+        for path in ('a/b/kept', 'a/b/goes', 'a/goes'):
+            put(path, b'x')
+        os.setxattr('a/b/kept', name, b'mount')
+        os.mkdir('c')
+        put('c/before', b'x')
+        os.setxattr('c', name, b'mount')
+        put('c/after', b'x')
+        os.setxattr('c', name, b'session')
+        fails(errno.EINVAL, os.setxattr, 'c', name, b'ever')
+        fails(errno.EOPNOTSUPP, os.setxattr, 'c', 'user.spoolfs.other', b'mount')
+
+    in_session(make)
+    gone(*(f'{place}/{path}' for path in ('a/goes', 'a/b/goes', 'c/before')))
+    assert get(f'{place}/a/b/kept') == get(f'{place}/c/after') == b'x'
+    assert as_user(USER, os.getxattr, f'{place}/a/b/kept', name) == b'mount'
+    as_user(USER, os.setxattr, f'{place}/c/after', name, b'session')
+    gone(f'{place}/c')
+    as_user(USER, os.unlink, f'{place}/a/b/kept')
+    gone(f'{place}/a')
+
+
+@case(options='session=sid')
 def the_end_of_the_mount_waits_for_no_removal(mount):
     """However much is still to go."""
     place = mount.tmpdir(USER)
