@@ -69,6 +69,6 @@ int spool_process_read(const struct spool_life_system *system, pid_t pid,
 		       enum spool_process_file file, char *buf, struct spool_process *ret);
 
 /** spool_process_text() - the text of one file of the process whose number is @pid now, into @buf
- * of SPOOL_PROCESS_TEXT bytes. Return: 0; -ESRCH; -errno. */
+ * of SPOOL_PROCESS_TEXT bytes, of STATUS no more than fits. Return: 0; -ESRCH; -errno. */
 int spool_process_text(const struct spool_life_system *system, pid_t pid,
 		       enum spool_process_file file, char *buf);

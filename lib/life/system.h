@@ -36,7 +36,8 @@ typedef int (*spool_each_process_fn)(void *arg, pid_t pid);
  * @open_file: a handle of one of its files, of the process that @process is a handle of; with
  *	@process < 0, of the one whose number is @pid. Return: >= 0; -ESRCH; -errno
  * @read_file: the whole file, from its beginning, as text that ends with a NUL. Return: its length;
- *	-ESRCH the process has gone; -E2BIG it is longer than @size - 1; -errno
+ *	-ESRCH the process has gone; -E2BIG it is longer than @size - 1, and so much of it is
+ *	there; -errno
  * @list: calls @each for every process (not thread) there is. Return: 0 when none was left out but
  *	such as began or ended meanwhile; -EACCES: others' processes are hidden (hidepid, proc(5));
  *	what @each has returned; -errno

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Digits, as of 65,536 groups (NGROUPS_MAX, limits.h). */
+#define MANY_GROUPS 400000
+
 static void *grow(void *old, size_t *room, size_t n, size_t size)
 {
 	if (n < *room)
@@ -165,9 +168,11 @@ static int print(const struct fake_process *process, enum spool_process_file fil
 				process->pid, process->zombie ? 'Z' : 'S', process->sid,
 				process->threads, (unsigned long long)process->start);
 	case SPOOL_PROCESS_STATUS:
-		return snprintf(buf, size, "Name:\tx\nUid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\n",
+		return snprintf(buf, size,
+				"Name:\tx\nUid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\n"
+				"Groups:\t%0*d\n",
 				process->uids[0], process->uids[1], process->uids[2],
-				process->uids[3]);
+				process->uids[3], process->has_many_groups ? MANY_GROUPS : 1, 0);
 	case SPOOL_PROCESS_SESSIONID:
 		return snprintf(buf, size, "%u", process->audit);
 	case SPOOL_PROCESS_CGROUP:
@@ -183,6 +188,7 @@ static ssize_t read_file(void *ctx, int file, char *buf, size_t size)
 	struct fake_life *life = ctx;
 	const struct fake_process *process = &life->processes[life->handles[file].process];
 	pid_t pid = process->pid;
+	int n;
 
 	if (++life->reads == life->hook_at)
 		life->hook(life);
@@ -191,7 +197,8 @@ static ssize_t read_file(void *ctx, int file, char *buf, size_t size)
 		return life->read_error;
 	if (!process || !process->alive)
 		return -ESRCH;
-	return print(process, life->handles[file].file, buf, size);
+	n = print(process, life->handles[file].file, buf, size);
+	return n < (int)size ? n : -E2BIG;
 }
 
 static int compare(const void *a, const void *b)

@@ -22,6 +22,7 @@ struct fake_process {
 	char cgroup[64]; /* of cgroup2; "" = the root */
 	char v1[64];     /* of name=systemd */
 	bool alive, zombie;
+	bool has_many_groups; /* its status is longer than anybody reads */
 	unsigned int threads;
 };
 

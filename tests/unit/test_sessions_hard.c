@@ -231,6 +231,26 @@ static void test_one_that_cannot_be_read(void)
 	rig_free(rig);
 }
 
+/* In a user namespace of his own anybody can have so many. He is found, and holds up nobody. */
+static void test_many_groups(void)
+{
+	struct session_rig *rig = rig_new(SPOOL_SESSION_BY_UID, 100);
+	uint64_t alice, bob;
+
+	fake_start(&rig->life, SHELL, ALICE, FAKE_UNSET, SHELL);
+	fake_start(&rig->life, JOB, BOB, FAKE_UNSET, JOB)->has_many_groups = true;
+	alice = rig_make(rig, SHELL, ALICE, 0);
+	bob = rig_make(rig, JOB, BOB, 0);
+	fake_end(&rig->life, SHELL);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_TRUE(rig_ended(rig, alice));
+	CU_ASSERT_EQUAL(rig_state(rig, bob), SPOOL_SESSION_WATCHED);
+	fake_end(&rig->life, JOB);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_TRUE(rig_ended(rig, bob));
+	rig_free(rig);
+}
+
 static struct session_rig *many(unsigned int max_watches, uint64_t *ids)
 {
 	struct session_rig *rig = rig_new(SPOOL_SESSION_AUTO, max_watches);
@@ -369,6 +389,7 @@ static const struct unit_test tests[] = {
 	{"relay_during_a_look", test_relay_during_a_look},
 	{"errors_are_no_end", test_errors_are_no_end},
 	{"one_that_cannot_be_read", test_one_that_cannot_be_read},
+	{"many_groups", test_many_groups},
 	{"many_at_once", test_many_at_once},
 	{"without_descriptors", test_without_descriptors},
 	{"callers_without_descriptors", test_callers_without_descriptors},

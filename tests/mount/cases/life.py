@@ -207,6 +207,31 @@ def who_outlives_his_shell_is_still_there(mount):
 
 
 @case(options='session=uid,grace=0')
+def a_process_with_many_groups_holds_up_nobody(mount):
+    reader, writer = os.pipe()
+    holder = os.fork()
+    if holder == 0:
+        try:
+            os.close(writer)
+            os.setgroups(range(100000, 100000 + os.sysconf('SC_NGROUPS_MAX') // 4))
+            os.setresuid(OTHER, OTHER, OTHER)
+            put(f'{mount.tmpdir(OTHER)}/kept', b'x')
+            os.read(reader, 1)
+        finally:
+            os._exit(0)
+    os.close(reader)
+    wait_until(lambda: os.path.exists(f'{mount.tmpdir(OTHER)}/kept'), 'it is made')
+    shell = Shell(mount, USER)
+    shell.do('echo x >f')
+    shell.end()
+    ended(mount, ('f',))
+    assert get(f'{mount.tmpdir(OTHER)}/kept') == b'x'
+    os.close(writer)
+    os.waitpid(holder, 0)
+    ended(mount, ('kept',), OTHER)
+
+
+@case(options='session=uid,grace=0')
 def root_and_other_system_users_keep_their_files(mount):
     """They have no session, so theirs is the mount."""
     for uid in (0, 33):
