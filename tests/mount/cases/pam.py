@@ -15,7 +15,7 @@ from pathlib import Path
 from rig import (CLONE_NEWNS, LIBC, Mount, Skip, alive, as_user, case, get, is_mounted, need, put,
                  run, wait_until)
 
-ALICE, BOB = 54321, 54322
+ALICE = BOB = None  # their uids, see machine()
 SERVICES = ('su', 'su-l', 'runuser', 'runuser-l', 'login', 'sudo', 'spool-test')
 STACK = '''auth sufficient pam_permit.so
 account sufficient pam_permit.so
@@ -52,7 +52,9 @@ def own_dev():
 
 def machine():
     """From here on /etc, /dev, /run and /var/log of this case are its own, and so is what it mounts
-    and lays into /tmp; its mounts lie below /run."""
+    and lays into /tmp; its mounts lie below /run. So are its users: the last process of a user is
+    the last on the whole machine, and other cases run beside."""
+    global ALICE, BOB
     need('pamtester', 'login', 'script')
     module = os.environ['PAM_SPOOLFS']
     if not os.path.exists(module):
@@ -69,6 +71,8 @@ def machine():
     put(MODULE, module)
     os.mkdir('/run/case')
     os.environ['SPOOL_CASE_DIR'] = '/run/case'
+    ALICE = 200000 + 2 * os.getpid()
+    BOB = ALICE + 1
     add_user('alice', ALICE)
     add_user('bob', BOB)
 
