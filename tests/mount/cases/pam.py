@@ -507,6 +507,18 @@ def users_cannot_turn_a_cover_aside():
 
 
 @case(mount=False)
+def directories_for_sockets_stay():
+    """Or they would go from below other logins of the user."""
+    machine()
+    with Mount(options='grace=1') as mount:
+        own_tmp()
+        stack(f'required mount={mount.path} cover=/tmp')
+        run('su', '-', 'alice', '-c', 'touch /tmp/f')
+        wait_until(lambda: os.listdir(f'{mount.path}/{ALICE}') == ['.X11-unix'], 'the file goes')
+        assert os.getxattr(f'{mount.path}/{ALICE}/.X11-unix', 'user.spoolfs.lifetime') == b'mount'
+
+
+@case(mount=False)
 def links_are_covered_with_what_they_lead_to():
     machine()
     for name in ('tmp', 'vartmp'):
