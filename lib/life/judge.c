@@ -10,8 +10,8 @@
  * by to be found where it is now. A guess. */
 #define AGAIN_MS 100u
 
-/* After a look that failed, and then twice as long each time, up to: nothing tells when there will
- * be descriptors or memory. Guesses. */
+/* After the first look that failed, and then twice as long each time, up to: nothing tells when
+ * there will be descriptors or memory. Guesses. */
 #define RETRY_MS 1000u
 #define RETRY_MAX_MS 64000u
 
@@ -112,7 +112,7 @@ static bool judge_locked(struct spool_sessions *sessions, struct session *sessio
 		living_locked(sessions, session, ret);
 		return true;
 	} else if (look->result < 0 || session->populated < 0) {
-		wait_locked(sessions, session, session->state, sessions->retry_ms);
+		wait_locked(sessions, session, session->state, sessions->retry_ms ?: RETRY_MS);
 	} else {
 		nobody_locked(sessions, session, look);
 	}
@@ -174,7 +174,9 @@ static struct session *next_locked(struct spool_sessions *sessions) SPOOL_REQUIR
 static void set_retry_locked(struct spool_sessions *sessions, int result)
 	SPOOL_REQUIRES(sessions->lock)
 {
-	if (result == 0 || sessions->retry_ms == 0)
+	if (result == 0)
+		sessions->retry_ms = 0;
+	else if (sessions->retry_ms == 0)
 		sessions->retry_ms = RETRY_MS;
 	else if (sessions->retry_ms < RETRY_MAX_MS)
 		sessions->retry_ms *= 2;

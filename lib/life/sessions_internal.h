@@ -66,7 +66,7 @@ struct session_lists {
  * struct spool_sessions
  * @n_by_audit, @n_by_cgroup: explicit ones that cover by that
  * @n_watches: handles in use
- * @look: counts looks; @next_look_ms: not before; @retry_ms: after one that failed
+ * @look: counts looks; @next_look_ms: not before; @retry_ms: after one that failed, else 0
  */
 struct spool_sessions {
 	const struct spool_host *host;

@@ -214,6 +214,31 @@ static void test_errors_are_no_end(void)
 	fails_until_it_works(offsetof(struct session_rig, life.read_error));
 }
 
+/* Each look that fails is followed by another: 1 s later, then twice as long each time. */
+static void test_failed_looks_back_off(void)
+{
+	struct session_rig *rig = rig_new(SPOOL_SESSION_AUTO, 100);
+	unsigned long lists;
+
+	fake_start(&rig->life, SHELL, ALICE, 7, SHELL);
+	rig_make(rig, SHELL, ALICE, 0);
+	rig_pass(rig, FOUND);
+	lists = rig->life.lists;
+	rig->life.list_error = -EMFILE;
+	fake_end(&rig->life, SHELL);
+	while (rig->life.lists == lists)
+		rig_pass(rig, 1);
+	for (uint64_t ms = 1000; ms <= 64000; ms *= 2) {
+		lists++;
+		CU_ASSERT_EQUAL(rig->life.lists, lists);
+		rig_pass(rig, ms - 1);
+		CU_ASSERT_EQUAL(rig->life.lists, lists);
+		rig_pass(rig, 1);
+	}
+	CU_ASSERT_EQUAL(rig->life.lists, lists + 1);
+	rig_free(rig);
+}
+
 /* One process that cannot be read may be anybody's. */
 static void test_one_that_cannot_be_read(void)
 {
@@ -388,6 +413,7 @@ static const struct unit_test tests[] = {
 	{"held", test_held},
 	{"relay_during_a_look", test_relay_during_a_look},
 	{"errors_are_no_end", test_errors_are_no_end},
+	{"failed_looks_back_off", test_failed_looks_back_off},
 	{"one_that_cannot_be_read", test_one_that_cannot_be_read},
 	{"many_groups", test_many_groups},
 	{"many_at_once", test_many_at_once},
