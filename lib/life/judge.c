@@ -57,7 +57,8 @@ static void nobody_locked(struct spool_sessions *sessions, struct session *sessi
 	session->members = 0;
 	if (session_is_unused(session)) {
 		session_over_locked(sessions, session);
-	} else if (session->holds > 0 || session->before != session->requests) {
+	} else if (session->holds > 0 || session->before != session->requests ||
+		   session->vanished) {
 		wait_locked(sessions, session, SPOOL_SESSION_SOUGHT, AGAIN_MS);
 	} else if (!again) {
 		session->noted = session->before;

@@ -2,6 +2,7 @@
 #include "life/scan.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "life/identify.h"
 #include "util/macros.h"
@@ -9,14 +10,14 @@
 /**
  * struct scan
  * @process: that is looked at; @counts: and counted, for it is one that we know the start of
- * @matched: a session that takes part is its
+ * @matched: a session that takes part is its; @vanished: it ended while it was looked at
  * @result: 0; -errno: something could not be read
  */
 struct scan {
 	struct spool_sessions *sessions;
 	unsigned int needs;
 	struct spool_process process;
-	bool counts, matched;
+	bool counts, matched, vanished;
 	int result;
 };
 
@@ -41,6 +42,7 @@ void scan_begin_locked(struct spool_sessions *sessions, unsigned int *ret_needs)
 		session->look = sessions->look;
 		session->before = session->requests;
 		session->found = 0;
+		session->vanished = false;
 		session->oldest = 0;
 		session->populated =
 			session->watch < 0 ? 0 : system->is_populated(system->ctx, session->watch);
@@ -73,6 +75,7 @@ static void match_locked(struct scan *scan, const struct session_key *key)
 		if (!scan_takes_part(scan->sessions, session))
 			continue;
 		scan->matched = true;
+		session->vanished |= scan->vanished;
 		if (scan->counts)
 			count(&scan->process, session);
 	}
@@ -111,12 +114,14 @@ static int match_uids_locked(struct scan *scan, const char *text)
 	return r;
 }
 
-static void match_cgroups_locked(struct scan *scan, char *text) SPOOL_REQUIRES(scan->sessions->lock)
+static void match_cgroups_locked(struct scan *scan, const char *text)
+	SPOOL_REQUIRES(scan->sessions->lock)
 {
 	struct spool_process_cgroup cgroup;
-	char name[IDENTITY_CGROUP];
+	char name[IDENTITY_CGROUP], lines[SPOOL_PROCESS_TEXT];
 
-	spool_process_parse_cgroup(text, &cgroup);
+	snprintf(lines, sizeof(lines), "%s", text);
+	spool_process_parse_cgroup(lines, &cgroup);
 	if (!cgroup.path)
 		return;
 	identity_cgroup_name(&cgroup, name);
@@ -124,7 +129,7 @@ static void match_cgroups_locked(struct scan *scan, char *text) SPOOL_REQUIRES(s
 }
 
 /* @text: of the file that tells of sessions of @kind. Return: 0; -EINVAL it is no such text. */
-static int match_text(struct scan *scan, enum spool_session_kind kind, char *text)
+static int match_text(struct scan *scan, enum spool_session_kind kind, const char *text)
 {
 	struct spool_process process;
 	uint32_t audit;
@@ -156,24 +161,28 @@ static int match_text(struct scan *scan, enum spool_session_kind kind, char *tex
 }
 
 /* Most processes are nobody's who waits: one read tells. Of the others the start is read on both
- * sides of the same text. */
+ * sides of the same text. One that ends meanwhile may have started another, with a number that the
+ * look has passed. */
 static int look_at(struct scan *scan, pid_t pid, enum spool_session_kind kind,
 		   enum spool_process_file file)
 {
 	const struct spool_life_system *system = scan->sessions->system;
-	char text[SPOOL_PROCESS_TEXT];
+	char text[SPOOL_PROCESS_TEXT], again[SPOOL_PROCESS_TEXT];
 	int r = spool_process_text(system, pid, file, text);
 
-	scan->matched = scan->counts = false;
+	scan->matched = scan->counts = scan->vanished = false;
 	if (r == 0)
 		r = match_text(scan, kind, text);
 	if (r < 0 || !scan->matched)
 		return r;
-	r = spool_process_read(system, pid, file, text, &scan->process);
+	r = spool_process_read(system, pid, file, again, &scan->process);
+	scan->vanished = r == -ESRCH;
+	if (scan->vanished)
+		return match_text(scan, kind, text);
 	if (r < 0 || scan->process.dead)
 		return r;
 	scan->counts = true;
-	return match_text(scan, kind, text);
+	return match_text(scan, kind, again);
 }
 
 static int each_process(void *arg, pid_t pid)

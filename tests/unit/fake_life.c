@@ -206,18 +206,19 @@ static int compare(const void *a, const void *b)
 	return *(const pid_t *)a - *(const pid_t *)b;
 }
 
-/* As the kernel: by number, and with those that begin meanwhile. */
+/* As the kernel: by number, and with those that begin meanwhile if they come behind the last. */
 static int list(void *ctx, spool_each_process_fn each, void *arg)
 {
 	struct fake_life *life = ctx;
 	size_t n = life->n;
-	pid_t *pids = calloc(n + 1, sizeof(*pids));
+	pid_t *pids = calloc(n + 1, sizeof(*pids)), last;
 	int r = 0;
 
 	life->lists++;
 	for (size_t i = 0; i < n; i++)
 		pids[i] = life->processes[i].alive ? life->processes[i].pid : 0;
 	qsort(pids, n, sizeof(*pids), compare);
+	last = n > 0 ? pids[n - 1] : 0;
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (pids[i])
 			r = each(arg, pids[i]);
@@ -225,7 +226,7 @@ static int list(void *ctx, spool_each_process_fn each, void *arg)
 			life->hook(life);
 	}
 	for (size_t i = n; i < life->n && r == 0; i++) {
-		if (life->processes[i].alive)
+		if (life->processes[i].alive && life->processes[i].pid > last)
 			r = each(arg, life->processes[i].pid);
 	}
 	free(pids);

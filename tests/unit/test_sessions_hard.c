@@ -183,6 +183,46 @@ static void test_relay_during_a_look(void)
 	rig_free(rig);
 }
 
+/* Reads of a look: of process 1, of its own session, and the one at which it hands over. */
+#define HANDS_OVER 3u
+
+/* The only process hands over to one with the number below, each time when it is looked at. */
+static void hand_over(struct fake_life *life)
+{
+	pid_t *pid = life->arg;
+
+	fake_start(life, *pid - 1, ALICE, 7, SHELL);
+	fake_end(life, *pid);
+	(*pid)--;
+	life->hook_at = life->reads + HANDS_OVER;
+}
+
+static void test_relay_without_end(void)
+{
+	struct session_rig *rig = rig_new(SPOOL_SESSION_AUTO, 100);
+	pid_t pid = JOB;
+	uint64_t id;
+
+	fake_start(&rig->life, SHELL, ALICE, 7, SHELL);
+	id = rig_make(rig, SHELL, ALICE, 0);
+	rig_pass(rig, FOUND);
+	fake_start(&rig->life, pid, ALICE, 7, SHELL);
+	fake_end(&rig->life, SHELL);
+	rig->life.arg = &pid;
+	rig->life.hook = hand_over;
+	rig->life.hook_at = rig->life.reads + HANDS_OVER;
+	rig_pass(rig, 5000);
+	CU_ASSERT_TRUE(pid < JOB - 10);
+	CU_ASSERT_FALSE(rig_ended(rig, id));
+	rig->life.hook_at = 0;
+	rig_pass(rig, FOUND);
+	CU_ASSERT_EQUAL(rig_state(rig, id), SPOOL_SESSION_WATCHED);
+	fake_end(&rig->life, pid);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_TRUE(rig_ended(rig, id));
+	rig_free(rig);
+}
+
 static void fails_until_it_works(size_t offset)
 {
 	struct session_rig *rig = rig_new(SPOOL_SESSION_AUTO, 100);
@@ -412,6 +452,7 @@ static const struct unit_test tests[] = {
 	{"request_between_looks", test_request_between_looks},
 	{"held", test_held},
 	{"relay_during_a_look", test_relay_during_a_look},
+	{"relay_without_end", test_relay_without_end},
 	{"errors_are_no_end", test_errors_are_no_end},
 	{"failed_looks_back_off", test_failed_looks_back_off},
 	{"one_that_cannot_be_read", test_one_that_cannot_be_read},
