@@ -92,33 +92,46 @@ static ssize_t read_file(void *ctx, int file, char *buf, size_t size)
 	return n == (ssize_t)size - 1 ? -E2BIG : n;
 }
 
-static int list(void *ctx, spool_each_process_fn each, void *arg)
+static int list_some(const char *buf, long n, spool_each_process_fn each, void *arg)
 {
-	const struct real_system *real = ctx;
-	int fd, r = check_visible(real);
-	struct dirent *entry;
-	DIR *dir;
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	fd = openat(real->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		r = -errno;
-		spool_close(fd);
-		return r;
-	}
-	while (r == 0 && (errno = 0, entry = readdir(dir)) != NULL) {
+	for (long at = 0; at < n && r == 0;) {
+		const struct dirent64 *entry = (const void *)(buf + at);
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);
 
 		if (pid > 0 && pid <= INT_MAX && *end == '\0')
 			r = each(arg, (pid_t)pid);
+		at += entry->d_reclen;
 	}
-	if (r == 0)
-		r = -errno;
-	closedir(dir);
 	return r;
+}
+
+/* Few at a time, no more than a name of NAME_MAX needs, so that they still live when they are
+ * looked at: those with which readdir(3) fills its buffer have often handed over by then to others
+ * that are not in it. */
+static int list_all(int fd, spool_each_process_fn each, void *arg)
+{
+	_Alignas(struct dirent64) char buf[sizeof(struct dirent64)];
+	long n;
+	int r = 0;
+
+	while (r == 0 && (n = syscall(SYS_getdents64, fd, buf, sizeof(buf))) != 0)
+		r = n < 0 ? -errno : list_some(buf, n, each, arg);
+	return r;
+}
+
+static int list(void *ctx, spool_each_process_fn each, void *arg)
+{
+	const struct real_system *real = ctx;
+	spool_cleanup(fd) int fd = -1;
+	int r = check_visible(real);
+
+	if (r < 0)
+		return r;
+	fd = openat(real->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : list_all(fd, each, arg);
 }
 
 static int add_watch(const struct real_system *real, int fd, uint32_t events, uint64_t token)
