@@ -227,9 +227,12 @@ def a_directory_goes_with_what_others_have_made_there():
 
 
 def nice_values(mount):
-    """Of all threads that serve, and what status says."""
+    """Of all threads that serve, and what status says. The one that looks for members of sessions
+    serves nobody who waits: it lets others go first."""
     found = set()
     for thread in os.listdir(f'/proc/{mount.worker}/task'):
+        if get(f'/proc/{mount.worker}/task/{thread}/comm') == b'spoolfs-life\n':
+            continue
         stat = get(f'/proc/{mount.worker}/task/{thread}/stat').decode()
         found.add(int(stat.rsplit(')', 1)[1].split()[16]))
     said = json.loads(run(binary('SPOOLCTL'), 'status', '--json', mount.path).stdout)

@@ -243,14 +243,14 @@ def a_frozen_disk_stops_nobody_while_there_is_ram():
 
 
 @case(mount=False)
-def the_disk_is_asked_for_its_space_by_threads_that_may_wait():
-    """They are started when they are needed: the first one here by root's status, not by USER's."""
+def who_asks_for_the_status_does_not_ask_the_disk():
+    """Its space is known from writeback: no thread of for_disk is started."""
     for options in transports():
         with Backing() as backing, Mount(options=f'{options},backing={backing}') as mount:
             as_user(USER, run, binary('SPOOLCTL'), 'status', mount.path)
             assert disk_threads(mount) == 0
             assert tier(mount)['backing_total'] > 0
-            assert disk_threads(mount) == 1
+            assert disk_threads(mount) == 0
 
 
 @case(mount=False)
