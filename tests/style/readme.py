@@ -59,6 +59,7 @@ PLAN = [
          f'[ "$(su -s /bin/sh nobody -c \'echo $TMPDIR\')" = /run/spoolfs/{UID} ] && umount /etc',
          ''),
         ('spoolctl status /run/spoolfs', '', '', '/run/spoolfs'),
+        ('spoolctl ls /run/spoolfs/self', '', '', 'tmp.'),
         ('spoolctl debug /run/spoolfs', '', '', 'queue release: 0 wait'),
         ('spoolctl doctor', '', '', 'kernel'),
         ('spoolctl set ram=3G threshold=4M /run/spoolfs', '',
