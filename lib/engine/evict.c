@@ -2,6 +2,7 @@
 #include "engine/evict.h"
 
 #include "engine/budget.h"
+#include "engine/space.h"
 #include "store/object.h"
 #include "util/host.h"
 #include "util/macros.h"
@@ -244,7 +245,9 @@ bool engine_evict_pick(struct spool_engine *engine, struct engine_pick *ret)
 		ret->ino = visit_locked(tier, list);
 	} else {
 		ret->over = file;
+		ret->round = tier->began;
 		tier->round++;
+		engine_space_round(tier, &tier->began);
 	}
 	spool_mutex_unlock(&tier->lock);
 	return list;

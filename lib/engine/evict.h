@@ -17,8 +17,10 @@ void engine_evict_move(struct spool_engine *engine, struct spool_node *node,
 		       struct spool_quota_user *to);
 
 /** struct engine_pick - @ino: a file to spill; @is_short: RAM is short; @over: there are files past
- * the threshold, and all of them were visited; @any: something in RAM could go */
+ * the threshold, and all of them were visited; @any: something in RAM could go; @round: that has
+ * ended, when all were visited */
 struct engine_pick {
+	struct engine_round round;
 	uint64_t ino;
 	bool is_short, over, any;
 };

@@ -16,7 +16,10 @@
  * want of RAM is "no space", for everybody, instead of a wait. A write that meets a verdict asks
  * for a new one: it waits, and the thread that spills is hurried. When it comes back, or where it
  * cannot be told whether it has waited, the verdict holds, unless it is old or has been overtaken
- * by space that was given back. A batch that fails while space is still on its way back gives none.
+ * by space that was given back. A batch that fails while space is still on its way back gives none,
+ * and neither does one that began before the first ask that has not been answered: it has not seen
+ * what came before that ask. Later asks are answered with the first, so that many callers that ask
+ * do not put it off for ever.
  */
 
 /* A verdict holds so long. The callers that have waited for it must hear it before. A guess. */
@@ -160,12 +163,17 @@ unsigned int engine_space_placed(const struct spool_batch *batch)
 	return placed;
 }
 
-/* Whether the batch began before a verdict was asked for. Only every second batch of that kind
- * gives none, so that many callers that ask do not put it off for ever. */
-static bool is_overtaken(struct engine_tier *tier, const struct engine_space *space)
+/* Whether what began when there had been @n_asks asks says nothing: another one has come since.
+ * All that began before the first that finds this, not only that one; what begins later does. */
+static bool is_overtaken(struct engine_tier *tier, uint64_t n_asks)
 {
-	return atomic_load(&tier->n_asks) != space->n_asks &&
-	       !atomic_exchange(&tier->overtaken, true);
+	uint64_t asked = atomic_load(&tier->n_asks), first = 0;
+
+	if (asked == n_asks)
+		return false;
+	if (atomic_compare_exchange_strong(&tier->overtaken, &first, asked))
+		return true;
+	return n_asks < first;
 }
 
 /* Whether there may be more space than the batch found: at once, or when other batches have ended.
@@ -176,7 +184,7 @@ static bool is_coming(struct engine_tier *tier, const struct engine_space *space
 	struct spool_disk_slots_stat slots;
 
 	if (atomic_load(&tier->n_gave) != space->n_gave + space->placed ||
-	    (space->others && !others) || is_overtaken(tier, space)) {
+	    (space->others && !others) || is_overtaken(tier, space->n_asks)) {
 		hurry(tier);
 		return true;
 	}
@@ -208,7 +216,7 @@ static void give_verdict(struct spool_engine *engine)
 	atomic_store(&tier->verdict_gave, atomic_load(&tier->n_gave));
 	atomic_store(&tier->verdict_ns, now_ns(engine));
 	atomic_store(&tier->wanted, false);
-	atomic_store(&tier->overtaken, false);
+	atomic_store(&tier->overtaken, 0);
 	engine_budget_set_ram(engine);
 }
 
@@ -216,7 +224,7 @@ static void taken_again(struct spool_engine *engine)
 {
 	spool_log(engine->log, SPOOL_LOG_INFO, "the backing directory takes data again");
 	atomic_store(&engine->tier->wanted, false);
-	atomic_store(&engine->tier->overtaken, false);
+	atomic_store(&engine->tier->overtaken, 0);
 	engine_budget_set_ram(engine);
 }
 
@@ -231,8 +239,10 @@ void engine_space_end(struct spool_engine *engine, struct engine_space *space, i
 	}
 	if (r == -ENOSPC) {
 		atomic_store(&tier->space_wanted, true); /* and then look whether it has come */
-		if (is_coming(tier, space))
+		if (is_coming(tier, space)) {
+			atomic_fetch_add(&tier->n_unsaid, 1);
 			return;
+		}
 	}
 	if (r < 0)
 		atomic_fetch_add_explicit(&tier->disk.n_failed, 1, memory_order_relaxed);
@@ -250,10 +260,22 @@ bool engine_space_wanted(const struct engine_tier *tier)
 	return atomic_load(&tier->failing) && atomic_load(&tier->wanted);
 }
 
-void engine_space_nothing(struct spool_engine *engine)
+void engine_space_round(struct engine_tier *tier, struct engine_round *ret)
 {
-	if (engine_space_wanted(engine->tier) && atomic_load(&engine->tier->n_working) == 0)
-		give_verdict(engine);
+	*ret = (struct engine_round){.n_asks = atomic_load(&tier->n_asks),
+				     .n_unsaid = atomic_load(&tier->n_unsaid)};
+}
+
+bool engine_space_nothing(struct spool_engine *engine, const struct engine_round *round)
+{
+	struct engine_tier *tier = engine->tier;
+
+	if (!engine_space_wanted(tier) || atomic_load(&tier->n_working) > 0)
+		return false;
+	if (atomic_load(&tier->n_unsaid) != round->n_unsaid || is_overtaken(tier, round->n_asks))
+		return true;
+	give_verdict(engine);
+	return false;
 }
 
 void engine_space_woken(struct engine_tier *tier)

@@ -44,9 +44,14 @@ void engine_space_end(struct spool_engine *engine, struct engine_space *space, i
 /** engine_space_wanted() - whether a charge waits for a verdict. */
 bool engine_space_wanted(const struct engine_tier *tier);
 
-/** engine_space_nothing() - another verdict was asked for, and there was nothing to write. No
+/** engine_space_round() - a search for data begins: what counts against its finding none. Any
  * locks. */
-void engine_space_nothing(struct spool_engine *engine);
+void engine_space_round(struct engine_tier *tier, struct engine_round *ret);
+
+/** engine_space_nothing() - @round has ended, and there was nothing to write: that is a verdict
+ * where one was asked for before it began. No locks. Return: whether another round is needed to
+ * say so. */
+bool engine_space_nothing(struct spool_engine *engine, const struct engine_round *round);
 
 /** engine_space_asks() - whether a charge that found RAM full waits for another verdict; @always:
  * however fresh the last one is. Any locks. */

@@ -26,6 +26,11 @@ struct engine_tier_user {
 
 RB_HEAD(engine_tier_users, engine_tier_user);
 
+/** struct engine_round - @n_asks, @n_unsaid: the tier's when a round began */
+struct engine_round {
+	uint64_t n_asks, n_unsaid;
+};
+
 struct engine_tier {
 	struct spool_tier_config config;
 	struct spool_disk disk;
@@ -39,7 +44,9 @@ struct engine_tier {
 	_Atomic int64_t verdict_ns; /* n_gave and the time of the last batch that was not taken */
 	_Atomic uint64_t n_asks;    /* how often another verdict was asked for */
 	atomic_bool wanted;         /* and none has been given since */
-	atomic_bool overtaken;      /* the last batch gave no verdict, as one was asked for */
+	_Atomic uint64_t overtaken; /* n_asks when something that began before was found to say
+				     * nothing, or 0 */
+	_Atomic uint64_t n_unsaid;  /* batches that found no space and gave no verdict */
 	atomic_bool space_wanted;   /* a batch has failed while space was on its way back */
 	atomic_bool hurried;        /* hurry() was called, and the thread has not begun */
 	/* what the backing filesystem had when it was last asked, and when that was; each is read
@@ -62,6 +69,7 @@ struct engine_tier {
 	unsigned int n_bad;             /* lock; such lines in it */
 	uint64_t n_files;               /* lock; on lists */
 	uint64_t round;                 /* lock; a file is visited once in each */
+	struct engine_round began;      /* lock; what there was when it began */
 };
 
 /** engine_tier_wake() - there is something to do. Any locks. */

@@ -111,7 +111,8 @@ static int end_round(struct spool_engine *engine, const struct engine_pick *pick
 	    !atomic_exchange(&tier->second_round, true))
 		return SPOOL_SPILL_MORE;
 	atomic_store(&tier->second_round, false);
-	engine_space_nothing(engine);
+	if (engine_space_nothing(engine, &pick->round))
+		return SPOOL_SPILL_MORE;
 	if (pick->is_short && atomic_load(&tier->n_working) == 0)
 		engine_budget_set_stuck(engine, true);
 	else if (pick->over)

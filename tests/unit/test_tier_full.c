@@ -177,6 +177,63 @@ static void the_reserve_is_kept_by_all(void)
 	tier_tear_down();
 }
 
+/* A disk that is full, and a write that has been told so. */
+static uint64_t set_up_full(void)
+{
+	uint64_t ino;
+
+	tier_set_up(UINT64_MAX, MIB + MIB / 2, UINT64_MAX);
+	fault_backing_capacity(&tier.disk, 0);
+	tier_make("other", 1000, 8 * BLOCK);
+	ino = tier_make("f", 1000, 14 * BLOCK);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, MIB, 0),
+			-EAGAIN);
+	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
+					   SPOOL_WAITED),
+			-ENOSPC);
+	return ino;
+}
+
+/* Batches that have asked for space before others made some say nothing, however many they are. */
+static void old_news_is_no_verdict(void)
+{
+	struct spool_batch *batches[2];
+	pthread_t threads[2];
+	uint64_t ino = set_up_full();
+
+	fault_backing_capacity(&tier.disk, 64 * MIB);
+	fault_backing_gate(&tier.disk, 1u << FAULT_SPACE);
+	fault_backing_arm(&tier.disk, FAULT_SPACE, 1, true, -ENOSPC);
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL_FATAL(spool_engine_new_batch(tier.rig.engine, &batches[i]), 0);
+		pthread_create(&threads[i], NULL, spill_one, batches[i]);
+		fault_backing_wait_blocked(&tier.disk, (unsigned int)i + 1);
+	}
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB, 0),
+			-EAGAIN);
+	for (int i = 0; i < 2; i++) {
+		fault_backing_pass(&tier.disk, 0);
+		fault_backing_wait_blocked(&tier.disk, 1 - (unsigned int)i);
+	}
+	for (int i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		spool_engine_free_batch(batches[i]);
+	}
+	CU_ASSERT_TRUE(tier.n_hurries > 0);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
+					   SPOOL_WAITED),
+			-EAGAIN);
+	fault_backing_arm(&tier.disk, FAULT_SPACE, 0, false, 0);
+	fault_backing_gate(&tier.disk, 0);
+	tier_spill_all();
+	CU_ASSERT_FALSE(tier_stat().failing);
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
+					   SPOOL_WAITED),
+			(ssize_t)(4 * BLOCK));
+	tier_tear_down();
+}
+
 /* What is known of the disk's space is told without the disk, and made new when it is asked for. */
 static void space_is_told_without_the_disk(void)
 {
@@ -215,6 +272,7 @@ int main(void)
 		{"full is asked again", full_is_asked_again},
 		{"full until a file goes", full_until_a_file_goes},
 		{"the reserve is kept by all", the_reserve_is_kept_by_all},
+		{"old news is no verdict", old_news_is_no_verdict},
 		{"space is told without the disk", space_is_told_without_the_disk},
 	};
 
