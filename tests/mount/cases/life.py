@@ -6,24 +6,12 @@ import subprocess
 
 from rig import (Mount, Skip, alive, as_user, binary, case, fails, get, is_mounted, need, put, run,
                  wait_until)
+from sessions import UNIFIED, can_log_in, has_cgroups, log_in
 
 USER, OTHER, THIRD = 61021, 61022, 61023
-UNIFIED = [path for path in ('/sys/fs/cgroup/unified', '/sys/fs/cgroup')
-           if os.path.exists(f'{path}/cgroup.procs')]
-
-
-def log_in():
-    """From here on this process has an audit session of its own, as after pam_loginuid(8)."""
-    with open('/proc/self/loginuid', 'w', encoding='ascii') as file:
-        file.write('0')
 
 
 def need_logins():
-    def can_log_in():
-        log_in()
-        with open('/proc/self/sessionid', encoding='ascii') as file:
-            return int(file.read()) != 0xffffffff
-
     try:
         done = as_user(0, can_log_in)
     except OSError:
@@ -247,7 +235,7 @@ def root_and_other_system_users_keep_their_files(mount):
 @case(options='session=cgroup')
 def a_control_group_is_a_session(mount):
     """Whoever is in it keeps it; processes that come and go elsewhere do not."""
-    if not UNIFIED or not os.access(UNIFIED[0], os.W_OK):
+    if not has_cgroups():
         raise Skip('no cgroup of version 2')
     groups = [f'{UNIFIED[0]}/spool-life-{os.getpid()}-{i}' for i in range(2)]
     for group in groups:
