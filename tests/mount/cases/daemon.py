@@ -219,17 +219,43 @@ def mounts_on_one_another_come_off_in_order():
         wait_until(lambda: not any(map(alive, below)), 'the lower one ends')
 
 
+def free_next(device, directory):
+    """Makes a device number that is free the one that the next mount gets: the lowest is given, so
+    those below it are taken by mounts in @directory. Returns the mount points, or raises
+    LookupError where somebody else took it."""
+    taken = []
+    while len(taken) < 500:
+        path = os.path.join(directory, str(len(taken)))
+        os.mkdir(path)
+        run('mount', '-t', 'tmpfs', '-o', 'size=4k', 'none', path)
+        taken.append(path)
+        if os.stat(path).st_dev == device:
+            run('umount', taken.pop())
+            return taken
+        if os.stat(path).st_dev > device:
+            break
+    run('umount', *taken)
+    raise LookupError(device)
+
+
 @case(mount=False)
 def a_late_supervisor_does_not_unmount_a_stranger():
     """Device numbers are used again as soon as a filesystem is gone."""
-    for _ in range(50):
-        with Directory() as first, Directory() as second:
+    for _ in range(10):
+        with (Directory() as first, Directory() as second,
+              tempfile.TemporaryDirectory() as directory):
             mine = start_in_background(first)
             device = os.stat(first).st_dev
             os.kill(mine[0], signal.SIGSTOP)
             run('umount', first)
+            try:
+                taken = free_next(device, directory)
+            except LookupError:
+                taken = []
             theirs = start_in_background(second)
             same = os.stat(second).st_dev == device
+            for path in taken:
+                run('umount', path)
             os.kill(mine[0], signal.SIGCONT)
             wait_until(lambda: not any(map(alive, mine)), 'the first daemon ends')
             assert is_mounted(second), 'unmounted a stranger'
@@ -237,7 +263,7 @@ def a_late_supervisor_does_not_unmount_a_stranger():
             wait_until(lambda: not any(map(alive, theirs)), 'the second daemon ends')
         if same:
             return
-    raise AssertionError('no device number was used twice: nothing was tested')
+    raise Skip('others take every device number that is free')
 
 
 @case(mount=False)
