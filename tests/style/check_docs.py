@@ -169,7 +169,7 @@ def commands_are_the_same_everywhere():
 
 def run_failing(variable, *args):
     done = subprocess.run([os.environ[variable], *args], capture_output=True, text=True,
-                          check=False, timeout=60)
+                          check=False, timeout=600)
     assert done.returncode == 2, f'{args}: status {done.returncode}'
     return done.stderr
 
@@ -203,7 +203,7 @@ def manuals_have_no_faults():
     wrong = []
     for path in MAN:
         done = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], cwd=TOP, text=True,
-                              capture_output=True, check=False, timeout=60)
+                              capture_output=True, check=False, timeout=600)
         if done.returncode:
             wrong += (done.stdout + done.stderr).splitlines()
     return ', '.join(map(name_of, MAN)), wrong

@@ -26,7 +26,7 @@ def formatter():
 def files_are_formatted():
     name, paths = formatter(), c_files()
     done = subprocess.run([name, '--dry-run', '-Werror', '--style=file', *map(str, paths)],
-                          cwd=TOP, capture_output=True, text=True, check=False, timeout=110)
+                          cwd=TOP, capture_output=True, text=True, check=False, timeout=600)
     wrong = sorted({f'{name_of(TOP / match[1])}:{match[2]}: not as clang-format leaves it' for
                     match in re.finditer(r'^(.+?):(\d+):\d+: error:', done.stderr, re.M)})
     assert done.returncode == 0 or wrong, done.stderr

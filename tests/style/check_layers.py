@@ -172,7 +172,7 @@ def each_header_compiles_alone():
                    '-fsyntax-only', '-Wall', '-Wextra', '-Werror', '-Wno-unused-function',
                    *(f'-I{place}' for place in places), *flags, '-x', 'c', '-']
         done = subprocess.run(command, input=f'#include "{path}"\n#include "{path}"\n',
-                              capture_output=True, text=True, check=False, timeout=60)
+                              capture_output=True, text=True, check=False, timeout=600)
         if done.returncode != 0:
             wrong += [f'{name_of(path)}: does not compile alone'] + done.stderr.splitlines()[:5]
     return f'{len(headers)} headers, twice each', wrong

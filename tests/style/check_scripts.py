@@ -17,7 +17,7 @@ COMPLETION = TOP / 'tools/completion/spoolctl.bash'
 def said(*argv):
     """What a program says of a file that it does not like, by line."""
     done = subprocess.run([str(arg) for arg in argv], capture_output=True, text=True, check=False,
-                          timeout=100, cwd=TOP)
+                          timeout=600, cwd=TOP)
     return (done.stdout + done.stderr).splitlines() if done.returncode else []
 
 

@@ -35,7 +35,7 @@ def name_of(path):
 def run(*argv, **kwargs):
     """A program's output; the check fails when the program does."""
     done = subprocess.run([str(arg) for arg in argv], capture_output=True, text=True, check=False,
-                          timeout=300, **kwargs)
+                          timeout=600, **kwargs)
     assert done.returncode == 0, \
         f'{argv[0]}: status {done.returncode}\n{done.stdout}{done.stderr}'
     return done.stdout

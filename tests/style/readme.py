@@ -205,7 +205,7 @@ def run_group(work, steps):
         script, user = script_of_user(steps), {'user': UID, 'group': UID, 'extra_groups': []}
     done = subprocess.run(['bash', '-c', script], env=env, cwd=f'{work}/source', text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False, timeout=600, **user)
+                          stderr=subprocess.STDOUT, check=False, timeout=3000, **user)
     return re.split(r'^@begin \d+\n', done.stdout, flags=re.M)[1:]
 
 

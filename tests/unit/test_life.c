@@ -60,12 +60,12 @@ static void tear_down(struct rig *rig)
 	spool_life_free(rig->life);
 }
 
-/* Return: false when it has not become so in 20 s. */
+/* Return: false when it has not become so in ten minutes: for a machine that does much else. */
 static bool wait_until(bool (*is)(struct rig *rig, uint64_t arg), struct rig *rig, uint64_t arg)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
 
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < 600000; i++) {
 		if (is(rig, arg))
 			return true;
 		nanosleep(&pause, NULL);

@@ -131,7 +131,7 @@ static void test_makers_and_ends(void)
 		kill(crowd->pids[i], SIGKILL);
 		waitpid(crowd->pids[i], NULL, 0);
 	}
-	for (int i = 0; i < 30000 && !is_empty(crowd); i++)
+	for (int i = 0; i < 600000 && !is_empty(crowd); i++)
 		nanosleep(&pause, NULL);
 	CU_ASSERT_TRUE(is_empty(crowd));
 	CU_ASSERT_EQUAL(crowd->gone_too_early, 0);

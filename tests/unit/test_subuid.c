@@ -90,7 +90,7 @@ static void a_change_is_seen(void)
 	write_file("1001:100000:65536\n# and more\n");
 	spool_subuids_refresh(subuids, 1000);
 	CU_ASSERT_EQUAL(spool_subuids_owner(subuids, 100000), 1000);
-	for (int i = 0; i < 200 && owner == 1000; i++) {
+	for (int i = 0; i < 12000 && owner == 1000; i++) {
 		nanosleep(&step, NULL);
 		spool_subuids_refresh(subuids, 100000);
 		owner = spool_subuids_owner(subuids, 100000);

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rig import Skip, case
+from rig import DEADLINE_S, Skip, case
 
 HERE = Path(__file__).resolve().parents[1]
 # What runs programs as ordinary users, each in a way of its own.
@@ -29,6 +29,6 @@ def runs_from_a_directory_that_is_roots_only():
         argv = [sys.executable, f'{home}/tests/mount/run.py', '--filter', name]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               env=environment, cwd=home) as process:
-            output, _ = process.communicate(timeout=120)
+            output, _ = process.communicate(timeout=5 * DEADLINE_S)
         assert process.returncode == 0 and f'ok 1 {name} - ' in output, output
         assert not list(Path('/tmp').glob(f'spool-programs-{process.pid}-*'))
