@@ -21,6 +21,7 @@
 #include "util/cgroup.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
+#include "util/parse.h"
 #include "process/worker.h"
 
 static void log_to_stderr(void *ctx, enum spool_log_level level, const char *line)
@@ -163,6 +164,18 @@ static bool read_mask(struct spool_options *options)
 	       spool_feature_mask(text, stderr, &options->mask) == 0;
 }
 
+/* Tests cannot wait for limits of many seconds, nor may a busy machine make them come true where a
+ * test is about something else. Return: 1 to 1000, 1 where no test says so. */
+static int read_factor(const struct spool_options *options, const char *variable)
+{
+	const char *text = getenv(variable);
+	uint64_t n;
+
+	if (!text || geteuid() != 0 || !options->foreground || spool_parse_count(text, &n) < 0)
+		return 1;
+	return n < 1 || n > 1000 ? 1 : (int)n;
+}
+
 int main(int argc, char *argv[])
 {
 	const struct spool_machine machine = {
@@ -192,6 +205,8 @@ int main(int argc, char *argv[])
 		return spool_remount(argc, argv, options.mountpoint);
 	if (!read_mask(&options) || !has_descriptors())
 		return SPOOL_EXIT_USAGE;
+	options.hurry = read_factor(&options, "SPOOL_TEST_HURRY");
+	options.patience = read_factor(&options, "SPOOL_TEST_PATIENCE");
 	forget_descriptors(&options);
 	log.level = options.log_level;
 	avoid_oom_killer();

@@ -261,6 +261,8 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 	*ret = (struct spool_options){
 		.holder_fd = -1,
 		.ready_fd = -1,
+		.hurry = 1,
+		.patience = 1,
 		.alive_fd = -1,
 		.log_level = SPOOL_LOG_INFO,
 		.machine_ram = machine->ram,

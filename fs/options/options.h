@@ -71,6 +71,8 @@ struct spool_options {
 	int ready_fd;      /* -1 = none */
 	int alive_fd;      /* -1 = none; held open in all our processes, and not used */
 	unsigned int mask; /* enum spool_feature: by SPOOLFS_MASK of a test */
+	int hurry;         /* limits of time are divided by this of a test; else 1 */
+	int patience;      /* and multiplied by this */
 	enum spool_log_level log_level;
 	const char *source;
 	const char *mountpoint; /* as given */

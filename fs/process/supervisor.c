@@ -27,7 +27,6 @@
 #include "process/unmount.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
-#include "util/parse.h"
 #include "process/watch.h"
 #include "process/watchdog.h"
 #include "process/attached.h"
@@ -65,7 +64,6 @@ struct supervisor {
 	int socket; /* to the worker; -1 when closed */
 	int signals;
 	int record; /* tells spoolctl of a daemon without a mount; -1: none */
-	int hurry;  /* all limits of time are divided by this */
 	bool reaped;
 	int status; /* of the worker, when reaped */
 };
@@ -133,9 +131,12 @@ static void reap(struct supervisor *sup)
 		sup->reaped = spool_process_wait(sup->worker, 0, &sup->status);
 }
 
-static int in_a_hurry(const struct supervisor *sup, int ms)
+/* Return: a limit of so many ms, as a test may want it. */
+static int limit_of(const struct supervisor *sup, int ms)
 {
-	return ms / sup->hurry > LEAST_TIMEOUT_MS ? ms / sup->hurry : LEAST_TIMEOUT_MS;
+	int n = ms / sup->options->hurry * sup->options->patience;
+
+	return n > LEAST_TIMEOUT_MS ? n : LEAST_TIMEOUT_MS;
 }
 
 static void tell_worker(struct supervisor *sup)
@@ -153,14 +154,13 @@ static void stop_worker(struct supervisor *sup)
 {
 	tell_worker(sup);
 	if (!sup->reaped)
-		sup->reaped = spool_process_wait(sup->worker, in_a_hurry(sup, STOP_TIMEOUT_MS),
+		sup->reaped = spool_process_wait(sup->worker, limit_of(sup, STOP_TIMEOUT_MS),
 						 &sup->status);
 	if (sup->reaped)
 		return;
 	spool_log(sup->log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
 	kill(sup->worker, SIGKILL);
-	sup->reaped =
-		spool_process_wait(sup->worker, in_a_hurry(sup, KILL_TIMEOUT_MS), &sup->status);
+	sup->reaped = spool_process_wait(sup->worker, limit_of(sup, KILL_TIMEOUT_MS), &sup->status);
 	if (!sup->reaped)
 		spool_log(sup->log, SPOOL_LOG_ERROR,
 			  "the worker (pid %d) does not die, it is held up in the kernel",
@@ -387,18 +387,6 @@ static void say_ready(const struct spool_options *options)
 	close(options->ready_fd);
 }
 
-/* Tests cannot wait for limits of many seconds. A foreground start by root may have all of them
- * divided by up to 1000. */
-static int read_hurry(const struct spool_options *options)
-{
-	const char *text = getenv("SPOOL_TEST_HURRY");
-	uint64_t n;
-
-	if (!text || geteuid() != 0 || !options->foreground || spool_parse_count(text, &n) < 0)
-		return 1;
-	return n < 1 || n > 1000 ? 1 : (int)n;
-}
-
 static void watch_mounts(struct supervisor *sup)
 {
 	int r = spool_attached_new(sup->mount.device, &sup->attached);
@@ -453,8 +441,8 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 
 	if (spool_mount_check(options, &sup.mount, stderr) < 0)
 		return SPOOL_EXIT_USAGE;
-	sup.hurry = read_hurry(options);
-	if (spool_watchdog_new(sup.hurry, &sup.watchdog) < 0 || spool_shared_new(&sup.shared) < 0) {
+	if (spool_watchdog_new(options->hurry, &sup.watchdog) < 0 ||
+	    spool_shared_new(&sup.shared) < 0) {
 		spool_watchdog_free(sup.watchdog);
 		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(ENOMEM));
 		spool_mount_fini(&sup.mount);

@@ -37,6 +37,7 @@
 struct spool_for_release {
 	struct spool_waitq waitq;
 	struct spool_fs *fs;
+	uint64_t patience;        /* the limits are multiplied by this */
 	struct spool_loop loop;   /* its lock covers all down to @kicked */
 	struct spool_cond wanted; /* a request waits for what other threads may be gathering */
 	struct spool_request_list list;
@@ -184,12 +185,14 @@ static void set_deadline(struct spool_for_release *queue, struct spool_release_p
 	uint64_t now = spool_clock_ns();
 
 	if (part->counts) {
-		part->deadline = now + (part->kept ? COUNT_LIMIT_AGAIN_NS : COUNT_LIMIT_NS);
+		part->deadline = now + queue->patience *
+					       (part->kept ? COUNT_LIMIT_AGAIN_NS : COUNT_LIMIT_NS);
 		return;
 	}
 	if (part->ends == 0)
-		part->ends = now + (atomic_load(&queue->in_vain) ? RELEASE_LIMIT_AGAIN_NS
-								 : RELEASE_LIMIT_NS);
+		part->ends = now + queue->patience * (atomic_load(&queue->in_vain)
+							      ? RELEASE_LIMIT_AGAIN_NS
+							      : RELEASE_LIMIT_NS);
 	part->deadline = part->ends;
 }
 
@@ -342,6 +345,7 @@ int spool_for_release_new(struct spool_fs *fs, struct spool_for_release **ret)
 		return -ENOMEM;
 	queue->waitq.ops = &ops;
 	queue->fs = fs;
+	queue->patience = fs->options ? (uint64_t)fs->options->patience : 1;
 	TAILQ_INIT(&queue->list);
 	spool_loop_init(&queue->loop);
 	spool_cond_init(&queue->wanted);
