@@ -240,7 +240,8 @@ def a_flood_of_one_user_lets_others_pass():
 def room_of_a_removed_file_is_there_at_once():
     """RELEASE and FORGET come after close() and unlink(); nobody gets ENOSPC for that."""
     for options in transports():
-        with Mount(options=f'{options},ram=8M,user_size=100%,user_ram=100%') as mount:
+        with Mount(options=f'{options},ram=8M,user_size=100%,user_ram=100%',
+                   patience=100) as mount:
             base = mount.tmpdir()
             for _ in range(100):
                 fd = os.open(f'{base}/f', os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
@@ -252,7 +253,8 @@ def room_of_a_removed_file_is_there_at_once():
                 os.unlink(f'{base}/f')
                 assert os.write(fd, b'x' * (6 << 20)) == 6 << 20
                 os.close(fd)
-        with Mount(options=f'{options},ram=8M,nr_inodes=20,user_inodes=100%') as mount:
+        with Mount(options=f'{options},ram=8M,nr_inodes=20,user_inodes=100%',
+                   patience=100) as mount:
             for i in range(200):
                 put(f'{mount.tmpdir()}/f{i}')
                 os.unlink(f'{mount.tmpdir()}/f{i}')
@@ -267,7 +269,7 @@ def in_use(path):
 def a_removed_file_is_not_counted():
     """Neither its data nor itself, by who asks straight after close() and unlink()."""
     for options in transports():
-        with Mount(options=f'{options},ram=8M') as mount:
+        with Mount(options=f'{options},ram=8M', patience=100) as mount:
             base = mount.tmpdir()
             before = in_use(base)
             for first in 'close', 'unlink', 'tmpfile':
@@ -285,14 +287,15 @@ def a_removed_file_is_not_counted():
 
 @case(mount=False)
 def a_file_that_is_kept_holds_nobody_up_who_counts():
-    """It counts as long as it is open; only the first who asks waits for it in earnest."""
-    with Mount(options='ram=8M') as mount:
+    """It counts as long as it is open. That only the first who asks waits for it in earnest has a
+    unit test."""
+    with Mount(options='ram=8M', patience=1) as mount:
         base = mount.tmpdir()
         with open(f'{base}/kept', 'wb', buffering=0) as kept:
             kept.write(b'x' * 1000000)
             os.unlink(f'{base}/kept')
             signal.alarm(DEADLINE_S)
-            for _ in range(100):
+            for _ in range(20):
                 assert in_use(base)[0] >= 1000000 // 4096
                 assert status(mount)['size_used'] >= 1000000
             signal.alarm(0)
@@ -303,7 +306,7 @@ def a_file_that_is_kept_holds_nobody_up_who_counts():
 @case(mount=False)
 def a_request_that_waits_is_counted_once():
     """However often it is tried, and by both counts."""
-    with Mount(options='ram=8M') as mount:
+    with Mount(options='ram=8M', patience=1) as mount:
         with open(f'{mount.tmpdir()}/kept', 'wb') as kept:
             os.unlink(kept.name)
             for _ in range(20):
@@ -315,8 +318,8 @@ def a_request_that_waits_is_counted_once():
 @case(mount=False)
 def a_full_mount_says_so_soon():
     """A file without a name that somebody keeps open does not hold ENOSPC up for long: only the
-    first waits for it in earnest, and the 200 take no longer than the deadline for all."""
-    with Mount(options='ram=8M,user_size=100%,user_ram=100%') as mount:
+    first waits for it in earnest. If all did the 200 would wait for 50 s, and so wait for 4 s."""
+    with Mount(options='ram=8M,user_size=100%,user_ram=100%', patience=1) as mount:
         base = mount.tmpdir()
         held = os.open(f'{base}/held', os.O_CREAT | os.O_RDWR, 0o600)
         os.unlink(f'{base}/held')
@@ -328,7 +331,7 @@ def a_full_mount_says_so_soon():
                 error = caught
         assert error.errno == errno.ENOSPC
         fd = os.open(f'{base}/more', os.O_CREAT | os.O_RDWR, 0o600)
-        signal.alarm(DEADLINE_S)
+        signal.alarm(45)
         for _ in range(200):
             fails(errno.ENOSPC, os.pwrite, fd, b'x' * 65536, 0)
         signal.alarm(0)

@@ -315,7 +315,7 @@ def a_full_user_gets_edquot_and_others_go_on():
 
 @case(mount=False)
 def inodes_are_limited():
-    with Mount(options='ram=16M,nr_inodes=100,user_inodes=100%') as mount:
+    with Mount(options='ram=16M,nr_inodes=100,user_inodes=100%', patience=100) as mount:
         os.chdir(mount.tmpdir())
         made = 0
         try:

@@ -61,7 +61,8 @@ def room_of_a_removed_file_is_there_for_the_next_write():
     """Whatever is short: of the size, or of RAM, in which data wait for the disk."""
     for transport in transports():
         for options in 'ram=2M,user_ram=100%,threshold=0,backing=/var/tmp', 'ram=32M':
-            with Mount(options=f'{transport},size=6M,user_size=100%,{options}') as mount:
+            with Mount(options=f'{transport},size=6M,user_size=100%,{options}',
+                       patience=100) as mount:
                 for how in 'unlink', 'rename over', 'close last':
                     for _ in range(40):
                         refill(f'{mount.tmpdir()}/f', how, 4 * MIB)

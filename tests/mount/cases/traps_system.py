@@ -73,14 +73,13 @@ def t20_a_dead_daemon_is_no_reason_to_hang_or_to_write_below():
     busy = subprocess.Popen(['sh', '-c', f'cd {tmpdir} && while :; do : > x; done'],
                             stderr=subprocess.DEVNULL)
     os.kill(mount.worker, signal.SIGKILL)
-    start = time.monotonic()
     for call in (lambda: os.pwrite(held, b'y', 0), lambda: os.fstat(held)):
         try:
             call()
         except OSError as error:
             assert error.errno in GONE, error
-    mount.process.wait(2)
-    assert time.monotonic() - start < 2 and not is_mounted(mount.path)
+    mount.process.wait(DEADLINE_S)
+    assert not is_mounted(mount.path)
     done = as_user(ALICE, lambda: run('mktemp', '-p', mount.path, check=False, cwd='/'))
     assert done.returncode == 1 and os.listdir(mount.path) == [], 'written below the mount'
     busy.kill()
@@ -107,7 +106,7 @@ def t21_reserved_space_holds_for_a_mapping_when_the_mount_is_full(d):
     os.close(fd)
 
 
-@case(options=FULL, allow_log=['stored through a mapping'])
+@case(options=FULL, patience=100, allow_log=['stored through a mapping'])
 def t21_a_store_into_a_hole_of_a_full_mount_spares_everybody_else(d):
     """Caught: one mapping without room brings down the daemon, or the data of others."""
     put('precious', b'p' * 100000)
