@@ -63,10 +63,8 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node) S
 		engine_uncharge(user, node->charged, 1);
 	node->user = NULL;
 	spool_node_free(engine->host, node);
-	if (orphan) {
-		engine_orphan_returned(engine);
-		engine_orphan_count(engine, user, -1);
-	}
+	if (orphan)
+		engine_orphan_gone(engine, user, true);
 	spool_quota_user_put(user);
 }
 

@@ -249,7 +249,7 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 	if (r == 0) {
 		spool_entry_set_node(entry, node);
 		if (node->nlink++ == 0) {
-			engine_orphan_count(engine, node->user, -1);
+			engine_orphan_gone(engine, node->user, false);
 			engine_session_join_locked(engine, node, session);
 		}
 		node->flags &= (uint8_t)~SPOOL_NODE_TMPFILE;

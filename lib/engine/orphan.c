@@ -29,11 +29,24 @@ void engine_unlink_locked(struct spool_engine *engine, struct spool_node *dir,
 	spool_node_set_times_locked(node, "c", now);
 }
 
+static void tell(struct spool_engine *engine)
+{
+	if (engine->config.returned)
+		engine->config.returned(engine->config.returned_ctx);
+}
+
 void engine_orphan_returned(struct spool_engine *engine)
 {
 	atomic_fetch_add(&engine->n_returned, 1);
-	if (engine->config.returned)
-		engine->config.returned(engine->config.returned_ctx);
+	tell(engine);
+}
+
+void engine_orphan_gone(struct spool_engine *engine, struct spool_quota_user *user, bool freed)
+{
+	if (freed)
+		atomic_fetch_add(&engine->n_returned, 1);
+	engine_orphan_count(engine, user, -1);
+	tell(engine);
 }
 
 uint64_t spool_engine_orphans(struct spool_engine *engine)

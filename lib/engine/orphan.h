@@ -11,7 +11,7 @@
 
 #include "engine/engine_internal.h"
 
-/** engine_orphan_count() - @n more (or less) orphans, for which @user is charged. Any locks. */
+/** engine_orphan_count() - @n more orphans, for which @user is charged. Any locks. */
 void engine_orphan_count(struct spool_engine *engine, struct spool_quota_user *user, int n);
 
 /**
@@ -25,6 +25,13 @@ void engine_unlink_locked(struct spool_engine *engine, struct spool_node *dir,
 
 /** engine_orphan_returned() - room of an orphan has come back. Any locks. */
 void engine_orphan_returned(struct spool_engine *engine);
+
+/**
+ * engine_orphan_gone() - one orphan less, for which @user is charged. Any locks.
+ * @freed: its room has come back. Who looks for orphans first and then for that misses neither; who
+ * is told finds it counted no more.
+ */
+void engine_orphan_gone(struct spool_engine *engine, struct spool_quota_user *user, bool freed);
 
 /**
  * engine_orphan_note() - @node has lost a name or an open: it may be an orphan now

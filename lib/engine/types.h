@@ -75,7 +75,8 @@ struct spool_tier_config {
  * @acl: store system.posix_acl_*; only in shared, when the kernel enforces them
  * @tier: NULL: RAM only
  * @payer: who pays for what @uid has; called with locks held; NULL: everybody for himself
- * @returned: as often as spool_engine_returned() moves on; called with locks held; may be NULL
+ * @returned: spool_engine_returned() has moved on, or spool_engine_orphans() tells of one less;
+ *	called with locks held; may be NULL
  * @lifetime: of the root, which hands it down
  * @linger_ms: how long names of lifetime close stay after the last close; SPOOL_LINGER_MAX_MS at
  *	most

@@ -188,6 +188,42 @@ static void test_lookup_by_number(void)
 	engine_rig_fini(&rig);
 }
 
+static struct {
+	unsigned int calls, still_counted;
+} told;
+
+static void on_returned(void *ctx)
+{
+	(void)ctx;
+	told.calls++;
+	told.still_counted += spool_engine_orphans(rig.engine) > 0;
+}
+
+/* Who waits for an orphan is told when it is counted no more: he would go on waiting otherwise. */
+static void test_told_when_it_has_gone(void)
+{
+	struct spool_config config = engine_rig_config(SPOOL_LAYOUT_SINGLE, SPOOL_MODES_KEEP);
+	uint64_t ino;
+
+	config.returned = on_returned;
+	engine_rig_init_config(&rig, &config);
+	told.calls = told.still_counted = 0;
+	ino = rig_file(&rig, ROOT, "f");
+	CU_ASSERT_EQUAL(unlink_name(ROOT, "f"), 0);
+	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 1);
+	CU_ASSERT_EQUAL(told.calls, 0);
+	spool_engine_forget(rig.engine, ino, 1);
+	CU_ASSERT_EQUAL(spool_engine_orphans(rig.engine), 0);
+	CU_ASSERT_EQUAL(told.calls, 1);
+	CU_ASSERT_EQUAL(spool_engine_tmpfile(rig.engine, &rig.cred, ROOT, 0600, &attr), 0);
+	CU_ASSERT_EQUAL(link_to(attr.ino, ROOT, "g"), 0);
+	CU_ASSERT_EQUAL(told.calls, 2);
+	CU_ASSERT_EQUAL(told.still_counted, 0);
+	spool_engine_release(rig.engine, attr.ino);
+	spool_engine_forget(rig.engine, attr.ino, 2);
+	engine_rig_fini(&rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -195,6 +231,7 @@ int main(void)
 		{"removed_directory", test_removed_directory},
 		{"tmpfile", test_tmpfile},
 		{"lookup_by_number", test_lookup_by_number},
+		{"told_when_it_has_gone", test_told_when_it_has_gone},
 	};
 
 	return unit_run("orphan", tests, SPOOL_ARRAY_SIZE(tests));
