@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "util/macros.h"
@@ -16,7 +17,9 @@ int change_option(const char *program, const char *mountpoint, const char *optio
 	int r = fd < 0 ? fd : spool_ctl_set(fd, option, message);
 
 	if (r < 0) {
-		fprintf(stderr, "%s: %s: %s\n", program, mountpoint, spool_ctl_reason(-r));
+		fprintf(stderr, "%s: ", program);
+		text_put(stderr, mountpoint);
+		fprintf(stderr, ": %s\n", spool_ctl_reason(-r));
 		return EXIT_FAILED;
 	}
 	if (r > 0)

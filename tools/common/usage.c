@@ -4,10 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
+
 int usage_error(const struct usage *usage, const char *value, const char *what)
 {
-	fprintf(stderr, "%s: %s%s%s (allowed: %s)\n", usage->who, value ? value : "",
-		value ? ": " : "", what, usage->allowed);
+	fprintf(stderr, "%s: ", usage->who);
+	if (value) {
+		text_put(stderr, value);
+		fputs(": ", stderr);
+	}
+	fprintf(stderr, "%s (allowed: %s)\n", what, usage->allowed);
 	return EXIT_USAGE;
 }
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "spoolctl/cmd.h"
@@ -87,7 +88,9 @@ int cmd_spill(int argc, char *argv[])
 		int error = spill(argv[i]);
 
 		if (error) {
-			fprintf(stderr, "spoolctl: spill: %s: %s\n", argv[i], reason(error));
+			fputs("spoolctl: spill: ", stderr);
+			text_put(stderr, argv[i]);
+			fprintf(stderr, ": %s\n", reason(error));
 			r = EXIT_FAILED;
 		}
 	}

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/text.h"
 #include "spoolctl/descendants.h"
 #include "util/macros.h"
 
@@ -46,7 +47,9 @@ void run_child_exec(const struct run_child *child, pid_t parent, char *const com
 	sigprocmask(SIG_SETMASK, &child->inherited, NULL);
 	execvp(command[0], command);
 	error = errno;
-	fprintf(stderr, "spoolctl: run: %s: %s\n", command[0], strerror(error));
+	fputs("spoolctl: run: ", stderr);
+	text_put(stderr, command[0]);
+	fprintf(stderr, ": %s\n", strerror(error));
 	_exit(error == ENOENT ? RUN_EXIT_NOT_FOUND : RUN_EXIT_NOT_EXECUTABLE);
 }
 

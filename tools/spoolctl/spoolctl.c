@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "common/usage.h"
 #include "spoolctl/cmd.h"
 #include "util/descriptors.h"
@@ -53,7 +54,9 @@ static int run_named(int argc, char *argv[])
 		if (strcmp(commands[i].name, argv[0]) == 0)
 			return commands[i].fn(argc, argv);
 	}
-	fprintf(stderr, "spoolctl: %s: unknown command", argv[0]);
+	fputs("spoolctl: ", stderr);
+	text_put(stderr, argv[0]);
+	fputs(": unknown command", stderr);
 	print_allowed(stderr);
 	return EXIT_USAGE;
 }

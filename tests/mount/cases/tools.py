@@ -233,3 +233,13 @@ def doctor_tells_of_limits_that_are_too_low():
     assert state('RLIMIT_MEMLOCK', 'prlimit', '--memlock=4095', *user)[0] == 'warn'
     assert state('RLIMIT_MEMLOCK', 'prlimit', '--memlock=65536', *user)[0] == 'ok'
     assert state('RLIMIT_MEMLOCK', 'prlimit', '--memlock=0')[0] == 'ok'
+
+
+@case(mount=False)
+def what_is_wrong_stays_on_one_line():
+    text = 'a\n\x1b[2Jb'
+    for args in ([text], ['spill', text], ['set', 'grace=1', f'/{text}'],
+                 ['ls', 'a', text], ['doctor', text], ['run', f'/{text}']):
+        done = spoolctl(*args, check=False)
+        assert done.returncode != 0 and r'a\012\033[2Jb' in done.stderr, done
+        assert len(done.stderr.splitlines()) == 1 and '\x1b' not in done.stderr, done
