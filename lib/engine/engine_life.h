@@ -102,6 +102,13 @@ int spool_engine_expire(struct spool_engine *engine, uid_t by, uint64_t ino);
 int spool_engine_wipe(struct spool_engine *engine, const uid_t *tree);
 
 /**
+ * spool_engine_is_wiping() - is the wipe of @tree, or of everything, not done yet?
+ * It is done when nothing of it is to be removed any more, and he who calls spool_engine_reap() has
+ * called it again after he got the last name.
+ */
+bool spool_engine_is_wiping(struct spool_engine *engine, const uid_t *tree);
+
+/**
  * spool_engine_bind() - what is made below the directory @ino is of session @id from now on
  * Whoever makes it, and until that session has ended. A directory below that is bound to another
  * stays so. Directories that are there already are done by spool_engine_reap(), as with

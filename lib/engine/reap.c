@@ -143,6 +143,7 @@ int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, si
 	uint64_t ino, ns = SPOOL_FOREVER;
 	bool more;
 
+	engine_wipe_end(engine);
 	for (more = true; more && done < n && looks > 0; looks--) {
 		more = engine_wipe_step(engine, &ret[done], n - done, &open);
 		more |= engine_tree_step(engine);
@@ -158,7 +159,7 @@ int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, si
 	}
 	count(engine, names);
 	*ret_n = done;
-	if (more)
+	if (more || engine_wipe_ends(engine))
 		return SPOOL_REAP_MORE;
 	if (ns == SPOOL_FOREVER)
 		return SPOOL_REAP_NOTHING;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "engine/inode.h"
+#include "engine/session.h"
 #include "engine/size.h"
 #include "engine/tree.h"
 #include "util/host.h"
@@ -14,10 +15,14 @@
 #define INODES_PER_STEP 16u
 
 struct engine_wipe {
-	TAILQ_ENTRY(engine_wipe) link;
+	TAILQ_ENTRY(engine_wipe) link; /* life.lock, as the following */
 	bool all;
 	uid_t tree;      /* else whose */
 	uint64_t before; /* the first inode number that stays */
+	bool busy;       /* somebody is about it, whose the position is */
+	bool again;      /* it was asked for again meanwhile */
+	bool met;        /* something that was to go yet, since the table was begun */
+	bool ended;      /* nothing was: it goes with the next call */
 	struct spool_table_pos pos;
 };
 
@@ -26,90 +31,154 @@ void engine_wipe_init(struct spool_engine *engine)
 	TAILQ_INIT(&engine->life.wipes);
 }
 
-/* Takes the first off the list. Return: NULL when there is none. */
-static struct engine_wipe *take(struct spool_engine *engine)
+static struct engine_wipe *find_locked(struct spool_engine *engine, const uid_t *tree)
+	SPOOL_REQUIRES(engine->life.lock)
+{
+	struct engine_wipe *wipe;
+
+	TAILQ_FOREACH (wipe, &engine->life.wipes, link) {
+		if (tree ? !wipe->all && wipe->tree == *tree : wipe->all)
+			break;
+	}
+	return wipe;
+}
+
+/* One that is not done, which comes to the end of the list: they take turns. Return: NULL when
+ * there is none. */
+static struct engine_wipe *take(struct spool_engine *engine, uint64_t *ret_before)
 {
 	struct engine_wipe *wipe;
 
 	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
-	wipe = TAILQ_FIRST(&engine->life.wipes);
-	if (wipe)
+	TAILQ_FOREACH (wipe, &engine->life.wipes, link) {
+		if (!wipe->busy && !wipe->ended)
+			break;
+	}
+	if (wipe) {
 		TAILQ_REMOVE(&engine->life.wipes, wipe, link);
+		TAILQ_INSERT_TAIL(&engine->life.wipes, wipe, link);
+		wipe->busy = true;
+		*ret_before = wipe->before;
+	}
 	spool_mutex_unlock(&engine->life.lock);
 	return wipe;
 }
 
-/* They take turns. */
-static void put_back(struct spool_engine *engine, struct engine_wipe *wipe)
+/* @met: something was to go yet; @at_end: that was the end of the table. What is removed while we
+ * go through it can make us miss something, so all is gone through until nothing was met. */
+static void put_back(struct spool_engine *engine, struct engine_wipe *wipe, bool met, bool at_end)
 {
 	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
-	TAILQ_INSERT_TAIL(&engine->life.wipes, wipe, link);
+	wipe->met |= met || wipe->again;
+	if (at_end || wipe->again) {
+		wipe->ended = !wipe->met;
+		wipe->met = false;
+		wipe->pos = (struct spool_table_pos){0};
+	}
+	wipe->again = false;
+	wipe->busy = false;
 	spool_mutex_unlock(&engine->life.lock);
+}
+
+bool engine_wipe_ends(struct spool_engine *engine)
+{
+	struct engine_wipe *wipe;
+
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	TAILQ_FOREACH (wipe, &engine->life.wipes, link) {
+		if (wipe->ended)
+			break;
+	}
+	spool_mutex_unlock(&engine->life.lock);
+	return wipe;
+}
+
+static void remove_all(struct spool_engine *engine, bool ended_only)
+{
+	struct engine_wipe *wipe, *next;
+
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	for (wipe = TAILQ_FIRST(&engine->life.wipes); wipe; wipe = next) {
+		next = TAILQ_NEXT(wipe, link);
+		if (ended_only && !wipe->ended)
+			continue;
+		TAILQ_REMOVE(&engine->life.wipes, wipe, link);
+		spool_free(engine->host, wipe);
+	}
+	spool_mutex_unlock(&engine->life.lock);
+}
+
+void engine_wipe_end(struct spool_engine *engine)
+{
+	remove_all(engine, true);
 }
 
 void engine_wipe_fini(struct spool_engine *engine)
 {
-	struct engine_wipe *wipe;
-
-	while ((wipe = take(engine)))
-		spool_free(engine->host, wipe);
-}
-
-/* One of the same that waits for its turn begins again, so that there are never more than two for
- * each tree, however often somebody asks. Return: whether there is one. */
-static bool begin_again(struct spool_engine *engine, const struct engine_wipe *wipe)
-{
-	struct engine_wipe *other;
-
-	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
-	TAILQ_FOREACH (other, &engine->life.wipes, link) {
-		if (other->all != wipe->all || other->tree != wipe->tree)
-			continue;
-		other->before = wipe->before;
-		other->pos = wipe->pos;
-		break;
-	}
-	spool_mutex_unlock(&engine->life.lock);
-	return other;
+	remove_all(engine, false);
 }
 
 int spool_engine_wipe(struct spool_engine *engine, const uid_t *tree)
 {
-	struct engine_wipe *wipe = spool_alloc(engine->host, sizeof(*wipe));
+	struct engine_wipe *fresh = spool_alloc(engine->host, sizeof(*fresh)), *wipe;
 
-	if (!wipe)
+	if (!fresh)
 		return -ENOMEM;
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	/* there is one for each tree, which begins again, however often somebody asks */
+	wipe = find_locked(engine, tree);
+	if (!wipe) {
+		wipe = fresh;
+		fresh = NULL;
+		TAILQ_INSERT_TAIL(&engine->life.wipes, wipe, link);
+	}
 	wipe->all = !tree;
 	wipe->tree = tree ? *tree : 0;
 	wipe->before = atomic_load(&engine->next_ino);
-	if (begin_again(engine, wipe))
-		spool_free(engine->host, wipe);
-	else
-		put_back(engine, wipe);
+	wipe->again = wipe->busy;
+	wipe->met = wipe->ended = false;
+	if (!wipe->busy)
+		wipe->pos = (struct spool_table_pos){0};
+	spool_mutex_unlock(&engine->life.lock);
+	spool_free(engine->host, fresh);
 	engine_life_wake(engine);
 	return 0;
 }
 
-static bool is_meant(const struct spool_engine *engine, const struct engine_wipe *wipe,
-		     const struct spool_node *node)
+bool spool_engine_is_wiping(struct spool_engine *engine, const uid_t *tree)
 {
-	return node->ino < wipe->before && node != engine->root &&
-	       node->role == SPOOL_NODE_ORDINARY && (wipe->all || node->tree == wipe->tree);
+	bool is_wiping;
+
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	is_wiping = find_locked(engine, tree);
+	spool_mutex_unlock(&engine->life.lock);
+	return is_wiping;
 }
 
-/* Return: is it a regular file that somebody has open? */
-static bool wipe_node(struct spool_engine *engine, struct spool_node *node)
+static bool is_meant(const struct spool_engine *engine, const struct engine_wipe *wipe,
+		     uint64_t before, const struct spool_node *node)
+{
+	return node->ino < before && node != engine->root && node->role == SPOOL_NODE_ORDINARY &&
+	       (wipe->all || node->tree == wipe->tree);
+}
+
+/* Return: is it a regular file that somebody has open, and was not wiped before? *@ret_met: was it
+ * to be wiped, or is it to be removed yet? */
+static bool wipe_node(struct spool_engine *engine, struct spool_node *node, bool *ret_met)
 {
 	struct spool_file *file = NULL;
-	bool is_open;
+	bool is_open = false;
 
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	is_open = S_ISREG(node->type) && node->n_open > 0;
-	if (S_ISREG(node->type)) {
+	if (S_ISREG(node->type) && !node->wiped) {
 		node->wiped = true;
 		file = node->file;
+		is_open = node->n_open > 0;
+		*ret_met = true;
 	}
-	engine_expire_locked(engine, node);
+	if (!engine_goes_locked(node))
+		engine_expire_locked(engine, node);
+	*ret_met |= engine_goes_locked(node) && !(node->flags & SPOOL_NODE_WAITS);
 	spool_mutex_unlock(&node->lock);
 	if (file)
 		engine_free_data(engine, node, file);
@@ -119,8 +188,9 @@ static bool wipe_node(struct spool_engine *engine, struct spool_node *node)
 bool engine_wipe_step(struct spool_engine *engine, struct spool_removed *ret, size_t n,
 		      size_t *ret_n)
 {
-	struct engine_wipe *wipe = take(engine);
-	uint64_t inos[INODES_PER_STEP];
+	uint64_t before, inos[INODES_PER_STEP];
+	struct engine_wipe *wipe = take(engine, &before);
+	bool met = false;
 	size_t found;
 
 	*ret_n = 0;
@@ -131,13 +201,10 @@ bool engine_wipe_step(struct spool_engine *engine, struct spool_removed *ret, si
 	for (size_t i = 0; i < found; i++) {
 		struct spool_node *node = engine_get(engine, inos[i]);
 
-		if (node && is_meant(engine, wipe, node) && wipe_node(engine, node))
+		if (node && is_meant(engine, wipe, before, node) && wipe_node(engine, node, &met))
 			ret[(*ret_n)++] = (struct spool_removed){.ino = inos[i]};
 		engine_put(engine, node);
 	}
-	if (found > 0)
-		put_back(engine, wipe);
-	else
-		spool_free(engine->host, wipe);
+	put_back(engine, wipe, met, found == 0);
 	return true;
 }

@@ -20,3 +20,10 @@ void engine_wipe_fini(struct spool_engine *engine);
  */
 bool engine_wipe_step(struct spool_engine *engine, struct spool_removed *ret, size_t n,
 		      size_t *ret_n);
+
+/** engine_wipe_ends() - is one done? Then it ends with the next call of spool_engine_reap(), when
+ * the caller has had what this one has removed. */
+bool engine_wipe_ends(struct spool_engine *engine);
+
+/** engine_wipe_end() - ends those that are done. */
+void engine_wipe_end(struct spool_engine *engine);

@@ -301,6 +301,51 @@ static void test_wipe(void)
 	engine_rig_fini(rig);
 }
 
+/* It is done when nothing is to go any more, and he who removes has had the last name. */
+static void test_wipe_ends(void)
+{
+	const uid_t uid = 1000;
+	struct spool_removed removed[4];
+	uint64_t dirs[3], ms;
+	size_t n;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	fill_tree(ROOT, dirs);
+	CU_ASSERT_FALSE(spool_engine_is_wiping(rig->engine, NULL));
+	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
+	CU_ASSERT_TRUE(spool_engine_is_wiping(rig->engine, NULL));
+	CU_ASSERT_FALSE(spool_engine_is_wiping(rig->engine, &uid));
+	while (spool_engine_reap(rig->engine, removed, 4, &n, &ms) == SPOOL_REAP_MORE) {
+		/* what it has not told yet is not done */
+		CU_ASSERT_TRUE(n == 0 || spool_engine_is_wiping(rig->engine, NULL));
+	}
+	CU_ASSERT_FALSE(spool_engine_is_wiping(rig->engine, NULL));
+	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
+	engine_rig_fini(rig);
+}
+
+/* What the user keeps meanwhile goes all the same, and so does what a removal let it miss. */
+static void test_wipe_met_again(void)
+{
+	struct spool_removed removed[1];
+	uint64_t dirs[3], kept, ms;
+	size_t n;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	fill_tree(ROOT, dirs);
+	kept = open_file(dirs[2], "kept");
+	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
+	for (int i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(spool_engine_reap(rig->engine, removed, 1, &n, &ms),
+				SPOOL_REAP_MORE);
+	CU_ASSERT_EQUAL(set(1000, dirs[2], SPOOL_LIFETIME_MOUNT, false), 0);
+	life_reap(&life);
+	check_wiped(kept);
+	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
+	spool_engine_release(rig->engine, kept);
+	engine_rig_fini(rig);
+}
+
 /* Of one tree only. */
 static void test_wipe_tree(void)
 {
@@ -320,7 +365,7 @@ static void test_wipe_tree(void)
 	check_wiped(a);
 	CU_ASSERT_EQUAL(rig_ino(rig, theirs, "b"), b);
 	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 3); /* a, which is open, once more */
+	CU_ASSERT_EQUAL(life_reap(&life), 2);
 	check_wiped(b);
 	CU_ASSERT_EQUAL(rig_attr(rig, mine).mode, S_IFDIR | 0700);
 	spool_engine_release(rig->engine, a);
@@ -331,11 +376,18 @@ static void test_wipe_tree(void)
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"xattr", test_xattr},   {"keep", test_keep},
-		{"close", test_close},   {"tree", test_tree},
-		{"expire", test_expire}, {"others", test_others},
-		{"bind", test_bind},     {"private", test_private},
-		{"wipe", test_wipe},     {"wipe of a tree", test_wipe_tree},
+		{"xattr", test_xattr},
+		{"keep", test_keep},
+		{"close", test_close},
+		{"tree", test_tree},
+		{"expire", test_expire},
+		{"others", test_others},
+		{"bind", test_bind},
+		{"private", test_private},
+		{"wipe", test_wipe},
+		{"wipe of a tree", test_wipe_tree},
+		{"end of a wipe", test_wipe_ends},
+		{"met again", test_wipe_met_again},
 	};
 
 	return unit_run("lifetime", tests, SPOOL_ARRAY_SIZE(tests));
