@@ -41,7 +41,9 @@ static bool reap(struct spool_reaper *reaper, uint64_t *ret_until)
 						      .child = removed->ino,
 						      .name = removed->name,
 						      .len = removed->len};
-		uid_t payer = spool_engine_payer(reaper->engine, &nobody, removed->parent);
+		/* without a name: an open file that was wiped */
+		uint64_t whose = removed->len > 0 ? removed->parent : removed->ino;
+		uid_t payer = spool_engine_payer(reaper->engine, &nobody, whose);
 
 		spool_removals_add(reaper->removals, payer, &removal);
 	}

@@ -45,6 +45,10 @@ static void tell_removal(void *ctx, const struct spool_removal *removal)
 	const struct spool_fs *fs = ctx;
 	struct spool_attr attr;
 
+	if (removal->len == 0) {
+		tell_kernel(ctx, removal->child, SPOOL_TELL_PAGES, 0, 0);
+		return;
+	}
 	if (fuse_lowlevel_notify_delete(fs->session, removal->parent, removal->child, removal->name,
 					removal->len) == -ENOENT)
 		fuse_lowlevel_notify_inval_inode(fs->session, removal->parent, -1, 0);

@@ -19,7 +19,8 @@ struct spool_removals;
 
 /**
  * struct spool_removal - a name that is gone
- * @name, @len: not empty, with a NUL behind it
+ * @name, @len: with a NUL behind it; empty: @child has no data any more, though it is open, and
+ *	@parent says nothing
  */
 struct spool_removal {
 	uint64_t parent, child;
@@ -56,6 +57,10 @@ bool spool_removals_add(struct spool_removals *removals, uid_t payer,
 /** spool_removals_post() - has all that was added told. Return: false: some could not be posted;
  * it is to be called again. */
 bool spool_removals_post(struct spool_removals *removals);
+
+/** spool_removals_has() - is something of @payer, or with NULL of anybody, to be told yet, or being
+ * told? */
+bool spool_removals_has(struct spool_removals *removals, const uid_t *payer);
 
 /** spool_removals_tell() - tells some names of @payer, and posts him again if there are more. */
 void spool_removals_tell(struct spool_removals *removals, uid_t payer);

@@ -78,12 +78,16 @@ static void run(struct kernel *kernel)
 
 static void told_in_order(void)
 {
+	const uid_t user = USER, other = SLOW_USER;
 	struct spool_removals_stat stat;
 	struct kernel kernel;
 
 	begin(&kernel, 0, LONG_MS);
 	CU_ASSERT_EQUAL(add(&kernel, USER, 1, 1000), 1000);
 	CU_ASSERT_EQUAL(kernel.n_posted, 0);
+	CU_ASSERT_TRUE(spool_removals_has(kernel.removals, &user));
+	CU_ASSERT_FALSE(spool_removals_has(kernel.removals, &other));
+	CU_ASSERT_TRUE(spool_removals_has(kernel.removals, NULL));
 	CU_ASSERT_TRUE(spool_removals_post(kernel.removals));
 	CU_ASSERT_EQUAL(kernel.n_posted, 1);
 	spool_removals_stat(kernel.removals, &stat);
@@ -95,6 +99,8 @@ static void told_in_order(void)
 	spool_removals_stat(kernel.removals, &stat);
 	CU_ASSERT_EQUAL(stat.waiting, 0);
 	CU_ASSERT_EQUAL(stat.told, 1000);
+	CU_ASSERT_FALSE(spool_removals_has(kernel.removals, &user));
+	CU_ASSERT_FALSE(spool_removals_has(kernel.removals, NULL));
 	CU_ASSERT_EQUAL(kernel.n_wrong, 0);
 	spool_removals_free(kernel.removals);
 }
