@@ -17,6 +17,7 @@
 #include "ops/control_session.h"
 #include "ops/control_status.h"
 #include "ops/control_tier.h"
+#include "ops/control_wipe.h"
 #include "ctl/proto.h"
 #include "util/macros.h"
 
@@ -49,6 +50,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		{(unsigned int)SPOOL_IOC_LIFE, control_life},
 		{(unsigned int)SPOOL_IOC_CHANGE, control_change},
 		{(unsigned int)SPOOL_IOC_SESSIONS, control_sessions},
+		{(unsigned int)SPOOL_IOC_WIPE, control_wipe},
 	};
 	struct control_call call = {
 		.req = req,

@@ -360,6 +360,28 @@ struct spool_ctl_sessions {
 	struct spool_ctl_session sessions[SPOOL_CTL_SESSIONS];
 };
 
+enum spool_ctl_wipe_op {
+	SPOOL_CTL_WIPE_BEGIN, /* wipe what there is now */
+	SPOOL_CTL_WIPE_ASK,   /* is it done? */
+};
+
+/**
+ * struct spool_ctl_wipe - SPOOL_IOC_WIPE: everything loses its data and goes, whatever its lifetime
+ * @op: enum spool_ctl_wipe_op
+ * @left: in: 0; out: 1: something is to go yet, or the kernel to be told of it
+ * The directory that is asked says what: the root of the mount, or in layout private the directory
+ * of a user: his tree. Open files are empty, reading and writing them is -EIO. What is made
+ * afterwards stays.
+ * For administrators; in layout private others may wipe their own tree, which for them the root of
+ * the mount means as well; -EPERM. Other errors: -EINVAL another directory; -ENOMEM.
+ */
+struct spool_ctl_wipe {
+	uint32_t version;
+	uint32_t op;
+	uint32_t left;
+	uint32_t reserved;
+};
+
 #define SPOOL_IOC_STATUS _IOWR(SPOOL_CTL_MAGIC, 1, struct spool_ctl_status)
 #define SPOOL_IOC_USERS _IOWR(SPOOL_CTL_MAGIC, 2, struct spool_ctl_users)
 #define SPOOL_IOC_REQUESTS _IOWR(SPOOL_CTL_MAGIC, 3, struct spool_ctl_requests)
@@ -374,6 +396,7 @@ struct spool_ctl_sessions {
 #define SPOOL_IOC_LIFE _IOWR(SPOOL_CTL_MAGIC, 9, struct spool_ctl_life)
 #define SPOOL_IOC_CHANGE _IOWR(SPOOL_CTL_MAGIC, 10, struct spool_ctl_change)
 #define SPOOL_IOC_SESSIONS _IOWR(SPOOL_CTL_MAGIC, 11, struct spool_ctl_sessions)
+#define SPOOL_IOC_WIPE _IOWR(SPOOL_CTL_MAGIC, 12, struct spool_ctl_wipe)
 
 _Static_assert(sizeof(struct spool_ctl_sessions) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_files) <= SPOOL_CTL_MAX, "ioctl size");
