@@ -66,6 +66,7 @@ PLAN = [
          "spoolctl status --json /run/spoolfs | grep -q '\"threshold\": 4194304'", ''),
         ('mount -o remount,ram=3G /run/spoolfs', '',
          "spoolctl status --json /run/spoolfs | grep -q '\"ram_limit\": 3221225472'", ''),
+        ('spoolctl wipe /run/spoolfs', '', '[ -z "$(ls -A /run/spoolfs/0)" ]', ''),
         ('spoolbench --quick now=/var/tmp then=/run/spoolfs/self', '', '', 'life-4k'),
         ('umount /run/spoolfs', '', GONE, ''),
     ]),

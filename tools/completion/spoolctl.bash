@@ -103,7 +103,7 @@ _spoolctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		_spool_words "run status ls why keep lifetime expire session top set spill debug doctor --help --version" "$cur"
+		_spool_words "run status ls why keep lifetime expire session wipe top set spill debug doctor --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -174,6 +174,10 @@ _spoolctl() {
 			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
 			compopt -o dirnames 2>/dev/null
 		fi
+		;;
+	wipe)
+		mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
+		compopt -o dirnames 2>/dev/null
 		;;
 	set)
 		_spool_words "ram= size= nr_inodes= user_size= user_inodes= user_ram= threshold= \

@@ -24,6 +24,7 @@ static const struct command {
 	{"lifetime", "change how long files live", cmd_lifetime},
 	{"expire", "let files go now", cmd_expire},
 	{"session", "list sessions", cmd_session},
+	{"wipe", "remove everything on a mount now", cmd_wipe},
 	{"top", "what a mount and its users use, live", cmd_top},
 	{"set", "change options of a live mount", cmd_set},
 	{"spill", "bring files to the disk now", cmd_spill},

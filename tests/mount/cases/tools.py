@@ -189,6 +189,7 @@ def a_wrong_use_is_one_line_that_says_what_is_allowed():
              'keep': ['', '-x', '--', '-r'], 'expire': ['', '-r /', '--'],
              'lifetime': ['', 'mount', '-x mount /', 'never /', '-r', '2 /', 'Mount /'],
              'session': ['', 'list a b', '-x list', 'lists', 'end 1', '--json', 'begin'],
+             'wipe': ['', '-x', '--', 'one two'],
              'why': ['', '-x', '--', '--json'],
              'ls': ['-x', '--bogus', 'one two', '--json=1'],
              'status': ['-x', '--bogus', 'one two', '--json=1'], 'doctor': ['-x', 'one', '-- one'],

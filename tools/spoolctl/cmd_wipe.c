@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+
+/* spoolctl wipe: removes everything, and leaves the mount. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "common/text.h"
+#include "common/usage.h"
+#include "ctl/client.h"
+#include "spoolctl/cmd.h"
+#include "util/macros.h"
+
+/* So long it waits for what goes, looking this often. Guesses: 100,000 entries take less. */
+#define GONE_MS 30000
+#define LOOK_MS 10
+
+static const char *reason(int error)
+{
+	switch (error) {
+	case EINVAL:
+		return "neither the root of a mount nor the directory of a user in it";
+	case ETIMEDOUT:
+		return "not all has gone within 30 s; it goes when it can";
+	default:
+		return spool_ctl_reason(error);
+	}
+}
+
+/* Return: 0; an errno. */
+static int ask(int fd, uint32_t op, uint32_t *ret_left)
+{
+	struct spool_ctl_wipe call = {.version = SPOOL_CTL_VERSION, .op = op};
+
+	if (ioctl(fd, SPOOL_IOC_WIPE, &call) < 0)
+		return errno;
+	*ret_left = call.left;
+	return 0;
+}
+
+/* Return: 0; an errno. */
+static int wipe(const char *path)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+	spool_cleanup(fd) int fd = spool_ctl_open(path);
+	uint32_t left = 0;
+	int r;
+
+	if (fd < 0)
+		return -fd;
+	r = ask(fd, SPOOL_CTL_WIPE_BEGIN, &left);
+	for (int i = 0; r == 0 && left; i++) {
+		if (i == GONE_MS / LOOK_MS)
+			return ETIMEDOUT;
+		nanosleep(&pause, NULL);
+		r = ask(fd, SPOOL_CTL_WIPE_ASK, &left);
+	}
+	return r;
+}
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static const struct usage usage = {
+	.who = "spoolctl: wipe",
+	.help = "usage: spoolctl wipe [--] MOUNT\n"
+		"Removes everything on MOUNT now, whatever its lifetime, and leaves the mount "
+		"there.\n"
+		"Whoever has a file open reads and writes no more of it: EIO. For root and the "
+		"owner\n"
+		"of the mount. In layout private everybody may wipe his own directory: with the\n"
+		"root of the mount, or with that directory as MOUNT; root those of others.",
+	.allowed = "[--] MOUNT",
+	.short_options = ":",
+	.long_options = long_options,
+};
+
+int cmd_wipe(int argc, char *argv[])
+{
+	int error, option = usage_next(&usage, argc, argv);
+
+	if (option != -1)
+		return option == 'h' ? EXIT_OK : EXIT_USAGE;
+	if (optind == argc)
+		return usage_error(&usage, NULL, "no mount");
+	if (argc - optind > 1)
+		return usage_error(&usage, argv[optind + 1], "not expected");
+	error = wipe(argv[optind]);
+	if (!error)
+		return EXIT_OK;
+	fprintf(stderr, "%s: ", usage.who);
+	text_put(stderr, argv[optind]);
+	fprintf(stderr, ": %s\n", reason(error));
+	return EXIT_FAILED;
+}
