@@ -44,9 +44,14 @@ static int begin_locked(struct spool_sessions *sessions,
 		key.cgroup = binding->cgroup;
 	if (binding->kind != SPOOL_SESSION_DIRECTORY && session_find_key_locked(sessions, &key))
 		return -EEXIST;
+	r = session_owner_add_locked(sessions, binding->owner);
+	if (r < 0)
+		return r;
 	session = session_add_locked(sessions, &key);
-	if (!session)
+	if (!session) {
+		session_owner_remove_locked(sessions, binding->owner);
 		return -ENOMEM;
+	}
 	*ret_id = session->id;
 	if (binding->holder == 0)
 		return 0;

@@ -19,6 +19,7 @@ int spool_sessions_new(const struct spool_host *host, const struct spool_life_sy
 	sessions->config = *config;
 	RB_INIT(&sessions->keys);
 	RB_INIT(&sessions->ids);
+	RB_INIT(&sessions->owners);
 	TAILQ_INIT(&sessions->lists.waiting);
 	TAILQ_INIT(&sessions->lists.over);
 	if (spool_callers_new(host, system, config->max_callers, &sessions->callers) < 0) {

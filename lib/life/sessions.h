@@ -35,6 +35,10 @@ struct spool_sessions;
 /** No session: such an entry stays until the mount ends. */
 #define SPOOL_SESSION_NONE 0u
 
+/** Explicit sessions of one owner that are not over: one may have no entry that pays for it. A
+ * guess: some for each job of a busy batch machine; 300 bytes each. */
+#define SPOOL_SESSION_EXPLICIT_MAX 1024u
+
 /** What is kept of the name of a cgroup for a list, with its end. */
 #define SPOOL_SESSION_CGROUP_SHOWN 256u
 
@@ -147,7 +151,8 @@ struct spool_session_binding {
 /**
  * spool_session_begin() - an explicit session
  * Return: 0; -EINVAL the binding is none (an unset audit session, a root cgroup, another kind);
- * -EEXIST the same is bound already, for this owner; -ESRCH the holder does not live; -ENOMEM.
+ * -EEXIST the same is bound already, for this owner; -ESRCH the holder does not live; -EDQUOT the
+ * owner has SPOOL_SESSION_EXPLICIT_MAX; -ENOMEM.
  */
 int spool_session_begin(struct spool_sessions *sessions,
 			const struct spool_session_binding *binding, uint64_t *ret_id);

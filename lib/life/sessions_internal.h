@@ -54,6 +54,14 @@ struct session {
 	char cgroup[]; /* of the key */
 };
 
+/** struct session_owner - who has begun explicit sessions: @n of them are not over */
+struct session_owner {
+	RB_ENTRY(session_owner) by_uid;
+	uid_t uid;
+	unsigned int n;
+};
+
+RB_HEAD(session_owners, session_owner);
 RB_HEAD(session_keys, session);
 RB_HEAD(session_ids, session);
 TAILQ_HEAD(session_list, session);
@@ -78,6 +86,7 @@ struct spool_sessions {
 	struct spool_mutex lock;
 	struct session_keys keys;
 	struct session_ids ids;
+	struct session_owners owners;
 	struct session_lists lists;
 	uint64_t last_id;
 	unsigned int n_by_audit, n_by_cgroup, n_watches;
@@ -109,6 +118,15 @@ struct session *session_next_id_locked(struct spool_sessions *sessions, uint64_t
 
 /** session_add_locked() - a new one, WATCHED by nobody and in no list. Return: NULL: no memory. */
 struct session *session_add_locked(struct spool_sessions *sessions, const struct session_key *key)
+	SPOOL_REQUIRES(sessions->lock);
+
+/** session_owner_add_locked() - one more explicit session of @uid; session_over_locked() takes it
+ * back. Return: 0; -EDQUOT he has SPOOL_SESSION_EXPLICIT_MAX; -ENOMEM. */
+int session_owner_add_locked(struct spool_sessions *sessions, uid_t uid)
+	SPOOL_REQUIRES(sessions->lock);
+
+/** session_owner_remove_locked() - one less. */
+void session_owner_remove_locked(struct spool_sessions *sessions, uid_t uid)
 	SPOOL_REQUIRES(sessions->lock);
 
 /** session_wait_locked() - into the list of those that wait, as @state, until @due_ms. */

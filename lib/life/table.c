@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "life/sessions_internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 static int order(uint64_t a, uint64_t b)
@@ -33,6 +34,42 @@ static int compare_ids(const struct session *a, const struct session *b)
 
 SPOOL_RB_GENERATE(session_keys, session, by_key, compare_keys)
 SPOOL_RB_GENERATE(session_ids, session, by_id, compare_ids)
+
+static int compare_owners(const struct session_owner *a, const struct session_owner *b)
+{
+	return order(a->uid, b->uid);
+}
+
+SPOOL_RB_GENERATE(session_owners, session_owner, by_uid, compare_owners)
+
+int session_owner_add_locked(struct spool_sessions *sessions, uid_t uid)
+{
+	struct session_owner wanted = {.uid = uid};
+	struct session_owner *owner = RB_FIND(session_owners, &sessions->owners, &wanted);
+
+	if (owner && owner->n >= SPOOL_SESSION_EXPLICIT_MAX)
+		return -EDQUOT;
+	if (!owner) {
+		owner = spool_alloc(sessions->host, sizeof(*owner));
+		if (!owner)
+			return -ENOMEM;
+		owner->uid = uid;
+		RB_INSERT(session_owners, &sessions->owners, owner);
+	}
+	owner->n++;
+	return 0;
+}
+
+void session_owner_remove_locked(struct spool_sessions *sessions, uid_t uid)
+{
+	struct session_owner wanted = {.uid = uid};
+	struct session_owner *owner = RB_FIND(session_owners, &sessions->owners, &wanted);
+
+	if (!owner || --owner->n > 0)
+		return;
+	RB_REMOVE(session_owners, &sessions->owners, owner);
+	spool_free(sessions->host, owner);
+}
 
 struct session *session_find_locked(struct spool_sessions *sessions, uint64_t id)
 {
@@ -163,6 +200,8 @@ static void end_locked(struct spool_sessions *sessions, struct session *session)
 	RB_REMOVE(session_keys, &sessions->keys, session);
 	if (count)
 		--*count;
+	if (session->key.is_explicit)
+		session_owner_remove_locked(sessions, session->key.owner);
 }
 
 void session_over_locked(struct spool_sessions *sessions, struct session *session)

@@ -230,6 +230,24 @@ static void test_list(void)
 	rig_free(rig);
 }
 
+static void test_limit(void)
+{
+	struct spool_session_binding binding = {.kind = SPOOL_SESSION_DIRECTORY, .owner = ALICE};
+	struct session_rig *rig = set_up(100);
+	uint64_t first = begin(rig, &binding), id;
+
+	for (unsigned int i = 1; i < SPOOL_SESSION_EXPLICIT_MAX; i++)
+		begin(rig, &binding);
+	CU_ASSERT_EQUAL(spool_session_begin(rig->sessions, &binding, &id), -EDQUOT);
+	binding.owner = BOB;
+	begin(rig, &binding);
+	binding.owner = ALICE;
+	CU_ASSERT_EQUAL(spool_session_end(rig->sessions, first, ALICE, false), 0);
+	begin(rig, &binding);
+	CU_ASSERT_EQUAL(spool_session_begin(rig->sessions, &binding, &id), -EDQUOT);
+	rig_free(rig);
+}
+
 static const struct unit_test tests[] = {
 	{"login_is_covered", test_login_is_covered},
 	{"cgroup_is_covered", test_cgroup_is_covered},
@@ -239,6 +257,7 @@ static const struct unit_test tests[] = {
 	{"holder", test_holder},
 	{"why", test_why},
 	{"list", test_list},
+	{"limit", test_limit},
 };
 
 int main(void)
