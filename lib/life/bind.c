@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "life/look.h"
+#include "life/process.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,6 +28,32 @@ static int check(const struct spool_session_binding *binding)
 		break;
 	}
 	return -EINVAL;
+}
+
+int spool_sessions_check_pid(struct spool_sessions *sessions, pid_t tid, pid_t pid, uid_t *ret_uid)
+{
+	char text[SPOOL_PROCESS_TEXT];
+	unsigned int levels;
+	uid_t uids[4];
+	pid_t tgid;
+	int r;
+
+	if (tid <= 0 || spool_process_text(sessions->system, tid, SPOOL_PROCESS_STATUS, text) < 0 ||
+	    spool_process_parse_tgid(text, &tgid, &levels) < 0 || levels != 1)
+		return -EXDEV;
+	if (pid <= 0)
+		return -ESRCH;
+	r = spool_process_text(sessions->system, pid, SPOOL_PROCESS_STATUS, text);
+	if (r == -ENOENT)
+		return -ESRCH;
+	if (r == 0)
+		r = spool_process_parse_tgid(text, &tgid, &levels);
+	if (r == 0)
+		r = spool_process_parse_uids(text, uids);
+	if (r < 0)
+		return r;
+	*ret_uid = uids[3];
+	return tgid == pid ? 0 : -ESRCH;
 }
 
 static int begin_locked(struct spool_sessions *sessions,

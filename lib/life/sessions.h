@@ -149,6 +149,14 @@ struct spool_session_binding {
 };
 
 /**
+ * spool_sessions_check_pid() - does @pid, as the thread @tid says it, name a process for us, too?
+ * @ret_uid: with which it makes files
+ * Return: 0; -ESRCH it is none, or a thread of one; -EXDEV @tid is in a pid namespace with numbers
+ * of its own, or cannot be looked at; -errno.
+ */
+int spool_sessions_check_pid(struct spool_sessions *sessions, pid_t tid, pid_t pid, uid_t *ret_uid);
+
+/**
  * spool_session_begin() - an explicit session
  * Return: 0; -EINVAL the binding is none (an unset audit session, a root cgroup, another kind);
  * -EEXIST the same is bound already, for this owner; -ESRCH the holder does not live; -EDQUOT the

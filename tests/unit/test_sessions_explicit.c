@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "life/process.h"
 #include "session_rig.h"
 
 enum { ALICE = 1000, BOB = 1001, SHELL = 100, JOB = 200, HOLDER = 300 };
@@ -248,6 +249,32 @@ static void test_limit(void)
 	rig_free(rig);
 }
 
+static void test_pids(void)
+{
+	static const struct {
+		const char *text;
+		int r;
+		pid_t tgid;
+		unsigned int levels;
+	} texts[] = {
+		{"Name:\tx\nTgid:\t7\nNSpid:\t8\nNSpgid:\t1\n", 0, 7, 1},
+		{"Name:\tx\nTgid:\t7\nNSpid:\t8\t1\t5\nNSpgid:\t1\n", 0, 7, 3},
+		{"Name:\tx\nTgid:\t7\nNSpid:\n9\n", -EINVAL, 0, 0},
+		{"Name:\tx\nTgid:\t7\n", -EINVAL, 0, 0},
+		{"Name:\tTgid: 5\nNSpid:\t8\n", -EINVAL, 0, 0},
+		{"", -EINVAL, 0, 0},
+	};
+	unsigned int levels;
+	pid_t tgid;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		CU_ASSERT_EQUAL(spool_process_parse_tgid(texts[i].text, &tgid, &levels),
+				texts[i].r);
+		CU_ASSERT_TRUE(texts[i].r < 0 ||
+			       (tgid == texts[i].tgid && levels == texts[i].levels));
+	}
+}
+
 static const struct unit_test tests[] = {
 	{"login_is_covered", test_login_is_covered},
 	{"cgroup_is_covered", test_cgroup_is_covered},
@@ -258,6 +285,7 @@ static const struct unit_test tests[] = {
 	{"why", test_why},
 	{"list", test_list},
 	{"limit", test_limit},
+	{"pids", test_pids},
 };
 
 int main(void)
