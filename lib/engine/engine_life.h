@@ -22,6 +22,10 @@ struct spool_engine;
  * ends. Waits for nothing; spool_engine_reap() removes. */
 void spool_engine_session_end(struct spool_engine *engine, uint64_t id);
 
+/** spool_engine_session_goes() - has session @id ended, and is something of it to be removed now?
+ */
+bool spool_engine_session_goes(struct spool_engine *engine, uint64_t id);
+
 /**
  * spool_engine_session_of() - in which session spool_creator.directory is: of the explicit one that
  * covers the directory @ino, else its own

@@ -338,6 +338,20 @@ void spool_engine_session_end(struct spool_engine *engine, uint64_t id)
 		engine_life_wake(engine);
 }
 
+bool spool_engine_session_goes(struct spool_engine *engine, uint64_t id)
+{
+	const struct engine_session key = {.id = id};
+	struct engine_life *life = &engine->life;
+	struct engine_session *session;
+	bool goes;
+
+	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
+	session = RB_FIND(engine_session_tree, &life->sessions, (struct engine_session *)&key);
+	goes = session && session->ended && !TAILQ_EMPTY(&session->nodes);
+	spool_mutex_unlock(&life->lock);
+	return goes;
+}
+
 uint64_t engine_session_next(struct spool_engine *engine)
 {
 	struct engine_life *life = &engine->life;
