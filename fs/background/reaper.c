@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "engine/engine.h"
@@ -24,6 +25,7 @@ struct spool_reaper {
 	struct spool_removals *removals;
 	struct spool_loop loop;
 	struct spool_removed removed[BATCH]; /* of the thread */
+	atomic_bool busy;                    /* about them */
 };
 
 /* Return: whether there is more to do at once. *@ret_until: until when there is not. */
@@ -34,6 +36,7 @@ static bool reap(struct spool_reaper *reaper, uint64_t *ret_until)
 	enum spool_reap what;
 	size_t n = 0;
 
+	atomic_store(&reaper->busy, true);
 	what = spool_engine_reap(reaper->engine, reaper->removed, BATCH, &n, &later_ms);
 	for (size_t i = 0; i < n; i++) {
 		const struct spool_removed *removed = &reaper->removed[i];
@@ -47,6 +50,7 @@ static bool reap(struct spool_reaper *reaper, uint64_t *ret_until)
 
 		spool_removals_add(reaper->removals, payer, &removal);
 	}
+	atomic_store(&reaper->busy, false);
 	*ret_until = SPOOL_FOREVER;
 	if (what == SPOOL_REAP_LATER)
 		*ret_until = spool_clock_ns() + later_ms * NS_PER_MS;
@@ -76,6 +80,11 @@ static void *reaper_main(void *arg)
 			sched_yield();
 	}
 	return NULL;
+}
+
+bool spool_reaper_is_busy(const struct spool_reaper *reaper)
+{
+	return atomic_load(&reaper->busy);
 }
 
 void spool_reaper_kick(struct spool_reaper *reaper)
