@@ -12,6 +12,7 @@
 
 #include "ops/control_call.h"
 #include "ops/control_debug.h"
+#include "ops/control_explicit.h"
 #include "ops/control_life.h"
 #include "ops/control_list.h"
 #include "ops/control_session.h"
@@ -51,6 +52,8 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		{(unsigned int)SPOOL_IOC_CHANGE, control_change},
 		{(unsigned int)SPOOL_IOC_SESSIONS, control_sessions},
 		{(unsigned int)SPOOL_IOC_WIPE, control_wipe},
+		{(unsigned int)SPOOL_IOC_SESSION_BEGIN, control_begin},
+		{(unsigned int)SPOOL_IOC_SESSION_END, control_end},
 	};
 	struct control_call call = {
 		.req = req,
