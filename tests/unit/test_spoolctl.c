@@ -2,13 +2,16 @@
 
 /* spoolctl: what its commands make of files and numbers. */
 
+#include <getopt.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "spoolctl/file_text.h"
 #include "spoolctl/life_text.h"
+#include "spoolctl/session_options.h"
 #include "spoolctl/top_sample.h"
 #include "spoolctl/top_view.h"
 #include "unit.h"
@@ -54,6 +57,74 @@ static void test_names(void)
 	longest[255] = '\0';
 	CU_ASSERT_TRUE(file_name_hex(longest, hex));
 	CU_ASSERT_EQUAL(strlen(hex), 510);
+}
+
+/* Return: of session_parse(), with its lines thrown away. */
+static int parse(struct session_options *options, const char *line)
+{
+	char text[256], *argv[12] = {(char *)"session"}, *rest = text;
+	FILE *out = stderr;
+	int argc = 1, r;
+
+	snprintf(text, sizeof(text), "%s", line);
+	while ((argv[argc] = strsep(&rest, " ")))
+		argc++;
+	optind = 0;
+	stderr = fopen("/dev/null", "w");
+	r = session_parse(argc, argv, options);
+	fclose(stderr);
+	stderr = out;
+	return r;
+}
+
+static void test_session_options(void)
+{
+	static const char *const wrong[] = {
+		"begin",
+		"stop",
+		"end",
+		"end x",
+		"end 0",
+		"end -1",
+		"end 18446744073709551616",
+		"end 1 a b",
+		"list a b",
+		"begin --login",
+		"begin --login x",
+		"begin --login -1",
+		"begin --login 4294967295",
+		"begin --login 1x",
+		"begin --cgroup a",
+		"begin --cgroup /",
+		"begin --login 1 --dir /",
+		"begin --dir /a /b",
+		"begin --dir /a --holder 0",
+		"begin --dir /a --holder 2147483648",
+		"begin --dir /a --uid 4294967295",
+		"begin --dir /a --uid root",
+		"--json begin --dir /a",
+		"list --uid 1",
+		"end --login 5 1",
+		"begin --bogus",
+	};
+	struct session_options options;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		CU_ASSERT_EQUAL(parse(&options, wrong[i]), '?');
+	CU_ASSERT_EQUAL(parse(&options, "--json list"), 0);
+	CU_ASSERT_TRUE(options.verb == SESSION_LIST && options.json);
+	CU_ASSERT_STRING_EQUAL(options.path, ".");
+	CU_ASSERT_EQUAL(parse(&options, "begin --dir /a --holder 7 --uid 0"), 0);
+	CU_ASSERT_TRUE(options.verb == SESSION_BEGIN && options.holder == 7 && options.uid == 0);
+	CU_ASSERT_STRING_EQUAL(options.path, "/a");
+	CU_ASSERT_STRING_EQUAL(options.cgroup, "");
+	CU_ASSERT_EQUAL(parse(&options, "--login 0 begin /m"), 0);
+	CU_ASSERT_TRUE(options.audit == 0 && options.uid == SPOOL_CTL_UNKNOWN);
+	CU_ASSERT_STRING_EQUAL(options.path, "/m");
+	CU_ASSERT_EQUAL(parse(&options, "end 18446744073709551615 /m"), 0);
+	CU_ASSERT_TRUE(options.verb == SESSION_END && options.id == UINT64_MAX);
+	CU_ASSERT_EQUAL(parse(&options, "end -- 3"), 0);
+	CU_ASSERT_EQUAL(options.id, 3);
 }
 
 static const struct top_user users[] = {
@@ -196,9 +267,15 @@ static void test_lives(void)
 }
 
 static const struct unit_test tests[] = {
-	{"kinds", test_kinds},   {"tiers", test_tiers}, {"names", test_names},
-	{"orders", test_orders}, {"rates", test_rates}, {"rates_of_users", test_rates_of_users},
-	{"lines", test_lines},   {"lives", test_lives},
+	{"kinds", test_kinds},
+	{"tiers", test_tiers},
+	{"names", test_names},
+	{"session options", test_session_options},
+	{"orders", test_orders},
+	{"rates", test_rates},
+	{"rates_of_users", test_rates_of_users},
+	{"lines", test_lines},
+	{"lives", test_lives},
 };
 
 int main(void)

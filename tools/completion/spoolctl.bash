@@ -157,12 +157,14 @@ _spoolctl() {
 	expire) compopt -o default 2>/dev/null ;;
 	session)
 		if [[ $cur == -* ]]; then
-			_spool_words "--json --help" "$cur"
+			_spool_words "--json --login --cgroup --dir --holder --uid --help" "$cur"
+		elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == @(--cgroup|--dir) ]]; then
+			compopt -o dirnames 2>/dev/null
 		elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == list ]]; then
 			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
 			compopt -o dirnames 2>/dev/null
 		else
-			_spool_words "list" "$cur"
+			_spool_words "list begin end" "$cur"
 		fi
 		;;
 	top)

@@ -16,6 +16,8 @@
 #include "ctl/client.h"
 #include "ctl/names.h"
 #include "spoolctl/cmd.h"
+#include "spoolctl/session_call.h"
+#include "spoolctl/session_options.h"
 #include "util/macros.h"
 
 /* A daemon that is newer than we may have more. */
@@ -108,48 +110,30 @@ static int list(const char *path, struct json *json)
 	return 0;
 }
 
-static const struct option long_options[] = {
-	{"json", no_argument, NULL, 'j'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
-static const struct usage usage = {
-	.who = "spoolctl: session",
-	.help = "usage: spoolctl session [--json] [--] list [MOUNT]\n"
-		"The sessions of MOUNT (a mount point or any directory below; without MOUNT of "
-		"the\n"
-		"working directory): whose each is, how many files go with it, and what it is.\n"
-		"Root sees all, others see their own.",
-	.allowed = "[--json] [--] list [MOUNT]",
-	.short_options = ":",
-	.long_options = long_options,
-};
-
-int cmd_session(int argc, char *argv[])
+static int show(const struct session_options *options)
 {
-	struct json json = {.out = stdout, .first = true}, *to = NULL;
-	const char *path = ".";
-	int error, option;
+	struct json json = {.out = stdout, .first = true};
+	int error = list(options->path, options->json ? &json : NULL);
 
-	while ((option = usage_next(&usage, argc, argv)) != -1) {
-		if (option != 'j')
-			return option == 'h' ? EXIT_OK : EXIT_USAGE;
-		to = &json;
-	}
-	if (optind == argc)
-		return usage_error(&usage, NULL, "nothing to do");
-	if (strcmp(argv[optind], "list") != 0)
-		return usage_error(&usage, argv[optind], "not expected");
-	if (argc - optind > 2)
-		return usage_error(&usage, argv[optind + 2], "not expected");
-	if (optind + 1 < argc)
-		path = argv[optind + 1];
-	error = list(path, to);
 	if (!error)
 		return EXIT_OK;
 	fputs("spoolctl: session: ", stderr);
-	text_put(stderr, path);
+	text_put(stderr, options->path);
 	fprintf(stderr, ": %s\n", spool_ctl_reason(error));
 	return EXIT_FAILED;
+}
+
+int cmd_session(int argc, char *argv[])
+{
+	static int (*const fns[])(const struct session_options *options) = {
+		[SESSION_LIST] = show,
+		[SESSION_BEGIN] = session_begin,
+		[SESSION_END] = session_end,
+	};
+	struct session_options options;
+	int r = session_parse(argc, argv, &options);
+
+	if (r)
+		return r == 'h' ? EXIT_OK : EXIT_USAGE;
+	return fns[options.verb](&options);
 }

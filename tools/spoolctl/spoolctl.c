@@ -23,7 +23,7 @@ static const struct command {
 	{"keep", "let files stay until the mount ends", cmd_keep},
 	{"lifetime", "change how long files live", cmd_lifetime},
 	{"expire", "let files go now", cmd_expire},
-	{"session", "list sessions", cmd_session},
+	{"session", "list, begin and end sessions", cmd_session},
 	{"wipe", "remove everything on a mount now", cmd_wipe},
 	{"top", "what a mount and its users use, live", cmd_top},
 	{"set", "change options of a live mount", cmd_set},

@@ -1,0 +1,192 @@
+"""spoolctl session begin and end, and the calls behind them."""
+import errno
+import json
+import os
+import signal
+
+from control_calls import control
+from rig import Mount, as_user, binary, case, fails, get, put, run, wait_until
+
+ALICE, BOB = 61001, 61002
+BEGIN, END = 13, 14  # SPOOL_IOC_SESSION_BEGIN, SPOOL_IOC_SESSION_END
+LOGIN, CGROUP, UID, DIRECTORY = 0, 1, 2, 4  # enum spool_session_kind
+NOBODY = 2**32 - 1  # SPOOL_CTL_UNKNOWN
+NOW, ASK = 0, 1
+
+
+def session(*args, check=True):
+    return run(binary('SPOOLCTL'), 'session', *args, check=check)
+
+
+def tried(*args):
+    return session(*args, check=False)
+
+
+def begin(*args):
+    return int(session('begin', *args).stdout)
+
+
+def begin_call(path, kind, uid=NOBODY, holder=0, value=0, ident=0, cgroup=b'', **kwargs):
+    return control(path, BEGIN, 'IIiQQ4096s', kind, uid, holder, value, ident, cgroup, **kwargs)
+
+
+def end_call(path, op, ident, left=0, owner=0, stays=0, **kwargs):
+    return control(path, END, 'IIIQQ', op, left, owner, ident, stays, **kwargs)
+
+
+def listed(path):
+    return {one['id']: one for one in json.loads(session('--json', 'list', path).stdout)}
+
+
+def refused(done, text):
+    assert done.returncode == 1 and text in done.stderr, done
+    assert len(done.stderr.splitlines()) == 1 and done.stdout == '', done
+
+
+@case(needs=['ioctl_dir'])
+def of_a_directory(mount):
+    top = mount.tmpdir(ALICE)
+    as_user(ALICE, os.makedirs, f'{top}/job/early')
+    ident = as_user(ALICE, begin, '--dir', f'{top}/job')
+    told = as_user(ALICE, listed, mount.path)[ident]
+    assert (told['uid'], told['kind'], told['explicit']) == (ALICE, 'directory', True), told
+    as_user(ALICE, os.makedirs, f'{top}/job/a/b')
+    for name in 'job/f', 'job/a/b/f', 'other':
+        as_user(ALICE, put, f'{top}/{name}', b'text')
+    put(f'{top}/job/by_root')  # whoever makes it
+    with open(f'{top}/job/f', 'rb') as file:
+        as_user(ALICE, session, 'end', str(ident), mount.path)
+        assert os.listdir(f'{top}/job') == ['early'] and file.read() == b'text'
+    assert get(f'{top}/other') == b'text' and ident not in listed(mount.path)
+    as_user(ALICE, put, f'{top}/job/f', b'after')
+    assert get(f'{top}/job/f') == b'after'
+
+
+@case(needs=['ioctl_dir'])
+def what_stays_is_told(mount):
+    top = mount.tmpdir(ALICE)
+    as_user(ALICE, os.mkdir, f'{top}/job')
+    ident = as_user(ALICE, begin, '--dir', f'{top}/job')
+    as_user(ALICE, os.makedirs, f'{top}/job/a')
+    for i in range(500):
+        put(f'{top}/job/a/{i}')
+    run(binary('SPOOLCTL'), 'keep', f'{top}/job/a/7')
+    done = as_user(ALICE, tried, 'end', str(ident), mount.path)
+    refused(done, f'2 of session {ident} stay: what was kept')
+    assert os.listdir(f'{top}/job/a') == ['7']
+
+
+@case(needs=['ioctl_dir'])
+def ends_with_its_holder(mount):
+    top = mount.tmpdir(ALICE)
+    as_user(ALICE, os.mkdir, f'{top}/job')
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    try:
+        as_user(ALICE, begin, '--dir', f'{top}/job', '--holder', str(pid))
+        as_user(ALICE, put, f'{top}/job/f')
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    wait_until(lambda: os.listdir(f'{top}/job') == [], 'it ends with its holder')
+    done = as_user(ALICE, tried, 'begin', '--dir', f'{top}/job', '--holder', str(pid))
+    refused(done, 'the holder is no process')
+
+
+@case(mount=False)
+def a_holder_has_the_daemons_number():
+    with Mount() as mount:
+        done = run('unshare', '--pid', '--fork', '--mount-proc', binary('SPOOLCTL'), 'session',
+                   'begin', '--dir', mount.tmpdir(), '--holder', '1', check=False)
+        refused(done, 'a holder cannot be named from this pid namespace')
+        assert [one for one in listed(mount.path).values() if one['explicit']] == []
+
+
+@case(options='session=none', needs=['ioctl_dir'])
+def of_a_login(mount):
+    for uid in ALICE, BOB:
+        mount.tmpdir(uid)
+    ident = as_user(ALICE, begin, '--login', '4242', mount.path)
+    refused(as_user(ALICE, tried, 'begin', '--login', '4242', mount.path),
+            'has begun already')
+    other = as_user(BOB, begin, '--login', '4242', mount.path)
+    for_bob = begin('--cgroup', '/a/b', '--uid', str(BOB), mount.path)
+    told = listed(mount.path)
+    assert (told[ident]['uid'], told[ident]['value']) == (ALICE, 4242), told
+    assert (told[for_bob]['uid'], told[for_bob]['cgroup']) == (BOB, '/a/b'), told
+    assert set(as_user(BOB, listed, mount.path)) == {other, for_bob}
+    as_user(BOB, session, 'end', str(for_bob), mount.path)
+    session('end', str(ident), mount.path)
+    assert set(listed(mount.path)) == {other}
+
+
+@case(needs=['ioctl_dir'])
+def nobody_has_others_sessions(mount):
+    for uid in ALICE, BOB:
+        as_user(uid, os.mkdir, f'{mount.tmpdir(uid)}/job')
+    ident = as_user(BOB, begin, '--dir', f'{mount.tmpdir(BOB)}/job')
+    as_user(BOB, put, f'{mount.tmpdir(BOB)}/job/f')
+    missing = 'there is no session of this number'
+    refused(as_user(ALICE, tried, 'end', str(ident), mount.path), missing)
+    refused(as_user(ALICE, tried, 'end', str(ident + 1000), mount.path), missing)
+    fails(errno.EPERM, as_user, ALICE, end_call, mount.path, ASK, ident, 0, BOB)
+    fails(errno.ENOENT, as_user, ALICE, end_call, mount.path, ASK, ident, 0, ALICE)
+    for args in (['--uid', str(BOB), '--login', '5', mount.path], ['--dir', mount.path],
+                 ['--dir', mount.tmpdir(BOB)], ['--uid', str(ALICE), '--login', '5', mount.path]):
+        done = as_user(ALICE, tried, 'begin', *args)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done
+    refused(tried('begin', '--dir', mount.path), 'only root and its owner')
+    assert os.listdir(f'{mount.tmpdir(BOB)}/job') == ['f']
+    assert [one['id'] for one in listed(mount.path).values() if one['explicit']] == [ident]
+
+
+@case(layout='shared', options='mode=1777,lifetime=session', needs=['ioctl_dir'])
+def in_shared_a_directory_is_its_owners(mount):
+    as_user(ALICE, os.mkdir, f'{mount.path}/d')
+    os.chmod(f'{mount.path}/d', 0o777)
+    refused(as_user(BOB, tried, 'begin', '--dir', f'{mount.path}/d'),
+            'only root and its owner')
+    ident = as_user(ALICE, begin, '--dir', f'{mount.path}/d')
+    as_user(BOB, put, f'{mount.path}/d/bobs')
+    as_user(ALICE, session, 'end', str(ident), mount.path)
+    assert os.listdir(f'{mount.path}/d') == []
+
+
+@case(needs=['ioctl_dir'])
+def hostile_calls_are_refused(mount):
+    top = mount.tmpdir()
+    for values in ((UID,), (3,), (5,), (NOBODY,), (DIRECTORY, NOBODY, -1),
+                   (DIRECTORY, NOBODY, 0, 1), (LOGIN, NOBODY, 0, 2**32),
+                   (LOGIN, NOBODY, 0, 2**32 - 1), (DIRECTORY, NOBODY, 0, 0, 1),
+                   (LOGIN, NOBODY, 0, 1, 0, b'/x'), (DIRECTORY, NOBODY, 0, 0, 0, b'/x'),
+                   (CGROUP,), (CGROUP, NOBODY, 0, 0, 0, b'x' * 4096),
+                   (CGROUP, NOBODY, 0, 0, 0, b'/x\0y'), (CGROUP, NOBODY, 0, 0, 0, b'/a//b'),
+                   (CGROUP, NOBODY, 0, 0, 0, b'/'), (CGROUP, NOBODY, 0, 0, 0, b'/a/')):
+        fails(errno.EINVAL, begin_call, top, *values)
+    for values in ((2, 1), (NOW, 1, 1), (NOW, 1, 0, 1), (NOW, 1, 0, 0, 1), (ASK, 1, 1)):
+        fails(errno.EINVAL, end_call, top, *values)
+    for ident in 0, 1, 10**9, 2**64 - 1:
+        fails(errno.ENOENT, end_call, top, NOW, ident)
+    for version in 0, 4, 6, 2**32 - 1:
+        fails(errno.EPROTO, begin_call, top, LOGIN, version=version)
+        fails(errno.EPROTO, end_call, top, NOW, 1, version=version)
+    for size in 4, 8, 31, 33, 4127, 4129, 16383:
+        fails(errno.EPROTO, begin_call, top, LOGIN, size=size)
+        fails(errno.EPROTO, end_call, top, NOW, 1, size=size)
+    assert listed(mount.path) == {}
+
+
+@case(mount=False)
+def wrong_use_is_one_line():
+    for args in (['begin'], ['begin', '--login', 'x'], ['begin', '--login', '4294967295'],
+                 ['begin', '--login', '-1'], ['begin', '--login', '1', '--dir', '/'],
+                 ['begin', '--cgroup', 'a'], ['begin', '--cgroup', '/'], ['end'], ['end', 'x'],
+                 ['end', '0'], ['begin', '--dir', '/', '--holder', '0'], ['end', '--uid', '1', '1'],
+                 ['begin', '--dir', '/', '/'], ['--json', 'end', '1'], ['list', '--uid', '1'],
+                 ['begin', '--login', '1', '--uid', 'root'], ['stop']):
+        done = tried(*args)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, (args, done)
+    for args in ['begin', '--dir', '/proc'], ['end', '1', '/nonexistent']:
+        done = tried(*args)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, (args, done)

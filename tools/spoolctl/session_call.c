@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "spoolctl/session_call.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "common/text.h"
+#include "common/usage.h"
+#include "ctl/client.h"
+#include "spoolctl/session_options.h"
+#include "util/macros.h"
+
+/* So long it waits for what goes, looking this often. Guesses: 100,000 entries take less. */
+#define GONE_MS 30000
+#define LOOK_MS 10
+
+static int failed(const char *path, const char *why)
+{
+	fprintf(stderr, "%s: ", session_usage()->who);
+	text_put(stderr, path);
+	fprintf(stderr, ": %s\n", why);
+	return EXIT_FAILED;
+}
+
+static const char *begin_reason(int error)
+{
+	switch (error) {
+	case EEXIST:
+		return "the same session has begun already";
+	case ESRCH:
+		return "the holder is no process";
+	case EXDEV:
+		return "a holder cannot be named from this pid namespace";
+	case EDQUOT:
+		return "too many sessions, or the user's limit is reached";
+	case EBUSY:
+		return "an earlier change of it is not done yet";
+	case EINVAL:
+		return "no such session can be begun (a cgroup is named as in /proc/PID/cgroup)";
+	default:
+		return spool_ctl_reason(error);
+	}
+}
+
+int session_begin(const struct session_options *options)
+{
+	struct spool_ctl_begin begin = {
+		.version = SPOOL_CTL_VERSION,
+		.kind = options->kind,
+		.uid = options->uid,
+		.holder = options->holder,
+		.value = options->audit,
+	};
+	spool_cleanup(fd) int fd = spool_ctl_open(options->path);
+
+	if (fd < 0)
+		return failed(options->path, spool_ctl_reason(-fd));
+	strcpy(begin.cgroup, options->cgroup); /* session_parse() knows how long it is */
+	if (ioctl(fd, SPOOL_IOC_SESSION_BEGIN, &begin) < 0)
+		return failed(options->path, begin_reason(errno));
+	printf("%" PRIu64 "\n", begin.id);
+	return EXIT_OK;
+}
+
+static const char *end_reason(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return "there is no session of this number, or it is another's";
+	case EINVAL:
+		return "nobody has begun this session: it ends with its processes";
+	case ETIMEDOUT:
+		return "not all has gone within 30 s; it goes when it can";
+	default:
+		return spool_ctl_reason(error);
+	}
+}
+
+static int ask(int fd, struct spool_ctl_end *end, uint32_t op)
+{
+	end->op = op;
+	end->left = 0;
+	end->stays = 0;
+	return ioctl(fd, SPOOL_IOC_SESSION_END, end) < 0 ? errno : 0;
+}
+
+int session_end(const struct session_options *options)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+	struct spool_ctl_end end = {.version = SPOOL_CTL_VERSION, .id = options->id};
+	spool_cleanup(fd) int fd = spool_ctl_open(options->path);
+	char text[128];
+	int error;
+
+	if (fd < 0)
+		return failed(options->path, spool_ctl_reason(-fd));
+	error = ask(fd, &end, SPOOL_CTL_END_NOW);
+	for (int i = 0; !error && end.left; i++) {
+		nanosleep(&pause, NULL);
+		error = i < GONE_MS / LOOK_MS ? ask(fd, &end, SPOOL_CTL_END_ASK) : ETIMEDOUT;
+	}
+	if (error)
+		return failed(options->path, end_reason(error));
+	if (!end.stays)
+		return EXIT_OK;
+	snprintf(text, sizeof(text),
+		 "%" PRIu64 " of session %" PRIu64
+		 " stay: what was kept, and what holds what stays",
+		 end.stays, end.id);
+	return failed(options->path, text);
+}
