@@ -54,6 +54,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		{(unsigned int)SPOOL_IOC_WIPE, control_wipe},
 		{(unsigned int)SPOOL_IOC_SESSION_BEGIN, control_begin},
 		{(unsigned int)SPOOL_IOC_SESSION_END, control_end},
+		{(unsigned int)SPOOL_IOC_WHO, control_who},
 	};
 	struct control_call call = {
 		.req = req,

@@ -63,3 +63,37 @@ void control_sessions(struct control_call *call)
 	}
 	reply_ioctl(call->req, r, out, sizeof(*out));
 }
+
+static int who(const struct control_call *call, struct spool_ctl_who *out)
+{
+	struct spool_engine *engine = call->fs->engine;
+	struct spool_cred cred = {.pid = out->pid};
+	struct spool_creator creator = {.tid = out->pid};
+	struct spool_session_info info;
+	enum spool_session_why why;
+	int r = spool_sessions_check_pid(call->fs->sessions, call->cred.pid, out->pid, &cred.uid);
+
+	if (r < 0)
+		return r;
+	if (cred.uid != call->cred.uid && !control_is_admin(call->fs, &call->cred))
+		return -EPERM;
+	creator.uid = cred.uid;
+	creator.owner = spool_engine_payer(engine, &cred, call->dir);
+	creator.directory = spool_engine_session_of(engine, call->dir);
+	spool_sessions_why(call->fs->sessions, &creator, &info, &why);
+	fill(&info, &out->session);
+	out->why = why;
+	return 0;
+}
+
+void control_who(struct control_call *call)
+{
+	struct spool_ctl_who out, wanted = {.version = SPOOL_CTL_VERSION};
+	int r = control_take_in(&out, sizeof(out), call);
+
+	if (r == 0) {
+		wanted.pid = out.pid;
+		r = memcmp(&wanted, &out, sizeof(out)) == 0 ? who(call, &out) : -EINVAL;
+	}
+	reply_ioctl(call->req, r, &out, sizeof(out));
+}

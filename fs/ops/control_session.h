@@ -5,5 +5,6 @@
 
 struct control_call;
 
-/* control_sessions() - SPOOL_IOC_SESSIONS: it replies. */
+/* control_sessions(), control_who() - SPOOL_IOC_SESSIONS, SPOOL_IOC_WHO: they reply. */
 void control_sessions(struct control_call *call);
+void control_who(struct control_call *call);

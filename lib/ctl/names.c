@@ -17,6 +17,8 @@ static const char *const names[SPOOL_CTL_LISTS][NAMES_MAX] = {
 	[SPOOL_CTL_LIFETIMES] = {"session", "close", "mount"},
 	[SPOOL_CTL_SESSION_MODES] = {"auto", "login", "cgroup", "uid", "sid", "none"},
 	[SPOOL_CTL_SESSION_KINDS] = {"login", "cgroup", "uid", "sid", "directory"},
+	[SPOOL_CTL_SESSION_WHYS] = {"directory", "explicit", "kind", "unknown", "no-login",
+				    "system-uid", "root-cgroup", "none"},
 	[SPOOL_CTL_SESSION_STATES] = {"sought", "watched", "unwatched", "leaving", "over"},
 };
 

@@ -16,6 +16,7 @@ enum spool_ctl_list {
 	SPOOL_CTL_SESSION_MODES,  /* enum spool_session_mode */
 	SPOOL_CTL_SESSION_KINDS,  /* enum spool_session_kind */
 	SPOOL_CTL_SESSION_STATES, /* enum spool_session_state */
+	SPOOL_CTL_SESSION_WHYS,   /* enum spool_session_why */
 	SPOOL_CTL_LISTS
 };
 

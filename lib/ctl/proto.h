@@ -361,6 +361,23 @@ struct spool_ctl_sessions {
 };
 
 /**
+ * struct spool_ctl_who - SPOOL_IOC_WHO: in which session would be what a process makes in the
+ * directory that is asked?
+ * @pid: in: as the caller and the daemon number it
+ * @why: out: enum spool_session_why
+ * @session: out: its id is 0 when there is none, or it has not begun yet
+ * For who has the uid of the process, and administrators: -EPERM. Other errors: -ESRCH there is no
+ * such process; -EXDEV the caller has another pid namespace; -EINVAL; -ENOENT.
+ */
+struct spool_ctl_who {
+	uint32_t version;
+	int32_t pid;
+	uint32_t why;
+	uint32_t reserved;
+	struct spool_ctl_session session;
+};
+
+/**
  * struct spool_ctl_begin - SPOOL_IOC_SESSION_BEGIN: begin an explicit session
  * @kind: enum spool_session_kind: LOGIN: covers who has the audit session @value; CGROUP: who is in
  *	@cgroup or below; DIRECTORY: what is made below the directory that is asked
@@ -445,6 +462,7 @@ struct spool_ctl_wipe {
 #define SPOOL_IOC_WIPE _IOWR(SPOOL_CTL_MAGIC, 12, struct spool_ctl_wipe)
 #define SPOOL_IOC_SESSION_BEGIN _IOWR(SPOOL_CTL_MAGIC, 13, struct spool_ctl_begin)
 #define SPOOL_IOC_SESSION_END _IOWR(SPOOL_CTL_MAGIC, 14, struct spool_ctl_end)
+#define SPOOL_IOC_WHO _IOWR(SPOOL_CTL_MAGIC, 15, struct spool_ctl_who)
 
 _Static_assert(sizeof(struct spool_ctl_sessions) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_files) <= SPOOL_CTL_MAX, "ioctl size");
