@@ -126,7 +126,7 @@ _spoolctl() {
 		;;
 	why)
 		if [[ $cur == -* ]]; then
-			_spool_words "--json --help" "$cur"
+			_spool_words "--json --mount --help" "$cur"
 		else
 			compopt -o default 2>/dev/null
 		fi

@@ -12,6 +12,7 @@
 #include "spoolctl/file_text.h"
 #include "spoolctl/life_call.h"
 #include "spoolctl/life_text.h"
+#include "spoolctl/why_process.h"
 
 static void json_why(struct json *json, const char *path, const struct spool_ctl_life *life)
 {
@@ -49,17 +50,21 @@ static void print_why(const char *path, const struct spool_ctl_life *life)
 
 static const struct option long_options[] = {
 	{"json", no_argument, NULL, 'j'},
+	{"mount", required_argument, NULL, 'm'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 
 static const struct usage usage = {
 	.who = "spoolctl: why",
-	.help = "usage: spoolctl why [--json] [--] PATH...\n"
+	.help = "usage: spoolctl why [--json] [--mount MOUNT] [--] PATH|PID...\n"
 		"Why each PATH lives and when it goes. It may be a file of any kind; a symbolic "
 		"link\n"
-		"is not followed. For the owner of a file, and for root.",
-	.allowed = "[--json] [--] PATH...",
+		"is not followed. For the owner of a file, and for root.\n"
+		"A number that is no file is a process: in which session is what it makes in "
+		"MOUNT\n"
+		"(any directory of a mount, else the working directory), and why.",
+	.allowed = "[--json] [--mount MOUNT] [--] PATH|PID...",
 	.short_options = ":",
 	.long_options = long_options,
 };
@@ -86,19 +91,26 @@ static int show(const char *path, struct json *json)
 int cmd_why(int argc, char *argv[])
 {
 	struct json json = {.out = stdout, .first = true}, *to = NULL;
+	const char *mount = ".";
 	int r = EXIT_OK, option;
 
 	while ((option = usage_next(&usage, argc, argv)) != -1) {
-		if (option != 'j')
+		if (option == 'j')
+			to = &json;
+		else if (option == 'm')
+			mount = optarg;
+		else
 			return option == 'h' ? EXIT_OK : EXIT_USAGE;
-		to = &json;
 	}
 	if (optind == argc)
-		return usage_error(&usage, NULL, "no path");
+		return usage_error(&usage, NULL, "no path or process");
 	if (to)
 		json_open(to, NULL, '[');
 	for (int i = optind; i < argc; i++) {
-		if (show(argv[i], to) != EXIT_OK)
+		int status = why_is_process(argv[i]) ? why_process(argv[i], mount, to)
+						     : show(argv[i], to);
+
+		if (status != EXIT_OK)
 			r = EXIT_FAILED;
 	}
 	if (to) {
