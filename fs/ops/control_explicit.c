@@ -21,6 +21,15 @@ static uid_t own_payer(const struct control_call *call)
 	return spool_engine_payer(call->fs->engine, &call->cred, call->dir);
 }
 
+/* Uid 0 without the powers of the host's root is a container's: root's sessions are not its own,
+ * nor are those of the users whose trees it gets into. */
+static bool has_own(const struct control_call *call)
+{
+	uid_t uid = call->cred.uid;
+
+	return uid != SPOOL_UID_UNKNOWN && (uid != 0 || control_is_admin(call->fs, &call->cred));
+}
+
 static uid_t payer_of(const struct control_call *call, uid_t uid)
 {
 	/* any pid: uid 0 without one is nobody in particular */
@@ -92,7 +101,7 @@ void control_begin(struct control_call *call)
 
 	if (r == 0 && !is_begin(begin))
 		r = -EINVAL;
-	if (r == 0 && call->cred.uid == SPOOL_UID_UNKNOWN)
+	if (r == 0 && !has_own(call))
 		r = -EPERM;
 	if (r == 0)
 		r = begin_session(call, begin);
@@ -157,7 +166,7 @@ void control_end(struct control_call *call)
 	if (r == 0 && (end.op > SPOOL_CTL_END_ASK || end.left || end.stays ||
 		       (end.op == SPOOL_CTL_END_NOW && end.owner)))
 		r = -EINVAL;
-	if (r == 0 && call->cred.uid == SPOOL_UID_UNKNOWN)
+	if (r == 0 && !has_own(call))
 		r = -EPERM;
 	if (r == 0)
 		r = end_session(call, &end);

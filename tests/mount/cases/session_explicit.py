@@ -97,9 +97,14 @@ def ends_with_its_holder(mount):
 @case(mount=False)
 def a_holder_has_the_daemons_number():
     with Mount() as mount:
-        done = run('unshare', '--pid', '--fork', '--mount-proc', binary('SPOOLCTL'), 'session',
-                   'begin', '--dir', mount.tmpdir(), '--holder', '1', check=False)
+        inside = 'unshare', '--pid', '--fork', '--mount-proc'
+        alice = 'setpriv', f'--reuid={ALICE}', f'--regid={ALICE}', '--clear-groups'
+        done = run(*inside, *alice, binary('SPOOLCTL'), 'session', 'begin', '--dir',
+                   mount.tmpdir(ALICE), '--holder', '1', check=False)
         refused(done, 'a holder cannot be named from this pid namespace')
+        for path in mount.tmpdir(), mount.tmpdir(ALICE):
+            done = run(*inside, binary('SPOOLCTL'), 'session', 'begin', '--dir', path, check=False)
+            refused(done, 'only root and its owner')
         assert [one for one in listed(mount.path).values() if one['explicit']] == []
 
 
