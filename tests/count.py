@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Adds up what meson's test logs say of each build.
 
-Names each test and case that failed, with its reason, and ends in one line of counts. Tests that
+Names each test and case that failed, with its reason, and those of tests/mount that passed only
+when they were run again; ends in one line of counts. Tests that
 print TAP count once for each of their results, others once. Ends with 1 when anything failed, when
 nothing passed, or when every test of a suite was skipped.
 """
@@ -12,6 +13,7 @@ from collections import Counter, defaultdict, namedtuple
 from pathlib import Path
 
 POINT = re.compile(r'^(not )?ok\b *\d* *(?:- *)?(.*?)\s*(#\s*SKIP\b.*)?$', re.I | re.M)
+UNSTEADY = re.compile(r'^# unsteady: (\S+?): (.*)$', re.M)
 PLAN = re.compile(r'^1\.\.(\d+)', re.M)
 # unit.c: a case, and below it each assertion that failed
 UNIT = re.compile(r'^  (\S.*): (?:\n((?:    .*\n)*?)    FAILED|(no assertion was made))$', re.M)
@@ -69,6 +71,15 @@ def results(test):
     return ['failed'], list(unit_failures(out)) or [whole_failure(test)]
 
 
+def unsteady_of(build, test):
+    """The cases of a test that passed only when they were run again, as failures are given."""
+    suite, _, name = test['name'].split(':', 1)[-1].rpartition(' / ')
+    said = defaultdict(list)
+    for match in UNSTEADY.finditer(test.get('stdout') or ''):
+        said[match[1]].append(match[2])
+    return [Failure(build, suite.split('+')[0], name, *each) for each in said.items()]
+
+
 def tests_of(build):
     """What meson has logged of a build's tests; none when it never came to run them."""
     try:
@@ -98,7 +109,7 @@ def print_failures(failures):
 
 
 def main():
-    total, suites, failures = Counter(), defaultdict(Counter), []
+    total, suites, failures, unsteady = Counter(), defaultdict(Counter), [], []
     for build in sys.argv[1:]:
         tests = tests_of(build)
         if not tests:
@@ -112,10 +123,14 @@ def main():
             total.update(outcomes)
             suites[build, suite].update(outcomes)
             failures += [Failure(build, suite, name, *each) for each in failed]
+            unsteady += unsteady_of(build, test)
     for (build, suite), n in suites.items():
         if not n['passed'] and not n['failed']:
             failures.append(Failure(build, suite, 'all tests', '', ['every one was skipped']))
             total['failed'] += 1
+    if unsteady:
+        print('== What passed only when it was run again')
+    print_failures(unsteady)
     if failures:
         print('== What failed')
     print_failures(failures)

@@ -54,6 +54,15 @@ def without_a_failure_there_is_one_line():
                    0, '2 passed, 0 failed, 1 skipped')
 
 
+def what_was_run_again_is_named():
+    points = ('1..1\nok 1 tier/back - 0.10 s\n# unsteady: tier/back: a line\n'
+              "# unsteady: tier/back: AssertionError: b'' is not b'x'\n")
+    return compare(count(logged('mount / mount', 'OK', stdout=points)), 0,
+                   '== What passed only when it was run again',
+                   "asan: mount: mount: tier/back: AssertionError: b'' is not b'x'", '    a line',
+                   '1 passed, 0 failed, 0 skipped')
+
+
 def cases_of_a_unit_test_are_named():
     return compare(count(logged('unit+slow / pool', 'FAIL', stdout=UNIT)), 1, '== What failed',
                    'asan: unit: pool: blocks go back: '
@@ -120,7 +129,8 @@ def checks_that_are_all_skipped_have_not_failed():
 
 if __name__ == '__main__':
     sys.exit(checks.main(
-        without_a_failure_there_is_one_line, cases_of_a_unit_test_are_named,
+        without_a_failure_there_is_one_line, what_was_run_again_is_named,
+        cases_of_a_unit_test_are_named,
         cases_on_a_mount_are_named, what_a_sanitizer_found_comes_first,
         the_model_says_at_which_step, one_that_ends_early_is_named,
         builds_and_suites_without_a_result_fail, many_failures_stand_in_a_hundred_lines,

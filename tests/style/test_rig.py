@@ -1,12 +1,18 @@
 #!/usr/bin/python3
-"""What the mount cases wait for by means of tests/mount/rig.py."""
+"""What the mount cases wait for, and how they are run: tests/mount/rig.py and run.py."""
+import contextlib
+import functools
+import io
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import checks
 from checks import TOP
 
 sys.path.insert(0, str(TOP / 'tests/mount'))
+import run  # noqa: E402  (the path is set just above)
 from rig import alive  # noqa: E402  (the path is set just above)
 
 # exit(2), the system call (number 60 on x86-64, 93 elsewhere), ends the calling thread alone
@@ -37,5 +43,42 @@ def a_process_is_alive_until_its_last_thread_ends():
     return 'a thread that outlives the first one', wrong
 
 
+def fails_first(fails):
+    """A case that fails as often as @fails says, each time in a process of its own."""
+    with open(fails, 'r+', encoding='ascii') as file:
+        left = int(file.read())
+        file.seek(0)
+        file.write(str(left - 1))
+    assert left <= 0, f'{left} failures to come'
+
+
+def results_of(*failures):
+    """What run.py makes of cases that fail so often, and what it prints."""
+    with tempfile.TemporaryDirectory() as folder, \
+            contextlib.redirect_stdout(io.StringIO()) as out, \
+            contextlib.redirect_stderr(io.StringIO()):
+        cases = []
+        for i, often in enumerate(failures):
+            Path(folder, str(i)).write_text(str(often), encoding='ascii')
+            function = functools.partial(fails_first, f'{folder}/{i}')
+            function.__name__, function.__code__ = f'case{i}', fails_first.__code__
+            cases.append(run.Case('rig', function, {'mount': False}, False))
+        return run.run_all(cases, 1, {}), out.getvalue()
+
+
+def a_case_that_fails_runs_once_more():
+    wrong = []
+    for failures, expected in (((0, 1), ['passed', 'unsteady']), ((2, 0), ['passed', 'failed']),
+                               ((1, 1, 1), ['failed', 'unsteady', 'unsteady'])):
+        results, out = results_of(*failures)
+        if results != expected:
+            wrong.append(f'{failures}: {results}, not {expected}')
+        if out.count('# unsteady: rig/') < expected.count('unsteady') or \
+                out.count('not ok') != expected.count('failed'):
+            wrong.append(f'{failures}: prints {out!r}')
+    return 'three runs', wrong
+
+
 if __name__ == '__main__':
-    sys.exit(checks.main(a_process_is_alive_until_its_last_thread_ends))
+    sys.exit(checks.main(a_process_is_alive_until_its_last_thread_ends,
+                         a_case_that_fails_runs_once_more))
