@@ -14,9 +14,15 @@ int spool_ctl_open(const char *dir)
 	return fd < 0 ? -errno : fd;
 }
 
+int spool_ctl_call(int fd, unsigned int call, void *data)
+{
+	return ioctl(fd, call, data) < 0 ? -errno : 0;
+}
+
 int spool_ctl_set(int fd, const char *option, char ret_message[SPOOL_CTL_TEXT * 2])
 {
 	struct spool_ctl_set set = {.version = SPOOL_CTL_VERSION};
+	int r;
 
 	if (strlen(option) >= sizeof(set.option)) {
 		snprintf(ret_message, sizeof(set.message),
@@ -25,8 +31,9 @@ int spool_ctl_set(int fd, const char *option, char ret_message[SPOOL_CTL_TEXT * 
 		return ENAMETOOLONG;
 	}
 	strcpy(set.option, option);
-	if (ioctl(fd, SPOOL_IOC_SET, &set) < 0)
-		return -errno;
+	r = spool_ctl_call(fd, SPOOL_IOC_SET, &set);
+	if (r < 0)
+		return r;
 	set.message[sizeof(set.message) - 1] = '\0';
 	if (set.error && *set.message)
 		strcpy(ret_message, set.message);

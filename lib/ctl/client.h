@@ -12,6 +12,13 @@
 int spool_ctl_open(const char *dir);
 
 /**
+ * spool_ctl_call() - make a call (ctl/proto.h)
+ * @fd: of spool_ctl_open(); @call: SPOOL_IOC_...; @data: its structure, which goes in and comes out
+ * Return: 0; -errno, also of ioctl(2) itself.
+ */
+int spool_ctl_call(int fd, unsigned int call, void *data);
+
+/**
  * spool_ctl_set() - ask the daemon to change an option of the live mount
  * @option: "name=value"
  * @ret_message: a line that says why the option is refused, with "spoolfs: " in front

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 
 #include "common/text.h"
 #include "common/usage.h"
@@ -19,6 +18,7 @@ static int show(const char *path)
 	spool_cleanup(free) struct spool_ctl_debug *debug = calloc(1, sizeof(*debug));
 	spool_cleanup(fd) int fd = spool_ctl_open(path);
 	uint64_t cursor;
+	int r;
 
 	if (fd < 0)
 		return -fd;
@@ -28,8 +28,9 @@ static int show(const char *path)
 		cursor = debug->cursor;
 		debug->version = SPOOL_CTL_VERSION;
 		debug->length = 0;
-		if (ioctl(fd, SPOOL_IOC_DEBUG, debug) < 0)
-			return errno;
+		r = spool_ctl_call(fd, SPOOL_IOC_DEBUG, debug);
+		if (r < 0)
+			return -r;
 		if (debug->length > sizeof(debug->text) || debug->cursor <= cursor)
 			return EPROTO; /* without progress this loop would never end */
 		fwrite(debug->text, 1, debug->length, stdout);

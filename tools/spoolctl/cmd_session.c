@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
 #include "common/json.h"
@@ -80,6 +79,7 @@ static int list(const char *path, struct json *json)
 	spool_cleanup(free) struct spool_ctl_sessions *page = malloc(sizeof(*page));
 	spool_cleanup(fd) int fd = spool_ctl_open(path);
 	uint64_t cursor = 0;
+	int r;
 
 	if (fd < 0)
 		return -fd;
@@ -89,8 +89,9 @@ static int list(const char *path, struct json *json)
 		memset(page, 0, sizeof(*page));
 		page->version = SPOOL_CTL_VERSION;
 		page->cursor = cursor;
-		if (ioctl(fd, SPOOL_IOC_SESSIONS, page) < 0)
-			return errno;
+		r = spool_ctl_call(fd, SPOOL_IOC_SESSIONS, page);
+		if (r < 0)
+			return -r;
 		if (page->count > SPOOL_CTL_SESSIONS || page->cursor <= cursor)
 			return EPROTO; /* it would never end */
 		if (cursor == 0)

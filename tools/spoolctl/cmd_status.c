@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/json.h"
@@ -296,6 +295,7 @@ static int show_users(int fd, struct json *json)
 {
 	spool_cleanup(free) struct spool_ctl_users *list = malloc(sizeof(*list));
 	uint64_t cursor = 0;
+	int r;
 
 	if (!list)
 		return -ENOMEM;
@@ -305,8 +305,9 @@ static int show_users(int fd, struct json *json)
 		memset(list, 0, sizeof(*list));
 		list->version = SPOOL_CTL_VERSION;
 		list->cursor = cursor;
-		if (ioctl(fd, SPOOL_IOC_USERS, list) < 0)
-			return -errno;
+		r = spool_ctl_call(fd, SPOOL_IOC_USERS, list);
+		if (r < 0)
+			return r;
 		for (uint32_t i = 0; i < list->count && i < SPOOL_CTL_USERS; i++) {
 			if (json)
 				json_user(json, &list->users[i]);
@@ -323,18 +324,16 @@ static int show_users(int fd, struct json *json)
 /* Asks for the status. Return: a descriptor of @path for more questions; -errno. */
 static int ask(const char *path, struct spool_ctl_status *ret)
 {
-	int fd = spool_ctl_open(path);
+	int fd = spool_ctl_open(path), r;
 
 	*ret = (struct spool_ctl_status){.version = SPOOL_CTL_VERSION};
 	if (fd < 0)
 		return fd;
-	if (ioctl(fd, SPOOL_IOC_STATUS, ret) < 0) {
-		int r = -errno;
-
-		close(fd);
-		return r;
-	}
-	return fd;
+	r = spool_ctl_call(fd, SPOOL_IOC_STATUS, ret);
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
 }
 
 static int is_same(void *arg, const struct mounts_entry *entry)

@@ -3,10 +3,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 
 #include "common/json.h"
-#include "ctl/proto.h"
+#include "ctl/client.h"
 
 /* Names of the operations, by number: enum fuse_opcode of linux/fuse.h (protocol 7.45). */
 static const char *const names[SPOOL_CTL_OPCODES] = {
@@ -47,9 +46,10 @@ const char *requests_name(uint32_t opcode, char buf[16])
 int requests_json(int fd, struct json *json)
 {
 	struct spool_ctl_requests requests = {.version = SPOOL_CTL_VERSION};
+	int r = spool_ctl_call(fd, SPOOL_IOC_REQUESTS, &requests);
 
-	if (ioctl(fd, SPOOL_IOC_REQUESTS, &requests) < 0)
-		return errno == EPERM ? 0 : -errno;
+	if (r < 0)
+		return r == -EPERM ? 0 : r;
 	json_open(json, "requests_by_operation", '{');
 	for (unsigned int i = 0; i < SPOOL_CTL_OPCODES; i++) {
 		char number[16];

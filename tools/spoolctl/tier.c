@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
 #include "common/json.h"
+#include "ctl/client.h"
 #include "util/parse.h"
 
 /* The daemon answers with the last figures of the disk, and asks the disk for new ones meanwhile.
@@ -19,13 +19,15 @@
 int tier_ask(int fd, struct spool_ctl_tier *ret)
 {
 	const struct timespec wait = {.tv_nsec = ASK_AGAIN_NS};
+	int r;
 
 	for (int i = 0; i < ASK_TRIES; i++) {
 		if (i > 0)
 			nanosleep(&wait, NULL);
 		*ret = (struct spool_ctl_tier){.version = SPOOL_CTL_VERSION};
-		if (ioctl(fd, SPOOL_IOC_TIER, ret) < 0)
-			return errno == ENOTTY ? 0 : -errno; /* a daemon that knows no disk yet */
+		r = spool_ctl_call(fd, SPOOL_IOC_TIER, ret);
+		if (r < 0)
+			return r == -ENOTTY ? 0 : r; /* a daemon that knows no disk yet */
 		if (ret->backing_age_ms <= SPOOL_CTL_FRESH_MS)
 			break;
 	}

@@ -5,9 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
+#include "ctl/client.h"
 #include "util/macros.h"
 
 static int add_users(struct top_sample *sample, const struct spool_ctl_users *page)
@@ -35,8 +35,9 @@ static int ask_users(int fd, struct top_sample *sample)
 		memset(page, 0, sizeof(*page));
 		page->version = SPOOL_CTL_VERSION;
 		page->cursor = cursor;
-		if (ioctl(fd, SPOOL_IOC_USERS, page) < 0)
-			return -errno;
+		r = spool_ctl_call(fd, SPOOL_IOC_USERS, page);
+		if (r < 0)
+			return r;
 		if (page->count > SPOOL_CTL_USERS || page->cursor <= cursor)
 			return -EPROTO; /* it would never end */
 		cursor = page->cursor;
@@ -52,11 +53,10 @@ int top_ask(int fd, struct top_sample *ret)
 		.tier = {.version = SPOOL_CTL_VERSION},
 	};
 	struct timespec now;
-	int r = 0;
+	int r = spool_ctl_call(fd, SPOOL_IOC_STATUS, &sample.status);
 
-	if (ioctl(fd, SPOOL_IOC_STATUS, &sample.status) < 0 ||
-	    ioctl(fd, SPOOL_IOC_TIER, &sample.tier) < 0)
-		r = -errno;
+	if (r == 0)
+		r = spool_ctl_call(fd, SPOOL_IOC_TIER, &sample.tier);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sample.when_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	if (r == 0)
