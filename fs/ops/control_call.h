@@ -5,7 +5,9 @@
 
 #include "fs.h"
 
-/** struct control_call - one ioctl on directory @dir; @in: @in_size bytes */
+/** struct control_call - one ioctl on directory @dir; @in: @in_size bytes
+ * @req: NULL: it has come by the socket, for administrators (control_server.h), about the mount as a
+ *	whole. The answer goes to @answer, of @out_size bytes, and @result: 0; -errno. */
 struct control_call {
 	fuse_req_t req;
 	struct spool_fs *fs;
@@ -13,11 +15,23 @@ struct control_call {
 	fuse_ino_t dir;
 	const void *in;
 	size_t in_size, out_size;
+	void *answer;
+	int result;
 };
 
 /** control_take_in() - copy the structure that came in. Return: 0; -EINVAL: it has the wrong size.
  */
 int control_take_in(void *to, size_t size, const struct control_call *call);
+
+/** control_answer() - the answer: @size bytes at @buf, or the error @r (-errno). */
+void control_answer(struct control_call *call, int r, const void *buf, size_t size);
+
+/** control_waits() - Return: whether the call is to wait until what has been removed counts no more
+ * (reply_waits()): then SPOOL_COUNT_FIRST is the answer for now. */
+bool control_waits(const struct control_call *call);
+
+/** control_may_administer() - Return: whether the caller may act for all users. */
+bool control_may_administer(const struct control_call *call);
 
 /** control_is_admin() - Return: whether @cred may act for all users. Only while its call is
  * pending. */

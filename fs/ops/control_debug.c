@@ -19,7 +19,6 @@
 #include "host/pulse.h"
 #include "ops/control_call.h"
 #include "ops/debug_page.h"
-#include "ops/reply.h"
 #include "transport/ring.h"
 #include "transport/waiting.h"
 #include "util/macros.h"
@@ -234,9 +233,9 @@ void control_debug(struct control_call *call)
 	spool_cleanup(free) struct spool_ctl_debug *debug = malloc(sizeof(*debug));
 	int r = debug ? control_take_in(debug, sizeof(*debug), call) : -ENOMEM;
 
-	if (r == 0 && !control_is_admin(call->fs, &call->cred))
+	if (r == 0 && !control_may_administer(call))
 		r = -EPERM;
 	if (r == 0)
 		r = fill(call->fs, debug);
-	reply_ioctl(call->req, r, debug, sizeof(*debug));
+	control_answer(call, r, debug, sizeof(*debug));
 }

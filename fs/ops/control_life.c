@@ -39,7 +39,7 @@ static int get_life(const struct control_call *call, struct spool_ctl_life *out)
 
 	if (r < 0)
 		return r == -ESTALE ? -ENOENT : r;
-	if (!control_life_is_own(call, control_is_admin(call->fs, &call->cred), &attr))
+	if (!control_life_is_own(call, control_may_administer(call), &attr))
 		r = -EPERM;
 	else
 		r = spool_engine_life(call->fs->engine, attr.ino, &life);
@@ -89,7 +89,7 @@ void control_life(struct control_call *call)
 static int changed_by(const struct control_call *call, const struct spool_ctl_change *change,
 		      const struct spool_attr *attr, uid_t *ret)
 {
-	bool is_admin = control_is_admin(call->fs, &call->cred);
+	bool is_admin = control_may_administer(call);
 	bool of_others = call->fs->options->config.layout == SPOOL_LAYOUT_SHARED &&
 			 S_ISDIR(attr->mode) &&
 			 (change->flags || change->op == SPOOL_CTL_CHANGE_EXPIRE);

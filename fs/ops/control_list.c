@@ -69,7 +69,7 @@ static int describe(const struct control_call *call, bool is_admin, struct spool
 /* Entries that have gone meanwhile are left out. */
 static void describe_all(const struct control_call *call, struct spool_ctl_files *list)
 {
-	bool is_admin = control_is_admin(call->fs, &call->cred);
+	bool is_admin = control_may_administer(call);
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < list->count; i++) {
@@ -111,7 +111,7 @@ static int list_one(const struct control_call *call, struct spool_ctl_files *lis
 		return r;
 	list->entries[0].ino = attr.ino;
 	memcpy(list->entries[0].name, list->name, sizeof(list->name));
-	r = describe(call, control_is_admin(call->fs, &call->cred), &list->entries[0]);
+	r = describe(call, control_may_administer(call), &list->entries[0]);
 	spool_engine_forget(engine, attr.ino, 1);
 	list->count = 1;
 	list->cursor = SPOOL_CTL_END;

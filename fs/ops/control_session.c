@@ -36,7 +36,7 @@ static void fill(const struct spool_session_info *info, struct spool_ctl_session
 
 static void list(const struct control_call *call, struct spool_ctl_sessions *out)
 {
-	bool is_admin = control_is_admin(call->fs, &call->cred);
+	bool is_admin = control_may_administer(call);
 	struct spool_session_info info;
 
 	for (unsigned int i = 0; i < LOOKS && out->count < SPOOL_CTL_SESSIONS; i++) {
@@ -61,7 +61,7 @@ void control_sessions(struct control_call *call)
 		memset(out->sessions, 0, sizeof(out->sessions));
 		list(call, out);
 	}
-	reply_ioctl(call->req, r, out, sizeof(*out));
+	control_answer(call, r, out, sizeof(*out));
 }
 
 static int who(const struct control_call *call, struct spool_ctl_who *out)

@@ -85,16 +85,16 @@ static void fill_waiting(struct spool_fs *fs, struct spool_ctl_status *out)
 		out->ring_entries = spool_rings_entries(fs->rings, &out->ring_entries_waiting);
 }
 
-static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
-		       struct spool_ctl_status *out)
+static void get_status(const struct control_call *call, struct spool_ctl_status *out)
 {
+	struct spool_fs *fs = call->fs;
 	struct spool_engine_stat stat;
 	struct spool_usage usage;
 
 	spool_engine_stat(fs->engine, &stat);
 	*out = (struct spool_ctl_status){
 		.version = SPOOL_CTL_VERSION,
-		.caller_admin = control_is_admin(fs, cred),
+		.caller_admin = control_may_administer(call),
 		.layout = fs->options->config.layout,
 		.modes = fs->options->config.modes,
 		.protect = SPOOL_CTL_PROTECT_NODUMP |
@@ -120,7 +120,7 @@ static void get_status(struct spool_fs *fs, const struct spool_cred *cred,
 		fill_waiting(fs, out);
 		memcpy(out->users_refused, usage.users_refused, sizeof(out->users_refused));
 	} else {
-		spool_engine_user_usage(fs->engine, cred->uid, &usage);
+		spool_engine_user_usage(fs->engine, call->cred.uid, &usage);
 		out->ram_held = 0; /* it sums up all users: only for administrators */
 		out->open_files = 0;
 		out->requests = 0;
@@ -139,19 +139,19 @@ static void fill_user(struct spool_fs *fs, uid_t uid, const struct spool_usage *
 	fill_usage(usage, &ret->usage);
 }
 
-static void get_users(struct spool_fs *fs, const struct spool_cred *cred,
-		      struct spool_ctl_users *list)
+static void get_users(const struct control_call *call, struct spool_ctl_users *list)
 {
-	bool admin = control_is_admin(fs, cred);
+	bool admin = control_may_administer(call);
+	struct spool_fs *fs = call->fs;
 	uint64_t next = list->cursor;
 	struct spool_usage usage;
 	uid_t uid;
 
 	list->count = 0;
 	if (!admin) {
-		if (next <= cred->uid) {
-			spool_engine_user_usage(fs->engine, cred->uid, &usage);
-			fill_user(fs, cred->uid, &usage, &list->users[0]);
+		if (next <= call->cred.uid) {
+			spool_engine_user_usage(fs->engine, call->cred.uid, &usage);
+			fill_user(fs, call->cred.uid, &usage, &list->users[0]);
 			list->count = 1;
 		}
 		list->cursor = SPOOL_CTL_END;
@@ -165,13 +165,13 @@ static void get_users(struct spool_fs *fs, const struct spool_cred *cred,
 	list->cursor = list->count == SPOOL_CTL_USERS ? next : SPOOL_CTL_END;
 }
 
-static int get_requests(struct spool_fs *fs, const struct spool_cred *cred,
-			struct spool_ctl_requests *out)
+static int get_requests(const struct control_call *call, struct spool_ctl_requests *out)
 {
-	if (!control_is_admin(fs, cred))
+	if (!control_may_administer(call))
 		return -EPERM;
 	for (unsigned int i = 0; i < SPOOL_CTL_OPCODES; i++)
-		out->counts[i] = atomic_load_explicit(&fs->by_opcode[i], memory_order_relaxed);
+		out->counts[i] =
+			atomic_load_explicit(&call->fs->by_opcode[i], memory_order_relaxed);
 	return 0;
 }
 
@@ -180,11 +180,11 @@ void control_status(struct control_call *call)
 	struct spool_ctl_status status;
 	int r = control_take_in(&status, sizeof(status), call);
 
-	if (r == 0 && reply_waits(call->req, SPOOL_COUNT_FIRST))
+	if (r == 0 && control_waits(call))
 		r = SPOOL_COUNT_FIRST;
 	if (r == 0)
-		get_status(call->fs, &call->cred, &status);
-	reply_ioctl(call->req, r, &status, sizeof(status));
+		get_status(call, &status);
+	control_answer(call, r, &status, sizeof(status));
 }
 
 void control_users(struct control_call *call)
@@ -192,11 +192,11 @@ void control_users(struct control_call *call)
 	struct spool_ctl_users users;
 	int r = control_take_in(&users, sizeof(users), call);
 
-	if (r == 0 && reply_waits(call->req, SPOOL_COUNT_FIRST))
+	if (r == 0 && control_waits(call))
 		r = SPOOL_COUNT_FIRST;
 	if (r == 0)
-		get_users(call->fs, &call->cred, &users);
-	reply_ioctl(call->req, r, &users, sizeof(users));
+		get_users(call, &users);
+	control_answer(call, r, &users, sizeof(users));
 }
 
 void control_requests(struct control_call *call)
@@ -205,6 +205,6 @@ void control_requests(struct control_call *call)
 	int r = control_take_in(&requests, sizeof(requests), call);
 
 	if (r == 0)
-		r = get_requests(call->fs, &call->cred, &requests);
-	reply_ioctl(call->req, r, &requests, sizeof(requests));
+		r = get_requests(call, &requests);
+	control_answer(call, r, &requests, sizeof(requests));
 }

@@ -58,11 +58,11 @@ void control_tier(struct control_call *call)
 {
 	struct spool_ctl_tier tier;
 	int r = control_take_in(&tier, sizeof(tier), call);
-	bool admin = r == 0 && control_is_admin(call->fs, &call->cred);
+	bool admin = r == 0 && control_may_administer(call);
 
 	if (r == 0)
 		fill_tier(call->fs, admin, &tier);
-	reply_ioctl(call->req, r, &tier, sizeof(tier));
+	control_answer(call, r, &tier, sizeof(tier));
 }
 
 /* Applies a change: the live options are the limits, and those of the tier, of sessions and of the
@@ -121,7 +121,7 @@ void control_set(struct control_call *call)
 	struct spool_ctl_set set;
 	int r = control_take_in(&set, sizeof(set), call);
 
-	if (r == 0 && !control_is_admin(call->fs, &call->cred))
+	if (r == 0 && !control_may_administer(call))
 		r = -EPERM;
 	if (r == 0 && !memchr(set.option, '\0', sizeof(set.option)))
 		r = -EINVAL;
@@ -129,7 +129,7 @@ void control_set(struct control_call *call)
 		memset(set.message, 0, sizeof(set.message));
 		set.error = -change(call->fs, set.option, set.message, sizeof(set.message));
 	}
-	reply_ioctl(call->req, r, &set, sizeof(set));
+	control_answer(call, r, &set, sizeof(set));
 }
 
 /* The file @name in @call's directory, when the caller may act on it. Owes a lookup. */
@@ -141,7 +141,7 @@ static int find_own(struct control_call *call, const char *name, uint64_t *ret_i
 
 	if (r < 0)
 		return r;
-	if (attr.uid != call->cred.uid && !control_is_admin(call->fs, &call->cred)) {
+	if (attr.uid != call->cred.uid && !control_may_administer(call)) {
 		spool_engine_forget(engine, attr.ino, 1);
 		return -EPERM;
 	}
