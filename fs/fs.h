@@ -21,6 +21,7 @@
 #include "util/log.h"
 
 struct spool_arena;
+struct spool_control_server;
 struct spool_for_spill;
 struct spool_devfuse;
 struct spool_dirs;
@@ -95,6 +96,7 @@ struct spool_fs {
 	struct spool_life *life;
 	struct spool_sessions *sessions; /* of life */
 	struct spool_reaper *reaper;
+	struct spool_control_server *control_server; /* NULL: not yet */
 	struct spool_subuids *subuids;
 	struct spool_sandbox sandbox;
 	int nice;                      /* of the worker's threads */

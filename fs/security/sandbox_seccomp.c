@@ -111,6 +111,8 @@ static const char *const allowed[] = {
 	"recvmsg",
 	"connect",
 	"shutdown",
+	/* callers of the socket for administration */
+	"accept4",
 	/* rings; forbidden when the transport has its own */
 	"io_uring_setup",
 	"io_uring_register",
@@ -210,6 +212,10 @@ static int add_conditional(scmp_filter_ctx filter)
 		{"socket",
 		 2,
 		 {SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0), SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_DGRAM)}},
+		/* who calls */
+		{"getsockopt",
+		 2,
+		 {SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0), SCMP_A2(SCMP_CMP_EQ, SO_PEERCRED, 0)}},
 		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)}},
 		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA, 0)}},
 		{"prctl", 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS, 0)}},
