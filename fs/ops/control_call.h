@@ -6,8 +6,8 @@
 #include "fs.h"
 
 /** struct control_call - one ioctl on directory @dir; @in: @in_size bytes
- * @req: NULL: it has come by the socket, for administrators (control_server.h), about the mount as a
- *	whole. The answer goes to @answer, of @out_size bytes, and @result: 0; -errno. */
+ * @req: NULL: it has come by the socket, for administrators (control_server.h), about the mount as
+ *	a whole. The answer goes to @answer, of @out_size bytes, and @result: 0; -errno. */
 struct control_call {
 	fuse_req_t req;
 	struct spool_fs *fs;

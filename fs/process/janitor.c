@@ -16,6 +16,7 @@
 #include "ctl/record.h"
 #include "host/mount_table.h"
 #include "host/process.h"
+#include "process/control_socket.h"
 #include "process/unmount.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
@@ -117,6 +118,8 @@ static _Noreturn void do_duty(struct duty *duty)
 	if (!left_to_us)
 		spool_log(duty->log, SPOOL_LOG_ERROR, "%s: the supervisor is gone, unmounting",
 			  duty->mount.path);
+	if (!left_to_us)
+		spool_control_socket_remove(duty->mount.device);
 	worker_ends(duty, SPOOL_GRACE_MS); /* as long as the supervisor gives it */
 	r = spool_unmount(&duty->mount);
 	end_worker(duty);

@@ -9,6 +9,7 @@
 #include "background/sessions.h"
 #include "background/writeback.h"
 #include "fs.h"
+#include "ops/control_server.h"
 #include "ops/dirs.h"
 #include "transport/devfuse.h"
 #include "transport/ring.h"
@@ -49,6 +50,8 @@ static bool stop_queues(struct spool_fs *fs)
 	bool ended;
 
 	atomic_store(&fs->stopping, true);
+	spool_control_server_stop(fs->control_server);
+	fs->control_server = NULL;
 	spool_pressure_stop(fs->pressure);
 	spool_life_stop(fs->life);
 	spool_removals_stop(fs->removals); /* which the reaper may wait for */

@@ -30,6 +30,7 @@
 #include "process/watch.h"
 #include "process/watchdog.h"
 #include "process/attached.h"
+#include "process/control_socket.h"
 #include "process/farewell.h"
 #include "process/handover.h"
 #include "process/worker.h"
@@ -63,7 +64,8 @@ struct supervisor {
 	pid_t worker;
 	int socket; /* to the worker; -1 when closed */
 	int signals;
-	int record; /* tells spoolctl of a daemon without a mount; -1: none */
+	int control; /* the socket for administration; < 0: none */
+	int record;  /* tells spoolctl of a daemon without a mount; -1: none */
 	bool reaped;
 	int status; /* of the worker, when reaped */
 };
@@ -81,8 +83,12 @@ static void block_signals(sigset_t *old, sigset_t *blocked)
 /* The worker closes all descriptors of the supervisor but those that it needs. */
 static void forget_ours(const struct supervisor *sup, int socket)
 {
-	const int keep[] = {socket, sup->options->backing_fd, sup->options->alive_fd,
-			    spool_watchdog_fd(sup->watchdog), sup->shared->wake};
+	const int keep[] = {socket,
+			    sup->options->backing_fd,
+			    sup->options->alive_fd,
+			    spool_watchdog_fd(sup->watchdog),
+			    sup->shared->wake,
+			    sup->control};
 
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
 }
@@ -95,6 +101,9 @@ static int start_worker(struct supervisor *sup)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
+	sup->control = spool_control_socket_new();
+	if (sup->control < 0)
+		return sup->control;
 	block_signals(&old, &blocked);
 	sup->signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (sup->signals < 0)
@@ -105,7 +114,7 @@ static int start_worker(struct supervisor *sup)
 	if (sup->worker == 0) {
 		forget_ours(sup, pair[1]);
 		sigprocmask(SIG_SETMASK, &old, NULL);
-		exit(spool_worker_main(sup->options, sup->log, pair[1], self,
+		exit(spool_worker_main(sup->options, sup->log, pair[1], sup->control, self,
 				       spool_watchdog_pulses(sup->watchdog), sup->shared));
 	}
 	close(pair[1]);
@@ -355,6 +364,7 @@ static bool serve(struct supervisor *sup)
 	enum event event = wait_for_event(sup);
 	int r;
 
+	spool_control_socket_remove(sup->mount.device);
 	if (event == EVENT_WORKER && ended_well(sup)) {
 		/* somebody else has unmounted it; mounts that were detached lazily may be left */
 		spool_unmount(&sup->mount);
@@ -419,6 +429,8 @@ static int start(struct supervisor *sup)
 	sup->record = spool_record_open(sup->mount.device, &mounted, sup->mount.path);
 	if (sup->record < 0)
 		spool_log(sup->log, SPOOL_LOG_DEBUG, "no record: %s", strerror(-sup->record));
+	spool_control_socket_publish(sup->control, sup->mount.device, sup->log);
+	sup->control = spool_close(sup->control);
 	watch_mounts(sup);
 	r = spool_janitor_tell(&sup->janitor, &sup->mount);
 	if (r == 0)
@@ -436,6 +448,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 				 .socket = -1,
 				 .signals = -1,
 				 .record = -1,
+				 .control = -1,
 				 .janitor = {.socket = -1}};
 	int r, status = 1;
 
@@ -457,6 +470,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 		started(arg);
 		status = serve(&sup) ? 0 : 1;
 	} else {
+		spool_control_socket_remove(sup.mount.device);
 		spool_unmount(&sup.mount);
 		if (sup.worker > 0)
 			stop_worker(&sup);
@@ -472,6 +486,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	spool_close(sup.socket);
 	spool_close(sup.signals);
 	spool_close(sup.record);
+	spool_close(sup.control);
 	spool_mount_fini(&sup.mount);
 	return status;
 }

@@ -19,6 +19,7 @@
 #include "transport/channel.h"
 #include "ctl/record.h"
 #include "transport/devfuse.h"
+#include "ops/control_server.h"
 #include "ops/origin.h"
 #include "fs.h"
 #include "transport/handshake.h"
@@ -31,6 +32,7 @@ struct worker {
 	struct spool_fs fs;
 	struct spool_arena arena;
 	struct spool_origins origins;
+	int control;                  /* the socket for administration; -1: none */
 	int done;                     /* eventfd: a thread has ended */
 	char why[SPOOL_LOG_LINE_MAX]; /* not "": the line that says which option cannot be had */
 };
@@ -77,6 +79,15 @@ static bool wait_for_end(struct worker *worker, int socket)
 	return !fds[0].revents;
 }
 
+/* It needs what FUSE_INIT has set. */
+static int serve_control(struct worker *worker)
+{
+	int fd = worker->control;
+
+	worker->control = -1;
+	return spool_control_server_start(&worker->fs, fd, &worker->fs.control_server);
+}
+
 static int run_session(struct worker *worker, int socket)
 {
 	static char name[] = "spoolfs", debug[] = "-d";
@@ -108,6 +119,8 @@ static int run_session(struct worker *worker, int socket)
 	if (r == 0)
 		r = wait_for_init(worker);
 	spool_sandbox_seal(&worker->fs.sandbox);
+	if (r == 0 && worker->control >= 0)
+		r = serve_control(worker);
 	if (r == 0 && !worker->fs.options->foreground)
 		spool_stdio_to_null(STDERR_FILENO);
 	if (r == 0 && write(socket, &ok, 1) == 1 && wait_for_end(worker, socket))
@@ -130,7 +143,8 @@ static int failed(struct worker *worker, const char *doing, int r)
 }
 
 int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
-		      pid_t supervisor, struct spool_pulses *pulses, struct spool_shared *shared)
+		      int control, pid_t supervisor, struct spool_pulses *pulses,
+		      struct spool_shared *shared)
 {
 	struct worker worker = {
 		.fs = {.options = options,
@@ -143,6 +157,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	};
 	int r, status = 0;
 
+	worker.control = control;
 	prctl(PR_SET_NAME, SPOOL_CTL_WORKER);
 	worker.fs.live = *options;
 	worker.fs.arena = &worker.arena;
@@ -170,6 +185,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		status = failed(&worker, "serve", r);
 	if (!spool_tear_down(&worker.fs) && status == 0)
 		status = 1;
+	spool_close(worker.control);
 	spool_close(worker.done);
 	spool_close(worker.fs.inited);
 	return status;

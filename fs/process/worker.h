@@ -18,10 +18,12 @@
 
 /**
  * spool_worker_main() - serve until unmounted or told to stop
- * @socket: our end of the pair; @supervisor: its pid; @pulses: it watches our threads by these;
- *	@shared: what we tell it meanwhile
+ * @socket: our end of the pair; @control: the socket for administration (control_socket.h), or
+ *	-1: none; @supervisor: its pid; @pulses: it watches our threads by these; @shared: what we
+ *	tell it meanwhile
  * Return: exit status: 0 all is freed, or in a release build left to the kernel, and the accounts
  * were balanced; SPOOL_EXIT_USAGE an option asks for what cannot be had here; 1 otherwise (logged).
  */
 int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
-		      pid_t supervisor, struct spool_pulses *pulses, struct spool_shared *shared);
+		      int control, pid_t supervisor, struct spool_pulses *pulses,
+		      struct spool_shared *shared);
