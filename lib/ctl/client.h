@@ -3,7 +3,13 @@
 
 /* The tools' end of the control interface (ctl/proto.h). */
 
+#include <sys/types.h>
+
 #include "ctl/proto.h"
+
+/* How long the daemon's socket may take to take a call, and to answer it. It waits for nothing, so
+ * one that takes longer hangs. A guess. */
+#define SPOOL_CTL_SOCKET_LIMIT_S 5
 
 /**
  * spool_ctl_open() - a directory of the mount, to ask its daemon through
@@ -12,9 +18,18 @@
 int spool_ctl_open(const char *dir);
 
 /**
+ * spool_ctl_connect() - the socket of the daemon of mount @device (ctl/socket.h), to ask it through
+ * @uid: the user of the daemon. Another one that listens there is none: -EPERM
+ * Return: a descriptor, to be closed by the caller; -errno, -ENOENT and -ECONNREFUSED: no daemon.
+ */
+int spool_ctl_connect(uid_t uid, dev_t device);
+
+/**
  * spool_ctl_call() - make a call (ctl/proto.h)
- * @fd: of spool_ctl_open(); @call: SPOOL_IOC_...; @data: its structure, which goes in and comes out
- * Return: 0; -errno, also of ioctl(2) itself.
+ * @fd: of spool_ctl_open() or spool_ctl_connect(); @call: SPOOL_IOC_...; @data: its structure,
+ *	which goes in and comes out
+ * Return: 0; -errno, also of ioctl(2) itself; of a socket as well -ETIMEDOUT, -ECONNABORTED: the
+ * daemon has ended, and what struct spool_ctl_message names. After one of those it cannot be used.
  */
 int spool_ctl_call(int fd, unsigned int call, void *data);
 
