@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
@@ -13,7 +14,7 @@ int change_option(const char *program, const char *mountpoint, const char *optio
 {
 	static const char prefix[] = "spoolfs: ";
 	char message[SPOOL_CTL_TEXT * 2];
-	spool_cleanup(fd) int fd = spool_ctl_open(mountpoint);
+	spool_cleanup(fd) int fd = reach_mount(mountpoint, true);
 	int r = fd < 0 ? fd : spool_ctl_set(fd, option, message);
 
 	if (r < 0) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libmount.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FSTYPE "fuse.spoolfs"
@@ -13,6 +14,18 @@ static bool is_ours(struct libmnt_fs *fs)
 	const char *type = mnt_fs_get_fstype(fs);
 
 	return type && strcmp(type, FSTYPE) == 0 && mnt_fs_get_target(fs);
+}
+
+/* The kernel shows it: user_id= (fuse_show_options() of Linux). */
+static uid_t mounted_by(struct libmnt_fs *fs)
+{
+	const char *options = mnt_fs_get_fs_options(fs);
+	char *value;
+	size_t size;
+
+	if (!options || mnt_optstr_get_option(options, "user_id", &value, &size) != 0)
+		return (uid_t)-1;
+	return (uid_t)strtoul(value, NULL, 10);
 }
 
 static int walk(struct libmnt_table *table, int (*fn)(void *arg, const struct mounts_entry *entry),
@@ -30,6 +43,7 @@ static int walk(struct libmnt_table *table, int (*fn)(void *arg, const struct mo
 		const struct mounts_entry entry = {
 			.path = mnt_fs_get_target(fs),
 			.device = mnt_fs_get_devno(fs),
+			.uid = mounted_by(fs),
 		};
 
 		if (is_ours(fs))

@@ -10,6 +10,7 @@
 struct mounts_entry {
 	const char *path; /* of the mount point; unescaped */
 	dev_t device;     /* of the filesystem */
+	uid_t uid;        /* who has mounted it */
 };
 
 /**

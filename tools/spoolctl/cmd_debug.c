@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
@@ -16,7 +17,7 @@
 static int show(const char *path)
 {
 	spool_cleanup(free) struct spool_ctl_debug *debug = calloc(1, sizeof(*debug));
-	spool_cleanup(fd) int fd = spool_ctl_open(path);
+	spool_cleanup(fd) int fd = reach_mount(path, true);
 	uint64_t cursor;
 	int r;
 

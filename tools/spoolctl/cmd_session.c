@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "common/json.h"
+#include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
@@ -77,7 +78,7 @@ static void begin(struct json *json)
 static int list(const char *path, struct json *json)
 {
 	spool_cleanup(free) struct spool_ctl_sessions *page = malloc(sizeof(*page));
-	spool_cleanup(fd) int fd = spool_ctl_open(path);
+	spool_cleanup(fd) int fd = reach_mount(path, true);
 	uint64_t cursor = 0;
 	int r;
 

@@ -12,6 +12,7 @@
 
 #include "common/json.h"
 #include "common/mounts.h"
+#include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
@@ -324,7 +325,7 @@ static int show_users(int fd, struct json *json)
 /* Asks for the status. Return: a descriptor of @path for more questions; -errno. */
 static int ask(const char *path, struct spool_ctl_status *ret)
 {
-	int fd = spool_ctl_open(path), r;
+	int fd = reach_mount(path, false), r;
 
 	*ret = (struct spool_ctl_status){.version = SPOOL_CTL_VERSION};
 	if (fd < 0)

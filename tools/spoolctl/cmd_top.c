@@ -13,6 +13,7 @@
 
 #include "common/json.h"
 #include "common/mounts.h"
+#include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
@@ -159,7 +160,7 @@ static int take_option(int option, struct line *line)
 /* Return: an exit status. */
 static int show(const struct line *line)
 {
-	spool_cleanup(fd) int fd = spool_ctl_open(line->top.mountpoint);
+	spool_cleanup(fd) int fd = reach_mount(line->top.mountpoint, true);
 	bool batch = line->batch || line->json;
 	int r = fd;
 

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * How a command asks the daemon of a mount: by an ioctl on the directory that it was given. By the
+ * socket of the daemon (ctl/socket.h) where that is the mount point of a mount of which the
+ * directory shows nothing: another mount covers it, it is another user's, or it is mounted here no
+ * more; or where requests hang.
+ */
+
+#include <stdbool.h>
+
+/**
+ * reach_mount() - to ask the daemon of the mount that @path is on, or is the mount point of
+ * @detached: look for one that is mounted here no more, too, if @path is on no mount
+ * A child that asks meanwhile finds out whether requests hang. Where they do it is left behind, and
+ * ends with them.
+ * Return: a descriptor for spool_ctl_call(), to be closed by the caller; -errno.
+ */
+int reach_mount(const char *path, bool detached);
