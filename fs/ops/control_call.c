@@ -10,7 +10,7 @@
 
 /* The call is pending, so the process that made it still exists, and its number is still its own.
  */
-bool control_is_admin(const struct spool_fs *fs, const struct spool_cred *cred)
+static bool is_admin(const struct spool_fs *fs, const struct spool_cred *cred)
 {
 	if (fs->owner != 0 && cred->uid == fs->owner)
 		return true; /* a user's own mount */
@@ -21,7 +21,7 @@ bool control_is_admin(const struct spool_fs *fs, const struct spool_cred *cred)
 
 bool control_may_administer(const struct control_call *call)
 {
-	return !call->req || control_is_admin(call->fs, &call->cred);
+	return !call->req || is_admin(call->fs, &call->cred);
 }
 
 bool control_waits(const struct control_call *call)

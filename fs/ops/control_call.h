@@ -30,9 +30,6 @@ void control_answer(struct control_call *call, int r, const void *buf, size_t si
  * (reply_waits()): then SPOOL_COUNT_FIRST is the answer for now. */
 bool control_waits(const struct control_call *call);
 
-/** control_may_administer() - Return: whether the caller may act for all users. */
+/** control_may_administer() - Return: whether the caller may act for all users. Only while the call
+ * is pending. */
 bool control_may_administer(const struct control_call *call);
-
-/** control_is_admin() - Return: whether @cred may act for all users. Only while its call is
- * pending. */
-bool control_is_admin(const struct spool_fs *fs, const struct spool_cred *cred);

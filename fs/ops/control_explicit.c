@@ -27,7 +27,7 @@ static bool has_own(const struct control_call *call)
 {
 	uid_t uid = call->cred.uid;
 
-	return uid != SPOOL_UID_UNKNOWN && (uid != 0 || control_is_admin(call->fs, &call->cred));
+	return uid != SPOOL_UID_UNKNOWN && (uid != 0 || control_may_administer(call));
 }
 
 static uid_t payer_of(const struct control_call *call, uid_t uid)
@@ -59,7 +59,7 @@ static bool is_begin(const struct spool_ctl_begin *begin)
 static int check_begin(const struct control_call *call, const struct spool_ctl_begin *begin,
 		       uid_t *ret_owner)
 {
-	bool is_admin = control_is_admin(call->fs, &call->cred);
+	bool is_admin = control_may_administer(call);
 	struct spool_attr attr;
 	uid_t uid;
 	int r = spool_engine_getattr(call->fs->engine, call->dir, &attr);
@@ -134,7 +134,7 @@ static int end_now(const struct control_call *call, uid_t own, bool is_admin, ui
 
 static int end_session(const struct control_call *call, struct spool_ctl_end *end)
 {
-	bool is_admin = control_is_admin(call->fs, &call->cred);
+	bool is_admin = control_may_administer(call);
 	struct spool_sessions *sessions = call->fs->sessions;
 	uid_t own = own_payer(call);
 	struct spool_session_info info;

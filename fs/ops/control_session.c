@@ -75,7 +75,7 @@ static int who(const struct control_call *call, struct spool_ctl_who *out)
 
 	if (r < 0)
 		return r;
-	if (cred.uid != call->cred.uid && !control_is_admin(call->fs, &call->cred))
+	if (cred.uid != call->cred.uid && !control_may_administer(call))
 		return -EPERM;
 	creator.uid = cred.uid;
 	creator.owner = spool_engine_payer(engine, &cred, call->dir);

@@ -29,7 +29,7 @@ static bool is_top_of(const struct control_call *call, uid_t uid)
 static int find_scope(const struct control_call *call, bool *ret_all, uid_t *ret_tree)
 {
 	bool is_private = call->fs->options->config.layout == SPOOL_LAYOUT_PRIVATE;
-	bool is_admin = control_is_admin(call->fs, &call->cred);
+	bool is_admin = control_may_administer(call);
 	struct spool_attr attr;
 	int r;
 
