@@ -170,5 +170,5 @@ void control_end(struct control_call *call)
 		r = -EPERM;
 	if (r == 0)
 		r = end_session(call, &end);
-	reply_ioctl(call->req, r, &end, sizeof(end));
+	control_answer(call, r, &end, sizeof(end));
 }

@@ -17,9 +17,11 @@
 #include "host/thread.h"
 #include "ops/control_call.h"
 #include "ops/control_debug.h"
+#include "ops/control_explicit.h"
 #include "ops/control_session.h"
 #include "ops/control_status.h"
 #include "ops/control_tier.h"
+#include "ops/control_wipe.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 
@@ -64,6 +66,8 @@ static const struct {
 	{(unsigned int)SPOOL_IOC_SET, control_set},
 	{(unsigned int)SPOOL_IOC_DEBUG, control_debug},
 	{(unsigned int)SPOOL_IOC_SESSIONS, control_sessions},
+	{(unsigned int)SPOOL_IOC_WIPE, control_wipe},
+	{(unsigned int)SPOOL_IOC_SESSION_END, control_end},
 };
 
 /* By what the kernel says: see ctl/socket.h. */

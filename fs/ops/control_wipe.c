@@ -6,7 +6,6 @@
 
 #include "ctl/proto.h"
 #include "ops/control_call.h"
-#include "ops/reply.h"
 #include "wait/removals.h"
 
 /* Is the directory that is asked that of @uid in the private root? */
@@ -87,5 +86,5 @@ void control_wipe(struct control_call *call)
 		r = -EINVAL;
 	if (r == 0)
 		r = wipe(call, &wanted);
-	reply_ioctl(call->req, r, &wanted, sizeof(wanted));
+	control_answer(call, r, &wanted, sizeof(wanted));
 }

@@ -4,9 +4,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
+#include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
@@ -33,18 +33,18 @@ static const char *reason(int error)
 static int ask(int fd, uint32_t op, uint32_t *ret_left)
 {
 	struct spool_ctl_wipe call = {.version = SPOOL_CTL_VERSION, .op = op};
+	int r = spool_ctl_call(fd, SPOOL_IOC_WIPE, &call);
 
-	if (ioctl(fd, SPOOL_IOC_WIPE, &call) < 0)
-		return errno;
-	*ret_left = call.left;
-	return 0;
+	if (r == 0)
+		*ret_left = call.left;
+	return -r;
 }
 
 /* Return: 0; an errno. */
 static int wipe(const char *path)
 {
 	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
-	spool_cleanup(fd) int fd = spool_ctl_open(path);
+	spool_cleanup(fd) int fd = reach_mount(path, true);
 	uint32_t left = 0;
 	int r;
 

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
@@ -85,14 +86,14 @@ static int ask(int fd, struct spool_ctl_end *end, uint32_t op)
 	end->op = op;
 	end->left = 0;
 	end->stays = 0;
-	return ioctl(fd, SPOOL_IOC_SESSION_END, end) < 0 ? errno : 0;
+	return -spool_ctl_call(fd, SPOOL_IOC_SESSION_END, end);
 }
 
 int session_end(const struct session_options *options)
 {
 	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
 	struct spool_ctl_end end = {.version = SPOOL_CTL_VERSION, .id = options->id};
-	spool_cleanup(fd) int fd = spool_ctl_open(options->path);
+	spool_cleanup(fd) int fd = reach_mount(options->path, true);
 	char text[128];
 	int error;
 

@@ -80,6 +80,22 @@ def a_covered_mount_is_asked(mount):
 
 
 @case()
+def what_is_covered_goes(mount):
+    """A session of it ends, and then all is wiped."""
+    place = f'{mount.tmpdir(ALICE)}/d'
+    as_user(ALICE, os.mkdir, place)
+    session = int(spoolctl('session', 'begin', '--dir', place).stdout)
+    for path in f'{place}/f', f'{mount.tmpdir()}/kept':
+        put(path, b'x')
+    with covered(mount):
+        spoolctl('session', 'end', str(session), mount.path)
+    assert os.listdir(place) == [] and os.listdir(mount.tmpdir()) == ['kept']
+    with covered(mount):
+        spoolctl('wipe', mount.path)
+    assert os.listdir(mount.tmpdir(ALICE)) == os.listdir(mount.tmpdir()) == []
+
+
+@case()
 def uid_0_is_not_enough(mount):
     """Of a container: with its own users, its own processes, or less capabilities."""
     with covered(mount):
@@ -147,6 +163,9 @@ def a_detached_mount_is_ended():
         with open(f'{mount.tmpdir()}/f', 'rb') as file:
             run('umount', '-l', mount.path)
             assert spoolctl('debug', mount.path).stdout.startswith('worker: pid ')
+            assert file.read() == b'x'
+            spoolctl('wipe', mount.path)
+            fails(errno.EIO, os.pread, file.fileno(), 1, 0)
             spoolctl('set', 'detach=0', mount.path)
             mount.process.wait(DEADLINE_S)
             fails(errno.ENOTCONN, os.pread, file.fileno(), 1, 0)
