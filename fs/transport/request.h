@@ -198,6 +198,14 @@ static inline struct spool_request *spool_request_of(struct spool_turn *turn)
 	return turn ? spool_container_of(turn, struct spool_request, turn) : NULL;
 }
 
+/** spool_request_waits_in() - has @queue got @request, which is not answered? For assertions. */
+static inline bool spool_request_waits_in(const struct spool_request *request,
+					  const struct spool_waitq *queue)
+{
+	return request->state == SPOOL_REQUEST_WAITS && request->waitq == queue &&
+	       !request->answered;
+}
+
 /**
  * spool_request_rewrite() - mend one request of @len bytes in place
  * @mask: enum spool_feature

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "wait/for_disk.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -85,6 +86,8 @@ static struct spool_request *begin_locked(struct spool_for_disk *queue)
 
 	if (find_locked(queue)) {
 		request = spool_request_of(spool_turns_next(&queue->turns));
+		assert(spool_request_waits_in(request, &queue->waitq));
+		assert(queue->n_served < queue->loop.n_threads && queue->n_served < DISK_THREADS);
 		queue->served[queue->n_served++] = request->payer;
 	}
 	return request;
@@ -94,9 +97,18 @@ static void end_locked(struct spool_for_disk *queue, uid_t payer) SPOOL_REQUIRES
 {
 	unsigned int i = 0;
 
-	while (queue->served[i] != payer)
+	while (i < queue->n_served && queue->served[i] != payer)
 		i++;
+	assert(i < queue->n_served);
 	queue->served[i] = queue->served[--queue->n_served];
+}
+
+/* A thread looks for what is to be done: one that was woken, or one that woke by itself. */
+static void leave_idle_locked(struct spool_for_disk *queue) SPOOL_REQUIRES(queue->loop.lock)
+{
+	assert(queue->n_idle > 0 && queue->n_woken <= queue->n_idle);
+	queue->n_idle--;
+	queue->n_woken -= queue->n_woken > 0;
 }
 
 static void serve_one(const struct spool_for_disk *queue, struct spool_request *request)
@@ -111,8 +123,7 @@ static void *queue_main(void *arg)
 	uid_t payer;
 
 	spool_loop_lock(&queue->loop);
-	queue->n_idle--;
-	queue->n_woken -= queue->n_woken > 0;
+	leave_idle_locked(queue);
 	for (;;) {
 		request = begin_locked(queue);
 		if (!request && queue->loop.stop)
@@ -120,8 +131,7 @@ static void *queue_main(void *arg)
 		if (!request) {
 			queue->n_idle++;
 			spool_loop_wait_locked(&queue->loop, SPOOL_FOREVER);
-			queue->n_idle--;
-			queue->n_woken -= queue->n_woken > 0;
+			leave_idle_locked(queue);
 			continue;
 		}
 		payer = request->payer;
@@ -156,6 +166,7 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 {
 	struct spool_for_disk *queue = queue_of(waitq);
 
+	assert(spool_request_waits_in(request, waitq));
 	if (!put(queue, request))
 		serve_one(queue, request);
 }
@@ -199,6 +210,7 @@ void spool_for_disk_free(struct spool_for_disk *queue)
 {
 	if (!queue)
 		return;
+	assert(spool_turns_is_empty(&queue->turns) && queue->n_served == 0);
 	spool_loop_fini(&queue->loop);
 	free(queue);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "wait/for_ram.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -51,6 +52,7 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 	struct spool_for_ram *queue = queue_of(waitq);
 	bool stopped, again = request->ram.waited;
 
+	assert(spool_request_waits_in(request, waitq));
 	if (!again)
 		request->ram.since = spool_clock_s();
 	request->ram.waited = true;
@@ -147,11 +149,13 @@ static enum tried try_one(struct spool_for_ram *queue, struct spool_request *req
 {
 	enum tried tried = GONE;
 
+	assert(spool_request_waits_in(request, &queue->waitq) && request->ram.waited);
 	spool_channel_retry(queue->fs, request, last ? SPOOL_TRY_LAST : SPOOL_TRY);
 	if (request->waitq == &queue->waitq) {
 		spool_channel_keep(request);
 		return GOES_ON;
 	}
+	assert(atomic_load(&queue->n_waiting) > 0);
 	atomic_fetch_sub(&queue->n_waiting, 1);
 	if (request->waitq && request->waitq->ops->number == SPOOL_CTL_WAITING_DISK)
 		tried = AT_THE_DISK;
@@ -240,6 +244,8 @@ void spool_for_ram_free(struct spool_for_ram *queue)
 {
 	if (!queue)
 		return;
+	assert(TAILQ_EMPTY(&queue->arrived) && spool_turns_is_empty(&queue->turns));
+	assert(atomic_load(&queue->n_waiting) == 0);
 	spool_loop_fini(&queue->loop);
 	free(queue);
 }

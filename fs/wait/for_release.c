@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "wait/for_release.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -76,13 +77,13 @@ static bool has_place(struct spool_for_release *queue, uid_t payer)
 
 static void give_place(struct spool_for_release *queue, uid_t payer)
 {
+	unsigned int i = 0;
+
 	spool_loop_lock(&queue->loop);
-	for (unsigned int i = 0; i < queue->n_taken; i++) {
-		if (queue->payers[i] == payer) {
-			queue->payers[i] = queue->payers[--queue->n_taken];
-			break;
-		}
-	}
+	while (i < queue->n_taken && queue->payers[i] != payer)
+		i++;
+	assert(i < queue->n_taken);
+	queue->payers[i] = queue->payers[--queue->n_taken];
 	spool_loop_unlock(&queue->loop);
 }
 
@@ -200,6 +201,7 @@ static void set_deadline(struct spool_for_release *queue, struct spool_release_p
 static void add_locked(struct spool_for_release *queue, struct spool_request *request)
 	SPOOL_REQUIRES(queue->loop.lock)
 {
+	assert(request->release.deadline && atomic_load(&queue->n_waiting) < queue->n_taken);
 	TAILQ_INSERT_TAIL(&queue->list, request, link);
 	atomic_fetch_add(&queue->n_waiting, 1);
 	/* from here on a kick is not missed; one may have been before */
@@ -213,6 +215,7 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 	struct spool_for_release *queue = queue_of(waitq);
 	bool ok, stopped;
 
+	assert(spool_request_waits_in(request, waitq));
 	spool_loop_lock(&queue->loop);
 	stopped = queue->loop.stop;
 	ok = has_place_locked(queue, request->payer);
@@ -271,6 +274,7 @@ static void try_again(struct spool_for_release *queue, struct spool_request_list
 
 	spool_turns_init(&turns);
 	while ((request = TAILQ_FIRST(list))) {
+		assert(spool_request_waits_in(request, &queue->waitq));
 		TAILQ_REMOVE(list, request, link);
 		spool_turns_add(&turns, &request->turn, request->payer);
 	}
@@ -372,6 +376,7 @@ void spool_for_release_free(struct spool_for_release *queue)
 {
 	if (!queue)
 		return;
+	assert(TAILQ_EMPTY(&queue->list) && queue->n_taken == 0);
 	spool_cond_fini(&queue->wanted);
 	spool_loop_fini(&queue->loop);
 	free(queue);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "wait/for_spill.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -42,6 +43,8 @@ static bool wants(struct spool_waitq *waitq, struct spool_request *request, int 
 static void end_locked(struct spool_for_spill *queue, struct spool_request *request, int result)
 	SPOOL_REQUIRES(queue->loop.lock)
 {
+	assert(spool_request_waits_in(request, &queue->waitq));
+	assert(request->first.told == SPOOL_TOLD_NOT && result <= 0);
 	TAILQ_REMOVE(&queue->waiting, request, link);
 	request->first.told = SPOOL_TOLD;
 	request->first.result = result;
@@ -124,6 +127,7 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 	uint64_t ino = request->first.ino, id;
 	int r;
 
+	assert(spool_request_waits_in(request, waitq) && ino != 0);
 	spool_loop_lock(&queue->loop);
 	r = add_locked(queue, request);
 	id = request->spill.id;
@@ -203,6 +207,7 @@ void spool_for_spill_free(struct spool_for_spill *queue)
 {
 	if (!queue)
 		return;
+	assert(TAILQ_EMPTY(&queue->waiting) && TAILQ_EMPTY(&queue->ended));
 	spool_loop_fini(&queue->loop);
 	free(queue);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "wait/removals.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,8 +66,10 @@ SPOOL_RB_GENERATE(payer_tree, payer, by_uid, compare_payers)
 
 static struct name *copy_name(const struct spool_removal *removal)
 {
-	struct name *name = malloc(sizeof(*name) + removal->len + 1);
+	struct name *name;
 
+	assert(removal->len > 0 && removal->name[removal->len] == '\0');
+	name = malloc(sizeof(*name) + removal->len + 1);
 	if (!name)
 		return NULL;
 	memcpy(name->text, removal->name, removal->len + 1);
@@ -121,6 +124,7 @@ static void put_locked(struct spool_removals *removals, struct payer *payer)
 {
 	if (payer->n > 0 || payer->is_told || payer->waits)
 		return;
+	assert(TAILQ_EMPTY(&payer->names));
 	unlist_locked(removals, payer);
 	RB_REMOVE(payer_tree, &removals->payers, payer);
 	free(payer);
@@ -199,6 +203,7 @@ bool spool_removals_has(struct spool_removals *removals, const uid_t *payer)
 static void count_told_locked(struct spool_removals *removals, struct payer *payer)
 	SPOOL_REQUIRES(removals->lock)
 {
+	assert(payer->n > 0 && removals->stat.waiting > 0);
 	payer->n--;
 	payer->stalled = false;
 	removals->stat.waiting--;
@@ -272,6 +277,7 @@ void spool_removals_free(struct spool_removals *removals)
 	if (!removals)
 		return;
 	while ((payer = RB_ROOT(&removals->payers)) != NULL) {
+		assert(!payer->is_told && !payer->waits);
 		while ((name = TAILQ_FIRST(&payer->names)) != NULL) {
 			TAILQ_REMOVE(&payer->names, name, link);
 			free(name);

@@ -44,7 +44,8 @@ static void take(struct spool_for_disk *disk, unsigned int i, uid_t payer)
 {
 	struct spool_waitq *queue = spool_for_disk_waitq(disk);
 
-	requests[i] = (struct spool_request){.payer = payer};
+	requests[i] = (struct spool_request){
+		.payer = payer, .state = SPOOL_REQUEST_WAITS, .waitq = queue};
 	queue->ops->take(queue, &requests[i]);
 }
 

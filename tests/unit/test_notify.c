@@ -100,7 +100,10 @@ static void take(struct spool_notify *notify, struct spool_request *request, uin
 {
 	struct spool_waitq *queue = spool_notify_waitq(notify);
 
-	*request = (struct spool_request){.first = {.tell = what, .ino = ino}, .payer = payer};
+	*request = (struct spool_request){.first = {.tell = what, .ino = ino},
+					  .payer = payer,
+					  .state = SPOOL_REQUEST_WAITS,
+					  .waitq = queue};
 	queue->ops->take(queue, request);
 }
 
