@@ -131,8 +131,11 @@ static void attempt(struct spool_fs *fs, struct spool_request *request)
 		}
 		request->waitq = NULL;
 		request->refused = 0;
+		request->replied = false;
 		spool_waitqs_begin(fs, request);
 		fuse_session_process_buf(fs->session, &buf);
+		assert(request->replied || spool_request_has_no_answer(request));
+		assert(!request->replied || request->answered == !request->waitq);
 		queue = request->waitq;
 	} while (queue && queue->ops->retry && queue->ops->retry(queue, request));
 	pthread_setspecific(fs->current, NULL);
@@ -297,6 +300,8 @@ static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userda
 	memcpy(&header, iov[0].iov_base, sizeof(header));
 	if (header.unique != request->unique)
 		return writev(fd, iov, count);
+	assert(!request->replied);
+	request->replied = true;
 	/* what the handler was told holds: time goes on, and may change the answer to another */
 	if (request->waitq || (header.error < 0 && header.error != request->refused &&
 			       spool_channel_waits(fs, header.error)))

@@ -155,6 +155,12 @@ void spool_request_shorten_setxattr(struct spool_request *request)
 	memcpy(request->data, &header, sizeof(header));
 }
 
+bool spool_request_has_no_answer(const struct spool_request *request)
+{
+	return request->opcode == FUSE_FORGET || request->opcode == FUSE_BATCH_FORGET ||
+	       request->opcode == FUSE_NOTIFY_REPLY;
+}
+
 void spool_request_set_answered(struct spool_request *request)
 {
 	assert(request->state == SPOOL_REQUEST_IN_HAND && !request->answered);

@@ -152,6 +152,7 @@ struct spool_waiting_part {
  * @last_try: it is to be answered now, however it stands
  * @waitq: the last attempt has not answered it: it is deferred to this queue (waitq.h); else NULL
  * @refused: the error that no queue wants, as the last attempt's handler was told; else 0
+ * @replied: the last attempt's handler has answered; whether that went out is in @answered
  *
  * Of those that their types name: @first and all below; @link and @turn: of the queue that it waits
  * in, or of the ring.
@@ -180,6 +181,7 @@ struct spool_request {
 	bool last_try;
 	struct spool_waitq *waitq;
 	int refused;
+	bool replied;
 
 	struct spool_first first;
 	struct spool_release_part release;
@@ -205,6 +207,9 @@ static inline bool spool_request_waits_in(const struct spool_request *request,
 	return request->state == SPOOL_REQUEST_WAITS && request->waitq == queue &&
 	       !request->answered;
 }
+
+/** spool_request_has_no_answer() - does nobody wait for an answer of @request? For assertions. */
+bool spool_request_has_no_answer(const struct spool_request *request);
 
 /**
  * spool_request_rewrite() - mend one request of @len bytes in place
