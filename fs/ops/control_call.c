@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/control_call.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ int control_take_in(void *to, size_t size, const struct control_call *call)
 {
 	if (call->in_size != size || call->out_size != size)
 		return -EINVAL;
+	assert(call->in);
 	memcpy(to, call->in, size);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/control_list.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static bool take_entry(void *arg, const char *name, size_t name_len, const struc
 	struct page *page = arg;
 	struct spool_ctl_file *entry = &page->list->entries[page->list->count];
 
+	assert(page->list->count <= SPOOL_CTL_ENTRIES && name_len < sizeof(entry->name));
 	page->full = page->list->count == SPOOL_CTL_ENTRIES;
 	if (page->full)
 		return false;

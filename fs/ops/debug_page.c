@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/debug_page.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -16,6 +17,7 @@ bool debug_page_add(struct debug_page *page, const char *format, ...)
 	va_list args;
 	int n;
 
+	assert(page->used < page->size);
 	va_start(args, format);
 	n = vsnprintf(page->text + page->used, left, format, args);
 	va_end(args);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/ops_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -55,6 +56,7 @@ static bool add_entry(void *arg, const char *name, size_t name_len, const struct
 	if (n > list->size - list->used)
 		return false;
 	list->used += n;
+	assert(list->used <= list->size);
 	return true;
 }
 
@@ -69,6 +71,7 @@ static void forget_entries(struct spool_engine *engine, const struct listing *li
 		if (entry.dirent.namelen > 2 || memcmp(name, "..", entry.dirent.namelen) != 0)
 			spool_engine_forget(engine, entry.dirent.ino, 1);
 		at += FUSE_DIRENTPLUS_SIZE(&entry);
+		assert(at <= list->used);
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/dirs.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -18,6 +19,15 @@ struct spool_dirs {
 	struct spool_mutex lock;
 	struct open_dirs list; /* for freeing those that are open when the connection ends */
 };
+
+/* The kernel gives back only what an open has given it. */
+static struct open_dir *open_dir_of(uint64_t handle)
+{
+	struct open_dir *dir = (struct open_dir *)(uintptr_t)handle;
+
+	assert(dir);
+	return dir;
+}
 
 int spool_dirs_new(struct spool_dirs **ret)
 {
@@ -60,7 +70,7 @@ int spool_dirs_open(struct spool_dirs *dirs, uint64_t *ret_handle)
 
 void spool_dirs_close(struct spool_dirs *dirs, uint64_t handle)
 {
-	struct open_dir *dir = (struct open_dir *)(uintptr_t)handle;
+	struct open_dir *dir = open_dir_of(handle);
 
 	spool_mutex_lock(&dirs->lock, SPOOL_RANK_QUEUE);
 	LIST_REMOVE(dir, link);
@@ -70,5 +80,5 @@ void spool_dirs_close(struct spool_dirs *dirs, uint64_t handle)
 
 uint64_t *spool_dirs_end(uint64_t handle)
 {
-	return &((struct open_dir *)(uintptr_t)handle)->end;
+	return &open_dir_of(handle)->end;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/ops_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -79,6 +80,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	else if (buf)
 		r = spool_engine_read(fs->engine, ino, buf, spool_min_u64(size, fs->max_write),
 				      (uint64_t)off, reply_wait_flags(req));
+	assert(r <= 0 || (size_t)r <= size);
 	reply_data(req, r, buf);
 }
 
@@ -121,6 +123,7 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 					  (uint64_t)off + (uint64_t)r, flags);
 		r += more > 0 ? more : 0;
 	}
+	assert(r <= 0 || (size_t)r <= size);
 	if (more < 0 && reply_waits(req, (int)more))
 		r = more;
 	else if (fi->writepage && more < 0)
@@ -239,6 +242,7 @@ void op_copy_file_range(fuse_req_t req, fuse_ino_t src, off_t src_off,
 				fs->engine, src, (uint64_t)src_off, dst, (uint64_t)dst_off, len,
 				reply_wait_flags(req) | spool_set_ids_rule(req, &before));
 	}
+	assert(r <= 0 || (size_t)r <= len);
 	if (!spool_set_ids_tell(req, &before, r))
 		reply_written(req, r);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/maker.h"
 
+#include <assert.h>
+
 #include "life/sessions.h"
 #include "ops/reply.h"
 #include "transport/channel.h"
@@ -26,6 +28,7 @@ struct spool_cred maker_cred(fuse_req_t req)
 	if (!request)
 		return cred;
 	if (!request->session.asked) {
+		assert(request->session.id == SPOOL_SESSION_NONE);
 		request->session.id = ask(fs, request, &cred);
 		request->session.asked = true;
 	}

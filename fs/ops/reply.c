@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/reply.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -34,8 +35,11 @@ void *reply_buffer(struct spool_fs *fs)
 	const struct spool_request *request = spool_channel_current(fs);
 	void *buf;
 
-	if (can_read_in_place(request))
+	assert(fs->max_write > 0);
+	if (can_read_in_place(request)) {
+		assert(request->out_size >= fs->max_write);
 		return request->out;
+	}
 	buf = pthread_getspecific(fs->buffer);
 	if (buf)
 		return buf;
@@ -112,6 +116,7 @@ void reply_tell_first(fuse_req_t req, fuse_ino_t ino, enum spool_tell what, ssiz
 {
 	struct spool_request *request = spool_channel_current(fs_of(req));
 
+	assert(request && !request->last_try && request->first.told == SPOOL_TOLD_NOT);
 	request->first.tell = what;
 	request->first.done = what == SPOOL_TELL_ATTRS; /* which have been changed */
 	request->first.ino = ino;
@@ -130,12 +135,16 @@ void reply_tell_pages(fuse_req_t req, fuse_ino_t ino, uint64_t off, uint64_t len
 
 void reply_spill_first(fuse_req_t req, fuse_ino_t ino)
 {
-	spool_channel_current(fs_of(req))->first.ino = ino;
+	struct spool_request *request = spool_channel_current(fs_of(req));
+
+	assert(request && !request->last_try && request->first.told == SPOOL_TOLD_NOT);
+	request->first.ino = ino;
 	reply_status(req, SPOOL_SPILL_FIRST);
 }
 
 void reply_status(fuse_req_t req, int r)
 {
+	assert(r <= 0);
 	spool_lock_assert_none();
 	fuse_reply_err(req, -r);
 }
@@ -207,6 +216,7 @@ void reply_entry(fuse_req_t req, int r, const struct spool_attr *attr, bool nega
 	struct spool_engine *engine = fs_of(req)->engine;
 	struct fuse_entry_param entry;
 
+	assert(r <= 0);
 	spool_lock_assert_none();
 	if (r == -ENOENT && negative) {
 		entry = (struct fuse_entry_param){.entry_timeout = FOREVER_S};
@@ -227,6 +237,7 @@ void reply_create(fuse_req_t req, int r, const struct spool_attr *attr, struct f
 	struct spool_engine *engine = fs_of(req)->engine;
 	struct fuse_entry_param entry;
 
+	assert(r <= 0);
 	spool_lock_assert_none();
 	if (r < 0) {
 		fuse_reply_err(req, -r);
@@ -244,6 +255,7 @@ int reply_open(fuse_req_t req, fuse_ino_t ino, int r, struct fuse_file_info *fi)
 {
 	struct spool_engine *engine = fs_of(req)->engine;
 
+	assert(r <= 0);
 	spool_lock_assert_none();
 	if (r < 0)
 		return fuse_reply_err(req, -r);
@@ -257,6 +269,7 @@ void reply_attr(fuse_req_t req, int r, const struct spool_attr *attr)
 {
 	struct stat stat;
 
+	assert(r <= 0);
 	spool_lock_assert_none();
 	if (r < 0) {
 		fuse_reply_err(req, -r);
@@ -268,6 +281,7 @@ void reply_attr(fuse_req_t req, int r, const struct spool_attr *attr)
 
 int reply_data(fuse_req_t req, ssize_t r, const void *buf)
 {
+	assert(r <= 0 || (buf && (size_t)r <= fs_of(req)->max_write));
 	spool_lock_assert_none();
 	if (r < 0)
 		return fuse_reply_err(req, (int)-r);
@@ -285,6 +299,7 @@ void reply_written(fuse_req_t req, ssize_t r)
 
 void reply_xattr(fuse_req_t req, ssize_t r, const void *buf, size_t size)
 {
+	assert(r <= 0 || size == 0 || (buf && (size_t)r <= size));
 	spool_lock_assert_none();
 	if (r < 0)
 		fuse_reply_err(req, (int)-r);
@@ -305,6 +320,7 @@ void reply_offset(fuse_req_t req, int64_t r)
 
 void reply_link(fuse_req_t req, int r, const char *target)
 {
+	assert(r < 0 || (r == 0 && target));
 	spool_lock_assert_none();
 	if (r < 0)
 		fuse_reply_err(req, -r);
@@ -316,6 +332,7 @@ void reply_statfs(fuse_req_t req, int r, const struct spool_statfs *stat)
 {
 	struct statvfs out;
 
+	assert(r <= 0);
 	spool_lock_assert_none();
 	if (r < 0) {
 		fuse_reply_err(req, -r);
@@ -337,6 +354,7 @@ void reply_statfs(fuse_req_t req, int r, const struct spool_statfs *stat)
 
 void reply_ioctl(fuse_req_t req, int r, const void *buf, size_t size)
 {
+	assert(r < 0 || (r == 0 && buf));
 	spool_lock_assert_none();
 	if (r < 0)
 		fuse_reply_err(req, -r);
@@ -346,6 +364,7 @@ void reply_ioctl(fuse_req_t req, int r, const void *buf, size_t size)
 
 void reply_ioctl_refusal(fuse_req_t req, int r, const void *buf, size_t size)
 {
+	assert(r < 0 && (size == 0 || buf));
 	spool_lock_assert_none();
 	fuse_reply_ioctl(req, r, buf, size);
 }

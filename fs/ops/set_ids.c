@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/set_ids.h"
 
+#include <assert.h>
 #include <sys/stat.h>
 
 #include <linux/capability.h>
@@ -56,6 +57,7 @@ bool spool_set_ids_tell(fuse_req_t req, const struct spool_set_ids *before, ssiz
 	if (before->bits == 0 || r < 0 ||
 	    spool_set_ids_of(fs_of(req), before->ino).bits == before->bits || !reply_can_tell(req))
 		return false;
+	assert(before->ino != 0);
 	reply_tell_first(req, before->ino, SPOOL_TELL_ATTRS, r);
 	return true;
 }
