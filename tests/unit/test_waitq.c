@@ -18,6 +18,8 @@
 #include "ops/reply.h"
 #include "transport/waitq.h"
 #include "transport/wire.h"
+#include "wait/for_disk.h"
+#include "wait/for_ram.h"
 #include "wait/notify.h"
 
 #define UNIQUE 4711u /* of the request */
@@ -29,6 +31,7 @@ static struct spool_fs fs;
 static int answers[4];       /* what the handler answers, try by try: 0 or -errno */
 static bool asks;            /* it asks before whether that is an answer */
 static bool tells;           /* it has the kernel told when it is done */
+static bool silent;          /* it answers nothing */
 static bool has_signal;      /* its caller gets one while the handler runs */
 static uint64_t interrupted; /* of whom the queue was told when it had him */
 static unsigned int n_tries, n_taken, n_finished, n_wants, wants_from;
@@ -81,6 +84,8 @@ static void on_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 		reply_status(req, 0);
 		return;
 	}
+	if (silent)
+		return;
 	error = answers[n_tries++];
 	if (has_signal)
 		send_signal(UNIQUE);
@@ -148,7 +153,7 @@ static void start(void)
 	struct fuse_args args = FUSE_ARGS_INIT(1, (char *[]){(char[]){"test"}});
 
 	memset(answers, 0, sizeof(answers));
-	asks = tells = has_signal = false;
+	asks = tells = silent = has_signal = false;
 	interrupted = 0;
 	n_tries = n_taken = n_finished = n_wants = wants_from = 0;
 	engine_rig_init(&rig, SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
@@ -378,13 +383,102 @@ static void finish_twice(struct spool_request *request)
 	spool_channel_hand_on(request);
 }
 
-static void one_has_it_at_a_time(void)
+static void answer_never(struct spool_request *request)
+{
+	silent = true;
+	spool_channel_process(&fs, request, SPOOL_TRY);
+}
+
+static void answer_with_a_count(struct spool_request *request)
+{
+	answers[0] = 1;
+	spool_channel_process(&fs, request, SPOOL_TRY);
+}
+
+/* What is to be answered now has no time to tell anybody anything. */
+static void tell_first_at_last(struct spool_request *request)
+{
+	tells = true;
+	spool_channel_process(&fs, request, SPOOL_TRY_LAST);
+}
+
+static struct spool_waitq *disk(void)
+{
+	struct spool_for_disk *ret;
+
+	if (spool_for_disk_new(&fs, NULL, &ret) < 0)
+		_exit(1);
+	spool_waitqs_add(&fs, spool_for_disk_waitq(ret));
+	return spool_for_disk_waitq(ret);
+}
+
+static void wait_for_the_disk(struct spool_request *request)
+{
+	answers[0] = SPOOL_WOULD_BLOCK;
+	disk();
+	spool_channel_process(&fs, request, SPOOL_TRY);
+	spool_channel_defer(request);
+}
+
+/* Nobody has said that it waits. */
+static void take_what_is_in_hand(struct spool_request *request)
+{
+	struct spool_waitq *other = disk();
+
+	other->ops->take(other, request);
+}
+
+static void take_what_waits_elsewhere(struct spool_request *request)
+{
+	struct spool_waitq *other = disk();
+
+	answers[0] = -EAGAIN;
+	spool_channel_process(&fs, request, SPOOL_TRY);
+	spool_channel_defer(request);
+	other->ops->take(other, request);
+}
+
+/* Its requests would never be answered. */
+static void free_a_queue_with_requests(struct spool_request *request)
+{
+	struct spool_for_ram *ret;
+
+	answers[0] = answers[1] = -EAGAIN;
+	if (spool_for_ram_new(&fs, &ret) < 0)
+		_exit(1);
+	spool_waitqs_add(&fs, spool_for_ram_waitq(ret));
+	spool_channel_process(&fs, request, SPOOL_TRY);
+	spool_channel_defer(request);
+	spool_for_ram_free(ret);
+}
+
+static bool is_checked(void)
 {
 #ifdef NDEBUG
-	const bool checked = false;
+	return false;
 #else
-	const bool checked = true;
+	return true;
 #endif
+}
+
+/* Handlers and queues keep to the same. */
+static void they_do_as_they_must(void)
+{
+	void (*const wrong[])(struct spool_request *) = {
+		answer_never,         answer_with_a_count,       tell_first_at_last,
+		take_what_is_in_hand, take_what_waits_elsewhere, free_a_queue_with_requests,
+	};
+
+	start();
+	CU_ASSERT_FALSE(aborts(wait_for_the_disk));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]) && is_checked(); i++)
+		CU_ASSERT_TRUE(aborts(wrong[i]));
+	end();
+}
+
+static void one_has_it_at_a_time(void)
+{
+	const bool checked = is_checked();
 	void (*const wrong[])(struct spool_request *) = {
 		process_what_waits,
 		process_what_is_answered,
@@ -414,6 +508,7 @@ int main(void)
 		{"a signal that comes before it waits is not lost",
 		 a_signal_that_comes_before_it_waits_is_not_lost},
 		{"one has it at a time", one_has_it_at_a_time},
+		{"they do as they must", they_do_as_they_must},
 	};
 
 	return unit_run("waitq", tests, sizeof(tests) / sizeof(tests[0]));
