@@ -119,8 +119,8 @@ int spool_engine_symlink(struct spool_engine *engine, const struct spool_cred *c
 /**
  * spool_engine_link() - one more name; also the first name of a tmpfile
  * Return: 0 and [+lookup]; -EEXIST; -EPERM a directory, or the private root; -EMLINK; -ENOENT the
- * directory is removed, or @ino was unlinked (an O_TMPFILE file without a name is fine: the
- * kernel itself refuses one that was opened with O_EXCL).
+ * directory is removed, or @ino was unlinked or wiped (an O_TMPFILE file without a name is fine:
+ * the kernel itself refuses one that was opened with O_EXCL).
  */
 int spool_engine_link(struct spool_engine *engine, const struct spool_cred *cred, uint64_t ino,
 		      uint64_t parent, const char *name, struct spool_attr *ret);

@@ -238,7 +238,7 @@ static int link_locked(struct spool_engine *engine, const struct spool_cred *cre
 	int r = 0;
 
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	if (node->nlink == 0 && !(node->flags & SPOOL_NODE_TMPFILE))
+	if ((node->nlink == 0 && !(node->flags & SPOOL_NODE_TMPFILE)) || node->wiped)
 		r = -ENOENT;
 	else if (node->nlink >= SPOOL_LINK_MAX)
 		r = -EMLINK;

@@ -373,6 +373,24 @@ static void test_wipe_tree(void)
 	engine_rig_fini(rig);
 }
 
+/* An O_TMPFILE file that was wiped gets no name any more. */
+static void test_wipe_tmpfile(void)
+{
+	uint64_t file;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(spool_engine_tmpfile(rig->engine, &rig->cred, ROOT, 0600, &attr), 0);
+	file = attr.ino;
+	rig_write(rig, file, "data");
+	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 1);
+	check_wiped(file);
+	CU_ASSERT_EQUAL(spool_engine_link(rig->engine, &rig->cred, file, ROOT, "name", &attr),
+			-ENOENT);
+	spool_engine_release(rig->engine, file);
+	engine_rig_fini(rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -388,6 +406,7 @@ int main(void)
 		{"wipe of a tree", test_wipe_tree},
 		{"end of a wipe", test_wipe_ends},
 		{"met again", test_wipe_met_again},
+		{"wipe of O_TMPFILE", test_wipe_tmpfile},
 	};
 
 	return unit_run("lifetime", tests, SPOOL_ARRAY_SIZE(tests));
