@@ -18,7 +18,7 @@
  * without it. What the kernel has removed is opened by who has it in other ways (O_PATH). */
 static bool is_stale_locked(const struct spool_node *node) SPOOL_REQUIRES(node->lock)
 {
-	if ((node->flags & SPOOL_NODE_DROPPED) || node->wiped)
+	if ((node->flags & SPOOL_NODE_DROPPED) || (node->wiped && S_ISREG(node->type)))
 		return true;
 	return (node->flags & SPOOL_NODE_REAPED) && !S_ISDIR(node->type) && node->nlink == 0 &&
 	       node->n_open == 0;

@@ -32,7 +32,7 @@ void engine_expire_locked(struct spool_engine *engine, struct spool_node *node)
 void engine_tree_apply_locked(struct spool_engine *engine, struct spool_node *node,
 			      const struct engine_tree *tree)
 {
-	if (tree->work & ENGINE_TREE_LIFETIME) {
+	if ((tree->work & ENGINE_TREE_LIFETIME) && !node->wiped) {
 		engine_linger_remove_locked(engine, node);
 		engine_session_lifetime_locked(engine, node, tree->lifetime);
 	}

@@ -11,7 +11,7 @@
 #include "engine/engine_internal.h"
 
 enum engine_tree_work {
-	ENGINE_TREE_LIFETIME = 1 << 0,    /* gets another lifetime */
+	ENGINE_TREE_LIFETIME = 1 << 0,    /* gets another lifetime, unless it was wiped */
 	ENGINE_TREE_EXPIRE = 1 << 1,      /* goes, but for what stays until the mount ends */
 	ENGINE_TREE_EXPIRE_KEPT = 1 << 2, /* with EXPIRE: that as well */
 	ENGINE_TREE_BIND = 1 << 3, /* directories: what is made in them has this one's session */

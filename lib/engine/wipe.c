@@ -170,10 +170,10 @@ static bool wipe_node(struct spool_engine *engine, struct spool_node *node, bool
 	bool is_open = false;
 
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	if (S_ISREG(node->type) && !node->wiped) {
+	if (!node->wiped) {
 		node->wiped = true;
-		file = node->file;
-		is_open = node->n_open > 0;
+		file = S_ISREG(node->type) ? node->file : NULL;
+		is_open = S_ISREG(node->type) && node->n_open > 0;
 		*ret_met = true;
 	}
 	if (!engine_goes_locked(node))

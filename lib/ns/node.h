@@ -96,7 +96,7 @@ struct spool_node {
 	uid_t tree;         /* constant: in private and single, whose tree it is in */
 	uint8_t role;       /* constant: enum spool_node_role */
 	uint8_t flags;      /* lock: enum spool_node_flags */
-	_Atomic bool wiped; /* set once: its data have gone, whoever has it open */
+	_Atomic bool wiped; /* set once: its data have gone, and its names go */
 	uint8_t lifetime;   /* lock: enum spool_lifetime; what a directory hands down as well */
 };
 

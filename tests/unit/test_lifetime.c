@@ -373,6 +373,20 @@ static void test_wipe_tree(void)
 	engine_rig_fini(rig);
 }
 
+/* What is to be kept below a directory, and is wiped before that was done, goes. */
+static void test_wipe_kept(void)
+{
+	uint64_t dirs[3];
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	fill_tree(ROOT, dirs);
+	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
+	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 123);
+	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
+	engine_rig_fini(rig);
+}
+
 /* An O_TMPFILE file that was wiped gets no name any more. */
 static void test_wipe_tmpfile(void)
 {
@@ -406,6 +420,7 @@ int main(void)
 		{"wipe of a tree", test_wipe_tree},
 		{"end of a wipe", test_wipe_ends},
 		{"met again", test_wipe_met_again},
+		{"wipe of what is to be kept", test_wipe_kept},
 		{"wipe of O_TMPFILE", test_wipe_tmpfile},
 	};
 
