@@ -365,7 +365,7 @@ static void test_wipe_tree(void)
 	check_wiped(a);
 	CU_ASSERT_EQUAL(rig_ino(rig, theirs, "b"), b);
 	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 2);
+	CU_ASSERT_EQUAL(life_reap(&life), 2); /* a is told once */
 	check_wiped(b);
 	CU_ASSERT_EQUAL(rig_attr(rig, mine).mode, S_IFDIR | 0700);
 	spool_engine_release(rig->engine, a);
@@ -383,6 +383,26 @@ static void test_wipe_kept(void)
 	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
 	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
 	CU_ASSERT_EQUAL(life_reap(&life), 123);
+	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
+	engine_rig_fini(rig);
+}
+
+/* However few names are removed at once, and so leave the inode table while it is gone through. */
+static void test_wipe_slowly(void)
+{
+	struct spool_removed removed;
+	char name[16];
+	uint64_t ms;
+	size_t n;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		spool_engine_forget(rig->engine, life_file(&life, 1, ROOT, name), 1);
+	}
+	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
+	while (spool_engine_reap(rig->engine, &removed, 1, &n, &ms) == SPOOL_REAP_MORE)
+		;
 	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
 	engine_rig_fini(rig);
 }
@@ -421,6 +441,7 @@ int main(void)
 		{"end of a wipe", test_wipe_ends},
 		{"met again", test_wipe_met_again},
 		{"wipe of what is to be kept", test_wipe_kept},
+		{"wipe, few at a time", test_wipe_slowly},
 		{"wipe of O_TMPFILE", test_wipe_tmpfile},
 	};
 
