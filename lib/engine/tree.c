@@ -32,13 +32,41 @@ void engine_expire_locked(struct spool_engine *engine, struct spool_node *node)
 void engine_tree_apply_locked(struct spool_engine *engine, struct spool_node *node,
 			      const struct engine_tree *tree)
 {
+	if ((tree->work & ENGINE_TREE_EXPIRE) &&
+	    (node->lifetime != SPOOL_LIFETIME_MOUNT || (tree->work & ENGINE_TREE_EXPIRE_KEPT)))
+		engine_expire_locked(engine, node);
 	if ((tree->work & ENGINE_TREE_LIFETIME) && !node->wiped) {
 		engine_linger_remove_locked(engine, node);
 		engine_session_lifetime_locked(engine, node, tree->lifetime);
 	}
-	if ((tree->work & ENGINE_TREE_EXPIRE) &&
-	    (node->lifetime != SPOOL_LIFETIME_MOUNT || (tree->work & ENGINE_TREE_EXPIRE_KEPT)))
-		engine_expire_locked(engine, node);
+}
+
+/* What expires after it was to get another lifetime: that decides whether it goes. */
+static unsigned int expire_after(const struct spool_dir *dir, const struct engine_tree *tree)
+{
+	unsigned int rest = dir->work & ~(unsigned int)ENGINE_TREE_LIFETIME;
+
+	if (!(tree->work & ENGINE_TREE_EXPIRE_KEPT) && dir->work_lifetime == SPOOL_LIFETIME_MOUNT)
+		return dir->work; /* nothing does */
+	return rest | ENGINE_TREE_EXPIRE | ENGINE_TREE_EXPIRE_KEPT;
+}
+
+/* Adds @tree to what is to be done to the entries of @dir, as what comes after that. An expiry that
+ * is to be done is done before a lifetime. */
+static void merge(struct spool_dir *dir, const struct engine_tree *tree)
+{
+	const unsigned int expire = ENGINE_TREE_EXPIRE | ENGINE_TREE_EXPIRE_KEPT;
+	unsigned int work = dir->work | (tree->work & expire);
+
+	if ((tree->work & ENGINE_TREE_EXPIRE) && (dir->work & ENGINE_TREE_LIFETIME))
+		work = expire_after(dir, tree);
+	if (tree->work & ENGINE_TREE_LIFETIME) {
+		dir->work_lifetime = (uint8_t)tree->lifetime;
+		work |= ENGINE_TREE_LIFETIME;
+		if (tree->lifetime == SPOOL_LIFETIME_MOUNT)
+			work &= ~expire; /* what has not gone yet stays */
+	}
+	dir->work = (uint8_t)(work | (tree->work & ENGINE_TREE_BIND));
 }
 
 int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *node,
@@ -48,8 +76,7 @@ int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *nod
 
 	if (dir->work != 0 && dir->work_uid != tree->uid)
 		return -EBUSY;
-	dir->work |= (uint8_t)tree->work;
-	dir->work_lifetime = (uint8_t)tree->lifetime;
+	merge(dir, tree);
 	dir->work_uid = tree->uid;
 	dir->work_cookie = 0;
 	engine_worklist_add(engine, node);
@@ -109,15 +136,11 @@ static void do_dir(struct spool_engine *engine, struct spool_node *dir) SPOOL_RE
 		.lifetime = (enum spool_lifetime)dir->dir->work_lifetime,
 		.uid = dir->dir->work_uid,
 	};
-	uint64_t at;
 
-	if (do_entries(engine, dir, &tree)) {
+	if (do_entries(engine, dir, &tree))
 		dir->dir->work = 0;
-		return;
-	}
-	at = dir->dir->work_cookie;
-	engine_tree_begin_locked(engine, dir, &tree); /* at the end of the list once more */
-	dir->dir->work_cookie = at;
+	else
+		engine_worklist_add(engine, dir); /* at the end once more */
 }
 
 bool engine_tree_step(struct spool_engine *engine)

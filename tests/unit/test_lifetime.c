@@ -172,6 +172,35 @@ static void test_expire(void)
 	engine_rig_fini(rig);
 }
 
+/* What is asked for before the last request has been done to all comes after that. */
+static void test_one_after_another(void)
+{
+	uint64_t dirs[3], kept;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	fill_tree(ROOT, dirs);
+	kept = rig_ino(rig, dirs[1], "f0");
+	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
+	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_SESSION, false), 0);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[0]), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 0); /* all below was to stay */
+	CU_ASSERT_EQUAL(set(SPOOL_UID_UNKNOWN, dirs[1], SPOOL_LIFETIME_CLOSE, true), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[1], 2), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(life_of(&life, kept).lifetime, SPOOL_LIFETIME_CLOSE);
+	CU_ASSERT_EQUAL(life_of(&life, dirs[2]).bound, 2);
+	CU_ASSERT_EQUAL(set(1000, kept, SPOOL_LIFETIME_MOUNT, false), 0);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[1]), 0);
+	CU_ASSERT_EQUAL(set(1000, dirs[1], SPOOL_LIFETIME_SESSION, true), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 80); /* but for what was to stay when it expired */
+	CU_ASSERT_EQUAL(life_of(&life, kept).session, 1);
+	CU_ASSERT_EQUAL(life_of(&life, kept).lifetime, SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_SESSION, true), 0);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[0]), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 43);
+	engine_rig_fini(rig);
+}
+
 /* In shared those of others are left out, with what is below; somebody else's request waits. */
 static void test_others(void)
 {
@@ -434,6 +463,7 @@ int main(void)
 		{"tree", test_tree},
 		{"expire", test_expire},
 		{"others", test_others},
+		{"one after another", test_one_after_another},
 		{"bind", test_bind},
 		{"private", test_private},
 		{"wipe", test_wipe},
