@@ -72,6 +72,17 @@ static void drop_entry(struct model *m, struct model_entry *entry)
 	*entry = m->entries[--m->n_entries];
 }
 
+void model_drop_name(struct model *m, struct model_entry *entry)
+{
+	struct model_node *node = model_find(m, entry->ino), *dir = model_find(m, entry->dir);
+
+	node->removed = model_is_dir(node);
+	drop_entry(m, entry);
+	model_lost_name(m, node);
+	model_times(m, node, "c");
+	model_times(m, dir, "mc");
+}
+
 void model_init(struct model *m, const struct spool_config *config, const struct timespec *now,
 		uint64_t self)
 {
@@ -79,14 +90,17 @@ void model_init(struct model *m, const struct spool_config *config, const struct
 
 	m->config = *config;
 	m->now = m->born = *now;
-	m->n_nodes = m->n_entries = m->n_gone = 0;
+	m->n_nodes = m->n_entries = m->n_gone = m->n_works = 0;
+	m->linger_ns = config->linger_ms * 1000000;
 	root = add_node(m, SPOOL_INO_ROOT, S_IFDIR | config->root_mode);
 	root->uid = root->payer = config->root_uid;
 	root->gid = config->root_gid;
 	root->above = SPOOL_INO_ROOT;
+	root->life.lifetime = config->lifetime;
 	if (config->layout == SPOOL_LAYOUT_PRIVATE) {
 		link = add_node(m, self, S_IFLNK | 0777);
 		link->role = MODEL_SELF;
+		link->life.lifetime = config->lifetime;
 		add_entry(m, root, "self", self);
 	}
 }
@@ -229,6 +243,7 @@ static int make_top(struct model *m, const struct spool_cred *cred, struct model
 	node->gid = cred->uid == uid ? cred->gid : uid;
 	node->above = root->ino;
 	node->n_lookup = 1;
+	node->life.lifetime = root->life.lifetime;
 	add_entry(m, root, name, ino);
 	return 0;
 }
@@ -314,6 +329,7 @@ int model_make(struct model *m, const struct spool_cred *cred, uint64_t dir, con
 	node->n_open = make->open;
 	node->tmpfile = !name;
 	node->above = model_is_dir(node) ? dir : 0;
+	model_inherit(m, cred, parent, node, name);
 	if (!name)
 		return 0;
 	add_entry(m, parent, name, ino);
@@ -321,7 +337,8 @@ int model_make(struct model *m, const struct spool_cred *cred, uint64_t dir, con
 	return 0;
 }
 
-int model_link(struct model *m, uint64_t ino, uint64_t dir, const char *name)
+int model_link(struct model *m, const struct spool_cred *cred, uint64_t ino, uint64_t dir,
+	       const char *name)
 {
 	struct model_node *parent, *node;
 	int r = find_dir(m, dir, name, &parent);
@@ -339,10 +356,13 @@ int model_link(struct model *m, uint64_t ino, uint64_t dir, const char *name)
 		return -EEXIST;
 	if (m->config.layout == SPOOL_LAYOUT_PRIVATE && node->payer != parent->payer)
 		return -EXDEV;
-	if (model_names(m, ino) == 0 && !node->tmpfile)
+	if ((model_names(m, ino) == 0 && !node->tmpfile) || node->wiped)
 		return -ENOENT;
+	if (node->tmpfile)
+		model_join(m, cred, parent, node);
 	node->tmpfile = false;
 	node->n_lookup++;
+	model_moved(m);
 	add_entry(m, parent, name, ino);
 	model_times(m, node, "c");
 	model_times(m, parent, "mc");
@@ -367,10 +387,7 @@ int model_remove(struct model *m, uint64_t dir, const char *name, bool want_dir)
 		return want_dir ? -ENOTDIR : -EISDIR;
 	if (want_dir && model_count(m, node->ino, false) > 0)
 		return -ENOTEMPTY;
-	node->removed = want_dir;
-	drop_entry(m, entry);
-	model_times(m, node, "c");
-	model_times(m, parent, "mc");
+	model_drop_name(m, entry);
 	return 0;
 }
 
@@ -438,6 +455,7 @@ int model_rename(struct model *m, uint64_t dir, const char *name, uint64_t new_d
 		return r < 0 ? r : 0;
 	source = model_find(m, from->ino);
 	target = to ? model_find(m, to->ino) : NULL;
+	model_moved(m);
 	source->above = model_is_dir(source) ? new_dir : 0;
 	model_times(m, source, "c");
 	model_times(m, from_dir, "mc");
@@ -457,5 +475,7 @@ int model_rename(struct model *m, uint64_t dir, const char *name, uint64_t new_d
 		add_entry(m, to_dir, new_name, source->ino);
 	}
 	drop_entry(m, from);
+	if (target)
+		model_lost_name(m, target);
 	return 0;
 }

@@ -26,9 +26,30 @@
 #define MODEL_DATA (6 * MODEL_BLOCK) /* data lie below this; a size may be larger */
 #define MODEL_PAGES (MODEL_DATA / MODEL_PAGE)
 #define MODEL_XATTRS 12u
+#define MODEL_SESSIONS 8192u
+#define MODEL_WORKS 3u           /* for whole trees, at once */
+#define MODEL_EXPIRED UINT64_MAX /* the session of what has expired */
 
 enum model_page { MODEL_HOLE, MODEL_FULL, MODEL_RESERVED };
 enum model_role { MODEL_ORDINARY, MODEL_TOP, MODEL_SELF };
+
+/** struct model_life - what of a lifetime something that is done to a tree changes */
+struct model_life {
+	enum spool_lifetime lifetime;
+	uint64_t session; /* 0: none */
+	bool lingers;
+};
+
+/** struct model_work - something that is to be done to all below a directory */
+struct model_work {
+	enum { MODEL_SET, MODEL_EXPIRE, MODEL_BIND } kind;
+	enum spool_lifetime lifetime;
+	bool kept; /* what stays until the mount ends expires as well */
+	uint64_t session;
+	uint64_t ino; /* of the directory */
+	uid_t by;
+	bool disturbed; /* something else has happened since */
+};
 
 struct model_xattr {
 	char name[256];
@@ -46,10 +67,17 @@ struct model_node {
 	struct timespec atime, mtime, ctime;
 	uint64_t n_lookup, n_open;
 	enum model_role role;
-	bool tmpfile;         /* O_TMPFILE that never had a name */
-	bool removed;         /* a directory after rmdir */
-	bool dropped;         /* a file after model_drop_orphans() */
-	bool mtime_set;       /* after the last write, or open for one */
+	bool tmpfile;   /* O_TMPFILE that never had a name */
+	bool removed;   /* a directory after rmdir */
+	bool dropped;   /* a file after model_drop_orphans() */
+	bool mtime_set; /* after the last write, or open for one */
+	bool written;   /* it has had data */
+	bool reaped;    /* a name has gone by itself */
+	bool wiped;
+	struct model_life life; /* before what is pending */
+	unsigned int must, may; /* of model.works: done, or perhaps done, once nothing is pending */
+	uint64_t closed_ns;
+	uint64_t bound;       /* of a directory: the session of what is made in it; or 0 */
 	uint64_t above;       /* a directory's parent */
 	uint64_t next_cookie; /* of a directory */
 	char *target;         /* of a symlink */
@@ -75,6 +103,10 @@ struct model {
 	uint64_t last_ino;
 	uint64_t gone[MODEL_GONE]; /* inode numbers that went with the last operation */
 	size_t n_gone;
+	uint64_t now_ns, linger_ns;
+	bool ended[MODEL_SESSIONS];
+	struct model_work works[MODEL_WORKS];
+	unsigned int n_works;
 };
 
 /** struct model_make - what is to be made */
@@ -123,12 +155,61 @@ int model_lookup(struct model *m, const struct spool_cred *cred, uint64_t dir, c
 void model_forget(struct model *m, uint64_t ino, uint64_t count);
 int model_make(struct model *m, const struct spool_cred *cred, uint64_t dir, const char *name,
 	       const struct model_make *make, uint64_t ino);
-int model_link(struct model *m, uint64_t ino, uint64_t dir, const char *name);
+int model_link(struct model *m, const struct spool_cred *cred, uint64_t ino, uint64_t dir,
+	       const char *name);
 int model_remove(struct model *m, uint64_t dir, const char *name, bool want_dir);
 int model_rename(struct model *m, uint64_t dir, const char *name, uint64_t new_dir,
 		 const char *new_name, unsigned int flags);
 
+/** model_drop_name() - takes an entry away, with what that changes of its node and directory. */
+void model_drop_name(struct model *m, struct model_entry *entry);
+
+/* model_life.c */
+
+/** model_is_live() - is there such a session, and has it not ended? */
+bool model_is_live(const struct model *m, uint64_t session);
+bool model_life_ended(const struct model *m, const struct model_life *life);
+
+/** model_inherit() - what a new @node has from its directory, and from who makes it if it is
+ * @named; model_join() - the latter alone. */
+void model_inherit(struct model *m, const struct spool_cred *cred, const struct model_node *dir,
+		   struct model_node *node, bool named);
+void model_join(const struct model *m, const struct spool_cred *cred, const struct model_node *dir,
+		struct model_node *node);
+
+/** model_all_works() - the bits of all that is pending. */
+unsigned int model_all_works(const struct model *m);
+
+/** model_moved() - what is pending may now meet more than it did, or less. */
+void model_moved(struct model *m);
+
+/** model_lost_name() - @node has a name less; model_closed() - it was closed. */
+void model_lost_name(struct model *m, struct model_node *node);
+void model_closed(struct model *m, struct model_node *node);
+
+/** model_linger_ms() - how long a name stays; UINT64_MAX: it does not linger. */
+uint64_t model_linger_ms(const struct model *m, const struct model_node *node);
+
+/** model_goes() - its names are to be removed now, or when the directory is empty. */
+bool model_goes(const struct model *m, const struct model_node *node);
+
+/** model_may_be() - may it have come to @life (NULL: to go) by now? @done: nothing is pending. */
+bool model_may_be(const struct model *m, const struct model_node *node,
+		  const struct model_life *life, bool done);
+
+/** model_work() - does that to @ino, and begins to do it to all below; model_work_check() - may
+ * it? Return: 0; -errno. */
+int model_work_check(struct model *m, uint64_t ino, uid_t by, bool bind);
+void model_work(struct model *m, uint64_t ino, const struct model_work *given, bool below);
+bool model_may_change(const struct model *m, const struct model_node *node, uid_t by);
+
+/** model_reaped() - that name went by itself. Return: NULL, or what is wrong with that. */
+const char *model_reaped(struct model *m, uint64_t dir, const char *name, uint64_t ino);
+
 /* model_data.c */
+
+/** model_wipe() - the data of a file go for good. */
+void model_wipe(struct model_node *node);
 
 /** model_size() - set the size of a file. Return: 0; -errno. */
 int model_size(struct model_node *node, uint64_t size);

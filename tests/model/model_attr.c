@@ -103,6 +103,8 @@ static int check_set(const struct model *m, const struct spool_cred *cred,
 		return -EINVAL;
 	if ((set & SPOOL_SET_SIZE) && attr->size > INT64_MAX)
 		return -EFBIG;
+	if ((set & SPOOL_SET_SIZE) && node->wiped)
+		return -EIO;
 	return owner ? check_owner(m, cred, node, attr->uid, attr->gid) : 0;
 }
 
@@ -124,6 +126,7 @@ int model_setattr(struct model *m, const struct spool_cred *cred, uint64_t ino, 
 	if (set & (SPOOL_SET_UID | SPOOL_SET_GID)) {
 		if (m->config.layout == SPOOL_LAYOUT_SHARED)
 			node->payer = attr->uid;
+		model_moved(m); /* whose it is decides who may change it */
 		node->uid = attr->uid;
 		node->gid = attr->gid;
 	}
@@ -151,10 +154,13 @@ int model_open(struct model *m, uint64_t ino, unsigned int flags)
 {
 	struct model_node *node = model_find(m, ino);
 
-	if (!node)
+	if (!node || (node->wiped && model_is_file(node)))
+		return -ESTALE;
+	if (node->reaped && !model_is_dir(node) && node->n_open == 0 && model_names(m, ino) == 0)
 		return -ESTALE;
 	node->dropped = false;
 	node->n_open++;
+	node->life.lingers = false;
 	if (flags & SPOOL_OPEN_WRITE)
 		node->mtime_set = false;
 	if ((flags & SPOOL_OPEN_TRUNCATE) && model_is_file(node)) {
@@ -172,8 +178,10 @@ void model_release(struct model *m, uint64_t ino)
 
 	if (!node)
 		return;
-	if (node->n_open > 0)
-		node->n_open--;
+	if (node->n_open == 0)
+		return;
+	node->n_open--;
+	model_closed(m, node);
 }
 
 /* What the kernel guards is kept in shared. */

@@ -22,7 +22,7 @@ int model_file(struct model *m, uint64_t ino, struct model_node **ret)
 	if (!*ret)
 		return -ESTALE;
 	if (model_is_file(*ret))
-		return 0;
+		return (*ret)->wiped ? -EIO : 0;
 	return model_is_dir(*ret) ? -EISDIR : -EINVAL;
 }
 
@@ -72,6 +72,12 @@ int model_size(struct model_node *node, uint64_t size)
 		punch(node, size, MODEL_DATA);
 	node->size = size;
 	return 0;
+}
+
+void model_wipe(struct model_node *node)
+{
+	punch(node, 0, MODEL_DATA);
+	node->wiped = true;
 }
 
 void model_drop_orphans(struct model *m)
@@ -137,6 +143,7 @@ ssize_t model_write(struct model *m, uint64_t ino, const void *buf, size_t len, 
 	if (off >= INT64_MAX)
 		return -EFBIG;
 	store(node, buf, len, off);
+	node->written = true;
 	if (node->mtime_set && flags == SPOOL_WRITE_PAGEOUT)
 		return (ssize_t)len;
 	if (flags & SPOOL_KILL_SUIDGID)
@@ -180,6 +187,7 @@ int model_fallocate(struct model *m, uint64_t ino, int mode, uint64_t off, uint6
 		if (!(mode & keep))
 			grow(node, off + len);
 	}
+	node->written |= node->size > 0;
 	if (flags & SPOOL_KILL_SUIDGID)
 		model_kill_set_ids(node);
 	model_times(m, node, "mc");
@@ -260,6 +268,7 @@ ssize_t model_copy(struct model *m, uint64_t src, uint64_t src_off, uint64_t dst
 	if (from == to && src_off < dst_off + len && dst_off < src_off + len)
 		return -EINVAL;
 	copy(from, src_off, to, dst_off, len);
+	to->written = true;
 	if (flags & SPOOL_KILL_SUIDGID)
 		model_kill_set_ids(to);
 	model_times(m, to, "mc");

@@ -154,7 +154,7 @@ void op_link(struct run *run)
 	r = spool_engine_link(run->engine, &cred, ino, dir, name, &attr);
 	if (!run_settle(run, r, &need))
 		return;
-	run_same(run, model_link(run->model, ino, dir, name));
+	run_same(run, model_link(run->model, &cred, ino, dir, name));
 	if (r == 0)
 		check_attr(run, "link", ino, &attr);
 }
