@@ -37,12 +37,13 @@ static const struct {
 	run_op op;
 	unsigned int weight;
 } ops[] = {
-	{op_create, 16},      {op_lookup, 6},   {op_forget, 10},     {op_link, 5},
-	{op_unlink, 7},       {op_rmdir, 3},    {op_rename, 9},      {op_readlink, 1},
-	{op_readdir, 6},      {op_setattr, 9},  {op_open, 4},        {op_release, 5},
-	{op_setxattr, 5},     {op_getxattr, 2}, {op_removexattr, 3}, {op_statfs, 1},
-	{op_drop_orphans, 1}, {op_limits, 1},   {op_read, 4},        {op_write, 18},
-	{op_fallocate, 10},   {op_seek, 4},     {op_copy, 6},
+	{op_create, 16},      {op_lookup, 6},      {op_forget, 10},     {op_link, 5},
+	{op_unlink, 7},       {op_rmdir, 3},       {op_rename, 9},      {op_readlink, 1},
+	{op_readdir, 6},      {op_setattr, 9},     {op_open, 4},        {op_release, 5},
+	{op_setxattr, 5},     {op_getxattr, 2},    {op_removexattr, 3}, {op_statfs, 1},
+	{op_drop_orphans, 1}, {op_limits, 1},      {op_read, 4},        {op_write, 18},
+	{op_fallocate, 10},   {op_seek, 4},        {op_copy, 6},        {op_reap, 8},
+	{op_work, 5},         {op_session_end, 3}, {op_linger, 1},      {op_wipe, 1},
 };
 static const run_op removing[] = {op_forget, op_unlink, op_unlink, op_rmdir, op_release};
 
@@ -204,6 +205,7 @@ static void set_up(void)
 
 	if (layout == SPOOL_LAYOUT_SHARED)
 		config.modes = SPOOL_MODES_KEEP;
+	life_config(&run, &config);
 	memset(&run.limits, 0xff, sizeof(run.limits));
 	run.limits.pageout_reserve = 0;
 	config.limits = run.limits;
@@ -259,6 +261,8 @@ static void let_time_pass(void)
 	clock->tv_sec += run_random(&run, 200) ? 1 : 100000;
 	clock->tv_nsec = (long)run_random(&run, 1000000000);
 	model.now = *clock;
+	run.rig.host.monotonic_ns += run_random(&run, 4) * 300000000 + run_random(&run, 1000);
+	model.now_ns = run.rig.host.monotonic_ns;
 }
 
 static run_op choose(void)
@@ -296,6 +300,7 @@ static void one_step(void)
 	if (run.tier)
 		tier_fired();
 	check_step(&run);
+	life_check(&run);
 	if (run.step % EVERY_ALL == EVERY_ALL - 1)
 		check_all(&run);
 	if (run.step % EVERY_AUDIT == EVERY_AUDIT - 1)
@@ -361,6 +366,7 @@ static void tear_down(void)
 	memset(&run.limits, 0xff, sizeof(run.limits)); /* giving an inode back to root needs room */
 	run.limits.pageout_reserve = 0;
 	spool_quota_set_limits(run.rig.engine->quota, &run.limits);
+	life_finish(&run);
 	for (size_t i = 0; i < model.n_nodes; i++)
 		strip(&model.nodes[i]);
 	for (size_t i = 0; i < model.n_nodes; i++)
@@ -415,9 +421,9 @@ static void random_run(void)
 		one_step();
 	tear_down();
 	CU_ASSERT_EQUAL(run.n_ok + run.n_refused + run.n_excused > 0, true);
-	printf("    %llu done, %llu refused, %llu without memory or space: ",
+	printf("    %llu done, %llu refused, %llu without memory or space, %llu names reaped: ",
 	       (unsigned long long)run.n_ok, (unsigned long long)run.n_refused,
-	       (unsigned long long)run.n_excused);
+	       (unsigned long long)run.n_excused, (unsigned long long)run.n_reaped);
 }
 
 static int usage(const char *program)

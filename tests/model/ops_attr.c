@@ -139,6 +139,7 @@ void op_release(struct run *run)
 			ino = run->model->nodes[i].ino;
 	}
 	run_begin(run, "release(%llu)", (ull)ino);
+	life_settle(run, ino);
 	spool_engine_release(run->engine, ino);
 	run_settle(run, 0, NULL);
 	model_release(run->model, ino);

@@ -129,8 +129,9 @@ void op_create(struct run *run)
 					strlen(name) + (what.target ? strlen(what.target) : 0), 1);
 	int r;
 
-	run_begin(run, "%s(uid %u, %llu, \"%.24s\", %o)", kinds[kind], cred.uid, (ull)dir,
-		  kind == TMPFILE ? "" : name, what.mode);
+	life_settle(run, dir);
+	run_begin(run, "%s(uid %u, session %llu, %llu, \"%.24s\", %o)", kinds[kind], cred.uid,
+		  (ull)cred.session, (ull)dir, kind == TMPFILE ? "" : name, what.mode);
 	r = make(run, kind, &cred, dir, name, &what, &attr);
 	if (!run_settle(run, r, &need))
 		return;
@@ -148,8 +149,12 @@ void op_link(struct run *run)
 	uint64_t ino = run_node(run, types[run_random(run, 4)]), dir = run_dir(run);
 	const char *name = run_name(run);
 	struct run_need need = metadata(run, &cred, dir, strlen(name), 0);
+	struct model_node *node = model_find(run->model, ino);
 	int r;
 
+	if (node)
+		need.payers[1] = node->payer; /* of the session that a first name has */
+	life_settle(run, dir);
 	run_begin(run, "link(uid %u, %llu, %llu, \"%.24s\")", cred.uid, (ull)ino, (ull)dir, name);
 	r = spool_engine_link(run->engine, &cred, ino, dir, name, &attr);
 	if (!run_settle(run, r, &need))

@@ -28,6 +28,7 @@ struct spool_cred run_cred(struct run *run)
 		.gid = run_uids[run_random(run, RUN_UIDS)],
 		.pid = 1,
 		.umask = umasks[run_random(run, 4)],
+		.session = life_session(run),
 	};
 }
 

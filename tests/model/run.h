@@ -13,6 +13,7 @@
 #define RUN_LOG 30u
 #define RUN_UIDS 4u
 #define RUN_STREAMS 6u
+#define RUN_SESSIONS 4u
 
 /* Whoever acts or owns; 0 first */
 extern const uid_t run_uids[RUN_UIDS];
@@ -44,7 +45,10 @@ struct run {
 	uint64_t touched[2]; /* files whose contents may have changed */
 	struct {
 		uint64_t dir, cookie;
-	} streams[RUN_STREAMS]; /* listings that are under way */
+	} streams[RUN_STREAMS];          /* listings that are under way */
+	uint64_t sessions[RUN_SESSIONS]; /* that go on */
+	uint64_t last_session, n_reaped;
+	int64_t counted[MODEL_SESSIONS]; /* inodes of each, as the engine has told */
 	bool oom, tier, may_use_reserve, in_operation, fired;
 	unsigned int flags; /* for the engine: how long it may wait */
 	int64_t result;
@@ -115,6 +119,29 @@ void op_write(struct run *run);
 void op_fallocate(struct run *run);
 void op_seek(struct run *run);
 void op_copy(struct run *run);
+
+/* ops_life.c */
+
+void op_reap(struct run *run);
+void op_session_end(struct run *run);
+void op_work(struct run *run);
+void op_linger(struct run *run);
+void op_wipe(struct run *run);
+
+/** life_config() - lifetimes for the engine that is made next. */
+void life_config(struct run *run, struct spool_config *config);
+
+/** life_session() - one for what is made next, or 0. */
+uint64_t life_session(struct run *run);
+
+/** life_settle() - what @ino has by now, where it depends on how far the engine has come. */
+void life_settle(struct run *run, uint64_t ino);
+
+/** life_check() - lifetimes and sessions of all that does not. */
+void life_check(struct run *run);
+
+/** life_finish() - until nothing is left to do. */
+void life_finish(struct run *run);
 
 /* check.c */
 
