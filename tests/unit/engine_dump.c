@@ -19,6 +19,16 @@ static void dump_xattrs(struct engine_rig *rig, FILE *out, uint64_t ino)
 	}
 }
 
+static void dump_life(struct engine_rig *rig, FILE *out, uint64_t ino)
+{
+	struct spool_life life = {0};
+
+	CU_ASSERT_EQUAL(spool_engine_life(rig->engine, ino, &life), 0);
+	fprintf(out, " lifetime %d session %llu ended %d bound %llu lingers %llu waits for \"%s\"",
+		life.lifetime, (unsigned long long)life.session, life.ended,
+		(unsigned long long)life.bound, (unsigned long long)life.linger_ms, life.waits_for);
+}
+
 static void dump_node(struct engine_rig *rig, FILE *out, uint64_t ino)
 {
 	static char data[400000];
@@ -40,6 +50,7 @@ static void dump_node(struct engine_rig *rig, FILE *out, uint64_t ino)
 		fprintf(out, " data %zd %llx", n, (unsigned long long)sum);
 	}
 	dump_xattrs(rig, out, ino);
+	dump_life(rig, out, ino);
 	fputc('\n', out);
 	engine_put(rig->engine, node);
 }
@@ -56,6 +67,7 @@ static bool dump_entry(void *arg, const char *name, size_t len, const struct spo
 char *engine_dump(struct engine_rig *rig)
 {
 	const struct spool_cred root = {.uid = 0};
+	struct spool_life_stat life;
 	struct spool_usage usage;
 	struct spool_attr attr;
 	char *text = NULL;
@@ -71,6 +83,11 @@ char *engine_dump(struct engine_rig *rig)
 					     out);
 		dump_node(rig, out, ino);
 	}
+	spool_engine_life_stat(rig->engine, &life);
+	fprintf(out, "removed %llu waiting %llu lingering %llu sessions %llu ended %llu\n",
+		(unsigned long long)life.removed, (unsigned long long)life.waiting,
+		(unsigned long long)life.lingering, (unsigned long long)life.sessions,
+		(unsigned long long)life.ended);
 	for (uint64_t from = 0; spool_engine_next_user(rig->engine, from, &uid, &usage);
 	     from = (uint64_t)uid + 1)
 		fprintf(out, "user %u: %llu %llu %llu\n", uid,

@@ -5,6 +5,6 @@
 
 #include "engine_rig.h"
 
-/** engine_dump() - of inodes up to 63: entries, attributes, data, accounts. Return: text to be
- * freed. */
+/** engine_dump() - of inodes up to 63: entries, attributes, data, lifetimes; accounts. Return: text
+ * to be freed. */
 char *engine_dump(struct engine_rig *rig);

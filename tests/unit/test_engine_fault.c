@@ -3,7 +3,8 @@
 /*
  * Every allocation of every operation fails once, then from there on; and every amount of space
  * from none upwards is tried, for the mount and for the user. After a failure nothing has
- * changed: everything that can be seen of the whole tree is written down before and after.
+ * changed: everything that can be seen of the whole tree is written down before and after. What
+ * never fails leads to the same, whatever fails meanwhile.
  */
 
 #include <endian.h>
@@ -23,7 +24,7 @@
 
 static struct engine_rig rig;
 static struct spool_attr attr;
-static uint64_t dir, sub, empty, full, file, second;
+static uint64_t dir, sub, empty, full, file, second, unnamed;
 static char bytes[200000];
 
 /* user::rwx user:1001:rwx group::r-x mask::rwx other::--- */
@@ -62,6 +63,7 @@ static void set_up(enum spool_layout layout)
 	engine_rig_init(&rig, layout, SPOOL_MODES_KEEP);
 	if (layout == SPOOL_LAYOUT_PRIVATE)
 		return;
+	rig.cred.session = 1;
 	dir = rig_mkdir(&rig, ROOT, "dir");
 	sub = rig_mkdir(&rig, dir, "sub");
 	empty = rig_mkdir(&rig, ROOT, "empty");
@@ -71,6 +73,9 @@ static void set_up(enum spool_layout layout)
 	memset(bytes, 'x', sizeof(bytes));
 	CU_ASSERT_EQUAL(spool_engine_write(rig.engine, full, bytes, 100000, 0, 0), 100000);
 	CU_ASSERT_EQUAL(set_xattr(full, "user.a", "value", 5), 0);
+	CU_ASSERT_EQUAL(spool_engine_tmpfile(rig.engine, &rig.cred, dir, 0600, &attr), 0);
+	unnamed = attr.ino;
+	rig.cred.session = 2; /* of what is made from here on: one that is not there yet */
 	fill_acl();
 	if (layout == SPOOL_LAYOUT_SHARED)
 		CU_ASSERT_EQUAL(set_xattr(sub, SPOOL_ACL_DEFAULT, &acl, sizeof(acl)), 0);
@@ -225,6 +230,65 @@ static ssize_t do_make_top(void)
 	return spool_engine_lookup(rig.engine, &rig.cred, ROOT, "1000", &attr);
 }
 
+static ssize_t do_link_unnamed(void)
+{
+	return spool_engine_link(rig.engine, &rig.cred, unnamed, dir, "new", &attr);
+}
+
+static ssize_t do_whiteout(void)
+{
+	return spool_engine_rename(rig.engine, &rig.cred, dir, "file", ROOT, "new",
+				   RENAME_WHITEOUT);
+}
+
+/* What has begun with @r is done. Return: @r. */
+static ssize_t reap_all(int r)
+{
+	struct spool_removed removed[3];
+	uint64_t ms;
+	size_t n;
+
+	while (spool_engine_reap(rig.engine, removed, 3, &n, &ms) == SPOOL_REAP_MORE)
+		;
+	return r;
+}
+
+static ssize_t do_keep_tree(void)
+{
+	return reap_all(
+		spool_engine_set_lifetime(rig.engine, 1000, dir, SPOOL_LIFETIME_MOUNT, true));
+}
+
+static ssize_t do_expire(void)
+{
+	return reap_all(spool_engine_expire(rig.engine, 1000, dir));
+}
+
+static ssize_t do_bind(void)
+{
+	return reap_all(spool_engine_bind(rig.engine, dir, 3));
+}
+
+static ssize_t do_wipe(void)
+{
+	return reap_all(spool_engine_wipe(rig.engine, NULL));
+}
+
+static ssize_t do_session_end(void)
+{
+	spool_engine_session_end(rig.engine, 1);
+	return reap_all(0);
+}
+
+static ssize_t do_linger(void)
+{
+	CU_ASSERT_EQUAL(spool_engine_open(rig.engine, full, 0), 0);
+	CU_ASSERT_EQUAL(
+		spool_engine_set_lifetime(rig.engine, 1000, full, SPOOL_LIFETIME_CLOSE, false), 0);
+	spool_engine_release(rig.engine, full);
+	return reap_all(0);
+}
+
 static const struct scenario {
 	const char *name;
 	ssize_t (*fn)(void);
@@ -258,6 +322,14 @@ static const struct scenario {
 	{"setxattr, replace", do_replace_xattr, .layout = SPOOL_LAYOUT_SHARED},
 	{"removexattr", do_remove_xattr, true, SPOOL_LAYOUT_SHARED},
 	{"setxattr, ACL", do_set_acl, .layout = SPOOL_LAYOUT_SHARED},
+	{"link of an unnamed file", do_link_unnamed, .layout = SPOOL_LAYOUT_SHARED},
+	{"rename with a whiteout", do_whiteout, .layout = SPOOL_LAYOUT_SHARED},
+	{"lifetime of a tree", do_keep_tree, true, SPOOL_LAYOUT_SHARED},
+	{"expire", do_expire, true, SPOOL_LAYOUT_SHARED},
+	{"bind", do_bind, .layout = SPOOL_LAYOUT_SHARED},
+	{"wipe", do_wipe, .layout = SPOOL_LAYOUT_SINGLE},
+	{"end of a session", do_session_end, true, SPOOL_LAYOUT_SINGLE},
+	{"linger", do_linger, true, SPOOL_LAYOUT_SINGLE},
 	{"first look-up of a uid", do_make_top, .layout = SPOOL_LAYOUT_PRIVATE},
 };
 
@@ -288,8 +360,22 @@ static ssize_t run_once(const struct scenario *scenario, long nth, bool persiste
 	return r;
 }
 
+/* What is there afterwards, as text, when nothing fails. */
+static char *dump_success(const struct scenario *scenario)
+{
+	char *text;
+	bool fired;
+
+	set_up(scenario->layout);
+	CU_ASSERT_TRUE(run_once(scenario, 0, false, &fired) >= 0);
+	text = engine_dump(&rig);
+	engine_rig_fini(&rig);
+	return text;
+}
+
 static void sweep_memory(const struct scenario *scenario, bool persistent)
 {
+	char *want = dump_success(scenario), *got;
 	bool fired = true;
 
 	for (long nth = 1; fired && nth < 100; nth++) {
@@ -298,9 +384,14 @@ static void sweep_memory(const struct scenario *scenario, bool persistent)
 		set_up(scenario->layout);
 		r = run_once(scenario, nth, persistent, &fired);
 		CU_ASSERT_TRUE(r >= 0 || (fired && r == -ENOMEM));
+		got = engine_dump(&rig);
+		if (r >= 0)
+			CU_ASSERT_STRING_EQUAL(got, want);
+		free(got);
 		engine_rig_fini(&rig);
 	}
 	CU_ASSERT_FALSE(fired);
+	free(want);
 }
 
 static void test_memory(void)
