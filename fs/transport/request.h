@@ -26,8 +26,8 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#include "transport/turn.h"
 #include "util/macros.h"
+#include "util/turn.h"
 
 struct spool_engine;
 struct spool_ring_entry;

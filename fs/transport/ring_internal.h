@@ -10,9 +10,9 @@
 
 #include "transport/request.h"
 #include "transport/ring.h"
-#include "transport/turn.h"
 #include "transport/wire.h"
 #include "util/lock.h"
+#include "util/turn.h"
 
 /* Entries that a ring starts with: one request is being answered, others are on their way or
  * deferred. On a machine with many CPUs, where each has its own, fewer. Guesses. */

@@ -8,9 +8,9 @@
 #include "engine/engine.h"
 #include "transport/channel.h"
 #include "host/loop.h"
-#include "transport/turn.h"
 #include "transport/waitq.h"
 #include "util/macros.h"
+#include "util/turn.h"
 
 /* Requests of one payer that wait for the disk at the same time: enough to keep a queue of 8 to 32
  * requests of an SSD busy. A disk may hang for what some ask of it, so others find threads beside

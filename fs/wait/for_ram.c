@@ -9,9 +9,9 @@
 #include "host/clock.h"
 #include "fs.h"
 #include "host/loop.h"
-#include "transport/turn.h"
 #include "transport/waitq.h"
 #include "util/macros.h"
+#include "util/turn.h"
 
 /* Longer than a busy disk takes for 64 MiB, shorter than what people take for a hang (the kernel
  * reports tasks that are stuck for 120 s). A guess. */

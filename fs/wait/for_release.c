@@ -9,9 +9,9 @@
 #include "host/clock.h"
 #include "fs.h"
 #include "host/loop.h"
-#include "transport/turn.h"
 #include "transport/waitq.h"
 #include "util/macros.h"
+#include "util/turn.h"
 
 /* A RELEASE or FORGET comes within tens of microseconds on an idle machine; this is for busy ones,
  * where 20 ms have been seen not to be enough for two runnable programs per processor. Where a

@@ -7,10 +7,10 @@
 
 #include "host/clock.h"
 #include "host/thread.h"
-#include "transport/turn.h"
 #include "transport/waitq.h"
 #include "util/lock.h"
 #include "util/macros.h"
+#include "util/turn.h"
 
 /* Threads in all, and for one payer: four can hang the kernel on something before others are
  * answered late. Guesses. */

@@ -3,8 +3,8 @@
 /* Who is next: payers in turn, each payer's requests in their order. */
 
 #include "transport/request.h"
-#include "transport/turn.h"
 #include "unit.h"
+#include "util/turn.h"
 
 #define N 8u
 

@@ -2,14 +2,12 @@
 #pragma once
 
 /*
- * Whose turn it is. What waits stands in a line for each payer (who is charged, request.h), and the
- * payers are served round robin: whoever sends a hundred requests makes others wait for one of
- * them, and two who do so together for two. Every place where requests wait for each other asks
- * here who is next: rings (ring_loop.c), the disk (for_disk.h), RAM (for_ram.h), files that go
- * (for_release.h), what the kernel is told (notify.h).
+ * Whose turn it is. What waits stands in a line for each payer, and the payers are served round
+ * robin: whoever asks for a hundred things makes others wait for one of them, and two who do so
+ * together for two.
  *
  * Takes no memory and no lock: the caller has one, or is the only one who knows of the lines. Time
- * grows with the number of payers that wait, not of their requests.
+ * grows with the number of payers that wait, not of what they wait for.
  */
 
 #include <stdbool.h>

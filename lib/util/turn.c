@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "transport/turn.h"
+#include "util/turn.h"
 
 void spool_turns_init(struct spool_turns *turns)
 {
