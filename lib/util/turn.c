@@ -83,3 +83,21 @@ void spool_turns_put_back(struct spool_turns *turns, struct spool_turn *turn)
 	}
 	add_payer(turns, turn);
 }
+
+void spool_turns_remove(struct spool_turns *turns, struct spool_turn *turn)
+{
+	struct spool_turn *first = first_of(turns, turn->payer), *second;
+
+	if (first != turn) {
+		TAILQ_REMOVE(&first->behind, turn, link);
+		return;
+	}
+	second = TAILQ_FIRST(&turn->behind);
+	if (second) { /* takes its place */
+		TAILQ_REMOVE(&turn->behind, second, link);
+		TAILQ_CONCAT(&second->behind, &turn->behind, link);
+		TAILQ_INSERT_AFTER(&turns->firsts, turn, second, link);
+		turns->n_payers++;
+	}
+	remove_payer(turns, turn);
+}

@@ -62,3 +62,6 @@ struct spool_turn *spool_turns_next(struct spool_turns *turns);
 /** spool_turns_put_back() - what spool_turns_next() has given could not be served: it stays the
  * first of its payer, whose turn is over all the same. */
 void spool_turns_put_back(struct spool_turns *turns, struct spool_turn *turn);
+
+/** spool_turns_remove() - @turn, which waits, does not any more. */
+void spool_turns_remove(struct spool_turns *turns, struct spool_turn *turn);

@@ -118,6 +118,23 @@ static void put_back(void)
 	expect(&turns, (const int[]){0, 3, 1, 2, -1});
 }
 
+/* The first of a payer, whose next takes its place; one behind; the only one. */
+static void remove_some(void)
+{
+	struct spool_turns turns;
+
+	spool_turns_init(&turns);
+	for (unsigned int i = 0; i < 6; i++)
+		add(&turns, i, 1000 + i % 2);
+	add(&turns, 6, 1002);
+	spool_turns_remove(&turns, &requests[0].turn);
+	spool_turns_remove(&turns, &requests[3].turn);
+	spool_turns_remove(&turns, &requests[6].turn);
+	CU_ASSERT_EQUAL(turns.n_payers, 2);
+	add(&turns, 7, 1000);
+	expect(&turns, (const int[]){2, 1, 4, 5, 7, -1});
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -126,6 +143,7 @@ int main(void)
 		{"two cannot starve a third", two_cannot_starve_a_third},
 		{"the served come last", the_served_come_last},
 		{"put back", put_back},
+		{"remove", remove_some},
 		{"one may not", one_may_not},
 	};
 
