@@ -14,6 +14,7 @@
 #include "util/host.h"
 #include "util/lock.h"
 #include "util/log.h"
+#include "util/turn.h"
 
 struct spool_pool;
 struct engine_tier;
@@ -34,7 +35,7 @@ struct engine_life {
 	uint64_t n_waiting;               /* directories that are not empty yet */
 	struct spool_file_list lingering; /* closed files whose names go, the longest first */
 	uint64_t n_lingering;
-	struct spool_dir_list work; /* directories whose entries something is done to */
+	struct spool_turns work; /* directories whose entries something is done to */
 	struct engine_wipe_list wipes;
 	uint64_t n_removed; /* names, ever */
 	_Atomic uint64_t linger_ns;

@@ -79,7 +79,7 @@ int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *nod
 	merge(dir, tree);
 	dir->work_uid = tree->uid;
 	dir->work_cookie = 0;
-	engine_worklist_add(engine, node);
+	engine_worklist_add_locked(engine, node);
 	return 0;
 }
 
@@ -140,7 +140,7 @@ static void do_dir(struct spool_engine *engine, struct spool_node *dir) SPOOL_RE
 	if (do_entries(engine, dir, &tree))
 		dir->dir->work = 0;
 	else
-		engine_worklist_add(engine, dir); /* at the end once more */
+		engine_worklist_add_locked(engine, dir); /* at the end once more */
 }
 
 bool engine_tree_step(struct spool_engine *engine)

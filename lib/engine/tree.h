@@ -3,9 +3,10 @@
 
 /*
  * What is done to all that is below a directory: to its entries first, a few at a time, and each
- * directory among them comes to the end of the list of those whose entries are to follow. So there
- * is no stack, and however large a tree is no lock is held for longer. What is made meanwhile is
- * below a directory that has it already, or is met there; what is moved meanwhile may be missed.
+ * directory among them comes to the end of those of its payer whose entries are to follow. So there
+ * is no stack, and however large a tree is no lock is held for longer, and nobody else waits for
+ * longer. What is made meanwhile is below a directory that has it already, or is met there; what is
+ * moved meanwhile may be missed.
  */
 
 #include "engine/engine_internal.h"

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* The list of directories to whose entries something is to be done, see tree.h. */
+/* The directories to whose entries something is to be done, see tree.h. Their payers take turns:
+ * who has a large tree does not hold up who has a small one. */
 
 #include "engine/engine_internal.h"
 
-/** engine_worklist_init() - an empty one. */
+/** engine_worklist_init() - none. */
 void engine_worklist_init(struct spool_engine *engine);
 
-/** engine_worklist_add() - the directory @node comes to its end, if it is not on it. Any locks. */
-void engine_worklist_add(struct spool_engine *engine, struct spool_node *node);
+/** engine_worklist_add_locked() - the directory @node comes behind those of its payer, if it is not
+ * on the list. Lock: node->lock. */
+void engine_worklist_add_locked(struct spool_engine *engine, struct spool_node *node)
+	SPOOL_REQUIRES(node->lock);
 
 /** engine_worklist_remove() - the directory @node is not on it any more. Any locks. */
 void engine_worklist_remove(struct spool_engine *engine, struct spool_node *node);
 
-/** engine_worklist_take() - takes the first off. Return: its inode number; 0: there is none. */
+/** engine_worklist_take() - takes one off, of the payer whose turn it is. Return: its inode number;
+ * 0: there is none. */
 uint64_t engine_worklist_take(struct spool_engine *engine);

@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "util/rbtree.h"
+#include "util/turn.h"
 
 struct spool_host;
 struct spool_node;
@@ -48,8 +49,6 @@ struct spool_entry {
 RB_HEAD(spool_name_tree, spool_entry);
 RB_HEAD(spool_cookie_tree, spool_entry);
 
-TAILQ_HEAD(spool_dir_list, spool_dir);
-
 struct spool_dir {
 	struct spool_name_tree names;
 	struct spool_cookie_tree cookies;
@@ -61,7 +60,7 @@ struct spool_dir {
 	struct engine_session *bound; /* that of what is made in it, a reference; NULL: none */
 	uint64_t work_cookie;         /* what is to be done to its entries, see engine/tree.h */
 	uint64_t work_ino;            /* lock: the engine's life.lock, as the following */
-	TAILQ_ENTRY(spool_dir) work_link;
+	struct spool_turn work_turn;
 	bool work_queued;
 	uint8_t work_lifetime; /* lock: the node's again */
 	uint8_t work;

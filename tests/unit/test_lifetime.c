@@ -225,6 +225,52 @@ static void test_others(void)
 	engine_rig_fini(rig);
 }
 
+static void reap_steps(int n)
+{
+	struct spool_removed removed;
+	uint64_t ms;
+	size_t names;
+
+	while (n-- > 0)
+		spool_engine_reap(rig->engine, &removed, 1, &names, &ms);
+}
+
+static uint64_t top_of(uid_t uid)
+{
+	char name[16];
+
+	rig->cred.uid = uid;
+	snprintf(name, sizeof(name), "%u", uid);
+	CU_ASSERT_EQUAL(spool_engine_lookup(rig->engine, &rig->cred, ROOT, name, &attr), 0);
+	return attr.ino;
+}
+
+/* Who has many directories does not hold up who has few. */
+static void test_turns(void)
+{
+	uint64_t many, few, deep;
+	char name[16];
+
+	life_rig_init(&life, SPOOL_LAYOUT_PRIVATE, SPOOL_LIFETIME_SESSION);
+	many = top_of(1000);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "d%d", i);
+		life_dir(&life, 1, many, name);
+	}
+	few = top_of(1001);
+	deep = life_dir(&life, 2, life_dir(&life, 2, few, "a"), "b");
+	CU_ASSERT_EQUAL(set(1000, many, SPOOL_LIFETIME_MOUNT, true), 0);
+	reap_steps(20);
+	CU_ASSERT_EQUAL(set(1001, few, SPOOL_LIFETIME_MOUNT, true), 0);
+	reap_steps(2);
+	CU_ASSERT_EQUAL(life_of(&life, deep).lifetime, SPOOL_LIFETIME_MOUNT);
+	/* a directory that goes while it waits leaves the line */
+	CU_ASSERT_EQUAL(spool_engine_rmdir(rig->engine, &rig->cred, many, "d999"), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(life_of(&life, rig_ino(rig, many, "d998")).lifetime, SPOOL_LIFETIME_MOUNT);
+	engine_rig_fini(rig);
+}
+
 /* What is made below a bound directory has its session, whoever makes it. */
 static void test_bind(void)
 {
@@ -464,6 +510,7 @@ int main(void)
 		{"expire", test_expire},
 		{"others", test_others},
 		{"one after another", test_one_after_another},
+		{"turns", test_turns},
 		{"bind", test_bind},
 		{"private", test_private},
 		{"wipe", test_wipe},
