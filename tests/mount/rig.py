@@ -209,6 +209,15 @@ def bash(script, tmpdir, check=True, **env):
     return run('bash', '-euo', 'pipefail', '-c', script, check=check, cwd=tmpdir, env=kept)
 
 
+class CaseDir(tempfile.TemporaryDirectory):
+    """The directory of what is no case, where run.py has made none."""
+
+    def __init__(self):
+        super().__init__(prefix='spool-', dir='/tmp', ignore_cleanup_errors=True)
+        os.chmod(self.name, 0o755)
+        os.environ['SPOOL_CASE_DIR'] = self.name
+
+
 class Mount:
     """A mounted spoolfs; at the end it is unmounted by SIGTERM and must have ended well."""
 

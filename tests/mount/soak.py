@@ -22,13 +22,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from placing import Placed, find_programs  # noqa: E402  (the path is set just above)
-from rig import DEADLINE_S, Mount, as_user, need, wait_until  # noqa: E402
+from rig import DEADLINE_S, CaseDir, Mount, as_user, need, wait_until  # noqa: E402
 from sessions import UNIFIED, can_log_in, has_cgroups, log_in  # noqa: E402
 from soak_programs import ANY, CLOSE, CLOSE_MEMBER, MEMBER, NEEDED, there  # noqa: E402
 
 KINDS = {  # of a session: its mount
     'login': 'session=login', 'cgroup': 'session=cgroup', 'uid': 'session=uid,grace=0',
-    'sid': 'session=sid', 'close': 'session=sid,lifetime=close',
+    'sid': 'session=sid', 'close': 'session=sid,lifetime=close,linger=10',
     'mount': 'session=sid,lifetime=mount'}
 SETSID, FORKED, OTHER = 'setsid', 'fork', 'other'
 WAYS = ['', '', 'nohup', FORKED, 'unshare -p -f', 'unshare -m -p -f --mount-proc', OTHER, SETSID]
@@ -294,7 +294,7 @@ def main():
         print(f'{missing}: not there', file=sys.stderr)
         return 1
     os.umask(0o022)
-    with Placed() as placed:
+    with Placed() as placed, CaseDir():
         os.environ.update(placed.environment)
         soak(args.sessions, args.seed, args.at_once, tuple(args.kinds.split(',')), 500)
     return 0
