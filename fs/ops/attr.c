@@ -94,11 +94,17 @@ static bool changes_mode_unseen(const struct spool_fs *fs, const char *name)
 	return !fs->options->config.acl && strcmp(name, XATTR_NAME_POSIX_ACL_ACCESS) == 0;
 }
 
+/* Whether the kernel, which has asked for the right to write, must say who it is as well. */
+static bool is_for_owner(const char *name)
+{
+	return strcmp(name, SPOOL_XATTR_LIFETIME) == 0;
+}
+
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
 		 int flags)
 {
 	struct spool_fs *fs = fs_of(req);
-	struct spool_cred cred = reply_cred(req);
+	struct spool_cred cred = is_for_owner(name) ? reply_known_cred(req) : reply_cred(req);
 	ssize_t r = 0;
 
 	if (reply_told(req, &r) != SPOOL_TOLD_NOT) {

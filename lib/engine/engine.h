@@ -284,6 +284,9 @@ int spool_engine_tiers(struct spool_engine *engine, uint64_t ino, struct spool_t
  * shared also trusted.* and security.capability, whose rules are the kernel's: it asks for the
  * latter's removal with a write or a chown. */
 
+/* The owner alone may set it, so setxattr() must know who the caller is. */
+#define SPOOL_XATTR_LIFETIME "user.spoolfs.lifetime"
+
 /* Of setxattr(), beside its own: who sets an access ACL is outside the file's group. */
 #define SPOOL_XATTR_KILL_SGID (1 << 16)
 

@@ -19,7 +19,6 @@
 #define USER_PREFIX "user."
 #define TRUSTED_PREFIX "trusted."  /* the kernel asks for CAP_SYS_ADMIN, but not for the names */
 #define OWN_PREFIX "user.spoolfs." /* what this filesystem says of itself */
-#define OWN_LIFETIME OWN_PREFIX "lifetime"
 
 static bool starts_with(const char *text, const char *prefix)
 {
@@ -163,7 +162,7 @@ int spool_engine_setxattr(struct spool_engine *engine, const struct spool_cred *
 	struct spool_node *node;
 	int r;
 
-	if (strcmp(name, OWN_LIFETIME) == 0)
+	if (strcmp(name, SPOOL_XATTR_LIFETIME) == 0)
 		return set_lifetime(engine, cred, ino, value, size, flags);
 	node = engine_get(engine, ino);
 	if (!node)
@@ -204,7 +203,7 @@ ssize_t spool_engine_getxattr(struct spool_engine *engine, uint64_t ino, const c
 
 	if (!node)
 		return -ESTALE;
-	if (strcmp(name, OWN_LIFETIME) == 0) {
+	if (strcmp(name, SPOOL_XATTR_LIFETIME) == 0) {
 		const char *lifetime = engine_lifetime_name(engine_lifetime_of(node));
 
 		r = copy_out(lifetime, strlen(lifetime), buf, size);

@@ -372,6 +372,24 @@ def an_xattr_says_how_long_a_file_lives(mount):
     witness.end()
 
 
+@case(layout='shared', options='session=sid')
+def an_owner_changes_a_lifetime_in_a_shared_tree(mount):
+    """Also where the kernel does not say who asks, as on mounts with id mappings."""
+    name, file = 'user.spoolfs.lifetime', f'{mount.path}/file'
+
+    def make():
+        put(file, b'x')
+        os.chmod(file, 0o666)
+
+    as_user(USER, make)
+    fails(errno.EPERM, as_user, OTHER, os.setxattr, file, name, b'session')
+    as_user(OTHER, os.setxattr, file, 'user.other', b'x')
+    assert os.getxattr(file, name) == b'mount'
+    for uid, lifetime in ((USER, b'close'), (0, b'mount'), (USER, b'session')):
+        as_user(uid, os.setxattr, file, name, lifetime)
+        assert os.getxattr(file, name) == lifetime
+
+
 @case()
 def who_looks_for_members_lets_others_go_first(mount):
     found = {}
