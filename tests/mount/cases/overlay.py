@@ -6,6 +6,7 @@ import os
 import stat
 import struct
 
+from file_handles import handle_of, open_by_handle
 from rig import Skip, as_user, binary, case, fails, fallocate, get, need, put, renameat2, run, \
     syscall, wait_until
 
@@ -15,18 +16,6 @@ FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h
 CAPABILITY = struct.pack('=IIIII', 0x02000001, 1 << 10, 0, 0, 0)  # cap_net_bind_service=ep
 
 MASKED = True  # also run without each feature of the kernel
-
-
-class FileHandle(ctypes.Structure):
-    """struct file_handle, open_by_handle_at(2)."""
-    _fields_ = [('size', ctypes.c_uint), ('type', ctypes.c_int), ('bytes', ctypes.c_char * 128)]
-
-
-def handle_of(path):
-    handle, mount_id = FileHandle(128), ctypes.c_int()
-    syscall('name_to_handle_at', -100, os.fsencode(path), ctypes.byref(handle),
-            ctypes.byref(mount_id), 0)
-    return handle
 
 
 def forget_all():
@@ -48,11 +37,11 @@ def file_handles_outlive_the_kernels_caches(mount):
     for _ in range(2):
         forget_all()
         for name, handle in handles.items():
-            fd = syscall('open_by_handle_at', place, ctypes.byref(handle), os.O_PATH)
+            fd = open_by_handle(place, handle, os.O_PATH)
             assert os.fstat(fd).st_ino == numbers[name], name
             os.close(fd)
     forget_all()
-    fd = syscall('open_by_handle_at', place, ctypes.byref(handles['a/b/f']), os.O_RDWR)
+    fd = open_by_handle(place, handles['a/b/f'], os.O_RDWR)
     assert os.read(fd, 10) == b'data'
     os.unlink(f'{d}/a/b/f')
     os.write(fd, b' and more')  # open, though without a name
@@ -61,13 +50,12 @@ def file_handles_outlive_the_kernels_caches(mount):
     def is_gone():  # the last close reaches the daemon a little later
         forget_all()
         try:
-            os.close(syscall('open_by_handle_at', place, ctypes.byref(removed), os.O_RDONLY))
+            os.close(open_by_handle(place, removed))
         except OSError as error:
             return error.errno == errno.ESTALE
         return False
     wait_until(is_gone, 'a removed file is stale')
-    fails(errno.EPERM, as_user, ALICE, syscall, 'open_by_handle_at', place,
-          ctypes.byref(handles['a']), os.O_RDONLY)
+    fails(errno.EPERM, as_user, ALICE, open_by_handle, place, handles['a'])
     os.close(place)
 
 
