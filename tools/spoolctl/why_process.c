@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "spoolctl/why_process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -32,12 +33,28 @@ static bool parse_pid(const char *text, int32_t *ret)
 	return true;
 }
 
+/* Is it the name of something in the working directory? A look-up would make it one: root's, in the
+ * root of a mount where each user has a directory, named by his number. */
+static bool is_file(const char *name)
+{
+	const struct dirent *entry;
+	DIR *here = opendir(".");
+	bool found = false;
+	struct stat st;
+
+	if (!here)
+		return lstat(name, &st) == 0 || errno != ENOENT;
+	while (!found && (entry = readdir(here)))
+		found = strcmp(entry->d_name, name) == 0;
+	closedir(here);
+	return found;
+}
+
 bool why_is_process(const char *text)
 {
-	struct stat st;
 	int32_t pid;
 
-	return parse_pid(text, &pid) && lstat(text, &st) < 0 && errno == ENOENT;
+	return parse_pid(text, &pid) && !is_file(text);
 }
 
 static const char *reason(int error)

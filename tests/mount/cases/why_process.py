@@ -76,6 +76,16 @@ def nobody_asks_of_others(mount):
     assert 'lifetime session' in why(str(os.getpid())).stdout, 'a file comes first'
 
 
+@case(options='session=none', needs=['ioctl_dir'])
+def a_question_makes_no_directory(mount):
+    """Where root looks up a number in the root of a private mount it makes a directory of it."""
+    os.chdir(mount.path)
+    assert 'session=none' in why(str(os.getpid())).stdout
+    assert os.listdir('.') == ['self'], os.listdir('.')
+    os.stat(str(ALICE))
+    assert 'lifetime session' in why(str(ALICE)).stdout, 'a file comes first'
+
+
 @case(mount=False)
 def from_another_pid_namespace_it_is_refused():
     with Mount() as mount:
