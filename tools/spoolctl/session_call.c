@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -12,6 +13,7 @@
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
+#include "ctl/names.h"
 #include "spoolctl/session_options.h"
 #include "util/macros.h"
 
@@ -19,10 +21,13 @@
 #define GONE_MS 30000
 #define LOOK_MS 10
 
-static int failed(const char *path, const char *why)
+/* What a line is about, where it is a number. */
+#define NUMBER 24
+
+static int failed(const char *what, const char *why)
 {
 	fprintf(stderr, "%s: ", session_usage()->who);
-	text_put(stderr, path);
+	text_put(stderr, what);
 	fprintf(stderr, ": %s\n", why);
 	return EXIT_FAILED;
 }
@@ -47,6 +52,22 @@ static const char *begin_reason(int error)
 	}
 }
 
+/* What @error is about. @buf: where it is a number. */
+static const char *begin_subject(const struct session_options *options, int error, char buf[NUMBER])
+{
+	bool is_login = (int)options->kind == spool_ctl_number(SPOOL_CTL_SESSION_KINDS, "login");
+
+	if (error == ESRCH || error == EXDEV)
+		snprintf(buf, NUMBER, "%d", options->holder);
+	else if ((error == EEXIST || error == EINVAL) && is_login)
+		snprintf(buf, NUMBER, "%" PRIu32, options->audit);
+	else if ((error == EEXIST || error == EINVAL) && *options->cgroup)
+		return options->cgroup;
+	else
+		return options->path;
+	return buf;
+}
+
 int session_begin(const struct session_options *options)
 {
 	struct spool_ctl_begin begin = {
@@ -57,12 +78,16 @@ int session_begin(const struct session_options *options)
 		.value = options->audit,
 	};
 	spool_cleanup(fd) int fd = spool_ctl_open(options->path);
+	char number[NUMBER];
 
 	if (fd < 0)
 		return failed(options->path, spool_ctl_reason(-fd));
 	strcpy(begin.cgroup, options->cgroup); /* session_parse() knows how long it is */
-	if (ioctl(fd, SPOOL_IOC_SESSION_BEGIN, &begin) < 0)
-		return failed(options->path, begin_reason(errno));
+	if (ioctl(fd, SPOOL_IOC_SESSION_BEGIN, &begin) < 0) {
+		int error = errno;
+
+		return failed(begin_subject(options, error, number), begin_reason(error));
+	}
 	printf("%" PRIu64 "\n", begin.id);
 	return EXIT_OK;
 }
@@ -81,6 +106,11 @@ static const char *end_reason(int error)
 	}
 }
 
+static bool is_about_session(int error)
+{
+	return error == ENOENT || error == EINVAL || error == ETIMEDOUT;
+}
+
 static int ask(int fd, struct spool_ctl_end *end, uint32_t op)
 {
 	end->op = op;
@@ -94,7 +124,7 @@ int session_end(const struct session_options *options)
 	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
 	struct spool_ctl_end end = {.version = SPOOL_CTL_VERSION, .id = options->id};
 	spool_cleanup(fd) int fd = reach_mount(options->path, true);
-	char text[128];
+	char text[128], number[NUMBER];
 	int error;
 
 	if (fd < 0)
@@ -104,13 +134,13 @@ int session_end(const struct session_options *options)
 		nanosleep(&pause, NULL);
 		error = i < GONE_MS / LOOK_MS ? ask(fd, &end, SPOOL_CTL_END_ASK) : ETIMEDOUT;
 	}
+	snprintf(number, sizeof(number), "%" PRIu64, options->id);
 	if (error)
-		return failed(options->path, end_reason(error));
+		return failed(is_about_session(error) ? number : options->path, end_reason(error));
 	if (!end.stays)
 		return EXIT_OK;
 	snprintf(text, sizeof(text),
-		 "%" PRIu64 " of session %" PRIu64
-		 " stay: what was kept, and what holds what stays",
-		 end.stays, end.id);
-	return failed(options->path, text);
+		 "%" PRIu64 " of its files stay: what was kept, and the directories that hold it",
+		 end.stays);
+	return failed(number, text);
 }
