@@ -102,7 +102,7 @@ static void test_session_options(void)
 		"begin --dir /a --holder 2147483648",
 		"begin --dir /a --uid 4294967295",
 		"begin --dir /a --uid root",
-		"--json begin --dir /a",
+		"--json end 1",
 		"list --uid 1",
 		"end --login 5 1",
 		"begin --bogus",
@@ -118,6 +118,9 @@ static void test_session_options(void)
 	CU_ASSERT_TRUE(options.verb == SESSION_BEGIN && options.holder == 7 && options.uid == 0);
 	CU_ASSERT_STRING_EQUAL(options.path, "/a");
 	CU_ASSERT_STRING_EQUAL(options.cgroup, "");
+	CU_ASSERT_FALSE(options.json);
+	CU_ASSERT_EQUAL(parse(&options, "--json begin --dir /a"), 0);
+	CU_ASSERT_TRUE(options.verb == SESSION_BEGIN && options.json);
 	CU_ASSERT_EQUAL(parse(&options, "--login 0 begin /m"), 0);
 	CU_ASSERT_TRUE(options.audit == 0 && options.uid == SPOOL_CTL_UNKNOWN);
 	CU_ASSERT_STRING_EQUAL(options.path, "/m");

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "common/json.h"
 #include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
@@ -77,6 +78,7 @@ int session_begin(const struct session_options *options)
 		.holder = options->holder,
 		.value = options->audit,
 	};
+	struct json json = {.out = stdout, .first = true};
 	spool_cleanup(fd) int fd = spool_ctl_open(options->path);
 	char number[NUMBER];
 
@@ -88,7 +90,14 @@ int session_begin(const struct session_options *options)
 
 		return failed(begin_subject(options, error, number), begin_reason(error));
 	}
-	printf("%" PRIu64 "\n", begin.id);
+	if (options->json) {
+		json_open(&json, NULL, '{');
+		json_number(&json, "id", begin.id);
+		json_close(&json, '}');
+		putchar('\n');
+	} else {
+		printf("%" PRIu64 "\n", begin.id);
+	}
 	return EXIT_OK;
 }
 

@@ -20,8 +20,8 @@ static const struct option long_options[] = {
 static const struct usage usage = {
 	.who = "spoolctl: session",
 	.help = "usage: spoolctl session [--json] list [MOUNT]\n"
-		"       spoolctl session begin --login ID|--cgroup PATH|--dir PATH [--holder PID]\n"
-		"                [--uid UID] [MOUNT]\n"
+		"       spoolctl session [--json] begin --login ID|--cgroup PATH|--dir PATH\n"
+		"                [--holder PID] [--uid UID] [MOUNT]\n"
 		"       spoolctl session end ID [MOUNT]\n"
 		"MOUNT is a mount point or any directory below; else the working directory.\n"
 		"list: whose each session is, how many files go with it, and what it is. Root "
@@ -34,8 +34,8 @@ static const struct usage usage = {
 		"  With --holder it ends with the process PID. --uid, for root: in that user's "
 		"trees.\n"
 		"end: its files go; waits until they have, and tells how many stay.",
-	.allowed = "[--json] list [MOUNT], begin --login ID|--cgroup PATH|--dir PATH [--holder "
-		   "PID] [--uid UID] [MOUNT], end ID [MOUNT]",
+	.allowed = "[--json] list [MOUNT], [--json] begin --login ID|--cgroup PATH|--dir PATH "
+		   "[--holder PID] [--uid UID] [MOUNT], end ID [MOUNT]",
 	.short_options = ":",
 	.long_options = long_options,
 };
@@ -117,7 +117,7 @@ static int take_verb(struct session_options *options, const char *verb)
 		if (strcmp(verb, verbs[i]) != 0)
 			continue;
 		options->verb = (enum session_verb)i;
-		if (options->json && i != SESSION_LIST)
+		if (options->json && i == SESSION_END)
 			return wrong("--json", "not expected");
 		if (begins && i != SESSION_BEGIN)
 			return wrong(verb, "takes no options");

@@ -23,7 +23,7 @@ def tried(*args):
 
 
 def begin(*args):
-    return int(session('begin', *args).stdout)
+    return json.loads(session('--json', 'begin', *args).stdout)['id']
 
 
 def begin_call(path, kind, uid=NOBODY, holder=0, value=0, ident=0, cgroup=b'', **kwargs):
@@ -115,7 +115,7 @@ def of_a_login(mount):
     ident = as_user(ALICE, begin, '--login', '4242', mount.path)
     refused(as_user(ALICE, tried, 'begin', '--login', '4242', mount.path),
             'session: 4242: the same session has begun already')
-    other = as_user(BOB, begin, '--login', '4242', mount.path)
+    other = as_user(BOB, lambda: int(session('begin', '--login', '4242', mount.path).stdout))
     for_bob = begin('--cgroup', '/a/b', '--uid', str(BOB), mount.path)
     told = listed(mount.path)
     assert (told[ident]['uid'], told[ident]['value']) == (ALICE, 4242), told
