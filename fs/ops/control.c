@@ -55,6 +55,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		{(unsigned int)SPOOL_IOC_SESSION_BEGIN, control_begin},
 		{(unsigned int)SPOOL_IOC_SESSION_END, control_end},
 		{(unsigned int)SPOOL_IOC_WHO, control_who},
+		{(unsigned int)SPOOL_IOC_LIVES, control_lives},
 	};
 	struct control_call call = {
 		.req = req,

@@ -68,6 +68,7 @@ static const struct {
 	{(unsigned int)SPOOL_IOC_SESSIONS, control_sessions},
 	{(unsigned int)SPOOL_IOC_WIPE, control_wipe},
 	{(unsigned int)SPOOL_IOC_SESSION_END, control_end},
+	{(unsigned int)SPOOL_IOC_LIVES, control_lives},
 };
 
 /* By what the kernel says: see ctl/socket.h. */

@@ -6,15 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "background/sessions.h"
 #include "ctl/proto.h"
 #include "life/sessions.h"
 #include "ops/control_call.h"
 #include "ops/reply.h"
 #include "util/macros.h"
+#include "wait/removals.h"
 
 /* Sessions that are looked at for one page, also those of others, which are passed over: a guess,
  * about a microsecond each. */
 #define LOOKS 1000u
+
+#define MS_PER_S 1000u
 
 static void fill(const struct spool_session_info *info, struct spool_ctl_session *ret)
 {
@@ -96,4 +100,40 @@ void control_who(struct control_call *call)
 		r = memcmp(&wanted, &out, sizeof(out)) == 0 ? who(call, &out) : -EINVAL;
 	}
 	reply_ioctl(call->req, r, &out, sizeof(out));
+}
+
+static void get_lives(const struct control_call *call, struct spool_ctl_lives *out)
+{
+	struct spool_fs *fs = call->fs;
+	struct spool_removals_stat names;
+	struct spool_life_stat life;
+
+	*out = (struct spool_ctl_lives){.version = SPOOL_CTL_VERSION};
+	spool_mutex_lock(&fs->set_lock, SPOOL_RANK_SET);
+	out->lifetime = fs->live.config.lifetime;
+	out->linger = (uint32_t)(fs->live.config.linger_ms / MS_PER_S);
+	out->session = fs->live.session;
+	out->grace = fs->live.grace;
+	spool_mutex_unlock(&fs->set_lock);
+	snprintf(out->source, sizeof(out->source), "%s", spool_life_source(fs->life));
+	if (!control_may_administer(call))
+		return;
+	spool_engine_life_stat(fs->engine, &life);
+	spool_removals_stat(fs->removals, &names);
+	out->removed = life.removed;
+	out->untold = names.left_out;
+	out->waiting = life.waiting;
+	out->lingering = life.lingering;
+}
+
+void control_lives(struct control_call *call)
+{
+	struct spool_ctl_lives lives, wanted = {.version = SPOOL_CTL_VERSION};
+	int r = control_take_in(&lives, sizeof(lives), call);
+
+	if (r == 0 && memcmp(&wanted, &lives, sizeof(lives)) != 0)
+		r = -EINVAL;
+	if (r == 0)
+		get_lives(call, &lives);
+	control_answer(call, r, &lives, sizeof(lives));
 }

@@ -5,6 +5,8 @@
 
 struct control_call;
 
-/* control_sessions(), control_who() - SPOOL_IOC_SESSIONS, SPOOL_IOC_WHO: they reply. */
+/* control_sessions(), control_who(), control_lives() - SPOOL_IOC_SESSIONS, SPOOL_IOC_WHO,
+ * SPOOL_IOC_LIVES: they reply. */
 void control_sessions(struct control_call *call);
 void control_who(struct control_call *call);
+void control_lives(struct control_call *call);

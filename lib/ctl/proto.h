@@ -361,6 +361,26 @@ struct spool_ctl_sessions {
 };
 
 /**
+ * struct spool_ctl_lives - SPOOL_IOC_LIVES: how long files live on this mount
+ * @lifetime, @session: the options: enum spool_lifetime, enum spool_session_mode; @linger, @grace:
+ *	in seconds
+ * @removed: names that have gone by themselves so far; @untold: how many of these the kernel could
+ *	not be told; @waiting: directories whose session is over and that are not empty; @lingering:
+ *	closed files whose names go. All of these for administrators, 0 for others.
+ * @source: how processes are known, and why they are not
+ */
+struct spool_ctl_lives {
+	uint32_t version;
+	uint32_t lifetime;
+	uint32_t linger;
+	uint32_t session;
+	uint32_t grace;
+	uint32_t reserved;
+	uint64_t removed, untold, waiting, lingering;
+	char source[SPOOL_CTL_TEXT];
+};
+
+/**
  * struct spool_ctl_who - SPOOL_IOC_WHO: in which session would be what a process makes in the
  * directory that is asked?
  * @pid: in: as the caller and the daemon number it
@@ -463,6 +483,7 @@ struct spool_ctl_wipe {
 #define SPOOL_IOC_SESSION_BEGIN _IOWR(SPOOL_CTL_MAGIC, 13, struct spool_ctl_begin)
 #define SPOOL_IOC_SESSION_END _IOWR(SPOOL_CTL_MAGIC, 14, struct spool_ctl_end)
 #define SPOOL_IOC_WHO _IOWR(SPOOL_CTL_MAGIC, 15, struct spool_ctl_who)
+#define SPOOL_IOC_LIVES _IOWR(SPOOL_CTL_MAGIC, 16, struct spool_ctl_lives)
 
 _Static_assert(sizeof(struct spool_ctl_sessions) <= SPOOL_CTL_MAX, "ioctl size");
 _Static_assert(sizeof(struct spool_ctl_files) <= SPOOL_CTL_MAX, "ioctl size");

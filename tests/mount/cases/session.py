@@ -50,6 +50,19 @@ def hostile_calls_are_refused(mount):
         assert after == END and count <= 1 and rest[SIZE:] == bytes(len(rest) - SIZE)
 
 
+@case(needs=['ioctl_dir'])
+def hostile_questions_about_lives_are_refused(mount):
+    """SPOOL_IOC_LIVES."""
+    def call(*values, **kwargs):
+        return control(mount.path, 16, 'IIIIIQQQQ128s', *(values or [0] * 9), b'', **kwargs)
+    for i in range(9):
+        fails(errno.EINVAL, call, *[int(i == j) for j in range(9)])
+    for version in 0, 4, 6, 2**32 - 1:
+        fails(errno.EPROTO, call, version=version)
+    for size in 4, 8, 183, 185, 16383:
+        fails(errno.EPROTO, call, size=size)
+
+
 @case(mount=False)
 def elsewhere_is_one_line():
     for path in '/proc', '/nonexistent', '/etc/passwd':
