@@ -315,7 +315,7 @@ def locks_are_in_the_table():
 
 def members_of_status_are_in_the_manual():
     """What status --json can write, by the calls that write it."""
-    files = ('cmd_status', 'requests', 'tier')
+    files = ('cmd_status', 'lives', 'requests', 'tier')
     code = ''.join(read(f'tools/spoolctl/{name}.c') for name in files)
     names = set(re.findall(r'json_\w+\((?:view->)?json, "(\w+)"', code))
     page = read('tools/spoolctl/spoolctl.1').split('.Ss status')[1].split('.Ss set')[0]

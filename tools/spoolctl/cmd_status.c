@@ -19,6 +19,7 @@
 #include "ctl/names.h"
 #include "spoolctl/cmd.h"
 #include "spoolctl/left.h"
+#include "spoolctl/lives.h"
 #include "spoolctl/requests.h"
 #include "spoolctl/tier.h"
 #include "util/macros.h"
@@ -223,7 +224,7 @@ static void print_refused(const char *whose, const uint64_t n[3])
 }
 
 static void print_status(const char *mountpoint, const struct spool_ctl_status *status,
-			 const struct spool_ctl_tier *tier)
+			 const struct spool_ctl_tier *tier, const struct lives *lives)
 {
 	const struct spool_ctl_usage *usage = &status->usage;
 	bool all = status->caller_admin;
@@ -239,6 +240,7 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 	       status->supervisor_pid, status->worker_pid, status->threads, status->nice);
 	printf("  %-12s %s (%s)\n", "transport", status->transport, status->transport_why);
 	tier_print(tier, all);
+	lives_print(lives, all);
 	print_bytes(all ? "size" : "your size", usage->size_used, usage->size_limit);
 	print_bytes(all ? "ram" : "your ram", usage->ram_used, usage->ram_limit);
 	print_count(all ? "inodes" : "your inodes", usage->inodes_used, usage->inodes_limit);
@@ -367,9 +369,12 @@ static int show(struct view *view, const char *path)
 {
 	struct spool_ctl_status status;
 	struct spool_ctl_tier tier;
+	struct lives lives;
 	spool_cleanup(fd) int fd = ask(path, &status);
 	int r = fd < 0 ? fd : tier_ask(fd, &tier);
 
+	if (r == 0)
+		r = lives_ask(fd, &lives);
 	if (r < 0 && view->all && !is_mounted(path))
 		return 0;
 	if (r < 0 && !view->all && left_show(view->json, path) > 0) {
@@ -385,6 +390,7 @@ static int show(struct view *view, const char *path)
 		json_open(view->json, NULL, '{');
 		json_status(view->json, path, &status);
 		tier_json(view->json, &tier);
+		lives_json(view->json, &lives);
 		json_open(view->json, "users", '[');
 		r = show_users(fd, view->json);
 		json_close(view->json, ']');
@@ -392,7 +398,7 @@ static int show(struct view *view, const char *path)
 			r = requests_json(fd, view->json);
 		json_close(view->json, '}');
 	} else {
-		print_status(path, &status, &tier);
+		print_status(path, &status, &tier, &lives);
 		r = show_users(fd, NULL);
 	}
 	if (r < 0)

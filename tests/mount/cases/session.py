@@ -4,7 +4,7 @@ import json
 import os
 
 from control_calls import END, control
-from rig import as_user, binary, case, fails, put, run
+from rig import as_user, binary, case, fails, put, run, wait_until
 
 ALICE, BOB = 61001, 61002
 CALL, SESSIONS, SIZE = 11, 51, 312  # SPOOL_IOC_SESSIONS, SPOOL_CTL_SESSIONS and their bytes
@@ -48,6 +48,26 @@ def hostile_calls_are_refused(mount):
     for cursor in 1, 10**9, 2**63, END:
         count, after, rest = page(mount.path, cursor=cursor, rest=b'x' * 100)
         assert after == END and count <= 1 and rest[SIZE:] == bytes(len(rest) - SIZE)
+
+
+@case(options='session=uid,lifetime=close,linger=5,grace=7', needs=['ioctl_dir'])
+def status_counts_them(mount):
+    def status():
+        return json.loads(run(binary('SPOOLCTL'), 'status', '--json', mount.path).stdout)['life']
+    for uid in ALICE, BOB:
+        as_user(uid, put, f'{mount.tmpdir(uid)}/f', b'x')
+    told = status()
+    assert (told['lifetime'], told['linger'], told['session'], told['grace']) == \
+        ('close', 5, 'uid', 7), told
+    assert told['processes'] in ('/proc', 'a procfs of its own'), told
+    assert (told['sessions'], told['lingering'], told['removed_untold']) == (2, 2, 0), told
+    told = as_user(ALICE, status)
+    assert (told['sessions'], told['lingering']) == (1, 0), told
+    run(binary('SPOOLCTL'), 'set', 'lifetime=session', 'linger=0', 'session=none', mount.path)
+    wait_until(lambda: status()['removed'] == 2 and status()['lingering'] == 0, 'both go')
+    assert (status()['lifetime'], status()['session']) == ('session', 'none')
+    text = run(binary('SPOOLCTL'), 'status', mount.path).stdout
+    assert 'session, session none, grace 7 s, linger 0 s\n' in text, text
 
 
 @case(needs=['ioctl_dir'])
