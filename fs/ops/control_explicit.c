@@ -90,7 +90,7 @@ static int begin_session(const struct control_call *call, struct spool_ctl_begin
 		return r;
 	r = spool_engine_bind(call->fs->engine, call->dir, begin->id);
 	if (r < 0)
-		spool_session_end(call->fs->sessions, begin->id, binding.owner, true);
+		spool_session_undo(call->fs->sessions, begin->id);
 	return r;
 }
 

@@ -127,6 +127,17 @@ int spool_session_end(struct spool_sessions *sessions, uint64_t id, uid_t by, bo
 	return r;
 }
 
+void spool_session_undo(struct spool_sessions *sessions, uint64_t id)
+{
+	struct session *session;
+
+	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
+	session = session_find_locked(sessions, id);
+	if (session)
+		session_drop_locked(sessions, session);
+	spool_mutex_unlock(&sessions->lock);
+}
+
 bool spool_session_covers(struct spool_sessions *sessions, uint64_t id)
 {
 	struct session *session;

@@ -172,6 +172,10 @@ int spool_session_begin(struct spool_sessions *sessions,
  */
 int spool_session_end(struct spool_sessions *sessions, uint64_t id, uid_t by, bool is_admin);
 
+/** spool_session_undo() - @id, which has just begun, could not be bound: it never was, and is not
+ * handed out. */
+void spool_session_undo(struct spool_sessions *sessions, uint64_t id);
+
 /** spool_session_covers() - is @id an explicit session of a directory that is not over? */
 bool spool_session_covers(struct spool_sessions *sessions, uint64_t id);
 

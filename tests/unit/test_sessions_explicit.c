@@ -64,6 +64,23 @@ static void test_login_is_covered(void)
 	rig_free(rig);
 }
 
+/* One that could not be bound is not there any more, and does not end. */
+static void test_undone(void)
+{
+	struct session_rig *rig = set_up(100);
+	uint64_t id = begin_directory(rig, HOLDER);
+	struct spool_session_info info;
+
+	spool_session_undo(rig->sessions, id);
+	CU_ASSERT_EQUAL(spool_sessions_info(rig->sessions, id, &info), -ENOENT);
+	rig_pass(rig, 0);
+	fake_end(&rig->life, HOLDER);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_FALSE(rig_ended(rig, id));
+	spool_session_undo(rig->sessions, id);
+	rig_free(rig);
+}
+
 static void test_cgroup_is_covered(void)
 {
 	struct spool_session_binding binding = {
@@ -279,6 +296,7 @@ static const struct unit_test tests[] = {
 	{"login_is_covered", test_login_is_covered},
 	{"cgroup_is_covered", test_cgroup_is_covered},
 	{"directory_is_covered", test_directory_is_covered},
+	{"undone", test_undone},
 	{"who_may_end", test_who_may_end},
 	{"bad_bindings", test_bad_bindings},
 	{"holder", test_holder},
