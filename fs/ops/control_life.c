@@ -9,16 +9,17 @@
 #include "ops/control_call.h"
 #include "ops/reply.h"
 
-/* In private and single nobody but the owner of a tree, and root, has a directory of it open. The
- * root of private everybody has. */
+/* The owner of a tree may act on what is in it, whoever made that. Who has got a directory of
+ * another's from him has no more rights than before, and so has the root of a container. */
 bool control_life_is_own(const struct control_call *call, bool is_admin,
 			 const struct spool_attr *attr)
 {
-	enum spool_layout layout = call->fs->options->config.layout;
-	bool of_all = layout == SPOOL_LAYOUT_SHARED ||
-		      (layout == SPOOL_LAYOUT_PRIVATE && call->dir == SPOOL_INO_ROOT);
+	uid_t uid = call->cred.uid;
 
-	return is_admin || attr->uid == call->cred.uid || (!of_all && call->cred.uid != 0);
+	if (is_admin || attr->uid == uid)
+		return true;
+	return uid != 0 && uid != SPOOL_UID_UNKNOWN &&
+	       spool_engine_may_change(call->fs->engine, uid, attr->ino);
 }
 
 /* Return: 0 and a lookup, of the directory itself for "". */

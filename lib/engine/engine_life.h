@@ -86,6 +86,10 @@ void spool_engine_set_linger(struct spool_engine *engine, uint64_t linger_ms);
 int spool_engine_set_lifetime(struct spool_engine *engine, uid_t by, uint64_t ino,
 			      enum spool_lifetime lifetime, bool tree);
 
+/** spool_engine_may_change() - may @by do that? Of set_lifetime(), but for the private root and its
+ * self link. Return: false, too, if @ino has gone. */
+bool spool_engine_may_change(struct spool_engine *engine, uid_t by, uint64_t ino);
+
 /**
  * spool_engine_expire() - @ino goes as when its session has ended, and all below it
  * @by: as of set_lifetime()

@@ -173,6 +173,20 @@ int spool_engine_set_lifetime(struct spool_engine *engine, uid_t by, uint64_t in
 	return lifetime > SPOOL_LIFETIME_MOUNT ? -EINVAL : change(engine, ino, &what, tree);
 }
 
+bool spool_engine_may_change(struct spool_engine *engine, uid_t by, uint64_t ino)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	bool may;
+
+	if (!node)
+		return false;
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	may = engine_may_change(engine, node, by);
+	spool_mutex_unlock(&node->lock);
+	engine_put(engine, node);
+	return may;
+}
+
 int spool_engine_expire(struct spool_engine *engine, uid_t by, uint64_t ino)
 {
 	struct engine_tree what = {.work = ENGINE_TREE_EXPIRE, .uid = by};
