@@ -180,6 +180,8 @@ void control_status(struct control_call *call)
 	struct spool_ctl_status status;
 	int r = control_take_in(&status, sizeof(status), call);
 
+	if (r == 0 && status.reserved)
+		r = -EINVAL;
 	if (r == 0 && control_waits(call))
 		r = SPOOL_COUNT_FIRST;
 	if (r == 0)
@@ -204,6 +206,8 @@ void control_requests(struct control_call *call)
 	struct spool_ctl_requests requests;
 	int r = control_take_in(&requests, sizeof(requests), call);
 
+	if (r == 0 && requests.reserved)
+		r = -EINVAL;
 	if (r == 0)
 		r = get_requests(call, &requests);
 	control_answer(call, r, &requests, sizeof(requests));
