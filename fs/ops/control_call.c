@@ -49,3 +49,17 @@ int control_take_in(void *to, size_t size, const struct control_call *call)
 	memcpy(to, call->in, size);
 	return 0;
 }
+
+uid_t control_owner(const struct control_call *call)
+{
+	return spool_engine_payer(call->fs->engine, &call->cred, call->dir);
+}
+
+bool control_has_sessions(const struct control_call *call)
+{
+	uid_t uid = call->cred.uid;
+
+	if (control_may_administer(call))
+		return true;
+	return uid != 0 && uid != SPOOL_UID_UNKNOWN && control_owner(call) == uid;
+}

@@ -33,3 +33,15 @@ bool control_waits(const struct control_call *call);
 /** control_may_administer() - Return: whether the caller may act for all users. Only while the call
  * is pending. */
 bool control_may_administer(const struct control_call *call);
+
+/** control_owner() - whose sessions the caller's are: who pays for what he makes there
+ * (ops/maker.c). By what the call knows of him: on a mount with idmaps the request does not say it.
+ */
+uid_t control_owner(const struct control_call *call);
+
+/**
+ * control_has_sessions() - are those of control_owner() the caller's own, to be listed and ended?
+ * Not those of root for the root of a container, that is uid 0 without the powers of the host's;
+ * nor those of a user for his subordinate uids, in which he runs what he trusts less than himself.
+ */
+bool control_has_sessions(const struct control_call *call);

@@ -14,22 +14,6 @@
 #include "util/macros.h"
 #include "wait/removals.h"
 
-/* Whose sessions the caller's are: who pays for what he makes there (ops/maker.c). By what the call
- * knows of him: on a mount with idmaps the request does not say it. */
-static uid_t own_payer(const struct control_call *call)
-{
-	return spool_engine_payer(call->fs->engine, &call->cred, call->dir);
-}
-
-/* Uid 0 without the powers of the host's root is a container's: root's sessions are not its own,
- * nor are those of the users whose trees it gets into. */
-static bool has_own(const struct control_call *call)
-{
-	uid_t uid = call->cred.uid;
-
-	return uid != SPOOL_UID_UNKNOWN && (uid != 0 || control_may_administer(call));
-}
-
 static uid_t payer_of(const struct control_call *call, uid_t uid)
 {
 	/* any pid: uid 0 without one is nobody in particular */
@@ -70,7 +54,8 @@ static int check_begin(const struct control_call *call, const struct spool_ctl_b
 		return -EPERM;
 	if (begin->kind == SPOOL_SESSION_DIRECTORY && !control_life_is_own(call, is_admin, &attr))
 		return -EPERM;
-	*ret_owner = begin->uid == SPOOL_CTL_UNKNOWN ? own_payer(call) : payer_of(call, begin->uid);
+	*ret_owner =
+		begin->uid == SPOOL_CTL_UNKNOWN ? control_owner(call) : payer_of(call, begin->uid);
 	if (!begin->holder)
 		return 0;
 	return spool_sessions_check_pid(call->fs->sessions, call->cred.pid, begin->holder, &uid);
@@ -101,7 +86,7 @@ void control_begin(struct control_call *call)
 
 	if (r == 0 && !is_begin(begin))
 		r = -EINVAL;
-	if (r == 0 && !has_own(call))
+	if (r == 0 && !control_has_sessions(call))
 		r = -EPERM;
 	if (r == 0)
 		r = begin_session(call, begin);
@@ -136,7 +121,7 @@ static int end_session(const struct control_call *call, struct spool_ctl_end *en
 {
 	bool is_admin = control_may_administer(call);
 	struct spool_sessions *sessions = call->fs->sessions;
-	uid_t own = own_payer(call);
+	uid_t own = control_owner(call);
 	struct spool_session_info info;
 	int r = 0;
 
@@ -166,7 +151,7 @@ void control_end(struct control_call *call)
 	if (r == 0 && (end.op > SPOOL_CTL_END_ASK || end.left || end.stays ||
 		       (end.op == SPOOL_CTL_END_NOW && end.owner)))
 		r = -EINVAL;
-	if (r == 0 && !has_own(call))
+	if (r == 0 && !control_has_sessions(call))
 		r = -EPERM;
 	if (r == 0)
 		r = end_session(call, &end);

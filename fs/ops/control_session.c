@@ -41,6 +41,8 @@ static void fill(const struct spool_session_info *info, struct spool_ctl_session
 static void list(const struct control_call *call, struct spool_ctl_sessions *out)
 {
 	bool is_admin = control_may_administer(call);
+	bool has_own = control_has_sessions(call);
+	uid_t owner = control_owner(call);
 	struct spool_session_info info;
 
 	for (unsigned int i = 0; i < LOOKS && out->count < SPOOL_CTL_SESSIONS; i++) {
@@ -49,7 +51,7 @@ static void list(const struct control_call *call, struct spool_ctl_sessions *out
 			return;
 		}
 		out->cursor = info.id;
-		if (is_admin || info.owner == call->cred.uid)
+		if (is_admin || (has_own && info.owner == owner))
 			fill(&info, &out->sessions[out->count++]);
 	}
 }

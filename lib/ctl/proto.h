@@ -350,7 +350,8 @@ struct spool_ctl_session {
  * struct spool_ctl_sessions - SPOOL_IOC_SESSIONS: the sessions of a mount, in ascending order
  * @cursor: in: 0, or where the last page has ended; out: where this one has, or SPOOL_CTL_END. A
  *	page may be empty and not the last
- * Administrators see all sessions, others their own. Errors: -EINVAL; -ENOMEM.
+ * Administrators see all sessions, others their own: a user those of his subordinate uids as well,
+ * and these none; nor does the root of a container. Errors: -EINVAL; -ENOMEM.
  */
 #define SPOOL_CTL_SESSIONS 51u /* 51 * 312 bytes and the rest are < SPOOL_CTL_MAX */
 struct spool_ctl_sessions {
@@ -405,7 +406,8 @@ struct spool_ctl_who {
  *	is asked, in shared the caller's own
  * @holder: the session ends with this process; 0: with SPOOL_IOC_SESSION_END only
  * @id: out
- * Errors: -EPERM another's, or the root of layout private; -EEXIST the same has begun already;
+ * Errors: -EPERM another's, or the root of layout private, or the caller is a subordinate uid of
+ * somebody, or the root of a container; -EEXIST the same has begun already;
  * -ESRCH the holder is no process; -EXDEV the caller has another pid namespace, so a holder cannot
  * be named; -EDQUOT too many of this owner; -EBUSY another change of the directory is not done yet;
  * -EINVAL; -ENOSPC; -ENOMEM.
