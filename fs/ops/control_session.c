@@ -70,24 +70,38 @@ void control_sessions(struct control_call *call)
 	control_answer(call, r, out, sizeof(*out));
 }
 
+/* Of a session that is not the caller's he is told which one it is, and no more. */
+static void fill_known(const struct control_call *call, bool is_admin,
+		       struct spool_session_info *info, struct spool_ctl_session *ret)
+{
+	if (!is_admin && !(control_has_sessions(call) && info->owner == control_owner(call))) {
+		info->entries = 0;
+		info->since = 0;
+		info->member = 0;
+		info->members = 0;
+	}
+	fill(info, ret);
+}
+
 static int who(const struct control_call *call, struct spool_ctl_who *out)
 {
 	struct spool_engine *engine = call->fs->engine;
 	struct spool_cred cred = {.pid = out->pid};
 	struct spool_creator creator = {.tid = out->pid};
+	bool is_admin = control_may_administer(call);
 	struct spool_session_info info;
 	enum spool_session_why why;
 	int r = spool_sessions_check_pid(call->fs->sessions, call->cred.pid, out->pid, &cred.uid);
 
 	if (r < 0)
 		return r;
-	if (cred.uid != call->cred.uid && !control_may_administer(call))
+	if (cred.uid != call->cred.uid && !is_admin)
 		return -EPERM;
 	creator.uid = cred.uid;
 	creator.owner = spool_engine_payer(engine, &cred, call->dir);
 	creator.directory = spool_engine_session_of(engine, call->dir);
 	spool_sessions_why(call->fs->sessions, &creator, &info, &why);
-	fill(&info, &out->session);
+	fill_known(call, is_admin, &info, &out->session);
 	out->why = why;
 	return 0;
 }

@@ -386,7 +386,8 @@ struct spool_ctl_lives {
  * directory that is asked?
  * @pid: in: as the caller and the daemon number it
  * @why: out: enum spool_session_why
- * @session: out: its id is 0 when there is none, or it has not begun yet
+ * @session: out: its id is 0 when there is none, or it has not begun yet; of another's session
+ *	the members that count something are 0
  * For who has the uid of the process, and administrators: -EPERM. Other errors: -ESRCH there is no
  * such process; -EXDEV the caller has another pid namespace; -EINVAL; -ENOENT.
  */
