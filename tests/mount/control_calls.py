@@ -13,15 +13,17 @@ def number(call, size):
 
 
 def control(path, call, layout, *values, size=None, version=VERSION):
-    """Makes a call about directory @path. The members after the version come back; @layout is
-    theirs, as of struct. With @size the call says that it is as long as that."""
+    """Makes a call about directory @path, which may be a descriptor. The members after the version
+    come back; @layout is theirs, as of struct. With @size the call says that it is as long as
+    that."""
     layout = f'I{layout}'
     data = bytearray(struct.pack(layout, version, *values))
     if size is not None:
         data = (data + bytes(max(0, size - len(data))))[:size]
-    fd = os.open(path, os.O_RDONLY)
+    fd = path if isinstance(path, int) else os.open(path, os.O_RDONLY)
     try:
         fcntl.ioctl(fd, number(call, len(data)), data)  # in place: it may be too long otherwise
     finally:
-        os.close(fd)
+        if fd is not path:
+            os.close(fd)
     return struct.unpack(layout, data)[1:]
