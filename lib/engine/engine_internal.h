@@ -35,6 +35,7 @@ struct engine_life {
 	uint64_t n_waiting;               /* directories that are not empty yet */
 	struct spool_file_list lingering; /* closed files whose names go, the longest first */
 	uint64_t n_lingering;
+	_Atomic uint64_t asked;  /* requests for another lifetime, or to expire, so far */
 	struct spool_turns work; /* directories whose entries something is done to */
 	struct engine_wipe_list wipes;
 	uint64_t n_removed; /* names, ever */

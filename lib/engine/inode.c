@@ -142,8 +142,10 @@ static int fill_node(struct spool_engine *engine, const struct spool_cred *cred,
 	node->uid = cred->uid;
 	node->gid = cred->gid;
 	node->tree = parent && !engine_is_private_root(engine, parent) ? parent->tree : cred->uid;
-	if (parent)
+	if (parent) {
 		node->lifetime = parent->lifetime;
+		node->asked = parent->asked;
+	}
 	if (parent && (parent->mode & S_ISGID)) {
 		node->gid = parent->gid;
 		if (S_ISDIR(node->type))

@@ -156,6 +156,7 @@ static int change(struct spool_engine *engine, uint64_t ino, struct engine_tree 
 	r = check_root(engine, node, tree);
 	if (node->lifetime == SPOOL_LIFETIME_MOUNT && (tree->work & ENGINE_TREE_EXPIRE))
 		tree->work |= ENGINE_TREE_EXPIRE_KEPT;
+	tree->lifetime_at = tree->expire_at = atomic_fetch_add(&engine->life.asked, 1) + 1;
 	if (r == 0 && below && S_ISDIR(node->type))
 		r = engine_tree_begin_locked(engine, node, tree);
 	if (r == 0)

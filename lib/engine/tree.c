@@ -8,6 +8,7 @@
 #include "engine/linger.h"
 #include "engine/session.h"
 #include "engine/worklist.h"
+#include "util/macros.h"
 
 /* Entries that are looked at with one lock of their directory. A guess: some ten microseconds. */
 #define ENTRIES_PER_STEP 32
@@ -29,55 +30,119 @@ void engine_expire_locked(struct spool_engine *engine, struct spool_node *node)
 	engine_session_join_expired_locked(engine, node);
 }
 
+/* What is to be done to the entries of @dir. */
+static struct engine_tree work_of(const struct spool_dir *dir)
+{
+	return (struct engine_tree){
+		.work = dir->work,
+		.lifetime = (enum spool_lifetime)dir->work_lifetime,
+		.uid = dir->work_uid,
+		.lifetime_at = dir->work_lifetime_at,
+		.expire_at = dir->work_expire_at,
+	};
+}
+
+static void expire_locked(struct spool_engine *engine, struct spool_node *node,
+			  const struct engine_tree *tree) SPOOL_REQUIRES(node->lock)
+{
+	if (!(tree->work & ENGINE_TREE_EXPIRE) || node->asked > tree->expire_at)
+		return;
+	node->asked = tree->expire_at;
+	if (node->lifetime != SPOOL_LIFETIME_MOUNT || (tree->work & ENGINE_TREE_EXPIRE_KEPT))
+		engine_expire_locked(engine, node);
+}
+
 void engine_tree_apply_locked(struct spool_engine *engine, struct spool_node *node,
 			      const struct engine_tree *tree)
 {
-	if ((tree->work & ENGINE_TREE_EXPIRE) &&
-	    (node->lifetime != SPOOL_LIFETIME_MOUNT || (tree->work & ENGINE_TREE_EXPIRE_KEPT)))
-		engine_expire_locked(engine, node);
-	if ((tree->work & ENGINE_TREE_LIFETIME) && !node->wiped) {
+	bool expires_last = tree->expire_at >= tree->lifetime_at;
+
+	if (!expires_last)
+		expire_locked(engine, node, tree);
+	if ((tree->work & ENGINE_TREE_LIFETIME) && node->asked <= tree->lifetime_at &&
+	    !node->wiped) {
+		node->asked = tree->lifetime_at;
 		engine_linger_remove_locked(engine, node);
 		engine_session_lifetime_locked(engine, node, tree->lifetime);
 	}
+	if (expires_last)
+		expire_locked(engine, node, tree);
 }
 
-/* What expires after it was to get another lifetime: that decides whether it goes. */
-static unsigned int expire_after(const struct spool_dir *dir, const struct engine_tree *tree)
+static uint64_t asked_last(const struct engine_tree *tree)
 {
-	unsigned int rest = dir->work & ~(unsigned int)ENGINE_TREE_LIFETIME;
-
-	if (!(tree->work & ENGINE_TREE_EXPIRE_KEPT) && dir->work_lifetime == SPOOL_LIFETIME_MOUNT)
-		return dir->work; /* nothing does */
-	return rest | ENGINE_TREE_EXPIRE | ENGINE_TREE_EXPIRE_KEPT;
+	return spool_max_u64(tree->lifetime_at, tree->expire_at);
 }
 
-/* Adds @tree to what is to be done to the entries of @dir, as what comes after that. An expiry that
- * is to be done is done before a lifetime. */
-static void merge(struct spool_dir *dir, const struct engine_tree *tree)
+/* Adds the lifetime of @tree to what is to be done. Both expiring and a lifetime have one place. */
+static void add_lifetime(struct engine_tree *to, const struct engine_tree *tree)
 {
 	const unsigned int expire = ENGINE_TREE_EXPIRE | ENGINE_TREE_EXPIRE_KEPT;
-	unsigned int work = dir->work | (tree->work & expire);
+	bool has = to->work & ENGINE_TREE_LIFETIME;
 
-	if ((tree->work & ENGINE_TREE_EXPIRE) && (dir->work & ENGINE_TREE_LIFETIME))
-		work = expire_after(dir, tree);
-	if (tree->work & ENGINE_TREE_LIFETIME) {
-		dir->work_lifetime = (uint8_t)tree->lifetime;
-		work |= ENGINE_TREE_LIFETIME;
+	if (has && to->lifetime_at > tree->lifetime_at)
+		return;
+	if ((to->work & ENGINE_TREE_EXPIRE) && to->expire_at < tree->lifetime_at) {
+		/* what has not gone yet stays, or what had another lifetime before goes */
 		if (tree->lifetime == SPOOL_LIFETIME_MOUNT)
-			work &= ~expire; /* what has not gone yet stays */
+			to->work &= ~expire;
+		else if (has && to->lifetime_at < to->expire_at &&
+			 to->lifetime == SPOOL_LIFETIME_MOUNT)
+			to->work &= ~expire;
+		else if (has && to->lifetime_at < to->expire_at) {
+			to->work |= expire;
+			to->expire_at = to->lifetime_at;
+		}
 	}
-	dir->work = (uint8_t)(work | (tree->work & ENGINE_TREE_BIND));
+	to->work |= ENGINE_TREE_LIFETIME;
+	to->lifetime = tree->lifetime;
+	to->lifetime_at = tree->lifetime_at;
+}
+
+static void add_expire(struct engine_tree *to, const struct engine_tree *tree)
+{
+	bool kept = tree->work & ENGINE_TREE_EXPIRE_KEPT;
+
+	if ((to->work & ENGINE_TREE_EXPIRE) && to->expire_at > tree->expire_at)
+		return;
+	/* all goes: it is not to be forgotten for one that leaves something */
+	if ((to->work & ENGINE_TREE_EXPIRE_KEPT) && !kept &&
+	    !((to->work & ENGINE_TREE_LIFETIME) && to->lifetime_at > to->expire_at))
+		return;
+	to->work &= ~(unsigned int)ENGINE_TREE_EXPIRE_KEPT;
+	to->work |= ENGINE_TREE_EXPIRE | (kept ? ENGINE_TREE_EXPIRE_KEPT : 0);
+	to->expire_at = tree->expire_at;
+}
+
+/* Adds @tree to what is to be done to the entries of @dir. */
+static void merge(struct spool_dir *dir, const struct engine_tree *tree)
+{
+	struct engine_tree to = dir->work == 0 ? (struct engine_tree){0} : work_of(dir);
+	bool expires_last = tree->expire_at >= tree->lifetime_at;
+
+	if ((tree->work & ENGINE_TREE_EXPIRE) && !expires_last)
+		add_expire(&to, tree);
+	if (tree->work & ENGINE_TREE_LIFETIME)
+		add_lifetime(&to, tree);
+	if ((tree->work & ENGINE_TREE_EXPIRE) && expires_last)
+		add_expire(&to, tree);
+	dir->work = (uint8_t)(to.work | (tree->work & ENGINE_TREE_BIND));
+	dir->work_lifetime = (uint8_t)to.lifetime;
+	dir->work_lifetime_at = to.lifetime_at;
+	dir->work_expire_at = to.expire_at;
+	dir->work_uid = tree->uid;
 }
 
 int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *node,
 			     const struct engine_tree *tree)
 {
 	struct spool_dir *dir = node->dir;
+	const struct engine_tree pending = work_of(dir);
 
-	if (dir->work != 0 && dir->work_uid != tree->uid)
+	if (dir->work != 0 && (dir->work_uid != tree->uid ||
+			       (asked_last(tree) != 0 && asked_last(tree) < asked_last(&pending))))
 		return -EBUSY;
 	merge(dir, tree);
-	dir->work_uid = tree->uid;
 	dir->work_cookie = 0;
 	engine_worklist_add_locked(engine, node);
 	return 0;
@@ -131,11 +196,7 @@ static bool do_entries(struct spool_engine *engine, struct spool_node *dir,
 
 static void do_dir(struct spool_engine *engine, struct spool_node *dir) SPOOL_REQUIRES(dir->lock)
 {
-	const struct engine_tree tree = {
-		.work = dir->dir->work,
-		.lifetime = (enum spool_lifetime)dir->dir->work_lifetime,
-		.uid = dir->dir->work_uid,
-	};
+	const struct engine_tree tree = work_of(dir->dir);
 
 	if (do_entries(engine, dir, &tree))
 		dir->dir->work = 0;

@@ -18,11 +18,18 @@ enum engine_tree_work {
 	ENGINE_TREE_BIND = 1 << 3, /* directories: what is made in them has this one's session */
 };
 
-/** struct engine_tree - @uid: to whose inodes; SPOOL_UID_UNKNOWN: to all */
+/**
+ * struct engine_tree - @uid: to whose inodes; SPOOL_UID_UNKNOWN: to all
+ * @lifetime_at, @expire_at: when that was asked for, by engine->life.asked. What was asked for
+ *	first is done first, and not to an inode that something later was done to. So whoever asks
+ *	for something below a tree that is not done yet gets what he would get afterwards.
+ */
 struct engine_tree {
 	unsigned int work;
 	enum spool_lifetime lifetime;
 	uid_t uid;
+	uint64_t lifetime_at;
+	uint64_t expire_at;
 };
 
 /** engine_may_change() - may @uid say how long @node lives? In private and single the owner of the
@@ -34,8 +41,8 @@ bool engine_may_change(const struct spool_engine *engine, const struct spool_nod
 void engine_tree_apply_locked(struct spool_engine *engine, struct spool_node *node,
 			      const struct engine_tree *tree) SPOOL_REQUIRES(node->lock);
 
-/** engine_tree_begin_locked() - and to all below the directory @dir. Return: 0; -EBUSY something
- * else is being done there for somebody else. Lock: dir->lock. */
+/** engine_tree_begin_locked() - and to all below the directory @dir. Return: 0; -EBUSY something is
+ * being done there for somebody else, or was asked for later. Lock: dir->lock. */
 int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *dir,
 			     const struct engine_tree *tree) SPOOL_REQUIRES(dir->lock);
 

@@ -59,7 +59,9 @@ struct spool_dir {
 	struct spool_node *parent;
 	struct engine_session *bound; /* that of what is made in it, a reference; NULL: none */
 	uint64_t work_cookie;         /* what is to be done to its entries, see engine/tree.h */
-	uint64_t work_ino;            /* lock: the engine's life.lock, as the following */
+	uint64_t work_lifetime_at;
+	uint64_t work_expire_at;
+	uint64_t work_ino; /* lock: the engine's life.lock, as the following */
 	struct spool_turn work_turn;
 	bool work_queued;
 	uint8_t work_lifetime; /* lock: the node's again */

@@ -82,6 +82,7 @@ struct spool_node {
 	struct spool_xattr *xattrs;
 	struct spool_name_list names;   /* the entries that name it: nlink, or of a directory 1 */
 	struct engine_session *session; /* a reference; NULL: the mount's own, or it has no name */
+	uint64_t asked;                 /* the last request for its lifetime, see engine/tree.h */
 	TAILQ_ENTRY(spool_node) session_link; /* the engine's life.lock; while LISTED */
 	_Atomic uint64_t
 		size; /* written under file->lock; of symlinks and directories: constant or lock */

@@ -201,6 +201,63 @@ static void test_one_after_another(void)
 	engine_rig_fini(rig);
 }
 
+static enum spool_lifetime lifetime_of(uint64_t dir, const char *name)
+{
+	return life_of(&life, rig_ino(rig, dir, name)).lifetime;
+}
+
+/* What is asked for below a tree before that is done comes after it, however it is met. */
+static void test_below_one_in_progress(void)
+{
+	uint64_t dirs[3], file, late;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	fill_tree(ROOT, dirs);
+	file = rig_ino(rig, dirs[2], "f39");
+	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_CLOSE, true), 0);
+	CU_ASSERT_EQUAL(set(1000, dirs[1], SPOOL_LIFETIME_MOUNT, true), 0);
+	CU_ASSERT_EQUAL(set(1000, file, SPOOL_LIFETIME_SESSION, false), 0);
+	late = life_file(&life, 1, dirs[1], "late");
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(lifetime_of(dirs[0], "f39"), SPOOL_LIFETIME_CLOSE);
+	CU_ASSERT_EQUAL(lifetime_of(dirs[1], "f39"), SPOOL_LIFETIME_MOUNT);
+	CU_ASSERT_EQUAL(lifetime_of(dirs[2], "f0"), SPOOL_LIFETIME_MOUNT);
+	CU_ASSERT_EQUAL(life_of(&life, file).lifetime, SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(life_of(&life, late).lifetime, SPOOL_LIFETIME_MOUNT);
+	/* the later one is done before the earlier one gets there */
+	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_SESSION, true), 0);
+	CU_ASSERT_EQUAL(set(1000, dirs[2], SPOOL_LIFETIME_CLOSE, true), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(lifetime_of(dirs[1], "f39"), SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(lifetime_of(dirs[2], "f39"), SPOOL_LIFETIME_CLOSE);
+	/* what has expired below is not called back, nor what is kept below called away */
+	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[2]), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 41);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[1]), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 42);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[0]), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 41);
+	engine_rig_fini(rig);
+}
+
+/* What is kept after its tree was to get a lifetime, and before that expires, stays. */
+static void test_kept_between(void)
+{
+	uint64_t dirs[3], kept;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	fill_tree(ROOT, dirs);
+	kept = rig_ino(rig, dirs[0], "f39");
+	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_CLOSE, true), 0);
+	CU_ASSERT_EQUAL(set(1000, kept, SPOOL_LIFETIME_MOUNT, false), 0);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[0]), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 121);
+	CU_ASSERT_EQUAL(rig_ino(rig, dirs[0], "f39"), kept);
+	CU_ASSERT_EQUAL(life_of(&life, kept).lifetime, SPOOL_LIFETIME_MOUNT);
+	engine_rig_fini(rig);
+}
+
 /* In shared those of others are left out, with what is below; somebody else's request waits. */
 static void test_others(void)
 {
@@ -510,6 +567,8 @@ int main(void)
 		{"expire", test_expire},
 		{"others", test_others},
 		{"one after another", test_one_after_another},
+		{"below one in progress", test_below_one_in_progress},
+		{"kept between", test_kept_between},
 		{"turns", test_turns},
 		{"bind", test_bind},
 		{"private", test_private},
