@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "util/macros.h"
+#include "wait/notify_internal.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+bool notify_wait_locked(struct spool_notify *notify, struct spool_cond *cond, uint64_t until_ms)
+{
+	return spool_cond_wait(cond, &notify->lock, until_ms * NS_PER_MS);
+}
+
+void notify_answer_all(struct spool_notify *notify, struct spool_request_list *list,
+		       enum spool_told told)
+{
+	struct spool_request *request;
+
+	while ((request = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, request, link);
+		request->first.told = told;
+		notify->config.answer(notify->config.ctx, request);
+	}
+}
+
+/* Return: NULL: there is nothing to do for it. */
+static struct notify_payer *look_up_locked(const struct spool_notify *notify, uid_t uid)
+	SPOOL_REQUIRES(notify->lock)
+{
+	struct notify_payer *payer;
+
+	TAILQ_FOREACH (payer, &notify->payers, link) {
+		if (payer->uid == uid)
+			break;
+	}
+	return payer;
+}
+
+struct notify_payer *notify_find_locked(struct spool_notify *notify, uid_t uid)
+{
+	struct notify_payer *payer = look_up_locked(notify, uid);
+
+	if (payer)
+		return payer;
+	payer = calloc(1, sizeof(*payer));
+	if (!payer)
+		return NULL;
+	payer->uid = uid;
+	TAILQ_INIT(&payer->jobs);
+	TAILQ_INSERT_TAIL(&notify->payers, payer, link);
+	return payer;
+}
+
+void notify_put_locked(struct spool_notify *notify, struct notify_payer *payer)
+{
+	if (payer->n_running + payer->n_jobs + payer->n_waiting > 0)
+		return;
+	TAILQ_REMOVE(&notify->payers, payer, link);
+	free(payer);
+}
+
+/* Called by spool_turns_find() only, with the lock held. */
+static bool may_run(const void *ctx, uid_t uid) SPOOL_UNCHECKED
+{
+	return look_up_locked(ctx, uid)->n_running < NOTIFY_THREADS_PER_PAYER;
+}
+
+bool notify_has_next_locked(struct spool_notify *notify)
+{
+	return spool_turns_find(&notify->turns, may_run, notify);
+}
+
+struct notify_job *notify_next_locked(struct spool_notify *notify, struct notify_payer **ret_payer)
+{
+	struct notify_payer *payer;
+	struct notify_job *job;
+
+	if (!notify_has_next_locked(notify))
+		return NULL;
+	job = spool_container_of(spool_turns_next(&notify->turns), struct notify_job, turn);
+	payer = look_up_locked(notify, job->turn.payer);
+	TAILQ_REMOVE(&payer->jobs, job, link);
+	TAILQ_INSERT_TAIL(&notify->running, job, link);
+	payer->n_jobs--;
+	payer->n_running++;
+	*ret_payer = payer;
+	return job;
+}
+
+struct notify_job *notify_queue_locked(struct spool_notify *notify, struct notify_payer *payer,
+				       const struct notify_job *wanted)
+{
+	struct notify_job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	*job = *wanted;
+	TAILQ_INIT(&job->waiting);
+	TAILQ_INSERT_TAIL(&payer->jobs, job, link);
+	spool_turns_add(&notify->turns, &job->turn, payer->uid);
+	payer->n_jobs++;
+	return job;
+}
+
+void notify_done_locked(struct spool_notify *notify, struct notify_payer *payer,
+			struct notify_job *job)
+{
+	TAILQ_REMOVE(&notify->running, job, link);
+	payer->n_running--;
+	notify->n_told++;
+	payer->stalled = false;
+	notify_put_locked(notify, payer);
+}
+
+void notify_forget_locked(struct spool_notify *notify)
+{
+	struct notify_payer *payer, *next;
+	struct notify_job *job;
+
+	spool_turns_init(&notify->turns);
+	for (payer = TAILQ_FIRST(&notify->payers); payer; payer = next) {
+		next = TAILQ_NEXT(payer, link);
+		while ((job = TAILQ_FIRST(&payer->jobs))) {
+			TAILQ_REMOVE(&payer->jobs, job, link);
+			free(job);
+		}
+		payer->n_jobs = 0;
+		notify_put_locked(notify, payer);
+	}
+}
