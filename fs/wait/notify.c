@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "wait/notify.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -66,6 +67,8 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 	struct spool_notify *notify = notify_of(waitq);
 	bool taken;
 
+	assert(spool_request_waits_in(request, waitq));
+	assert(request->first.told == SPOOL_TOLD_NOT);
 	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	taken = take_locked(notify, request);
 	spool_mutex_unlock(&notify->lock);
@@ -197,6 +200,8 @@ void spool_notify_free(struct spool_notify *notify)
 {
 	if (!notify)
 		return;
+	assert(TAILQ_EMPTY(&notify->payers) && TAILQ_EMPTY(&notify->running));
+	assert(notify->n_threads == 0);
 	spool_cond_fini(&notify->work);
 	spool_cond_fini(&notify->time);
 	spool_cond_fini(&notify->done);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "util/macros.h"
@@ -17,6 +18,7 @@ void notify_answer_all(struct spool_notify *notify, struct spool_request_list *l
 	struct spool_request *request;
 
 	while ((request = TAILQ_FIRST(list))) {
+		assert(spool_request_waits_in(request, &notify->waitq));
 		TAILQ_REMOVE(list, request, link);
 		request->first.told = told;
 		notify->config.answer(notify->config.ctx, request);
@@ -55,6 +57,7 @@ void notify_put_locked(struct spool_notify *notify, struct notify_payer *payer)
 {
 	if (payer->n_running + payer->n_jobs + payer->n_waiting > 0)
 		return;
+	assert(TAILQ_EMPTY(&payer->jobs));
 	TAILQ_REMOVE(&notify->payers, payer, link);
 	free(payer);
 }
@@ -62,7 +65,10 @@ void notify_put_locked(struct spool_notify *notify, struct notify_payer *payer)
 /* Called by spool_turns_find() only, with the lock held. */
 static bool may_run(const void *ctx, uid_t uid) SPOOL_UNCHECKED
 {
-	return look_up_locked(ctx, uid)->n_running < NOTIFY_THREADS_PER_PAYER;
+	const struct notify_payer *payer = look_up_locked(ctx, uid);
+
+	assert(payer && payer->n_running <= NOTIFY_THREADS_PER_PAYER);
+	return payer->n_running < NOTIFY_THREADS_PER_PAYER;
 }
 
 bool notify_has_next_locked(struct spool_notify *notify)
@@ -79,6 +85,7 @@ struct notify_job *notify_next_locked(struct spool_notify *notify, struct notify
 		return NULL;
 	job = spool_container_of(spool_turns_next(&notify->turns), struct notify_job, turn);
 	payer = look_up_locked(notify, job->turn.payer);
+	assert(payer->n_jobs > 0 && payer->n_running < notify->n_threads);
 	TAILQ_REMOVE(&payer->jobs, job, link);
 	TAILQ_INSERT_TAIL(&notify->running, job, link);
 	payer->n_jobs--;
@@ -105,6 +112,7 @@ struct notify_job *notify_queue_locked(struct spool_notify *notify, struct notif
 void notify_done_locked(struct spool_notify *notify, struct notify_payer *payer,
 			struct notify_job *job)
 {
+	assert(payer->n_running > 0);
 	TAILQ_REMOVE(&notify->running, job, link);
 	payer->n_running--;
 	notify->n_told++;
@@ -122,6 +130,7 @@ void notify_forget_locked(struct spool_notify *notify)
 		next = TAILQ_NEXT(payer, link);
 		while ((job = TAILQ_FIRST(&payer->jobs))) {
 			TAILQ_REMOVE(&payer->jobs, job, link);
+			assert(TAILQ_EMPTY(&job->waiting));
 			free(job);
 		}
 		payer->n_jobs = 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -12,6 +13,7 @@ static bool widen_locked(struct spool_notify *notify) SPOOL_REQUIRES(notify->loc
 {
 	pthread_t thread;
 
+	assert(notify->n_threads <= NOTIFY_THREADS_MAX && notify->n_idle <= notify->n_threads);
 	if (notify->n_idle == 0 && notify->n_threads < NOTIFY_THREADS_MAX &&
 	    spool_thread_start(&thread, "spoolfs-notify", notify_main, notify) == 0) {
 		pthread_detach(thread); /* it may never end */
@@ -48,6 +50,7 @@ static void *notify_main(void *arg)
 		free(job);
 		spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	}
+	assert(notify->n_threads > 0);
 	notify->n_threads--;
 	spool_cond_wake_all(&notify->done);
 	spool_mutex_unlock(&notify->lock);
