@@ -1,172 +1,17 @@
 """pam_spoolfs.so in logins: su, runuser, login, sudo, and libpam itself for what they hide."""
-import ctypes
 import os
 import re
-import select
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import syslog
-import threading
 from pathlib import Path
 
-from rig import (CLONE_NEWNS, LIBC, Mount, Skip, alive, as_user, case, get, is_mounted, need, put,
-                 run, wait_until)
+from logins import Pam, Syslog, logins, machine, stack
+from rig import Mount, Skip, alive, as_user, case, get, need, put, run, wait_until
 
-ALICE = BOB = None  # their uids, see machine()
-SERVICES = ('su', 'su-l', 'runuser', 'runuser-l', 'login', 'sudo', 'spool-test')
-STACK = '''auth sufficient pam_permit.so
-account sufficient pam_permit.so
-{loginuid}
-{lines}
-session optional pam_permit.so
-'''
-MODULE = '/run/pam_spoolfs.so'
 TOP = Path(__file__).resolve().parents[3]
-DEVICES = ('null', 'zero', 'full', 'random', 'urandom', 'tty', 'fuse')
-
-
-def add_user(name, uid):
-    """In the /etc of this case."""
-    for path, line in (('passwd', f'{name}:x:{uid}:{uid}::/:/bin/sh\n'),
-                       ('shadow', f'{name}:*:19000:0:99999:7:::\n'),
-                       ('group', f'{name}:x:{uid}:\n')):
-        with open(f'/etc/{path}', 'a', encoding='utf-8') as file:
-            file.write(line)
-
-
-def own_dev():
-    """With room for a /dev/log."""
-    os.mkdir('/run/dev')
-    run('mount', '-t', 'tmpfs', 'tmpfs', '/run/dev')
-    for name in DEVICES:
-        put(f'/run/dev/{name}')
-        run('mount', '--bind', f'/dev/{name}', f'/run/dev/{name}')
-    os.mkdir('/run/dev/pts')
-    run('mount', '--bind', '/dev/pts', '/run/dev/pts')
-    os.symlink('pts/ptmx', '/run/dev/ptmx')
-    run('mount', '--rbind', '/run/dev', '/dev')
-
-
-def machine():
-    """From here on /etc, /dev, /run and /var/log of this case are its own, and so is what it mounts
-    and lays into /tmp; its mounts lie below /run. So are its users: the last process of a user is
-    the last on the whole machine, and other cases run beside."""
-    global ALICE, BOB
-    need('pamtester', 'login', 'script')
-    module = os.environ['PAM_SPOOLFS']
-    if not os.path.exists(module):
-        raise Skip('pam_spoolfs.so cannot be loaded')
-    module = get(module)
-    if LIBC.unshare(CLONE_NEWNS) != 0:
-        raise OSError(ctypes.get_errno(), 'unshare')
-    run('mount', '--make-rprivate', '/')
-    run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run')
-    run('cp', '-a', '/etc', '/run/etc')
-    run('mount', '--bind', '/run/etc', '/etc')
-    run('mount', '-t', 'tmpfs', 'tmpfs', '/var/log')
-    own_dev()
-    put(MODULE, module)
-    os.mkdir('/run/case')
-    os.environ['SPOOL_CASE_DIR'] = '/run/case'
-    ALICE = 200000 + 2 * os.getpid()
-    BOB = ALICE + 1
-    add_user('alice', ALICE)
-    add_user('bob', BOB)
-
-
-def stack(line, services=SERVICES):
-    """@line: "required cover=/tmp": what stands behind session, but the module."""
-    control, _, arguments = line.partition(' ')
-    for service in services:
-        text = STACK.format(
-            lines=f'session {control} {MODULE} {arguments}' if line else '',
-            loginuid='session required pam_loginuid.so' if service == 'login' else '')
-        put(f'/etc/pam.d/{service}', text.encode())
-
-
-class Syslog:
-    """Takes the place of syslogd in this case."""
-
-    def __enter__(self):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind('/dev/log')
-        self.socket.setblocking(False)
-        self.found, self.lock = [], threading.Lock()
-        # who logs waits when ten lines are unread
-        self.thread = threading.Thread(target=self.read_on, daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.socket.sendto(b'', '/dev/log')  # which ends the thread
-        self.thread.join()
-        self.socket.close()
-
-    def read(self):
-        """Returns whether there will be more."""
-        with self.lock:
-            while True:
-                try:
-                    line = self.socket.recv(4096).decode()
-                except BlockingIOError:
-                    return True
-                if not line:
-                    return False
-                if match := re.search(r'pam_spoolfs\([^)]*\): (.*)', line):
-                    self.found.append(match[1])
-
-    def read_on(self):
-        while select.select([self.socket], [], []) and self.read():
-            pass
-
-    def lines(self):
-        """Those of the module since the last call, without what is in front."""
-        self.read()
-        found, self.found = self.found, []
-        return found
-
-
-class Conversation(ctypes.Structure):
-    """struct pam_conv(3), that never says anything."""
-    _fields_ = [('function', ctypes.CFUNCTYPE(ctypes.c_int)), ('data', ctypes.c_void_p)]
-
-
-class Pam:
-    """An application of libpam: this process."""
-    SUCCESS, SERVICE_ERR, USER_UNKNOWN, SESSION_ERR = 0, 3, 10, 14  # <security/_pam_types.h>
-
-    def __init__(self, user):
-        self.libpam = ctypes.CDLL('libpam.so.0')
-        self.libpam.pam_getenv.restype = ctypes.c_char_p
-        self.conversation = Conversation()
-        self.handle = ctypes.c_void_p()
-        assert self.libpam.pam_start(b'spool-test', user.encode(),
-                                     ctypes.byref(self.conversation),
-                                     ctypes.byref(self.handle)) == 0
-
-    def open(self):
-        return self.libpam.pam_open_session(self.handle, 0)
-
-    def close(self):
-        return self.libpam.pam_close_session(self.handle, 0)
-
-    def end(self):
-        self.libpam.pam_end(self.handle, 0)
-
-    def getenv(self, name):
-        return (self.libpam.pam_getenv(self.handle, name.encode()) or b'').decode()
-
-
-def logins(user):
-    """What logs in as @user and runs a command: functions of it."""
-    yield lambda command: run('su', '-', user, '-c', command, check=False)
-    yield lambda command: run('su', user, '-c', command, check=False)
-    yield lambda command: run('runuser', '-l', user, '-c', command, check=False)
-    yield lambda command: run('script', '-qec', f'login -f {user}', '/dev/null', check=False,
-                              input=f'{command}; exit $?\n')
 
 
 def need_logins():
@@ -206,13 +51,13 @@ def outlives_bob(path):
 @case(mount=False)
 def files_go_with_the_login_that_made_them():
     """su has no audit session: there it is the last process of the user that counts."""
-    machine()
+    alice, _ = machine()
     need_logins()
     with Mount(options='grace=1') as mount, Syslog() as log:
         stack(f'required mount={mount.path}')
         for login in logins('alice'):
             path = made_by(login)
-            assert path.startswith(f'{mount.path}/{ALICE}/'), path
+            assert path.startswith(f'{mount.path}/{alice}/'), path
             wait_until(lambda: not os.path.exists(path), 'its file goes')
         assert not log.lines()
 
@@ -220,11 +65,11 @@ def files_go_with_the_login_that_made_them():
 @case(mount=False)
 def files_stay_while_a_job_of_the_login_lives():
     """Also when the login is killed, so that nobody closes its session."""
-    machine()
+    alice, _ = machine()
     need_logins()
     with Mount(options='grace=1') as mount:
         stack(f'required mount={mount.path}')
-        place = f'{mount.path}/{ALICE}'
+        place = f'{mount.path}/{alice}'
         for login in logins('alice'):
             job, path = leave_behind(login, place)
             outlives_bob(path)
@@ -273,10 +118,10 @@ def place(path):
 
 @case(mount=False)
 def variables_name_the_users_directory():
-    machine()
+    alice, bob = machine()
     with Mount() as mount, Syslog() as log:
         stack(f'required mount={mount.path}')
-        for user, uid in (('alice', ALICE), ('bob', BOB), ('root', 0)):
+        for user, uid in (('alice', alice), ('bob', bob), ('root', 0)):
             own = f'{mount.path}/{uid}'
             for login in logins(user):
                 out = login('echo "<$TMPDIR|$TMP|$TEMP>"; f=$(mktemp); echo "<$f>"; rm $f').stdout
@@ -290,7 +135,7 @@ def variables_name_the_users_directory():
 
 @case(mount=False)
 def without_pam_self_is_right_after_sudo():
-    machine()
+    alice, bob = machine()
     need('sudo')
     put('/etc/sudoers', b'Defaults env_file=/etc/environment\nalice ALL=(ALL) NOPASSWD: ALL\n',
         0o440)
@@ -299,11 +144,11 @@ def without_pam_self_is_right_after_sudo():
         os.environ['TMPDIR'] = f'{mount.path}/self'
         put('/etc/environment', f'TMPDIR={mount.path}/self\n'.encode())
         script = 'echo "<$(realpath $TMPDIR)>"; mktemp >/dev/null'
-        for user, uid in (('alice', ALICE), ('bob', BOB)):
+        for user, uid in (('alice', alice), ('bob', bob)):
             assert f'<{mount.path}/{uid}>' in run('su', user, '-c', script).stdout
         out = run('su', 'alice', '-c', f"sudo sh -c '{script}'").stdout
         assert f'<{mount.path}/0>' in out, out
-        assert [len(os.listdir(f'{mount.path}/{uid}')) for uid in (ALICE, BOB, 0)] == [1, 1, 1]
+        assert [len(os.listdir(f'{mount.path}/{uid}')) for uid in (alice, bob, 0)] == [1, 1, 1]
         # with it in sudo's own stack, root is told where his own is
         del os.environ['TMPDIR']
         put('/etc/environment')
@@ -381,7 +226,7 @@ def wrong_options_are_refused():
 def applications_are_left_as_they_were():
     """A session that is opened and closed again, or fails, leaves neither a descriptor nor a child,
     and the process where it was."""
-    machine()
+    alice, _ = machine()
     with Mount() as mount, Syslog() as log:
         def state():
             return os.stat('/proc/self/ns/mnt').st_ino, place('/'), len(os.listdir('/proc/self/fd'))
@@ -396,7 +241,7 @@ def applications_are_left_as_they_were():
                 os.chdir('/usr')
                 assert pam.open() == (Pam.SUCCESS if works or 'optional' in options
                                       else Pam.SESSION_ERR)
-                assert pam.getenv('TMPDIR') == (f'{mount.path}/{ALICE}' if works else '')
+                assert pam.getenv('TMPDIR') == (f'{mount.path}/{alice}' if works else '')
                 assert os.getcwd() == '/usr'
                 inside = os.stat('/proc/self/ns/mnt').st_ino != before[0]
                 assert inside == options.startswith('cover=/tmp')
@@ -422,147 +267,9 @@ def applications_are_left_as_they_were():
         assert log.lines() == ['nobody-at-all: no such user'] * 2
 
 
-def own_tmp():
-    """What covered directories hold on the machine is this case's, too, from here on. The programs
-    of the build may lie there."""
-    for path in ('/tmp', '/var/tmp'):
-        os.makedirs(f'/run/machine{path}')
-        run('mount', '--bind', f'/run/machine{path}', path)
-        os.chmod(path, 0o1777)
-        put(f'{path}/marker')
-    for name, owner in (('.X11-unix', 0), ('.ICE-unix', BOB)):
-        os.mkdir(f'/tmp/{name}')
-        os.chown(f'/tmp/{name}', owner, owner)
-        put(f'/tmp/{name}/socket')
-
-
-@case(mount=False)
-def covered_places_are_the_users_own():
-    machine()
-    with Mount(options='lifetime=mount') as mount, Syslog() as log:
-        own_tmp()
-        stack(f'required mount={mount.path} cover=/tmp,/var/tmp')
-        for user, uid in (('alice', ALICE), ('bob', BOB), ('root', 0)):
-            for number, login in enumerate(logins(user)):
-                name = f'{user}{number}'
-                login(f'touch /tmp/{name} /var/tmp/v{name}; ls -A /tmp /var/tmp >/tmp/list; '
-                      f'ls /tmp/.X11-unix >/tmp/x; echo $TMPDIR >/tmp/where; pwd >/tmp/here')
-                own = f'{mount.path}/{uid}'
-                assert os.path.exists(f'{own}/{name}') and os.path.exists(f'{own}/v{name}')
-                assert not os.path.exists(f'/tmp/{name}')
-                assert b'marker' not in get(f'{own}/list')
-                assert get(f'{own}/x') == b'socket\n'
-                assert get(f'{own}/where') == f'{own}\n'.encode()
-            # that of no root could be anybody's
-            assert not os.path.exists(f'{mount.path}/{uid}/.ICE-unix')
-            assert os.stat(f'{mount.path}/{uid}/.X11-unix').st_uid == uid
-            assert not os.listdir(f'{mount.path}/{uid}/.X11-unix')
-        assert not log.lines()
-        assert not set(os.listdir(f'{mount.path}/{ALICE}')) & {'bob0', 'root0'}
-        assert sorted(os.listdir('/tmp')) == ['.ICE-unix', '.X11-unix', 'marker']
-        assert os.listdir('/var/tmp') == ['marker']
-        assert not any(is_mounted(f'{path}/.X11-unix') for path in ('/tmp', mount.path))
-
-
-@case(mount=False)
-def logins_within_a_covered_login_are_covered_by_their_own():
-    """By su with its set-user-ID bit, as alice runs it."""
-    machine()
-    need('su', 'sudo')
-    put('/etc/sudoers', b'alice ALL=(ALL) NOPASSWD: ALL\n', 0o440)
-    with Mount(options='lifetime=mount') as mount, Syslog() as log:
-        own_tmp()
-        stack(f'required mount={mount.path} cover=/tmp')
-        inner = 'touch /tmp/inner; ls -A /tmp; ls /tmp/.X11-unix; env | grep ^TMPDIR='
-        for command, uid in ((f'su bob -c "{inner}"', BOB), (f"sudo sh -c '{inner}'", 0)):
-            script = f'touch /tmp/outer; {command}; rm /tmp/outer; ls -A /tmp >/tmp/list'
-            lines = run('su', 'alice', '-c', script).stdout.split()
-            assert lines == ['.X11-unix', 'inner', 'socket', f'TMPDIR={mount.path}/{uid}'], lines
-            assert get(f'{mount.path}/{ALICE}/list').split() == [b'.X11-unix', b'list']
-            os.unlink(f'{mount.path}/{uid}/inner')
-            os.unlink(f'{mount.path}/{ALICE}/list')
-        assert not log.lines()
-
-
-@case(mount=False)
-def users_cannot_turn_a_cover_aside():
-    """Whatever a user has laid where sockets are to be reached, nothing of root's is changed."""
-    machine()
-    os.mkdir('/run/target')
-    with Mount() as mount, Syslog() as log:
-        own_tmp()
-        stack(f'required mount={mount.path} cover=/tmp')
-        own = f'{mount.path}/{ALICE}'
-        for lay in (lambda path: os.symlink('/run/target', path), put):
-            lay(f'{own}/.X11-unix')
-            out = run('su', '-', 'alice', '-c', 'echo in; ls -A /tmp').stdout
-            assert 'in' in out and 'marker' not in out
-            assert log.lines() == ['the sockets of X cannot be reached']
-            assert not os.listdir('/run/target')
-            os.unlink(f'{own}/.X11-unix')
-        os.chdir('/tmp')
-        out = run('su', 'alice', '-c', 'echo "<$(pwd -P)>"').stdout
-        os.chdir('/')
-        assert '</>' in out, out
-
-
-@case(mount=False)
-def directories_for_sockets_stay():
-    """Or they would go from below other logins of the user."""
-    machine()
-    with Mount(options='grace=1') as mount:
-        own_tmp()
-        stack(f'required mount={mount.path} cover=/tmp')
-        run('su', '-', 'alice', '-c', 'touch /tmp/f')
-        wait_until(lambda: os.listdir(f'{mount.path}/{ALICE}') == ['.X11-unix'], 'the file goes')
-        assert os.getxattr(f'{mount.path}/{ALICE}/.X11-unix', 'user.spoolfs.lifetime') == b'mount'
-
-
-@case(mount=False)
-def links_are_covered_with_what_they_lead_to():
-    machine()
-    for name in ('tmp', 'vartmp'):
-        os.mkdir(f'/run/{name}')
-    os.symlink('/run/tmp', '/run/link')
-    os.symlink('/run/vartmp', '/run/away')
-    with Mount() as mount, Syslog() as log:
-        stack(f'required mount={mount.path} cover=/run/tmp,/run/link')
-        assert 'in' in run('su', '-', 'alice', '-c', 'touch /run/link/f && ls /run/tmp/f && '
-                                                     'echo in').stdout
-        os.unlink(f'{mount.path}/{ALICE}/f')
-        assert not log.lines()
-        stack(f'required mount={mount.path} cover=/run/tmp,/run/away')
-        assert run('su', '-', 'alice', '-c', 'true', check=False).returncode != 0
-        assert 'Too many levels of symbolic links' in log.lines()[0]
-
-
-@case(mount=False)
-def mounts_arrive_in_a_covered_login_and_none_leaves():
-    machine()
-    for name in ('later', 'inside'):
-        os.mkdir(f'/run/{name}')
-    run('mount', '--make-rshared', '/')
-    with Mount() as mount:
-        own_tmp()
-        stack(f'required mount={mount.path} cover=/tmp')
-        pam = Pam('alice')
-        helper = os.open('/proc/self/ns/mnt', os.O_RDONLY)
-        assert pam.open() == Pam.SUCCESS
-        run('nsenter', f'--mount=/proc/{os.getpid()}/fd/{helper}', 'mount', '-t', 'tmpfs', 'tmpfs',
-            '/run/later')
-        assert is_mounted('/run/later')
-        run('mount', '-t', 'tmpfs', 'tmpfs', '/run/inside')
-        assert pam.close() == Pam.SUCCESS
-        assert is_mounted('/run/later')
-        assert not is_mounted('/run/inside') and not is_mounted('/tmp/.X11-unix')
-        pam.end()
-        os.close(helper)
-        os.chdir('/')
-
-
 @case(mount=False)
 def a_daemon_that_hangs_does_not_hang_the_login():
-    machine()
+    alice, _ = machine()
     with Mount() as mount, Syslog() as log:
         for pid in mount.pids:
             os.kill(pid, signal.SIGSTOP)
@@ -579,7 +286,7 @@ def a_daemon_that_hangs_does_not_hang_the_login():
         lines = log.lines()
         assert len(lines) == 4 and all('its daemon does not answer' in line for line in lines)
         assert run('su', '-', 'alice', '-c', 'echo "<$TMPDIR>"').stdout == \
-            f'<{mount.path}/{ALICE}>\n'
+            f'<{mount.path}/{alice}>\n'
         wait_until(lambda: not any(abandoned()), 'nobody asks any more')
 
 
