@@ -23,9 +23,12 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
+/* @uid: who pays for it; @counted: in the directory that it was in */
 struct name {
 	TAILQ_ENTRY(name) link;
 	struct spool_removal removal;
+	uid_t uid;
+	bool counted;
 	char text[]; /* of it */
 };
 
@@ -47,12 +50,24 @@ struct payer {
 RB_HEAD(payer_tree, payer);
 TAILQ_HEAD(payer_list, payer);
 
+/* A directory of which @n names are to be told. Others than who pays for these may pay for its own
+ * name, @last, which waits for them: the kernel takes no directory that it knows something in. */
+struct directory {
+	RB_ENTRY(directory) by_ino;
+	uint64_t ino;
+	unsigned int n;
+	struct name *last;
+};
+
+RB_HEAD(directory_tree, directory);
+
 struct spool_removals {
 	struct spool_removals_config config;
 	struct spool_mutex lock; /* of the following; nothing is called under it */
 	struct spool_cond room;
 	struct payer_tree payers;
 	struct payer_list unposted;
+	struct directory_tree directories;
 	struct spool_removals_stat stat;
 	bool stop;
 };
@@ -63,6 +78,13 @@ static int compare_payers(const struct payer *a, const struct payer *b)
 }
 
 SPOOL_RB_GENERATE(payer_tree, payer, by_uid, compare_payers)
+
+static int compare_directories(const struct directory *a, const struct directory *b)
+{
+	return a->ino < b->ino ? -1 : a->ino > b->ino;
+}
+
+SPOOL_RB_GENERATE(directory_tree, directory, by_ino, compare_directories)
 
 static struct name *copy_name(const struct spool_removal *removal)
 {
@@ -75,6 +97,7 @@ static struct name *copy_name(const struct spool_removal *removal)
 	memcpy(name->text, removal->name, removal->len + 1);
 	name->removal = *removal;
 	name->removal.name = name->text;
+	name->counted = false;
 	return name;
 }
 
@@ -130,6 +153,68 @@ static void put_locked(struct spool_removals *removals, struct payer *payer)
 	free(payer);
 }
 
+static struct directory *directory_locked(struct spool_removals *removals, uint64_t ino)
+	SPOOL_REQUIRES(removals->lock)
+{
+	struct directory wanted = {.ino = ino};
+
+	return RB_FIND(directory_tree, &removals->directories, &wanted);
+}
+
+/* Counts @name in its directory. Without memory the order is left to chance: it is better than not
+ * to tell. */
+static void enter_locked(struct spool_removals *removals, struct name *name)
+	SPOOL_REQUIRES(removals->lock)
+{
+	struct directory *dir = directory_locked(removals, name->removal.parent);
+
+	if (!dir) {
+		dir = calloc(1, sizeof(*dir));
+		if (!dir)
+			return;
+		dir->ino = name->removal.parent;
+		RB_INSERT(directory_tree, &removals->directories, dir);
+	}
+	dir->n++;
+	name->counted = true;
+}
+
+/* The kernel knows no more of @name: the directory that waits for it may be told. */
+static void leave_locked(struct spool_removals *removals, const struct name *name)
+	SPOOL_REQUIRES(removals->lock)
+{
+	struct directory *dir =
+		name->counted ? directory_locked(removals, name->removal.parent) : NULL;
+	struct payer *payer;
+
+	if (!dir || --dir->n > 0)
+		return;
+	payer = dir->last ? look_up_locked(removals, dir->last->uid) : NULL;
+	if (payer) { /* it has counted as his all the time */
+		TAILQ_INSERT_HEAD(&payer->names, dir->last, link);
+		list_locked(removals, payer);
+	}
+	RB_REMOVE(directory_tree, &removals->directories, dir);
+	free(dir);
+}
+
+/* The next of his that waits for no other, no more in the list. */
+static struct name *next_locked(struct spool_removals *removals, struct payer *payer)
+	SPOOL_REQUIRES(removals->lock)
+{
+	struct name *name;
+
+	while ((name = TAILQ_FIRST(&payer->names)) != NULL) {
+		struct directory *dir = directory_locked(removals, name->removal.child);
+
+		TAILQ_REMOVE(&payer->names, name, link);
+		if (!dir || dir->last)
+			return name;
+		dir->last = name;
+	}
+	return NULL;
+}
+
 /* Return: whether there is. */
 static bool wait_for_room_locked(struct spool_removals *removals, struct payer *payer)
 	SPOOL_REQUIRES(removals->lock)
@@ -155,6 +240,8 @@ bool spool_removals_add(struct spool_removals *removals, uid_t uid,
 	payer = name ? find_locked(removals, uid) : NULL;
 	if (payer && wait_for_room_locked(removals, payer)) {
 		TAILQ_INSERT_TAIL(&payer->names, name, link);
+		name->uid = uid;
+		enter_locked(removals, name);
 		payer->n++;
 		removals->stat.waiting++;
 		list_locked(removals, payer);
@@ -224,16 +311,16 @@ void spool_removals_tell(struct spool_removals *removals, uid_t uid)
 		return; /* who is about it posts him again */
 	}
 	payer->is_told = true;
-	for (unsigned int i = 0; i < TELL_MAX && (name = TAILQ_FIRST(&payer->names)); i++) {
-		TAILQ_REMOVE(&payer->names, name, link);
+	for (unsigned int i = 0; i < TELL_MAX && (name = next_locked(removals, payer)); i++) {
 		spool_mutex_unlock(&removals->lock);
 		removals->config.tell(removals->config.ctx, &name->removal);
-		free(name);
 		spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
+		leave_locked(removals, name);
 		count_told_locked(removals, payer);
+		free(name);
 	}
 	payer->is_told = false;
-	if (payer->n > 0)
+	if (!TAILQ_EMPTY(&payer->names))
 		list_locked(removals, payer);
 	put_locked(removals, payer);
 	spool_mutex_unlock(&removals->lock);
@@ -255,6 +342,7 @@ int spool_removals_new(const struct spool_removals_config *config, struct spool_
 	spool_cond_init(&removals->room);
 	RB_INIT(&removals->payers);
 	TAILQ_INIT(&removals->unposted);
+	RB_INIT(&removals->directories);
 	*ret = removals;
 	return 0;
 }
@@ -271,11 +359,17 @@ void spool_removals_stop(struct spool_removals *removals)
 
 void spool_removals_free(struct spool_removals *removals)
 {
+	struct directory *dir;
 	struct payer *payer;
 	struct name *name;
 
 	if (!removals)
 		return;
+	while ((dir = RB_ROOT(&removals->directories)) != NULL) {
+		RB_REMOVE(directory_tree, &removals->directories, dir);
+		free(dir->last);
+		free(dir);
+	}
 	while ((payer = RB_ROOT(&removals->payers)) != NULL) {
 		assert(!payer->is_told && !payer->waits);
 		while ((name = TAILQ_FIRST(&payer->names)) != NULL) {

@@ -6,8 +6,9 @@
  * looked up for ever, and knows of no removal but its own.
  *
  * It waits for the lock of the directory, which a user can hold as long as he likes. So the names
- * of each payer are a queue of their own, in the order in which they were removed (what was in a
- * directory goes before it), and threads that may wait (notify.h) take one queue at a time.
+ * of each payer are a queue of their own, in the order in which they were removed, and threads that
+ * may wait (notify.h) take one queue at a time. What was in a directory goes before it, also where
+ * it is in another queue.
  */
 
 #include <stdbool.h>

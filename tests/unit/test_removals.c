@@ -13,6 +13,7 @@
 #define USER 1001u
 #define LONG_MS 60000u
 #define SHORT_MS 20u
+#define PARENT 1000000u
 
 /* The kernel, and the threads that would tell it: each post is kept until a test runs it. */
 struct kernel {
@@ -30,7 +31,7 @@ static void tell(void *ctx, const struct spool_removal *removal)
 	char name[32];
 	int len = snprintf(name, sizeof(name), "name%u", (unsigned int)removal->child);
 
-	kernel->n_wrong += removal->child != kernel->last + 1 || removal->parent != 1 ||
+	kernel->n_wrong += removal->child != kernel->last + 1 || removal->parent != PARENT ||
 			   removal->len != (size_t)len || strcmp(removal->name, name) != 0;
 	kernel->last = removal->child;
 	kernel->n_told++;
@@ -61,7 +62,7 @@ static unsigned int add(struct kernel *kernel, uid_t uid, unsigned int first, un
 	char name[32];
 
 	for (unsigned int i = first; i < first + n; i++) {
-		struct spool_removal removal = {.parent = 1, .child = i, .name = name};
+		struct spool_removal removal = {.parent = PARENT, .child = i, .name = name};
 
 		removal.len = (size_t)snprintf(name, sizeof(name), "name%u", i);
 		taken += spool_removals_add(kernel->removals, uid, &removal);
@@ -177,6 +178,50 @@ static void refused_posts_are_not_lost(void)
 	spool_removals_free(kernel.removals);
 }
 
+static void note_child(void *ctx, const struct spool_removal *removal)
+{
+	struct kernel *kernel = ctx;
+
+	kernel->last = kernel->last * 10 + removal->child;
+	kernel->n_told++;
+}
+
+/* The kernel refuses a directory in which it knows something, whoever pays for that. */
+static void directories_go_last(void)
+{
+	const struct spool_removals_config config = {
+		.tell = note_child, .post = post, .ctx = &(struct kernel){0}};
+	static const struct {
+		uid_t uid;
+		struct spool_removal removal;
+	} names[] = {
+		{SLOW_USER, {.parent = 3, .child = 4, .name = "a", .len = 1}},
+		{SLOW_USER, {.parent = 3, .child = 5, .name = "b", .len = 1}},
+		{USER, {.parent = 2, .child = 3, .name = "dir", .len = 3}},
+		{USER, {.parent = 1, .child = 6, .name = "other", .len = 5}},
+		{USER + 1, {.parent = 1, .child = 2, .name = "above", .len = 5}},
+	};
+	struct kernel *kernel = config.ctx;
+
+	CU_ASSERT_EQUAL_FATAL(spool_removals_new(&config, &kernel->removals), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		spool_removals_add(kernel->removals, names[i].uid, &names[i].removal);
+	spool_removals_tell(kernel->removals, USER + 1);
+	spool_removals_tell(kernel->removals, USER);
+	CU_ASSERT_EQUAL(kernel->last, 6);
+	kernel->n_posted = 0;
+	spool_removals_tell(kernel->removals, SLOW_USER);
+	CU_ASSERT_EQUAL(kernel->last, 645);
+	CU_ASSERT_EQUAL(kernel->n_posted, 1); /* for the directory, and not before */
+	run(kernel);
+	CU_ASSERT_EQUAL(kernel->last, 64532);
+	CU_ASSERT_FALSE(spool_removals_has(kernel->removals, NULL));
+	spool_removals_add(kernel->removals, SLOW_USER, &names[0].removal);
+	spool_removals_add(kernel->removals, USER, &names[2].removal);
+	spool_removals_tell(kernel->removals, USER);
+	spool_removals_free(kernel->removals); /* with one that waits */
+}
+
 static void the_end(void)
 {
 	struct kernel kernel;
@@ -196,6 +241,7 @@ int main(void)
 		{"bounded for each", bounded_for_each},
 		{"waits for room", waits_for_room},
 		{"refused posts are not lost", refused_posts_are_not_lost},
+		{"directories go last", directories_go_last},
 		{"the end", the_end},
 	};
 

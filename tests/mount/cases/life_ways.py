@@ -209,3 +209,23 @@ def sessions_leave_an_overlay_as_it_is(mount):
         assert seen() == LOWER
     run('umount', 'over')
     os.chdir('/')
+
+
+@case(layout='shared', options=LIFE, needs=['rename2', 'tmpfile'])
+def an_overlay_whose_files_go_ends_well(mount):
+    """It does not know that they may: what it still holds fails, and a new one is as new."""
+    make_overlay(mount.path)
+    for _ in range(2):
+        in_session(USER, change, mount.path)
+        wait_until(lambda: os.listdir('up') == [], 'all that it has made goes')
+        try:
+            seen()
+            in_session(USER, change, mount.path)
+        except OSError as error:
+            assert error.errno in (errno.EIO, errno.ENOENT, errno.ESTALE), error
+        run('umount', 'over')
+        wait_until(lambda: os.listdir('up') == [], 'all goes')
+        overlay()
+        assert seen() == LOWER
+    run('umount', 'over')
+    os.chdir('/')
