@@ -90,7 +90,7 @@ static struct name *copy_name(const struct spool_removal *removal)
 {
 	struct name *name;
 
-	assert(removal->len > 0 && removal->name[removal->len] == '\0');
+	assert(removal->name[removal->len] == '\0');
 	name = malloc(sizeof(*name) + removal->len + 1);
 	if (!name)
 		return NULL;
@@ -168,6 +168,8 @@ static void enter_locked(struct spool_removals *removals, struct name *name)
 {
 	struct directory *dir = directory_locked(removals, name->removal.parent);
 
+	if (name->removal.len == 0)
+		return;
 	if (!dir) {
 		dir = calloc(1, sizeof(*dir));
 		if (!dir)

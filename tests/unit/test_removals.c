@@ -222,6 +222,22 @@ static void directories_go_last(void)
 	spool_removals_free(kernel->removals); /* with one that waits */
 }
 
+/* Of what was wiped while it was open the kernel drops the pages. */
+static void pages_have_no_name(void)
+{
+	struct kernel kernel = {0};
+	const struct spool_removals_config config = {
+		.tell = note_child, .post = post, .ctx = &kernel};
+	const struct spool_removal removal = {.child = 7, .name = "", .len = 0};
+
+	CU_ASSERT_EQUAL_FATAL(spool_removals_new(&config, &kernel.removals), 0);
+	CU_ASSERT_TRUE(spool_removals_add(kernel.removals, USER, &removal));
+	spool_removals_tell(kernel.removals, USER);
+	CU_ASSERT_EQUAL(kernel.last, 7);
+	CU_ASSERT_FALSE(spool_removals_has(kernel.removals, NULL));
+	spool_removals_free(kernel.removals);
+}
+
 static void the_end(void)
 {
 	struct kernel kernel;
@@ -242,6 +258,7 @@ int main(void)
 		{"waits for room", waits_for_room},
 		{"refused posts are not lost", refused_posts_are_not_lost},
 		{"directories go last", directories_go_last},
+		{"pages have no name", pages_have_no_name},
 		{"the end", the_end},
 	};
 
