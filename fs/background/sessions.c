@@ -25,7 +25,7 @@ struct spool_life {
 	struct spool_life_config config;
 	struct spool_life_system *system;
 	struct spool_sessions *sessions;
-	int proc, cgroup, epoll, woken;
+	int proc, numbers, cgroup, epoll, woken;
 	bool hides;
 	char source[64];
 	pthread_t thread;
@@ -109,6 +109,9 @@ static void open_proc(struct spool_life *life)
 	life->hides = life->proc >= 0 && kind == SPOOL_PROCFS_HIDING;
 	if (life->proc < 0)
 		life->proc = -1; /* then no caller is known, and nothing ends */
+	life->numbers = spool_procfs_numbers();
+	if (life->proc >= 0 && !life->hides && life->numbers < 0)
+		snprintf(life->source, sizeof(life->source), "/proc without loadavg: no ends");
 	life->cgroup = spool_cgroup2_open();
 }
 
@@ -132,8 +135,8 @@ static int make_table(struct spool_life *life)
 	if (life->epoll < 0 || life->woken < 0 ||
 	    epoll_ctl(life->epoll, EPOLL_CTL_ADD, life->woken, &event) < 0)
 		return -errno;
-	r = spool_life_system_new(host, life->proc, life->hides, life->cgroup, life->epoll,
-				  &life->system);
+	r = spool_life_system_new(host, life->proc, life->hides, life->numbers, life->cgroup,
+				  life->epoll, &life->system);
 	return r < 0 ? r : spool_sessions_new(host, life->system, &config, &life->sessions);
 }
 
@@ -181,6 +184,7 @@ void spool_life_free(struct spool_life *life)
 	spool_sessions_free(life->sessions);
 	spool_life_system_free(spool_host_system(), life->system);
 	spool_close(life->proc);
+	spool_close(life->numbers);
 	spool_close(life->cgroup);
 	spool_close(life->epoll);
 	spool_close(life->woken);

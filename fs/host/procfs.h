@@ -17,6 +17,11 @@ enum spool_procfs {
  */
 int spool_procfs_open(enum spool_procfs *ret);
 
+/** spool_procfs_numbers() - a file whose last word is the number that a process or thread was given
+ * last in our own pid namespace. Return: the caller's; -1: none can be read (lxcfs(1) has a loadavg
+ * of its own). */
+int spool_procfs_numbers(void);
+
 /** spool_cgroup2_open() - the root of cgroup2, alone or beside version 1. Return: a directory, the
  * caller's; -1: there is none. */
 int spool_cgroup2_open(void);

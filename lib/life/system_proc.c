@@ -17,7 +17,7 @@
 
 struct real_system {
 	struct spool_life_system system;
-	int proc, cgroup, epoll;
+	int proc, numbers, cgroup, epoll;
 	bool hides;
 };
 
@@ -134,6 +134,24 @@ static int list(void *ctx, spool_each_process_fn each, void *arg)
 	return fd < 0 ? -errno : list_all(fd, each, arg);
 }
 
+static int last_number(void *ctx)
+{
+	const struct real_system *real = ctx;
+	char text[128];
+	const char *word;
+	ssize_t n;
+	long number;
+
+	if (real->numbers < 0)
+		return -EOPNOTSUPP;
+	n = read_file(ctx, real->numbers, text, sizeof(text));
+	if (n < 0)
+		return (int)n;
+	word = strrchr(text, ' ');
+	number = strtol(word ? word + 1 : text, NULL, 10);
+	return number > 0 && number <= INT_MAX ? (int)number : -EIO;
+}
+
 static int add_watch(const struct real_system *real, int fd, uint32_t events, uint64_t token)
 {
 	struct epoll_event event = {.events = events | EPOLLET, .data.u64 = token};
@@ -192,18 +210,19 @@ static uint64_t now_ms(void *ctx)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-int spool_life_system_new(const struct spool_host *host, int proc, bool hides, int cgroup,
-			  int epoll, struct spool_life_system **ret)
+int spool_life_system_new(const struct spool_host *host, int proc, bool hides, int numbers,
+			  int cgroup, int epoll, struct spool_life_system **ret)
 {
 	struct real_system *real = spool_alloc(host, sizeof(*real));
 
 	if (!real)
 		return -ENOMEM;
 	*real = (struct real_system){
-		.system = {real, open_process, open_file, read_file, list, watch_process,
-			   watch_cgroup, is_populated, close_handle, now_ms, false},
+		.system = {real, open_process, open_file, read_file, list, last_number,
+			   watch_process, watch_cgroup, is_populated, close_handle, now_ms, false},
 		.proc = proc,
 		.hides = hides,
+		.numbers = numbers,
 		.cgroup = cgroup,
 		.epoll = epoll,
 	};

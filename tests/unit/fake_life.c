@@ -45,6 +45,21 @@ struct fake_process *fake_start(struct fake_life *life, pid_t pid, uid_t uid, ui
 					 .alive = true,
 					 .threads = 1};
 	life->by_pid[pid] = life->n;
+	life->last = pid;
+	return process;
+}
+
+struct fake_process *fake_fork(struct fake_life *life, const struct fake_process *like)
+{
+	const struct fake_process parent = *like;
+	struct fake_process *process;
+	pid_t pid = life->last;
+
+	do
+		pid = pid + 1 < (pid_t)FAKE_PIDS ? pid + 1 : 1;
+	while (fake_find(life, pid));
+	process = fake_start(life, pid, parent.uids[0], parent.audit, parent.sid);
+	snprintf(process->cgroup, sizeof(process->cgroup), "%s", parent.cgroup);
 	return process;
 }
 
@@ -233,6 +248,13 @@ static int list(void *ctx, spool_each_process_fn each, void *arg)
 	return r < 0 ? r : life->list_error;
 }
 
+static int last_number(void *ctx)
+{
+	const struct fake_life *life = ctx;
+
+	return life->number_error ? life->number_error : life->last;
+}
+
 static int watch_process(void *ctx, pid_t pid, uint64_t token)
 {
 	struct fake_life *life = ctx;
@@ -290,8 +312,8 @@ static uint64_t now_ms(void *ctx)
 void fake_life_init(struct fake_life *life)
 {
 	*life = (struct fake_life){
-		.system = {life, open_process, open_file, read_file, list, watch_process,
-			   watch_cgroup, is_populated, close_handle, now_ms, false},
+		.system = {life, open_process, open_file, read_file, list, last_number,
+			   watch_process, watch_cgroup, is_populated, close_handle, now_ms, false},
 		.clock_ms = 1000,
 		.max_pidfds = 1 << 20,
 	};

@@ -43,6 +43,7 @@ struct fake_handle {
  * @max_handles: -EMFILE for files from so many handles on, 0: no limit
  * @max_pidfds: -EMFILE from so many on
  * @no_events: the kernel tells nothing of cgroups
+ * @last: the number that was given last; @number_error: what is answered instead, 0: nothing
  * @weak: handles mean whoever has the number when they are read: what the start is checked for
  * @hook: called before the read number @hook_at (from 1), and when a list has passed @hook_pid
  */
@@ -62,6 +63,7 @@ struct fake_life {
 	pid_t error_pid;
 	long max_handles, max_pidfds;
 	bool no_events, weak;
+	int last, number_error;
 	void (*hook)(struct fake_life *life);
 	unsigned long hook_at;
 	pid_t hook_pid;
@@ -74,6 +76,9 @@ void fake_life_fini(struct fake_life *life);
 /** fake_start() - a process of uid @uid, audit session @audit; it leads POSIX session @sid. */
 struct fake_process *fake_start(struct fake_life *life, pid_t pid, uid_t uid, uint32_t audit,
 				pid_t sid);
+
+/** fake_fork() - the same with the next number, and no POSIX session of its own: that of @like. */
+struct fake_process *fake_fork(struct fake_life *life, const struct fake_process *like);
 
 /** fake_find() - the process that has the number now; NULL. */
 struct fake_process *fake_find(struct fake_life *life, pid_t pid);
