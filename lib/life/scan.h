@@ -1,7 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* One look at all processes, for all sessions that wait. */
+/*
+ * One look at all processes, for all sessions that wait.
+ *
+ * What proves that nobody of a session is left? A list of processes is no picture of one moment:
+ * who is in it may end before he is read, and the process that he has started by then may have a
+ * number that the list has passed. But the kernel gives numbers in ascending order. So a look has
+ * two parts, with L the number that was given last before it:
+ *
+ * 1. All that are in the list. A member who lives until the list is done was in it, and is found.
+ * 2. All numbers above L, in their order, until none was given since we last asked. A member who is
+ *    still missing began after L, as did all that he starts, and they have higher numbers than he:
+ *    whoever has not been looked at yet is always ahead. When nobody is ahead nobody is left.
+ *
+ * Why it does not matter that a process has gone when we come to it: if it has left anybody he is
+ * ahead. So others who come and go keep no session alive. They only make part 2 longer, which gains
+ * on them as long as a process takes longer to be started than to be looked at (a few microseconds,
+ * against 50 and more). If it does not, or when the numbers begin again (pid_max, proc(5)), the
+ * look has failed, and is made again later.
+ *
+ * Two things are taken for granted: that fewer than pid_max processes begin during one look, and
+ * that nobody chooses numbers (set_tid, clone3(2), which needs privileges). One look is never
+ * enough (judge.c), so a mistake needs that in each of two.
+ */
 
 #include "life/sessions_internal.h"
 
