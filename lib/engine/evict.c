@@ -94,21 +94,29 @@ void engine_evict_again(struct spool_engine *engine, struct spool_file *file)
 }
 
 /* What the file has in RAM is data of its payer's; the rest of what he is charged cannot leave. */
-static void note_data(struct spool_node *node, uint64_t ram)
+static void note_data(struct spool_node *node, uint64_t ram, uint64_t disk)
 {
 	int64_t delta = (int64_t)(ram - node->file->tier_ram);
+	int64_t disk_delta = (int64_t)(disk - node->file->tier_disk);
 
 	node->file->tier_ram = ram;
+	node->file->tier_disk = disk;
 	if (delta != 0)
 		spool_quota_note_data(node->user, delta);
+	if (disk_delta != 0)
+		spool_quota_note_disk(node->user, disk_delta);
 }
 
 void engine_evict_move(struct spool_engine *engine, struct spool_node *node,
 		       struct spool_quota_user *to)
 {
-	int64_t ram = (int64_t)node->file->tier_ram;
+	int64_t ram = (int64_t)node->file->tier_ram, disk = (int64_t)node->file->tier_disk;
 
-	if (!engine->tier || ram == 0)
+	if (!engine->tier)
+		return;
+	spool_quota_note_disk(node->user, -disk);
+	spool_quota_note_disk(to, disk);
+	if (ram == 0)
 		return;
 	spool_quota_note_data(node->user, -ram);
 	spool_quota_note_data(to, ram);
@@ -123,7 +131,7 @@ void engine_evict_update(struct spool_engine *engine, struct spool_node *node)
 
 	if (!tier)
 		return;
-	note_data(node, spool_object_ram(file->object));
+	note_data(node, spool_object_ram(file->object), spool_object_stored(file->object));
 	spool_mutex_lock(&engine->tier->lock, SPOOL_RANK_TIER);
 	list = list_locked(engine, spool_quota_user_uid(node->user), spool_object_ram(file->object),
 			   spool_object_data(file->object));
@@ -151,7 +159,7 @@ void engine_evict_remove(struct spool_engine *engine, struct spool_node *node)
 
 	if (!tier)
 		return;
-	note_data(node, 0);
+	note_data(node, 0, 0);
 	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
 	remove_locked(tier, node->file);
 	spool_mutex_unlock(&tier->lock);

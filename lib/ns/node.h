@@ -58,8 +58,9 @@ struct spool_file {
 	TAILQ_ENTRY(spool_file) tier_link;
 	uint64_t tier_ino;
 	uint64_t tier_round;
-	bool said_bad;     /* that its data came back bad from the disk was logged */
-	uint64_t tier_ram; /* lock: this; bytes of data that its payer is noted to have in RAM */
+	bool said_bad;      /* that its data came back bad from the disk was logged */
+	uint64_t tier_ram;  /* lock: this; bytes of data that its payer is noted to have in RAM */
+	uint64_t tier_disk; /* lock: this; and on the disk */
 };
 
 struct spool_node {

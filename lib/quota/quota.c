@@ -93,6 +93,7 @@ void spool_quota_user_put(struct spool_quota_user *user)
 	if (last) {
 		for (int i = 0; i < SPOOL_RES_N; i++)
 			assert(user->used[i] == 0);
+		assert(atomic_load(&user->disk) == 0);
 		RB_REMOVE(spool_quota_tree, &quota->users, user);
 	}
 	spool_mutex_unlock(&quota->lock);
@@ -108,6 +109,11 @@ uid_t spool_quota_user_uid(const struct spool_quota_user *user)
 void spool_quota_add_orphans(struct spool_quota_user *user, int n)
 {
 	atomic_fetch_add(&user->n_orphans, (uint64_t)(int64_t)n);
+}
+
+void spool_quota_note_disk(struct spool_quota_user *user, int64_t delta)
+{
+	atomic_fetch_add(&user->disk, (uint64_t)delta);
 }
 
 uint64_t spool_quota_orphans(struct spool_quota *quota, uid_t uid)
@@ -169,6 +175,7 @@ void spool_quota_usage(struct spool_quota *quota, struct spool_usage *ret)
 	for (int i = 0; i < SPOOL_RES_N; i++)
 		ret->refused[i] = quota->refused[i].n;
 	memcpy(ret->users_refused, quota->users_refused, sizeof(ret->users_refused));
+	ret->disk = 0;
 	spool_mutex_unlock(&quota->lock);
 }
 
@@ -180,6 +187,7 @@ static void user_usage_locked(const struct spool_quota *quota, const struct spoo
 	memset(ret->users_refused, 0, sizeof(ret->users_refused));
 	if (user)
 		memcpy(ret->used, user->used, sizeof(ret->used));
+	ret->disk = user ? atomic_load(&user->disk) : 0;
 	for (int i = 0; i < SPOOL_RES_N && user; i++)
 		ret->refused[i] = user->refused[i].n;
 	memcpy(ret->limit, quota->limits.user, sizeof(ret->limit));

@@ -87,12 +87,14 @@ enum spool_charge_flags {
 };
 
 /** struct spool_usage - what is used now and at most; a snapshot. @refused: charges that the limit
- * has refused so far; @users_refused: of the mount: that the limits of uids have */
+ * has refused so far; @users_refused: of the mount: that the limits of uids have; @disk: of a uid:
+ * bytes of its data that are on the disk, which no limit is about */
 struct spool_usage {
 	uint64_t used[SPOOL_RES_N];
 	uint64_t limit[SPOOL_RES_N];
 	uint64_t refused[SPOOL_RES_N];
 	uint64_t users_refused[SPOOL_RES_N];
+	uint64_t disk;
 };
 
 /**
@@ -160,6 +162,10 @@ int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
  * Locks: takes the quota lock.
  */
 void spool_quota_note_data(struct spool_quota_user *user, int64_t delta);
+
+/** spool_quota_note_disk() - @delta bytes more (or less) of @user's data are on the disk now. Any
+ * locks. */
+void spool_quota_note_disk(struct spool_quota_user *user, int64_t delta);
 
 /**
  * struct spool_refusal - a limit that a charge has met

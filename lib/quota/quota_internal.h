@@ -26,6 +26,7 @@ struct spool_quota_user {
 	uint64_t floor;             /* lock: quota->lock; RAM that no squeeze takes */
 	struct spool_refusal_note refused[SPOOL_RES_N]; /* lock: quota->lock */
 	_Atomic uint64_t n_orphans;
+	_Atomic uint64_t disk; /* bytes of its data that are on the disk */
 };
 
 RB_HEAD(spool_quota_tree, spool_quota_user);

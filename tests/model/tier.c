@@ -75,6 +75,21 @@ static void arm(struct run *run)
 	}
 }
 
+/* What is on the disk is somebody's. */
+static void check_owners(struct run *run)
+{
+	struct spool_tier_stat stat;
+	struct spool_usage usage;
+	uint64_t sum = 0, next = 0;
+	uid_t uid;
+
+	for (; spool_engine_next_user(run->engine, next, &uid, &usage); next = (uint64_t)uid + 1)
+		sum += usage.disk;
+	if (spool_engine_tier_stat(run->engine, &stat) && sum != stat.stored)
+		run_fail(run, "users have %llu bytes on the disk, of %llu", (unsigned long long)sum,
+			 (unsigned long long)stat.stored);
+}
+
 void tier_turn(struct run *run)
 {
 	uint64_t ino = run_node(run, S_IFREG);
@@ -84,6 +99,7 @@ void tier_turn(struct run *run)
 		spool_engine_spill(run->engine, batch);
 	if (run_random(run, 8) == 0)
 		spool_engine_ask_spill(run->engine, ino, 1);
+	check_owners(run);
 	check_usage_take(run, &run->before); /* RAM has become less, by records more */
 	for (int kind = 0; kind < FAULT_CLOSE; kind++) {
 		if (kind != FAULT_READ || !run->oom || run_random(run, 4))

@@ -429,27 +429,6 @@ static void squeezed_beside_metadata(void)
 	tier_tear_down();
 }
 
-/* A file that changes its payer takes what it has in RAM with it. */
-static void data_of_a_new_owner(void)
-{
-	struct spool_attr attr = {.uid = 1001};
-	const struct spool_cred root = {0};
-	uint64_t ino, room;
-
-	tier_set_up(UINT64_MAX, 8 * MIB, 4 * MIB);
-	ino = tier_make("f", 1000, 3 * MIB);
-	CU_ASSERT_EQUAL(
-		spool_engine_setattr(tier.rig.engine, &root, ino, SPOOL_SET_UID, &attr, &attr), 0);
-	CU_ASSERT_EQUAL(spool_quota_data(tier.rig.engine->quota, &room), 3 * MIB);
-	tier_make("g", 1000, 3 * MIB); /* room of his own */
-	tier.rig.cred.uid = 1001;
-	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, MIB, 3 * MIB, 0),
-			-EAGAIN);
-	tier_spill_all();
-	CU_ASSERT_TRUE(tier_stat().stored >= MIB);
-	tier_tear_down();
-}
-
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -467,7 +446,6 @@ int main(void)
 		{"asked for in turn", asked_for_in_turn},
 		{"squeezed", squeezed},
 		{"squeezed beside metadata", squeezed_beside_metadata},
-		{"data of a new owner", data_of_a_new_owner},
 	};
 
 	return unit_run("tier", tests, SPOOL_ARRAY_SIZE(tests));
