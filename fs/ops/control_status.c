@@ -133,7 +133,8 @@ static void get_status(const struct control_call *call, struct spool_ctl_status 
 static void fill_user(struct spool_fs *fs, uid_t uid, const struct spool_usage *usage,
 		      struct spool_ctl_user *ret)
 {
-	*ret = (struct spool_ctl_user){.uid = uid, .waiting = spool_waiting_of(fs->waiting, uid)};
+	*ret = (struct spool_ctl_user){
+		.uid = uid, .waiting = spool_waiting_of(fs->waiting, uid), .disk = usage->disk};
 	if (!spool_tally_get(fs->by_payer, uid, &ret->requests))
 		ret->requests = SPOOL_CTL_NO_LIMIT;
 	fill_usage(usage, &ret->usage);

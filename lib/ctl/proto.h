@@ -24,7 +24,7 @@
 #define SPOOL_CTL_MAX 16383u /* bytes */
 
 #define SPOOL_CTL_TEXT 128u  /* bytes of a text field with its NUL; a guess, fits a reason */
-#define SPOOL_CTL_USERS 128u /* users in one answer; a guess, 128 * 88 bytes < SPOOL_CTL_MAX */
+#define SPOOL_CTL_USERS 128u /* users in one answer; a guess, 128 * 96 bytes < SPOOL_CTL_MAX */
 #define SPOOL_CTL_NO_LIMIT UINT64_MAX
 /* What is older is asked for again. A full disk is looked at once a second without that. A guess.
  */
@@ -108,11 +108,13 @@ struct spool_ctl_status {
 };
 
 /** struct spool_ctl_user - @waiting: requests that are charged to the uid and wait now; @requests:
- * so far, SPOOL_CTL_NO_LIMIT: they are not counted, as there are too many uids */
+ * so far, SPOOL_CTL_NO_LIMIT: they are not counted, as there are too many uids; @disk: bytes of its
+ * data that are on the disk */
 struct spool_ctl_user {
 	uint32_t uid;
 	uint32_t waiting;
 	uint64_t requests;
+	uint64_t disk;
 	struct spool_ctl_usage usage;
 };
 

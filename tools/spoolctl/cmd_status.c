@@ -289,6 +289,7 @@ static void json_user(struct json *json, const struct spool_ctl_user *user)
 	json_number(json, "uid", user->uid);
 	json_number(json, "waiting", user->waiting);
 	json_limit(json, "requests", user->requests);
+	json_number(json, "disk_used", user->disk);
 	json_usage(json, &user->usage);
 	json_close(json, '}');
 }

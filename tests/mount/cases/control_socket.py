@@ -17,7 +17,7 @@ from rig import (DEADLINE_S, LIBC, Mount, Skip, alive, as_user, binary, case, fa
 ALICE, BOB = 1000, 1001
 DIR = '/run/spoolfsd'
 HEAD = 'IIiI'  # struct spool_ctl_message
-USERS_SIZE = 16 + 128 * 88
+USERS_SIZE = 16 + 128 * 96
 USERS = number(2, USERS_SIZE)  # SPOOL_IOC_USERS
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 WALL = 0x40000000  # __WALL: threads, too
