@@ -131,9 +131,13 @@ static void test_session_options(void)
 }
 
 static const struct top_user users[] = {
-	{{.uid = 3, .usage = {.size_used = 10, .ram_used = 9, .inodes_used = 1}}, 0},
-	{{.uid = 1, .waiting = 2, .usage = {.size_used = 10, .inodes_used = 7}}, (double)NAN},
-	{{.uid = 2, .usage = {.size_used = UINT64_MAX, .ram_used = 1, .inodes_used = 3}}, 5},
+	{{.uid = 3, .disk = 4, .usage = {.size_used = 10, .ram_used = 9, .inodes_used = 1}}, 0, 8},
+	{{.uid = 1, .waiting = 2, .usage = {.size_used = 10, .inodes_used = 7}}, (double)NAN, 9},
+	{{.uid = 2,
+	  .disk = UINT64_MAX,
+	  .usage = {.size_used = UINT64_MAX, .ram_used = 1, .inodes_used = 3}},
+	 5,
+	 10000000},
 };
 
 /* The uids after sorting, as digits. */
@@ -153,7 +157,9 @@ static void test_orders(void)
 
 	CU_ASSERT_EQUAL(sorted(TOP_BY_SIZE), 213); /* equal ones by uid */
 	CU_ASSERT_EQUAL(sorted(TOP_BY_RAM), 321);
+	CU_ASSERT_EQUAL(sorted(TOP_BY_DISK), 231);
 	CU_ASSERT_EQUAL(sorted(TOP_BY_FILES), 123);
+	CU_ASSERT_EQUAL(sorted(TOP_BY_SESSIONS), 213);
 	CU_ASSERT_EQUAL(sorted(TOP_BY_WAITING), 123);
 	CU_ASSERT_EQUAL(sorted(TOP_BY_BUSY), 231); /* what is not known comes last */
 	CU_ASSERT_EQUAL(sorted(TOP_BY_UID), 123);
@@ -162,7 +168,10 @@ static void test_orders(void)
 		const char *name = top_order_name((enum top_order)order);
 
 		CU_ASSERT_EQUAL(top_order_named(name), order);
-		CU_ASSERT_EQUAL(top_order_of_key(name[0]), order);
+	}
+	for (int key = 'a', n = 0; key <= 'z'; key++) {
+		n += top_order_of_key(key) >= 0;
+		CU_ASSERT_TRUE(key < 'z' || n == TOP_ORDERS); /* one for each */
 	}
 	CU_ASSERT_EQUAL(top_order_named(""), -1);
 	CU_ASSERT_EQUAL(top_order_named("sizes"), -1);
@@ -224,12 +233,19 @@ static void test_lines(void)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
 	memcpy(copy, users, sizeof(users));
+	top_sort(&sample, TOP_BY_SIZE);
 	top_print(out, "/a\nb", NULL, &sample, 2);
 	fclose(out);
-	for (const char *at = text; *at; at++)
+	for (const char *at = text, *begin = text; *at; at++) {
 		lines += *at == '\n';
+		/* the table fits a terminal of 80 columns, however much there is */
+		if (*at == '\n') {
+			CU_ASSERT_TRUE(lines < TOP_HEAD_LINES || at - begin <= 80);
+			begin = at + 1;
+		}
+	}
 	CU_ASSERT_EQUAL(lines, TOP_HEAD_LINES + 2);
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "/a\\012b, up 0:00:00, 3 users"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "/a\\012b, up 0:00:00, 3 users, 0 sessions"));
 	free(text);
 }
 

@@ -169,7 +169,7 @@ _spoolctl() {
 		;;
 	top)
 		if [[ ${COMP_WORDS[COMP_CWORD - 1]} == --sort ]]; then
-			_spool_words "size ram files waiting busy uid" "$cur"
+			_spool_words "size ram disk files sessions waiting busy uid" "$cur"
 		elif [[ $cur == -* ]]; then
 			_spool_words "--batch --json --delay -n --sort --help" "$cur"
 		else

@@ -109,14 +109,14 @@ static const struct usage usage = {
 		"                    [--sort COLUMN] [--] [MOUNT]\n"
 		"What MOUNT (a mount point or any directory below; without MOUNT the only one "
 		"there\n"
-		"is) and its users use, live. Keys: q quits; s, r, f, w, u sort by size, ram, "
-		"files,\n"
-		"waiting, uid.\n"
+		"is) and its users use, live. Keys: q quits; s, r, d, f, n, w, b, u sort by size, "
+		"ram,\n"
+		"disk, files, sessions, waiting, requests per second, uid.\n"
 		"  --batch          text one after the other, for a file or a pipe\n"
 		"  --json           the same as objects, one a line\n"
 		"  --delay SECONDS  between two of them (2)\n"
 		"  -n COUNT         so many, then end\n"
-		"  --sort COLUMN    size, ram, files, waiting, busy or uid (size)",
+		"  --sort COLUMN    size, ram, disk, files, sessions, waiting, busy or uid (size)",
 	.allowed = "[--batch | --json] [--delay SECONDS] [-n COUNT] [--sort COLUMN] [--] [MOUNT]",
 	.short_options = ":bd:n:",
 	.long_options = long_options,
@@ -151,7 +151,8 @@ static int take_option(int option, struct line *line)
 		order = top_order_named(optarg);
 		if (order < 0)
 			return usage_error(&usage, optarg,
-					   "not a column (size, ram, files, waiting, busy, uid)");
+					   "not a column (size, ram, disk, files, sessions, "
+					   "waiting, busy, uid)");
 		line->top.order = (enum top_order)order;
 		return EXIT_OK;
 	}

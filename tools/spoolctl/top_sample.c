@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "ctl/client.h"
+#include "ctl/names.h"
 #include "util/macros.h"
 
 static int add_users(struct top_sample *sample, const struct spool_ctl_users *page)
@@ -46,6 +47,49 @@ static int ask_users(int fd, struct top_sample *sample)
 	return r;
 }
 
+/* The users are in order. One who has a session and no file is not among them. */
+static void add_session(struct top_sample *sample, const struct spool_ctl_session *session)
+{
+	const char *state = spool_ctl_name(SPOOL_CTL_SESSION_STATES, session->state);
+	size_t low = 0, high = sample->n;
+
+	if (state && strcmp(state, "over") == 0)
+		return;
+	sample->sessions++;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (sample->users[middle].told.uid < session->owner)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < sample->n && sample->users[low].told.uid == session->owner)
+		sample->users[low].sessions++;
+}
+
+static int ask_sessions(int fd, struct top_sample *sample)
+{
+	spool_cleanup(free) struct spool_ctl_sessions *page = malloc(sizeof(*page));
+	uint64_t cursor = 0;
+	int r = page ? 0 : -ENOMEM;
+
+	while (r == 0 && cursor != SPOOL_CTL_END) {
+		memset(page, 0, sizeof(*page));
+		page->version = SPOOL_CTL_VERSION;
+		page->cursor = cursor;
+		r = spool_ctl_call(fd, SPOOL_IOC_SESSIONS, page);
+		if (r < 0)
+			return r;
+		if (page->count > SPOOL_CTL_SESSIONS || page->cursor <= cursor)
+			return -EPROTO; /* it would never end */
+		cursor = page->cursor;
+		for (uint32_t i = 0; i < page->count; i++)
+			add_session(sample, &page->sessions[i]);
+	}
+	return r;
+}
+
 int top_ask(int fd, struct top_sample *ret)
 {
 	struct top_sample sample = {
@@ -61,6 +105,8 @@ int top_ask(int fd, struct top_sample *ret)
 	sample.when_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	if (r == 0)
 		r = ask_users(fd, &sample);
+	if (r == 0)
+		r = ask_sessions(fd, &sample);
 	if (r < 0)
 		top_sample_free(&sample);
 	else

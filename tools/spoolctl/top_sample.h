@@ -7,10 +7,12 @@
 
 #include "ctl/proto.h"
 
-/** struct top_user - @rate: requests per second since the sample before; NAN: not known */
+/** struct top_user - @rate: requests per second since the sample before; NAN: not known;
+ * @sessions: that are not over, with files or without */
 struct top_user {
 	struct spool_ctl_user told;
 	double rate;
+	uint64_t sessions;
 };
 
 /** struct top_sample - @when_ms: CLOCK_MONOTONIC; @users: @n of them, in ascending order of uids */
@@ -20,6 +22,7 @@ struct top_sample {
 	struct spool_ctl_tier tier;
 	struct top_user *users;
 	size_t n;
+	uint64_t sessions; /* of all */
 };
 
 /**

@@ -13,20 +13,25 @@
 #include "util/macros.h"
 #include "util/parse.h"
 
-static const char *const orders[TOP_ORDERS] = {
-	[TOP_BY_SIZE] = "size",       [TOP_BY_RAM] = "ram",   [TOP_BY_FILES] = "files",
-	[TOP_BY_WAITING] = "waiting", [TOP_BY_BUSY] = "busy", [TOP_BY_UID] = "uid",
+static const struct {
+	const char *name;
+	char key;
+} orders[TOP_ORDERS] = {
+	[TOP_BY_SIZE] = {"size", 's'},         [TOP_BY_RAM] = {"ram", 'r'},
+	[TOP_BY_DISK] = {"disk", 'd'},         [TOP_BY_FILES] = {"files", 'f'},
+	[TOP_BY_SESSIONS] = {"sessions", 'n'}, [TOP_BY_WAITING] = {"waiting", 'w'},
+	[TOP_BY_BUSY] = {"busy", 'b'},         [TOP_BY_UID] = {"uid", 'u'},
 };
 
 const char *top_order_name(enum top_order order)
 {
-	return orders[order];
+	return orders[order].name;
 }
 
 int top_order_named(const char *name)
 {
 	for (int i = 0; i < TOP_ORDERS; i++) {
-		if (strcmp(orders[i], name) == 0)
+		if (strcmp(orders[i].name, name) == 0)
 			return i;
 	}
 	return -1;
@@ -35,7 +40,7 @@ int top_order_named(const char *name)
 int top_order_of_key(int key)
 {
 	for (int i = 0; i < TOP_ORDERS; i++) {
-		if (orders[i][0] == key)
+		if (orders[i].key == key)
 			return i;
 	}
 	return -1;
@@ -49,8 +54,12 @@ static double value_of(const struct top_user *user, enum top_order order)
 		return (double)user->told.usage.size_used;
 	case TOP_BY_RAM:
 		return (double)user->told.usage.ram_used;
+	case TOP_BY_DISK:
+		return (double)user->told.disk;
 	case TOP_BY_FILES:
 		return (double)user->told.usage.inodes_used;
+	case TOP_BY_SESSIONS:
+		return (double)user->sessions;
 	case TOP_BY_WAITING:
 		return user->told.waiting;
 	case TOP_BY_BUSY:
@@ -159,8 +168,9 @@ static void print_head(FILE *out, const char *mountpoint, const struct top_sampl
 	spool_format_bytes(now->status.ram_held, held);
 	fputs("mount    ", out);
 	text_put(out, mountpoint);
-	fprintf(out, ", up %" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ", %zu users\n", s / 3600,
-		s / 60 % 60, s % 60, now->n);
+	fprintf(out,
+		", up %" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ", %zu users, %" PRIu64 " sessions\n",
+		s / 3600, s / 60 % 60, s % 60, now->n, now->sessions);
 	print_use(out, "use      size", usage->size_used, usage->size_limit, true);
 	print_use(out, ", ram", usage->ram_used, usage->ram_limit, true);
 	print_use(out, ", files", usage->inodes_used, usage->inodes_limit, false);
@@ -173,8 +183,9 @@ static void print_head(FILE *out, const char *mountpoint, const struct top_sampl
 	} else {
 		fputs("requests of the whole mount are shown to administrators only\n\n", out);
 	}
-	fprintf(out, "\n%10s %8s %8s %8s %8s %10s %10s %8s\n", "uid", "size", "limit", "ram",
-		"limit", "files", "requests/s", "waiting");
+	/* 80 columns */
+	fprintf(out, "\n%10s %6s %6s %6s %6s %6s %8s %8s %8s %7s\n", "uid", "size", "limit", "ram",
+		"limit", "disk", "files", "sessions", "req/s", "waiting");
 }
 
 static void print_limit(FILE *out, uint64_t used, uint64_t limit)
@@ -184,7 +195,7 @@ static void print_limit(FILE *out, uint64_t used, uint64_t limit)
 	spool_format_bytes(used, a);
 	if (limit != SPOOL_CTL_NO_LIMIT)
 		spool_format_bytes(limit, b);
-	fprintf(out, " %8s %8s", a, b);
+	fprintf(out, " %6s %6s", a, b);
 }
 
 void top_print(FILE *out, const char *mountpoint, const struct top_sample *before,
@@ -193,15 +204,16 @@ void top_print(FILE *out, const char *mountpoint, const struct top_sample *befor
 	print_head(out, mountpoint, before, now);
 	for (size_t i = 0; i < now->n && i < rows; i++) {
 		const struct spool_ctl_user *user = &now->users[i].told;
-		char rate[32] = "-";
+		char rate[32] = "-", disk[16];
 
 		if (!isnan(now->users[i].rate))
 			snprintf(rate, sizeof(rate), "%.1f", now->users[i].rate);
 		fprintf(out, "%10u", user->uid);
 		print_limit(out, user->usage.size_used, user->usage.size_limit);
 		print_limit(out, user->usage.ram_used, user->usage.ram_limit);
-		fprintf(out, " %10" PRIu64 " %10s %8u\n", user->usage.inodes_used, rate,
-			user->waiting);
+		spool_format_bytes(user->disk, disk);
+		fprintf(out, " %6s %8" PRIu64 " %8" PRIu64 " %8s %7u\n", disk,
+			user->usage.inodes_used, now->users[i].sessions, rate, user->waiting);
 	}
 }
 
@@ -223,6 +235,7 @@ void top_json(struct json *json, const char *mountpoint, const struct top_sample
 	json_number(json, "size_used", now->status.usage.size_used);
 	json_number(json, "ram_used", now->status.usage.ram_used);
 	json_number(json, "inodes_used", now->status.usage.inodes_used);
+	json_number(json, "sessions", now->sessions);
 	json_open(json, "users", '[');
 	for (size_t i = 0; i < now->n; i++) {
 		const struct spool_ctl_user *user = &now->users[i].told;
@@ -233,7 +246,9 @@ void top_json(struct json *json, const char *mountpoint, const struct top_sample
 		json_limit(json, "size_limit", user->usage.size_limit);
 		json_number(json, "ram_used", user->usage.ram_used);
 		json_limit(json, "ram_limit", user->usage.ram_limit);
+		json_number(json, "disk_used", user->disk);
 		json_number(json, "inodes_used", user->usage.inodes_used);
+		json_number(json, "sessions", now->users[i].sessions);
 		json_decimal(json, "requests_per_s", now->users[i].rate);
 		json_number(json, "waiting", user->waiting);
 		json_close(json, '}');

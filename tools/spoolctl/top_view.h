@@ -13,7 +13,9 @@ struct top_sample;
 enum top_order {
 	TOP_BY_SIZE,
 	TOP_BY_RAM,
+	TOP_BY_DISK,
 	TOP_BY_FILES,
+	TOP_BY_SESSIONS,
 	TOP_BY_WAITING,
 	TOP_BY_BUSY,
 	TOP_BY_UID,
@@ -29,7 +31,7 @@ const char *top_order_name(enum top_order order);
 /** top_order_named() - Return: -1: there is none of that name. */
 int top_order_named(const char *name);
 
-/** top_order_of_key() - the one that begins with the letter @key. Return: -1: none does. */
+/** top_order_of_key() - the one that @key chooses. Return: -1: none. */
 int top_order_of_key(int key);
 
 /** top_sort() - the users of @sample; equal ones by uid. */

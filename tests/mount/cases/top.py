@@ -9,7 +9,7 @@ import struct
 import termios
 import time
 
-from rig import DEADLINE_S, as_user, binary, case, put, run
+from rig import DEADLINE_S, Mount, as_user, binary, case, put, run, wait_until
 
 ALICE, BOB = 61001, 61002
 
@@ -39,6 +39,30 @@ def samples_for_scripts(mount):
     text = top('--batch', '-n', '2', '-d', '1', mount.path).stdout.split('\n\n')
     assert len(text) == 5 and text[0].startswith(f'mount    {mount.path}, up ')
     assert text[1].splitlines()[1].split()[0] == str(BOB), text
+
+
+@case(mount=False)
+def what_is_on_the_disk_and_in_sessions():
+    disk = f'{os.environ["SPOOL_CASE_DIR"]}/disk'
+    os.mkdir(disk)
+    with Mount(options=f'backing={disk},backing_any=on,threshold=0,reserve=0') as mount:
+        def shown():
+            sample = json.loads(top('--json', '-n', '1', '--sort', 'disk', mount.path).stdout)
+            users = {user['uid']: user for user in sample['users']}
+            return sample, users[ALICE], users[BOB]
+
+        use(mount)
+        os.mkdir(f'{mount.tmpdir()}/d')
+        run(binary('SPOOLCTL'), 'session', 'begin', '--dir', f'{mount.tmpdir()}/d')
+        wait_until(lambda: [user['disk_used'] for user in shown()[1:]] == [102_400, 303_104],
+                   'all is on the disk')
+        sample, alice, bob = shown()
+        assert sample['disk_used'] == alice['disk_used'] + bob['disk_used'], sample
+        assert sample['users'][0]['uid'] == BOB, sample
+        assert sample['sessions'] == 3 and alice['sessions'] == bob['sessions'] == 1, sample
+        status = json.loads(run(binary('SPOOLCTL'), 'status', '--json', mount.path).stdout)
+        assert {user['uid']: user['disk_used'] for user in status['users']}[BOB] == 303_104
+    os.rmdir(disk)
 
 
 @case(needs=['ioctl_dir'])
@@ -73,6 +97,11 @@ class Terminal:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', rows, 70, 0, 0))
             os.environ['TERM'] = term
             os.execv(binary('SPOOLCTL'), ['spoolctl', 'top', '-d', '1', path])
+
+    def resize(self, rows, columns):
+        """The kernel tells the program."""
+        self.text = b''
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
 
     def read_until(self, wanted):
         """All that it writes up to @wanted; None: to the end."""
@@ -147,3 +176,20 @@ def a_small_or_unknown_terminal(mount):
     terminal = Terminal(mount.path, term='no-such-terminal')
     assert terminal.end() == 1
     assert b'TERM names no terminal' in terminal.text, terminal.text
+
+
+@case(needs=['ioctl_dir'])
+def a_terminal_changes_its_size(mount):
+    """From three lines to 24 of 80 columns, all of which are used, and back. Without colours."""
+    use(mount)
+    terminal = Terminal(mount.path, term='vt100', rows=3)
+    terminal.read_until(b'requests')
+    assert str(BOB).encode() not in terminal.text
+    terminal.resize(24, 80)
+    terminal.read_until(str(ALICE).encode())
+    terminal.read_until(b'waiting\x1b')
+    terminal.resize(7, 40)
+    terminal.read_until(str(BOB).encode())
+    assert str(ALICE).encode() not in terminal.text
+    os.write(terminal.fd, b'q')
+    assert terminal.end() == 0
