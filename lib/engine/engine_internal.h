@@ -39,6 +39,7 @@ struct engine_life {
 	struct spool_turns work; /* directories whose entries something is done to */
 	struct engine_wipe_list wipes;
 	uint64_t n_removed; /* names, ever */
+	uint64_t n_failed;  /* tries at those that had been moved, ever */
 	_Atomic uint64_t linger_ns;
 	struct engine_session *expired; /* constant; what goes for another reason */
 };

@@ -146,12 +146,14 @@ struct spool_life {
 int spool_engine_life(struct spool_engine *engine, uint64_t ino, struct spool_life *ret);
 
 /**
- * struct spool_life_stat - @removed: names, ever; @waiting: directories that go when they are
- * empty; @lingering: closed files whose names go; @sessions: that an inode has; @ended: of these,
- * with something to be removed now
+ * struct spool_life_stat - @removed: names, ever; @failed: tries to remove one that found it moved
+ * meanwhile, ever: it is tried again, until it has gone; @waiting: directories that go when they
+ * are empty; @lingering: closed files whose names go; @sessions: that an inode has; @ended: of
+ * these, with something to be removed now
  */
 struct spool_life_stat {
 	uint64_t removed;
+	uint64_t failed;
 	uint64_t waiting;
 	uint64_t lingering;
 	uint64_t sessions;

@@ -226,6 +226,7 @@ void spool_engine_life_stat(struct spool_engine *engine, struct spool_life_stat 
 	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
 	*ret = (struct spool_life_stat){
 		.removed = life->n_removed,
+		.failed = life->n_failed,
 		.waiting = life->n_waiting,
 		.lingering = life->n_lingering,
 		.sessions = life->n_sessions,

@@ -82,6 +82,14 @@ static void note(const struct spool_entry *entry, struct spool_removed *ret)
 	memcpy(ret->name, entry->name, entry->len + 1u);
 }
 
+static void count(struct spool_engine *engine, size_t removed, size_t failed)
+{
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	engine->life.n_removed += removed;
+	engine->life.n_failed += failed;
+	spool_mutex_unlock(&engine->life.lock);
+}
+
 /* Removes one name of @node, if it is still to go. Return: whether it did, and *@ret. */
 static bool remove_name(struct spool_engine *engine, struct spool_node *node,
 			struct spool_removed *ret)
@@ -89,15 +97,18 @@ static bool remove_name(struct spool_engine *engine, struct spool_node *node,
 	uint64_t cookie;
 	struct spool_node *dir = find_name(engine, node, &cookie);
 	struct spool_entry *entry;
-	bool removed = false;
+	bool removed = false, found;
 
 	if (!dir)
 		return false;
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
 	entry = spool_dir_after(dir->dir, cookie - 1);
-	if (entry && entry->cookie == cookie && entry->node == node)
+	found = entry && entry->cookie == cookie && entry->node == node;
+	if (found)
 		removed = remove_locked(engine, dir, node, entry);
 	spool_mutex_unlock(&dir->lock);
+	if (!found)
+		count(engine, 0, 1); /* it stays on its list */
 	if (removed) {
 		note(entry, ret);
 		engine_entry_removed(engine, entry);
@@ -114,13 +125,6 @@ static bool remove_one(struct spool_engine *engine, uint64_t ino, struct spool_r
 
 	engine_put(engine, node);
 	return removed;
-}
-
-static void count(struct spool_engine *engine, size_t n)
-{
-	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
-	engine->life.n_removed += n;
-	spool_mutex_unlock(&engine->life.lock);
 }
 
 /* The next inode that is to go: of what lingers and of what has ended in turns. Return: 0: none,
@@ -157,7 +161,7 @@ int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, si
 			names++;
 		}
 	}
-	count(engine, names);
+	count(engine, names, 0);
 	*ret_n = done;
 	if (more || engine_wipe_ends(engine))
 		return SPOOL_REAP_MORE;

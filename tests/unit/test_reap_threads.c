@@ -21,6 +21,7 @@
 
 static struct life_rig life;
 static struct engine_rig *const rig = &life.rig;
+static _Atomic uint64_t n_removed;
 static _Atomic uint64_t session; /* the one that is made in */
 static _Atomic uint64_t dirs[4]; /* directories, which may have gone */
 static atomic_bool done;
@@ -119,8 +120,10 @@ static void *reaper(void *arg)
 	size_t n;
 
 	(void)arg;
-	while (!done)
+	while (!done) {
 		spool_engine_reap(rig->engine, removed, REMOVED, &n, &ms);
+		atomic_fetch_add(&n_removed, n);
+	}
 	return NULL;
 }
 
@@ -143,6 +146,7 @@ static void test_all_at_once(void)
 	for (int i = 0; i < N_REAPERS; i++)
 		pthread_join(reapers[i], NULL);
 	CU_ASSERT_EQUAL(engine_rig_audit(rig), 0);
+	CU_ASSERT_EQUAL(life_stat(&life).removed, n_removed);
 	/* what joined a session after its end went all the same, so nothing but these is left */
 	for (uint64_t i = 1; i <= session; i++)
 		spool_engine_session_end(rig->engine, i);
