@@ -61,10 +61,10 @@ static bool add_life(struct spool_fs *fs, struct debug_page *page)
 			      " with something to remove, processes known by %s\n",
 			      life.sessions, life.ended, spool_life_source(fs->life)) &&
 	       debug_page_add(page,
-			      "removed: %" PRIu64
-			      " names, directories that wait to be empty %" PRIu64
+			      "removed: %" PRIu64 " names, tried again %" PRIu64
+			      ", directories that wait to be empty %" PRIu64
 			      ", closed files that linger %" PRIu64 "\n",
-			      life.removed, life.waiting, life.lingering) &&
+			      life.removed, life.failed, life.waiting, life.lingering) &&
 	       debug_page_add(
 		       page, "names to tell: %" PRIu64 ", told %" PRIu64 ", left out %" PRIu64 "\n",
 		       names.waiting, names.told, names.left_out);

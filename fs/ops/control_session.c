@@ -137,6 +137,7 @@ static void get_lives(const struct control_call *call, struct spool_ctl_lives *o
 	spool_engine_life_stat(fs->engine, &life);
 	spool_removals_stat(fs->removals, &names);
 	out->removed = life.removed;
+	out->failed = life.failed;
 	out->untold = names.left_out;
 	out->waiting = life.waiting;
 	out->lingering = life.lingering;

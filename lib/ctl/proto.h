@@ -368,8 +368,9 @@ struct spool_ctl_sessions {
  * @lifetime, @session: the options: enum spool_lifetime, enum spool_session_mode; @linger, @grace:
  *	in seconds
  * @removed: names that have gone by themselves so far; @untold: how many of these the kernel could
- *	not be told; @waiting: directories whose session is over and that are not empty; @lingering:
- *	closed files whose names go. All of these for administrators, 0 for others.
+ *	not be told; @failed: tries at one that had been moved, and was tried again; @waiting:
+ *	directories whose session is over and that are not empty; @lingering: closed files whose
+ *	names go. All of these for administrators, 0 for others.
  * @source: how processes are known, and why they are not
  */
 struct spool_ctl_lives {
@@ -379,7 +380,7 @@ struct spool_ctl_lives {
 	uint32_t session;
 	uint32_t grace;
 	uint32_t reserved;
-	uint64_t removed, untold, waiting, lingering;
+	uint64_t removed, failed, untold, waiting, lingering;
 	char source[SPOOL_CTL_TEXT];
 };
 

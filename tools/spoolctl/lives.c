@@ -67,6 +67,7 @@ void lives_json(struct json *json, const struct lives *lives)
 	json_number(json, "sessions", lives->sessions);
 	json_number(json, "sessions_over", lives->over);
 	json_number(json, "removed", told->removed);
+	json_number(json, "removed_failed", told->failed);
 	json_number(json, "removed_untold", told->untold);
 	json_number(json, "directories_waiting", told->waiting);
 	json_number(json, "lingering", told->lingering);
