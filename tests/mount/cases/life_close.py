@@ -70,6 +70,43 @@ def who_comes_back_within_the_linger_finds_it(d):
     assert sorted(os.listdir(d)) == ['a', 'a.c', 'a.o']
 
 
+WORK = r"""git init -q r
+    cd r
+    printf 'all: a b\na b:\n\techo $@ >$@\n' >Makefile
+    make -s
+    vim -es -u NONE -i NONE -c 'set directory=.' -c 's/a/c/' -c wq a
+    git add .
+    git -c user.name=u -c user.email=e commit -qm m
+    git gc -q
+    git fsck 2>&1
+    test "$(git show HEAD:a HEAD:b | tr -d '\n')" = cb"""
+
+
+@case(options=LONG)
+def git_make_and_vim_work_within_the_linger(d):
+    need('git', 'make', 'vim')
+    bash(WORK, d)
+    assert sorted(os.listdir(f'{d}/r')) == ['.git', 'Makefile', 'a', 'b']
+
+
+@case(options=LONG)
+def who_comes_back_later_needs_another_lifetime(mount):
+    """As spoolfs(8) says of git. Directories with one are as on any mount."""
+    need('git', 'make', 'vim')
+    os.chdir(mount.tmpdir(0))
+    run('git', 'init', '-q', 'r')
+    run(binary('SPOOLCTL'), 'set', 'linger=0', mount.path)
+    goes('r/.git/HEAD', 'r/.git/config')
+    done = run('git', '-C', 'r', 'status', check=False, env=dict(os.environ, GIT_DIR='.git'))
+    assert done.returncode == 128 and 'not a git repository' in done.stderr, done
+    os.mkdir('stays')
+    os.setxattr('stays', 'user.spoolfs.lifetime', b'session')
+    bash(WORK, f'{mount.tmpdir(0)}/stays')
+    assert sorted(os.listdir('stays/r')) == ['.git', 'Makefile', 'a', 'b']
+    assert get('stays/r/a') == b'c\n'
+    os.chdir('/')
+
+
 @case(options='lifetime=close,linger=1')
 def an_open_starts_the_linger_anew(d):
     """What is opened again stays; another file that is not goes meanwhile."""
