@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import os
 import random
+import re
 import select
 import shlex
 import shutil
@@ -22,14 +23,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from placing import Placed, find_programs  # noqa: E402  (the path is set just above)
-from rig import DEADLINE_S, CaseDir, Mount, as_user, need, wait_until  # noqa: E402
+from rig import DEADLINE_S, CaseDir, Mount, as_user, binary, need, run, wait_until  # noqa: E402
 from sessions import UNIFIED, can_log_in, has_cgroups, log_in  # noqa: E402
 from soak_programs import ANY, CLOSE, CLOSE_MEMBER, MEMBER, NEEDED, there  # noqa: E402
 
 KINDS = {  # of a session: its mount
     'login': 'session=login', 'cgroup': 'session=cgroup', 'uid': 'session=uid,grace=0',
     'sid': 'session=sid', 'close': 'session=sid,lifetime=close,linger=10',
-    'mount': 'session=sid,lifetime=mount'}
+    'mount': 'session=sid,lifetime=mount', 'explicit': 'session=auto'}
 SETSID, FORKED, OTHER = 'setsid', 'fork', 'other'
 WAYS = ['', '', 'nohup', FORKED, 'unshare -p -f', 'unshare -m -p -f --mount-proc', OTHER, SETSID]
 USERS = 8  # of a mount
@@ -72,7 +73,7 @@ class Session:
         self.users = soak.users
         self.uid = soak.free[kind].pop() if kind == 'uid' else chance.choice(soak.users)
         self.no_ways = {'uid': [way for way in WAYS if way.startswith('unshare')] + [OTHER],
-                        'login': [], 'cgroup': []}.get(kind, [SETSID])
+                        'login': [], 'cgroup': [], 'explicit': [OTHER]}.get(kind, [SETSID])
         self.member = CLOSE_MEMBER if kind == 'close' else MEMBER
         self.members = [Member(self, self.uid, chance, soak.programs[kind == 'close'])
                         for _ in range(chance.choice((1, 1, 2, 3)))]
@@ -103,6 +104,9 @@ class Session:
             os.stat(os.path.dirname(place))
             lines.append(f'mkdir {place}' if self.kind == 'uid' else
                          f'setpriv --reuid={uid} --regid={uid} --clear-groups mkdir {place}')
+        if self.kind == 'explicit':
+            begin = f'{binary("SPOOLCTL")} session begin --uid {self.uid} --dir {place}'
+            lines.append(f'echo ":soak-session $({begin})" >&"$SAY"')
         for member, host in zip(self.members, self.hosts):
             lines.append(member.command(self, self.places[member.uid], host))
         if self.cgroup:
@@ -150,6 +154,16 @@ class Session:
         self.check(self.text.count(b':soak-done\n') == len(self.members), 'not all ended well')
         if self.kind == 'mount':
             self.remove()
+        if self.kind == 'explicit':
+            self.end_explicit()
+
+    def end_explicit(self):
+        """All has gone when the command returns, but the directory: it was there before."""
+        number = re.search(rb':soak-session (\d+)', self.text)[1].decode()
+        place, = self.places.values()
+        self.check(len(os.listdir(place)) == len(self.members), 'not all is there')
+        run(binary('SPOOLCTL'), 'session', 'end', number, self.mount.path)
+        os.rmdir(place)
 
     def remove(self):
         """Where files go with the mount only, they are there yet, and removed by us."""
@@ -196,7 +210,7 @@ class Soak:
 
     def host(self, guest, chance):
         """The place of another session of the same user that lives, if there is one."""
-        if guest.kind == 'mount':
+        if guest.kind in ('mount', 'explicit'):
             return None
         hosts = [one for one in self.living if one.mount is guest.mount and one.uid == guest.uid]
         return chance.choice(hosts).places[guest.uid] if hosts else None
