@@ -41,6 +41,9 @@ typedef int (*spool_each_process_fn)(void *arg, pid_t pid);
  * @list: calls @each for every process (not thread) there is. Return: 0 when none was left out but
  *	such as began or ended meanwhile; -EACCES: others' processes are hidden (hidepid, proc(5));
  *	what @each has returned; -errno
+ * @list_threads: calls @each for every thread of process @pid if it has more than one. Return: 0
+ *	when none was left out but such as began or ended meanwhile, also when there is no such
+ *	process; -EAGAIN that cannot be told; what @each has returned; -errno
  * @last_number: the number that a process or thread was given last. All that begin later have
  *	higher ones, until the numbers begin again. Return: > 0; -EOPNOTSUPP nothing tells; -errno
  * @watch_process: tells spool_sessions_event() of @token when process @pid has ended.
@@ -62,6 +65,7 @@ struct spool_life_system {
 	int (*open_file)(void *ctx, int process, pid_t pid, enum spool_process_file file);
 	ssize_t (*read_file)(void *ctx, int file, char *buf, size_t size);
 	int (*list)(void *ctx, spool_each_process_fn each, void *arg);
+	int (*list_threads)(void *ctx, pid_t pid, spool_each_process_fn each, void *arg);
 	int (*last_number)(void *ctx);
 	int (*watch_process)(void *ctx, pid_t pid, uint64_t token);
 	int (*watch_cgroup)(void *ctx, const char *path, uint64_t token);

@@ -63,6 +63,21 @@ struct fake_process *fake_fork(struct fake_life *life, const struct fake_process
 	return process;
 }
 
+struct fake_process *fake_thread(struct fake_life *life, pid_t tid, pid_t leader)
+{
+	struct fake_process like = *fake_find(life, leader), *thread;
+
+	fake_find(life, leader)->threads++;
+	thread = fake_start(life, tid, 0, 0, 0);
+	like.pid = tid;
+	like.leader = leader;
+	like.start = thread->start;
+	like.threads++;
+	like.zombie = false;
+	*thread = like;
+	return thread;
+}
+
 static void tell(struct fake_life *life, uint64_t token)
 {
 	life->events = grow(life->events, &life->event_room, life->n_events, sizeof(*life->events));
@@ -107,6 +122,8 @@ void fake_end(struct fake_life *life, pid_t pid)
 	size_t process = index_of(life, pid);
 
 	life->processes[process].alive = false;
+	if (fake_find(life, life->processes[process].leader))
+		fake_find(life, life->processes[process].leader)->threads--;
 	life->by_pid[pid] = 0;
 	for (size_t i = 0; i < life->n_handles; i++) {
 		if (life->handles[i].kind == FAKE_PIDFD && life->handles[i].process == process)
@@ -231,7 +248,9 @@ static int list(void *ctx, spool_each_process_fn each, void *arg)
 
 	life->lists++;
 	for (size_t i = 0; i < n; i++)
-		pids[i] = life->processes[i].alive ? life->processes[i].pid : 0;
+		pids[i] = life->processes[i].alive && !life->processes[i].leader
+				  ? life->processes[i].pid
+				  : 0;
 	qsort(pids, n, sizeof(*pids), compare);
 	last = n > 0 ? pids[n - 1] : 0;
 	for (size_t i = 0; i < n && r == 0; i++) {
@@ -241,11 +260,26 @@ static int list(void *ctx, spool_each_process_fn each, void *arg)
 			life->hook(life);
 	}
 	for (size_t i = n; i < life->n && r == 0; i++) {
-		if (life->processes[i].alive && life->processes[i].pid > last)
+		if (life->processes[i].alive && !life->processes[i].leader &&
+		    life->processes[i].pid > last)
 			r = each(arg, life->processes[i].pid);
 	}
 	free(pids);
 	return r < 0 ? r : life->list_error;
+}
+
+static int list_threads(void *ctx, pid_t pid, spool_each_process_fn each, void *arg)
+{
+	struct fake_life *life = ctx;
+	size_t n = life->n;
+	int r = 0;
+
+	life->thread_lists++;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (life->processes[i].alive && life->processes[i].leader == pid)
+			r = each(arg, life->processes[i].pid);
+	}
+	return r;
 }
 
 static int last_number(void *ctx)
@@ -265,6 +299,8 @@ static int watch_process(void *ctx, pid_t pid, uint64_t token)
 		return life->watch_error;
 	if (handle.process == SIZE_MAX)
 		return -ESRCH;
+	if (life->processes[handle.process].leader)
+		return -ENOENT;
 	if (life->pidfds >= life->max_pidfds)
 		return -EMFILE;
 	life->pidfds++;
@@ -312,8 +348,9 @@ static uint64_t now_ms(void *ctx)
 void fake_life_init(struct fake_life *life)
 {
 	*life = (struct fake_life){
-		.system = {life, open_process, open_file, read_file, list, last_number,
-			   watch_process, watch_cgroup, is_populated, close_handle, now_ms, false},
+		.system = {life, open_process, open_file, read_file, list, list_threads,
+			   last_number, watch_process, watch_cgroup, is_populated, close_handle,
+			   now_ms, false},
 		.clock_ms = 1000,
 		.max_pidfds = 1 << 20,
 	};

@@ -16,6 +16,7 @@
 
 struct fake_process {
 	pid_t pid, sid;
+	pid_t leader; /* whose thread it is; 0: a process */
 	uint64_t start;
 	uid_t uids[4];
 	uint32_t audit;
@@ -37,7 +38,8 @@ struct fake_handle {
 
 /**
  * struct fake_life - pass &life.system
- * @lists: looks at all processes; @handles_open: what was not closed
+ * @lists: looks at all processes; @thread_lists: at the threads of one
+ * @handles_open: what was not closed
  * @list_error, @read_error, @open_error, @watch_error: what these answer, 0: nothing is wrong
  * @error_pid: @open_error and @read_error are of this process alone; 0: of all
  * @max_handles: -EMFILE for files from so many handles on, 0: no limit
@@ -57,7 +59,7 @@ struct fake_life {
 	uint64_t *events;
 	size_t n_events, event_room;
 	uint64_t clock_ms, starts;
-	unsigned long lists, opens, reads;
+	unsigned long lists, thread_lists, opens, reads;
 	long handles_open, pidfds;
 	int list_error, read_error, open_error, watch_error;
 	pid_t error_pid;
@@ -79,6 +81,9 @@ struct fake_process *fake_start(struct fake_life *life, pid_t pid, uid_t uid, ui
 
 /** fake_fork() - the same with the next number, and no POSIX session of its own: that of @like. */
 struct fake_process *fake_fork(struct fake_life *life, const struct fake_process *like);
+
+/** fake_thread() - a thread more of process @leader, like it. */
+struct fake_process *fake_thread(struct fake_life *life, pid_t tid, pid_t leader);
 
 /** fake_find() - the process that has the number now; NULL. */
 struct fake_process *fake_find(struct fake_life *life, pid_t pid);
