@@ -98,7 +98,7 @@ int spool_sessions_run(struct spool_sessions *sessions)
 	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
 	timeout = due_locked(sessions, begin);
 	if (timeout == 0)
-		scan_begin_locked(sessions, &look.needs);
+		scan_begin_locked(sessions, begin, &look.needs);
 	spool_mutex_unlock(&sessions->lock);
 	if (timeout != 0)
 		return timeout;

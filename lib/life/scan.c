@@ -14,7 +14,7 @@
 
 /**
  * struct scan
- * @is_late: the list is done; those that began meanwhile are looked at, by their numbers
+ * @is_late: threads are looked at, or those that began meanwhile
  * @process: that is looked at; @counts: and counted, for it is one that we know the start of
  * @matched: a session that takes part is its; @vanished: it ended while it was looked at
  * @result: 0; -errno: something could not be read
@@ -38,7 +38,7 @@ static const struct {
 	{SPOOL_SESSION_CGROUP, SPOOL_PROCESS_CGROUP},
 };
 
-void scan_begin_locked(struct spool_sessions *sessions, unsigned int *ret_needs)
+void scan_begin_locked(struct spool_sessions *sessions, uint64_t begin_ms, unsigned int *ret_needs)
 {
 	const struct spool_life_system *system = sessions->system;
 	struct session *session;
@@ -51,20 +51,31 @@ void scan_begin_locked(struct spool_sessions *sessions, unsigned int *ret_needs)
 		session->found = 0;
 		session->vanished = false;
 		session->oldest = 0;
+		session->is_late = false;
 		session->populated =
 			session->watch < 0 ? 0 : system->is_populated(system->ctx, session->watch);
-		if (!session->key.is_explicit && session->populated <= 0)
-			*ret_needs |= SCAN_NEEDS(session->key.kind);
+		if (session->key.is_explicit || session->populated > 0)
+			continue;
+		*ret_needs |= SCAN_NEEDS(session->key.kind);
+		if (session->key.kind != SPOOL_SESSION_SID &&
+		    session->state == SPOOL_SESSION_LEAVING && session->due_ms <= begin_ms)
+			*ret_needs |= SCAN_THREADS;
 	}
 }
 
-/* Who began meanwhile may have been in the list as well. */
+/* A session has so many processes as the list has. Who began meanwhile may have been in it as well,
+ * and a thread counts if there is nobody else. */
 static void count(const struct scan *scan, struct session *session)
 {
 	const struct spool_process *process = &scan->process;
 
 	if (scan->is_late && session->found > 0)
 		return;
+	if (session->is_late) {
+		session->found = 0;
+		session->oldest = 0;
+	}
+	session->is_late = scan->is_late;
 	session->found++;
 	if (session->oldest && session->oldest_start <= process->start)
 		return;
@@ -197,7 +208,8 @@ static int look_at(struct scan *scan, pid_t pid, enum spool_session_kind kind,
 	return match_text(scan, kind, again);
 }
 
-static int each_process(void *arg, pid_t pid)
+/* A process, or a thread. */
+static int each_number(void *arg, pid_t pid)
 {
 	struct scan *scan = arg;
 
@@ -211,6 +223,22 @@ static int each_process(void *arg, pid_t pid)
 			scan->result = r;
 	}
 	return 0;
+}
+
+static int each_process(void *arg, pid_t pid)
+{
+	struct scan *scan = arg;
+	const struct spool_life_system *system = scan->sessions->system;
+	int r = 0;
+
+	if (scan->needs & SCAN_THREADS) {
+		scan->is_late = true;
+		r = system->list_threads(system->ctx, pid, each_number, scan);
+		scan->is_late = false;
+	}
+	if (r < 0 && scan->result == 0)
+		scan->result = r;
+	return each_number(scan, pid);
 }
 
 /* All that were given a number above @seen, until none was given while we looked. Return: 0;
@@ -228,7 +256,7 @@ static int catch_up(struct scan *scan, int seen)
 		if (last < seen)
 			return -EAGAIN;
 		while (seen < last)
-			each_process(scan, ++seen);
+			each_number(scan, ++seen);
 	}
 	return -EAGAIN;
 }

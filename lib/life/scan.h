@@ -20,6 +20,12 @@
  * against 50 and more). If it does not, or when the numbers begin again (pid_max, proc(5)), the
  * look has failed, and is made again later.
  *
+ * Each thread has a uid, an audit session and a cgroup of its own; all of a process have one POSIX
+ * session. So threads are looked at as well, but only in the look that would end somebody, as there
+ * may be many more of them than processes. They come before their process: one that executes a
+ * program takes its number (execve(2)). A session of which only threads are left is looked for from
+ * time to time: that they end, or take another uid, is told by nothing.
+ *
  * Two things are taken for granted: that fewer than pid_max processes begin during one look, and
  * that nobody chooses numbers (set_tid, clone3(2), which needs privileges). One look is never
  * enough (judge.c), so a mistake needs that in each of two.
@@ -30,9 +36,12 @@
 /** What of a process must be read: a bit for each kind of session that somebody waits for. */
 #define SCAN_NEEDS(kind) (1u << (kind))
 
-/** scan_begin_locked() - all that wait take part in the next look; *@ret_needs: for whom processes
- * must be read, 0: nobody. */
-void scan_begin_locked(struct spool_sessions *sessions, unsigned int *ret_needs)
+/** And the threads of each process as well: somebody is over if nobody is found. */
+#define SCAN_THREADS (1u << 31)
+
+/** scan_begin_locked() - all that wait take part in the next look, which begins at @begin_ms;
+ * *@ret_needs: for whom processes must be read, 0: nobody. */
+void scan_begin_locked(struct spool_sessions *sessions, uint64_t begin_ms, unsigned int *ret_needs)
 	SPOOL_REQUIRES(sessions->lock);
 
 /** scan_processes() - finds their members: session->found, ->oldest. No lock is held. Return: 0;

@@ -27,7 +27,8 @@ struct session_key {
  * @requests: counts spool_sessions_of(); @noted: before the look that found nobody
  * @watch: a handle, -1: none; @member, @start: what is watched
  * @look: the number of the look that it takes part in, 0: none; @before: @requests when that began
- * @found, @oldest, @oldest_start: what it has told; @vanished: who was found ended during it;
+ * @found, @oldest, @oldest_start: what it has told; @is_late: of a thread, or one that began during
+ *	it; @vanished: who was found ended during it;
  *	@populated: by the cgroup's own file; -errno
  * @due_ms: when it is to be looked for, in SOUGHT, UNWATCHED and LEAVING
  * @told: the end was taken, or is nobody's matter
@@ -46,7 +47,7 @@ struct session {
 	uint64_t start;
 	uint64_t look, before;
 	int populated;
-	bool vanished;
+	bool vanished, is_late;
 	unsigned int found, members;
 	pid_t oldest;
 	uint64_t oldest_start;
