@@ -407,3 +407,49 @@ def run_has_the_lifetime_of_its_mount():
 os.mkdir('dir') if os.chdir(os.environ['TMPDIR']) else open('f', 'w').close()
 print(os.getxattr('f', 'user.spoolfs.lifetime').decode())''')
     assert done.stdout == 'mount\n', done
+
+
+# The first thread stays root; another one changes its own uid alone, as servers do for a request.
+SERVER = '''
+import ctypes, os, threading
+
+SYS_SETRESUID = {'x86_64': 117, 'aarch64': 147}[os.uname().machine]
+
+def serve():
+    assert ctypes.CDLL(None).syscall(SYS_SETRESUID, UID, UID, UID) == 0
+    print('ready', flush=True)
+    os.read(0, 1)
+    print('done', flush=True)
+
+thread = threading.Thread(target=serve)
+thread.start()
+thread.join()
+os.read(0, 1)
+'''
+
+
+@case(options='session=uid,grace=0')
+def a_thread_that_works_for_a_user_keeps_his_files(mount):
+    """And no longer than it does: its process lives on."""
+    if os.uname().machine not in ('x86_64', 'aarch64'):
+        raise Skip('no number of setresuid for this machine')
+    shell, witness = Shell(mount, USER), Shell(mount, OTHER)
+    server = subprocess.Popen(['/usr/bin/python3', '-c', SERVER.replace('UID', str(USER))],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert server.stdout.readline() == b'ready\n'
+    shell.do('echo x >kept')
+    shell.end()
+    for _ in range(2):
+        witness.do('echo x >gone')
+        witness.end()
+        ended(mount, ('gone',), OTHER)
+        assert get(f'{shell.place}/kept') == b'x\n'
+        witness = Shell(mount, OTHER)
+    witness.end()
+    server.stdin.write(b'x')
+    server.stdin.flush()
+    assert server.stdout.readline() == b'done\n'
+    ended(mount, ('kept',))
+    server.stdin.close()
+    assert server.wait() == 0
+    server.stdout.close()
