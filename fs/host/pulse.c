@@ -50,6 +50,24 @@ struct spool_pulse *spool_pulse_join(struct spool_pulses *pulses)
 	return &pulses->pulses[i];
 }
 
+struct spool_pulse *spool_pulse_pause(struct spool_pulses *pulses)
+{
+	unsigned int n = pulses ? atomic_load(&pulses->n) : 0;
+	pid_t self = gettid();
+
+	for (unsigned int i = 0; i < n && i < SPOOL_PULSES; i++) {
+		struct spool_pulse *pulse = &pulses->pulses[i];
+
+		if (atomic_load(&pulse->tid) != self)
+			continue;
+		if (atomic_load(&pulse->count) % 2 == 0)
+			return NULL;
+		spool_pulse_rest(pulse);
+		return pulse;
+	}
+	return NULL;
+}
+
 void spool_pulse_wake(struct spool_pulses *pulses)
 {
 	if (!atomic_exchange(&pulses->is_looked, true))

@@ -5,7 +5,8 @@
  * Shared memory by which the supervisor watches the worker's threads that take requests. Each
  * thread has a count: odd while it works on a request, even while it waits for the kernel. None of
  * them may wait for the disk or for other requests, so when a count stays odd the thread hangs.
- * Threads that may wait (for_disk.h) have no count, as a hanging disk is not our fault.
+ * Threads that may wait (for_disk.h) have no count, as a hanging disk is not our fault. One that
+ * takes requests and has to wait all the same pauses.
  *
  * The supervisor does not look while nothing happens. The first thread that begins a request wakes
  * it; then it looks every few seconds until nothing has happened between two looks.
@@ -40,6 +41,14 @@ void spool_pulses_free(struct spool_pulses *pulses);
 /** spool_pulse_join() - take a count for the calling thread, for good. @pulses may be NULL. Return:
  * NULL when there is none, which the functions below allow. */
 struct spool_pulse *spool_pulse_join(struct spool_pulses *pulses);
+
+/**
+ * spool_pulse_pause() - the calling thread may wait for the disk from now on
+ * Looks at the counts of all threads: not for each request. @pulses may be NULL. Return: what
+ * spool_pulse_work() is to be called with afterwards; NULL when it has no request in hand, or no
+ * count.
+ */
+struct spool_pulse *spool_pulse_pause(struct spool_pulses *pulses);
 
 /** spool_pulse_wake() - have the supervisor look from now on. */
 void spool_pulse_wake(struct spool_pulses *pulses);

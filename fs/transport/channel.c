@@ -10,6 +10,7 @@
 #include "ctl/names.h"
 #include "fs.h"
 #include "host/probe.h"
+#include "host/pulse.h"
 #include "life/sessions.h"
 #include "options/options.h"
 #include "transport/refused.h"
@@ -216,10 +217,13 @@ void spool_channel_defer(struct spool_request *request)
 void spool_channel_give_up(struct spool_fs *fs, struct spool_request *request)
 {
 	const struct spool_waitq_ops *ops = request->waitq->ops;
+	struct spool_pulse *pulse;
 
 	if (ops->refuse)
 		ops->refuse(request->waitq, request);
+	pulse = spool_pulse_pause(fs->pulses);
 	spool_channel_process(fs, request, SPOOL_TRY_LAST | SPOOL_TRY_BLOCK);
+	spool_pulse_work(pulse);
 }
 
 void spool_channel_retry(struct spool_fs *fs, struct spool_request *request, unsigned int how)
@@ -251,6 +255,14 @@ void spool_channel_go_on(struct spool_fs *fs, struct spool_request *request, uns
 	spool_channel_retry(fs, request, how);
 	spool_waitqs_passed(fs, request);
 	spool_channel_hand_on(request);
+}
+
+void spool_channel_end(struct spool_fs *fs, struct spool_request *request)
+{
+	struct spool_pulse *pulse = spool_pulse_pause(fs->pulses);
+
+	spool_channel_go_on(fs, request, SPOOL_TRY_LAST | SPOOL_TRY_BLOCK);
+	spool_pulse_work(pulse);
 }
 
 /* Requests come through ring.h and devfuse.h; libfuse does not read by itself. */

@@ -58,6 +58,10 @@ void spool_channel_give_up(struct spool_fs *fs, struct spool_request *request);
  * deferred anew. It may be gone afterwards. @how: enum spool_try */
 void spool_channel_go_on(struct spool_fs *fs, struct spool_request *request, unsigned int how);
 
+/** spool_channel_end() - the same as go_on(), at the end of the queue: it is answered, though the
+ * thread wait for the disk. */
+void spool_channel_end(struct spool_fs *fs, struct spool_request *request);
+
 /** spool_channel_retry() - the same, but where it goes then is the queue's to say. */
 void spool_channel_retry(struct spool_fs *fs, struct spool_request *request, unsigned int how);
 

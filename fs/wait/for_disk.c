@@ -7,7 +7,9 @@
 
 #include "engine/engine.h"
 #include "transport/channel.h"
+#include "fs.h"
 #include "host/loop.h"
+#include "host/pulse.h"
 #include "transport/waitq.h"
 #include "util/macros.h"
 #include "util/turn.h"
@@ -165,10 +167,14 @@ static bool put(struct spool_for_disk *queue, struct spool_request *request)
 static void take(struct spool_waitq *waitq, struct spool_request *request)
 {
 	struct spool_for_disk *queue = queue_of(waitq);
+	struct spool_pulse *pulse;
 
 	assert(spool_request_waits_in(request, waitq));
-	if (!put(queue, request))
-		serve_one(queue, request);
+	if (put(queue, request))
+		return;
+	pulse = spool_pulse_pause(queue->fs->pulses);
+	serve_one(queue, request);
+	spool_pulse_work(pulse);
 }
 
 static void serve_here(struct spool_fs *fs, struct spool_request *request)

@@ -68,7 +68,7 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 	}
 	spool_loop_unlock(&queue->loop);
 	if (stopped)
-		spool_channel_go_on(queue->fs, request, SPOOL_TRY_LAST | SPOOL_TRY_BLOCK);
+		spool_channel_end(queue->fs, request);
 }
 
 void spool_for_ram_kick(struct spool_for_ram *queue)

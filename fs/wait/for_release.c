@@ -225,9 +225,10 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 		add_locked(queue, request);
 	}
 	spool_loop_unlock(&queue->loop);
-	if (!ok) /* others were faster */
-		spool_channel_go_on(queue->fs, request,
-				    SPOOL_TRY_LAST | (stopped ? SPOOL_TRY_BLOCK : 0));
+	if (stopped)
+		spool_channel_end(queue->fs, request);
+	else if (!ok) /* others were faster */
+		spool_channel_go_on(queue->fs, request, SPOOL_TRY_LAST);
 }
 
 void spool_for_release_kick(struct spool_for_release *queue)

@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 
+#include "fs.h"
+#include "host/pulse.h"
 #include "transport/request.h"
 #include "transport/waitq.h"
 #include "wait/for_disk.h"
@@ -13,15 +15,16 @@
 #define N 100u
 #define FROZEN 1000u /* and above: their requests hang until the disk thaws */
 
+static struct spool_fs fs;
 static struct spool_request requests[N];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned int begun[FROZEN + 8], ended; /* by payer; all */
 static bool frozen;
 
-static void serve(struct spool_fs *fs, struct spool_request *request)
+static void serve(struct spool_fs *ctx, struct spool_request *request)
 {
-	(void)fs;
+	(void)ctx;
 	pthread_mutex_lock(&lock);
 	begun[request->payer]++;
 	pthread_cond_broadcast(&changed);
@@ -57,7 +60,7 @@ static struct spool_for_disk *freeze(void)
 	ended = 0;
 	for (unsigned int i = 0; i < sizeof(begun) / sizeof(begun[0]); i++)
 		begun[i] = 0;
-	CU_ASSERT_EQUAL_FATAL(spool_for_disk_new(NULL, serve, &disk), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_for_disk_new(&fs, serve, &disk), 0);
 	return disk;
 }
 
@@ -108,11 +111,44 @@ static void four_payers_do_not_take_all(void)
 	CU_ASSERT_EQUAL(begun[FROZEN + 4], 10);
 }
 
+static bool counted; /* serve() found the thread's count odd: it is watched */
+
+static void serve_watched(struct spool_fs *ctx, struct spool_request *request)
+{
+	(void)request;
+	counted = atomic_load(&ctx->pulses->pulses[0].count) % 2;
+}
+
+/* As if no thread could be started: who takes requests serves it, however slow the disk is, and
+ * that is no hang of his. */
+static void waiting_here_is_no_hang(void)
+{
+	struct spool_pulse *pulse;
+	struct spool_for_disk *disk;
+
+	CU_ASSERT_EQUAL_FATAL(spool_pulses_new(&fs.pulses), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_for_disk_new(&fs, serve_watched, &disk), 0);
+	spool_for_disk_stop(disk);
+	pulse = spool_pulse_join(fs.pulses);
+	spool_pulse_work(pulse);
+	counted = true;
+	take(disk, 0, 1);
+	CU_ASSERT_FALSE(counted);
+	CU_ASSERT_EQUAL(atomic_load(&pulse->count) % 2, 1); /* watched again */
+	spool_pulse_rest(pulse);
+	take(disk, 0, 1);
+	CU_ASSERT_EQUAL(atomic_load(&pulse->count) % 2, 0);
+	spool_for_disk_free(disk);
+	spool_pulses_free(fs.pulses);
+	fs.pulses = NULL;
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
 		{"one payer does not take all", one_payer_does_not_take_all},
 		{"four payers do not take all", four_payers_do_not_take_all},
+		{"waiting here is no hang", waiting_here_is_no_hang},
 	};
 
 	return unit_run("for_disk", tests, sizeof(tests) / sizeof(tests[0]));

@@ -15,6 +15,7 @@
 #include "transport/channel.h"
 #include "engine_rig.h"
 #include "fs.h"
+#include "host/pulse.h"
 #include "ops/reply.h"
 #include "transport/waitq.h"
 #include "transport/wire.h"
@@ -32,6 +33,7 @@ static int answers[4];       /* what the handler answers, try by try: 0 or -errn
 static bool asks;            /* it asks before whether that is an answer */
 static bool tells;           /* it has the kernel told when it is done */
 static bool silent;          /* it answers nothing */
+static bool is_watched;      /* the thread may not wait, when the handler ran last */
 static bool has_signal;      /* its caller gets one while the handler runs */
 static uint64_t interrupted; /* of whom the queue was told when it had him */
 static unsigned int n_tries, n_taken, n_finished, n_wants, wants_from;
@@ -87,6 +89,7 @@ static void on_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	if (silent)
 		return;
 	error = answers[n_tries++];
+	is_watched = fs.pulses && atomic_load(&fs.pulses->pulses[0].count) % 2;
 	if (has_signal)
 		send_signal(UNIQUE);
 	if (tells) {
@@ -261,13 +264,21 @@ static void our_own_errors_stay_here(void)
 static void what_cannot_wait_is_answered(void)
 {
 	struct spool_request *request;
+	struct spool_pulse *pulse;
 
 	start();
+	CU_ASSERT_EQUAL_FATAL(spool_pulses_new(&fs.pulses), 0);
+	pulse = spool_pulse_join(fs.pulses);
 	answers[0] = answers[1] = -EAGAIN;
 	request = make();
+	spool_pulse_work(pulse);
 	spool_channel_process(&fs, request, SPOOL_TRY);
 	CU_ASSERT_PTR_EQUAL(request->waitq, &queue);
-	spool_channel_give_up(&fs, request);
+	CU_ASSERT_TRUE(is_watched);
+	spool_channel_give_up(&fs, request); /* it may wait for the disk: that is no hang */
+	CU_ASSERT_FALSE(is_watched);
+	CU_ASSERT_EQUAL(atomic_load(&pulse->count) % 2, 1);
+	spool_pulses_free(fs.pulses);
 	CU_ASSERT_EQUAL(n_tries, 2);
 	CU_ASSERT_TRUE(request->answered);
 	CU_ASSERT_EQUAL(one.answer.error, -ENOSPC);
