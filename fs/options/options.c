@@ -62,8 +62,9 @@ static bool is_as_now(const struct given *given)
 	       options->allow_other == now->allow_other;
 }
 
-static int set_option(struct given *given, char *option)
+static int set_option(void *arg, char *option)
 {
+	struct given *given = arg;
 	char *value = strchr(option, '=');
 	size_t len = value ? (size_t)(value - option) : strlen(option);
 	const struct option_entry *entry = find_option(option, len);
@@ -99,21 +100,34 @@ static int set_option(struct given *given, char *option)
 	return r;
 }
 
-static int set_options(struct given *given, char *list)
+/* Calls @fn for each option of @list, which is cut. Return: what @fn returned last; 0. */
+static int each_option(char *list, int (*fn)(void *arg, char *option), void *arg)
 {
-	size_t len = strlen(list);
 	char *save = NULL;
 	int r = 0;
 
 	for (char *option = strtok_r(list, ",", &save); option && r == 0;
 	     option = strtok_r(NULL, ",", &save))
-		r = set_option(given, option);
-	/* a remount parses the list again, and keeps nothing of this time */
-	for (size_t i = 0; i < len && given->options->action == SPOOL_ACTION_REMOUNT; i++) {
-		if (list[i] == '\0')
-			list[i] = ',';
-	}
+		r = fn(arg, option);
 	return r;
+}
+
+/* The same for a list that stays as it is. Return: likewise; -ENOMEM. */
+static int each_option_of_copy(const char *list, int (*fn)(void *arg, char *option), void *arg)
+{
+	char *copy = strdup(list);
+	int r = copy ? each_option(copy, fn, arg) : -ENOMEM;
+
+	free(copy);
+	return r;
+}
+
+/* spool_options_remount() reads the lists of a remount again; nothing of this time is kept. */
+static int set_options(struct given *given, char *list)
+{
+	if (given->options->action == SPOOL_ACTION_REMOUNT)
+		return each_option_of_copy(list, set_option, given);
+	return each_option(list, set_option, given);
 }
 
 static int parse_fd(struct given *given, const char *name, const char *value, int *ret)
@@ -211,37 +225,56 @@ static const struct option switches[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* mount(8) repeats all options of fstab, and adds its own. */
-static int remount_list(const char *list, int (*fn)(void *arg, const char *option), void *arg)
+/* The same for all lists on the command line. */
+static int each_given(int argc, char *argv[], int (*fn)(void *arg, char *option), void *arg)
 {
-	char *copy = strdup(list), *save = NULL;
-	int r = 0;
+	int c, r = 0;
 
-	if (!copy)
-		return -ENOMEM;
-	for (char *option = strtok_r(copy, ",", &save); option && r == 0;
-	     option = strtok_r(NULL, ",", &save)) {
-		const struct option_entry *entry = find_option(option, strcspn(option, "="));
-
-		if (!is_comment(option) && !spool_option_means_nothing(option) &&
-		    !(entry && strcmp(entry->name, "remount") == 0))
-			r = fn(arg, option);
+	optind = 0; /* glibc: start again */
+	while (r == 0 && (c = getopt_long(argc, argv, ":fdo:hV", switches, NULL)) != -1) {
+		if (c == 'o')
+			r = each_option_of_copy(optarg, fn, arg);
 	}
-	free(copy);
 	return r;
+}
+
+static bool is_remount(const char *option)
+{
+	const struct option_entry *entry = find_option(option, strcspn(option, "="));
+
+	return entry && strcmp(entry->name, "remount") == 0;
+}
+
+static int look_for_remount(void *arg, char *option)
+{
+	enum spool_action *action = arg;
+
+	if (is_remount(option))
+		*action = SPOOL_ACTION_REMOUNT;
+	return 0;
+}
+
+struct remount {
+	int (*fn)(void *arg, const char *option);
+	void *arg;
+};
+
+/* mount(8) repeats all options of fstab, and adds its own. */
+static int pass_on(void *arg, char *option)
+{
+	const struct remount *remount = arg;
+
+	if (is_comment(option) || spool_option_means_nothing(option) || is_remount(option))
+		return 0;
+	return remount->fn(remount->arg, option);
 }
 
 int spool_options_remount(int argc, char *argv[], int (*fn)(void *arg, const char *option),
 			  void *arg)
 {
-	int c, r = 0;
+	struct remount remount = {.fn = fn, .arg = arg};
 
-	optind = 0;
-	while (r == 0 && (c = getopt_long(argc, argv, ":fdo:hV", switches, NULL)) != -1) {
-		if (c == 'o')
-			r = remount_list(optarg, fn, arg);
-	}
-	return r;
+	return each_given(argc, argv, pass_on, &remount);
 }
 
 int spool_options_parse(int argc, char *argv[], const struct spool_machine *machine,
@@ -276,11 +309,16 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 		.amounts = {UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT, UNSET_AMOUNT,
 			    UNSET_AMOUNT, UNSET_AMOUNT},
 	};
-	optind = 0; /* glibc: start again */
+	r = each_given(argc, argv, look_for_remount, &ret->action);
+	if (r < 0)
+		fprintf(errors, "spoolfs: no memory for the options\n");
+	optind = 0;
 	while (r == 0 && (c = getopt_long(argc, argv, ":fdo:hV", switches, NULL)) != -1)
 		r = parse_switch(&given, c, argv);
 	if (r < 0 || ret->action == SPOOL_ACTION_HELP || ret->action == SPOOL_ACTION_VERSION)
 		return r;
+	if (ret->action == SPOOL_ACTION_REMOUNT)
+		ret->source = NULL;
 	r = parse_positional(&given, argc, argv, optind);
 	if (r < 0 || ret->action == SPOOL_ACTION_REMOUNT)
 		return r;

@@ -94,9 +94,10 @@ struct spool_options {
 
 /**
  * spool_options_parse() - read argv
+ * @argv: its lists of options are cut, but those of a remount
  * @ret: filled in; its strings point into @argv
  * @errors: gets one line when something is wrong
- * Return: 0; -EINVAL wrong use (the line was written).
+ * Return: 0; -EINVAL wrong use, or -ENOMEM (the line was written).
  */
 int spool_options_parse(int argc, char *argv[], const struct spool_machine *machine,
 			struct spool_options *ret, FILE *errors);

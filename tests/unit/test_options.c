@@ -359,6 +359,23 @@ static void test_remount(void)
 	CU_ASSERT_STRING_EQUAL(got, "allow_other|noexec|size=2G|threshold=none|nosuch=1|");
 }
 
+/* What stands in front of the word is passed on, too, also of a list that another one follows. */
+static void test_remount_in_lists(void)
+{
+	char program[] = "spoolfs", o[] = "-o", dir[] = "/mnt", got[256] = "";
+	char first[] = "size=2G,ram=1G", second[] = "remount,user_size=50%";
+	char *argv[] = {program, o, first, o, second, dir, NULL};
+	struct spool_options options;
+	FILE *errors = tmpfile();
+
+	CU_ASSERT_EQUAL(spool_options_parse(6, argv, &roots, &options, errors), 0);
+	CU_ASSERT_EQUAL(options.action, SPOOL_ACTION_REMOUNT);
+	CU_ASSERT_STRING_EQUAL(options.mountpoint, "/mnt");
+	CU_ASSERT_EQUAL(spool_options_remount(6, argv, note, got), 0);
+	CU_ASSERT_STRING_EQUAL(got, "size=2G|ram=1G|user_size=50%|");
+	fclose(errors);
+}
+
 static const struct unit_test tests[] = {
 	{"defaults", test_defaults},
 	{"single", test_single},
@@ -373,6 +390,7 @@ static const struct unit_test tests[] = {
 	{"detach", test_detach},
 	{"change without disk", test_change_without_disk},
 	{"remount", test_remount},
+	{"remount in lists", test_remount_in_lists},
 };
 
 int main(void)
