@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "common/text.h"
@@ -138,28 +139,48 @@ static bool is_kept(const char *path, const struct spool_ctl_life *life, char re
 	return !(below.flags & SPOOL_CTL_LIFE_ENDED) && (int)below.lifetime == mount;
 }
 
-/* Waits until @path, which has been @ino, has gone. Return: an exit status. */
+/* Has the kernel been told that @path, which has been @ino, has gone? Until then whoever asks it
+ * finds the name still. */
+static bool is_known(const char *path, uint64_t ino)
+{
+	struct stat st;
+
+	return lstat(path, &st) < 0 || st.st_ino != ino;
+}
+
+#define NOT_YET (-1)
+
+/* Is @path, which has been @ino, gone? Return: an exit status; NOT_YET. */
+static int look(const struct usage *usage, const char *path, uint64_t ino)
+{
+	struct spool_ctl_life life;
+	char kept[PATH_MAX];
+	int error = life_ask(path, &life);
+
+	if (error == ENOENT || error == ENOTDIR || (error == 0 && life.ino != ino))
+		return is_known(path, ino) ? EXIT_OK : NOT_YET;
+	if (error)
+		return failed(usage, path, spool_ctl_reason(error));
+	if (!(life.flags & SPOOL_CTL_LIFE_ENDED))
+		return EXIT_OK; /* the directory of a user, or of all, stays */
+	if (!is_kept(path, &life, kept))
+		return NOT_YET;
+	fprintf(stderr, "%s: ", usage->who);
+	text_put(stderr, kept);
+	fputs(": stays until the mount ends, and what it is in with it\n", stderr);
+	return EXIT_FAILED;
+}
+
+/* Return: an exit status. */
 static int wait_until_gone(const struct usage *usage, const char *path, uint64_t ino)
 {
 	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
-	struct spool_ctl_life life;
-	char kept[PATH_MAX];
 
 	for (int i = 0; i < GONE_MS / LOOK_MS; i++) {
-		int error = life_ask(path, &life);
+		int r = look(usage, path, ino);
 
-		if (error == ENOENT || error == ENOTDIR || (error == 0 && life.ino != ino))
-			return EXIT_OK;
-		if (error)
-			return failed(usage, path, spool_ctl_reason(error));
-		if (!(life.flags & SPOOL_CTL_LIFE_ENDED))
-			return EXIT_OK; /* the directory of a user, or of all, stays */
-		if (is_kept(path, &life, kept)) {
-			fprintf(stderr, "%s: ", usage->who);
-			text_put(stderr, kept);
-			fputs(": stays until the mount ends, and what it is in with it\n", stderr);
-			return EXIT_FAILED;
-		}
+		if (r != NOT_YET)
+			return r;
 		nanosleep(&pause, NULL);
 	}
 	return failed(usage, path, "has not gone within 30 s; it goes when it can");

@@ -76,6 +76,15 @@ def expired_files_go_at_once(d):
 
 
 @case(needs=['ioctl_dir'])
+def what_has_expired_is_not_found_any_more(d):
+    """Not even in the kernel's cache, which is told by another thread."""
+    for i in range(30):
+        put(f'f{i}', b'x')
+        spoolctl('expire', f'f{i}')
+        assert not os.path.lexists(f'f{i}')
+
+
+@case(needs=['ioctl_dir'])
 def what_is_kept_stays(d):
     os.makedirs('tree/a/b')
     put('tree/a/b/kept', b'x')
