@@ -160,7 +160,7 @@ def commands_are_the_same_everywhere():
     wrong = differences(
         help=commands(), synopsis=re.findall(r'^\.Cm (\w+)', synopsis, re.M),
         description=re.findall(r'^\.Ss (\w+)', page, re.M), bash_words=words,
-        bash_cases=re.findall(r'^\t(\w+)\)', bash, re.M),
+        bash_cases=' | '.join(re.findall(r'^\t(\w[\w |]*)\)', bash, re.M)).split(' | '),
         zsh_words=re.findall(r'(\w+)\\:', zsh.rsplit("'1:command:((", 1)[1]),
         zsh_cases=re.findall(r'^\t(\w+)\)', zsh, re.M),
         error=re.search(r'allowed: ([\w, ]+)', unknown)[1].split(', '))
@@ -195,6 +195,23 @@ def completion_offers_what_there_is():
     wrong += differences(help={'ram=1,modes=owner'},
                          completion=completed('spoolfs -o ram=1,modes=o'))
     return f'{len(names)} options, {len(commands())} commands, values', wrong
+
+
+def completion_offers_switches():
+    """Those of each command, and of session what is done but once."""
+    wrong, seen = [], 0
+    for command in commands():
+        listed = {switch for switch in switches(program('SPOOLCTL', command, '--help'))
+                  if switch.startswith('--')} | {'--help'}
+        seen += len(listed)
+        wrong += [f'spoolctl {command}: bash is not offered {switch}'
+                  for switch in sorted(listed - set(completed(f'spoolctl {command} -')))]
+    verbs = {'list', 'begin', 'end'}
+    wrong += differences(help=verbs, completion=completed('spoolctl session '))
+    for line in 'list ', 'begin --login 1 ', 'end ', 'end 1 ', 'begin --login ', 'begin --holder ':
+        if verbs & set(completed(f'spoolctl session {line}')):
+            wrong.append(f'spoolctl session {line}: bash is offered {verbs}')
+    return f'{seen} switches', wrong
 
 
 def manuals_have_no_faults():
@@ -351,7 +368,8 @@ if __name__ == '__main__':
         options_are_the_same_everywhere, allowed_values_are_in_the_manual,
         names_are_the_same_everywhere,
         switches_are_in_the_manuals, commands_are_the_same_everywhere,
-        completion_offers_what_there_is, manuals_have_no_faults, manuals_are_installed,
+        completion_offers_what_there_is, completion_offers_switches, manuals_have_no_faults,
+        manuals_are_installed,
         manuals_name_pages_that_are_there, pages_name_files_that_are_there,
         pages_name_functions_that_are_there, locks_are_in_the_table,
         members_of_status_are_in_the_manual, tests_are_registered, versions_are_the_same))

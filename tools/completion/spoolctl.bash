@@ -99,6 +99,26 @@ _spoolctl_run() {
 	fi
 }
 
+_spoolctl_session() {
+	local cur=$1
+	if [[ $cur == -* ]]; then
+		_spool_words "--json --login --cgroup --dir --holder --uid --help" "$cur"
+		return
+	fi
+	case ${COMP_WORDS[COMP_CWORD - 1]} in
+	--login | --holder | --uid | end) ;; # a number
+	--cgroup | --dir) compopt -o dirnames 2>/dev/null ;;
+	*)
+		if [[ " ${COMP_WORDS[*]:2:COMP_CWORD-2} " == *\ @(list|begin|end)\ * ]]; then
+			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
+			compopt -o dirnames 2>/dev/null
+		else
+			_spool_words "list begin end" "$cur"
+		fi
+		;;
+	esac
+}
+
 _spoolctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	COMPREPLY=()
@@ -116,7 +136,7 @@ _spoolctl() {
 			compopt -o dirnames 2>/dev/null
 		fi
 		;;
-	debug)
+	debug | wipe)
 		if [[ $cur == -* ]]; then
 			_spool_words "--help" "$cur"
 		else
@@ -154,19 +174,14 @@ _spoolctl() {
 			compopt -o default 2>/dev/null
 		fi
 		;;
-	expire) compopt -o default 2>/dev/null ;;
-	session)
+	expire | spill)
 		if [[ $cur == -* ]]; then
-			_spool_words "--json --login --cgroup --dir --holder --uid --help" "$cur"
-		elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == @(--cgroup|--dir) ]]; then
-			compopt -o dirnames 2>/dev/null
-		elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == list ]]; then
-			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
-			compopt -o dirnames 2>/dev/null
+			_spool_words "--help" "$cur"
 		else
-			_spool_words "list begin end" "$cur"
+			compopt -o default 2>/dev/null
 		fi
 		;;
+	session) _spoolctl_session "$cur" ;;
 	top)
 		if [[ ${COMP_WORDS[COMP_CWORD - 1]} == --sort ]]; then
 			_spool_words "size ram disk files sessions waiting busy uid" "$cur"
@@ -177,10 +192,6 @@ _spoolctl() {
 			compopt -o dirnames 2>/dev/null
 		fi
 		;;
-	wipe)
-		mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
-		compopt -o dirnames 2>/dev/null
-		;;
 	set)
 		_spool_words "ram= size= nr_inodes= user_size= user_inodes= user_ram= threshold= \
 			reserve= pressure= lifetime= linger= session= grace= log_level= \
@@ -188,7 +199,6 @@ _spoolctl() {
 		[[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null
 		[[ ${#COMPREPLY[@]} -gt 0 ]] || mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
 		;;
-	spill) compopt -o default 2>/dev/null ;;
 	doctor) _spool_words "--json --help" "$cur" ;;
 	esac
 }
