@@ -6,7 +6,7 @@ import select
 import socket
 import threading
 
-from rig import CLONE_NEWNS, LIBC, Skip, get, need, put, run
+from rig import CLONE_NEWNS, LIBC, Skip, get, need, own_uids, put, run
 
 SERVICES = ('su', 'su-l', 'runuser', 'runuser-l', 'login', 'sudo', 'spool-test')
 STACK = '''auth sufficient pam_permit.so
@@ -61,10 +61,10 @@ def machine():
     put(MODULE, module)
     os.mkdir('/run/case')
     os.environ['SPOOL_CASE_DIR'] = '/run/case'
-    alice = 200000 + 2 * os.getpid()
+    alice, bob = own_uids(2)
     add_user('alice', alice)
-    add_user('bob', alice + 1)
-    return alice, alice + 1
+    add_user('bob', bob)
+    return alice, bob
 
 
 def stack(line, services=SERVICES):

@@ -4,8 +4,10 @@ import errno
 import inspect
 import os
 import pickle
+import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -73,6 +75,44 @@ def own_subuids(text):
         file.flush()
         own_mounts()
         run('mount', '--bind', file.name, '/etc/subuid')
+
+
+OWN_UIDS = range(20000, 60000)  # below 65536: a user namespace may have no more
+_TAKEN = []  # sockets whose names say which are; the kernel forgets them with this process
+
+
+def used_uids():
+    """Those of accounts and of running processes."""
+    used = {account.pw_uid for account in pwd.getpwall()}
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{name}/status', encoding='utf-8', errors='replace') as file:
+                line = next(line for line in file if line.startswith('Uid:'))
+            used.update(map(int, line.split()[1:]))
+        except (OSError, StopIteration):
+            continue  # it has ended
+    return used
+
+
+def own_uids(n):
+    """So many uids that nobody has, and that no other case of this or another run gets, while this
+    process lives: where the last process of a user counts it is the last of the whole machine."""
+    used, found = used_uids(), []
+    first = os.getpid() * 16 % len(OWN_UIDS)
+    for uid in [*OWN_UIDS[first:], *OWN_UIDS[:first]]:
+        if uid in used:
+            continue
+        taken = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            taken.bind(f'\0spoolfs-test-uid-{uid}')
+        except OSError:
+            taken.close()
+            continue
+        _TAKEN.append(taken)
+        found.append(uid)
+        if len(found) == n:
+            return found
+    raise Skip('no free uids here')
 
 
 def is_mounted(path):

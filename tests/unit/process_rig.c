@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "process_rig.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -166,4 +172,45 @@ bool rig_nothing(void)
 bool rig_leave_session(void)
 {
 	return setsid() >= 0;
+}
+
+static bool is_used(uid_t uid)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	struct stat attr;
+	bool used = false;
+
+	while (proc && !used && (entry = readdir(proc)))
+		used = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		       fstatat(dirfd(proc), entry->d_name, &attr, 0) == 0 && attr.st_uid == uid;
+	if (proc)
+		closedir(proc);
+	return used;
+}
+
+/* Whether no other test that runs now has taken it: the name of a socket says so until we end. */
+static bool take(uid_t uid)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int n = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "spoolfs-test-uid-%u",
+			 (unsigned int)uid);
+	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0)
+		return true;
+	close(fd);
+	return false;
+}
+
+uid_t rig_uid(void)
+{
+	uid_t first = 20000 + (uid_t)getpid() * 16 % 30000;
+
+	for (uid_t uid = first; uid < first + 1000; uid++) {
+		if (!is_used(uid) && take(uid))
+			return uid;
+	}
+	return first; /* none: so be it */
 }

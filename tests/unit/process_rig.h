@@ -61,3 +61,6 @@ bool rig_leave_session(void);
 bool rig_leave_namespace(void);
 
 bool rig_nothing(void);
+
+/** rig_uid() - Return: a uid that no process has and no other test gets before this one ends. */
+uid_t rig_uid(void);

@@ -12,18 +12,17 @@
 #include "host/procfs.h"
 #include "process_rig.h"
 
-/* Processes of these uids are the test's own: others run beside. */
-enum { ALICE = 54321, BOB = 54322 };
+static uid_t alice, bob; /* processes of these are the test's own */
 
 static bool become_bob(void)
 {
-	return setuid(BOB) == 0;
+	return setuid(bob) == 0;
 }
 
 /* Who changes his uid is not shown to that uid, until he runs a program. */
 static bool become_alice(void)
 {
-	return setuid(ALICE) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
+	return setuid(alice) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
 }
 
 static void end_of(enum spool_session_mode mode, bool (*be)(void), bool (*leave)(void))
@@ -37,7 +36,7 @@ static void end_of(enum spool_session_mode mode, bool (*be)(void), bool (*leave)
 		return;
 	}
 	CU_ASSERT_TRUE_FATAL(rig_init(&rig, mode, 100));
-	id = rig_make(&rig, family.shell, ALICE);
+	id = rig_make(&rig, family.shell, alice);
 	CU_ASSERT_NOT_EQUAL(id, SPOOL_SESSION_NONE);
 	CU_ASSERT_EQUAL(spool_life_start(rig.life), 0);
 	CU_ASSERT_TRUE(rig_wait(rig_is_watched, &rig, id));
@@ -119,7 +118,7 @@ static void test_cgroup(void)
 /* Two of them: each ends its own. */
 static void test_holder(void)
 {
-	struct spool_session_binding binding = {.kind = SPOOL_SESSION_DIRECTORY, .owner = ALICE};
+	struct spool_session_binding binding = {.kind = SPOOL_SESSION_DIRECTORY, .owner = alice};
 	struct family family, other;
 	uint64_t id, second;
 	struct process_rig rig;
@@ -147,6 +146,8 @@ static const struct unit_test tests[] = {
 
 int main(void)
 {
+	alice = rig_uid();
+	bob = rig_uid();
 	/* what our children leave behind is ours, and is reaped */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return unit_run("life", tests, sizeof(tests) / sizeof(tests[0]));

@@ -14,18 +14,17 @@
 #include "process_rig.h"
 #include "security/sandbox.h"
 
-/* Processes of these uids are the test's own: others run beside. */
-enum { ALICE = 54323, BOB = 54324 };
+static uid_t alice, bob; /* processes of these are the test's own */
 
 static bool become_bob(void)
 {
-	return setuid(BOB) == 0;
+	return setuid(bob) == 0;
 }
 
 /* Who changes his uid is not shown to that uid, until he runs a program. */
 static bool become_alice(void)
 {
-	return setuid(ALICE) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
+	return setuid(alice) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
 }
 
 /* What only a debugger may see of others, we may not. */
@@ -57,7 +56,7 @@ static int in_sandbox(pid_t shell, enum spool_session_mode mode, int said)
 		return 4;
 	if (shows_secrets(needs.proc_fd))
 		return 9;
-	id = rig_make(&rig, shell, ALICE);
+	id = rig_make(&rig, shell, alice);
 	if (id == SPOOL_SESSION_NONE)
 		return 5;
 	if (!rig_wait(rig_is_watched, &rig, id))
@@ -125,7 +124,7 @@ static int in_namespace(bool is_root)
 		return 3;
 	if (!rig_init(&rig, SPOOL_SESSION_BY_UID, 100) || spool_life_start(rig.life) < 0)
 		return 4;
-	id = rig_make(&rig, family.shell, ALICE);
+	id = rig_make(&rig, family.shell, alice);
 	if (!is_root)
 		return id == SPOOL_SESSION_NONE && spool_life_proc(rig.life) < 0 ? 0 : 5;
 	if (id == SPOOL_SESSION_NONE || !rig_wait(rig_is_watched, &rig, id))
@@ -173,11 +172,11 @@ static int when_hidden(pid_t shell, int made, int killed)
 	uint64_t id;
 	char byte;
 
-	if (!hide() || setuid(ALICE) < 0)
+	if (!hide() || setuid(alice) < 0)
 		return 77;
 	if (!rig_init(&rig, SPOOL_SESSION_BY_UID, 100) || spool_life_start(rig.life) < 0)
 		return 2;
-	id = rig_make(&rig, shell, ALICE);
+	id = rig_make(&rig, shell, alice);
 	if (id == SPOOL_SESSION_NONE || write(made, "m", 1) != 1 || read(killed, &byte, 1) != 1)
 		return 3;
 	nanosleep(&while_it_would_end, NULL);
@@ -224,6 +223,8 @@ int main(void)
 		{"hidden_is_not_gone", test_hidden_is_not_gone},
 	};
 
+	alice = rig_uid();
+	bob = rig_uid();
 	/* what our children leave behind is ours, and is reaped */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return unit_run("life_sandbox", tests, sizeof(tests) / sizeof(tests[0]));

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 
-from rig import (Mount, Skip, alive, as_user, binary, case, fails, get, is_mounted, need, put, run,
-                 wait_until)
+from rig import (Mount, Skip, alive, as_user, binary, case, fails, get, is_mounted, need, own_uids,
+                 put, run, wait_until)
 from sessions import UNIFIED, can_log_in, has_cgroups, log_in
 
-USER, OTHER, THIRD = 61021, 61022, 61023
+USER, OTHER, THIRD = 61021, 61022, 61023  # where it is not their last process that counts
 
 
 def need_logins():
@@ -65,8 +65,15 @@ class Shell:
         self.process.stdout.close()
 
 
-def ended(mount, names, uid=USER):
+def users_of_its_own():
+    """From here on USER, OTHER and THIRD are this case's, and nobody else has processes of them."""
+    global USER, OTHER, THIRD
+    USER, OTHER, THIRD = own_uids(3)
+
+
+def ended(mount, names, uid=None):
     """Waits until they have gone."""
+    uid = USER if uid is None else uid
     for name in names:
         wait_until(lambda name=name: not os.path.lexists(f'{mount.tmpdir(uid)}/{name}'),
                    f'{name} goes')
@@ -124,15 +131,14 @@ def who_outlives_a_login_keeps_its_files(mount):
         shell, later = as_root(), begin()
         shell.do('su sh -c "mkdir kept; echo x >kept/file"')
         later.do('echo x >gone')
-        before = set(os.listdir('/proc'))
         shell.do(f'cd /; {command} sleep 1000 >/dev/null 2>&1 & disown')
-        found = []
+        mark, found = f'SPOOL_CASE_DIR={os.environ["SPOOL_CASE_DIR"]}\0'.encode(), []
 
-        def sleeper(before=before, found=found):
-            for pid in filter(str.isdigit, set(os.listdir('/proc')) - before):
+        def sleeper(mark=mark, found=found):  # of this case; it is in no pid file
+            for pid in filter(str.isdigit, os.listdir('/proc')):
                 try:
                     if get(f'/proc/{pid}/cmdline') == b'sleep\x001000\x00' and \
-                            os.getsid(int(pid)) >= shell.process.pid:
+                            mark in get(f'/proc/{pid}/environ'):
                         found[:] = [int(pid)]
                 except (FileNotFoundError, ProcessLookupError):
                     pass
@@ -166,6 +172,7 @@ def another_login_of_the_user_keeps_its_own(mount):
 
 @case(options='session=uid,grace=0')
 def a_user_is_gone_with_his_last_process(mount):
+    users_of_its_own()
     shells = [Shell(mount, uid) for uid in (USER, OTHER, THIRD)]
     shells[1].do('echo x >f')
     shells[2].do('echo x >f')
@@ -179,6 +186,7 @@ def a_user_is_gone_with_his_last_process(mount):
 
 @case(options='session=uid,grace=0')
 def who_outlives_his_shell_is_still_there(mount):
+    users_of_its_own()
     for command in ('', 'nohup', 'setsid'):
         keeps_it(mount, lambda: Shell(mount, USER), lambda: Shell(mount, OTHER), command)
     # a second login of his: no relative of the first one
@@ -196,6 +204,7 @@ def who_outlives_his_shell_is_still_there(mount):
 
 @case(options='session=uid,grace=0')
 def a_process_with_many_groups_holds_up_nobody(mount):
+    users_of_its_own()
     reader, writer = os.pipe()
     holder = os.fork()
     if holder == 0:
@@ -222,6 +231,7 @@ def a_process_with_many_groups_holds_up_nobody(mount):
 @case(options='session=uid,grace=0')
 def root_and_other_system_users_keep_their_files(mount):
     """They have no session, so theirs is the mount."""
+    users_of_its_own()
     for uid in (0, 33):
         system, later = Shell(mount, uid), Shell(mount, OTHER)
         system.do('echo x >file')

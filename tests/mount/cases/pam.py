@@ -292,8 +292,10 @@ def a_daemon_that_hangs_does_not_hang_the_login():
 
 def abandoned():
     """Processes of this case's cgroup or session that are neither ours nor the daemon's, alive."""
-    for name in os.listdir('/proc'):
-        if name.isdigit() and alive(int(name)) and os.getsid(int(name)) == os.getsid(0):
-            comm = get(f'/proc/{name}/comm').decode().strip()
-            if comm in ('su', 'pam_spoolfs'):
-                yield int(name)
+    for pid in map(int, filter(str.isdigit, os.listdir('/proc'))):
+        try:
+            if alive(pid) and os.getsid(pid) == os.getsid(0) and \
+                    get(f'/proc/{pid}/comm').strip() in (b'su', b'pam_spoolfs'):
+                yield pid
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
