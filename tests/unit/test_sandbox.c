@@ -31,6 +31,7 @@
 #include "unit.h"
 
 static char dir[] = "/tmp/spool-sandbox-XXXXXX";
+static char other[sizeof(dir) + 8], new_one[sizeof(dir) + 8]; /* beside it: there, not there */
 static int backing = -1;
 static struct spool_sandbox sandbox;
 
@@ -192,21 +193,23 @@ static int open_other_files(void)
 {
 	static const char *const others[] = {"/etc/shadow",    "/etc/passwd", "/proc/1/environ",
 					     "/proc/self/mem", "/dev/mem",    "/root/.bashrc"};
+	char from_backing[sizeof(new_one)] = "..";
 	int n = 0;
 
+	strcat(from_backing, new_one + strlen("/tmp"));
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		n += open(others[i], O_RDONLY) >= 0;
 		n += open(others[i], O_WRONLY) >= 0;
 	}
 	n += open("/tmp", O_TMPFILE | O_RDWR, 0600) >= 0;
-	n += open("/tmp/spool-sandbox-new", O_CREAT | O_RDWR, 0600) >= 0;
-	n += openat(backing, "../spool-sandbox-new", O_CREAT | O_RDWR, 0600) >= 0;
+	n += open(new_one, O_CREAT | O_RDWR, 0600) >= 0;
+	n += openat(backing, from_backing, O_CREAT | O_RDWR, 0600) >= 0;
 	n += open("/", O_RDONLY | O_DIRECTORY) >= 0;
-	n += unlinkat(AT_FDCWD, "/tmp/spool-sandbox-other", 0) == 0;
+	n += unlinkat(AT_FDCWD, other, 0) == 0;
 	n += mkdirat(backing, "dir", 0700) == 0;
 	n += symlinkat("/", backing, "link") == 0;
 	n += linkat(AT_FDCWD, "/etc/passwd", backing, "passwd", 0) == 0;
-	n += renameat(AT_FDCWD, "/tmp/spool-sandbox-other", backing, "other") == 0;
+	n += renameat(AT_FDCWD, other, backing, "other") == 0;
 	return n;
 }
 
@@ -307,11 +310,13 @@ int main(void)
 
 	if (!mkdtemp(dir))
 		return 1;
+	snprintf(other, sizeof(other), "%s-other", dir);
+	snprintf(new_one, sizeof(new_one), "%s-new", dir);
 	backing = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (backing < 0 || close(creat("/tmp/spool-sandbox-other", 0600)) < 0)
+	if (backing < 0 || close(creat(other, 0600)) < 0)
 		return 1;
 	r = unit_run("sandbox", tests, sizeof(tests) / sizeof(tests[0]));
-	unlink("/tmp/spool-sandbox-other");
+	unlink(other);
 	close(backing);
 	rmdir(dir);
 	return r;
