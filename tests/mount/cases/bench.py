@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+from own_tmp import own_tmp
 from rig import DEADLINE_S, case, mounts, run, wait_until
 
 WORKLOADS = ['life-4k', 'life-64k', 'life-1m', 'life-tmpfile-4k', 'life-unlinked-4k', 'stream-4k',
@@ -78,8 +79,10 @@ def a_chart_shows_the_ratios():
     assert run(CHART, 'one', 'two', check=False).returncode == 2
 
 
-@case()
-def mounts_of_its_own_come_and_go(d):
+@case(mount=False)
+def mounts_of_its_own_come_and_go():
+    own_tmp()
+    d = tempfile.mkdtemp()
     before = set(os.listdir('/tmp')), set(os.listdir('/var/tmp'))
     mounted = set(mounts())
     done = spoolbench('--mounts', '-o', 'backing=none,ram=256M', '-q', '-r1', '-t1', '-w',

@@ -1,5 +1,4 @@
 """spoolctl run --tmp: /tmp and /var/tmp lie on the mount, for the command alone."""
-import ctypes
 import json
 import os
 import re
@@ -8,35 +7,11 @@ import socket
 import stat
 import subprocess
 
-from rig import (CLONE_NEWNS, DEADLINE_S, LIBC, Skip, binary, case, is_mounted, mounts, need, put,
-                 run)
+from own_tmp import own_tmp, program_directories
+from rig import DEADLINE_S, Skip, binary, case, is_mounted, mounts, need, put, run
 
 USER, OTHER = 2, 65534  # fusermount3 wants users with names
 COVERED = '/tmp', '/var/tmp'
-
-
-def program_directories():
-    """As in a build: spoolctl finds the daemon beside itself, or so."""
-    return {'tools': os.path.dirname(binary('SPOOLCTL')), 'fs': os.path.dirname(binary('SPOOLFS'))}
-
-
-def own_tmp(propagation='private'):
-    """From here on /tmp and /var/tmp of this case are empty ones of its own, on which it may do
-    what would disturb others."""
-    new = f'{os.environ["SPOOL_CASE_DIR"]}/tmp'
-    if LIBC.unshare(CLONE_NEWNS) != 0:
-        raise OSError(ctypes.get_errno(), 'unshare')
-    run('mount', '--make-rprivate', '/')
-    os.mkdir(new)
-    run('mount', '-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', new)
-    run('mount', '-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', '/var/tmp')
-    for place in program_directories().values():
-        if place.startswith('/tmp/'):
-            os.makedirs(new + place[len('/tmp'):], exist_ok=True)
-            run('mount', '--bind', place, new + place[len('/tmp'):])
-    os.chdir('/')
-    run('mount', '--rbind', new, '/tmp')
-    run('mount', f'--make-r{propagation}', '/')
 
 
 def need_user_mounts():
