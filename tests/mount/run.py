@@ -278,11 +278,13 @@ def judge_kernel(kernel, number):
         listed = allowed(KERNEL_LOG, kernel.why_not)
         print(f'{"ok" if listed else "not ok"} {number} {KERNEL_LOG} # SKIP {kernel.why_not}')
         return 'skipped' if listed else 'failed'
-    trouble = kernel.trouble()
+    trouble, others = kernel.trouble()
     print(f'{"not ok" if trouble else "ok"} {number} {KERNEL_LOG}')
     for line in trouble:
         print('#', line)
         print(f'{KERNEL_LOG}: {line}', file=sys.stderr)
+    for line in others:
+        print('# of others:', line)
     return 'failed' if trouble else 'quiet'
 
 

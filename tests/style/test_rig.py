@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What the mount cases wait for, and how they are run: tests/mount/rig.py and run.py."""
+"""What the mount cases wait for and are judged by: rig.py, run.py, kernel_log.py of tests/mount."""
 import contextlib
 import functools
 import io
@@ -13,7 +13,8 @@ from checks import TOP
 
 sys.path.insert(0, str(TOP / 'tests/mount'))
 import run  # noqa: E402  (the path is set just above)
-from rig import alive  # noqa: E402  (the path is set just above)
+from kernel_log import OURS, reports  # noqa: E402
+from rig import alive  # noqa: E402
 
 # exit(2), the system call (number 60 on x86-64, 93 elsewhere), ends the calling thread alone
 LEADER_ENDS_FIRST = '''
@@ -79,6 +80,29 @@ def a_case_that_fails_runs_once_more():
     return 'three runs', wrong
 
 
+# what /dev/kmsg had in it, shortened; and whether it is ours
+SAID = [
+    ('WARNING: CPU: 1 PID: 12 at fs/fuse/dev.c:433 request_wait_answer+0x1\n', True),
+    ('INFO: task dd:99 blocked for more than 122 seconds.\n      Not tainted 6.1\n <TASK>\n'
+     ' folio_wait_bit+0x1\n fuse_wait_on_page_writeback+0x2\n </TASK>\n', True),
+    ('BUG: unable to handle page fault\nCPU: 0 PID: 7 Comm: spoolfs-ring Not tainted\n', True),
+    ('INFO: task jbd2/vda1:99 blocked for more than 122 seconds.\n <TASK>\n'
+     ' io_schedule+0x1\n </TASK>\nfuse: a word that is none of its\n', False),
+    ('WARNING: CPU: 1 PID: 12 at net/core/dev.c:1 x+0x1\n---[ end trace 0 ]---\n', False)]
+
+
+def trouble_of_others_is_not_ours():
+    wrong = []
+    for text, is_ours in SAID:
+        found = reports(['usb 1-1: new device\n', *text.splitlines(keepends=True)])
+        if len(found) != 1 or found[0][0] != text.splitlines(keepends=True)[0]:
+            wrong.append(f'{text!r}: {len(found)} reports')
+        elif bool(OURS.search(found[0][1])) != is_ours:
+            wrong.append(f'{text!r}: it is {"" if is_ours else "not "}ours')
+    return 'what the kernel says of others does not fail the cases', wrong
+
+
 if __name__ == '__main__':
     sys.exit(checks.main(a_process_is_alive_until_its_last_thread_ends,
-                         a_case_that_fails_runs_once_more))
+                         a_case_that_fails_runs_once_more,
+                         trouble_of_others_is_not_ours))
