@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from rig import Skip, need, run
+from rig import Skip, need, run, unmount
 
 BLKIO = '/sys/fs/cgroup/blkio'  # version 1
 SIZES_MIB = {'ext4': 128, 'xfs': 320, 'btrfs': 256}  # mkfs.xfs takes no less than 300
@@ -46,10 +46,11 @@ class LoopDisk:
     def __exit__(self, kind, value, trace):
         subprocess.run(['fsfreeze', '-u', self.mountpoint], check=False,
                        stderr=subprocess.DEVNULL)
-        done = run('umount', self.mountpoint, check=False)
-        if done.returncode != 0:
-            print(done.stderr, *self.holders(), sep='\n')
-            done.check_returncode()
+        try:
+            unmount(self.mountpoint)
+        except AssertionError:
+            print(*self.holders(), sep='\n')
+            raise
         os.unlink(self.image)
         os.rmdir(self.mountpoint)
         os.rmdir(self.base)
@@ -85,7 +86,7 @@ class SlowReads:
     """From here to the end a process and its threads read so many times a second from a disk."""
 
     def __init__(self, disk, pid, per_second=1):
-        self.group = f'{BLKIO}/spool-test-{pid}'
+        self.group = None
         self.pid = pid
         self.per_second = per_second
         device = os.stat(disk.mountpoint).st_dev
@@ -102,7 +103,7 @@ class SlowReads:
         self.put(f'{self.group}/blkio.throttle.read_iops_device', f'{self.device} {per_second}')
 
     def __enter__(self):
-        os.mkdir(self.group)
+        self.group = tempfile.mkdtemp(prefix='spool-test-', dir=BLKIO)
         try:
             self.limit(self.per_second)
         except OSError as error:

@@ -234,6 +234,16 @@ def run(*argv, check=True, **kwargs):
     return done
 
 
+def unmount(*paths):
+    """umount(8). Whoever looks at all mounts at that moment, as df(1) does, keeps one busy."""
+    def done(path):
+        ended = run('umount', path, check=False)
+        assert ended.returncode == 0 or 'busy' in ended.stderr, ended
+        return ended.returncode == 0
+    for path in paths:
+        wait_until(lambda path=path: done(path), f'{path} is not busy')
+
+
 def need(*programs):
     """Skips the case when a program that it is about is not there."""
     for program in programs:
@@ -402,7 +412,7 @@ class TmpfsMount:
         return self
 
     def __exit__(self, kind, value, trace):
-        run('umount', self.path)
+        unmount(self.path)
 
 
 def run_case(function, options):

@@ -12,7 +12,7 @@ import tempfile
 import threading
 
 from rig import (DEADLINE_S, LIBC, Mount, Skip, alive, as_user, binary, case, children, fails, get,
-                 gone, is_mounted, put, run, wait_until)
+                 gone, is_mounted, put, run, unmount, wait_until)
 
 NOBODY = 65534
 
@@ -48,7 +48,7 @@ def background_returns_when_mounted_and_umount_ends_it():
     with Directory() as path:
         pids = start_in_background(path)
         put(f'{path}/self/f', b'x')
-        run('umount', path)
+        unmount(path)
         wait_until(lambda: not any(map(alive, pids)), 'both processes end')
         assert os.listdir(path) == []
 
@@ -234,7 +234,7 @@ def free_next(device, directory):
             return taken
         if os.stat(path).st_dev > device:
             break
-    run('umount', *taken)
+    unmount(*taken)
     raise LookupError(device)
 
 
@@ -247,7 +247,7 @@ def a_late_supervisor_does_not_unmount_a_stranger():
             mine = start_in_background(first)
             device = os.stat(first).st_dev
             os.kill(mine[0], signal.SIGSTOP)
-            run('umount', first)
+            unmount(first)
             try:
                 taken = free_next(device, directory)
             except LookupError:
@@ -255,11 +255,11 @@ def a_late_supervisor_does_not_unmount_a_stranger():
             theirs = start_in_background(second)
             same = os.stat(second).st_dev == device
             for path in taken:
-                run('umount', path)
+                unmount(path)
             os.kill(mine[0], signal.SIGCONT)
             wait_until(lambda: not any(map(alive, mine)), 'the first daemon ends')
             assert is_mounted(second), 'unmounted a stranger'
-            run('umount', second)
+            unmount(second)
             wait_until(lambda: not any(map(alive, theirs)), 'the second daemon ends')
         if same:
             return
@@ -325,7 +325,7 @@ def the_oom_killer_is_sent_elsewhere_unless_somebody_has_decided():
             got = json.loads(run(binary('SPOOLCTL'), 'status', '--json', path).stdout)
             scores = {get(f'/proc/{got[pid]}/oom_score_adj').decode().strip()
                       for pid in ('worker_pid', 'supervisor_pid')}
-            run('umount', path)
+            unmount(path)
             wait_until(lambda: not alive(got['supervisor_pid']), 'the daemon ends')
         return scores
 

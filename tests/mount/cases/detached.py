@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, is_mounted, put, run,
-                 wait_until)
+                 unmount, wait_until)
 
 ALICE, BOB = 1000, 1001
 HOLD = 'echo; read x'
@@ -77,7 +77,7 @@ def what_another_namespace_holds_is_shown():
     with Mount(**NEVER) as mount, Copy() as copy:
         put(f'{mount.path}/0/f', b'data')
         assert not shown(mount)
-        run('umount', mount.path)
+        unmount(mount.path)
         assert not is_mounted(mount.path)
         expect_shown(mount, copy.pid)
         namespace = os.stat(f'/proc/{copy.pid}/ns/mnt').st_ino

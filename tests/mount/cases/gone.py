@@ -9,7 +9,7 @@ import time
 
 from loop_disk import LoopDisk, SlowReads
 from rig import (DEADLINE_S, GONE, LIBC, Mount, Skip, alive, as_user, binary, case, drop_caches,
-                 get, gone, own_mounts, put, run, wait_until)
+                 get, gone, own_mounts, put, run, unmount, wait_until)
 from transport import transports, waiting_requests
 
 ALICE = 1000
@@ -216,8 +216,8 @@ def what_is_mounted_somewhere_never_ends():
     run('mount', '-t', 'tmpfs', 'cover', mount.base)
     serves(mount, holder)
     assert 'no more' not in mount.read_log(), mount.read_log()
-    run('umount', mount.base)
-    run('umount', third)
+    unmount(mount.base)
+    unmount(third)
     run('umount', '-l', third)
     assert mount.process.wait(DEADLINE_S) == 0
     holder.finds_all_gone()

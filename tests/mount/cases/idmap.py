@@ -8,8 +8,8 @@ import os
 import stat
 import struct
 
-from rig import Mount, Skip, as_user, binary, case, fails, fallocate, get, need, put, renameat2, \
-    run, syscall
+from rig import (Mount, Skip, as_user, binary, case, fails, fallocate, get, need, put, renameat2,
+                 run, syscall, unmount)
 
 ALICE, BOB = 61001, 61002  # in the filesystem; SEEN: who ALICE is on the mapped mount
 SEEN = 62001
@@ -71,7 +71,7 @@ def mapped(mount, mapping):
     try:
         yield place
     finally:
-        run('umount', place)
+        unmount(place)
         os.rmdir(place)
 
 

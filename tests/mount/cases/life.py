@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 
-from rig import (Mount, Skip, alive, as_user, binary, case, fails, get, is_mounted, need, own_uids,
-                 put, run, wait_until)
+from rig import (Mount, Skip, as_user, binary, case, fails, get, need, own_uids, put, run,
+                 wait_until)
 from sessions import UNIFIED, can_log_in, has_cgroups, log_in
 
 USER, OTHER, THIRD = 61021, 61022, 61023  # where it is not their last process that counts

@@ -2,7 +2,7 @@
 import errno
 import os
 
-from rig import Mount, Skip, as_user, binary, case, fails, get, is_mounted, put, run, wait_until
+from rig import Mount, Skip, as_user, binary, case, fails, get, is_mounted, put, run, unmount
 from transport import IO_URING_SETUP, forbid, status
 
 GENERIC = '''noatime nodiratime diratime strictatime norelatime relatime atime lazytime nolazytime
@@ -17,11 +17,6 @@ def flags_of(path):
             if fields[4] == path:
                 return fields[5].split(',')
     raise AssertionError(f'{path} is not mounted')
-
-
-def unmount(path):
-    """Somebody may be looking at all mounts there are."""
-    wait_until(lambda: run('umount', path, check=False).returncode == 0, 'the mount is not busy')
 
 
 def refused(*args, text, **popen):

@@ -211,10 +211,11 @@ rm -r over/* && test -z "$(ls over)"
 
 def overlay_script(options):
     mount = f'mount -t overlay overlay -o lowerdir=low,upperdir=up,workdir=work,{options} over'
-    # what was unmounted may be in use a moment longer, and so may its upperdir: EBUSY
-    again = f'for i in {{1..100}}; do {mount} && break; sleep 0.1; done; mountpoint -q over'
-    return '\n'.join([LAYERS, f'{mount} || exit 77', CHANGES, 'umount over', again, CHECKS,
-                      'umount over'])
+    # what was unmounted may be in use a moment longer, and so may its upperdir: EBUSY; also what is
+    # to be unmounted, by who looks at all mounts
+    again = f'for i in {{1..1000}}; do {mount} && break; sleep 0.1; done; mountpoint -q over'
+    end = 'for i in {1..1000}; do umount over && break; sleep 0.1; done; ! mountpoint -q over'
+    return '\n'.join([LAYERS, f'{mount} || exit 77', CHANGES, end, again, CHECKS, end])
 
 
 def whiteouts(directory):

@@ -9,7 +9,7 @@ import syslog
 from pathlib import Path
 
 from logins import Pam, Syslog, logins, machine, stack
-from rig import Mount, Skip, alive, as_user, case, get, need, put, run, wait_until
+from rig import Mount, Skip, alive, as_user, case, get, need, put, run, unmount, wait_until
 
 TOP = Path(__file__).resolve().parents[3]
 
@@ -201,7 +201,7 @@ def another_filesystem_is_not_the_system_mount():
                 assert not pam.getenv('TMPDIR')
                 pam.end()
                 one_line(log, f'{path}: {reason}')
-        run('umount', '/run/part')
+        unmount('/run/part')
         os.rmdir(f'{mount.path}/0/part')
 
 

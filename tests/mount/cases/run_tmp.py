@@ -8,7 +8,7 @@ import stat
 import subprocess
 
 from own_tmp import own_tmp, program_directories
-from rig import DEADLINE_S, Skip, binary, case, is_mounted, mounts, need, put, run
+from rig import DEADLINE_S, Skip, binary, case, is_mounted, mounts, need, put, run, unmount
 
 USER, OTHER = 2, 65534  # fusermount3 wants users with names
 COVERED = '/tmp', '/var/tmp'
@@ -245,7 +245,7 @@ def mounts_arrive_and_none_leaves():
                     process.stdout.readline()
                     assert not is_mounted(f'{place}/sub')
                 finish(process, '\n')
-            run('umount', place)
+            unmount(place)
     finally:
         os.rmdir(place)
 

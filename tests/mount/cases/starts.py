@@ -6,7 +6,7 @@ import tempfile
 import threading
 
 from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, get, is_mounted, put, run,
-                 wait_until)
+                 unmount, wait_until)
 from transport import IO_URING_SETUP, forbid, status
 
 
@@ -31,7 +31,7 @@ def a_start_with_closed_standard_streams():
                 place.path, timeout=DEADLINE_S)
             put(f'{place.path}/self/f', b'x')
             got = status(place)
-            run('umount', place.path)
+            unmount(place.path)
             wait_until(lambda g=got: not alive(g['worker_pid']) and not alive(g['supervisor_pid']),
                        'both processes end')
 
@@ -80,12 +80,12 @@ def a_start_with_too_few_descriptors_is_refused():
                 assert done.returncode == 0, done
                 for i in range(8):
                     put(f'{place.path}/self/f{i}', b'x' * (20 << 20))
-                run('umount', place.path)
+                unmount(place.path)
             assert not is_mounted(place.path), limit
     with Place() as place:  # a soft limit is raised
         run('sh', '-c', 'ulimit -Sn 10; exec "$0" -o backing=none "$1"', binary('SPOOLFS'),
             place.path, timeout=DEADLINE_S)
-        run('umount', place.path)
+        unmount(place.path)
 
 
 @case(mount=False)
@@ -99,7 +99,7 @@ def limits_of_who_starts_it_do_not_end_it():
             assert error.errno == errno.ENOSPC  # the arena is a file, too
         os.unlink(f'{place.path}/self/f')
         assert status(place)['layout'] == 'private'
-        run('umount', place.path)
+        unmount(place.path)
 
 
 @case(mount=False)
@@ -111,7 +111,7 @@ def what_is_mounted_on_top_stays():
     mount.process.terminate()
     assert mount.process.wait(DEADLINE_S) == 0
     assert get(f'{mount.path}/precious') == b'data'
-    run('umount', mount.path)
+    unmount(mount.path)
     wait_until(lambda: not is_mounted(mount.path), 'the one below goes')
     mount.stop()
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from rig import (DEADLINE_S, GONE, Mount, alive, as_user, bash, binary, case, fails, fallocate, get,
-                 is_mounted, linkat_fd, need, put, run, wait_until)
+                 is_mounted, linkat_fd, need, put, run, unmount, wait_until)
 
 MASKED = True  # also run without each feature of the kernel
 ALICE, APT = 61001, 42
@@ -177,7 +177,7 @@ def t23_a_daemon_that_is_started_from_its_own_mount_point():
         for fd in os.listdir(f'/proc/{pid}/fd'):
             assert os.stat(f'/proc/{pid}/fd/{fd}').st_dev != os.stat(path).st_dev
     put(f'{path}/0/f', b'x' * (8 << 20))
-    run('umount', path)
+    unmount(path)
     wait_until(lambda: not any(map(alive, pids)), 'the daemon ends')
     os.mkdir(f'{path}/backing', 0o700)
     done = run(binary('SPOOLFS'), '-o', f'backing={path}/backing,backing_any=on', path, check=False)
