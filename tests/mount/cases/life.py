@@ -463,3 +463,25 @@ def a_thread_that_works_for_a_user_keeps_his_files(mount):
     server.stdin.close()
     assert server.wait() == 0
     server.stdout.close()
+
+
+@case(options='session=sid')
+def who_is_stopped_lives_and_who_is_not_waited_for_does_not(mount):
+    shell, later = Shell(mount, USER), Shell(mount, OTHER)
+    shell.do('echo x >kept')
+    later.do('echo x >gone')
+    pid = shell.leave('')
+    os.kill(pid, signal.SIGSTOP)
+    shell.end()
+    later.end()
+    ended(mount, ('gone',), OTHER)
+    assert get(f'{shell.place}/kept') == b'x\n'
+    os.kill(pid, signal.SIGKILL)
+    ended(mount, ('kept',))
+    shell = Shell(mount, USER)
+    shell.do('echo x >kept')
+    shell.process.stdin.close()
+    ended(mount, ('kept',))
+    assert get(f'/proc/{shell.process.pid}/stat').split()[2] == b'Z'
+    assert shell.process.wait() == 0
+    shell.process.stdout.close()
