@@ -15,10 +15,10 @@
 #define INODES_PER_STEP 16u
 
 struct engine_wipe {
-	TAILQ_ENTRY(engine_wipe) link; /* life.lock, as the following */
-	bool all;
-	uid_t tree;      /* else whose */
-	uint64_t before; /* the first inode number that stays */
+	TAILQ_ENTRY(engine_wipe) link; /* life.lock */
+	bool all;                      /* constant, as the following */
+	uid_t tree;                    /* else whose */
+	uint64_t before; /* life.lock, as all that follow: the first inode number that stays */
 	bool busy;       /* somebody is about it, whose the position is */
 	bool again;      /* it was asked for again meanwhile */
 	bool met;        /* something that was to go yet, since the table was begun */
@@ -124,6 +124,8 @@ int spool_engine_wipe(struct spool_engine *engine, const uid_t *tree)
 
 	if (!fresh)
 		return -ENOMEM;
+	fresh->all = !tree;
+	fresh->tree = tree ? *tree : 0;
 	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
 	/* there is one for each tree, which begins again, however often somebody asks */
 	wipe = find_locked(engine, tree);
@@ -132,8 +134,6 @@ int spool_engine_wipe(struct spool_engine *engine, const uid_t *tree)
 		fresh = NULL;
 		TAILQ_INSERT_TAIL(&engine->life.wipes, wipe, link);
 	}
-	wipe->all = !tree;
-	wipe->tree = tree ? *tree : 0;
 	wipe->before = atomic_load(&engine->next_ino);
 	wipe->again = wipe->busy;
 	wipe->met = wipe->ended = false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Threads make, move, link and remove names while sessions end, files linger, trees expire and two
- * threads reap. Afterwards everything is counted again, and the last session takes the rest along.
+ * Threads make, move, link and remove names while sessions end, files linger, trees expire, all is
+ * wiped and two threads reap. Afterwards everything is counted again, and the last session takes
+ * the rest along.
  */
 
 #include <pthread.h>
@@ -91,6 +92,8 @@ static void change(uint64_t *state, const struct spool_cred *cred, const char *n
 		else if (rig_random(state, 20) == 0)
 			spool_engine_set_lifetime(rig->engine, 1000, to, SPOOL_LIFETIME_CLOSE,
 						  true);
+		else if (rig_random(state, 100) == 0)
+			spool_engine_wipe(rig->engine, NULL);
 	}
 }
 
@@ -122,7 +125,9 @@ static void *reaper(void *arg)
 	(void)arg;
 	while (!done) {
 		spool_engine_reap(rig->engine, removed, REMOVED, &n, &ms);
-		atomic_fetch_add(&n_removed, n);
+		/* without a name: an open file that was wiped */
+		for (size_t i = 0; i < n; i++)
+			n_removed += removed[i].len > 0;
 	}
 	return NULL;
 }
