@@ -110,10 +110,14 @@ static int publish_named(struct spool_engine *engine, const struct spool_cred *c
 		engine_session_hand_down_locked(dir, node);
 	}
 	node->n_open = make->open;
+	spool_dir_insert(dir->dir, entry);
+	/* A wipe finds it in the table, and who removes what has ended on the list of its session:
+	 * both wait until it is whole. */
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 	/* held by: the name, the kernel's lookup, the open */
 	spool_table_add(&engine->table, node, 2u + make->open, 1);
 	engine_session_join_locked(engine, node, session);
-	spool_dir_insert(dir->dir, entry);
+	spool_mutex_unlock(&node->lock);
 	engine_entries_changed_locked(engine, dir, &now);
 	*ret = node;
 	return 0;
