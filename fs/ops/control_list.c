@@ -120,6 +120,24 @@ static int list_one(const struct control_call *call, struct spool_ctl_files *lis
 	return r < 0 ? -ENOENT : 0;
 }
 
+/* stat(2) asks for search permission, which the kernel has not asked for here. Of others than the
+ * owner it is not known in which class they are: one in which the directory can be read and not
+ * searched keeps all of them out. Return: 0; -EACCES; -ESTALE. */
+static int check_search(const struct control_call *call)
+{
+	struct spool_attr attr;
+	unsigned int readable, searchable;
+	int r = spool_engine_getattr(call->fs->engine, call->dir, &attr);
+
+	if (r < 0)
+		return r;
+	if (call->cred.uid == 0 || control_life_is_own(call, control_may_administer(call), &attr))
+		return 0;
+	readable = attr.mode >> 2 & 0011;
+	searchable = attr.mode & 0011;
+	return searchable == 0 || (readable & ~searchable) ? -EACCES : 0;
+}
+
 /* Return: 0; -EINVAL: something in it is not as it must be. */
 static int take_in(struct control_call *call, struct spool_ctl_files *list)
 {
@@ -138,6 +156,8 @@ void control_list(struct control_call *call)
 	spool_cleanup(free) struct spool_ctl_files *list = malloc(sizeof(*list));
 	int r = list ? take_in(call, list) : -ENOMEM;
 
+	if (r == 0)
+		r = check_search(call);
 	if (r == 0)
 		r = list->name[0] ? list_one(call, list) : list_all(call, list);
 	reply_ioctl(call->req, r, list, sizeof(*list));

@@ -312,7 +312,8 @@ struct spool_ctl_file {
  * @end: in: 0, or what came with the last page; out: where the listing ends, so that what is made
  *	or renamed meanwhile does not make it endless
  * @name: in: of the only entry that is asked for, then @cursor and @end are 0; or ""
- * For all who may read the directory. Errors: -ENOENT; -EINVAL; -ENOMEM.
+ * For all who may read and search the directory: -EACCES, also where the mode lets the group or
+ * others, of whom the caller may be, read but not search. Other errors: -ENOENT; -EINVAL; -ENOMEM.
  */
 #define SPOOL_CTL_ENTRIES 51u /* 51 * 312 bytes and the rest are < SPOOL_CTL_MAX */
 struct spool_ctl_files {

@@ -26,8 +26,8 @@ OTHER_SIZES = 0, 4, 8, MAX
 ROUNDS = 40  # random bodies of each call; a guess, as the following
 REACH = 32  # bytes behind the version that are set one by one
 # Answers to a call of the right version and size, in RAM without a disk. Others are a fault.
-ALLOWED = {0, errno.EPERM, errno.EINVAL, errno.ENOENT, errno.ESRCH, errno.EXDEV, errno.EEXIST,
-           errno.EISDIR, errno.EOPNOTSUPP, errno.EDQUOT, errno.EBUSY}
+ALLOWED = {0, errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOENT, errno.ESRCH, errno.EXDEV,
+           errno.EEXIST, errno.EISDIR, errno.EOPNOTSUPP, errno.EDQUOT, errno.EBUSY}
 
 
 def table():

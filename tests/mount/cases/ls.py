@@ -116,6 +116,29 @@ def what_cannot_be_listed_is_one_line(d):
             assert len(done.stderr.splitlines()) == 1, done
 
 
+@case(layout='shared', options='mode=1777', needs=['ioctl_dir'])
+def only_for_who_may_search(mount):
+    top = f'{mount.path}/d'
+    as_user(BOB, os.mkdir, top)
+    as_user(BOB, put, f'{top}/f', b'x')
+    for mode, refused in (0o755, False), (0o744, True), (0o754, True), (0o775, False):
+        os.chmod(top, mode)
+        if refused:
+            fails(errno.EACCES, as_user, ALICE, page, top)
+            fails(errno.EACCES, as_user, ALICE, lambda: page(top, name=b'f'))
+        else:
+            assert as_user(ALICE, page, top)[0] == 1
+        assert as_user(BOB, page, top)[0] == page(top)[0] == 1
+
+
+@case(layout='private', needs=['ioctl_dir'])
+def not_of_a_directory_that_was_given(mount):
+    as_user(BOB, put, f'{mount.tmpdir(BOB)}/f', b'x')
+    fd = os.open(mount.tmpdir(BOB), os.O_RDONLY)
+    fails(errno.EACCES, as_user, ALICE, page, fd)
+    os.close(fd)
+
+
 @case(needs=['ioctl_dir'])
 def hostile_calls_are_refused(mount):
     top = mount.tmpdir()
