@@ -13,6 +13,9 @@
 /* Entries that are looked at with one lock of their directory. A guess: some ten microseconds. */
 #define ENTRIES_PER_STEP 32
 
+/* What is done to the inodes of one uid only. Binding is done to all, and so for nobody. */
+#define OF_UID ((unsigned int)~ENGINE_TREE_BIND)
+
 bool engine_may_change(const struct spool_engine *engine, const struct spool_node *node, uid_t uid)
 {
 	if (uid == SPOOL_UID_UNKNOWN || uid == 0)
@@ -130,7 +133,8 @@ static void merge(struct spool_dir *dir, const struct engine_tree *tree)
 	dir->work_lifetime = (uint8_t)to.lifetime;
 	dir->work_lifetime_at = to.lifetime_at;
 	dir->work_expire_at = to.expire_at;
-	dir->work_uid = tree->uid;
+	if (tree->work & OF_UID)
+		dir->work_uid = tree->uid;
 }
 
 int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *node,
@@ -139,8 +143,8 @@ int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *nod
 	struct spool_dir *dir = node->dir;
 	const struct engine_tree pending = work_of(dir);
 
-	if (dir->work != 0 && (dir->work_uid != tree->uid ||
-			       (asked_last(tree) != 0 && asked_last(tree) < asked_last(&pending))))
+	if ((dir->work & OF_UID) && (tree->work & OF_UID) &&
+	    (dir->work_uid != tree->uid || asked_last(tree) < asked_last(&pending)))
 		return -EBUSY;
 	merge(dir, tree);
 	dir->work_cookie = 0;
@@ -160,20 +164,20 @@ static void bind_locked(struct spool_engine *engine, struct spool_node *dir,
 
 /* Return: 0; -EBUSY: not yet. */
 static int do_entry(struct spool_engine *engine, struct spool_node *dir, struct spool_node *node,
-		    const struct engine_tree *tree) SPOOL_REQUIRES(dir->lock)
+		    const struct engine_tree *all) SPOOL_REQUIRES(dir->lock)
 {
+	struct engine_tree tree = *all;
 	int r = 0;
 
 	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	if (!engine_may_change(engine, node, tree->uid))
-		goto out;
-	if (S_ISDIR(node->type))
-		r = engine_tree_begin_locked(engine, node, tree);
-	if (r == 0 && S_ISDIR(node->type) && (tree->work & ENGINE_TREE_BIND))
+	if (!engine_may_change(engine, node, tree.uid))
+		tree.work &= ENGINE_TREE_BIND;
+	if (S_ISDIR(node->type) && tree.work)
+		r = engine_tree_begin_locked(engine, node, &tree);
+	if (r == 0 && S_ISDIR(node->type) && (tree.work & ENGINE_TREE_BIND))
 		bind_locked(engine, dir, node);
 	if (r == 0)
-		engine_tree_apply_locked(engine, node, tree);
-out:
+		engine_tree_apply_locked(engine, node, &tree);
 	spool_mutex_unlock(&node->lock);
 	return r;
 }

@@ -19,7 +19,7 @@ enum engine_tree_work {
 };
 
 /**
- * struct engine_tree - @uid: to whose inodes; SPOOL_UID_UNKNOWN: to all
+ * struct engine_tree - @uid: to whose inodes; SPOOL_UID_UNKNOWN: to all. BIND is done to all
  * @lifetime_at, @expire_at: when that was asked for, by engine->life.asked. What was asked for
  *	first is done first, and not to an inode that something later was done to. So whoever asks
  *	for something below a tree that is not done yet gets what he would get afterwards.

@@ -358,6 +358,26 @@ static void test_bind(void)
 	engine_rig_fini(rig);
 }
 
+/* It waits for no other change, and none for it, whoever asks. */
+static void test_bind_meanwhile(void)
+{
+	uint64_t dirs[3];
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	fill_tree(ROOT, dirs);
+	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[0], 2), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[1], 3), 0);
+	CU_ASSERT_EQUAL(set(0, dirs[1], SPOOL_LIFETIME_MOUNT, true), 0);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[1]), -EBUSY);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(life_of(&life, dirs[0]).bound, 2);
+	CU_ASSERT_EQUAL(life_of(&life, dirs[2]).bound, 3);
+	CU_ASSERT_EQUAL(life_of(&life, dirs[2]).lifetime, SPOOL_LIFETIME_MOUNT);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 0);
+	engine_rig_fini(rig);
+}
+
 /* A uid's directory in private hands down what it is told, and stays. */
 static void test_private(void)
 {
@@ -571,6 +591,7 @@ int main(void)
 		{"kept between", test_kept_between},
 		{"turns", test_turns},
 		{"bind", test_bind},
+		{"bind meanwhile", test_bind_meanwhile},
 		{"private", test_private},
 		{"wipe", test_wipe},
 		{"wipe of a tree", test_wipe_tree},
