@@ -99,7 +99,7 @@ static int who(const struct control_call *call, struct spool_ctl_who *out)
 		return -EPERM;
 	creator.uid = cred.uid;
 	creator.owner = spool_engine_payer(engine, &cred, call->dir);
-	creator.directory = spool_engine_session_of(engine, call->dir);
+	creator.directory = spool_engine_session_of(engine, call->dir, &creator.is_own);
 	spool_sessions_why(call->fs->sessions, &creator, &info, &why);
 	fill_known(call, is_admin, &info, &out->session);
 	out->why = why;

@@ -14,7 +14,8 @@ static uint64_t ask(struct spool_fs *fs, const struct spool_request *request,
 	struct spool_creator creator = {
 		.tid = cred->pid, .uid = cred->uid, .owner = request->payer};
 
-	if (!spool_engine_asks_session(fs->engine, request->nodeid, &creator.directory))
+	if (!spool_engine_asks_session(fs->engine, request->nodeid, &creator.directory,
+				       &creator.is_own))
 		return SPOOL_SESSION_NONE;
 	return spool_sessions_of(fs->sessions, &creator);
 }

@@ -27,17 +27,19 @@ void spool_engine_session_end(struct spool_engine *engine, uint64_t id);
 bool spool_engine_session_goes(struct spool_engine *engine, uint64_t id);
 
 /**
- * spool_engine_session_of() - in which session spool_creator.directory is: of the explicit one that
- * covers the directory @ino, else its own
+ * spool_engine_session_of() - spool_creator.directory: the explicit session that covers the
+ * directory @ino, else its own
+ * @ret_own: is it the latter?
  * Return: its id; 0: none, or it has ended, or @ino is no directory (any more).
  */
-uint64_t spool_engine_session_of(struct spool_engine *engine, uint64_t ino);
+uint64_t spool_engine_session_of(struct spool_engine *engine, uint64_t ino, bool *ret_own);
 
 /**
  * spool_engine_asks_session() - does what is made in the directory @ino go with a session?
- * @ret_session: as spool_engine_session_of(); set unless it does not
+ * @ret_session, @ret_own: as spool_engine_session_of(); set unless it does not
  */
-bool spool_engine_asks_session(struct spool_engine *engine, uint64_t ino, uint64_t *ret_session);
+bool spool_engine_asks_session(struct spool_engine *engine, uint64_t ino, uint64_t *ret_session,
+			       bool *ret_own);
 
 /** spool_engine_set_default_lifetime() - as config.lifetime, for what is made from now on: of the
  * root, and in private of the users' directories. What there is stays what it is. */
@@ -118,10 +120,10 @@ bool spool_engine_is_wiping(struct spool_engine *engine, const uid_t *tree);
 
 /**
  * spool_engine_bind() - what is made below the directory @ino is of session @id from now on
- * Whoever makes it, and until that session has ended. A directory below that is bound to another
- * stays so. Directories that are there already are done by spool_engine_reap(), as with
- * set_lifetime(). Nothing asks whose it is. Return: 0, also if the session has ended; -ENOTDIR;
- * -EPERM the private root; -EBUSY; -ENOSPC, -EDQUOT.
+ * Whoever makes it, and until that session has ended. A directory below for which another was begun
+ * stays as it is; one that is moved is bound as the one that it comes into. Directories that are
+ * there already are done by spool_engine_reap(), as with set_lifetime(). Nothing asks whose it is.
+ * Return: 0, also if the session has ended; -ENOTDIR; -EPERM the private root; -ENOSPC, -EDQUOT.
  */
 int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id);
 

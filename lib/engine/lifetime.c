@@ -34,28 +34,32 @@ static uint64_t id_of(const struct engine_session *session)
 	return engine_session_is_live(session) ? session->id : 0;
 }
 
-static uint64_t session_of_locked(const struct spool_node *dir) SPOOL_REQUIRES(dir->lock)
+static uint64_t session_of_locked(const struct spool_node *dir, bool *ret_own)
+	SPOOL_REQUIRES(dir->lock)
 {
 	uint64_t id = id_of(dir->dir->bound);
 
+	*ret_own = id == 0;
 	return id ? id : id_of(dir->session);
 }
 
-uint64_t spool_engine_session_of(struct spool_engine *engine, uint64_t ino)
+uint64_t spool_engine_session_of(struct spool_engine *engine, uint64_t ino, bool *ret_own)
 {
 	struct spool_node *dir;
 	uint64_t id;
 
+	*ret_own = true;
 	if (engine_get_dir(engine, ino, &dir) < 0)
 		return 0;
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
-	id = session_of_locked(dir);
+	id = session_of_locked(dir, ret_own);
 	spool_mutex_unlock(&dir->lock);
 	engine_put(engine, dir);
 	return id;
 }
 
-bool spool_engine_asks_session(struct spool_engine *engine, uint64_t ino, uint64_t *ret_session)
+bool spool_engine_asks_session(struct spool_engine *engine, uint64_t ino, uint64_t *ret_session,
+			       bool *ret_own)
 {
 	struct spool_node *dir;
 	bool asks;
@@ -65,7 +69,7 @@ bool spool_engine_asks_session(struct spool_engine *engine, uint64_t ino, uint64
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
 	asks = dir->lifetime != SPOOL_LIFETIME_MOUNT;
 	if (asks)
-		*ret_session = session_of_locked(dir);
+		*ret_session = session_of_locked(dir, ret_own);
 	spool_mutex_unlock(&dir->lock);
 	engine_put(engine, dir);
 	return asks;
@@ -210,10 +214,12 @@ int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id)
 		r = engine_session_get(engine, id, dir->user, &session);
 	if (r == 0 && session)
 		r = engine_tree_begin_locked(engine, dir, &tree);
-	if (r == 0 && session)
+	if (r == 0 && session) {
 		engine_session_bind_locked(engine, dir, session);
-	else
+		dir->dir->bound_here = true;
+	} else {
 		engine_session_put(engine, session);
+	}
 	spool_mutex_unlock(&dir->lock);
 	engine_put(engine, dir);
 	return r;

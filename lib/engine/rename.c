@@ -10,6 +10,7 @@
 #include "engine/inode.h"
 #include "engine/orphan.h"
 #include "engine/session.h"
+#include "engine/tree.h"
 #include "ns/names.h"
 
 /*
@@ -132,7 +133,8 @@ static void lock_nodes(struct spool_node *a, struct spool_node *b) SPOOL_UNCHECK
 /* A directory holds a reference on the one above. That of the old one is not the last: the
  * operation itself holds both. */
 static void moved(struct spool_engine *engine, struct spool_node *node, struct spool_node *old_dir,
-		  struct spool_node *new_dir, const struct timespec *now) SPOOL_REQUIRES(node->lock)
+		  struct spool_node *new_dir, const struct timespec *now)
+	SPOOL_REQUIRES(node->lock, new_dir->lock)
 {
 	spool_node_set_times_locked(node, "c", now);
 	if (!S_ISDIR(node->type) || old_dir == new_dir)
@@ -142,6 +144,7 @@ static void moved(struct spool_engine *engine, struct spool_node *node, struct s
 	spool_table_put(&engine->table, old_dir, 1, 0);
 	old_dir->nlink--;
 	new_dir->nlink++;
+	engine_tree_moved_locked(engine, new_dir, node);
 }
 
 /* The old name goes, or means a whiteout from now on. Its reference on the node has moved on. */

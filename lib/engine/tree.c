@@ -152,14 +152,31 @@ int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *nod
 	return 0;
 }
 
-/* A directory below one that is bound, unless it is bound to another itself. */
+static const struct engine_session *binds(const struct spool_node *dir)
+{
+	return engine_session_is_live(dir->dir->bound) ? dir->dir->bound : NULL;
+}
+
+/* A directory is bound as that above it, unless it is bound to another itself. */
 static void bind_locked(struct spool_engine *engine, struct spool_node *dir,
 			struct spool_node *child) SPOOL_REQUIRES(dir->lock, child->lock)
 {
-	if (engine_session_is_live(child->dir->bound) && child->dir->bound != dir->dir->bound)
+	if (child->dir->bound_here && binds(child))
 		return;
 	engine_session_bind_locked(engine, child, NULL);
 	engine_session_hand_down_locked(dir, child);
+	child->dir->bound_here = false;
+}
+
+void engine_tree_moved_locked(struct spool_engine *engine, struct spool_node *dir,
+			      struct spool_node *child)
+{
+	const struct engine_tree tree = {.work = ENGINE_TREE_BIND, .uid = SPOOL_UID_UNKNOWN};
+
+	if (binds(dir) == binds(child) || (child->dir->bound_here && binds(child)))
+		return;
+	bind_locked(engine, dir, child);
+	engine_tree_begin_locked(engine, child, &tree); /* which no other change refuses */
 }
 
 /* Return: 0; -EBUSY: not yet. */

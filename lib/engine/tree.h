@@ -15,7 +15,7 @@ enum engine_tree_work {
 	ENGINE_TREE_LIFETIME = 1 << 0,    /* gets another lifetime, unless it was wiped */
 	ENGINE_TREE_EXPIRE = 1 << 1,      /* goes, but for what stays until the mount ends */
 	ENGINE_TREE_EXPIRE_KEPT = 1 << 2, /* with EXPIRE: that as well */
-	ENGINE_TREE_BIND = 1 << 3, /* directories: what is made in them has this one's session */
+	ENGINE_TREE_BIND = 1 << 3,        /* directories: are bound as this one is, or is not */
 };
 
 /**
@@ -45,6 +45,11 @@ void engine_tree_apply_locked(struct spool_engine *engine, struct spool_node *no
  * being done there for somebody else, or was asked for later. Lock: dir->lock. */
 int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *dir,
 			     const struct engine_tree *tree) SPOOL_REQUIRES(dir->lock);
+
+/** engine_tree_moved_locked() - the directory @child has come into @dir: what is made below it from
+ * now on has the session that @dir is bound to. Locks: dir->lock, child->lock. */
+void engine_tree_moved_locked(struct spool_engine *engine, struct spool_node *dir,
+			      struct spool_node *child) SPOOL_REQUIRES(dir->lock, child->lock);
 
 /** engine_tree_step() - does it to a few. Return: whether there was anything to do. */
 bool engine_tree_step(struct spool_engine *engine);

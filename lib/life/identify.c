@@ -144,7 +144,8 @@ bool identity_by_directory_locked(struct spool_sessions *sessions,
 {
 	ret->why = SPOOL_WHY_DIRECTORY;
 	ret->session = directory_locked(sessions, creator);
-	return ret->session && ret->session->key.kind == SPOOL_SESSION_DIRECTORY;
+	return ret->session && !creator->is_own &&
+	       ret->session->key.kind == SPOOL_SESSION_DIRECTORY;
 }
 
 void identity_locked(struct spool_sessions *sessions, const struct spool_creator *creator,

@@ -95,12 +95,14 @@ struct spool_session_config {
  * @owner: of the tree: the session is his
  * @directory: the session of the directory; that of the nearest one above it which an explicit
  *	session is bound to, if there is one
+ * @is_own: it is the former: none is bound
  */
 struct spool_creator {
 	pid_t tid;
 	uid_t uid;
 	uid_t owner;
 	uint64_t directory;
+	bool is_own;
 };
 
 /** spool_sessions_new() - no session yet. @host, @system: borrowed for good. Return: 0; -ENOMEM. */

@@ -42,6 +42,7 @@ void spool_dir_init(struct spool_dir *dir)
 	dir->n_entries = 0;
 	dir->parent = NULL;
 	dir->bound = NULL;
+	dir->bound_here = false;
 }
 
 struct spool_entry *spool_entry_new(const struct spool_host *host, const struct spool_hash *hash,

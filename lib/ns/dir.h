@@ -58,6 +58,7 @@ struct spool_dir {
 	 * root is its own, without one. Changed under the rename lock and both parents' locks. */
 	struct spool_node *parent;
 	struct engine_session *bound; /* that of what is made in it, a reference; NULL: none */
+	bool bound_here;              /* itself, not for a directory above; lock: the node's */
 	uint64_t work_cookie;         /* what is to be done to its entries, see engine/tree.h */
 	uint64_t work_lifetime_at;
 	uint64_t work_expire_at;

@@ -436,6 +436,7 @@ int model_rename(struct model *m, uint64_t dir, const char *name, uint64_t new_d
 {
 	struct model_node *from_dir, *to_dir, *source, *target;
 	struct model_entry *from, *to;
+	bool known;
 	int r = check_name(name);
 
 	if (flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
@@ -455,6 +456,7 @@ int model_rename(struct model *m, uint64_t dir, const char *name, uint64_t new_d
 		return r < 0 ? r : 0;
 	source = model_find(m, from->ino);
 	target = to ? model_find(m, to->ino) : NULL;
+	known = m->n_works == 0;
 	model_moved(m);
 	source->above = model_is_dir(source) ? new_dir : 0;
 	model_times(m, source, "c");
@@ -462,6 +464,11 @@ int model_rename(struct model *m, uint64_t dir, const char *name, uint64_t new_d
 	model_times(m, to_dir, "mc");
 	if (target)
 		model_times(m, target, "c");
+	if (known && dir != new_dir) { /* else what is bound is not known before all is done */
+		model_rebind(m, to_dir, source);
+		if (flags & RENAME_EXCHANGE)
+			model_rebind(m, from_dir, target);
+	}
 	if (flags & RENAME_EXCHANGE) {
 		target->above = model_is_dir(target) ? dir : 0;
 		from->ino = target->ino;

@@ -78,6 +78,7 @@ struct model_node {
 	unsigned int must, may; /* of model.works: done, or perhaps done, once nothing is pending */
 	uint64_t closed_ns;
 	uint64_t bound;       /* of a directory: the session of what is made in it; or 0 */
+	bool bound_here;      /* itself, not as the one above */
 	uint64_t above;       /* a directory's parent */
 	uint64_t next_cookie; /* of a directory */
 	char *target;         /* of a symlink */
@@ -176,6 +177,9 @@ void model_inherit(struct model *m, const struct spool_cred *cred, const struct 
 		   struct model_node *node, bool named);
 void model_join(const struct model *m, const struct spool_cred *cred, const struct model_node *dir,
 		struct model_node *node);
+
+/** model_rebind() - the directory @node has come into @dir. */
+void model_rebind(struct model *m, const struct model_node *dir, struct model_node *node);
 
 /** model_all_works() - the bits of all that is pending. */
 unsigned int model_all_works(const struct model *m);

@@ -222,6 +222,22 @@ void model_work(struct model *m, uint64_t ino, const struct model_work *given, b
 	m->n_works++;
 }
 
+void model_rebind(struct model *m, const struct model_node *dir, struct model_node *node)
+{
+	const struct model_work work = {
+		.kind = MODEL_BIND,
+		.session = model_is_live(m, dir->bound) ? dir->bound : 0,
+		.ino = node->ino,
+		.by = SPOOL_UID_UNKNOWN,
+	};
+	uint64_t now = model_is_live(m, node->bound) ? node->bound : 0;
+
+	if (!model_is_dir(node) || now == work.session || (node->bound_here && now))
+		return;
+	model_work(m, node->ino, &work, true);
+	node->bound_here = false;
+}
+
 const char *model_reaped(struct model *m, uint64_t dir, const char *name, uint64_t ino)
 {
 	struct model_entry *entry = model_entry(m, dir, name);

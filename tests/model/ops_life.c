@@ -86,6 +86,8 @@ static void adopt(struct run *run, struct model_node *node, bool done)
 	if (!is_gone(run, node) && !model_may_be(run->model, node, &life, done))
 		wrong(run, node, &got);
 	node->life = life;
+	if (got.bound != (model_is_live(run->model, node->bound) ? node->bound : 0))
+		node->bound_here = false;
 	node->bound = got.bound;
 }
 
@@ -120,7 +122,8 @@ void life_check(struct run *run)
 	}
 }
 
-/* What is bound below a bound directory: what it was bound to, if that goes on, else the same. */
+/* What is bound below a bound directory: what it was bound to itself, if that goes on, else the
+ * same. */
 static void bind_below(struct run *run, uint64_t dir, uint64_t session)
 {
 	struct model *m = run->model;
@@ -130,8 +133,10 @@ static void bind_below(struct run *run, uint64_t dir, uint64_t session)
 
 		if (m->entries[i].dir != dir || !model_is_dir(node))
 			continue;
-		if (!model_is_live(m, node->bound))
+		if (!node->bound_here || !model_is_live(m, node->bound)) {
 			node->bound = session;
+			node->bound_here = false;
+		}
 		bind_below(run, node->ino, node->bound);
 	}
 }
@@ -339,6 +344,8 @@ void op_work(struct run *run)
 	run_same(run, model_work_check(run->model, ino, what.by, what.kind == MODEL_BIND));
 	if (r == 0)
 		model_work(run->model, ino, &what, below);
+	if (r == 0 && what.kind == MODEL_BIND)
+		model_find(run->model, ino)->bound_here = true;
 }
 
 void op_linger(struct run *run)

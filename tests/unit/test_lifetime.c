@@ -17,6 +17,7 @@
 static struct life_rig life;
 static struct engine_rig *const rig = &life.rig;
 static struct spool_attr attr;
+static bool own;
 
 static int set(uid_t by, uint64_t ino, enum spool_lifetime lifetime, bool tree)
 {
@@ -340,7 +341,7 @@ static void test_bind(void)
 	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, nested, 3), 0);
 	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dir, 2), 0);
 	CU_ASSERT_EQUAL(life_reap(&life), 0);
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub), 2);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub, &own), 2);
 	CU_ASSERT_EQUAL(life_of(&life, sub).session, 1);
 	CU_ASSERT_EQUAL(life_of(&life, sub).bound, 2);
 	CU_ASSERT_EQUAL(life_of(&life, nested).bound, 3);
@@ -350,11 +351,52 @@ static void test_bind(void)
 		life_of(&life, life_file(&life, 1, life_dir(&life, 4, dir, "x"), "y")).session, 2);
 	CU_ASSERT_EQUAL(life_end(&life, 2), 3);
 	/* with its end it binds no more */
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub), 1);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub, &own), 1);
 	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 4, sub, "z")).session, 4);
 	CU_ASSERT_EQUAL(life_end(&life, 1), 1); /* nested */
 	CU_ASSERT_EQUAL(life_end(&life, 4), 3);
 	CU_ASSERT_EQUAL(life_stat(&life).waiting, 0);
+	engine_rig_fini(rig);
+}
+
+static void move(uint64_t parent, const char *name, uint64_t new_parent, const char *new_name,
+		 unsigned int flags)
+{
+	CU_ASSERT_EQUAL(spool_engine_rename(rig->engine, &rig->cred, parent, name, new_parent,
+					    new_name, flags),
+			0);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+}
+
+/* What is made in a directory that has moved is of the session of where it is. */
+static void test_bind_moved(void)
+{
+	uint64_t job, out, in, sub, nested, below;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	job = life_dir(&life, 1, ROOT, "job");
+	out = life_dir(&life, 1, job, "out");
+	sub = life_dir(&life, 1, out, "sub");
+	in = life_dir(&life, 1, ROOT, "in");
+	below = life_dir(&life, 1, in, "below");
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, job, 2), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	nested = life_dir(&life, 1, out, "nested");
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, nested, 3), 0);
+	move(job, "out", ROOT, "in", RENAME_EXCHANGE);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub, &own), 1);
+	CU_ASSERT_TRUE(own);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, nested, &own), 3);
+	CU_ASSERT_FALSE(own);
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 4, out, "f")).session, 4);
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 4, below, "f")).session, 2);
+	move(ROOT, "in", job, "back", 0);
+	CU_ASSERT_EQUAL(life_of(&life, sub).bound, 2);
+	CU_ASSERT_EQUAL(life_of(&life, nested).bound, 3);
+	move(job, "back", job, "again", 0);
+	CU_ASSERT_EQUAL(life_of(&life, out).bound, 2);
+	move(out, "nested", ROOT, "nested", 0);
+	CU_ASSERT_EQUAL(life_of(&life, nested).bound, 3);
 	engine_rig_fini(rig);
 }
 
@@ -591,6 +633,7 @@ int main(void)
 		{"kept between", test_kept_between},
 		{"turns", test_turns},
 		{"bind", test_bind},
+		{"bind moved", test_bind_moved},
 		{"bind meanwhile", test_bind_meanwhile},
 		{"private", test_private},
 		{"wipe", test_wipe},

@@ -16,6 +16,7 @@
 static struct life_rig life;
 static struct engine_rig *const rig = &life.rig;
 static struct spool_attr attr;
+static bool own;
 
 static void set_up(enum spool_layout layout, enum spool_lifetime lifetime)
 {
@@ -34,8 +35,8 @@ static void test_inherit(void)
 	CU_ASSERT_EQUAL(life_of(&life, file).session, 2);
 	CU_ASSERT_EQUAL(life_of(&life, other).session, 1);
 	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 0, ROOT, "nobody")).session, 0);
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, dir), 1);
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, file), 0);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, dir, &own), 1);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, file, &own), 0);
 	rig->cred.session = 3;
 	CU_ASSERT_EQUAL(spool_engine_link(rig->engine, &rig->cred, file, ROOT, "link", &attr), 0);
 	CU_ASSERT_EQUAL(spool_engine_rename(rig->engine, &rig->cred, dir, "two", ROOT, "new", 0),
@@ -137,7 +138,7 @@ static void test_waits(void)
 	CU_ASSERT_EQUAL(life_stat(&life).waiting, 2);
 	CU_ASSERT_STRING_EQUAL(life_of(&life, sub).waits_for, "two");
 	CU_ASSERT_TRUE(life_of(&life, sub).ended);
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub), 0);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub, &own), 0);
 	/* what is made there now is no part of what has ended */
 	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 0, sub, "late")).session, 0);
 	CU_ASSERT_EQUAL(life_reap(&life), 0);
@@ -282,16 +283,17 @@ static void test_default_lifetime(void)
 		if (layouts[i] == SPOOL_LAYOUT_PRIVATE &&
 		    spool_engine_lookup(rig->engine, &rig->cred, ROOT, "1000", &attr) == 0)
 			top = attr.ino;
-		CU_ASSERT_FALSE(spool_engine_asks_session(rig->engine, top, &session));
+		CU_ASSERT_FALSE(spool_engine_asks_session(rig->engine, top, &session, &own));
 		CU_ASSERT_EQUAL(session, 9);
 		old = life_file(&life, 1, top, "old");
 		spool_engine_set_default_lifetime(rig->engine, SPOOL_LIFETIME_SESSION);
-		CU_ASSERT_TRUE(spool_engine_asks_session(rig->engine, top, &session));
+		CU_ASSERT_TRUE(spool_engine_asks_session(rig->engine, top, &session, &own));
 		CU_ASSERT_EQUAL(session, 0);
 		later = life_dir(&life, 1, top, "later");
-		CU_ASSERT_TRUE(spool_engine_asks_session(rig->engine, later, &session));
+		CU_ASSERT_TRUE(spool_engine_asks_session(rig->engine, later, &session, &own));
 		CU_ASSERT_EQUAL(session, 1);
-		CU_ASSERT_FALSE(spool_engine_asks_session(rig->engine, old, &session));
+		CU_ASSERT_TRUE(own);
+		CU_ASSERT_FALSE(spool_engine_asks_session(rig->engine, old, &session, &own));
 		CU_ASSERT_EQUAL(life_of(&life, old).lifetime, SPOOL_LIFETIME_MOUNT);
 		CU_ASSERT_EQUAL(life_end(&life, 1), 1);
 		session = 9;

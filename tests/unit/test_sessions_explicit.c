@@ -216,6 +216,10 @@ static void test_why(void)
 	CU_ASSERT_EQUAL(why, SPOOL_WHY_DIRECTORY);
 	CU_ASSERT_EQUAL(info.id, creator.directory);
 	CU_ASSERT_TRUE(info.is_explicit);
+	creator.is_own = true; /* it has been moved out of what that covers */
+	spool_sessions_why(rig->sessions, &creator, &info, &why);
+	CU_ASSERT_EQUAL(why, SPOOL_WHY_KIND);
+	CU_ASSERT_EQUAL(info.id, id);
 	creator = (struct spool_creator){.tid = 1};
 	spool_sessions_why(rig->sessions, &creator, &info, &why);
 	CU_ASSERT_EQUAL(why, SPOOL_WHY_SYSTEM);

@@ -197,3 +197,20 @@ def wrong_use_is_one_line():
     for args in ['begin', '--dir', '/proc'], ['end', '1', '/nonexistent']:
         done = tried(*args)
         assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, (args, done)
+
+
+@case(needs=['ioctl_dir'])
+def a_directory_that_moves(mount):
+    top = mount.tmpdir(ALICE)
+    for name in 'job/out/sub', 'in/sub':
+        as_user(ALICE, os.makedirs, f'{top}/{name}')
+    ident = as_user(ALICE, begin, '--dir', f'{top}/job')
+    as_user(ALICE, os.makedirs, f'{top}/job/made')
+    for old, new in ('job/out', 'out'), ('job/made', 'made'), ('in', 'job/in'):
+        as_user(ALICE, os.rename, f'{top}/{old}', f'{top}/{new}')
+    for name in 'out/sub/f', 'out/f', 'made/f', 'job/in/f':
+        as_user(ALICE, put, f'{top}/{name}', b'text')
+    as_user(ALICE, tried, 'end', str(ident), mount.path)
+    for name in 'out/sub/f', 'out/f', 'made/f':
+        assert get(f'{top}/{name}') == b'text'
+    assert os.listdir(f'{top}/job/in') == ['sub']
