@@ -64,7 +64,7 @@ static void identify(struct spool_sessions *sessions, const struct spool_creator
 	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
 	if (identity_by_directory_locked(sessions, creator, ret))
 		return;
-	want = identity_wants_locked(sessions);
+	want = identity_wants_locked(sessions, creator);
 	spool_mutex_unlock(&sessions->lock);
 	if (creator->tid > 0)
 		r = spool_callers_look(sessions->callers, creator->tid, want, &caller);

@@ -36,6 +36,7 @@ static struct session *explicit_locked(struct spool_sessions *sessions,
 				       const struct spool_caller *caller)
 	SPOOL_REQUIRES(sessions->lock)
 {
+	const struct session_owner *owner = session_owner_find_locked(sessions, creator->owner);
 	struct covering covering = {.sessions = sessions,
 				    .key = {.kind = SPOOL_SESSION_LOGIN,
 					    .value = caller->audit,
@@ -43,11 +44,11 @@ static struct session *explicit_locked(struct spool_sessions *sessions,
 					    .is_explicit = true,
 					    .owner = creator->owner}};
 
-	if (sessions->n_by_audit > 0 && caller->audit != SPOOL_AUDIT_UNSET)
+	if (owner && owner->n_by_audit > 0 && caller->audit != SPOOL_AUDIT_UNSET)
 		covering.found = session_find_key_locked(sessions, &covering.key);
 	covering.key.kind = SPOOL_SESSION_CGROUP;
 	covering.key.value = 0;
-	if (!covering.found && sessions->n_by_cgroup > 0)
+	if (!covering.found && owner && owner->n_by_cgroup > 0)
 		spool_process_each_cgroup(caller->cgroup, find_covering, &covering);
 	return covering.found;
 }
@@ -130,13 +131,15 @@ static struct session *directory_locked(struct spool_sessions *sessions,
 		       : NULL;
 }
 
-unsigned int identity_wants_locked(const struct spool_sessions *sessions)
+unsigned int identity_wants_locked(struct spool_sessions *sessions,
+				   const struct spool_creator *creator)
 {
+	const struct session_owner *owner = session_owner_find_locked(sessions, creator->owner);
 	enum spool_session_mode mode = sessions->config.mode;
+	bool by_cgroup = mode == SPOOL_SESSION_BY_CGROUP || (owner && owner->n_by_cgroup > 0);
 
 	return (mode == SPOOL_SESSION_BY_SID ? SPOOL_CALLER_SID : 0u) |
-	       (mode == SPOOL_SESSION_BY_CGROUP || sessions->n_by_cgroup > 0 ? SPOOL_CALLER_CGROUP
-									     : 0u);
+	       (by_cgroup ? SPOOL_CALLER_CGROUP : 0u);
 }
 
 bool identity_by_directory_locked(struct spool_sessions *sessions,

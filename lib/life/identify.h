@@ -21,8 +21,10 @@ struct identity {
 /** identity_cgroup_name() - as in a key. @cgroup: has a path. @ret: IDENTITY_CGROUP bytes */
 void identity_cgroup_name(const struct spool_process_cgroup *cgroup, char *ret);
 
-/** identity_wants_locked() - Return: SPOOL_CALLER_... that must be known of a caller. */
-unsigned int identity_wants_locked(const struct spool_sessions *sessions)
+/** identity_wants_locked() - Return: SPOOL_CALLER_... that must be known of him: no more for what
+ * others have begun. */
+unsigned int identity_wants_locked(struct spool_sessions *sessions,
+				   const struct spool_creator *creator)
 	SPOOL_REQUIRES(sessions->lock);
 
 /** identity_by_directory_locked() - does an explicit session cover his directory? Then it is in

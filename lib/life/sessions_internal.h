@@ -55,11 +55,12 @@ struct session {
 	char cgroup[]; /* of the key */
 };
 
-/** struct session_owner - who has begun explicit sessions: @n of them are not over */
+/** struct session_owner - who has begun explicit sessions: @n of them are not over, @n_by_audit and
+ * @n_by_cgroup of these cover by that */
 struct session_owner {
 	RB_ENTRY(session_owner) by_uid;
 	uid_t uid;
-	unsigned int n;
+	unsigned int n, n_by_audit, n_by_cgroup;
 };
 
 RB_HEAD(session_owners, session_owner);
@@ -75,7 +76,6 @@ struct session_lists {
 
 /**
  * struct spool_sessions
- * @n_by_audit, @n_by_cgroup: explicit ones that cover by that
  * @n_watches: handles in use
  * @look: counts looks; @next_look_ms: not before; @retry_ms: after one that failed, else 0
  */
@@ -90,7 +90,7 @@ struct spool_sessions {
 	struct session_owners owners;
 	struct session_lists lists;
 	uint64_t last_id;
-	unsigned int n_by_audit, n_by_cgroup, n_watches;
+	unsigned int n_watches;
 	uint64_t look, next_look_ms, retry_ms;
 };
 
@@ -119,6 +119,10 @@ struct session *session_next_id_locked(struct spool_sessions *sessions, uint64_t
 
 /** session_add_locked() - a new one, WATCHED by nobody and in no list. Return: NULL: no memory. */
 struct session *session_add_locked(struct spool_sessions *sessions, const struct session_key *key)
+	SPOOL_REQUIRES(sessions->lock);
+
+/** session_owner_find_locked() - Return: NULL: he has begun none that is not over. */
+struct session_owner *session_owner_find_locked(struct spool_sessions *sessions, uid_t uid)
 	SPOOL_REQUIRES(sessions->lock);
 
 /** session_owner_add_locked() - one more explicit session of @uid; session_over_locked() takes it

@@ -42,10 +42,16 @@ static int compare_owners(const struct session_owner *a, const struct session_ow
 
 SPOOL_RB_GENERATE(session_owners, session_owner, by_uid, compare_owners)
 
-int session_owner_add_locked(struct spool_sessions *sessions, uid_t uid)
+struct session_owner *session_owner_find_locked(struct spool_sessions *sessions, uid_t uid)
 {
 	struct session_owner wanted = {.uid = uid};
-	struct session_owner *owner = RB_FIND(session_owners, &sessions->owners, &wanted);
+
+	return RB_FIND(session_owners, &sessions->owners, &wanted);
+}
+
+int session_owner_add_locked(struct spool_sessions *sessions, uid_t uid)
+{
+	struct session_owner *owner = session_owner_find_locked(sessions, uid);
 
 	if (owner && owner->n >= SPOOL_SESSION_EXPLICIT_MAX)
 		return -EDQUOT;
@@ -62,8 +68,7 @@ int session_owner_add_locked(struct spool_sessions *sessions, uid_t uid)
 
 void session_owner_remove_locked(struct spool_sessions *sessions, uid_t uid)
 {
-	struct session_owner wanted = {.uid = uid};
-	struct session_owner *owner = RB_FIND(session_owners, &sessions->owners, &wanted);
+	struct session_owner *owner = session_owner_find_locked(sessions, uid);
 
 	if (!owner || --owner->n > 0)
 		return;
@@ -105,12 +110,18 @@ struct session *session_next_id_locked(struct spool_sessions *sessions, uint64_t
 	return RB_NFIND(session_ids, &sessions->ids, &wanted);
 }
 
+/* The owner's count of those like @session, which is explicit; NULL: none is kept of such. */
 static unsigned int *cover_count(struct spool_sessions *sessions, const struct session *session)
+	SPOOL_REQUIRES(sessions->lock)
 {
-	if (session->key.is_explicit && session->key.kind == SPOOL_SESSION_LOGIN)
-		return &sessions->n_by_audit;
-	if (session->key.is_explicit && session->key.kind == SPOOL_SESSION_CGROUP)
-		return &sessions->n_by_cgroup;
+	struct session_owner *owner =
+		session->key.is_explicit ? session_owner_find_locked(sessions, session->key.owner)
+					 : NULL;
+
+	if (owner && session->key.kind == SPOOL_SESSION_LOGIN)
+		return &owner->n_by_audit;
+	if (owner && session->key.kind == SPOOL_SESSION_CGROUP)
+		return &owner->n_by_cgroup;
 	return NULL;
 }
 

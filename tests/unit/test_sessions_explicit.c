@@ -107,6 +107,26 @@ static void test_cgroup_is_covered(void)
 	rig_free(rig);
 }
 
+/* What one has begun costs others nothing, and hides nothing of them. */
+static void test_nothing_for_others(void)
+{
+	const struct spool_session_binding binding = {
+		.kind = SPOOL_SESSION_CGROUP, .cgroup = "/a", .owner = ALICE};
+	struct session_rig *rig = set_up(100);
+	uint64_t bobs, alices;
+	unsigned long opens;
+
+	fake_start(&rig->life, JOB, BOB, 8, JOB);
+	bobs = rig_make(rig, JOB, BOB, 0);
+	alices = begin(rig, &binding);
+	opens = rig->life.opens;
+	CU_ASSERT_EQUAL(rig_make(rig, JOB, BOB, 0), bobs);
+	CU_ASSERT_EQUAL(rig->life.opens, opens);
+	CU_ASSERT_NOT_EQUAL(rig_make(rig, SHELL, ALICE, 0), alices);
+	CU_ASSERT_TRUE(rig->life.opens > opens);
+	rig_free(rig);
+}
+
 static void test_directory_is_covered(void)
 {
 	struct session_rig *rig = set_up(100);
@@ -299,6 +319,7 @@ static void test_pids(void)
 static const struct unit_test tests[] = {
 	{"login_is_covered", test_login_is_covered},
 	{"cgroup_is_covered", test_cgroup_is_covered},
+	{"nothing_for_others", test_nothing_for_others},
 	{"directory_is_covered", test_directory_is_covered},
 	{"undone", test_undone},
 	{"who_may_end", test_who_may_end},
