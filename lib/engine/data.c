@@ -134,16 +134,12 @@ ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void
 	struct spool_file *file;
 	ssize_t r;
 
-	r = engine_get_file(engine, ino, &node);
+	r = engine_get_made_file(engine, ino, &node, &file);
 	if (r < 0)
 		return r;
-	r = engine_make_file(engine, node, &file);
-	if (r < 0)
-		goto out;
 	r = engine_write_file(engine, node, file, buf, len, off, flags);
 	if (r > 0)
 		written(engine, node, flags);
-out:
 	engine_put(engine, node);
 	return r;
 }

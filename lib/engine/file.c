@@ -65,6 +65,22 @@ out:
 	return r;
 }
 
+int engine_get_made_file(struct spool_engine *engine, uint64_t ino, struct spool_node **ret,
+			 struct spool_file **ret_file)
+{
+	struct spool_node *node;
+	int r = engine_get_file(engine, ino, &node);
+
+	if (r < 0)
+		return r;
+	r = engine_make_file(engine, node, ret_file);
+	if (r < 0)
+		engine_put(engine, node);
+	else
+		*ret = node;
+	return r;
+}
+
 void engine_file_mirror(struct spool_node *node)
 {
 	node->size = spool_object_size(node->file->object);

@@ -17,6 +17,11 @@ struct spool_file *engine_file_of(struct spool_node *node);
  * all along, so it stays when the write that wants it fails. Return: 0; -ENOMEM. */
 int engine_make_file(struct spool_engine *engine, struct spool_node *node, struct spool_file **ret);
 
+/** engine_get_made_file() - both of these, for what changes data. Return: 0 and a reference; as
+ * these. */
+int engine_get_made_file(struct spool_engine *engine, uint64_t ino, struct spool_node **ret,
+			 struct spool_file **ret_file);
+
 /** engine_file_mirror() - copies what stat shows of the data. Lock: node->file->lock, exclusive. */
 void engine_file_mirror(struct spool_node *node);
 

@@ -74,16 +74,12 @@ int spool_engine_fallocate(struct spool_engine *engine, uint64_t ino, int mode, 
 	struct spool_file *file;
 	int r;
 
-	r = engine_get_file(engine, ino, &node);
+	r = engine_get_made_file(engine, ino, &node, &file);
 	if (r < 0)
 		return r;
-	r = engine_make_file(engine, node, &file);
-	if (r < 0)
-		goto out;
 	r = engine_fallocate(engine, node, file, mode, off, len, flags);
 	if (r == 0)
 		engine_file_changed(engine, node, flags);
-out:
 	engine_put(engine, node);
 	return r;
 }
