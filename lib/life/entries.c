@@ -96,7 +96,9 @@ uint64_t spool_sessions_of(struct spool_sessions *sessions, const struct spool_c
 	return id;
 }
 
-void spool_sessions_done(struct spool_sessions *sessions, uint64_t id, bool made)
+/* @holds are given back, @more entries have come, and up to @fewer have gone. */
+static void count(struct spool_sessions *sessions, uint64_t id, unsigned int holds, uint64_t more,
+		  uint64_t fewer)
 {
 	struct session *session;
 
@@ -105,39 +107,27 @@ void spool_sessions_done(struct spool_sessions *sessions, uint64_t id, bool made
 	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
 	session = session_find_locked(sessions, id);
 	if (session) {
-		session->holds--;
-		session->entries += made;
+		session->holds -= holds;
+		session->entries += more;
+		session->entries -= fewer < session->entries ? fewer : session->entries;
 		session_forget_locked(sessions, session);
 	}
 	spool_mutex_unlock(&sessions->lock);
+}
+
+void spool_sessions_done(struct spool_sessions *sessions, uint64_t id, bool made)
+{
+	count(sessions, id, 1, made, 0);
 }
 
 void spool_sessions_add(struct spool_sessions *sessions, uint64_t id, uint64_t n)
 {
-	struct session *session;
-
-	if (id == SPOOL_SESSION_NONE)
-		return;
-	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
-	session = session_find_locked(sessions, id);
-	if (session)
-		session->entries += n;
-	spool_mutex_unlock(&sessions->lock);
+	count(sessions, id, 0, n, 0);
 }
 
 void spool_sessions_put(struct spool_sessions *sessions, uint64_t id, uint64_t n)
 {
-	struct session *session;
-
-	if (id == SPOOL_SESSION_NONE)
-		return;
-	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
-	session = session_find_locked(sessions, id);
-	if (session) {
-		session->entries -= n < session->entries ? n : session->entries;
-		session_forget_locked(sessions, session);
-	}
-	spool_mutex_unlock(&sessions->lock);
+	count(sessions, id, 0, 0, n);
 }
 
 size_t spool_sessions_take(struct spool_sessions *sessions, uint64_t *ret_ids, size_t max)
