@@ -6,19 +6,15 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "channel_rig.h"
 #include "transport/channel.h"
 #include "wait/for_disk.h"
-#include "engine_rig.h"
-#include "fs.h"
 #include "wait/for_release.h"
 #include "ops/reply.h"
 #include "wait/for_ram.h"
-#include "unit.h"
 #include "util/macros.h"
 #include "transport/waiting.h"
 #include "transport/waitq.h"
@@ -29,7 +25,6 @@ enum { RAM_ONLY = 1, ON_DISK, FULL_FIRST }; /* inodes: what a write to it needs 
 #define WAITING_MAX_OF_PAYER 8192u /* as in fs/transport/waiting.c */
 
 static struct engine_rig rig;
-static struct spool_options options;
 static struct spool_fs fs;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -99,37 +94,12 @@ static void wait_for(const unsigned int *what, unsigned int n)
 	pthread_mutex_unlock(&lock);
 }
 
-/* libfuse wants it first; what it answers goes to /dev/null. */
-static void send_init(void)
-{
-	struct {
-		struct fuse_in_header header;
-		struct fuse_init_in in;
-	} wire = {
-		.header = {.len = sizeof(wire), .opcode = FUSE_INIT, .unique = 2},
-		.in = {.major = FUSE_KERNEL_VERSION, .minor = 31, .max_readahead = 4096},
-	};
-	struct fuse_buf buf = {.mem = &wire, .size = sizeof(wire)};
-
-	fuse_session_process_buf(fs.session, &buf);
-}
-
 static void start(void)
 {
 	static const struct fuse_lowlevel_ops ops = {.write = on_write};
-	char *argv[] = {(char[]){"test"}, NULL};
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 
 	room = frozen = n_reads = n_refused = n_done = 0;
-	engine_rig_init(&rig, SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
-	fs = (struct spool_fs){.engine = rig.engine, .options = &options};
-	CU_ASSERT_EQUAL_FATAL(pthread_key_create(&fs.current, NULL), 0);
-	fs.session = fuse_session_new(&args, &ops, sizeof(ops), &fs);
-	fuse_opt_free_args(&args); /* libfuse has made a copy of them */
-	CU_ASSERT_PTR_NOT_NULL_FATAL(fs.session);
-	CU_ASSERT_EQUAL_FATAL(
-		spool_channel_attach(fs.session, open("/dev/null", O_RDWR | O_CLOEXEC)), 0);
-	send_init();
+	channel_rig_init(&fs, &rig, &ops);
 	CU_ASSERT_EQUAL_FATAL(spool_for_disk_new(&fs, NULL, &fs.for_disk), 0);
 	spool_waitqs_add(&fs, spool_for_disk_waitq(fs.for_disk));
 	CU_ASSERT_EQUAL_FATAL(spool_for_ram_new(&fs, &fs.for_ram), 0);
@@ -142,9 +112,7 @@ static void end(void)
 	spool_for_disk_stop(fs.for_disk);
 	spool_for_disk_free(fs.for_disk);
 	spool_for_ram_free(fs.for_ram);
-	fuse_session_destroy(fs.session);
-	pthread_key_delete(fs.current);
-	engine_rig_fini(&rig);
+	channel_rig_fini(&fs, &rig);
 }
 
 static void make(struct write_request *request, uint64_t ino, uid_t payer)
