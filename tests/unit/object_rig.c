@@ -154,3 +154,33 @@ bool rig_is(const struct spool_object *object, uint64_t off, uint64_t len, unsig
 	}
 	return true;
 }
+
+void object_rig_init(struct object_rig *file)
+{
+	rig_init(&file->rig);
+	rig_poison(&file->rig, 8 * MIB);
+	file->object = rig_object(&file->rig);
+	memset(file->pattern, 'x', sizeof(file->pattern));
+}
+
+void object_rig_fini(struct object_rig *file)
+{
+	CU_ASSERT_EQUAL(rig_audit(&file->rig, &file->object, 1), 0);
+	spool_object_free(file->object, file->rig.user);
+	rig_fini(&file->rig);
+}
+
+ssize_t object_rig_put(struct object_rig *file, uint64_t off, size_t len)
+{
+	return spool_object_write(file->object, file->rig.user, file->pattern, len, off, 0, NULL);
+}
+
+int object_rig_allocate(struct object_rig *file, int mode, uint64_t off, uint64_t len)
+{
+	return spool_object_fallocate(file->object, file->rig.user, mode, off, len, NULL);
+}
+
+int object_rig_truncate(struct object_rig *file, uint64_t size)
+{
+	return spool_object_truncate(file->object, file->rig.user, size);
+}

@@ -49,3 +49,25 @@ void rig_poison(struct rig *rig, uint64_t bytes);
 
 /** rig_is() - whether @len bytes at @off read as @expect all over. */
 bool rig_is(const struct spool_object *object, uint64_t off, uint64_t len, unsigned char expect);
+
+/** One file of the first user. @pattern: what is written to it, all 'x' */
+struct object_rig {
+	struct rig rig;
+	struct spool_object *object;
+	unsigned char pattern[2 << 20];
+};
+
+/** object_rig_init() - 8 MiB of the pool's memory are poisoned. */
+void object_rig_init(struct object_rig *file);
+
+/** object_rig_fini() - audits it first. */
+void object_rig_fini(struct object_rig *file);
+
+/** object_rig_put() - writes @len bytes. Return: as spool_object_write(). */
+ssize_t object_rig_put(struct object_rig *file, uint64_t off, size_t len);
+
+/** object_rig_allocate() - spool_object_fallocate() */
+int object_rig_allocate(struct object_rig *file, int mode, uint64_t off, uint64_t len);
+
+/** object_rig_truncate() - spool_object_truncate() */
+int object_rig_truncate(struct object_rig *file, uint64_t size);
