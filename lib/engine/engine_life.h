@@ -65,9 +65,9 @@ enum spool_reap {
  * @ret, @n: room for the names that were removed, @n > 0; *@ret_n: how many there are
  * Of sessions that have ended, which take turns, and of closed files whose linger is over. Follows
  * nothing, and asks for no modes. A directory that holds something else stays until that has gone.
- * What is open loses its names and
- * lives on until it is closed. From one thread or several. Takes locks of directories, as unlink()
- * does, one at a time; never waits for the disk. Return: enum spool_reap.
+ * What is open loses its names and lives on until it is closed. From one thread or several. Takes
+ * locks of directories, as unlink() does, one at a time; never waits for the disk.
+ * Return: enum spool_reap.
  */
 int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, size_t n,
 		      size_t *ret_n, uint64_t *ret_ms);

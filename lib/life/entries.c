@@ -53,7 +53,7 @@ void spool_sessions_set(struct spool_sessions *sessions, enum spool_session_mode
 	spool_mutex_unlock(&sessions->lock);
 }
 
-/* Return: the session that he is in, with the lock held; NULL. */
+/* In which session is what @creator makes? The lock is held from here on. */
 static void identify(struct spool_sessions *sessions, const struct spool_creator *creator,
 		     struct identity *ret) SPOOL_ACQUIRE(sessions->lock)
 {
