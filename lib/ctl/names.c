@@ -27,6 +27,13 @@ const char *spool_ctl_name(enum spool_ctl_list list, unsigned int i)
 	return i < NAMES_MAX ? names[list][i] : NULL;
 }
 
+const char *spool_ctl_shown(enum spool_ctl_list list, unsigned int i)
+{
+	const char *name = spool_ctl_name(list, i);
+
+	return name ? name : "unknown";
+}
+
 int spool_ctl_number(enum spool_ctl_list list, const char *name)
 {
 	for (int i = 0; names[list][i]; i++) {

@@ -23,6 +23,10 @@ enum spool_ctl_list {
 /** spool_ctl_name() - the one with number @i. Return: NULL when there is none. */
 const char *spool_ctl_name(enum spool_ctl_list list, unsigned int i);
 
+/** spool_ctl_shown() - the same, to be shown. Return: "unknown" when there is none: a newer daemon
+ * may know more. */
+const char *spool_ctl_shown(enum spool_ctl_list list, unsigned int i);
+
 /** spool_ctl_number() - of @name. Return: -1 when it is not in the list. */
 int spool_ctl_number(enum spool_ctl_list list, const char *name);
 

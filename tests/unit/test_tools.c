@@ -132,6 +132,8 @@ static void test_names(void)
 		CU_ASSERT_TRUE(n > 1);
 		CU_ASSERT_EQUAL(spool_ctl_number(list, "none of them"), -1);
 		CU_ASSERT_PTR_NULL(spool_ctl_name(list, UINT32_MAX));
+		CU_ASSERT_STRING_EQUAL(spool_ctl_shown(list, n), "unknown");
+		CU_ASSERT_STRING_EQUAL(spool_ctl_shown(list, 0), spool_ctl_name(list, 0));
 	}
 	CU_ASSERT_STRING_EQUAL(spool_ctl_join(SPOOL_CTL_LAYOUTS, all, sizeof(all)),
 			       "private, single, shared");

@@ -20,19 +20,11 @@
 #include "spoolctl/session_options.h"
 #include "util/macros.h"
 
-/* A daemon that is newer than we may have more. */
-static const char *name_of(enum spool_ctl_list names, uint32_t i)
-{
-	const char *name = spool_ctl_name(names, i);
-
-	return name ? name : "unknown";
-}
-
 static void json_session(struct json *json, const struct spool_ctl_session *session)
 {
 	json_open(json, NULL, '{');
 	json_number(json, "id", session->id);
-	json_string(json, "kind", name_of(SPOOL_CTL_SESSION_KINDS, session->kind));
+	json_string(json, "kind", spool_ctl_shown(SPOOL_CTL_SESSION_KINDS, session->kind));
 	json_bool(json, "explicit", session->is_explicit);
 	json_number(json, "value", session->value);
 	json_string(json, "cgroup", session->cgroup);
@@ -40,7 +32,7 @@ static void json_session(struct json *json, const struct spool_ctl_session *sess
 	json_number(json, "files", session->entries);
 	json_number(json, "members", session->members);
 	json_number(json, "pid", (uint64_t)session->member);
-	json_string(json, "state", name_of(SPOOL_CTL_SESSION_STATES, session->state));
+	json_string(json, "state", spool_ctl_shown(SPOOL_CTL_SESSION_STATES, session->state));
 	json_number(json, "since", (uint64_t)session->since);
 	json_close(json, '}');
 }
@@ -55,9 +47,9 @@ static void print_session(const struct spool_ctl_session *session)
 		strftime(when, sizeof(when), "%F %T", &tm);
 	printf("%8" PRIu64 " %10u %8" PRIu64 " %7u %8d %-9s %s  %s%s ", session->id, session->owner,
 	       session->entries, session->members, session->member,
-	       name_of(SPOOL_CTL_SESSION_STATES, session->state), when,
+	       spool_ctl_shown(SPOOL_CTL_SESSION_STATES, session->state), when,
 	       session->is_explicit ? "explicit " : "",
-	       name_of(SPOOL_CTL_SESSION_KINDS, session->kind));
+	       spool_ctl_shown(SPOOL_CTL_SESSION_KINDS, session->kind));
 	if (*session->cgroup)
 		text_put(stdout, session->cgroup);
 	else

@@ -32,14 +32,6 @@ struct view {
 	bool all; /* no mount was named */
 };
 
-/* A newer daemon may know more numbers. */
-static const char *name_of(enum spool_ctl_list list, uint32_t i)
-{
-	const char *name = spool_ctl_name(list, i);
-
-	return name ? name : "unknown";
-}
-
 static void json_usage(struct json *json, const struct spool_ctl_usage *usage)
 {
 	json_number(json, "size_used", usage->size_used);
@@ -63,7 +55,7 @@ static const char *const waiting_texts[SPOOL_CTL_WAITING_N] = {
 /* The key of queue @i: for machines. */
 static const char *waiting_key(unsigned int i, const char *what, char buf[40])
 {
-	snprintf(buf, 40, "waiting_%s%s", name_of(SPOOL_CTL_QUEUES, i), what);
+	snprintf(buf, 40, "waiting_%s%s", spool_ctl_shown(SPOOL_CTL_QUEUES, i), what);
 	return buf;
 }
 
@@ -127,8 +119,8 @@ static void json_status(struct json *json, const char *mountpoint,
 	json_string(json, "mountpoint", mountpoint);
 	json_bool(json, "detached", false);
 	json_string(json, "version", status->daemon_version);
-	json_string(json, "layout", name_of(SPOOL_CTL_LAYOUTS, status->layout));
-	json_string(json, "modes", name_of(SPOOL_CTL_MODES, status->modes));
+	json_string(json, "layout", spool_ctl_shown(SPOOL_CTL_LAYOUTS, status->layout));
+	json_string(json, "modes", spool_ctl_shown(SPOOL_CTL_MODES, status->modes));
 	json_string(json, "transport", status->transport);
 	json_string(json, "transport_why", status->transport_why);
 	json_string(json, "features", status->features);
@@ -234,8 +226,8 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 	text_put(stdout, mountpoint);
 	putchar('\n');
 	printf("  %-12s layout %s, modes %s, spoolfs %s, up %s\n", "mount",
-	       name_of(SPOOL_CTL_LAYOUTS, status->layout), name_of(SPOOL_CTL_MODES, status->modes),
-	       status->daemon_version, uptime);
+	       spool_ctl_shown(SPOOL_CTL_LAYOUTS, status->layout),
+	       spool_ctl_shown(SPOOL_CTL_MODES, status->modes), status->daemon_version, uptime);
 	printf("  %-12s supervisor %d, worker %d, %u threads, nice %d\n", "processes",
 	       status->supervisor_pid, status->worker_pid, status->threads, status->nice);
 	printf("  %-12s %s (%s)\n", "transport", status->transport, status->transport_why);

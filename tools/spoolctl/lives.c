@@ -46,22 +46,14 @@ int lives_ask(int fd, struct lives *ret)
 	return r < 0 ? r : count_sessions(fd, ret);
 }
 
-/* A newer daemon may know more numbers. */
-static const char *name_of(enum spool_ctl_list list, uint32_t i)
-{
-	const char *name = spool_ctl_name(list, i);
-
-	return name ? name : "unknown";
-}
-
 void lives_json(struct json *json, const struct lives *lives)
 {
 	const struct spool_ctl_lives *told = &lives->told;
 
 	json_open(json, "life", '{');
-	json_string(json, "lifetime", name_of(SPOOL_CTL_LIFETIMES, told->lifetime));
+	json_string(json, "lifetime", spool_ctl_shown(SPOOL_CTL_LIFETIMES, told->lifetime));
 	json_number(json, "linger", told->linger);
-	json_string(json, "session", name_of(SPOOL_CTL_SESSION_MODES, told->session));
+	json_string(json, "session", spool_ctl_shown(SPOOL_CTL_SESSION_MODES, told->session));
 	json_number(json, "grace", told->grace);
 	json_string(json, "processes", told->source);
 	json_number(json, "sessions", lives->sessions);
@@ -79,8 +71,8 @@ void lives_print(const struct lives *lives, bool admin)
 	const struct spool_ctl_lives *told = &lives->told;
 
 	printf("  %-12s %s, session %s, grace %u s, linger %u s\n", "lifetime",
-	       name_of(SPOOL_CTL_LIFETIMES, told->lifetime),
-	       name_of(SPOOL_CTL_SESSION_MODES, told->session), told->grace, told->linger);
+	       spool_ctl_shown(SPOOL_CTL_LIFETIMES, told->lifetime),
+	       spool_ctl_shown(SPOOL_CTL_SESSION_MODES, told->session), told->grace, told->linger);
 	printf("  %-12s %8" PRIu64 "%s, %" PRIu64 " of them over; processes known by %s\n",
 	       "sessions", lives->sessions, admin ? "" : " of yours", lives->over, told->source);
 	if (!admin)

@@ -88,13 +88,6 @@ static const char *why_text(uint32_t why)
 	return why < SPOOL_ARRAY_SIZE(texts) ? texts[why] : "unknown";
 }
 
-static const char *name_of(enum spool_ctl_list names, uint32_t i)
-{
-	const char *name = spool_ctl_name(names, i);
-
-	return name ? name : "unknown";
-}
-
 /* Has it a session, perhaps one that begins with its first file? */
 static bool has_session(const struct spool_ctl_who *who)
 {
@@ -109,11 +102,12 @@ static void print_json(struct json *json, const struct spool_ctl_who *who)
 	json_number(json, "pid", (uint64_t)who->pid);
 	json_number(json, "session", session->id);
 	json_string(json, "kind",
-		    has_session(who) ? name_of(SPOOL_CTL_SESSION_KINDS, session->kind) : "");
+		    has_session(who) ? spool_ctl_shown(SPOOL_CTL_SESSION_KINDS, session->kind)
+				     : "");
 	json_number(json, "value", session->value);
 	json_string(json, "cgroup", session->cgroup);
 	json_number(json, "uid", session->owner);
-	json_string(json, "why", name_of(SPOOL_CTL_SESSION_WHYS, who->why));
+	json_string(json, "why", spool_ctl_shown(SPOOL_CTL_SESSION_WHYS, who->why));
 	json_close(json, '}');
 }
 
@@ -130,7 +124,7 @@ static void print_text(const struct spool_ctl_who *who)
 		printf("session %" PRIu64, session->id);
 	else
 		fputs("a session that begins with its first file", stdout);
-	printf(", %s ", name_of(SPOOL_CTL_SESSION_KINDS, session->kind));
+	printf(", %s ", spool_ctl_shown(SPOOL_CTL_SESSION_KINDS, session->kind));
 	if (*session->cgroup)
 		text_put(stdout, session->cgroup);
 	else
