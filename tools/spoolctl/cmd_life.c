@@ -8,18 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "ctl/names.h"
 #include "spoolctl/cmd.h"
+#include "spoolctl/gone.h"
 #include "spoolctl/life_call.h"
-
-/* So long expire waits for what goes, looking this often. Guesses: 100,000 entries take less. */
-#define GONE_MS 30000
-#define LOOK_MS 10
 
 static const char *reason(int error)
 {
@@ -174,16 +170,13 @@ static int look(const struct usage *usage, const char *path, uint64_t ino)
 /* Return: an exit status. */
 static int wait_until_gone(const struct usage *usage, const char *path, uint64_t ino)
 {
-	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+	unsigned int looks = 0;
+	int r;
 
-	for (int i = 0; i < GONE_MS / LOOK_MS; i++) {
-		int r = look(usage, path, ino);
-
-		if (r != NOT_YET)
-			return r;
-		nanosleep(&pause, NULL);
-	}
-	return failed(usage, path, "has not gone within 30 s; it goes when it can");
+	do
+		r = look(usage, path, ino);
+	while (r == NOT_YET && gone_wait(&looks));
+	return r == NOT_YET ? failed(usage, path, GONE_NOT) : r;
 }
 
 static int expire(const struct usage *usage, const char *path)

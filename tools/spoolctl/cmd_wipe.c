@@ -4,18 +4,14 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "spoolctl/cmd.h"
+#include "spoolctl/gone.h"
 #include "util/macros.h"
-
-/* So long it waits for what goes, looking this often. Guesses: 100,000 entries take less. */
-#define GONE_MS 30000
-#define LOOK_MS 10
 
 static const char *reason(int error)
 {
@@ -23,7 +19,7 @@ static const char *reason(int error)
 	case EINVAL:
 		return "neither the root of a mount nor the directory of a user in it";
 	case ETIMEDOUT:
-		return "not all has gone within 30 s; it goes when it can";
+		return GONE_NOT;
 	default:
 		return spool_ctl_reason(error);
 	}
@@ -43,20 +39,16 @@ static int ask(int fd, uint32_t op, uint32_t *ret_left)
 /* Return: 0; an errno. */
 static int wipe(const char *path)
 {
-	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
 	spool_cleanup(fd) int fd = reach_mount(path, true);
+	unsigned int looks = 0;
 	uint32_t left = 0;
 	int r;
 
 	if (fd < 0)
 		return -fd;
 	r = ask(fd, SPOOL_CTL_WIPE_BEGIN, &left);
-	for (int i = 0; r == 0 && left; i++) {
-		if (i == GONE_MS / LOOK_MS)
-			return ETIMEDOUT;
-		nanosleep(&pause, NULL);
-		r = ask(fd, SPOOL_CTL_WIPE_ASK, &left);
-	}
+	while (r == 0 && left)
+		r = gone_wait(&looks) ? ask(fd, SPOOL_CTL_WIPE_ASK, &left) : ETIMEDOUT;
 	return r;
 }
 

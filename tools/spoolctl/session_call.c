@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #include "common/json.h"
 #include "common/reach.h"
@@ -15,12 +14,9 @@
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "ctl/names.h"
+#include "spoolctl/gone.h"
 #include "spoolctl/session_options.h"
 #include "util/macros.h"
-
-/* So long it waits for what goes, looking this often. Guesses: 100,000 entries take less. */
-#define GONE_MS 30000
-#define LOOK_MS 10
 
 /* What a line is about, where it is a number. */
 #define NUMBER 24
@@ -109,7 +105,7 @@ static const char *end_reason(int error)
 	case EINVAL:
 		return "nobody has begun this session: it ends with its processes";
 	case ETIMEDOUT:
-		return "not all has gone within 30 s; it goes when it can";
+		return GONE_NOT;
 	default:
 		return spool_ctl_reason(error);
 	}
@@ -130,19 +126,17 @@ static int ask(int fd, struct spool_ctl_end *end, uint32_t op)
 
 int session_end(const struct session_options *options)
 {
-	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
 	struct spool_ctl_end end = {.version = SPOOL_CTL_VERSION, .id = options->id};
 	spool_cleanup(fd) int fd = reach_mount(options->path, true);
 	char text[128], number[NUMBER];
+	unsigned int looks = 0;
 	int error;
 
 	if (fd < 0)
 		return failed(options->path, spool_ctl_reason(-fd));
 	error = ask(fd, &end, SPOOL_CTL_END_NOW);
-	for (int i = 0; !error && end.left; i++) {
-		nanosleep(&pause, NULL);
-		error = i < GONE_MS / LOOK_MS ? ask(fd, &end, SPOOL_CTL_END_ASK) : ETIMEDOUT;
-	}
+	while (!error && end.left)
+		error = gone_wait(&looks) ? ask(fd, &end, SPOOL_CTL_END_ASK) : ETIMEDOUT;
 	snprintf(number, sizeof(number), "%" PRIu64, options->id);
 	if (error)
 		return failed(is_about_session(error) ? number : options->path, end_reason(error));
