@@ -6,9 +6,9 @@ import select
 import socket
 import threading
 
-from rig import CLONE_NEWNS, LIBC, Skip, get, need, own_uids, put, run
+from rig import CLONE_NEWNS, LIBC, Skip, as_user, get, need, own_uids, put, run
 
-SERVICES = ('su', 'su-l', 'runuser', 'runuser-l', 'login', 'sudo', 'spool-test')
+SERVICES = ('su', 'su-l', 'runuser', 'runuser-l', 'login', 'sudo', 'sshd', 'spool-test')
 STACK = '''auth sufficient pam_permit.so
 account sufficient pam_permit.so
 {loginuid}
@@ -67,13 +67,27 @@ def machine():
     return alice, bob
 
 
+def need_logins():
+    """That pam_loginuid gives a login an audit session."""
+    def can_log_in():
+        put('/proc/self/loginuid', b'0')
+        return get('/proc/self/sessionid')
+
+    try:
+        if int(as_user(0, can_log_in)) != 0xffffffff:
+            return
+    except OSError:
+        pass
+    raise Skip('no audit sessions here')
+
+
 def stack(line, services=SERVICES):
     """@line: "required cover=/tmp": what stands behind session, but the module."""
     control, _, arguments = line.partition(' ')
     for service in services:
         text = STACK.format(
             lines=f'session {control} {MODULE} {arguments}' if line else '',
-            loginuid='session required pam_loginuid.so' if service == 'login' else '')
+            loginuid='session required pam_loginuid.so' if service in ('login', 'sshd') else '')
         put(f'/etc/pam.d/{service}', text.encode())
 
 

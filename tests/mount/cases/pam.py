@@ -8,24 +8,10 @@ import subprocess
 import syslog
 from pathlib import Path
 
-from logins import Pam, Syslog, logins, machine, stack
-from rig import Mount, Skip, alive, as_user, case, get, need, put, run, unmount, wait_until
+from logins import Pam, Syslog, logins, machine, need_logins, stack
+from rig import Mount, alive, case, get, need, put, run, unmount, wait_until
 
 TOP = Path(__file__).resolve().parents[3]
-
-
-def need_logins():
-    """That pam_loginuid gives a login an audit session."""
-    def can_log_in():
-        put('/proc/self/loginuid', b'0')
-        return get('/proc/self/sessionid')
-
-    try:
-        if int(as_user(0, can_log_in)) != 0xffffffff:
-            return
-    except OSError:
-        pass
-    raise Skip('no audit sessions here')
 
 
 def leave_behind(login, place):
