@@ -39,6 +39,10 @@ END_S = 60  # for what takes a tenth of a second, on a machine with far too much
 VISIT = 0.3  # how often a member works in the place of another session
 
 
+def cgroup_of(number):
+    return f'spool-soak-{os.getpid()}-{number}'
+
+
 class Member:
     """What a session starts: as whom, in which way, and how long it stays."""
 
@@ -83,7 +87,7 @@ class Session:
         for member in self.members:
             host = soak.host(self, chance) if member.visits else None
             self.hosts.append(host or self.places[member.uid])
-        self.cgroup = f'{UNIFIED[0]}/spool-soak-{os.getpid()}-{number}' if kind == 'cgroup' else ''
+        self.cgroup = f'{UNIFIED[0]}/{cgroup_of(number)}' if kind == 'cgroup' else ''
         self.due, self.ready, self.done, self.text, self.ended = [], 0, 0, b'', None
         self.start()
 
@@ -251,6 +255,9 @@ class Soak:
             readable, _, _ = select.select([one.out for one in self.living], [], [], 0.1)
             self.living = [one for one in self.living if one.out not in readable or
                            not one.hear()]
+        for cgroup in Path(UNIFIED[0]).glob(cgroup_of('*')) if UNIFIED else ():
+            with contextlib.suppress(OSError):  # somebody may be in it yet
+                cgroup.rmdir()
 
     def run(self, sessions, at_once, progress=0):
         with contextlib.ExitStack() as stack:
