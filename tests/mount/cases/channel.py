@@ -102,22 +102,28 @@ def the_life_of_a_file_takes_these_requests():
                 os.pread(fd, 4096, 0)
                 os.close(fd)
                 os.unlink(f'{base}/f{i}')
+
+            def too_many():
+                """What was asked more often than is allowed, or at all."""
+                before = counts(mount)
+                for i in range(n):
+                    life(i)
+                wait_until(lambda: counts(mount).get('RELEASE', 0) - before.get('RELEASE', 0) == n,
+                           'the last RELEASE')
+                after = counts(mount)
+                grown = {name: after[name] - before.get(name, 0) for name in after
+                         if after[name] > before.get(name, 0)}
+                forgets = grown.pop('FORGET', 0) + grown.pop('BATCH_FORGET', 0)
+                more = {name: got for name, got in grown.items() if name not in
+                        ('IOCTL', 'OPENDIR', 'RELEASEDIR') and got > allowed.get(name, 0) * n + 2}
+                return more or forgets > n + 2 and {'FORGET': forgets}
             life('warm')
-            before = counts(mount)
-            for i in range(n):
-                life(i)
-            wait_until(lambda: counts(mount).get('RELEASE', 0) - before.get('RELEASE', 0) == n,
-                       'the last RELEASE')
-            after = counts(mount)
-            for name, most in allowed.items():
-                got = after.get(name, 0) - before.get(name, 0)
-                assert got <= most * n + 2, (options, name, got)
-            others = {name for name in after if after[name] > before.get(name, 0)}
-            others -= set(allowed) | {'FORGET', 'BATCH_FORGET', 'IOCTL', 'OPENDIR', 'RELEASEDIR'}
-            assert not others, (options, others)
-            forgets = sum(after.get(name, 0) - before.get(name, 0)
-                          for name in ('FORGET', 'BATCH_FORGET'))
-            assert forgets <= n + 2, forgets
+            # others may make the kernel drop its caches, and a slow machine lets them grow old:
+            # then it asks again. What is asked for every file is asked in each of the rounds.
+            rounds = [too_many()]
+            while rounds[-1] and len(rounds) < 20:
+                rounds.append(too_many())
+            assert not rounds[-1], (options, rounds)
 
 
 @case(mount=False)
@@ -231,7 +237,7 @@ def a_flood_of_one_user_lets_others_pass():
     for floods in (0,), (100000, 100001, 1000), (1000, 1002, 100000):
         places = []
         while not places or places[-1] >= 50:
-            assert len(places) < 5, (floods, places)
+            assert len(places) < 30, (floods, places)
             with Mount() as mount:
                 places.append(place_behind_a_flood(mount, floods, 1001))
 
