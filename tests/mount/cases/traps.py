@@ -10,10 +10,9 @@ import os
 import socket
 import stat
 import tempfile
-import time
 from multiprocessing.connection import Client, Listener
 
-from rig import Skip, as_user, bash, case, get, need, put, run, wait_until
+from rig import Skip, as_user, bash, case, get, need, pass_time, put, run, wait_until
 
 MASKED = True  # also run without each feature of the kernel
 # A design that removes by itself has done so by then: the prototypes took 0.3 s.
@@ -56,7 +55,7 @@ def t03_gcc_closes_empty_files_that_others_open_later(d):
     for i in range(5):
         os.close(os.open(f'cc{i}.s', os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     inode = os.stat('cc0.s').st_ino
-    time.sleep(REMOVED_BY_S)
+    pass_time(REMOVED_BY_S)
     assert len(os.listdir(d)) == 5
     bash('echo text > cc0.s; exec 3<cc0.s 4<cc0.s; cat <&3; cat <&4', d)
     assert os.stat('cc0.s').st_ino == inode and get('cc0.s') == b'text\n'
@@ -100,7 +99,7 @@ def t06_the_creator_is_gone_when_others_use_the_name(d):
     """Caught: removal when the creating process exits."""
     name = bash('mktemp', d).stdout.strip()
     assert os.path.dirname(name) == d
-    time.sleep(REMOVED_BY_S)
+    pass_time(REMOVED_BY_S)
     for command in (f'[ -e {name} ]', f'echo text > {name}', f'chmod 640 {name}',
                     f'mv {name} {name}.new', f'[ "$(cat {name}.new)" = text ]', f'rm {name}.new'):
         bash(command, d)
@@ -243,7 +242,7 @@ def t12_archives_set_owners_times_and_links(d):
     os.chmod(f'/proc/self/fd/{handle}', 0o700)
     assert stat.S_IMODE(os.fstat(handle).st_mode) == 0o700
     os.close(handle)
-    time.sleep(REMOVED_BY_S)
+    pass_time(REMOVED_BY_S)
     assert sorted(os.listdir(d)) == ['f', 'l', 'ls', 's'], 'a file of 1970 was taken for old'
 
 
@@ -327,7 +326,7 @@ def t16_sockets_and_fifos_are_not_held_open(mount):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind('sock')
         server.listen()
-        time.sleep(REMOVED_BY_S)
+        pass_time(REMOVED_BY_S)
         assert sorted(os.listdir('.')) == ['fifo', 'sock']
         with socket.socket(socket.AF_UNIX) as client:
             client.connect('sock')
@@ -356,5 +355,5 @@ def t17_names_are_used_again_after_close(d):
     assert bash("printf 'all:\\n\\t@echo made\\n' | make -s -f -; ls", d).stdout == 'made\n'
     need('ssh-keygen')
     bash('ssh-keygen -q -t ed25519 -N "" -f id', d)
-    time.sleep(REMOVED_BY_S)
+    pass_time(REMOVED_BY_S)
     assert sorted(os.listdir(d)) == ['id', 'id.pub']
