@@ -162,7 +162,7 @@ def sqlite_temporary_and_wal(d):
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<60000)
             INSERT INTO t SELECT i, hex(randomblob(40)) FROM n;'
         for k in 1 2 3; do
-            sqlite3 -cmd '.timeout 20000' ../db \
+            sqlite3 -cmd '.timeout 300000' ../db \
                 "UPDATE t SET b = b || '$k' WHERE a % 3 = $k - 1" & done; wait
         sqlite3 -cmd 'PRAGMA temp_store=FILE; PRAGMA cache_size=10' ../db '
             CREATE TEMP TABLE s AS SELECT * FROM t ORDER BY b;
