@@ -438,6 +438,8 @@ static void test_private(void)
 	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, top), 0);
 	CU_ASSERT_EQUAL(life_reap(&life), 1);
 	CU_ASSERT_EQUAL(rig_ino(rig, ROOT, "1000"), top);
+	CU_ASSERT_FALSE(life_of(&life, top).ended);
+	CU_ASSERT_EQUAL(life_of(&life, top).lifetime, SPOOL_LIFETIME_CLOSE);
 	engine_rig_fini(rig);
 }
 

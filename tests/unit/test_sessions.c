@@ -234,6 +234,32 @@ static void test_grace(void)
 	rig_free(rig);
 }
 
+/* The looks that others bring about are too early for who waits for his grace to be over. */
+static void test_grace_while_others_end(void)
+{
+	struct session_rig *rig = rig_new(SPOOL_SESSION_AUTO, 100);
+	uint64_t hers, his;
+
+	fake_start(&rig->life, SHELL, ALICE, FAKE_UNSET, SHELL);
+	hers = rig_make(rig, SHELL, ALICE, 0);
+	rig_pass(rig, FOUND);
+	fake_end(&rig->life, SHELL);
+	rig_pass(rig, FOUND);
+	CU_ASSERT_EQUAL(rig_state(rig, hers), SPOOL_SESSION_LEAVING);
+	for (uint32_t login = 1; login <= 4; login++) {
+		fake_start(&rig->life, JOB, BOB, login, JOB);
+		his = rig_make(rig, JOB, BOB, 0);
+		rig_pass(rig, FOUND);
+		fake_end(&rig->life, JOB);
+		rig_pass(rig, FOUND);
+		CU_ASSERT_TRUE(rig_ended(rig, his));
+		CU_ASSERT_EQUAL(rig_state(rig, hers), SPOOL_SESSION_LEAVING);
+	}
+	rig_pass(rig, 10000);
+	CU_ASSERT_TRUE(rig_ended(rig, hers));
+	rig_free(rig);
+}
+
 /* Each has sessions of his own, also where what holds them together is the same. */
 static void test_owners(void)
 {
@@ -381,6 +407,7 @@ static const struct unit_test tests[] = {
 	{"zombie_is_no_member", test_zombie_is_no_member},
 	{"who_has_none", test_who_has_none},
 	{"grace", test_grace},
+	{"grace_while_others_end", test_grace_while_others_end},
 	{"owners", test_owners},
 	{"audit_session_changes", test_audit_session_changes},
 	{"unknown_caller", test_unknown_caller},

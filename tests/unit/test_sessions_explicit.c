@@ -98,6 +98,10 @@ static void test_cgroup_is_covered(void)
 	CU_ASSERT_EQUAL(rig_make(rig, SHELL, ALICE, 0), inner);
 	snprintf(shell->cgroup, sizeof(shell->cgroup), "/a/bc");
 	CU_ASSERT_EQUAL(rig_make(rig, SHELL, ALICE, 0), outer);
+	/* whichever hierarchy the longer path is of */
+	snprintf(shell->v1, sizeof(shell->v1), "/a/b/c");
+	CU_ASSERT_EQUAL(rig_make(rig, SHELL, ALICE, 0), inner);
+	snprintf(shell->v1, sizeof(shell->v1), "/a");
 	CU_ASSERT_EQUAL(spool_session_end(rig->sessions, outer, ALICE, false), 0);
 	snprintf(shell->cgroup, sizeof(shell->cgroup), "/a");
 	CU_ASSERT_NOT_EQUAL(rig_make(rig, SHELL, ALICE, 0), outer);
