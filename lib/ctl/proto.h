@@ -225,6 +225,7 @@ struct spool_ctl_debug {
 enum spool_ctl_life_flags {
 	SPOOL_CTL_LIFE_ENDED = 1 << 0, /* it goes as soon as it can: its session has ended */
 	SPOOL_CTL_LIFE_OPEN = 1 << 1,
+	SPOOL_CTL_LIFE_CHANGING = 1 << 2, /* not all that is asked of a tree is done yet */
 };
 
 /**

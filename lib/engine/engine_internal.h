@@ -22,6 +22,7 @@ struct engine_session;
 struct engine_wipe;
 
 RB_HEAD(engine_session_tree, engine_session);
+RB_HEAD(engine_changer_tree, engine_changer);
 TAILQ_HEAD(engine_session_list, engine_session);
 TAILQ_HEAD(engine_wipe_list, engine_wipe);
 
@@ -37,6 +38,7 @@ struct engine_life {
 	uint64_t n_lingering;
 	_Atomic uint64_t asked;  /* requests for another lifetime, or to expire, so far */
 	struct spool_turns work; /* directories whose entries something is done to */
+	struct engine_changer_tree changers; /* for whom */
 	struct engine_wipe_list wipes;
 	uint64_t n_removed; /* names, ever */
 	uint64_t n_failed;  /* tries at those that had been moved, ever */

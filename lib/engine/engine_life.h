@@ -119,6 +119,12 @@ int spool_engine_wipe(struct spool_engine *engine, const uid_t *tree);
 bool spool_engine_is_wiping(struct spool_engine *engine, const uid_t *tree);
 
 /**
+ * spool_engine_is_changing() - is something to be done yet to what is below a directory?
+ * For @uid, who has asked for it, or to the tree that @ino is in. spool_engine_reap() does it.
+ */
+bool spool_engine_is_changing(struct spool_engine *engine, uid_t uid, uint64_t ino);
+
+/**
  * spool_engine_bind() - what is made below the directory @ino is of session @id from now on
  * Whoever makes it, and until that session has ended. A directory below for which another was begun
  * stays as it is; one that is moved is bound as the one that it comes into. Directories that are

@@ -45,6 +45,7 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node) S
 	if (S_ISDIR(node->type)) {
 		engine_session_bind_locked(engine, node, NULL);
 		engine_worklist_remove(engine, node);
+		engine_worklist_count(engine, node, true);
 	}
 	if (S_ISREG(node->type) && node->file) {
 		engine_closed_remove(engine, node->file);

@@ -9,6 +9,7 @@
 #include "engine/linger.h"
 #include "engine/session.h"
 #include "engine/tree.h"
+#include "engine/worklist.h"
 
 #define NS_PER_MS 1000000u
 
@@ -197,6 +198,19 @@ int spool_engine_expire(struct spool_engine *engine, uid_t by, uint64_t ino)
 	struct engine_tree what = {.work = ENGINE_TREE_EXPIRE, .uid = by};
 
 	return change(engine, ino, &what, true);
+}
+
+bool spool_engine_is_changing(struct spool_engine *engine, uid_t uid, uint64_t ino)
+{
+	struct spool_node *node = engine_get(engine, ino);
+	bool is_changing;
+
+	if (!node)
+		return false;
+	is_changing =
+		engine_worklist_is_for(engine, uid) || engine_worklist_is_for(engine, node->tree);
+	engine_put(engine, node);
+	return is_changing;
 }
 
 int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id)

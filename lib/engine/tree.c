@@ -133,8 +133,6 @@ static void merge(struct spool_dir *dir, const struct engine_tree *tree)
 	dir->work_lifetime = (uint8_t)to.lifetime;
 	dir->work_lifetime_at = to.lifetime_at;
 	dir->work_expire_at = to.expire_at;
-	if (tree->work & OF_UID)
-		dir->work_uid = tree->uid;
 }
 
 int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *node,
@@ -142,11 +140,17 @@ int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *nod
 {
 	struct spool_dir *dir = node->dir;
 	const struct engine_tree pending = work_of(dir);
+	bool is_of_uid = dir->work & OF_UID;
+	uid_t uid = tree->work & OF_UID ? tree->uid : is_of_uid ? dir->work_uid : node->tree;
 
-	if ((dir->work & OF_UID) && (tree->work & OF_UID) &&
-	    (dir->work_uid != tree->uid || asked_last(tree) < asked_last(&pending)))
+	if (is_of_uid && (tree->work & OF_UID) &&
+	    (uid != dir->work_uid || asked_last(tree) < asked_last(&pending)))
 		return -EBUSY;
+	if (uid != dir->work_uid)
+		engine_worklist_count(engine, node, true);
 	merge(dir, tree);
+	dir->work_uid = uid;
+	engine_worklist_count(engine, node, false);
 	dir->work_cookie = 0;
 	engine_worklist_add_locked(engine, node);
 	return 0;
@@ -219,10 +223,12 @@ static void do_dir(struct spool_engine *engine, struct spool_node *dir) SPOOL_RE
 {
 	const struct engine_tree tree = work_of(dir->dir);
 
-	if (do_entries(engine, dir, &tree))
-		dir->dir->work = 0;
-	else
+	if (!do_entries(engine, dir, &tree)) {
 		engine_worklist_add_locked(engine, dir); /* at the end once more */
+		return;
+	}
+	dir->dir->work = 0;
+	engine_worklist_count(engine, dir, true);
 }
 
 bool engine_tree_step(struct spool_engine *engine)

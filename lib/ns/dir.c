@@ -43,6 +43,8 @@ void spool_dir_init(struct spool_dir *dir)
 	dir->parent = NULL;
 	dir->bound = NULL;
 	dir->bound_here = false;
+	dir->work = 0;
+	dir->work_counted = false;
 }
 
 struct spool_entry *spool_entry_new(const struct spool_host *host, const struct spool_hash *hash,

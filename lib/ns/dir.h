@@ -65,6 +65,7 @@ struct spool_dir {
 	uint64_t work_ino; /* lock: the engine's life.lock, as the following */
 	struct spool_turn work_turn;
 	bool work_queued;
+	bool work_counted;     /* as work of work_uid */
 	uint8_t work_lifetime; /* lock: the node's again */
 	uint8_t work;
 	uid_t work_uid;

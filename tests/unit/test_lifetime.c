@@ -259,6 +259,32 @@ static void test_kept_between(void)
 	engine_rig_fini(rig);
 }
 
+/* It is told when all of a tree has been changed, to those whose it is. */
+static void test_changing(void)
+{
+	struct spool_removed removed[1];
+	uint64_t dirs[3], ms;
+	size_t n, steps = 0;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	fill_tree(ROOT, dirs);
+	CU_ASSERT_FALSE(spool_engine_is_changing(rig->engine, 1000, dirs[0]));
+	CU_ASSERT_EQUAL(set(0, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
+	CU_ASSERT_EQUAL(set(0, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[1], 2), 0);
+	CU_ASSERT_FALSE(spool_engine_is_changing(rig->engine, 1001, 999));
+	while (spool_engine_is_changing(rig->engine, 0, dirs[2])) {
+		spool_engine_reap(rig->engine, removed, 1, &n, &ms);
+		steps++;
+	}
+	CU_ASSERT_TRUE(steps > 1);
+	CU_ASSERT_EQUAL(life_end(&life, 1), 0);
+	CU_ASSERT_EQUAL(life_of(&life, dirs[2]).bound, 2);
+	CU_ASSERT_FALSE(spool_engine_is_changing(rig->engine, 1000, dirs[0]));
+	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_SESSION, true), 0);
+	engine_rig_fini(rig); /* with what was to be done */
+}
+
 /* In shared those of others are left out, with what is below; somebody else's request waits. */
 static void test_others(void)
 {
@@ -629,6 +655,7 @@ int main(void)
 		{"close", test_close},
 		{"tree", test_tree},
 		{"expire", test_expire},
+		{"changing", test_changing},
 		{"others", test_others},
 		{"one after another", test_one_after_another},
 		{"below one in progress", test_below_one_in_progress},
