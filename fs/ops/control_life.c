@@ -34,21 +34,25 @@ static int find(const struct control_call *call, const char *name, struct spool_
 
 static int get_life(const struct control_call *call, struct spool_ctl_life *out)
 {
+	bool is_admin = control_may_administer(call), is_changing;
 	struct spool_attr attr;
 	struct spool_life life;
 	int r = find(call, out->name, &attr);
 
 	if (r < 0)
 		return r == -ESTALE ? -ENOENT : r;
-	if (!control_life_is_own(call, control_may_administer(call), &attr))
+	if (!control_life_is_own(call, is_admin, &attr))
 		r = -EPERM;
 	else
 		r = spool_engine_life(call->fs->engine, attr.ino, &life);
+	is_changing =
+		spool_engine_is_changing(call->fs->engine, is_admin ? 0 : call->cred.uid, attr.ino);
 	spool_engine_forget(call->fs->engine, attr.ino, 1);
 	if (r < 0)
 		return r == -ESTALE ? -ENOENT : r;
-	out->flags =
-		(life.ended ? SPOOL_CTL_LIFE_ENDED : 0) | (life.is_open ? SPOOL_CTL_LIFE_OPEN : 0);
+	out->flags = (life.ended ? SPOOL_CTL_LIFE_ENDED : 0) |
+		     (life.is_open ? SPOOL_CTL_LIFE_OPEN : 0) |
+		     (is_changing ? SPOOL_CTL_LIFE_CHANGING : 0);
 	out->lifetime = life.lifetime;
 	out->uid = attr.uid;
 	out->mode = attr.mode;
