@@ -19,7 +19,9 @@
 
 static const char *reason(int error)
 {
-	return error == EBUSY ? "an earlier change of it is not done yet" : spool_ctl_reason(error);
+	return error == EBUSY       ? "an earlier change of it is not done yet"
+	       : error == ETIMEDOUT ? "not all has been changed within 30 s; it goes on"
+				    : spool_ctl_reason(error);
 }
 
 static int failed(const struct usage *usage, const char *path, const char *why)
@@ -39,6 +41,9 @@ static int set_all(const struct usage *usage, char *paths[], uint32_t lifetime, 
 	for (; *paths; paths++) {
 		int error = life_change(*paths, SPOOL_CTL_CHANGE_LIFETIME, lifetime, flags);
 
+		/* the session may end when we do */
+		if (!error && recursive)
+			error = life_wait(*paths);
 		if (error)
 			r = failed(usage, *paths, reason(error));
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Waiting for what is to go. */
+/* Waiting for what is to go, or to be done to a tree. */
 
 #include <stdbool.h>
 

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 
 #include "ctl/proto.h"
+#include "spoolctl/gone.h"
 #include "util/macros.h"
 
 /* A directory is asked about itself, as it may be the root of a mount; anything else through the
@@ -57,4 +58,36 @@ int life_change(const char *path, uint32_t op, uint32_t lifetime, uint32_t flags
 	if (fd < 0)
 		return -fd;
 	return ioctl(fd, SPOOL_IOC_CHANGE, &change) < 0 ? errno : 0;
+}
+
+/* Return: 0; ETIMEDOUT; an errno. */
+static int wait_at(int fd, const char *name)
+{
+	unsigned int looks = 0;
+
+	do {
+		struct spool_ctl_life life = {.version = SPOOL_CTL_VERSION};
+
+		strcpy(life.name, name);
+		if (ioctl(fd, SPOOL_IOC_LIFE, &life) < 0)
+			return errno == ENOENT ? 0 : errno; /* it has gone */
+		if (!(life.flags & SPOOL_CTL_LIFE_CHANGING))
+			return 0;
+	} while (gone_wait(&looks));
+	return ETIMEDOUT;
+}
+
+int life_wait(const char *path)
+{
+	char name[256];
+	spool_cleanup(fd) int fd = open_for(path, name);
+
+	if (fd < 0)
+		return fd == -ENOENT || fd == -ENOTDIR ? 0 : -fd;
+	return wait_at(fd, name);
+}
+
+int life_wait_directory(int fd)
+{
+	return wait_at(fd, "");
 }

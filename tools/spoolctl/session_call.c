@@ -15,6 +15,7 @@
 #include "ctl/client.h"
 #include "ctl/names.h"
 #include "spoolctl/gone.h"
+#include "spoolctl/life_call.h"
 #include "spoolctl/session_options.h"
 #include "util/macros.h"
 
@@ -86,6 +87,9 @@ int session_begin(const struct session_options *options)
 
 		return failed(begin_subject(options, error, number), begin_reason(error));
 	}
+	/* so that what is made next is in it; if that takes too long it has begun all the same */
+	if (begin.kind == (uint32_t)spool_ctl_number(SPOOL_CTL_SESSION_KINDS, "directory"))
+		life_wait_directory(fd);
 	if (options->json) {
 		json_open(&json, NULL, '{');
 		json_number(&json, "id", begin.id);

@@ -214,3 +214,24 @@ def a_directory_that_moves(mount):
     for name in 'out/sub/f', 'out/f', 'made/f':
         assert get(f'{top}/{name}') == b'text'
     assert os.listdir(f'{top}/job/in') == ['sub']
+
+
+@case(needs=['ioctl_dir'])
+def what_was_kept_as_a_whole_stays(mount):
+    top = mount.tmpdir(ALICE)
+    as_user(ALICE, os.mkdir, f'{top}/job')
+    ident = as_user(ALICE, begin, '--dir', f'{top}/job')
+
+    def fill():
+        for i in range(5):
+            os.mkdir(f'{top}/job/{i}')
+            for j in range(1000):
+                os.mknod(f'{top}/job/{i}/{j}')
+
+    def keep_and_end():
+        run(binary('SPOOLCTL'), 'keep', '-r', f'{top}/job')
+        return tried('end', str(ident), mount.path)
+
+    as_user(ALICE, fill)
+    refused(as_user(ALICE, keep_and_end), f'session: {ident}: 5005 of its files stay: ')
+    assert [len(os.listdir(f'{top}/job/{i}')) for i in range(5)] == [1000] * 5
