@@ -32,6 +32,12 @@ static int find(const struct control_call *call, const char *name, struct spool_
 	return spool_engine_lookup(engine, &call->cred, call->dir, name, ret);
 }
 
+/* What stays until the mount ends does so when its session has ended, too. */
+static bool goes(const struct spool_life *life)
+{
+	return life->ended && life->lifetime != SPOOL_LIFETIME_MOUNT;
+}
+
 static int get_life(const struct control_call *call, struct spool_ctl_life *out)
 {
 	bool is_admin = control_may_administer(call), is_changing;
@@ -50,7 +56,7 @@ static int get_life(const struct control_call *call, struct spool_ctl_life *out)
 	spool_engine_forget(call->fs->engine, attr.ino, 1);
 	if (r < 0)
 		return r == -ESTALE ? -ENOENT : r;
-	out->flags = (life.ended ? SPOOL_CTL_LIFE_ENDED : 0) |
+	out->flags = (goes(&life) ? SPOOL_CTL_LIFE_ENDED : 0) |
 		     (life.is_open ? SPOOL_CTL_LIFE_OPEN : 0) |
 		     (is_changing ? SPOOL_CTL_LIFE_CHANGING : 0);
 	out->lifetime = life.lifetime;

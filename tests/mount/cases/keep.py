@@ -104,6 +104,22 @@ def what_is_kept_stays(d):
 
 
 @case(needs=['ioctl_dir'])
+def what_is_kept_is_not_over(d):
+    """Also when its session is."""
+    os.mkdir('job')
+    ident = spoolctl('session', 'begin', '--dir', 'job').stdout.strip()
+    os.mkdir('job/sub')
+    put('job/sub/kept', b'x')
+    spoolctl('keep', 'job/sub/kept')
+    assert spoolctl('session', 'end', ident, check=False).returncode == 1
+    told = json.loads(spoolctl('why', '--json', 'job/sub', 'job/sub/kept').stdout)
+    assert [one['over'] for one in told] == [True, False], told
+    assert told[1]['why'] == 'stays until the mount ends', told
+    done = spoolctl('expire', 'job', check=False)
+    assert done.stderr.startswith('spoolctl: expire: job/sub/kept: stays until'), done
+
+
+@case(needs=['ioctl_dir'])
 def nobody_changes_others_files(mount):
     for uid in ALICE, BOB:
         as_user(uid, put, f'{mount.tmpdir(uid)}/f', b'text')
