@@ -83,8 +83,9 @@ def debian_has_a_profile_for_it():
     run('cp', '-a', profiles, '/run/profiles')
     shutil.copy(f'{TOP}/packaging/pam/spoolfs', '/run/profiles')
     run('mount', '--bind', '/run/profiles', profiles)
-    run('cp', '-a', '/var/lib/pam', '/run/state')
-    run('mount', '--bind', '/run/state', '/var/lib/pam')
+    for name, path in (('state', '/var/lib/pam'), ('debconf', '/var/cache/debconf')):
+        run('cp', '-a', path, f'/run/{name}')  # the latter is locked while apt-get(8) runs
+        run('mount', '--bind', f'/run/{name}', path)
     before = get('/etc/pam.d/common-session')
     run('pam-auth-update', '--package')
     assert get('/etc/pam.d/common-session') == before  # not without being asked for
