@@ -111,13 +111,19 @@ static bool wants_idmap(const struct spool_fs *fs)
 /* Return: whether they serve. */
 static bool start_rings(struct spool_fs *fs, struct spool_rings *rings)
 {
-	if (!rings || spool_rings_start(rings, fs->transport_why) < 0) {
-		spool_rings_stop(rings);
+	unsigned int n_threads = fs->n_threads;
+
+	if (!rings)
 		return false;
-	}
+	/* before they serve: requests may ask for it */
 	fs->rings = rings;
 	fs->n_threads = spool_rings_threads(rings) + 1;
-	return true;
+	if (spool_rings_start(rings, fs->transport_why) == 0)
+		return true;
+	spool_rings_stop(rings);
+	fs->rings = NULL;
+	fs->n_threads = n_threads;
+	return false;
 }
 
 _Static_assert(sizeof(((struct spool_handshake_room *)NULL)->header) ==

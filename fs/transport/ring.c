@@ -202,17 +202,17 @@ int spool_rings_prepare(struct spool_fs *fs, int fd, size_t max_write, struct sp
 int spool_rings_start(struct spool_rings *rings, char why[128])
 {
 	unsigned int pinned = 0;
-	int r = go_on(rings, RING_GO, rings->n);
+	int r;
 
-	if (r < 0) {
-		snprintf(why, 128, "%s: %s", rings->error_at, strerror(-r));
-		return r;
-	}
+	/* before they serve: a request may ask for it */
 	for (unsigned int i = 0; i < rings->n; i++)
 		pinned += rings->rings[i].pinned;
 	snprintf(why, 128, "%u rings of %u entries at first, %u of them pinned to their CPU",
 		 rings->n, rings->n_first, pinned);
-	return 0;
+	r = go_on(rings, RING_GO, rings->n);
+	if (r < 0)
+		snprintf(why, 128, "%s: %s", rings->error_at, strerror(-r));
+	return r;
 }
 
 void spool_rings_stop(struct spool_rings *rings)
