@@ -11,18 +11,11 @@
 
 #include "common/text.h"
 #include "common/usage.h"
-#include "ctl/client.h"
 #include "ctl/names.h"
+#include "ctl/proto.h"
 #include "spoolctl/cmd.h"
 #include "spoolctl/gone.h"
 #include "spoolctl/life_call.h"
-
-static const char *reason(int error)
-{
-	return error == EBUSY       ? "an earlier change of it is not done yet"
-	       : error == ETIMEDOUT ? "not all has been changed within 30 s; it goes on"
-				    : spool_ctl_reason(error);
-}
 
 static int failed(const struct usage *usage, const char *path, const char *why)
 {
@@ -45,7 +38,7 @@ static int set_all(const struct usage *usage, char *paths[], uint32_t lifetime, 
 		if (!error && recursive)
 			error = life_wait(*paths);
 		if (error)
-			r = failed(usage, *paths, reason(error));
+			r = failed(usage, *paths, life_reason(*paths, error));
 	}
 	return r;
 }
@@ -161,7 +154,7 @@ static int look(const struct usage *usage, const char *path, uint64_t ino)
 	if (error == ENOENT || error == ENOTDIR || (error == 0 && life.ino != ino))
 		return is_known(path, ino) ? EXIT_OK : NOT_YET;
 	if (error)
-		return failed(usage, path, spool_ctl_reason(error));
+		return failed(usage, path, life_reason(path, error));
 	if (!(life.flags & SPOOL_CTL_LIFE_ENDED))
 		return EXIT_OK; /* the directory of a user, or of all, stays */
 	if (!is_kept(path, &life, kept))
@@ -192,7 +185,7 @@ static int expire(const struct usage *usage, const char *path)
 	if (!error)
 		error = life_change(path, SPOOL_CTL_CHANGE_EXPIRE, 0, 0);
 	if (error)
-		return failed(usage, path, reason(error));
+		return failed(usage, path, life_reason(path, error));
 	return wait_until_gone(usage, path, life.ino);
 }
 

@@ -7,7 +7,7 @@
 #include "common/json.h"
 #include "common/text.h"
 #include "common/usage.h"
-#include "ctl/client.h"
+#include "ctl/proto.h"
 #include "spoolctl/cmd.h"
 #include "spoolctl/file_text.h"
 #include "spoolctl/life_call.h"
@@ -78,7 +78,7 @@ static int show(const char *path, struct json *json)
 	if (error) {
 		fputs("spoolctl: why: ", stderr);
 		text_put(stderr, path);
-		fprintf(stderr, ": %s\n", spool_ctl_reason(error));
+		fprintf(stderr, ": %s\n", life_reason(path, error));
 		return EXIT_FAILED;
 	}
 	if (json)

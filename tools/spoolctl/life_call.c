@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
-#include "ctl/proto.h"
+#include "ctl/client.h"
 #include "spoolctl/gone.h"
 #include "util/macros.h"
 
@@ -90,4 +91,18 @@ int life_wait(const char *path)
 int life_wait_directory(int fd)
 {
 	return wait_at(fd, "");
+}
+
+/* TMPDIR is often the link "self" of a mount. */
+const char *life_reason(const char *path, int error)
+{
+	struct stat st;
+
+	if (error == EBUSY)
+		return "an earlier change of it is not done yet";
+	if (error == ETIMEDOUT)
+		return "not all has been changed within 30 s; it goes on";
+	if (error == EPERM && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		return "a link that is not yours; with a \"/\" behind it, it is followed";
+	return spool_ctl_reason(error);
 }

@@ -20,3 +20,7 @@ int life_change(const char *path, uint32_t op, uint32_t lifetime, uint32_t flags
  * @path, or the directory @fd. Return: 0, also if it has gone; ETIMEDOUT after 30 s; an errno. */
 int life_wait(const char *path);
 int life_wait_directory(int fd);
+
+/** life_reason() - why a call about @path has failed with @error, in a few words. Return: a static
+ * string, or strerror(3)'s. */
+const char *life_reason(const char *path, int error);

@@ -104,6 +104,18 @@ def what_is_kept_stays(d):
 
 
 @case(needs=['ioctl_dir'])
+def the_link_to_ones_own_directory_is_told_apart(mount):
+    as_user(ALICE, put, f'{mount.path}/self/f')
+    for command in ['keep', '-r'], ['why'], ['lifetime', 'close'], ['expire']:
+        done = as_user(ALICE, lambda command=command: spoolctl(
+            *command, f'{mount.path}/self', check=False))
+        assert done.returncode == 1 and 'with a "/" behind it' in done.stderr, done
+        assert len(done.stderr.splitlines()) == 1, done
+    as_user(ALICE, lambda: spoolctl('expire', f'{mount.path}/self/'))
+    wait_until(lambda: os.listdir(mount.tmpdir(ALICE)) == [], 'all goes')
+
+
+@case(needs=['ioctl_dir'])
 def what_is_kept_is_not_over(d):
     """Also when its session is."""
     os.mkdir('job')
