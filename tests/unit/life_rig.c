@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "life_rig.h"
 
+#include <stdio.h>
+
 #include <string.h>
 
 #define REMOVED 64
@@ -42,6 +44,19 @@ uint64_t life_dir(struct life_rig *life, uint64_t session, uint64_t parent, cons
 {
 	life->rig.cred.session = session;
 	return rig_mkdir(&life->rig, parent, name);
+}
+
+void life_fill_tree(struct life_rig *life, uint64_t dir, uint64_t inos[3])
+{
+	char name[16];
+
+	for (int level = 0; level < 3; level++) {
+		dir = inos[level] = life_dir(life, 1, dir, "sub");
+		for (int i = 0; i < 40; i++) {
+			snprintf(name, sizeof(name), "f%d", i);
+			life_file(life, 1, dir, name);
+		}
+	}
 }
 
 size_t life_reap(struct life_rig *life)

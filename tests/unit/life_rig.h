@@ -21,6 +21,10 @@ void life_rig_init(struct life_rig *life, enum spool_layout layout, enum spool_l
 uint64_t life_file(struct life_rig *life, uint64_t session, uint64_t parent, const char *name);
 uint64_t life_dir(struct life_rig *life, uint64_t session, uint64_t parent, const char *name);
 
+/** life_fill_tree() - 3 levels "sub" below @dir with 40 files each: more than is done with one
+ * lock. @inos: of the levels. All in session 1. */
+void life_fill_tree(struct life_rig *life, uint64_t dir, uint64_t inos[3]);
+
 /** life_reap() - all that goes now. Return: how many names went. */
 size_t life_reap(struct life_rig *life);
 

@@ -112,26 +112,12 @@ static void test_close(void)
 	engine_rig_fini(rig);
 }
 
-/* 3 levels with 40 files each: more than is done with one lock. */
-static void fill_tree(uint64_t dir, uint64_t inos[3])
-{
-	char name[16];
-
-	for (int level = 0; level < 3; level++) {
-		dir = inos[level] = life_dir(&life, 1, dir, "sub");
-		for (int i = 0; i < 40; i++) {
-			snprintf(name, sizeof(name), "f%d", i);
-			life_file(&life, 1, dir, name);
-		}
-	}
-}
-
 static void test_tree(void)
 {
 	uint64_t dirs[3];
 
 	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	fill_tree(ROOT, dirs);
+	life_fill_tree(&life, ROOT, dirs);
 	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
 	CU_ASSERT_EQUAL(set(1001, dirs[0], SPOOL_LIFETIME_MOUNT, true), -EPERM);
 	CU_ASSERT_EQUAL(set(1000, dirs[0], (enum spool_lifetime)3, true), -EINVAL);
@@ -152,7 +138,7 @@ static void test_expire(void)
 	uint64_t dirs[3], kept;
 
 	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	fill_tree(ROOT, dirs);
+	life_fill_tree(&life, ROOT, dirs);
 	kept = rig_ino(rig, dirs[1], "f0");
 	CU_ASSERT_EQUAL(set(1000, kept, SPOOL_LIFETIME_MOUNT, false), 0);
 	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1001, dirs[0]), -EPERM);
@@ -166,7 +152,7 @@ static void test_expire(void)
 	CU_ASSERT_EQUAL(life_stat(&life).sessions, 0);
 	/* the root itself stays, and all goes where all is to stay until the mount ends */
 	CU_ASSERT_EQUAL(set(1000, ROOT, SPOOL_LIFETIME_MOUNT, false), 0);
-	fill_tree(ROOT, dirs);
+	life_fill_tree(&life, ROOT, dirs);
 	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, ROOT), 0);
 	CU_ASSERT_EQUAL(life_reap(&life), 123);
 	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).nlink, 2);
@@ -179,7 +165,7 @@ static void test_one_after_another(void)
 	uint64_t dirs[3], kept;
 
 	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	fill_tree(ROOT, dirs);
+	life_fill_tree(&life, ROOT, dirs);
 	kept = rig_ino(rig, dirs[1], "f0");
 	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
 	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_SESSION, false), 0);
@@ -213,7 +199,7 @@ static void test_below_one_in_progress(void)
 	uint64_t dirs[3], file, late;
 
 	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	fill_tree(ROOT, dirs);
+	life_fill_tree(&life, ROOT, dirs);
 	file = rig_ino(rig, dirs[2], "f39");
 	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_CLOSE, true), 0);
 	CU_ASSERT_EQUAL(set(1000, dirs[1], SPOOL_LIFETIME_MOUNT, true), 0);
@@ -248,7 +234,7 @@ static void test_kept_between(void)
 	uint64_t dirs[3], kept;
 
 	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	fill_tree(ROOT, dirs);
+	life_fill_tree(&life, ROOT, dirs);
 	kept = rig_ino(rig, dirs[0], "f39");
 	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_CLOSE, true), 0);
 	CU_ASSERT_EQUAL(set(1000, kept, SPOOL_LIFETIME_MOUNT, false), 0);
@@ -267,7 +253,7 @@ static void test_changing(void)
 	size_t n, steps = 0;
 
 	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	fill_tree(ROOT, dirs);
+	life_fill_tree(&life, ROOT, dirs);
 	CU_ASSERT_FALSE(spool_engine_is_changing(rig->engine, 1000, dirs[0]));
 	CU_ASSERT_EQUAL(set(0, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
 	CU_ASSERT_EQUAL(set(0, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
@@ -432,7 +418,7 @@ static void test_bind_meanwhile(void)
 	uint64_t dirs[3];
 
 	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	fill_tree(ROOT, dirs);
+	life_fill_tree(&life, ROOT, dirs);
 	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
 	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[0], 2), 0);
 	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[1], 3), 0);
@@ -469,184 +455,6 @@ static void test_private(void)
 	engine_rig_fini(rig);
 }
 
-/* Return: the inode number of a file that is open and has data, in the directory @dir. */
-static uint64_t open_file(uint64_t dir, const char *name)
-{
-	CU_ASSERT_EQUAL(spool_engine_create(rig->engine, &rig->cred, dir, name, 0600, &attr), 0);
-	rig_write(rig, attr.ino, "data");
-	return attr.ino;
-}
-
-static void check_wiped(uint64_t ino)
-{
-	char buf[8];
-
-	CU_ASSERT_EQUAL(spool_engine_read(rig->engine, ino, buf, 8, 0, 0), -EIO);
-	CU_ASSERT_EQUAL(spool_engine_write(rig->engine, ino, "x", 1, 0, 0), -EIO);
-	CU_ASSERT_EQUAL(spool_engine_fallocate(rig->engine, ino, 0, 0, 1, 0), -EIO);
-	CU_ASSERT_EQUAL(spool_engine_setattr(rig->engine, &rig->cred, ino, SPOOL_SET_SIZE,
-					     &(struct spool_attr){.size = 1}, &attr),
-			-EIO);
-	CU_ASSERT_EQUAL(spool_engine_open(rig->engine, ino, 0), -ESTALE);
-	CU_ASSERT_EQUAL(rig_attr(rig, ino).blocks, 0);
-	CU_ASSERT_EQUAL(rig_attr(rig, ino).nlink, 0);
-}
-
-/* All goes, kept or not, with a name or not; what is made afterwards stays. */
-static void test_wipe(void)
-{
-	uint64_t dirs[3], named, unnamed, late;
-	long before;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	fill_tree(ROOT, dirs);
-	named = open_file(dirs[2], "named");
-	unnamed = open_file(dirs[2], "unnamed");
-	CU_ASSERT_EQUAL(spool_engine_unlink(rig->engine, &rig->cred, dirs[2], "unnamed"), 0);
-	CU_ASSERT_EQUAL(set(1000, named, SPOOL_LIFETIME_MOUNT, false), 0);
-	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
-	before = rig->host.live;
-	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
-	CU_ASSERT_EQUAL(rig->host.live, before); /* the same begins again */
-	late = life_file(&life, 1, dirs[0], "late");
-	rig_write(rig, late, "late");
-	CU_ASSERT_EQUAL(life_reap(&life), 125); /* 123 names, and two that are open */
-	check_wiped(named);
-	check_wiped(unnamed);
-	CU_ASSERT_EQUAL(rig_ino(rig, dirs[0], "late"), late);
-	CU_ASSERT_EQUAL(rig_attr(rig, late).size, 4);
-	CU_ASSERT_EQUAL(spool_engine_unlink(rig->engine, &rig->cred, dirs[0], "late"), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 1);
-	spool_engine_release(rig->engine, named);
-	spool_engine_release(rig->engine, unnamed);
-	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
-	engine_rig_fini(rig);
-}
-
-/* It is done when nothing is to go any more, and he who removes has had the last name. */
-static void test_wipe_ends(void)
-{
-	const uid_t uid = 1000;
-	struct spool_removed removed[4];
-	uint64_t dirs[3], ms;
-	size_t n;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	fill_tree(ROOT, dirs);
-	CU_ASSERT_FALSE(spool_engine_is_wiping(rig->engine, NULL));
-	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
-	CU_ASSERT_TRUE(spool_engine_is_wiping(rig->engine, NULL));
-	CU_ASSERT_FALSE(spool_engine_is_wiping(rig->engine, &uid));
-	while (spool_engine_reap(rig->engine, removed, 4, &n, &ms) == SPOOL_REAP_MORE) {
-		/* what it has not told yet is not done */
-		CU_ASSERT_TRUE(n == 0 || spool_engine_is_wiping(rig->engine, NULL));
-	}
-	CU_ASSERT_FALSE(spool_engine_is_wiping(rig->engine, NULL));
-	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
-	engine_rig_fini(rig);
-}
-
-/* What the user keeps meanwhile goes all the same, and so does what a removal let it miss. */
-static void test_wipe_met_again(void)
-{
-	struct spool_removed removed[1];
-	uint64_t dirs[3], kept, ms;
-	size_t n;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	fill_tree(ROOT, dirs);
-	kept = open_file(dirs[2], "kept");
-	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
-	for (int i = 0; i < 20; i++)
-		CU_ASSERT_EQUAL(spool_engine_reap(rig->engine, removed, 1, &n, &ms),
-				SPOOL_REAP_MORE);
-	CU_ASSERT_EQUAL(set(1000, dirs[2], SPOOL_LIFETIME_MOUNT, false), 0);
-	life_reap(&life);
-	check_wiped(kept);
-	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
-	spool_engine_release(rig->engine, kept);
-	engine_rig_fini(rig);
-}
-
-/* Of one tree only. */
-static void test_wipe_tree(void)
-{
-	const uid_t uid = 1000;
-	uint64_t mine, theirs, a, b;
-
-	life_rig_init(&life, SPOOL_LAYOUT_PRIVATE, SPOOL_LIFETIME_MOUNT);
-	CU_ASSERT_EQUAL(spool_engine_lookup(rig->engine, &rig->cred, ROOT, "1000", &attr), 0);
-	mine = attr.ino;
-	a = open_file(mine, "a");
-	rig->cred.uid = 1001;
-	CU_ASSERT_EQUAL(spool_engine_lookup(rig->engine, &rig->cred, ROOT, "1001", &attr), 0);
-	theirs = attr.ino;
-	b = open_file(theirs, "b");
-	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, &uid), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 2); /* the name, and that it is open */
-	check_wiped(a);
-	CU_ASSERT_EQUAL(rig_ino(rig, theirs, "b"), b);
-	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 2); /* a is told once */
-	check_wiped(b);
-	CU_ASSERT_EQUAL(rig_attr(rig, mine).mode, S_IFDIR | 0700);
-	spool_engine_release(rig->engine, a);
-	spool_engine_release(rig->engine, b);
-	engine_rig_fini(rig);
-}
-
-/* What is to be kept below a directory, and is wiped before that was done, goes. */
-static void test_wipe_kept(void)
-{
-	uint64_t dirs[3];
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	fill_tree(ROOT, dirs);
-	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
-	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 123);
-	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
-	engine_rig_fini(rig);
-}
-
-/* However few names are removed at once, and so leave the inode table while it is gone through. */
-static void test_wipe_slowly(void)
-{
-	struct spool_removed removed;
-	char name[16];
-	uint64_t ms;
-	size_t n;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	for (int i = 0; i < 1000; i++) {
-		snprintf(name, sizeof(name), "f%d", i);
-		spool_engine_forget(rig->engine, life_file(&life, 1, ROOT, name), 1);
-	}
-	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
-	while (spool_engine_reap(rig->engine, &removed, 1, &n, &ms) == SPOOL_REAP_MORE)
-		;
-	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
-	engine_rig_fini(rig);
-}
-
-/* An O_TMPFILE file that was wiped gets no name any more. */
-static void test_wipe_tmpfile(void)
-{
-	uint64_t file;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	CU_ASSERT_EQUAL(spool_engine_tmpfile(rig->engine, &rig->cred, ROOT, 0600, &attr), 0);
-	file = attr.ino;
-	rig_write(rig, file, "data");
-	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 1);
-	check_wiped(file);
-	CU_ASSERT_EQUAL(spool_engine_link(rig->engine, &rig->cred, file, ROOT, "name", &attr),
-			-ENOENT);
-	spool_engine_release(rig->engine, file);
-	engine_rig_fini(rig);
-}
-
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -665,13 +473,6 @@ int main(void)
 		{"bind moved", test_bind_moved},
 		{"bind meanwhile", test_bind_meanwhile},
 		{"private", test_private},
-		{"wipe", test_wipe},
-		{"wipe of a tree", test_wipe_tree},
-		{"end of a wipe", test_wipe_ends},
-		{"met again", test_wipe_met_again},
-		{"wipe of what is to be kept", test_wipe_kept},
-		{"wipe, few at a time", test_wipe_slowly},
-		{"wipe of O_TMPFILE", test_wipe_tmpfile},
 	};
 
 	return unit_run("lifetime", tests, SPOOL_ARRAY_SIZE(tests));
