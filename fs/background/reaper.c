@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "engine/engine.h"
@@ -25,7 +24,6 @@ struct spool_reaper {
 	struct spool_removals *removals;
 	struct spool_loop loop;
 	struct spool_removed removed[BATCH]; /* of the thread */
-	atomic_bool busy;                    /* about them */
 };
 
 /* Return: whether there is more to do at once. *@ret_until: until when there is not. */
@@ -36,21 +34,21 @@ static bool reap(struct spool_reaper *reaper, uint64_t *ret_until)
 	enum spool_reap what;
 	size_t n = 0;
 
-	atomic_store(&reaper->busy, true);
 	what = spool_engine_reap(reaper->engine, reaper->removed, BATCH, &n, &later_ms);
 	for (size_t i = 0; i < n; i++) {
 		const struct spool_removed *removed = &reaper->removed[i];
 		const struct spool_removal removal = {.parent = removed->parent,
 						      .child = removed->ino,
+						      .session = removed->session,
 						      .name = removed->name,
 						      .len = removed->len};
 		/* without a name: an open file that was wiped */
 		uint64_t whose = removed->len > 0 ? removed->parent : removed->ino;
 		uid_t payer = spool_engine_payer(reaper->engine, &nobody, whose);
 
-		spool_removals_add(reaper->removals, payer, &removal);
+		if (!spool_removals_add(reaper->removals, payer, &removal))
+			spool_engine_told(reaper->engine, removal.session);
 	}
-	atomic_store(&reaper->busy, false);
 	*ret_until = SPOOL_FOREVER;
 	if (what == SPOOL_REAP_LATER)
 		*ret_until = spool_clock_ns() + later_ms * NS_PER_MS;
@@ -80,11 +78,6 @@ static void *reaper_main(void *arg)
 			sched_yield();
 	}
 	return NULL;
-}
-
-bool spool_reaper_is_busy(const struct spool_reaper *reaper)
-{
-	return atomic_load(&reaper->busy);
 }
 
 void spool_reaper_kick(struct spool_reaper *reaper)

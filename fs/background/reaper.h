@@ -21,10 +21,6 @@ int spool_reaper_new(struct spool_engine *engine, struct spool_removals *removal
  * Any locks of the engine. */
 void spool_reaper_kick(struct spool_reaper *reaper);
 
-/** spool_reaper_is_busy() - has it something removed in its hand that wait/removals.h has not got
- * yet? */
-bool spool_reaper_is_busy(const struct spool_reaper *reaper);
-
 /** spool_reaper_stop() - ends the thread, whatever is still to go. NULL is allowed. */
 void spool_reaper_stop(struct spool_reaper *reaper);
 

@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "background/reaper.h"
 #include "ctl/proto.h"
 #include "life/sessions.h"
 #include "ops/control_call.h"
 #include "ops/control_life.h"
 #include "ops/reply.h"
 #include "util/macros.h"
-#include "wait/removals.h"
 
 static uid_t payer_of(const struct control_call *call, uid_t uid)
 {
@@ -93,13 +91,6 @@ void control_begin(struct control_call *call)
 	reply_ioctl(call->req, r == -ESTALE ? -ENOENT : r, begin, begin ? sizeof(*begin) : 0);
 }
 
-/* In this order: what the engine has removed is in the reaper's hand, and then in the queue. */
-static bool is_left(const struct spool_fs *fs, uint64_t id, uid_t owner)
-{
-	return spool_engine_session_goes(fs->engine, id) || spool_reaper_is_busy(fs->reaper) ||
-	       spool_removals_has(fs->removals, &owner);
-}
-
 /* Return: 0, and whose it is; as spool_session_end(). */
 static int end_now(const struct control_call *call, uid_t own, bool is_admin, uint64_t id,
 		   uint32_t *ret_owner)
@@ -134,7 +125,7 @@ static int end_session(const struct control_call *call, struct spool_ctl_end *en
 		r = -ENOENT;
 	if (r < 0)
 		return r;
-	end->left = is_left(call->fs, end->id, end->owner);
+	end->left = spool_engine_session_goes(call->fs->engine, end->id);
 	if (spool_sessions_info(sessions, end->id, &info) == 0) {
 		end->stays = info.entries;
 		/* it is not listed any more when its end has been handed out */

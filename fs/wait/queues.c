@@ -40,15 +40,10 @@ static void answer(void *ctx, struct spool_request *request)
 /* Where the kernel does not know the name it leaves what it knows of the directory as it was. What
  * it tells watchers is right for the last name, after which it takes the file for one without any;
  * so one that has others is asked for again. */
-static void tell_removal(void *ctx, const struct spool_removal *removal)
+static void tell_name(const struct spool_fs *fs, const struct spool_removal *removal)
 {
-	const struct spool_fs *fs = ctx;
 	struct spool_attr attr;
 
-	if (removal->len == 0) {
-		tell_kernel(ctx, removal->child, SPOOL_TELL_PAGES, 0, 0);
-		return;
-	}
 	if (fuse_lowlevel_notify_delete(fs->session, removal->parent, removal->child, removal->name,
 					removal->len) == -ENOENT)
 		fuse_lowlevel_notify_inval_inode(fs->session, removal->parent, -1, 0);
@@ -56,6 +51,17 @@ static void tell_removal(void *ctx, const struct spool_removal *removal)
 		fuse_lowlevel_notify_inval_inode(fs->session, removal->child, -1, 0);
 	if (fs->shared)
 		atomic_fetch_add(&fs->shared->told, 1);
+}
+
+static void tell_removal(void *ctx, const struct spool_removal *removal)
+{
+	const struct spool_fs *fs = ctx;
+
+	if (removal->len == 0)
+		tell_kernel(ctx, removal->child, SPOOL_TELL_PAGES, 0, 0);
+	else
+		tell_name(fs, removal);
+	spool_engine_told(fs->engine, removal->session);
 }
 
 static bool post_names(void *ctx, uid_t payer)

@@ -22,9 +22,11 @@ struct spool_removals;
  * struct spool_removal - a name that is gone
  * @name, @len: with a NUL behind it; empty: @child has no data any more, though it is open, and
  *	@parent says nothing
+ * @session: for spool_engine_told(), by @tell or by who has it left out
  */
 struct spool_removal {
 	uint64_t parent, child;
+	uint64_t session;
 	const char *name;
 	size_t len;
 };

@@ -22,8 +22,8 @@ struct spool_engine;
  * ends. Waits for nothing; spool_engine_reap() removes. */
 void spool_engine_session_end(struct spool_engine *engine, uint64_t id);
 
-/** spool_engine_session_goes() - has session @id ended, and is something of it to be removed now?
- */
+/** spool_engine_session_goes() - has session @id ended, and is something of it to be removed now,
+ * or to be told? */
 bool spool_engine_session_goes(struct spool_engine *engine, uint64_t id);
 
 /**
@@ -46,10 +46,12 @@ bool spool_engine_asks_session(struct spool_engine *engine, uint64_t ino, uint64
 void spool_engine_set_default_lifetime(struct spool_engine *engine, enum spool_lifetime lifetime);
 
 /** struct spool_removed - a name that spool_engine_reap() has removed, for the kernel to forget; or
- * with @parent 0 and @len 0 an open file that was wiped, whose pages it is to drop */
+ * with @parent 0 and @len 0 an open file that was wiped, whose pages it is to drop
+ * @session: for spool_engine_told(); 0: none */
 struct spool_removed {
 	uint64_t parent;
 	uint64_t ino;
+	uint64_t session;
 	uint8_t len;
 	char name[SPOOL_NAME_MAX + 1]; /* NUL-terminated */
 };
@@ -71,6 +73,10 @@ enum spool_reap {
  */
 int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, size_t n,
 		      size_t *ret_n, uint64_t *ret_ms);
+
+/** spool_engine_told() - the kernel has been told of a name of @session, or never will be: for each
+ * struct spool_removed, by who has got it. Any locks but those of the engine. */
+void spool_engine_told(struct spool_engine *engine, uint64_t session);
 
 /** spool_engine_set_linger() - on the live mount, for all that linger now as well; up to
  * SPOOL_LINGER_MAX_MS. */

@@ -51,9 +51,10 @@ static struct spool_node *find_name(struct spool_engine *engine, struct spool_no
 	return dir;
 }
 
-/* Removes @entry, a name of @node in @dir, which is locked. Return: was it removed? */
+/* Removes @entry, a name of @node in @dir, which is locked. Return: was it removed, and of which
+ * session, *@ret_session. */
 static bool remove_locked(struct spool_engine *engine, struct spool_node *dir,
-			  struct spool_node *node, struct spool_entry *entry)
+			  struct spool_node *node, struct spool_entry *entry, uint64_t *ret_session)
 	SPOOL_REQUIRES(dir->lock)
 {
 	struct timespec now;
@@ -64,6 +65,7 @@ static bool remove_locked(struct spool_engine *engine, struct spool_node *dir,
 	if (goes_locked(engine, node)) {
 		removed = !S_ISDIR(node->type) || node->dir->n_entries == 0;
 		if (removed) {
+			*ret_session = engine_session_untold_locked(engine, node);
 			engine_remove_entry_locked(engine, dir, node, entry, &now);
 			node->flags |= SPOOL_NODE_REAPED;
 		} else {
@@ -105,7 +107,7 @@ static bool remove_name(struct spool_engine *engine, struct spool_node *node,
 	entry = spool_dir_after(dir->dir, cookie - 1);
 	found = entry && entry->cookie == cookie && entry->node == node;
 	if (found)
-		removed = remove_locked(engine, dir, node, entry);
+		removed = remove_locked(engine, dir, node, entry, &ret->session);
 	spool_mutex_unlock(&dir->lock);
 	if (!found)
 		count(engine, 0, 1); /* it stays on its list */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/session.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "util/host.h"
@@ -53,19 +54,19 @@ int engine_session_init(struct spool_engine *engine)
 	return 0;
 }
 
-void engine_session_fini(struct spool_engine *engine)
+static struct engine_session *look_up_locked(struct engine_life *life, uint64_t id)
+	SPOOL_REQUIRES(life->lock)
 {
-	spool_free(engine->host, engine->life.expired);
-	spool_mutex_fini(&engine->life.lock);
+	struct engine_session key = {.id = id};
+
+	return RB_FIND(engine_session_tree, &life->sessions, &key);
 }
 
 /* The session @id with a reference, or NULL. */
 static struct engine_session *find_locked(struct engine_life *life, uint64_t id)
 	SPOOL_REQUIRES(life->lock)
 {
-	const struct engine_session key = {.id = id};
-	struct engine_session *session =
-		RB_FIND(engine_session_tree, &life->sessions, (struct engine_session *)&key);
+	struct engine_session *session = look_up_locked(life, id);
 
 	if (session)
 		atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
@@ -80,6 +81,20 @@ static void destroy(struct spool_engine *engine, struct engine_session *session)
 		spool_quota_uncharge(session->user, &charge);
 	spool_quota_user_put(session->user);
 	spool_free(engine->host, session);
+}
+
+/* What is left had names that nobody has told any more. */
+void engine_session_fini(struct spool_engine *engine) SPOOL_UNCHECKED
+{
+	struct engine_session *session;
+
+	while ((session = RB_ROOT(&engine->life.sessions)) != NULL) {
+		assert(session->refs == session->n_untold);
+		RB_REMOVE(engine_session_tree, &engine->life.sessions, session);
+		destroy(engine, session);
+	}
+	spool_free(engine->host, engine->life.expired);
+	spool_mutex_fini(&engine->life.lock);
 }
 
 static int make_charged(struct spool_engine *engine, uint64_t id, struct spool_quota_user *payer,
@@ -338,16 +353,45 @@ void spool_engine_session_end(struct spool_engine *engine, uint64_t id)
 		engine_life_wake(engine);
 }
 
+uint64_t engine_session_untold_locked(struct spool_engine *engine, struct spool_node *node)
+{
+	struct engine_session *session = node->session;
+
+	if (!session || session->id == 0)
+		return 0;
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	ref(session)->n_untold++;
+	spool_mutex_unlock(&engine->life.lock);
+	return session->id;
+}
+
+void spool_engine_told(struct spool_engine *engine, uint64_t id)
+{
+	struct engine_session *session;
+	bool last;
+
+	if (id == 0)
+		return;
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	session = look_up_locked(&engine->life, id);
+	assert(session && session->n_untold > 0);
+	session->n_untold--;
+	last = put_locked(&engine->life, session);
+	spool_mutex_unlock(&engine->life.lock);
+	if (last)
+		destroy(engine, session);
+}
+
 bool spool_engine_session_goes(struct spool_engine *engine, uint64_t id)
 {
-	const struct engine_session key = {.id = id};
 	struct engine_life *life = &engine->life;
 	struct engine_session *session;
 	bool goes;
 
 	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
-	session = RB_FIND(engine_session_tree, &life->sessions, (struct engine_session *)&key);
-	goes = session && session->ended && !TAILQ_EMPTY(&session->nodes);
+	session = look_up_locked(life, id);
+	goes = session && session->ended &&
+	       (!TAILQ_EMPTY(&session->nodes) || session->n_untold > 0);
 	spool_mutex_unlock(&life->lock);
 	return goes;
 }

@@ -21,6 +21,7 @@ struct engine_session {
 	struct spool_node_list nodes;           /* those that go with it */
 	struct spool_node_list waiting;         /* directories of them that are not empty yet */
 	bool queued;                            /* on the list of those of which something goes */
+	uint64_t n_untold;                      /* names; each has a reference, too */
 	_Atomic uint64_t refs;                  /* given back under life.lock */
 	_Atomic bool ended;                     /* set once */
 	uint64_t id;                            /* constant; 0: what has expired */
@@ -90,6 +91,12 @@ bool engine_goes_locked(const struct spool_node *node) SPOOL_REQUIRES(node->lock
 /** engine_session_next() - an inode that is to go. Sessions take turns. Return: its number; 0:
  * there is none. */
 uint64_t engine_session_next(struct spool_engine *engine);
+
+/** engine_session_untold_locked() - a name of @node is being removed by ourselves: its session is
+ * there, and something of it goes, until spool_engine_told(). Return: its id; 0: it has none.
+ * Lock: node->lock. */
+uint64_t engine_session_untold_locked(struct spool_engine *engine, struct spool_node *node)
+	SPOOL_REQUIRES(node->lock);
 
 /** engine_session_wait_locked() - the directory @node is to go, but is not empty: it is not handed
  * out again before it is. Lock: node->lock. */

@@ -120,6 +120,17 @@ static void count_session(struct tally *tally, struct engine_session *session)
 	tally->sessions[i] = session;
 }
 
+/* Those below @session that are there because names of them are still to be told. */
+static void count_untold(struct tally *tally, struct engine_session *session)
+{
+	if (!session)
+		return;
+	if (session->n_untold > 0)
+		count_session(tally, session);
+	count_untold(tally, RB_LEFT(session, by_id));
+	count_untold(tally, RB_RIGHT(session, by_id));
+}
+
 static void count_dir(struct engine_rig *rig, struct tally *tally, struct spool_node *node)
 {
 	struct spool_entry *entry;
@@ -248,6 +259,7 @@ unsigned int engine_rig_audit(struct engine_rig *rig)
 		if (tally.nodes[ino])
 			check_counts(rig, &tally, tally.nodes[ino]);
 	}
+	count_untold(&tally, RB_ROOT(&rig->engine->life.sessions));
 	check_accounts(rig, &tally);
 	check_stored(rig, &tally);
 	free(tally.subdirs);

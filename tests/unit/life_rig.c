@@ -69,6 +69,8 @@ size_t life_reap(struct life_rig *life)
 		life->ms = 0;
 		r = spool_engine_reap(life->rig.engine, removed, REMOVED, &n, &life->ms);
 		total += n;
+		for (size_t i = 0; i < n; i++)
+			spool_engine_told(life->rig.engine, removed[i].session);
 	} while (r == SPOOL_REAP_MORE);
 	CU_ASSERT_EQUAL(r, life->ms ? SPOOL_REAP_LATER : SPOOL_REAP_NOTHING);
 	return total;

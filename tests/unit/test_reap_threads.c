@@ -126,8 +126,10 @@ static void *reaper(void *arg)
 	while (!done) {
 		spool_engine_reap(rig->engine, removed, REMOVED, &n, &ms);
 		/* without a name: an open file that was wiped */
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
 			n_removed += removed[i].len > 0;
+			spool_engine_told(rig->engine, removed[i].session);
+		}
 	}
 	return NULL;
 }

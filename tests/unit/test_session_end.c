@@ -124,6 +124,54 @@ static void test_told(void)
 	engine_rig_fini(rig);
 }
 
+/* A session goes until the kernel has been told of all its names, and of no other's. */
+static void test_goes_until_told(void)
+{
+	struct spool_removed removed[3];
+	uint64_t ms;
+	size_t n;
+
+	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	life_file(&life, 1, ROOT, "mine");
+	life_file(&life, 1, ROOT, "mine too");
+	life_file(&life, 2, ROOT, "another's");
+	spool_engine_session_end(rig->engine, 2);
+	spool_engine_reap(rig->engine, removed, 3, &n, &ms);
+	CU_ASSERT_EQUAL_FATAL(n, 1); /* and is told of at the end */
+	CU_ASSERT_EQUAL(removed[0].session, 2);
+	CU_ASSERT_FALSE(spool_engine_session_goes(rig->engine, 1));
+	spool_engine_session_end(rig->engine, 1);
+	spool_engine_reap(rig->engine, &removed[1], 2, &n, &ms);
+	CU_ASSERT_EQUAL_FATAL(n, 2);
+	spool_engine_told(rig->engine, removed[1].session);
+	CU_ASSERT_TRUE(spool_engine_session_goes(rig->engine, 1));
+	spool_engine_told(rig->engine, removed[2].session);
+	CU_ASSERT_FALSE(spool_engine_session_goes(rig->engine, 1));
+	CU_ASSERT_TRUE(spool_engine_session_goes(rig->engine, 2));
+	CU_ASSERT_EQUAL(life_stat(&life).sessions, 1);
+	CU_ASSERT_EQUAL(life.counted[2], 0);
+	spool_engine_told(rig->engine, removed[0].session);
+	CU_ASSERT_EQUAL(life_stat(&life).sessions, 0);
+	spool_engine_told(rig->engine, 0);
+	engine_rig_fini(rig);
+}
+
+/* What nobody tells any more at the end of the mount is given back. */
+static void test_never_told(void)
+{
+	struct spool_removed removed;
+	uint64_t ms;
+	size_t n;
+
+	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	life_file(&life, 1, ROOT, "a");
+	life_file(&life, 1, ROOT, "b");
+	spool_engine_session_end(rig->engine, 1);
+	spool_engine_reap(rig->engine, &removed, 1, &n, &ms);
+	CU_ASSERT_EQUAL(n, 1);
+	engine_rig_fini(rig);
+}
+
 /* A directory that holds what lives longer stays, and goes when that has gone. */
 static void test_waits(void)
 {
@@ -355,6 +403,8 @@ int main(void)
 		{"O_TMPFILE", test_tmpfile},
 		{"open", test_open},
 		{"told", test_told},
+		{"goes until told", test_goes_until_told},
+		{"never told", test_never_told},
 		{"waits", test_waits},
 		{"waits for a rename", test_waits_for_rename},
 		{"mount", test_mount},
