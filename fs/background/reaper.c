@@ -39,7 +39,7 @@ static bool reap(struct spool_reaper *reaper, uint64_t *ret_until)
 		const struct spool_removed *removed = &reaper->removed[i];
 		const struct spool_removal removal = {.parent = removed->parent,
 						      .child = removed->ino,
-						      .session = removed->session,
+						      .untold = removed->untold,
 						      .name = removed->name,
 						      .len = removed->len};
 		/* without a name: an open file that was wiped */
@@ -47,7 +47,7 @@ static bool reap(struct spool_reaper *reaper, uint64_t *ret_until)
 		uid_t payer = spool_engine_payer(reaper->engine, &nobody, whose);
 
 		if (!spool_removals_add(reaper->removals, payer, &removal))
-			spool_engine_told(reaper->engine, removal.session);
+			spool_engine_told(reaper->engine, &removal.untold);
 	}
 	*ret_until = SPOOL_FOREVER;
 	if (what == SPOOL_REAP_LATER)

@@ -6,7 +6,6 @@
 
 #include "ctl/proto.h"
 #include "ops/control_call.h"
-#include "wait/removals.h"
 
 /* Is the directory that is asked that of @uid in the private root? */
 static bool is_top_of(const struct control_call *call, uid_t uid)
@@ -50,20 +49,6 @@ static int find_scope(const struct control_call *call, bool *ret_all, uid_t *ret
 	return is_top_of(call, attr.uid) ? 0 : -EINVAL;
 }
 
-/* The engine is asked first: what it has removed is in the queue before it is done. */
-static bool is_left(const struct spool_fs *fs, const uid_t *tree)
-{
-	const struct spool_cred cred = {.uid = tree ? *tree : 0};
-	uid_t payer;
-
-	if (spool_engine_is_wiping(fs->engine, tree))
-		return true;
-	if (!tree)
-		return spool_removals_has(fs->removals, NULL);
-	payer = spool_engine_payer(fs->engine, &cred, SPOOL_INO_ROOT);
-	return spool_removals_has(fs->removals, &payer);
-}
-
 static int wipe(const struct control_call *call, struct spool_ctl_wipe *wanted)
 {
 	bool all;
@@ -73,7 +58,7 @@ static int wipe(const struct control_call *call, struct spool_ctl_wipe *wanted)
 	if (r == 0 && wanted->op == SPOOL_CTL_WIPE_BEGIN)
 		r = spool_engine_wipe(call->fs->engine, all ? NULL : &tree);
 	if (r == 0)
-		wanted->left = is_left(call->fs, all ? NULL : &tree);
+		wanted->left = spool_engine_is_wiping(call->fs->engine, all ? NULL : &tree);
 	return r == -ESTALE ? -ENOENT : r;
 }
 

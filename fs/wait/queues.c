@@ -61,7 +61,7 @@ static void tell_removal(void *ctx, const struct spool_removal *removal)
 		tell_kernel(ctx, removal->child, SPOOL_TELL_PAGES, 0, 0);
 	else
 		tell_name(fs, removal);
-	spool_engine_told(fs->engine, removal->session);
+	spool_engine_told(fs->engine, &removal->untold);
 }
 
 static bool post_names(void *ctx, uid_t payer)

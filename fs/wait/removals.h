@@ -16,17 +16,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "engine/engine.h"
+
 struct spool_removals;
 
 /**
  * struct spool_removal - a name that is gone
  * @name, @len: with a NUL behind it; empty: @child has no data any more, though it is open, and
  *	@parent says nothing
- * @session: for spool_engine_told(), by @tell or by who has it left out
+ * @untold: for spool_engine_told(), by @tell or by who has it left out
  */
 struct spool_removal {
 	uint64_t parent, child;
-	uint64_t session;
+	struct spool_untold untold;
 	const char *name;
 	size_t len;
 };

@@ -45,13 +45,22 @@ bool spool_engine_asks_session(struct spool_engine *engine, uint64_t ino, uint64
  * root, and in private of the users' directories. What there is stays what it is. */
 void spool_engine_set_default_lifetime(struct spool_engine *engine, enum spool_lifetime lifetime);
 
+/** struct spool_untold - who waits for a name that was removed to be told: the session that it was
+ * of, 0: none; wipes of the tree it was in, and of everything */
+struct spool_untold {
+	uint64_t session;
+	uid_t tree;
+	bool by_tree;
+	bool by_all;
+};
+
 /** struct spool_removed - a name that spool_engine_reap() has removed, for the kernel to forget; or
  * with @parent 0 and @len 0 an open file that was wiped, whose pages it is to drop
- * @session: for spool_engine_told(); 0: none */
+ * @untold: for spool_engine_told() */
 struct spool_removed {
 	uint64_t parent;
 	uint64_t ino;
-	uint64_t session;
+	struct spool_untold untold;
 	uint8_t len;
 	char name[SPOOL_NAME_MAX + 1]; /* NUL-terminated */
 };
@@ -74,9 +83,9 @@ enum spool_reap {
 int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, size_t n,
 		      size_t *ret_n, uint64_t *ret_ms);
 
-/** spool_engine_told() - the kernel has been told of a name of @session, or never will be: for each
- * struct spool_removed, by who has got it. Any locks but those of the engine. */
-void spool_engine_told(struct spool_engine *engine, uint64_t session);
+/** spool_engine_told() - the kernel has been told of a name, or never will be: for each struct
+ * spool_removed, by who has got it. Any locks but those of the engine. */
+void spool_engine_told(struct spool_engine *engine, const struct spool_untold *untold);
 
 /** spool_engine_set_linger() - on the live mount, for all that linger now as well; up to
  * SPOOL_LINGER_MAX_MS. */
@@ -119,8 +128,7 @@ int spool_engine_wipe(struct spool_engine *engine, const uid_t *tree);
 
 /**
  * spool_engine_is_wiping() - is the wipe of @tree, or of everything, not done yet?
- * It is done when nothing of it is to be removed any more, and he who calls spool_engine_reap() has
- * called it again after he got the last name.
+ * It is done when nothing of it is to be removed any more, or to be told.
  */
 bool spool_engine_is_wiping(struct spool_engine *engine, const uid_t *tree);
 

@@ -51,11 +51,11 @@ static struct spool_node *find_name(struct spool_engine *engine, struct spool_no
 	return dir;
 }
 
-/* Removes @entry, a name of @node in @dir, which is locked. Return: was it removed, and of which
- * session, *@ret_session. */
+/* Removes @entry, a name of @node in @dir, which is locked. Return: was it removed, and who
+ * waits for it to be told. */
 static bool remove_locked(struct spool_engine *engine, struct spool_node *dir,
-			  struct spool_node *node, struct spool_entry *entry, uint64_t *ret_session)
-	SPOOL_REQUIRES(dir->lock)
+			  struct spool_node *node, struct spool_entry *entry,
+			  struct spool_untold *ret) SPOOL_REQUIRES(dir->lock)
 {
 	struct timespec now;
 	bool removed = false;
@@ -65,7 +65,8 @@ static bool remove_locked(struct spool_engine *engine, struct spool_node *dir,
 	if (goes_locked(engine, node)) {
 		removed = !S_ISDIR(node->type) || node->dir->n_entries == 0;
 		if (removed) {
-			*ret_session = engine_session_untold_locked(engine, node);
+			ret->session = engine_session_untold_locked(engine, node);
+			engine_wipe_untold_locked(engine, node, ret);
 			engine_remove_entry_locked(engine, dir, node, entry, &now);
 			node->flags |= SPOOL_NODE_REAPED;
 		} else {
@@ -107,7 +108,7 @@ static bool remove_name(struct spool_engine *engine, struct spool_node *node,
 	entry = spool_dir_after(dir->dir, cookie - 1);
 	found = entry && entry->cookie == cookie && entry->node == node;
 	if (found)
-		removed = remove_locked(engine, dir, node, entry, &ret->session);
+		removed = remove_locked(engine, dir, node, entry, &ret->untold);
 	spool_mutex_unlock(&dir->lock);
 	if (!found)
 		count(engine, 0, 1); /* it stays on its list */
@@ -149,7 +150,6 @@ int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, si
 	uint64_t ino, ns = SPOOL_FOREVER;
 	bool more;
 
-	engine_wipe_end(engine);
 	for (more = true; more && done < n && looks > 0; looks--) {
 		more = engine_wipe_step(engine, &ret[done], n - done, &open);
 		more |= engine_tree_step(engine);
@@ -165,10 +165,16 @@ int spool_engine_reap(struct spool_engine *engine, struct spool_removed *ret, si
 	}
 	count(engine, names, 0);
 	*ret_n = done;
-	if (more || engine_wipe_ends(engine))
+	if (more)
 		return SPOOL_REAP_MORE;
 	if (ns == SPOOL_FOREVER)
 		return SPOOL_REAP_NOTHING;
 	*ret_ms = (ns + NS_PER_MS - 1) / NS_PER_MS;
 	return SPOOL_REAP_LATER;
+}
+
+void spool_engine_told(struct spool_engine *engine, const struct spool_untold *untold)
+{
+	engine_session_told(engine, untold->session);
+	engine_wipe_told(engine, untold);
 }

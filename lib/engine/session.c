@@ -365,7 +365,7 @@ uint64_t engine_session_untold_locked(struct spool_engine *engine, struct spool_
 	return session->id;
 }
 
-void spool_engine_told(struct spool_engine *engine, uint64_t id)
+void engine_session_told(struct spool_engine *engine, uint64_t id)
 {
 	struct engine_session *session;
 	bool last;

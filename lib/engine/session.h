@@ -93,10 +93,13 @@ bool engine_goes_locked(const struct spool_node *node) SPOOL_REQUIRES(node->lock
 uint64_t engine_session_next(struct spool_engine *engine);
 
 /** engine_session_untold_locked() - a name of @node is being removed by ourselves: its session is
- * there, and something of it goes, until spool_engine_told(). Return: its id; 0: it has none.
+ * there, and something of it goes, until engine_session_told(). Return: its id; 0: it has none.
  * Lock: node->lock. */
 uint64_t engine_session_untold_locked(struct spool_engine *engine, struct spool_node *node)
 	SPOOL_REQUIRES(node->lock);
+
+/** engine_session_told() - it is told; 0 is a no-op. */
+void engine_session_told(struct spool_engine *engine, uint64_t id);
 
 /** engine_session_wait_locked() - the directory @node is to go, but is not empty: it is not handed
  * out again before it is. Lock: node->lock. */

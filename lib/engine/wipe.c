@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/wipe.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -18,11 +19,12 @@ struct engine_wipe {
 	TAILQ_ENTRY(engine_wipe) link; /* life.lock */
 	bool all;                      /* constant, as the following */
 	uid_t tree;                    /* else whose */
-	uint64_t before; /* life.lock, as all that follow: the first inode number that stays */
-	bool busy;       /* somebody is about it, whose the position is */
-	bool again;      /* it was asked for again meanwhile */
-	bool met;        /* something that was to go yet, since the table was begun */
-	bool ended;      /* nothing was: it goes with the next call */
+	uint64_t before;   /* life.lock, as all that follow: the first inode number that stays */
+	bool busy;         /* somebody is about it, whose the position is */
+	bool again;        /* it was asked for again meanwhile */
+	bool met;          /* something that was to go yet, since the table was begun */
+	bool ended;        /* nothing was: it goes when all is told */
+	uint64_t n_untold; /* names and open files of it */
 	struct spool_table_pos pos;
 };
 
@@ -64,6 +66,21 @@ static struct engine_wipe *take(struct spool_engine *engine, uint64_t *ret_befor
 	return wipe;
 }
 
+static void remove_locked(struct spool_engine *engine, struct engine_wipe *wipe)
+	SPOOL_REQUIRES(engine->life.lock)
+{
+	TAILQ_REMOVE(&engine->life.wipes, wipe, link);
+	spool_free(engine->host, wipe);
+}
+
+/* It goes when it is done. */
+static void end_locked(struct spool_engine *engine, struct engine_wipe *wipe)
+	SPOOL_REQUIRES(engine->life.lock)
+{
+	if (wipe->ended && wipe->n_untold == 0)
+		remove_locked(engine, wipe);
+}
+
 /* @met: something was to go yet; @at_end: that was the end of the table. What is removed while we
  * go through it can make us miss something, so all is gone through until nothing was met. */
 static void put_back(struct spool_engine *engine, struct engine_wipe *wipe, bool met, bool at_end)
@@ -77,45 +94,18 @@ static void put_back(struct spool_engine *engine, struct engine_wipe *wipe, bool
 	}
 	wipe->again = false;
 	wipe->busy = false;
+	end_locked(engine, wipe);
 	spool_mutex_unlock(&engine->life.lock);
-}
-
-bool engine_wipe_ends(struct spool_engine *engine)
-{
-	struct engine_wipe *wipe;
-
-	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
-	TAILQ_FOREACH (wipe, &engine->life.wipes, link) {
-		if (wipe->ended)
-			break;
-	}
-	spool_mutex_unlock(&engine->life.lock);
-	return wipe;
-}
-
-static void remove_all(struct spool_engine *engine, bool ended_only)
-{
-	struct engine_wipe *wipe, *next;
-
-	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
-	for (wipe = TAILQ_FIRST(&engine->life.wipes); wipe; wipe = next) {
-		next = TAILQ_NEXT(wipe, link);
-		if (ended_only && !wipe->ended)
-			continue;
-		TAILQ_REMOVE(&engine->life.wipes, wipe, link);
-		spool_free(engine->host, wipe);
-	}
-	spool_mutex_unlock(&engine->life.lock);
-}
-
-void engine_wipe_end(struct spool_engine *engine)
-{
-	remove_all(engine, true);
 }
 
 void engine_wipe_fini(struct spool_engine *engine)
 {
-	remove_all(engine, false);
+	struct engine_wipe *wipe;
+
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	while ((wipe = TAILQ_FIRST(&engine->life.wipes)) != NULL)
+		remove_locked(engine, wipe);
+	spool_mutex_unlock(&engine->life.lock);
 }
 
 int spool_engine_wipe(struct spool_engine *engine, const uid_t *tree)
@@ -162,9 +152,51 @@ static bool is_meant(const struct spool_engine *engine, const struct engine_wipe
 	       (wipe->all || node->tree == wipe->tree);
 }
 
-/* Return: is it a regular file that somebody has open, and was not wiped before? *@ret_met: was it
- * to be wiped, or is it to be removed yet? */
-static bool wipe_node(struct spool_engine *engine, struct spool_node *node, bool *ret_met)
+void engine_wipe_untold_locked(struct spool_engine *engine, const struct spool_node *node,
+			       struct spool_untold *ret)
+{
+	struct engine_wipe *wipe;
+
+	ret->tree = node->tree;
+	ret->by_tree = ret->by_all = false;
+	if (!node->wiped)
+		return;
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	TAILQ_FOREACH (wipe, &engine->life.wipes, link) {
+		if (!is_meant(engine, wipe, wipe->before, node))
+			continue;
+		wipe->n_untold++;
+		*(wipe->all ? &ret->by_all : &ret->by_tree) = true;
+	}
+	spool_mutex_unlock(&engine->life.lock);
+}
+
+static void told_locked(struct spool_engine *engine, const uid_t *tree)
+	SPOOL_REQUIRES(engine->life.lock)
+{
+	struct engine_wipe *wipe = find_locked(engine, tree);
+
+	assert(wipe && wipe->n_untold > 0);
+	wipe->n_untold--;
+	end_locked(engine, wipe);
+}
+
+void engine_wipe_told(struct spool_engine *engine, const struct spool_untold *untold)
+{
+	if (!untold->by_tree && !untold->by_all)
+		return;
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	if (untold->by_tree)
+		told_locked(engine, &untold->tree);
+	if (untold->by_all)
+		told_locked(engine, NULL);
+	spool_mutex_unlock(&engine->life.lock);
+}
+
+/* Return: is it a regular file that somebody has open, and was not wiped before? Then *@ret_untold
+ * is set. *@ret_met: was it to be wiped, or is it to be removed yet? */
+static bool wipe_node(struct spool_engine *engine, struct spool_node *node, bool *ret_met,
+		      struct spool_untold *ret_untold)
 {
 	struct spool_file *file = NULL;
 	bool is_open = false;
@@ -176,6 +208,8 @@ static bool wipe_node(struct spool_engine *engine, struct spool_node *node, bool
 		is_open = S_ISREG(node->type) && node->n_open > 0;
 		*ret_met = true;
 	}
+	if (is_open)
+		engine_wipe_untold_locked(engine, node, ret_untold);
 	if (!engine_goes_locked(node))
 		engine_expire_locked(engine, node);
 	*ret_met |= engine_goes_locked(node) && !(node->flags & SPOOL_NODE_WAITS);
@@ -201,8 +235,11 @@ bool engine_wipe_step(struct spool_engine *engine, struct spool_removed *ret, si
 	for (size_t i = 0; i < found; i++) {
 		struct spool_node *node = engine_get(engine, inos[i]);
 
-		if (node && is_meant(engine, wipe, before, node) && wipe_node(engine, node, &met))
-			ret[(*ret_n)++] = (struct spool_removed){.ino = inos[i]};
+		struct spool_untold untold = {.session = 0};
+
+		if (node && is_meant(engine, wipe, before, node) &&
+		    wipe_node(engine, node, &met, &untold))
+			ret[(*ret_n)++] = (struct spool_removed){.ino = inos[i], .untold = untold};
 		engine_put(engine, node);
 	}
 	put_back(engine, wipe, met, found == 0);

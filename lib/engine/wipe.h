@@ -21,9 +21,10 @@ void engine_wipe_fini(struct spool_engine *engine);
 bool engine_wipe_step(struct spool_engine *engine, struct spool_removed *ret, size_t n,
 		      size_t *ret_n);
 
-/** engine_wipe_ends() - is one done? Then it ends with the next call of spool_engine_reap(), when
- * the caller has had what this one has removed. */
-bool engine_wipe_ends(struct spool_engine *engine);
+/** engine_wipe_untold_locked() - @node loses a name, or its pages: the wipes that mean it are not
+ * done until engine_wipe_told(). @ret: gets which they are. Lock: node->lock. */
+void engine_wipe_untold_locked(struct spool_engine *engine, const struct spool_node *node,
+			       struct spool_untold *ret) SPOOL_REQUIRES(node->lock);
 
-/** engine_wipe_end() - ends those that are done. */
-void engine_wipe_end(struct spool_engine *engine);
+/** engine_wipe_told() - it is told. */
+void engine_wipe_told(struct spool_engine *engine, const struct spool_untold *untold);

@@ -231,7 +231,7 @@ static int reap(struct run *run, size_t n)
 	for (size_t i = 0; i < got; i++) {
 		const char *error = NULL;
 
-		spool_engine_told(run->engine, removed[i].session);
+		spool_engine_told(run->engine, &removed[i].untold);
 		if (removed[i].parent == 0) {
 			told_wiped(run, removed[i].ino);
 			continue;

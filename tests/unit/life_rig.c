@@ -70,7 +70,7 @@ size_t life_reap(struct life_rig *life)
 		r = spool_engine_reap(life->rig.engine, removed, REMOVED, &n, &life->ms);
 		total += n;
 		for (size_t i = 0; i < n; i++)
-			spool_engine_told(life->rig.engine, removed[i].session);
+			spool_engine_told(life->rig.engine, &removed[i].untold);
 	} while (r == SPOOL_REAP_MORE);
 	CU_ASSERT_EQUAL(r, life->ms ? SPOOL_REAP_LATER : SPOOL_REAP_NOTHING);
 	return total;

@@ -128,7 +128,7 @@ static void *reaper(void *arg)
 		/* without a name: an open file that was wiped */
 		for (size_t i = 0; i < n; i++) {
 			n_removed += removed[i].len > 0;
-			spool_engine_told(rig->engine, removed[i].session);
+			spool_engine_told(rig->engine, &removed[i].untold);
 		}
 	}
 	return NULL;

@@ -138,21 +138,21 @@ static void test_goes_until_told(void)
 	spool_engine_session_end(rig->engine, 2);
 	spool_engine_reap(rig->engine, removed, 3, &n, &ms);
 	CU_ASSERT_EQUAL_FATAL(n, 1); /* and is told of at the end */
-	CU_ASSERT_EQUAL(removed[0].session, 2);
+	CU_ASSERT_EQUAL(removed[0].untold.session, 2);
 	CU_ASSERT_FALSE(spool_engine_session_goes(rig->engine, 1));
 	spool_engine_session_end(rig->engine, 1);
 	spool_engine_reap(rig->engine, &removed[1], 2, &n, &ms);
 	CU_ASSERT_EQUAL_FATAL(n, 2);
-	spool_engine_told(rig->engine, removed[1].session);
+	spool_engine_told(rig->engine, &removed[1].untold);
 	CU_ASSERT_TRUE(spool_engine_session_goes(rig->engine, 1));
-	spool_engine_told(rig->engine, removed[2].session);
+	spool_engine_told(rig->engine, &removed[2].untold);
 	CU_ASSERT_FALSE(spool_engine_session_goes(rig->engine, 1));
 	CU_ASSERT_TRUE(spool_engine_session_goes(rig->engine, 2));
 	CU_ASSERT_EQUAL(life_stat(&life).sessions, 1);
 	CU_ASSERT_EQUAL(life.counted[2], 0);
-	spool_engine_told(rig->engine, removed[0].session);
+	spool_engine_told(rig->engine, &removed[0].untold);
 	CU_ASSERT_EQUAL(life_stat(&life).sessions, 0);
-	spool_engine_told(rig->engine, 0);
+	spool_engine_told(rig->engine, &(struct spool_untold){.session = 0});
 	engine_rig_fini(rig);
 }
 

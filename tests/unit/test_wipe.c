@@ -71,11 +71,12 @@ static void test_wipe(void)
 	engine_rig_fini(rig);
 }
 
-/* It is done when nothing is to go any more, and he who removes has had the last name. */
+/* It is done when nothing is to go any more, and all has been told that it has removed. */
 static void test_wipe_ends(void)
 {
 	const uid_t uid = 1000;
 	struct spool_removed removed[4];
+	struct spool_untold last = {.session = 0};
 	uint64_t dirs[3], ms;
 	size_t n;
 
@@ -86,11 +87,51 @@ static void test_wipe_ends(void)
 	CU_ASSERT_TRUE(spool_engine_is_wiping(rig->engine, NULL));
 	CU_ASSERT_FALSE(spool_engine_is_wiping(rig->engine, &uid));
 	while (spool_engine_reap(rig->engine, removed, 4, &n, &ms) == SPOOL_REAP_MORE) {
-		/* what it has not told yet is not done */
-		CU_ASSERT_TRUE(n == 0 || spool_engine_is_wiping(rig->engine, NULL));
+		for (size_t i = 0; i < n; i++) {
+			spool_engine_told(rig->engine, &last);
+			last = removed[i].untold;
+		}
 	}
-	CU_ASSERT_FALSE(spool_engine_is_wiping(rig->engine, NULL));
+	CU_ASSERT_TRUE(last.by_all);
 	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
+	/* what others lose meanwhile is not waited for */
+	life_file(&life, 2, ROOT, "late");
+	spool_engine_session_end(rig->engine, 2);
+	spool_engine_reap(rig->engine, removed, 4, &n, &ms);
+	CU_ASSERT_EQUAL_FATAL(n, 1);
+	CU_ASSERT_FALSE(removed[0].untold.by_all || removed[0].untold.by_tree);
+	CU_ASSERT_TRUE(spool_engine_is_wiping(rig->engine, NULL));
+	spool_engine_told(rig->engine, &last);
+	CU_ASSERT_FALSE(spool_engine_is_wiping(rig->engine, NULL));
+	spool_engine_told(rig->engine, &removed[0].untold);
+	engine_rig_fini(rig);
+}
+
+/* The pages of an open file are told as well, for the wipe of a tree and for that of all. */
+static void test_wipe_ends_with_pages(void)
+{
+	struct spool_removed removed[4];
+	const uid_t uid = 1000;
+	uint64_t top, file, ms;
+	size_t n;
+
+	life_rig_init(&life, SPOOL_LAYOUT_PRIVATE, SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(spool_engine_lookup(rig->engine, &rig->cred, ROOT, "1000", &attr), 0);
+	top = attr.ino;
+	file = open_file(top, "file");
+	CU_ASSERT_EQUAL(spool_engine_unlink(rig->engine, &rig->cred, top, "file"), 0);
+	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, &uid), 0);
+	CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, NULL), 0);
+	while (spool_engine_reap(rig->engine, removed, 4, &n, &ms) == SPOOL_REAP_MORE && n == 0)
+		;
+	CU_ASSERT_EQUAL_FATAL(n, 1);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_TRUE(spool_engine_is_wiping(rig->engine, &uid));
+	CU_ASSERT_TRUE(spool_engine_is_wiping(rig->engine, NULL));
+	spool_engine_told(rig->engine, &removed[0].untold);
+	CU_ASSERT_FALSE(spool_engine_is_wiping(rig->engine, &uid));
+	CU_ASSERT_FALSE(spool_engine_is_wiping(rig->engine, NULL));
+	spool_engine_release(rig->engine, file);
 	engine_rig_fini(rig);
 }
 
@@ -205,6 +246,7 @@ int main(void)
 		{"wipe", test_wipe},
 		{"wipe of a tree", test_wipe_tree},
 		{"end of a wipe", test_wipe_ends},
+		{"end of a wipe of open files", test_wipe_ends_with_pages},
 		{"met again", test_wipe_met_again},
 		{"wipe of what is to be kept", test_wipe_kept},
 		{"wipe, few at a time", test_wipe_slowly},
