@@ -278,16 +278,6 @@ bool spool_removals_post(struct spool_removals *removals)
 	return posted;
 }
 
-bool spool_removals_has(struct spool_removals *removals, const uid_t *payer)
-{
-	bool has;
-
-	spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
-	has = payer ? look_up_locked(removals, *payer) != NULL : !RB_EMPTY(&removals->payers);
-	spool_mutex_unlock(&removals->lock);
-	return has;
-}
-
 /* The kernel has taken one of his. */
 static void count_told_locked(struct spool_removals *removals, struct payer *payer)
 	SPOOL_REQUIRES(removals->lock)

@@ -63,10 +63,6 @@ bool spool_removals_add(struct spool_removals *removals, uid_t payer,
  * it is to be called again. */
 bool spool_removals_post(struct spool_removals *removals);
 
-/** spool_removals_has() - is something of @payer, or with NULL of anybody, to be told yet, or being
- * told? */
-bool spool_removals_has(struct spool_removals *removals, const uid_t *payer);
-
 /** spool_removals_tell() - tells some names of @payer, and posts him again if there are more. */
 void spool_removals_tell(struct spool_removals *removals, uid_t payer);
 
