@@ -76,6 +76,7 @@ struct model_node {
 	bool wiped;
 	struct model_life life; /* before what is pending */
 	unsigned int must, may; /* of model.works: done, or perhaps done, once nothing is pending */
+	unsigned int over;      /* of model.works: those that come too late for it */
 	uint64_t closed_ns;
 	uint64_t bound;       /* of a directory: the session of what is made in it; or 0 */
 	bool bound_here;      /* itself, not as the one above */

@@ -3,7 +3,8 @@
 /*
  * What the naive model knows of lifetimes. What is to be done to a tree is done by the engine some
  * time until it says that nothing is left to do. Until then a node below has each of the states
- * that what is pending can lead to; afterwards, only those to which all of it leads.
+ * that what is pending can lead to; afterwards, only those to which all of it leads. What was asked
+ * for earlier is done first, or passes over what something later was done to.
  */
 
 #include "model.h"
@@ -55,7 +56,7 @@ void model_moved(struct model *m)
 	for (unsigned int i = 0; i < m->n_works; i++)
 		m->works[i].disturbed = true;
 	for (size_t i = 0; i < m->n_nodes; i++) {
-		m->nodes[i].may = model_all_works(m);
+		m->nodes[i].may = model_all_works(m) & ~m->nodes[i].over;
 		m->nodes[i].must = 0;
 	}
 }
@@ -133,31 +134,32 @@ static bool is_same(const struct model_life *a, const struct model_life *b)
 	return a->session == b->session || a->lifetime == SPOOL_LIFETIME_MOUNT;
 }
 
-/* Can what is pending lead from @life to @want (NULL: to where it goes), in any order, all of
- * @must, and any of @may? */
+/* Can what is pending, from work @i on, lead from @life to @want (NULL: to where it goes)? Works
+ * are done in their order, each of @may or not; of @must, one is left out only if a later one got
+ * there before it. @owes: one has been. */
 static bool leads_to(const struct model *m, const struct model_node *node, struct model_life life,
-		     unsigned int must, unsigned int may, const struct model_life *want)
+		     unsigned int i, unsigned int must, unsigned int may, bool owes,
+		     const struct model_life *want)
 {
-	if (must == 0 && (want ? is_same(&life, want) : goes(m, node, &life)))
-		return true;
-	for (unsigned int i = 0; i < m->n_works; i++) {
-		struct model_life next = life;
+	unsigned int bit = 1u << i;
+	struct model_life next = life;
 
-		if (!((must | may) & 1u << i))
-			continue;
-		apply(m, node, &m->works[i], &next);
-		if (leads_to(m, node, next, must & ~(1u << i), may & ~(1u << i), want))
-			return true;
-	}
-	return false;
+	if (i == MODEL_WORKS)
+		return !owes && (want ? is_same(&life, want) : goes(m, node, &life));
+	if (m->works[i].kind == MODEL_BIND || !((must | may) & bit))
+		return leads_to(m, node, life, i + 1, must, may, owes, want);
+	apply(m, node, &m->works[i], &next);
+	if (leads_to(m, node, next, i + 1, must, may, false, want))
+		return true;
+	return leads_to(m, node, life, i + 1, must, may, owes || (must & bit), want);
 }
 
 bool model_may_be(const struct model *m, const struct model_node *node,
 		  const struct model_life *life, bool done)
 {
 	if (done)
-		return leads_to(m, node, node->life, node->must, node->may, life);
-	return leads_to(m, node, node->life, 0, node->must | node->may, life);
+		return leads_to(m, node, node->life, 0, node->must, node->may, false, life);
+	return leads_to(m, node, node->life, 0, 0, node->must | node->may, false, life);
 }
 
 bool model_goes(const struct model *m, const struct model_node *node)
@@ -198,6 +200,17 @@ int model_work_check(struct model *m, uint64_t ino, uid_t by, bool bind)
 	return model_may_change(m, node, by) ? 0 : -EPERM;
 }
 
+/* A request for @node itself: earlier ones that have not got there pass it over. */
+static void pass_over(const struct model *m, struct model_node *node)
+{
+	for (unsigned int i = 0; i < m->n_works; i++) {
+		if (m->works[i].kind != MODEL_BIND)
+			node->over |= 1u << i;
+	}
+	node->must &= ~node->over;
+	node->may &= ~node->over;
+}
+
 void model_work(struct model *m, uint64_t ino, const struct model_work *given, bool below)
 {
 	struct model_node *node = model_find(m, ino);
@@ -208,11 +221,10 @@ void model_work(struct model *m, uint64_t ino, const struct model_work *given, b
 		apply(m, node, &work, &node->life);
 	if (work.kind == MODEL_BIND)
 		node->bound = work.session;
-	if (!below || !model_is_dir(node)) {
-		if (node->must | node->may) /* and in the other order, if that is still to come */
-			model_moved(m);
+	else
+		pass_over(m, node);
+	if (!below || !model_is_dir(node))
 		return;
-	}
 	m->works[m->n_works] = work;
 	if (model_names(m, ino) > 0 || ino == SPOOL_INO_ROOT)
 		node->must |= 1u << m->n_works;

@@ -195,7 +195,7 @@ static void settled(struct run *run, int r, uint64_t ms)
 
 		if (node->must | node->may)
 			adopt(run, node, true);
-		node->must = node->may = 0;
+		node->must = node->may = node->over = 0;
 		if (model_goes(m, node) &&
 		    !(model_is_dir(node) && model_count(m, node->ino, false) > 0))
 			run_fail(run, "inode %llu was to go", (ull)node->ino);
