@@ -22,7 +22,8 @@ enum engine_tree_work {
  * struct engine_tree - @uid: to whose inodes; SPOOL_UID_UNKNOWN: to all. BIND is done to all
  * @lifetime_at, @expire_at: when that was asked for, by engine->life.asked. What was asked for
  *	first is done first, and not to an inode that something later was done to. So whoever asks
- *	for something below a tree that is not done yet gets what he would get afterwards.
+ *	for something below a tree that is not done yet gets what he would get afterwards; and what
+ *	has not expired yet when it is given a lifetime, whichever, does not: in doubt it stays.
  */
 struct engine_tree {
 	unsigned int work;

@@ -245,6 +245,23 @@ static void test_kept_between(void)
 	engine_rig_fini(rig);
 }
 
+/* What has a lifetime of its own before its tree's expiry gets there stays, whatever that is. */
+static void test_expiry_comes_late(void)
+{
+	uint64_t dirs[3];
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	life_fill_tree(&life, ROOT, dirs);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[0]), 0);
+	CU_ASSERT_EQUAL(set(1000, dirs[1], SPOOL_LIFETIME_SESSION, true), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 40);
+	CU_ASSERT_EQUAL(lifetime_of(dirs[1], "f0"), SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(lifetime_of(dirs[2], "f39"), SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[1]), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 83);
+	engine_rig_fini(rig);
+}
+
 /* It is told when all of a tree has been changed, to those whose it is. */
 static void test_changing(void)
 {
@@ -468,6 +485,7 @@ int main(void)
 		{"one after another", test_one_after_another},
 		{"below one in progress", test_below_one_in_progress},
 		{"kept between", test_kept_between},
+		{"expiry comes late", test_expiry_comes_late},
 		{"turns", test_turns},
 		{"bind", test_bind},
 		{"bind moved", test_bind_moved},
