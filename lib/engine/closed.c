@@ -84,9 +84,9 @@ bool spool_engine_next_round(struct spool_engine *engine)
 size_t spool_engine_list_known(struct spool_engine *engine, struct spool_engine_pos *pos,
 			       uint64_t *ret_inos, size_t n)
 {
-	struct spool_table_pos at = {pos->shard, pos->bucket, pos->skip};
+	struct spool_table_pos at = {pos->shard, pos->bucket, pos->after};
 	size_t found = spool_table_list(&engine->table, &at, false, ret_inos, n);
 
-	*pos = (struct spool_engine_pos){at.shard, at.bucket, at.skip};
+	*pos = (struct spool_engine_pos){at.shard, at.bucket, at.after};
 	return found;
 }

@@ -62,7 +62,7 @@ bool spool_engine_next_round(struct spool_engine *engine);
 /** struct spool_engine_pos - where spool_engine_list_known() goes on; zero at its beginning */
 struct spool_engine_pos {
 	unsigned int shard;
-	uint64_t bucket, skip;
+	uint64_t bucket, after;
 };
 
 /**

@@ -81,8 +81,8 @@ static void end_locked(struct spool_engine *engine, struct engine_wipe *wipe)
 		remove_locked(engine, wipe);
 }
 
-/* @met: something was to go yet; @at_end: that was the end of the table. What is removed while we
- * go through it can make us miss something, so all is gone through until nothing was met. */
+/* @met: something was to go yet; @at_end: that was the end of the table. What we have met is
+ * removed later, so all is gone through until nothing was met. */
 static void put_back(struct spool_engine *engine, struct engine_wipe *wipe, bool met, bool at_end)
 {
 	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);

@@ -203,28 +203,36 @@ struct spool_node *spool_table_forget(struct spool_table *table, uint64_t ino, u
 	return last ? node : NULL;
 }
 
-/* A bucket after the other: what moves when the table grows moves to a later one. */
+/* The lowest numbers behind @after in a bucket, up to @n > 0, in their order. Return: how many. */
+static size_t list_bucket(const struct spool_node *node, uint64_t after, bool all, uint64_t *inos,
+			  size_t n)
+{
+	size_t found = 0, at;
+
+	for (; node; node = node->table_next) {
+		if (node->ino <= after || (node->n_lookup == 0 && !all) ||
+		    (found == n && node->ino > inos[n - 1]))
+			continue;
+		found += found < n;
+		for (at = found - 1; at > 0 && inos[at - 1] > node->ino; at--)
+			inos[at] = inos[at - 1];
+		inos[at] = node->ino;
+	}
+	return found;
+}
+
+/* A bucket after the other: what moves when the table grows moves to a later one. In a bucket by
+ * number: how many have been listed there says nothing when some of them have gone. */
 static size_t list_locked(struct spool_shard *shard, struct spool_table_pos *pos, bool all,
 			  uint64_t *inos, size_t n) SPOOL_REQUIRES(shard->lock)
 {
 	size_t found = 0;
 
-	for (; pos->bucket < shard->n_buckets; pos->bucket++, pos->skip = 0) {
-		const struct spool_node *node = *bucket_at(shard, pos->bucket);
-		size_t before = found;
-
-		for (uint64_t i = 0; node && i < pos->skip; i++)
-			node = node->table_next;
-		for (; node; node = node->table_next, pos->skip++) {
-			if (node->n_lookup == 0 && !all)
-				continue;
-			if (found == n) {
-				/* as a whole next time, if it fits: nodes may go before that */
-				pos->skip = before > 0 ? 0 : pos->skip;
-				return before > 0 ? before : found;
-			}
-			inos[found++] = node->ino;
-		}
+	while (found < n && pos->bucket < shard->n_buckets) {
+		found += list_bucket(*bucket_at(shard, pos->bucket), pos->after, all, inos + found,
+				     n - found);
+		pos->after = found == n ? inos[n - 1] : 0;
+		pos->bucket += found < n;
 	}
 	return found;
 }

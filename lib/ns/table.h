@@ -72,13 +72,13 @@ struct spool_node *spool_table_forget(struct spool_table *table, uint64_t ino, u
 struct spool_table_pos {
 	unsigned int shard;
 	uint64_t bucket;
-	uint64_t skip; /* nodes of that bucket */
+	uint64_t after; /* the last of that bucket */
 };
 
 /**
  * spool_table_list() - inodes that the kernel has looked up, or @all, up to @n
- * @pos: moved on. Inodes that are there from the first call to the last are listed, if nothing is
- * removed meanwhile. Inodes that are added meanwhile may be listed or not; and where the table
+ * @pos: moved on. Inodes that are there from the first call to the last are listed, whatever others
+ * are added or removed meanwhile. Those that are added may be listed or not; and where the table
  * grows for them, others may be listed twice.
  * Return: how many numbers are in @ret_inos; 0: there are no more.
  */

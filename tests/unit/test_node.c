@@ -273,6 +273,42 @@ static void test_list(void)
 	CU_ASSERT_EQUAL(host.live, 0);
 }
 
+/* What is listed goes at once, and so leaves the bucket that the listing is in. */
+static void test_list_what_goes(void)
+{
+	enum { N = 40, STEP = 3 };
+	struct spool_table_pos pos = {0};
+	struct spool_table table;
+	struct spool_node *nodes[N];
+	uint64_t inos[STEP];
+	unsigned int seen[N + 1] = {0}, wrong = 0;
+	size_t n;
+
+	fault_host_init(&host);
+	CU_ASSERT_EQUAL_FATAL(spool_table_init(&table, &host.host), 0);
+	for (uint64_t i = 0; i < N; i++)
+		nodes[i] = new_node((i + 1) * SPOOL_TABLE_SHARDS);
+	fault_host_arm(&host, 1, true); /* one bucket for all */
+	for (uint64_t i = 0; i < N; i++)
+		spool_table_add(&table, nodes[i], 1, 0);
+	fault_host_arm(&host, 0, false);
+	while ((n = spool_table_list(&table, &pos, true, inos, STEP)) > 0) {
+		for (size_t i = 0; i < n; i++) {
+			struct spool_node *node = spool_table_get(&table, inos[i]);
+
+			CU_ASSERT_TRUE(spool_table_put(&table, node, 2, 0));
+			spool_node_free(&host.host, node);
+			seen[inos[i] / SPOOL_TABLE_SHARDS]++;
+		}
+	}
+	for (uint64_t i = 1; i <= N; i++)
+		wrong += seen[i] != 1;
+	CU_ASSERT_EQUAL(wrong, 0);
+	CU_ASSERT_EQUAL(spool_table_count(&table), 0);
+	spool_table_fini(&table);
+	CU_ASSERT_EQUAL(host.live, 0);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -280,6 +316,7 @@ int main(void)
 		{"growth", test_growth},
 		{"growth_without_memory", test_growth_without_memory},
 		{"list", test_list},
+		{"list of what goes", test_list_what_goes},
 		{"times", test_times},
 		{"cost_of_an_empty_file", test_cost_of_an_empty_file},
 	};

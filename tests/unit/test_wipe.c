@@ -135,7 +135,7 @@ static void test_wipe_ends_with_pages(void)
 	engine_rig_fini(rig);
 }
 
-/* What the user keeps meanwhile goes all the same, and so does what a removal let it miss. */
+/* What the user keeps meanwhile goes all the same. */
 static void test_wipe_met_again(void)
 {
 	struct spool_removed removed[1];
