@@ -30,30 +30,63 @@ static int check(const struct spool_session_binding *binding)
 	return -EINVAL;
 }
 
-int spool_sessions_check_pid(struct spool_sessions *sessions, pid_t tid, pid_t pid, uid_t *ret_uid)
+/* Of a process, not of a thread. @status: of the number @pid */
+static int read_uid(const struct spool_life_system *system, int status, pid_t pid, uid_t *ret)
 {
 	char text[SPOOL_PROCESS_TEXT];
+	int r = spool_process_read_file(system, status, SPOOL_PROCESS_STATUS, text);
 	unsigned int levels;
 	uid_t uids[4];
 	pid_t tgid;
-	int r;
 
-	if (tid <= 0 || spool_process_text(sessions->system, tid, SPOOL_PROCESS_STATUS, text) < 0 ||
-	    spool_process_parse_tgid(text, &tgid, &levels) < 0 || levels != 1)
-		return -EXDEV;
-	if (pid <= 0)
-		return -ESRCH;
-	r = spool_process_text(sessions->system, pid, SPOOL_PROCESS_STATUS, text);
-	if (r == -ENOENT)
-		return -ESRCH;
 	if (r == 0)
 		r = spool_process_parse_tgid(text, &tgid, &levels);
 	if (r == 0)
 		r = spool_process_parse_uids(text, uids);
 	if (r < 0)
 		return r;
-	*ret_uid = uids[3];
+	*ret = uids[3];
 	return tgid == pid ? 0 : -ESRCH;
+}
+
+int spool_sessions_hold_pid(struct spool_sessions *sessions, pid_t tid, pid_t pid, uid_t *ret_uid)
+{
+	const struct spool_life_system *system = sessions->system;
+	char text[SPOOL_PROCESS_TEXT];
+	unsigned int levels;
+	int handle, r;
+	pid_t tgid;
+
+	if (tid <= 0 || spool_process_text(system, tid, SPOOL_PROCESS_STATUS, text) < 0 ||
+	    spool_process_parse_tgid(text, &tgid, &levels) < 0 || levels != 1)
+		return -EXDEV;
+	if (pid <= 0)
+		return -ESRCH;
+	handle = system->open_file(system->ctx, -1, pid, SPOOL_PROCESS_STATUS);
+	if (handle < 0)
+		return handle == -ENOENT ? -ESRCH : handle;
+	r = read_uid(system, handle, pid, ret_uid);
+	if (r == 0)
+		return handle;
+	system->close(system->ctx, handle);
+	return r;
+}
+
+int spool_sessions_release_pid(struct spool_sessions *sessions, int handle)
+{
+	const struct spool_life_system *system = sessions->system;
+	char text[SPOOL_PROCESS_TEXT];
+	int r = spool_process_read_file(system, handle, SPOOL_PROCESS_STATUS, text);
+
+	system->close(system->ctx, handle);
+	return r;
+}
+
+int spool_sessions_check_pid(struct spool_sessions *sessions, pid_t tid, pid_t pid, uid_t *ret_uid)
+{
+	int handle = spool_sessions_hold_pid(sessions, tid, pid, ret_uid);
+
+	return handle < 0 ? handle : spool_sessions_release_pid(sessions, handle);
 }
 
 static int begin_locked(struct spool_sessions *sessions,

@@ -134,20 +134,27 @@ static int read_stat(const struct spool_life_system *system, int file, char *buf
 	return n < 0 ? (int)n : spool_process_parse_stat(buf, ret);
 }
 
-static int read_through(const struct spool_life_system *system, int process, pid_t pid,
-			enum spool_process_file file, char *buf)
+int spool_process_read_file(const struct spool_life_system *system, int handle,
+			    enum spool_process_file file, char *buf)
 {
-	int handle = system->open_file(system->ctx, process, pid, file);
-	ssize_t n;
+	ssize_t n = system->read_file(system->ctx, handle, buf, SPOOL_PROCESS_TEXT);
 
-	if (handle < 0)
-		return handle;
-	n = system->read_file(system->ctx, handle, buf, SPOOL_PROCESS_TEXT);
-	system->close(system->ctx, handle);
 	/* the groups, of which a process may have 65,536, come after the uids */
 	if (n == -E2BIG && file == SPOOL_PROCESS_STATUS)
 		return 0;
 	return n < 0 ? (int)n : 0;
+}
+
+static int read_through(const struct spool_life_system *system, int process, pid_t pid,
+			enum spool_process_file file, char *buf)
+{
+	int handle = system->open_file(system->ctx, process, pid, file), r;
+
+	if (handle < 0)
+		return handle;
+	r = spool_process_read_file(system, handle, file, buf);
+	system->close(system->ctx, handle);
+	return r;
 }
 
 int spool_process_text(const struct spool_life_system *system, pid_t pid,

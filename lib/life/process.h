@@ -72,6 +72,11 @@ void spool_process_each_cgroup(const char *text, spool_each_cgroup_fn each, void
 int spool_process_read(const struct spool_life_system *system, pid_t pid,
 		       enum spool_process_file file, char *buf, struct spool_process *ret);
 
+/** spool_process_read_file() - the text of the file that @handle is of, into @buf of
+ * SPOOL_PROCESS_TEXT bytes, of STATUS no more than fits. Return: 0; -ESRCH; -errno. */
+int spool_process_read_file(const struct spool_life_system *system, int handle,
+			    enum spool_process_file file, char *buf);
+
 /** spool_process_text() - the text of one file of the process whose number is @pid now, into @buf
  * of SPOOL_PROCESS_TEXT bytes, of STATUS no more than fits. Return: 0; -ESRCH; -errno. */
 int spool_process_text(const struct spool_life_system *system, pid_t pid,

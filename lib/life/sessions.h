@@ -158,6 +158,14 @@ struct spool_session_binding {
  */
 int spool_sessions_check_pid(struct spool_sessions *sessions, pid_t tid, pid_t pid, uid_t *ret_uid);
 
+/** spool_sessions_hold_pid() - the same, to ask more about @pid. Return: a handle for
+ * spool_sessions_release_pid(), >= 0; as check_pid(). */
+int spool_sessions_hold_pid(struct spool_sessions *sessions, pid_t tid, pid_t pid, uid_t *ret_uid);
+
+/** spool_sessions_release_pid() - has the number meant the same process all the time? Return: 0;
+ * -ESRCH that has gone, and what was asked may have been about another; -errno. */
+int spool_sessions_release_pid(struct spool_sessions *sessions, int handle);
+
 /**
  * spool_session_begin() - an explicit session
  * Return: 0; -EINVAL the binding is none (an unset audit session, a root cgroup, another kind);

@@ -201,10 +201,11 @@ static int print(const struct fake_process *process, enum spool_process_file fil
 				process->threads, (unsigned long long)process->start);
 	case SPOOL_PROCESS_STATUS:
 		return snprintf(buf, size,
-				"Name:\tx\nUid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\n"
-				"Groups:\t%0*d\n",
-				process->uids[0], process->uids[1], process->uids[2],
-				process->uids[3], process->has_many_groups ? MANY_GROUPS : 1, 0);
+				"Name:\tx\nTgid:\t%d\nUid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\n"
+				"Groups:\t%0*d\nNSpid:\t%d\n",
+				process->leader ? process->leader : process->pid, process->uids[0],
+				process->uids[1], process->uids[2], process->uids[3],
+				process->has_many_groups ? MANY_GROUPS : 1, 0, process->pid);
 	case SPOOL_PROCESS_SESSIONID:
 		return snprintf(buf, size, "%u", process->audit);
 	case SPOOL_PROCESS_CGROUP:

@@ -257,6 +257,35 @@ static void test_why(void)
 	rig_free(rig);
 }
 
+/* The number of a process whose session is asked for goes to another's. */
+static void test_why_of_a_number(void)
+{
+	struct session_rig *rig = set_up(100);
+	const struct spool_creator creator = {.tid = HOLDER, .uid = ALICE, .owner = ALICE};
+	long open = rig->life.handles_open;
+	struct spool_session_info info;
+	enum spool_session_why why;
+	uid_t uid = BOB;
+	int handle = spool_sessions_hold_pid(rig->sessions, SHELL, HOLDER, &uid);
+
+	CU_ASSERT_TRUE_FATAL(handle >= 0);
+	CU_ASSERT_EQUAL(uid, ALICE);
+	CU_ASSERT_EQUAL(spool_sessions_release_pid(rig->sessions, handle), 0);
+	handle = spool_sessions_hold_pid(rig->sessions, SHELL, HOLDER, &uid);
+	CU_ASSERT_TRUE_FATAL(handle >= 0);
+	fake_end(&rig->life, HOLDER);
+	fake_start(&rig->life, HOLDER, BOB, 8, HOLDER);
+	spool_sessions_why(rig->sessions, &creator, &info, &why);
+	CU_ASSERT_EQUAL(info.value, 8); /* which is not alice's to know */
+	CU_ASSERT_EQUAL(spool_sessions_release_pid(rig->sessions, handle), -ESRCH);
+	fake_end(&rig->life, HOLDER);
+	CU_ASSERT_EQUAL(spool_sessions_hold_pid(rig->sessions, SHELL, HOLDER, &uid), -ESRCH);
+	CU_ASSERT_EQUAL(spool_sessions_hold_pid(rig->sessions, SHELL, 0, &uid), -ESRCH);
+	CU_ASSERT_EQUAL(spool_sessions_hold_pid(rig->sessions, HOLDER, SHELL, &uid), -EXDEV);
+	CU_ASSERT_EQUAL(rig->life.handles_open, open + 1); /* of why: the caller's file */
+	rig_free(rig);
+}
+
 static void test_list(void)
 {
 	struct session_rig *rig = set_up(100);
@@ -330,6 +359,7 @@ static const struct unit_test tests[] = {
 	{"bad_bindings", test_bad_bindings},
 	{"holder", test_holder},
 	{"why", test_why},
+	{"why_of_a_number", test_why_of_a_number},
 	{"list", test_list},
 	{"limit", test_limit},
 	{"pids", test_pids},
