@@ -83,27 +83,38 @@ static void fill_known(const struct control_call *call, bool is_admin,
 	fill(info, ret);
 }
 
-static int who(const struct control_call *call, struct spool_ctl_who *out)
+/* @uid: of the process */
+static int tell_who(const struct control_call *call, uid_t uid, struct spool_ctl_who *out)
 {
+	const struct spool_cred cred = {.uid = uid, .pid = out->pid};
 	struct spool_engine *engine = call->fs->engine;
-	struct spool_cred cred = {.pid = out->pid};
-	struct spool_creator creator = {.tid = out->pid};
+	struct spool_creator creator = {.tid = out->pid, .uid = uid};
 	bool is_admin = control_may_administer(call);
 	struct spool_session_info info;
 	enum spool_session_why why;
-	int r = spool_sessions_check_pid(call->fs->sessions, call->cred.pid, out->pid, &cred.uid);
 
-	if (r < 0)
-		return r;
-	if (cred.uid != call->cred.uid && !is_admin)
+	if (uid != call->cred.uid && !is_admin)
 		return -EPERM;
-	creator.uid = cred.uid;
 	creator.owner = spool_engine_payer(engine, &cred, call->dir);
 	creator.directory = spool_engine_session_of(engine, call->dir, &creator.is_own);
 	spool_sessions_why(call->fs->sessions, &creator, &info, &why);
 	fill_known(call, is_admin, &info, &out->session);
 	out->why = why;
 	return 0;
+}
+
+/* By number: when the process has gone meanwhile it may have been another's. */
+static int who(const struct control_call *call, struct spool_ctl_who *out)
+{
+	struct spool_sessions *sessions = call->fs->sessions;
+	uid_t uid;
+	int process = spool_sessions_hold_pid(sessions, call->cred.pid, out->pid, &uid), r, gone;
+
+	if (process < 0)
+		return process;
+	r = tell_who(call, uid, out);
+	gone = spool_sessions_release_pid(sessions, process);
+	return r < 0 ? r : gone;
 }
 
 void control_who(struct control_call *call)
