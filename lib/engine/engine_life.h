@@ -112,6 +112,7 @@ bool spool_engine_may_change(struct spool_engine *engine, uid_t by, uint64_t ino
  * @by: as of set_lifetime()
  * What is below and stays until the mount ends does so, and with it the directories above it,
  * unless @ino is to stay until then itself: then all goes. The root and a uid's directory stay.
+ * What was asked for above @ino before counts, whether it has got there or not.
  * spool_engine_reap() removes. Return: as spool_engine_set_lifetime().
  */
 int spool_engine_expire(struct spool_engine *engine, uid_t by, uint64_t ino);

@@ -150,6 +150,42 @@ static int check_root(struct spool_engine *engine, struct spool_node *node,
 	return engine_may_change(engine, node, tree->uid) ? 0 : -EPERM;
 }
 
+/* What has been asked for above and is on its way comes first: it says whether @node stays until
+ * the mount ends, and what below does. */
+static int expire_after_locked(struct spool_engine *engine, struct spool_node *node,
+			       const struct engine_tree *above, struct engine_tree *tree)
+	SPOOL_REQUIRES(node->lock)
+{
+	if (above->work && above->uid != tree->uid)
+		return -EBUSY;
+	if (above->work && engine_tree_begin_locked(engine, node, above) == 0)
+		engine_tree_apply_locked(engine, node, above);
+	if (node->lifetime == SPOOL_LIFETIME_MOUNT)
+		tree->work |= ENGINE_TREE_EXPIRE_KEPT;
+	return 0;
+}
+
+static int change_locked(struct spool_engine *engine, struct spool_node *node,
+			 struct engine_tree *tree, bool below) SPOOL_REQUIRES(engine->rename_lock)
+{
+	struct engine_tree above = {.work = 0};
+	int r;
+
+	if ((tree->work & ENGINE_TREE_EXPIRE) && S_ISDIR(node->type))
+		engine_tree_above(engine, node, &above);
+	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
+	r = check_root(engine, node, tree);
+	if (r == 0 && (tree->work & ENGINE_TREE_EXPIRE))
+		r = expire_after_locked(engine, node, &above, tree);
+	tree->lifetime_at = tree->expire_at = atomic_fetch_add(&engine->life.asked, 1) + 1;
+	if (r == 0 && below && S_ISDIR(node->type))
+		r = engine_tree_begin_locked(engine, node, tree);
+	if (r == 0)
+		engine_tree_apply_locked(engine, node, tree);
+	spool_mutex_unlock(&node->lock);
+	return r;
+}
+
 static int change(struct spool_engine *engine, uint64_t ino, struct engine_tree *tree, bool below)
 {
 	struct spool_node *node = engine_get(engine, ino);
@@ -157,16 +193,9 @@ static int change(struct spool_engine *engine, uint64_t ino, struct engine_tree 
 
 	if (!node)
 		return -ESTALE;
-	spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
-	r = check_root(engine, node, tree);
-	if (node->lifetime == SPOOL_LIFETIME_MOUNT && (tree->work & ENGINE_TREE_EXPIRE))
-		tree->work |= ENGINE_TREE_EXPIRE_KEPT;
-	tree->lifetime_at = tree->expire_at = atomic_fetch_add(&engine->life.asked, 1) + 1;
-	if (r == 0 && below && S_ISDIR(node->type))
-		r = engine_tree_begin_locked(engine, node, tree);
-	if (r == 0)
-		engine_tree_apply_locked(engine, node, tree);
-	spool_mutex_unlock(&node->lock);
+	spool_mutex_lock(&engine->rename_lock, SPOOL_RANK_RENAME);
+	r = change_locked(engine, node, tree, below);
+	spool_mutex_unlock(&engine->rename_lock);
 	engine_put(engine, node);
 	return r;
 }

@@ -231,19 +231,84 @@ static void do_dir(struct spool_engine *engine, struct spool_node *dir) SPOOL_RE
 	engine_worklist_count(engine, dir, true);
 }
 
-bool engine_tree_step(struct spool_engine *engine)
-{
-	uint64_t ino = engine_worklist_take(engine);
-	struct spool_node *dir;
+/* Where a walk up from a directory has come to. */
+struct way {
+	const struct spool_node *node;
+	uint64_t cookie; /* of its name; 0: it has none */
+	uid_t owner;     /* who may change it and all on the way, in shared */
+	bool has_owner;
+};
 
-	if (ino == 0)
-		return false;
-	dir = engine_get(engine, ino);
-	if (!dir)
-		return true; /* it has gone meanwhile */
+static void look_at(const struct spool_engine *engine, struct spool_node *node, struct way *way)
+	SPOOL_REQUIRES(node->lock)
+{
+	const struct spool_entry *entry = LIST_FIRST(&node->names);
+	uid_t owner = engine->config.layout == SPOOL_LAYOUT_SHARED ? node->uid : node->tree;
+
+	way->has_owner = !way->node || (way->has_owner && way->owner == owner);
+	way->owner = owner;
+	way->cookie = entry ? entry->cookie : 0;
+	way->node = node;
+}
+
+/* Of the work of the directory @dir, what gets down the way from it and is later than *@last. */
+static void look_down(const struct spool_node *dir, const struct way *way, struct engine_tree *last)
+	SPOOL_REQUIRES(dir->lock)
+{
+	const struct engine_tree tree = work_of(dir->dir);
+	bool is_all = tree.uid == 0 || tree.uid == SPOOL_UID_UNKNOWN;
+
+	if (dir->dir->work_cookie >= way->cookie ||
+	    (!is_all && !(way->has_owner && way->owner == tree.uid)))
+		return;
+	if ((tree.work & ENGINE_TREE_LIFETIME) && tree.lifetime_at > last->lifetime_at)
+		*last = (struct engine_tree){ENGINE_TREE_LIFETIME, tree.lifetime, tree.uid,
+					     tree.lifetime_at, tree.lifetime_at};
+	if ((tree.work & ENGINE_TREE_EXPIRE_KEPT) && tree.expire_at >= last->lifetime_at)
+		*last = (struct engine_tree){ENGINE_TREE_EXPIRE | ENGINE_TREE_EXPIRE_KEPT,
+					     tree.lifetime, tree.uid, tree.expire_at,
+					     tree.expire_at};
+}
+
+void engine_tree_above(struct spool_engine *engine, struct spool_node *node,
+		       struct engine_tree *ret)
+{
+	struct way way = {.node = NULL};
+
+	*ret = (struct engine_tree){.work = 0};
+	while (!engine_worklist_is_empty(engine)) {
+		spool_mutex_lock(&node->lock, SPOOL_RANK_DIR);
+		if (way.node)
+			look_down(node, &way, ret);
+		look_at(engine, node, &way);
+		spool_mutex_unlock(&node->lock);
+		if (way.cookie == 0)
+			break;
+		node = node->dir->parent;
+	}
+}
+
+static void step(struct spool_engine *engine, struct spool_node *dir)
+{
 	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
 	do_dir(engine, dir);
 	spool_mutex_unlock(&dir->lock);
+}
+
+/* Under the rename lock, so that who looks above a directory finds what is on its way down. */
+bool engine_tree_step(struct spool_engine *engine)
+{
+	struct spool_node *dir;
+	uint64_t ino;
+
+	if (engine_worklist_is_empty(engine))
+		return false;
+	spool_mutex_lock(&engine->rename_lock, SPOOL_RANK_RENAME);
+	ino = engine_worklist_take(engine);
+	dir = ino ? engine_get(engine, ino) : NULL; /* it may have gone meanwhile */
+	if (dir)
+		step(engine, dir);
+	spool_mutex_unlock(&engine->rename_lock);
 	engine_put(engine, dir);
 	return true;
 }

@@ -47,6 +47,16 @@ void engine_tree_apply_locked(struct spool_engine *engine, struct spool_node *no
 int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *dir,
 			     const struct engine_tree *tree) SPOOL_REQUIRES(dir->lock);
 
+/**
+ * engine_tree_above() - what was asked for last above the directory @node, and has not got there
+ * @ret: LIFETIME, or EXPIRE_KEPT, for whoever asked; @work 0: nothing. What was asked for before
+ *	that makes no difference to what is below @node, as only these two do to what stays
+ * Lock: the rename lock, under which requests begin and are done. Takes those of all directories
+ * above, one at a time, if anything is to be done anywhere.
+ */
+void engine_tree_above(struct spool_engine *engine, struct spool_node *node,
+		       struct engine_tree *ret) SPOOL_REQUIRES(engine->rename_lock);
+
 /** engine_tree_moved_locked() - the directory @child has come into @dir: what is made below it from
  * now on has the session that @dir is bound to. Locks: dir->lock, child->lock. */
 void engine_tree_moved_locked(struct spool_engine *engine, struct spool_node *dir,

@@ -41,6 +41,16 @@ void engine_worklist_remove(struct spool_engine *engine, struct spool_node *node
 	spool_mutex_unlock(&engine->life.lock);
 }
 
+bool engine_worklist_is_empty(struct spool_engine *engine)
+{
+	bool is_empty;
+
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	is_empty = spool_turns_is_empty(&engine->life.work);
+	spool_mutex_unlock(&engine->life.lock);
+	return is_empty;
+}
+
 uint64_t engine_worklist_take(struct spool_engine *engine)
 {
 	struct spool_turn *turn;

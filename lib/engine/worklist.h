@@ -32,6 +32,9 @@ void engine_worklist_count(struct spool_engine *engine, struct spool_node *node,
 /** engine_worklist_is_for() - is something of @uid counted? */
 bool engine_worklist_is_for(struct spool_engine *engine, uid_t uid);
 
+/** engine_worklist_is_empty() - is nothing to be done to any? */
+bool engine_worklist_is_empty(struct spool_engine *engine);
+
 /** engine_worklist_take() - takes one off, of the payer whose turn it is. Return: its inode number;
  * 0: there is none. */
 uint64_t engine_worklist_take(struct spool_engine *engine);
