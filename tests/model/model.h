@@ -44,7 +44,8 @@ struct model_life {
 struct model_work {
 	enum { MODEL_SET, MODEL_EXPIRE, MODEL_BIND } kind;
 	enum spool_lifetime lifetime;
-	bool kept; /* what stays until the mount ends expires as well */
+	bool kept;        /* what stays until the mount ends expires as well */
+	bool kept_or_not; /* as what is pending may have been done to it first, or not */
 	uint64_t session;
 	uint64_t ino; /* of the directory */
 	uid_t by;

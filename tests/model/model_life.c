@@ -151,6 +151,15 @@ static bool leads_to(const struct model *m, const struct model_node *node, struc
 	apply(m, node, &m->works[i], &next);
 	if (leads_to(m, node, next, i + 1, must, may, false, want))
 		return true;
+	if (m->works[i].kept_or_not) {
+		struct model_work other = m->works[i];
+
+		other.kept = !other.kept;
+		next = life;
+		apply(m, node, &other, &next);
+		if (leads_to(m, node, next, i + 1, must, may, false, want))
+			return true;
+	}
 	return leads_to(m, node, life, i + 1, must, may, owes || (must & bit), want);
 }
 
@@ -211,14 +220,33 @@ static void pass_over(const struct model *m, struct model_node *node)
 	node->may &= ~node->over;
 }
 
+/* Whether @node stays until the mount ends when it expires, after all that was asked for before. */
+static void foresee(const struct model *m, const struct model_node *node, struct model_work *work)
+{
+	struct model_life life = node->life;
+
+	for (unsigned int i = 0; i < m->n_works; i++) {
+		bool is_pending = (node->must | node->may) & 1u << i;
+
+		if (m->works[i].kind == MODEL_BIND || !is_pending)
+			continue;
+		work->kept_or_not |= m->works[i].kept_or_not || !(node->must & 1u << i);
+		apply(m, node, &m->works[i], &life);
+	}
+	work->kept = life.lifetime == SPOOL_LIFETIME_MOUNT;
+}
+
 void model_work(struct model *m, uint64_t ino, const struct model_work *given, bool below)
 {
 	struct model_node *node = model_find(m, ino);
-	struct model_work work = *given;
+	struct model_work work = *given, own;
 
-	work.kept = node->life.lifetime == SPOOL_LIFETIME_MOUNT;
+	if (work.kind == MODEL_EXPIRE)
+		foresee(m, node, &work);
+	own = work;
+	own.kept = true; /* it is asked for itself */
 	if (work.kind != MODEL_EXPIRE || model_names(m, ino) > 0)
-		apply(m, node, &work, &node->life);
+		apply(m, node, &own, &node->life);
 	if (work.kind == MODEL_BIND)
 		node->bound = work.session;
 	else
