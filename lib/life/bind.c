@@ -35,12 +35,11 @@ static int read_uid(const struct spool_life_system *system, int status, pid_t pi
 {
 	char text[SPOOL_PROCESS_TEXT];
 	int r = spool_process_read_file(system, status, SPOOL_PROCESS_STATUS, text);
-	unsigned int levels;
 	uid_t uids[4];
 	pid_t tgid;
 
 	if (r == 0)
-		r = spool_process_parse_tgid(text, &tgid, &levels);
+		r = spool_process_parse_tgid(text, &tgid);
 	if (r == 0)
 		r = spool_process_parse_uids(text, uids);
 	if (r < 0)
@@ -55,10 +54,9 @@ int spool_sessions_hold_pid(struct spool_sessions *sessions, pid_t tid, pid_t pi
 	char text[SPOOL_PROCESS_TEXT];
 	unsigned int levels;
 	int handle, r;
-	pid_t tgid;
 
 	if (tid <= 0 || spool_process_text(system, tid, SPOOL_PROCESS_STATUS, text) < 0 ||
-	    spool_process_parse_tgid(text, &tgid, &levels) < 0 || levels != 1)
+	    spool_process_parse_levels(text, &levels) < 0 || levels != 1)
 		return -EXDEV;
 	if (pid <= 0)
 		return -ESRCH;

@@ -37,18 +37,25 @@ int spool_process_parse_uids(const char *text, uid_t ret[4])
 		       : -EINVAL;
 }
 
-int spool_process_parse_tgid(const char *text, pid_t *ret_tgid, unsigned int *ret_levels)
+int spool_process_parse_tgid(const char *text, pid_t *ret)
 {
-	const char *tgid = strstr(text, "\nTgid:"), *pids = strstr(text, "\nNSpid:");
+	const char *line = strstr(text, "\nTgid:");
+
+	return line && sscanf(line, "\nTgid: %d", ret) == 1 ? 0 : -EINVAL;
+}
+
+int spool_process_parse_levels(const char *text, unsigned int *ret)
+{
+	const char *pids = strstr(text, "\nNSpid:");
 	unsigned int levels = 0;
 	int pid, n;
 
-	if (!tgid || !pids || sscanf(tgid, "\nTgid: %d", ret_tgid) != 1)
+	if (!pids)
 		return -EINVAL;
 	for (pids += strlen("\nNSpid:"); *pids != '\n' && sscanf(pids, "%d%n", &pid, &n) == 1;
 	     pids += n)
 		levels++;
-	*ret_levels = levels;
+	*ret = levels;
 	return levels > 0 ? 0 : -EINVAL;
 }
 

@@ -40,9 +40,13 @@ int spool_process_parse_stat(const char *text, struct spool_process *ret);
  * files. Return: 0; -EINVAL. */
 int spool_process_parse_uids(const char *text, uid_t ret[4]);
 
-/** spool_process_parse_tgid() - the text of "status": the process that it is a thread of, and in
- * how many pid namespaces, from that of /proc on, it has a number. Return: 0; -EINVAL. */
-int spool_process_parse_tgid(const char *text, pid_t *ret_tgid, unsigned int *ret_levels);
+/** spool_process_parse_tgid() - the text of "status": the process that it is a thread of.
+ * Return: 0; -EINVAL. */
+int spool_process_parse_tgid(const char *text, pid_t *ret);
+
+/** spool_process_parse_levels() - the text of "status": in how many pid namespaces, from that of
+ * /proc on, it has a number. Return: 0; -EINVAL. */
+int spool_process_parse_levels(const char *text, unsigned int *ret);
 
 /** spool_process_parse_audit() - the text of "sessionid". Return: 0; -EINVAL. */
 int spool_process_parse_audit(const char *text, uint32_t *ret);

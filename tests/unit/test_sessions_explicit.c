@@ -327,25 +327,27 @@ static void test_pids(void)
 {
 	static const struct {
 		const char *text;
-		int r;
-		pid_t tgid;
+		pid_t tgid; /* 0: it is not told */
 		unsigned int levels;
 	} texts[] = {
-		{"Name:\tx\nTgid:\t7\nNSpid:\t8\nNSpgid:\t1\n", 0, 7, 1},
-		{"Name:\tx\nTgid:\t7\nNSpid:\t8\t1\t5\nNSpgid:\t1\n", 0, 7, 3},
-		{"Name:\tx\nTgid:\t7\nNSpid:\n9\n", -EINVAL, 0, 0},
-		{"Name:\tx\nTgid:\t7\n", -EINVAL, 0, 0},
-		{"Name:\tTgid: 5\nNSpid:\t8\n", -EINVAL, 0, 0},
-		{"", -EINVAL, 0, 0},
+		{"Name:\tx\nTgid:\t7\nNSpid:\t8\nNSpgid:\t1\n", 7, 1},
+		{"Name:\tx\nTgid:\t7\nNSpid:\t8\t1\t5\nNSpgid:\t1\n", 7, 3},
+		{"Name:\tx\nTgid:\t7\nNSpid:\n9\n", 7, 0},
+		{"Name:\tx\nTgid:\t7\n", 7, 0},
+		{"Name:\tTgid: 5\nNSpid:\t8\n", 0, 1},
+		{"", 0, 0},
 	};
 	unsigned int levels;
 	pid_t tgid;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		CU_ASSERT_EQUAL(spool_process_parse_tgid(texts[i].text, &tgid, &levels),
-				texts[i].r);
-		CU_ASSERT_TRUE(texts[i].r < 0 ||
-			       (tgid == texts[i].tgid && levels == texts[i].levels));
+		int r = spool_process_parse_tgid(texts[i].text, &tgid);
+
+		CU_ASSERT_EQUAL(r, texts[i].tgid ? 0 : -EINVAL);
+		CU_ASSERT_TRUE(r < 0 || tgid == texts[i].tgid);
+		r = spool_process_parse_levels(texts[i].text, &levels);
+		CU_ASSERT_EQUAL(r, texts[i].levels ? 0 : -EINVAL);
+		CU_ASSERT_TRUE(r < 0 || levels == texts[i].levels);
 	}
 }
 
