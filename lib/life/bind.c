@@ -51,12 +51,11 @@ static int read_uid(const struct spool_life_system *system, int status, pid_t pi
 int spool_sessions_hold_pid(struct spool_sessions *sessions, pid_t tid, pid_t pid, uid_t *ret_uid)
 {
 	const struct spool_life_system *system = sessions->system;
-	char text[SPOOL_PROCESS_TEXT];
 	unsigned int levels;
 	int handle, r;
 
-	if (tid <= 0 || spool_process_text(system, tid, SPOOL_PROCESS_STATUS, text) < 0 ||
-	    spool_process_parse_levels(text, &levels) < 0 || levels != 1)
+	if (tid <= 0 || spool_process_levels(system, sessions->host, tid, &levels) < 0 ||
+	    levels != 1)
 		return -EXDEV;
 	if (pid <= 0)
 		return -ESRCH;

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A "status" has up to 2 KiB, and 65,536 groups (NGROUPS_MAX, limits.h) of up to 11 bytes. */
+#define STATUS_MAX (1u << 20)
+
 /* proc_pid_stat(5): pid (comm) state ppid pgrp session ... 14 fields ... num_threads itrealvalue
  * starttime. A name may hold anything, so it ends at the last parenthesis. */
 int spool_process_parse_stat(const char *text, struct spool_process *ret)
@@ -161,6 +164,34 @@ static int read_through(const struct spool_life_system *system, int process, pid
 		return handle;
 	r = spool_process_read_file(system, handle, file, buf);
 	system->close(system->ctx, handle);
+	return r;
+}
+
+/* Return: of all of the text; -E2BIG: that has more than @size bytes. */
+static int levels_of(const struct spool_life_system *system, const struct spool_host *host,
+		     int status, size_t size, unsigned int *ret)
+{
+	char *text = spool_alloc(host, size);
+	ssize_t n;
+
+	if (!text)
+		return -ENOMEM;
+	n = system->read_file(system->ctx, status, text, size);
+	if (n >= 0)
+		n = spool_process_parse_levels(text, ret);
+	spool_free(host, text);
+	return (int)n;
+}
+
+int spool_process_levels(const struct spool_life_system *system, const struct spool_host *host,
+			 pid_t tid, unsigned int *ret)
+{
+	int status = system->open_file(system->ctx, -1, tid, SPOOL_PROCESS_STATUS);
+	int r = status < 0 ? status : -E2BIG;
+
+	for (size_t size = SPOOL_PROCESS_TEXT; r == -E2BIG && size <= STATUS_MAX; size *= 2)
+		r = levels_of(system, host, status, size, ret);
+	system->close(system->ctx, status);
 	return r;
 }
 

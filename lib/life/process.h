@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "life/system.h"
+#include "util/host.h"
 
 /** The audit session id of a process that no login has set (AUDIT_SID_UNSET, linux/audit.h). */
 #define SPOOL_AUDIT_UNSET UINT32_MAX
@@ -80,6 +81,11 @@ int spool_process_read(const struct spool_life_system *system, pid_t pid,
  * SPOOL_PROCESS_TEXT bytes, of STATUS no more than fits. Return: 0; -ESRCH; -errno. */
 int spool_process_read_file(const struct spool_life_system *system, int handle,
 			    enum spool_process_file file, char *buf);
+
+/** spool_process_levels() - spool_process_parse_levels() of thread @tid, whose "status" may be as
+ * long as many groups make it. @host: for memory. Return: 0; -ESRCH; -ENOMEM; -E2BIG; -errno. */
+int spool_process_levels(const struct spool_life_system *system, const struct spool_host *host,
+			 pid_t tid, unsigned int *ret);
 
 /** spool_process_text() - the text of one file of the process whose number is @pid now, into @buf
  * of SPOOL_PROCESS_TEXT bytes, of STATUS no more than fits. Return: 0; -ESRCH; -errno. */

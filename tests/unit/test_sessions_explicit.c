@@ -351,6 +351,22 @@ static void test_pids(void)
 	}
 }
 
+/* Their list comes before the numbers that a thread has in pid namespaces. */
+static void test_many_groups(void)
+{
+	struct session_rig *rig = set_up(100);
+	uid_t uid = 0;
+
+	fake_find(&rig->life, SHELL)->has_many_groups = true;
+	fake_find(&rig->life, HOLDER)->has_many_groups = true;
+	CU_ASSERT_EQUAL(spool_sessions_check_pid(rig->sessions, SHELL, HOLDER, &uid), 0);
+	CU_ASSERT_EQUAL(uid, ALICE);
+	fault_host_arm(&rig->fault, 1, false);
+	CU_ASSERT_EQUAL(spool_sessions_check_pid(rig->sessions, SHELL, HOLDER, &uid), -EXDEV);
+	fault_host_arm(&rig->fault, 0, false);
+	rig_free(rig);
+}
+
 static const struct unit_test tests[] = {
 	{"login_is_covered", test_login_is_covered},
 	{"cgroup_is_covered", test_cgroup_is_covered},
@@ -365,6 +381,7 @@ static const struct unit_test tests[] = {
 	{"list", test_list},
 	{"limit", test_limit},
 	{"pids", test_pids},
+	{"many_groups", test_many_groups},
 };
 
 int main(void)
