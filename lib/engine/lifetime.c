@@ -259,6 +259,7 @@ int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id)
 		r = engine_tree_begin_locked(engine, dir, &tree);
 	if (r == 0 && session) {
 		engine_session_bind_locked(engine, dir, session);
+		engine_session_bound_at(engine, session, ino);
 		dir->dir->bound_here = true;
 	} else {
 		engine_session_put(engine, session);
@@ -266,6 +267,34 @@ int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id)
 	spool_mutex_unlock(&dir->lock);
 	engine_put(engine, dir);
 	return r;
+}
+
+/* What it was bound to has ended: it is bound as the directory above, whatever is by now. */
+static void bind_as_above(struct spool_engine *engine, uint64_t ino)
+{
+	struct spool_node *dir, *above;
+
+	if (engine_get_dir(engine, ino, &dir) < 0)
+		return;
+	spool_mutex_lock(&engine->rename_lock, SPOOL_RANK_RENAME);
+	above = dir->dir->parent;
+	if (above != dir) {
+		spool_mutex_lock(&above->lock, SPOOL_RANK_DIR);
+		spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR2);
+		engine_tree_moved_locked(engine, above, dir);
+		spool_mutex_unlock(&dir->lock);
+		spool_mutex_unlock(&above->lock);
+	}
+	spool_mutex_unlock(&engine->rename_lock);
+	engine_put(engine, dir);
+}
+
+void spool_engine_session_end(struct spool_engine *engine, uint64_t id)
+{
+	uint64_t bound_ino = engine_session_end(engine, id);
+
+	if (bound_ino)
+		bind_as_above(engine, bound_ino);
 }
 
 void spool_engine_life_stat(struct spool_engine *engine, struct spool_life_stat *ret)

@@ -308,6 +308,14 @@ void engine_session_bind_locked(struct spool_engine *engine, struct spool_node *
 	dir->dir->bound = session;
 }
 
+void engine_session_bound_at(struct spool_engine *engine, struct engine_session *session,
+			     uint64_t ino)
+{
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	session->bound_ino = ino;
+	spool_mutex_unlock(&engine->life.lock);
+}
+
 void engine_session_hand_down_locked(struct spool_node *dir, struct spool_node *node)
 {
 	if (engine_session_is_live(dir->dir->bound))
@@ -332,16 +340,18 @@ void engine_session_lifetime_locked(struct spool_engine *engine, struct spool_no
 		listed(engine, node->session);
 }
 
-void spool_engine_session_end(struct spool_engine *engine, uint64_t id)
+uint64_t engine_session_end(struct spool_engine *engine, uint64_t id)
 {
 	struct engine_life *life = &engine->life;
 	struct engine_session *session;
+	uint64_t bound_ino = 0;
 	bool last = false;
 
 	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
 	session = find_locked(life, id);
 	if (session) {
 		session->ended = true;
+		bound_ino = session->bound_ino;
 		if (!TAILQ_EMPTY(&session->nodes))
 			queue_locked(life, session);
 		last = put_locked(life, session);
@@ -351,6 +361,7 @@ void spool_engine_session_end(struct spool_engine *engine, uint64_t id)
 		destroy(engine, session);
 	else if (session)
 		engine_life_wake(engine);
+	return bound_ino;
 }
 
 uint64_t engine_session_untold_locked(struct spool_engine *engine, struct spool_node *node)

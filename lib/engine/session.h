@@ -24,6 +24,7 @@ struct engine_session {
 	uint64_t n_untold;                      /* names; each has a reference, too */
 	_Atomic uint64_t refs;                  /* given back under life.lock */
 	_Atomic bool ended;                     /* set once */
+	uint64_t bound_ino;                     /* the directory that is bound to it; 0: none */
 	uint64_t id;                            /* constant; 0: what has expired */
 	struct spool_quota_user *user;          /* constant; who pays for it, a reference */
 };
@@ -32,6 +33,14 @@ struct engine_session {
  * Return: 0; -ENOMEM. */
 int engine_session_init(struct spool_engine *engine);
 void engine_session_fini(struct spool_engine *engine);
+
+/** engine_session_end() - marks session @id, if there is one. Return: the directory that is bound
+ * to it, 0: none. */
+uint64_t engine_session_end(struct spool_engine *engine, uint64_t id);
+
+/** engine_session_bound_at() - directory @ino is bound to it; one only is known, the last. */
+void engine_session_bound_at(struct spool_engine *engine, struct engine_session *session,
+			     uint64_t ino);
 
 /** engine_session_bytes() - memory of one, as charged. */
 uint64_t engine_session_bytes(void);

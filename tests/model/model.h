@@ -108,6 +108,7 @@ struct model {
 	size_t n_gone;
 	uint64_t now_ns, linger_ns;
 	bool ended[MODEL_SESSIONS];
+	uint64_t bound_at[MODEL_SESSIONS]; /* the directory that was bound to it last */
 	struct model_work works[MODEL_WORKS];
 	unsigned int n_works;
 };
@@ -182,6 +183,10 @@ void model_join(const struct model *m, const struct spool_cred *cred, const stru
 
 /** model_rebind() - the directory @node has come into @dir. */
 void model_rebind(struct model *m, const struct model_node *dir, struct model_node *node);
+
+/** model_session_end() - what was made in @session goes; a directory that was bound to it is bound
+ * as that above. */
+void model_session_end(struct model *m, uint64_t session);
 
 /** model_all_works() - the bits of all that is pending. */
 unsigned int model_all_works(const struct model *m);

@@ -278,6 +278,21 @@ void model_rebind(struct model *m, const struct model_node *dir, struct model_no
 	node->bound_here = false;
 }
 
+void model_session_end(struct model *m, uint64_t session)
+{
+	struct model_node *dir = model_find(m, m->bound_at[session]);
+
+	m->ended[session] = true;
+	for (unsigned int i = 0; i < m->n_works; i++)
+		m->works[i].disturbed = true;
+	if (!dir)
+		return;
+	if (m->n_works > 0) /* what is bound is not known before all is done */
+		model_moved(m);
+	else if (model_find(m, dir->above))
+		model_rebind(m, model_find(m, dir->above), dir);
+}
+
 const char *model_reaped(struct model *m, uint64_t dir, const char *name, uint64_t ino)
 {
 	struct model_entry *entry = model_entry(m, dir, name);

@@ -278,10 +278,8 @@ void op_session_end(struct run *run)
 	run_begin(run, "session_end(%llu)", (ull)run->sessions[i]);
 	spool_engine_session_end(run->engine, run->sessions[i]);
 	run_settle(run, 0, NULL);
-	run->model->ended[run->sessions[i]] = true;
+	model_session_end(run->model, run->sessions[i]);
 	run->sessions[i] = ++run->last_session;
-	for (unsigned int j = 0; j < run->model->n_works; j++)
-		run->model->works[j].disturbed = true;
 }
 
 static int work(struct run *run, uint64_t ino, const struct model_work *what, bool below)
@@ -345,8 +343,10 @@ void op_work(struct run *run)
 	run_same(run, model_work_check(run->model, ino, what.by, what.kind == MODEL_BIND));
 	if (r == 0)
 		model_work(run->model, ino, &what, below);
-	if (r == 0 && what.kind == MODEL_BIND)
+	if (r == 0 && what.kind == MODEL_BIND) {
 		model_find(run->model, ino)->bound_here = true;
+		run->model->bound_at[what.session] = ino;
+	}
 }
 
 void op_linger(struct run *run)

@@ -396,6 +396,38 @@ static void test_no_memory(void)
 	engine_rig_fini(rig);
 }
 
+/* Where a session within another has ended, the outer one goes on, far below as well. */
+static void test_nested(void)
+{
+	uint64_t outer, inner, sub, deep;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	outer = life_dir(&life, 1, ROOT, "outer");
+	inner = life_dir(&life, 1, outer, "inner");
+	sub = life_dir(&life, 1, inner, "sub");
+	deep = life_dir(&life, 1, sub, "deep");
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, outer, 2), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, inner, 3), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, sub, 4), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, deep, &own), 4);
+	spool_engine_session_end(rig->engine, 3);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, inner, &own), 2);
+	CU_ASSERT_FALSE(own);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub, &own), 4);
+	spool_engine_session_end(rig->engine, 4);
+	CU_ASSERT_EQUAL(life_reap(&life), 0);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, deep, &own), 2);
+	CU_ASSERT_FALSE(own);
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 1, deep, "f")).session, 2);
+	spool_engine_session_end(rig->engine, 2);
+	CU_ASSERT_EQUAL(life_reap(&life), 1);
+	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, deep, &own), 1);
+	CU_ASSERT_TRUE(own);
+	engine_rig_fini(rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -410,6 +442,7 @@ int main(void)
 		{"mount", test_mount},
 		{"deep", test_deep},
 		{"moved", test_moved},
+		{"nested", test_nested},
 		{"wide", test_wide},
 		{"turns", test_turns},
 		{"private", test_private},
