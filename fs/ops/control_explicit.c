@@ -59,6 +59,13 @@ static int check_begin(const struct control_call *call, const struct spool_ctl_b
 	return spool_sessions_check_pid(call->fs->sessions, call->cred.pid, begin->holder, &uid);
 }
 
+/* The host's root may remove anything; root of a container may not, though it has the same number.
+ */
+static bool is_roots(const struct control_call *call, uid_t owner)
+{
+	return owner == 0 && control_may_administer(call);
+}
+
 static int begin_session(const struct control_call *call, struct spool_ctl_begin *begin)
 {
 	struct spool_session_binding binding = {.kind = (enum spool_session_kind)begin->kind,
@@ -71,7 +78,8 @@ static int begin_session(const struct control_call *call, struct spool_ctl_begin
 		r = spool_session_begin(call->fs->sessions, &binding, &begin->id);
 	if (r < 0 || binding.kind != SPOOL_SESSION_DIRECTORY)
 		return r;
-	r = spool_engine_bind(call->fs->engine, call->dir, begin->id);
+	r = spool_engine_bind(call->fs->engine, call->dir, begin->id,
+			      is_roots(call, binding.owner) ? NULL : &binding.owner);
 	if (r < 0)
 		spool_session_undo(call->fs->sessions, begin->id);
 	return r;

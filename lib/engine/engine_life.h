@@ -141,12 +141,14 @@ bool spool_engine_is_changing(struct spool_engine *engine, uid_t uid, uint64_t i
 
 /**
  * spool_engine_bind() - what is made below the directory @ino is of session @id from now on
+ * @owner: in shared, what others pay for is left out in directories that he does not pay for; NULL:
+ *	nothing is
  * Whoever makes it, and until that session has ended. A directory below for which another was begun
  * stays as it is; one that is moved is bound as the one that it comes into. Directories that are
  * there already are done by spool_engine_reap(), as with set_lifetime(). Nothing asks whose it is.
  * Return: 0, also if the session has ended; -ENOTDIR; -EPERM the private root; -ENOSPC, -EDQUOT.
  */
-int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id);
+int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id, const uid_t *owner);
 
 /**
  * struct spool_life - when an inode goes

@@ -242,7 +242,7 @@ bool spool_engine_is_changing(struct spool_engine *engine, uid_t uid, uint64_t i
 	return is_changing;
 }
 
-int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id)
+int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id, const uid_t *owner)
 {
 	const struct engine_tree tree = {.work = ENGINE_TREE_BIND, .uid = SPOOL_UID_UNKNOWN};
 	struct engine_session *session = NULL;
@@ -258,6 +258,8 @@ int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id)
 	if (r == 0 && session)
 		r = engine_tree_begin_locked(engine, dir, &tree);
 	if (r == 0 && session) {
+		session->has_owner = owner;
+		session->owner = owner ? *owner : 0;
 		engine_session_bind_locked(engine, dir, session);
 		engine_session_bound_at(engine, session, ino);
 		dir->dir->bound_here = true;

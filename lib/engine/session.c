@@ -203,19 +203,32 @@ static struct engine_session *ref(struct engine_session *session)
 	return session;
 }
 
+/* Nobody has removed by the end of a session what he could not remove with unlink(2): what others
+ * make in directories of their own. */
+static bool takes(const struct spool_engine *engine, const struct engine_session *session,
+		  const struct spool_node *dir, const struct spool_quota_user *payer)
+	SPOOL_REQUIRES(dir->lock)
+{
+	if (!engine_session_is_live(session))
+		return false;
+	return !session->has_owner || engine->config.layout != SPOOL_LAYOUT_SHARED ||
+	       spool_quota_user_uid(payer) == session->owner ||
+	       spool_quota_user_uid(dir->user) == session->owner;
+}
+
 int engine_session_choose(struct spool_engine *engine, const struct spool_cred *cred,
 			  struct spool_node *dir, struct spool_quota_user *payer,
 			  struct engine_session **ret)
 {
 	struct engine_session *own = dir->session;
 
-	if (engine_session_is_live(dir->dir->bound)) {
+	if (takes(engine, dir->dir->bound, dir, payer)) {
 		*ret = ref(dir->dir->bound);
 		return 0;
 	}
 	if (cred->session != 0 && !(own && own->id == cred->session))
 		return engine_session_get(engine, cred->session, payer, ret);
-	*ret = engine_session_is_live(own) ? ref(own) : NULL;
+	*ret = takes(engine, own, dir, payer) ? ref(own) : NULL;
 	return 0;
 }
 

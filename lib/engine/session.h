@@ -27,6 +27,8 @@ struct engine_session {
 	uint64_t bound_ino;                     /* the directory that is bound to it; 0: none */
 	uint64_t id;                            /* constant; 0: what has expired */
 	struct spool_quota_user *user;          /* constant; who pays for it, a reference */
+	bool has_owner;                         /* it binds for @owner only, see below */
+	uid_t owner;                            /* both are set before a directory is bound to it */
 };
 
 /** engine_session_init(), engine_session_fini(): the table, and what it is about to remove.
@@ -58,7 +60,8 @@ void engine_session_put(struct spool_engine *engine, struct engine_session *sess
 
 /**
  * engine_session_choose() - the session of what @cred makes in @dir, for which @payer pays
- * That which @dir is bound to; else @cred's; else @dir's. None that has ended.
+ * That which @dir is bound to, in shared unless somebody else than its owner pays for both; else
+ * @cred's; else @dir's. None that has ended.
  * Return: 0 and a reference, or NULL; as engine_session_get(). Lock: dir->lock.
  */
 int engine_session_choose(struct spool_engine *engine, const struct spool_cred *cred,

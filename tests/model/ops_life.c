@@ -287,7 +287,7 @@ static int work(struct run *run, uint64_t ino, const struct model_work *what, bo
 	if (what->kind == MODEL_EXPIRE)
 		return spool_engine_expire(run->engine, what->by, ino);
 	if (what->kind == MODEL_BIND)
-		return spool_engine_bind(run->engine, ino, what->session);
+		return spool_engine_bind(run->engine, ino, what->session, NULL);
 	return spool_engine_set_lifetime(run->engine, what->by, ino, what->lifetime, below);
 }
 

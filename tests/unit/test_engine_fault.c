@@ -266,7 +266,7 @@ static ssize_t do_expire(void)
 
 static ssize_t do_bind(void)
 {
-	return reap_all(spool_engine_bind(rig.engine, dir, 3));
+	return reap_all(spool_engine_bind(rig.engine, dir, 3, NULL));
 }
 
 static ssize_t do_wipe(void)

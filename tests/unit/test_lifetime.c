@@ -172,7 +172,7 @@ static void test_one_after_another(void)
 	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[0]), 0);
 	CU_ASSERT_EQUAL(life_reap(&life), 0); /* all below was to stay */
 	CU_ASSERT_EQUAL(set(SPOOL_UID_UNKNOWN, dirs[1], SPOOL_LIFETIME_CLOSE, true), 0);
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[1], 2), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[1], 2, NULL), 0);
 	CU_ASSERT_EQUAL(life_reap(&life), 0);
 	CU_ASSERT_EQUAL(life_of(&life, kept).lifetime, SPOOL_LIFETIME_CLOSE);
 	CU_ASSERT_EQUAL(life_of(&life, dirs[2]).bound, 2);
@@ -360,7 +360,7 @@ static void test_changing(void)
 	CU_ASSERT_FALSE(spool_engine_is_changing(rig->engine, 1000, dirs[0]));
 	CU_ASSERT_EQUAL(set(0, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
 	CU_ASSERT_EQUAL(set(0, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[1], 2), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[1], 2, NULL), 0);
 	CU_ASSERT_FALSE(spool_engine_is_changing(rig->engine, 1001, 999));
 	while (spool_engine_is_changing(rig->engine, 0, dirs[2])) {
 		spool_engine_reap(rig->engine, removed, 1, &n, &ms);
@@ -453,8 +453,8 @@ static void test_bind(void)
 	dir = life_dir(&life, 1, ROOT, "dir");
 	sub = life_dir(&life, 1, dir, "sub");
 	nested = life_dir(&life, 1, sub, "nested");
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, nested, 3), 0);
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dir, 2), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, nested, 3, NULL), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dir, 2, NULL), 0);
 	CU_ASSERT_EQUAL(life_reap(&life), 0);
 	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub, &own), 2);
 	CU_ASSERT_EQUAL(life_of(&life, sub).session, 1);
@@ -494,10 +494,10 @@ static void test_bind_moved(void)
 	sub = life_dir(&life, 1, out, "sub");
 	in = life_dir(&life, 1, ROOT, "in");
 	below = life_dir(&life, 1, in, "below");
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, job, 2), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, job, 2, NULL), 0);
 	CU_ASSERT_EQUAL(life_reap(&life), 0);
 	nested = life_dir(&life, 1, out, "nested");
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, nested, 3), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, nested, 3, NULL), 0);
 	move(job, "out", ROOT, "in", RENAME_EXCHANGE);
 	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub, &own), 1);
 	CU_ASSERT_TRUE(own);
@@ -515,6 +515,56 @@ static void test_bind_moved(void)
 	engine_rig_fini(rig);
 }
 
+/* As test_bind_shared(), bound for @owner. Return: the session of what others make in a directory
+ * of theirs, when they cannot be looked at either. */
+static uint64_t bind_shared(const uid_t *owner)
+{
+	uint64_t dir, theirs, unknown;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SHARED, SPOOL_LIFETIME_SESSION);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dir, 2, owner), 0);
+	rig->cred.uid = 1001;
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 4, dir, "in mine")).session, 2);
+	theirs = life_dir(&life, 4, dir, "theirs");
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 4, theirs, "a")).session, owner ? 4 : 2);
+	theirs = life_dir(&life, 4, theirs, "below");
+	unknown = life_of(&life, life_file(&life, 0, theirs, "b")).session;
+	rig->cred.uid = 1000;
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 1, theirs, "mine")).session, 2);
+	CU_ASSERT_EQUAL(life_end(&life, 2), owner ? 2 : 6);
+	CU_ASSERT_EQUAL(rig_ino(rig, theirs, "mine"), 0);
+	engine_rig_fini(rig);
+	return unknown;
+}
+
+/* In shared the end of a session takes nothing that others have in directories of their own. */
+static void test_bind_shared(void)
+{
+	const uid_t owner = 1000;
+
+	CU_ASSERT_EQUAL(bind_shared(&owner), 4); /* of the directory, which is theirs */
+	CU_ASSERT_EQUAL(bind_shared(NULL), 2);
+}
+
+/* What cannot be known of others in their directory, which is of the session, has none. */
+static void test_bind_shared_unknown(void)
+{
+	const uid_t owner = 1000;
+	uint64_t dir, theirs;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SHARED, SPOOL_LIFETIME_SESSION);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dir, 2, &owner), 0);
+	rig->cred.uid = 1001;
+	theirs = life_dir(&life, 4, dir, "theirs");
+	CU_ASSERT_EQUAL(life_of(&life, theirs).session, 2);
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 0, theirs, "a")).session, 0);
+	CU_ASSERT_EQUAL(life_end(&life, 2), 0);
+	CU_ASSERT_EQUAL(life_of(&life, theirs).ended, true);
+	engine_rig_fini(rig);
+}
+
 /* It waits for no other change, and none for it, whoever asks. */
 static void test_bind_meanwhile(void)
 {
@@ -523,8 +573,8 @@ static void test_bind_meanwhile(void)
 	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
 	life_fill_tree(&life, ROOT, dirs);
 	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[0], 2), 0);
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[1], 3), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[0], 2, NULL), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[1], 3, NULL), 0);
 	CU_ASSERT_EQUAL(set(0, dirs[1], SPOOL_LIFETIME_MOUNT, true), 0);
 	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[1]), -EBUSY);
 	CU_ASSERT_EQUAL(life_reap(&life), 0);
@@ -579,6 +629,8 @@ int main(void)
 		{"bind", test_bind},
 		{"bind moved", test_bind_moved},
 		{"bind meanwhile", test_bind_meanwhile},
+		{"bind in shared", test_bind_shared},
+		{"bind in shared, unknown", test_bind_shared_unknown},
 		{"private", test_private},
 	};
 

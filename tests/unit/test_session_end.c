@@ -406,9 +406,9 @@ static void test_nested(void)
 	inner = life_dir(&life, 1, outer, "inner");
 	sub = life_dir(&life, 1, inner, "sub");
 	deep = life_dir(&life, 1, sub, "deep");
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, outer, 2), 0);
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, inner, 3), 0);
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, sub, 4), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, outer, 2, NULL), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, inner, 3, NULL), 0);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, sub, 4, NULL), 0);
 	CU_ASSERT_EQUAL(life_reap(&life), 0);
 	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, deep, &own), 4);
 	spool_engine_session_end(rig->engine, 3);

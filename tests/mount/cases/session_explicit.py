@@ -156,8 +156,17 @@ def in_shared_a_directory_is_its_owners(mount):
             'only root and its owner')
     ident = as_user(ALICE, begin, '--dir', f'{mount.path}/d')
     as_user(BOB, put, f'{mount.path}/d/bobs')
-    as_user(ALICE, session, 'end', str(ident), mount.path)
-    assert os.listdir(f'{mount.path}/d') == []
+    as_user(BOB, os.mkdir, f'{mount.path}/d/own')
+    as_user(BOB, put, f'{mount.path}/d/own/bobs')
+    # what she may unlink goes, and no more
+    refused(as_user(ALICE, tried, 'end', str(ident), mount.path), '1 of its files stay')
+    assert os.listdir(f'{mount.path}/d') == ['own']
+    assert os.listdir(f'{mount.path}/d/own') == ['bobs']
+    ident = begin('--dir', f'{mount.path}/d')
+    as_user(BOB, os.mkdir, f'{mount.path}/d/more')
+    as_user(BOB, put, f'{mount.path}/d/more/bobs')
+    session('end', str(ident), mount.path)
+    assert os.listdir(f'{mount.path}/d') == ['own']
 
 
 @case(needs=['ioctl_dir'])
