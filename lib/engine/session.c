@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "life/sessions.h"
 #include "util/host.h"
 
 #define MALLOC_EXTRA 16u /* as in ns/node.c */
@@ -224,6 +225,10 @@ int engine_session_choose(struct spool_engine *engine, const struct spool_cred *
 
 	if (takes(engine, dir->dir->bound, dir, payer)) {
 		*ret = ref(dir->dir->bound);
+		return 0;
+	}
+	if (cred->session == SPOOL_SESSION_STAYS) {
+		*ret = NULL;
 		return 0;
 	}
 	if (cred->session != 0 && !(own && own->id == cred->session))

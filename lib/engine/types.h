@@ -109,7 +109,8 @@ struct spool_config {
 
 /** struct spool_cred - on whose behalf: the caller's fsuid, fsgid, thread id and umask. What makes
  * an inode has ids; link() and rename() may have SPOOL_UID_UNKNOWN, and others do not ask.
- * @session: of what it makes, and of an O_TMPFILE file that it links; 0: that of the directory */
+ * @session: of what it makes, and of an O_TMPFILE file that it links; 0: that of the directory;
+ *	SPOOL_SESSION_STAYS (life/sessions.h): none */
 struct spool_cred {
 	uid_t uid;
 	gid_t gid;

@@ -35,6 +35,9 @@ struct spool_sessions;
 /** No session: such an entry stays until the mount ends. */
 #define SPOOL_SESSION_NONE 0u
 
+/** No session either, whatever that of its directory is: it would be over too early. */
+#define SPOOL_SESSION_STAYS UINT64_MAX
+
 /** Explicit sessions of one owner that are not over: one may have no entry that pays for it. A
  * guess: some for each job of a busy batch machine; 300 bytes each. */
 #define SPOOL_SESSION_EXPLICIT_MAX 1024u

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "engine/session.h"
+#include "life/sessions.h"
 #include "life_rig.h"
 #include "util/macros.h"
 
@@ -396,6 +397,25 @@ static void test_no_memory(void)
 	engine_rig_fini(rig);
 }
 
+/* What is to stay does, whatever the session of its directory; but an explicit one covers it. */
+static void test_stays(void)
+{
+	uint64_t dir, bound;
+
+	set_up(SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	bound = life_dir(&life, 1, ROOT, "bound");
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, bound, 2, NULL), 0);
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, SPOOL_SESSION_STAYS, dir, "f")).session, 0);
+	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, SPOOL_SESSION_STAYS, bound, "f")).session,
+			2);
+	spool_engine_session_end(rig->engine, 1);
+	spool_engine_session_end(rig->engine, 2);
+	CU_ASSERT_EQUAL(life_reap(&life), 2); /* and "bound" */
+	CU_ASSERT_NOT_EQUAL(rig_ino(rig, dir, "f"), 0);
+	engine_rig_fini(rig);
+}
+
 /* Where a session within another has ended, the outer one goes on, far below as well. */
 static void test_nested(void)
 {
@@ -443,6 +463,7 @@ int main(void)
 		{"deep", test_deep},
 		{"moved", test_moved},
 		{"nested", test_nested},
+		{"stays", test_stays},
 		{"wide", test_wide},
 		{"turns", test_turns},
 		{"private", test_private},
