@@ -18,7 +18,7 @@ static const char *const names[SPOOL_CTL_LISTS][NAMES_MAX] = {
 	[SPOOL_CTL_SESSION_MODES] = {"auto", "login", "cgroup", "uid", "sid", "none"},
 	[SPOOL_CTL_SESSION_KINDS] = {"login", "cgroup", "uid", "sid", "directory"},
 	[SPOOL_CTL_SESSION_WHYS] = {"directory", "explicit", "kind", "unknown", "no-login",
-				    "system-uid", "root-cgroup", "none"},
+				    "system-uid", "root-cgroup", "none", "acts"},
 	[SPOOL_CTL_SESSION_STATES] = {"sought", "watched", "unwatched", "leaving", "over"},
 };
 

@@ -15,6 +15,7 @@
 struct caller_slot {
 	pid_t tid; /* 0: free */
 	int audit; /* its "sessionid", or what is there in its place */
+	uid_t uid; /* as whom it makes files that are its own; (uid_t)-1: not known */
 };
 
 struct caller_shard {
@@ -76,8 +77,36 @@ static int look_audit(struct spool_callers *callers, struct caller_shard *shard,
 	}
 	if (file < 0)
 		return file;
-	*slot = (struct caller_slot){.tid = tid, .audit = file};
+	*slot = (struct caller_slot){.tid = tid, .audit = file, .uid = (uid_t)-1};
 	return read_audit(callers, slot, ret);
+}
+
+/* Servers set another uid for each file, and go back. A process that has one for good is known by
+ * who its files in /proc belong to; only if that does not tell more is read. */
+static int look_uids(const struct spool_callers *callers, struct caller_slot *slot, uid_t uid,
+		     unsigned int want, struct spool_caller *ret)
+{
+	const struct spool_life_system *system = callers->system;
+	bool is_login = ret->audit != SPOOL_AUDIT_UNSET;
+	uid_t uids[4];
+	int r;
+
+	if (!(want & SPOOL_CALLER_ACTS) && (is_login || !(want & SPOOL_CALLER_ACTS_UNLESS_LOGIN)))
+		return 0;
+	if (slot->uid == (uid_t)-1)
+		slot->uid = system->owner_of(system->ctx, slot->audit);
+	if (slot->uid == uid && !(want & SPOOL_CALLER_ACTS_NOW))
+		return 0;
+	r = spool_process_text(system, slot->tid, SPOOL_PROCESS_STATUS, ret->cgroup);
+	if (r == 0)
+		r = spool_process_parse_uids(ret->cgroup, uids);
+	if (r < 0)
+		return r;
+	ret->cgroup[0] = '\0';
+	ret->acts = uids[0] != uid && uids[2] != uid;
+	if (!ret->acts)
+		slot->uid = uid;
+	return read_audit(callers, slot, &ret->audit);
 }
 
 /* By its number: the slot, which is read again afterwards, says that it was the same process. */
@@ -100,7 +129,7 @@ static int look_further(struct spool_callers *callers, const struct caller_slot 
 	return r < 0 ? r : read_audit(callers, slot, &ret->audit);
 }
 
-int spool_callers_look(struct spool_callers *callers, pid_t tid, unsigned int want,
+int spool_callers_look(struct spool_callers *callers, pid_t tid, uid_t uid, unsigned int want,
 		       struct spool_caller *ret)
 {
 	unsigned int number = (unsigned int)tid;
@@ -109,9 +138,12 @@ int spool_callers_look(struct spool_callers *callers, pid_t tid, unsigned int wa
 	int r;
 
 	ret->cgroup[0] = '\0';
+	ret->acts = false;
 	spool_mutex_lock(&shard->lock, SPOOL_RANK_LIFE);
 	r = look_audit(callers, shard, slot, tid, &ret->audit);
-	if (r == 0 && want)
+	if (r == 0)
+		r = look_uids(callers, slot, uid, want, ret);
+	if (r == 0 && (want & (SPOOL_CALLER_SID | SPOOL_CALLER_CGROUP)))
 		r = look_further(callers, slot, want, ret);
 	if (r < 0)
 		let_go(callers, slot);

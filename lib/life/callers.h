@@ -15,12 +15,22 @@
 
 struct spool_callers;
 
-/** What is asked of a caller besides its audit session. */
-enum { SPOOL_CALLER_CGROUP = 1, SPOOL_CALLER_SID = 2 };
+/** What is asked of a caller besides its audit session. Does it act for another: is the uid with
+ * which it makes files neither its real nor its saved one (credentials(7))? ACTS and
+ * ACTS_UNLESS_LOGIN: where nothing has said yet that it does not, the latter if it has no audit
+ * session; ACTS_NOW: what was said does not count. */
+enum {
+	SPOOL_CALLER_CGROUP = 1,
+	SPOOL_CALLER_SID = 2,
+	SPOOL_CALLER_ACTS = 4,
+	SPOOL_CALLER_ACTS_UNLESS_LOGIN = 8,
+	SPOOL_CALLER_ACTS_NOW = 16,
+};
 
-/** struct spool_caller - @sid and @cgroup: where they were asked for. @cgroup is the text of the
- * file. */
+/** struct spool_caller - @sid, @cgroup and @acts: where they were asked for. @cgroup is the text of
+ * the file. */
 struct spool_caller {
+	bool acts;
 	uint32_t audit;
 	pid_t sid;
 	char cgroup[SPOOL_PROCESS_TEXT];
@@ -38,10 +48,10 @@ int spool_callers_new(const struct spool_host *host, const struct spool_life_sys
 void spool_callers_free(struct spool_callers *callers);
 
 /**
- * spool_callers_look() - who is thread @tid, which waits for us?
+ * spool_callers_look() - who is thread @tid, which waits for us, and makes files as @uid?
  * @want: SPOOL_CALLER_... or 0
  * Locks: one of its own (SPOOL_RANK_LIFE). Any thread.
  * Return: 0; -ESRCH there is no such thread here; -errno it cannot be told.
  */
-int spool_callers_look(struct spool_callers *callers, pid_t tid, unsigned int want,
+int spool_callers_look(struct spool_callers *callers, pid_t tid, uid_t uid, unsigned int want,
 		       struct spool_caller *ret);

@@ -67,7 +67,8 @@ static void identify(struct spool_sessions *sessions, const struct spool_creator
 	want = identity_wants_locked(sessions, creator);
 	spool_mutex_unlock(&sessions->lock);
 	if (creator->tid > 0)
-		r = spool_callers_look(sessions->callers, creator->tid, want, &caller);
+		r = spool_callers_look(sessions->callers, creator->tid, creator->uid, want,
+				       &caller);
 	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
 	identity_locked(sessions, creator, r < 0 ? NULL : &caller, ret);
 }
@@ -83,6 +84,8 @@ uint64_t spool_sessions_of(struct spool_sessions *sessions, const struct spool_c
 		identity.session = session_add_locked(sessions, &identity.key);
 		is_new = identity.session;
 	}
+	if (identity.why == SPOOL_WHY_ACTS)
+		id = SPOOL_SESSION_STAYS;
 	if (is_new)
 		look_for_locked(sessions, identity.session);
 	if (identity.session) {

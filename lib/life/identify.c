@@ -62,11 +62,18 @@ static enum spool_session_why by_login(const struct spool_caller *caller, struct
 	return SPOOL_WHY_KIND;
 }
 
-static enum spool_session_why by_uid(const struct spool_sessions *sessions, uid_t uid,
-				     struct session_key *ret)
+static bool is_system(const struct spool_sessions *sessions, uid_t uid)
 {
-	if (uid <= sessions->config.sys_uid_max || uid == NOBODY || uid == (uid_t)-1)
+	return uid <= sessions->config.sys_uid_max || uid == NOBODY || uid == (uid_t)-1;
+}
+
+static enum spool_session_why by_uid(const struct spool_sessions *sessions, uid_t uid,
+				     const struct spool_caller *caller, struct session_key *ret)
+{
+	if (is_system(sessions, uid))
 		return SPOOL_WHY_SYSTEM;
+	if (caller->acts)
+		return SPOOL_WHY_ACTS;
 	ret->kind = SPOOL_SESSION_UID;
 	ret->value = uid;
 	return SPOOL_WHY_KIND;
@@ -100,13 +107,14 @@ static enum spool_session_why by_mode(const struct spool_sessions *sessions,
 	switch (sessions->config.mode) {
 	case SPOOL_SESSION_AUTO:
 		why = by_login(caller, &ret->key);
-		return why == SPOOL_WHY_KIND ? why : by_uid(sessions, creator->uid, &ret->key);
+		return why == SPOOL_WHY_KIND ? why
+					     : by_uid(sessions, creator->uid, caller, &ret->key);
 	case SPOOL_SESSION_BY_LOGIN:
 		return by_login(caller, &ret->key);
 	case SPOOL_SESSION_BY_CGROUP:
 		return by_cgroup(caller, ret);
 	case SPOOL_SESSION_BY_UID:
-		return by_uid(sessions, creator->uid, &ret->key);
+		return by_uid(sessions, creator->uid, caller, &ret->key);
 	case SPOOL_SESSION_BY_SID:
 		ret->key.kind = SPOOL_SESSION_SID;
 		ret->key.value = (uint64_t)caller->sid;
@@ -131,6 +139,26 @@ static struct session *directory_locked(struct spool_sessions *sessions,
 		       : NULL;
 }
 
+/* While a process of his is known to live he is asked no more than whether he is one of them. */
+static unsigned int wants_uids_locked(struct spool_sessions *sessions,
+				      const struct spool_creator *creator)
+	SPOOL_REQUIRES(sessions->lock)
+{
+	const struct session_key key = {.kind = SPOOL_SESSION_UID,
+					.value = creator->uid,
+					.cgroup = "",
+					.owner = creator->owner};
+	enum spool_session_mode mode = sessions->config.mode;
+	const struct session *session;
+
+	if ((mode != SPOOL_SESSION_AUTO && mode != SPOOL_SESSION_BY_UID) ||
+	    is_system(sessions, creator->uid))
+		return 0;
+	session = session_find_key_locked(sessions, &key);
+	return (mode == SPOOL_SESSION_AUTO ? SPOOL_CALLER_ACTS_UNLESS_LOGIN : SPOOL_CALLER_ACTS) |
+	       (!session || session->state == SPOOL_SESSION_LEAVING ? SPOOL_CALLER_ACTS_NOW : 0u);
+}
+
 unsigned int identity_wants_locked(struct spool_sessions *sessions,
 				   const struct spool_creator *creator)
 {
@@ -138,7 +166,8 @@ unsigned int identity_wants_locked(struct spool_sessions *sessions,
 	enum spool_session_mode mode = sessions->config.mode;
 	bool by_cgroup = mode == SPOOL_SESSION_BY_CGROUP || (owner && owner->n_by_cgroup > 0);
 
-	return (mode == SPOOL_SESSION_BY_SID ? SPOOL_CALLER_SID : 0u) |
+	return wants_uids_locked(sessions, creator) |
+	       (mode == SPOOL_SESSION_BY_SID ? SPOOL_CALLER_SID : 0u) |
 	       (by_cgroup ? SPOOL_CALLER_CGROUP : 0u);
 }
 

@@ -124,7 +124,8 @@ void spool_sessions_set(struct spool_sessions *sessions, enum spool_session_mode
  * spool_sessions_of() - the session of an entry that is being made
  * Counts as a request of it. It does not end before spool_sessions_done().
  * Costs one read of a file of /proc that is open, or opens it when the thread is a new one.
- * Return: its id; SPOOL_SESSION_NONE: it has none (also when there is no memory for one).
+ * Return: its id; SPOOL_SESSION_NONE: it has none (also when there is no memory for one);
+ * SPOOL_SESSION_STAYS: it is to have none.
  */
 uint64_t spool_sessions_of(struct spool_sessions *sessions, const struct spool_creator *creator);
 
@@ -242,6 +243,7 @@ enum spool_session_why {
 	SPOOL_WHY_SYSTEM,    /* a system uid has none */
 	SPOOL_WHY_ROOT,      /* it is in the root cgroup */
 	SPOOL_WHY_NONE,      /* session= allows explicit ones only */
+	SPOOL_WHY_ACTS,      /* it is a server that acts for somebody: no session */
 };
 
 /**

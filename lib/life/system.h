@@ -38,6 +38,8 @@ typedef int (*spool_each_process_fn)(void *arg, pid_t pid);
  * @read_file: the whole file, from its beginning, as text that ends with a NUL. Return: its length;
  *	-ESRCH the process has gone; -E2BIG it is longer than @size - 1, and so much of it is
  *	there; -errno
+ * @owner_of: the effective uid that the process of @file had when that was opened; (uid_t)-1: it
+ *	is not told. It may be root's where others may not look at the process
  * @list: calls @each for every process (not thread) there is. Return: 0 when none was left out but
  *	such as began or ended meanwhile; -EACCES: others' processes are hidden (hidepid, proc(5));
  *	what @each has returned; -errno
@@ -64,6 +66,7 @@ struct spool_life_system {
 	int (*open_process)(void *ctx, pid_t pid);
 	int (*open_file)(void *ctx, int process, pid_t pid, enum spool_process_file file);
 	ssize_t (*read_file)(void *ctx, int file, char *buf, size_t size);
+	uid_t (*owner_of)(void *ctx, int file);
 	int (*list)(void *ctx, spool_each_process_fn each, void *arg);
 	int (*list_threads)(void *ctx, pid_t pid, spool_each_process_fn each, void *arg);
 	int (*last_number)(void *ctx);

@@ -94,6 +94,14 @@ static ssize_t read_file(void *ctx, int file, char *buf, size_t size)
 	return n == (ssize_t)size - 1 ? -E2BIG : n;
 }
 
+static uid_t owner_of(void *ctx, int file)
+{
+	struct stat st;
+
+	(void)ctx;
+	return fstat(file, &st) < 0 ? (uid_t)-1 : st.st_uid;
+}
+
 static int list_some(const char *buf, long n, spool_each_process_fn each, void *arg)
 {
 	int r = 0;
@@ -286,7 +294,7 @@ int spool_life_system_new(const struct spool_host *host, int proc, bool hides, i
 	if (!real)
 		return -ENOMEM;
 	*real = (struct real_system){
-		.system = {real, open_process, open_file, read_file, list, list_threads,
+		.system = {real, open_process, open_file, read_file, owner_of, list, list_threads,
 			   last_number, watch_process, watch_cgroup, is_populated, close_handle,
 			   now_ms, false},
 		.host = host,

@@ -189,6 +189,13 @@ static int open_file(void *ctx, int process, pid_t pid, enum spool_process_file 
 	return handle.process == SIZE_MAX ? -ESRCH : new_handle(life, &handle);
 }
 
+static uid_t owner_of(void *ctx, int file)
+{
+	const struct fake_life *life = ctx;
+
+	return life->processes[life->handles[file].process].uids[1];
+}
+
 static int print(const struct fake_process *process, enum spool_process_file file, char *buf,
 		 size_t size)
 {
@@ -349,7 +356,7 @@ static uint64_t now_ms(void *ctx)
 void fake_life_init(struct fake_life *life)
 {
 	*life = (struct fake_life){
-		.system = {life, open_process, open_file, read_file, list, list_threads,
+		.system = {life, open_process, open_file, read_file, owner_of, list, list_threads,
 			   last_number, watch_process, watch_cgroup, is_populated, close_handle,
 			   now_ms, false},
 		.clock_ms = 1000,

@@ -83,6 +83,7 @@ static const char *why_text(uint32_t why)
 		"the uid is a system's",
 		"it is in the root cgroup",
 		"session=none",
+		"it acts for another user, so that its files stay",
 	};
 
 	return why < SPOOL_ARRAY_SIZE(texts) ? texts[why] : "unknown";
