@@ -19,13 +19,15 @@
 #define LOOK_MS 100
 #define UNMOUNT_MS 2000
 
-enum { DONE = 0, FAILED = 1, NOT_OURS = 2 }; /* of a child */
+/* How a child ends. FUSERMOUNT_FAILED: whatever the reason; what lies between is an errno. */
+enum { DONE = 0, FUSERMOUNT_FAILED = 1, NOT_OURS = 255 };
 
 struct request {
 	const char *path;
 	bool must_be_dead;
-	dev_t device; /* 0: not known */
-	int n;        /* places that it is mounted at */
+	bool look_only; /* whether it is ours: nothing is unmounted */
+	dev_t device;   /* 0: not known */
+	int n;          /* places that it is mounted at */
 };
 
 /* not stat(): the kernel answers that from its cache, even for a dead mount */
@@ -44,13 +46,14 @@ static int unmount_one(void *arg)
 
 	if (request->must_be_dead && !is_dead(request->path))
 		return NOT_OURS;
+	if (request->look_only)
+		return EIO;
 	if (geteuid() != 0) {
 		execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", request->path, NULL);
-		return FAILED;
+		return errno;
 	}
 	/* forced, as that aborts the connection where fusectl is not mounted */
-	return umount2(request->path, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? DONE
-										     : FAILED;
+	return umount2(request->path, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? DONE : errno;
 }
 
 static bool has_gone(const struct request *request)
@@ -66,6 +69,15 @@ static bool has_gone(const struct request *request)
 	return n >= 0 && n < request->n;
 }
 
+/* Return: 0; NOT_OURS; -errno. */
+static int result_of(int status)
+{
+	if (!WIFEXITED(status) || (geteuid() != 0 && WEXITSTATUS(status) == FUSERMOUNT_FAILED))
+		return -EIO;
+	return WEXITSTATUS(status) == NOT_OURS ? NOT_OURS : -WEXITSTATUS(status);
+}
+
+/* Return: 0; NOT_OURS; -errno. */
 static int run_request(struct request *request)
 {
 	pid_t pid = spool_process_start(unmount_one, request);
@@ -75,7 +87,7 @@ static int run_request(struct request *request)
 		return (int)pid;
 	for (int waited = 0; waited < UNMOUNT_MS; waited += LOOK_MS) {
 		if (spool_process_wait(pid, LOOK_MS, &status))
-			return WIFEXITED(status) ? WEXITSTATUS(status) : FAILED;
+			return result_of(status);
 		if (has_gone(request))
 			return DONE; /* the child ends later, when the kernel lets it */
 	}
@@ -86,9 +98,8 @@ static int run_request(struct request *request)
 int spool_unmount_path(const char *path)
 {
 	struct request request = {.path = path};
-	int r = run_request(&request);
 
-	return r > 0 ? -EIO : r;
+	return run_request(&request);
 }
 
 /* Unmounts the last of @places that no other mount covers; @request says the rest. Return: 0;
@@ -105,16 +116,18 @@ static int unmount_last(struct request *request, const struct spool_place *place
 	request->path = places[i - 1].path;
 	r = run_request(request);
 	*ret_stranger = r == NOT_OURS;
-	return r == FAILED ? -EIO : r < 0 ? r : 0;
+	return r < 0 ? r : 0;
 }
 
 /*
  * By now it may be mounted in several places of this namespace (bind mounts), and one below the
- * other. Each round unmounts one of them or is the last. When an unmount returns 0 and the mount is
- * still there, it has failed.
+ * other. Each round unmounts one of them or is the last. When a round has left as many as there
+ * were, what is there is a stranger's that got our number in between, or the unmount has failed.
+ * What somebody else unmounts meanwhile (EINVAL) is looked for once more.
  */
 static int unmount_all(dev_t device, bool surely_ours)
 {
+	struct request request;
 	bool stranger = false;
 	int r = 0, before = -1;
 
@@ -124,13 +137,13 @@ static int unmount_all(dev_t device, bool surely_ours)
 
 		if (n <= 0)
 			return n;
-		r = -EIO;
-		if (before < 0 || n < before) {
-			struct request request = {
-				.must_be_dead = !surely_ours, .device = device, .n = n};
-
-			r = unmount_last(&request, places, &stranger);
-		}
+		request = (struct request){.must_be_dead = !surely_ours,
+					   .look_only = before >= 0 && n >= before,
+					   .device = device,
+					   .n = n};
+		r = unmount_last(&request, places, &stranger);
+		if (r == -EINVAL && !request.look_only)
+			r = 0;
 		spool_mount_table_free(places, n);
 		before = n;
 		surely_ours = false; /* the filesystem went with its last mount */

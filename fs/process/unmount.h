@@ -22,6 +22,6 @@
 int spool_unmount(struct spool_mount *mount);
 
 /** spool_unmount_path() - unmount the uppermost mount on @path, busy or not; its connection is
- * aborted where we may. Return: 0; -EIO it cannot be unmounted; -ETIMEDOUT it hangs; -errno of
- * fork(2). */
+ * aborted where we may. Return: 0; -ETIMEDOUT it hangs; -errno of umount2(2) or fork(2); -EIO where
+ * fusermount3 cannot. */
 int spool_unmount_path(const char *path);

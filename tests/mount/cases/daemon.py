@@ -266,6 +266,35 @@ def a_late_supervisor_does_not_unmount_a_stranger():
     raise Skip('others take every device number that is free')
 
 
+def take_at_once(device, path, stop):
+    """Mounts a tmpfs on @path again and again until it gets @device. Smaller numbers stay taken."""
+    while not stop.is_set():
+        LIBC.mount(b'none', path.encode(), b'tmpfs', 0, b'size=4k')
+        if os.stat(path).st_dev == device:
+            return
+        if os.stat(path).st_dev > device:
+            LIBC.umount2(path.encode(), 0)
+
+
+@case(mount=False)
+def a_stranger_with_our_number_is_no_failure():
+    """A number that somebody else's mount gets as soon as ours has gone is not ours any more."""
+    for _ in range(5):
+        with tempfile.TemporaryDirectory() as directory, Mount() as mount:
+            stop = threading.Event()
+            thread = threading.Thread(target=take_at_once,
+                                      args=(os.stat(mount.path).st_dev, directory, stop))
+            thread.start()
+            try:
+                mount.process.terminate()
+                mount.process.wait(DEADLINE_S)
+            finally:
+                stop.set()
+                thread.join()
+                while os.path.ismount(directory):
+                    unmount(directory)
+
+
 @case(mount=False)
 def nothing_of_a_file_is_in_a_core_dump():
     """The arena is left out of dumps: its pages carry the dd (do not dump) flag."""
