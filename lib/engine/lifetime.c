@@ -177,7 +177,8 @@ static int change_locked(struct spool_engine *engine, struct spool_node *node,
 	r = check_root(engine, node, tree);
 	if (r == 0 && (tree->work & ENGINE_TREE_EXPIRE))
 		r = expire_after_locked(engine, node, &above, tree);
-	tree->lifetime_at = tree->expire_at = atomic_fetch_add(&engine->life.asked, 1) + 1;
+	tree->lifetime_at = atomic_fetch_add(&engine->life.asked, 1) + 1;
+	tree->expire_at = tree->kept_at = tree->lifetime_at;
 	if (r == 0 && below && S_ISDIR(node->type))
 		r = engine_tree_begin_locked(engine, node, tree);
 	if (r == 0)

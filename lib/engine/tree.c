@@ -42,34 +42,46 @@ static struct engine_tree work_of(const struct spool_dir *dir)
 		.uid = dir->work_uid,
 		.lifetime_at = dir->work_lifetime_at,
 		.expire_at = dir->work_expire_at,
+		.kept_at = dir->work_kept_at,
 	};
 }
 
-static void expire_locked(struct spool_engine *engine, struct spool_node *node,
-			  const struct engine_tree *tree) SPOOL_REQUIRES(node->lock)
+static void expire_locked(struct spool_engine *engine, struct spool_node *node, uint64_t at,
+			  bool kept) SPOOL_REQUIRES(node->lock)
 {
-	if (!(tree->work & ENGINE_TREE_EXPIRE) || node->asked > tree->expire_at)
+	if (node->asked > at)
 		return;
-	node->asked = tree->expire_at;
-	if (node->lifetime != SPOOL_LIFETIME_MOUNT || (tree->work & ENGINE_TREE_EXPIRE_KEPT))
+	node->asked = at;
+	if (node->lifetime != SPOOL_LIFETIME_MOUNT || kept)
 		engine_expire_locked(engine, node);
+}
+
+static void set_locked(struct spool_engine *engine, struct spool_node *node,
+		       const struct engine_tree *tree) SPOOL_REQUIRES(node->lock)
+{
+	if (!(tree->work & ENGINE_TREE_LIFETIME) || node->asked > tree->lifetime_at || node->wiped)
+		return;
+	node->asked = tree->lifetime_at;
+	engine_linger_remove_locked(engine, node);
+	engine_session_lifetime_locked(engine, node, tree->lifetime);
 }
 
 void engine_tree_apply_locked(struct spool_engine *engine, struct spool_node *node,
 			      const struct engine_tree *tree)
 {
-	bool expires_last = tree->expire_at >= tree->lifetime_at;
+	uint64_t kept_at = tree->work & ENGINE_TREE_EXPIRE_KEPT ? tree->kept_at : 0;
+	uint64_t expire_at = tree->work & ENGINE_TREE_EXPIRE ? tree->expire_at : 0;
 
-	if (!expires_last)
-		expire_locked(engine, node, tree);
-	if ((tree->work & ENGINE_TREE_LIFETIME) && node->asked <= tree->lifetime_at &&
-	    !node->wiped) {
-		node->asked = tree->lifetime_at;
-		engine_linger_remove_locked(engine, node);
-		engine_session_lifetime_locked(engine, node, tree->lifetime);
-	}
-	if (expires_last)
-		expire_locked(engine, node, tree);
+	if (tree->lifetime_at <= kept_at)
+		set_locked(engine, node, tree);
+	if (kept_at)
+		expire_locked(engine, node, kept_at, true);
+	if (tree->lifetime_at > kept_at && tree->lifetime_at <= expire_at)
+		set_locked(engine, node, tree);
+	if (expire_at)
+		expire_locked(engine, node, expire_at, false);
+	if (tree->lifetime_at > expire_at)
+		set_locked(engine, node, tree);
 }
 
 static uint64_t asked_last(const struct engine_tree *tree)
@@ -77,26 +89,33 @@ static uint64_t asked_last(const struct engine_tree *tree)
 	return spool_max_u64(tree->lifetime_at, tree->expire_at);
 }
 
-/* Adds the lifetime of @tree to what is to be done. Both expiring and a lifetime have one place. */
-static void add_lifetime(struct engine_tree *to, const struct engine_tree *tree)
+/* Another lifetime comes after an expiry: what has not gone yet stays, or goes all the same. */
+static void pass_expiry(struct engine_tree *to, enum spool_lifetime lifetime)
 {
 	const unsigned int expire = ENGINE_TREE_EXPIRE | ENGINE_TREE_EXPIRE_KEPT;
-	bool has = to->work & ENGINE_TREE_LIFETIME;
+	bool is_kept = to->work & ENGINE_TREE_EXPIRE_KEPT;
+	bool had = (to->work & ENGINE_TREE_LIFETIME) && to->lifetime_at < to->expire_at;
 
-	if (has && to->lifetime_at > tree->lifetime_at)
-		return;
-	if ((to->work & ENGINE_TREE_EXPIRE) && to->expire_at < tree->lifetime_at) {
-		/* what has not gone yet stays, or what had another lifetime before goes */
-		if (tree->lifetime == SPOOL_LIFETIME_MOUNT)
-			to->work &= ~expire;
-		else if (has && to->lifetime_at < to->expire_at &&
-			 to->lifetime == SPOOL_LIFETIME_MOUNT)
-			to->work &= ~expire;
-		else if (has && to->lifetime_at < to->expire_at) {
-			to->work |= expire;
-			to->expire_at = to->lifetime_at;
-		}
+	if (lifetime == SPOOL_LIFETIME_MOUNT ||
+	    (had && to->lifetime == SPOOL_LIFETIME_MOUNT && !is_kept)) {
+		to->work &= ~expire;
+	} else if (had && to->lifetime == SPOOL_LIFETIME_MOUNT) {
+		to->expire_at = to->kept_at;
+	} else if (had) { /* all that had got the lifetime before */
+		to->kept_at =
+			is_kept ? spool_max_u64(to->kept_at, to->lifetime_at) : to->lifetime_at;
+		to->work |= ENGINE_TREE_EXPIRE_KEPT;
 	}
+}
+
+/* Adds the lifetime of @tree to what is to be done. There is one place for a lifetime, one for an
+ * expiry of all, and one for an expiry. */
+static void add_lifetime(struct engine_tree *to, const struct engine_tree *tree)
+{
+	if ((to->work & ENGINE_TREE_LIFETIME) && to->lifetime_at > tree->lifetime_at)
+		return;
+	if ((to->work & ENGINE_TREE_EXPIRE) && to->expire_at < tree->lifetime_at)
+		pass_expiry(to, tree->lifetime);
 	to->work |= ENGINE_TREE_LIFETIME;
 	to->lifetime = tree->lifetime;
 	to->lifetime_at = tree->lifetime_at;
@@ -104,17 +123,14 @@ static void add_lifetime(struct engine_tree *to, const struct engine_tree *tree)
 
 static void add_expire(struct engine_tree *to, const struct engine_tree *tree)
 {
-	bool kept = tree->work & ENGINE_TREE_EXPIRE_KEPT;
+	bool is_kept = to->work & ENGINE_TREE_EXPIRE_KEPT;
 
-	if ((to->work & ENGINE_TREE_EXPIRE) && to->expire_at > tree->expire_at)
-		return;
-	/* all goes: it is not to be forgotten for one that leaves something */
-	if ((to->work & ENGINE_TREE_EXPIRE_KEPT) && !kept &&
-	    !((to->work & ENGINE_TREE_LIFETIME) && to->lifetime_at > to->expire_at))
-		return;
-	to->work &= ~(unsigned int)ENGINE_TREE_EXPIRE_KEPT;
-	to->work |= ENGINE_TREE_EXPIRE | (kept ? ENGINE_TREE_EXPIRE_KEPT : 0);
-	to->expire_at = tree->expire_at;
+	to->expire_at = to->work & ENGINE_TREE_EXPIRE
+				? spool_max_u64(to->expire_at, tree->expire_at)
+				: tree->expire_at;
+	if (tree->work & ENGINE_TREE_EXPIRE_KEPT)
+		to->kept_at = is_kept ? spool_max_u64(to->kept_at, tree->kept_at) : tree->kept_at;
+	to->work |= tree->work & (ENGINE_TREE_EXPIRE | ENGINE_TREE_EXPIRE_KEPT);
 }
 
 /* Adds @tree to what is to be done to the entries of @dir. */
@@ -133,6 +149,7 @@ static void merge(struct spool_dir *dir, const struct engine_tree *tree)
 	dir->work_lifetime = (uint8_t)to.lifetime;
 	dir->work_lifetime_at = to.lifetime_at;
 	dir->work_expire_at = to.expire_at;
+	dir->work_kept_at = to.kept_at;
 }
 
 int engine_tree_begin_locked(struct spool_engine *engine, struct spool_node *node,
@@ -262,12 +279,16 @@ static void look_down(const struct spool_node *dir, const struct way *way, struc
 	    (!is_all && !(way->has_owner && way->owner == tree.uid)))
 		return;
 	if ((tree.work & ENGINE_TREE_LIFETIME) && tree.lifetime_at > last->lifetime_at)
-		*last = (struct engine_tree){ENGINE_TREE_LIFETIME, tree.lifetime, tree.uid,
-					     tree.lifetime_at, tree.lifetime_at};
-	if ((tree.work & ENGINE_TREE_EXPIRE_KEPT) && tree.expire_at >= last->lifetime_at)
+		*last = (struct engine_tree){
+			ENGINE_TREE_LIFETIME, tree.lifetime,    tree.uid,
+			tree.lifetime_at,     tree.lifetime_at, tree.lifetime_at};
+	if ((tree.work & ENGINE_TREE_EXPIRE_KEPT) && tree.kept_at >= last->lifetime_at)
 		*last = (struct engine_tree){ENGINE_TREE_EXPIRE | ENGINE_TREE_EXPIRE_KEPT,
-					     tree.lifetime, tree.uid, tree.expire_at,
-					     tree.expire_at};
+					     tree.lifetime,
+					     tree.uid,
+					     tree.kept_at,
+					     tree.kept_at,
+					     tree.kept_at};
 }
 
 void engine_tree_above(struct spool_engine *engine, struct spool_node *node,

@@ -20,7 +20,8 @@ enum engine_tree_work {
 
 /**
  * struct engine_tree - @uid: to whose inodes; SPOOL_UID_UNKNOWN: to all. BIND is done to all
- * @lifetime_at, @expire_at: when that was asked for, by engine->life.asked. What was asked for
+ * @lifetime_at, @expire_at, @kept_at: when that was asked for, by engine->life.asked; @kept_at is
+ *	for EXPIRE_KEPT, and @expire_at for EXPIRE, not before it. What was asked for
  *	first is done first, and not to an inode that something later was done to. So whoever asks
  *	for something below a tree that is not done yet gets what he would get afterwards; and what
  *	has not expired yet when it is given a lifetime, whichever, does not: in doubt it stays.
@@ -31,6 +32,7 @@ struct engine_tree {
 	uid_t uid;
 	uint64_t lifetime_at;
 	uint64_t expire_at;
+	uint64_t kept_at;
 };
 
 /** engine_may_change() - may @uid say how long @node lives? In private and single the owner of the

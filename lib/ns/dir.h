@@ -62,6 +62,7 @@ struct spool_dir {
 	uint64_t work_cookie;         /* what is to be done to its entries, see engine/tree.h */
 	uint64_t work_lifetime_at;
 	uint64_t work_expire_at;
+	uint64_t work_kept_at;
 	uint64_t work_ino; /* lock: the engine's life.lock, as the following */
 	struct spool_turn work_turn;
 	bool work_queued;

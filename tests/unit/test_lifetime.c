@@ -305,6 +305,25 @@ static void test_expiry_spares(void)
 	engine_rig_fini(rig);
 }
 
+/* What is made between two expiries, the first of which takes all, goes with the second. */
+static void test_expiry_after_expiry_of_all(void)
+{
+	uint64_t dir, kept;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	dir = life_dir(&life, 1, ROOT, "dir");
+	kept = life_file(&life, 1, dir, "kept");
+	CU_ASSERT_EQUAL(set(1000, kept, SPOOL_LIFETIME_MOUNT, false), 0);
+	CU_ASSERT_EQUAL(set(1000, dir, SPOOL_LIFETIME_MOUNT, false), 0);
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dir), 0);
+	CU_ASSERT_EQUAL(set(1000, dir, SPOOL_LIFETIME_SESSION, false), 0);
+	life_file(&life, 1, dir, "new");
+	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dir), 0);
+	CU_ASSERT_EQUAL(life_reap(&life), 3);
+	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
+	engine_rig_fini(rig);
+}
+
 /* What others ask for above, for a part of what is below, comes first; for what they may not
  * change it does not count. */
 static void test_expiry_below_others(void)
@@ -623,6 +642,7 @@ int main(void)
 		{"kept between", test_kept_between},
 		{"expiry comes late", test_expiry_comes_late},
 		{"expiry below a change", test_expiry_below_a_change},
+		{"expiry after expiry of all", test_expiry_after_expiry_of_all},
 		{"expiry spares", test_expiry_spares},
 		{"expiry below others", test_expiry_below_others},
 		{"turns", test_turns},
