@@ -73,11 +73,13 @@ static void test_all_generations(void)
 	make_process(102, 101, ") S 1 ("); /* a name may hold anything */
 	make_process(101, 100, "sh");
 	make_process(99, 103, "pids start again"); /* a child with a lower pid */
+	make_process(98, 99, "two\nlines");
+	make_process(97, 98, "below it");
 	make_process(200, 1, "another");
 	make_process(201, 200, "its child");
-	CU_ASSERT_EQUAL(sum_below(100, 4), 101 + 102 + 103 + 99);
-	CU_ASSERT_EQUAL(sum_below(103, 1), 99);
-	CU_ASSERT_EQUAL(sum_below(99, 0), 0);
+	CU_ASSERT_EQUAL(sum_below(100, 6), 101 + 102 + 103 + 99 + 98 + 97);
+	CU_ASSERT_EQUAL(sum_below(103, 3), 99 + 98 + 97);
+	CU_ASSERT_EQUAL(sum_below(97, 0), 0);
 	CU_ASSERT(descendants_have(top, 100, 99));
 	CU_ASSERT(descendants_have(top, 100, 101));
 	CU_ASSERT_FALSE(descendants_have(top, 100, 100));

@@ -15,19 +15,18 @@
 
 bool processes_read(const char *proc, pid_t pid, struct process *ret)
 {
-	char path[PATH_MAX], line[512] = "";
+	char path[PATH_MAX], line[512];
 	char *name, *end;
 	FILE *file;
-	bool ok;
+	size_t n;
 
 	snprintf(path, sizeof(path), "%s/%d/stat", proc, pid);
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	ok = fgets(line, sizeof(line), file);
+	n = fread(line, 1, sizeof(line) - 1, file); /* no line: a name may hold "\n" */
 	fclose(file);
-	if (!ok)
-		return false;
+	line[n] = '\0';
 	name = strchr(line, '(');
 	end = strrchr(line, ')'); /* the name may have some, too */
 	ret->start = 0;
