@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/text.h"
 #include "common/usage.h"
 #include "spoolctl/descendants.h"
 #include "util/descriptors.h"
@@ -54,11 +55,14 @@ static void say_who_is_waited_for(void)
 
 	if (!isatty(STDERR_FILENO) || descendants_find("/proc", getpid(), &all, &n) < 0)
 		return;
-	if (n > 0)
+	if (n > 0) {
 		fprintf(stderr,
 			"spoolctl: run: waiting for %zu process%s that the command has left, such "
-			"as %s, pid %d (^C ends them)\n",
-			n, n == 1 ? "" : "es", all[0].name, all[0].pid);
+			"as ",
+			n, n == 1 ? "" : "es");
+		text_put(stderr, all[0].name);
+		fprintf(stderr, ", pid %d (^C ends them)\n", all[0].pid);
+	}
 	free(all);
 }
 
