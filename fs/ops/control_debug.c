@@ -65,9 +65,10 @@ static bool add_life(struct spool_fs *fs, struct debug_page *page)
 			      ", directories that wait to be empty %" PRIu64
 			      ", closed files that linger %" PRIu64 "\n",
 			      life.removed, life.failed, life.waiting, life.lingering) &&
-	       debug_page_add(
-		       page, "names to tell: %" PRIu64 ", told %" PRIu64 ", left out %" PRIu64 "\n",
-		       names.waiting, names.told, names.left_out);
+	       debug_page_add(page,
+			      "names to tell: %" PRIu64 ", told %" PRIu64 ", left out %" PRIu64
+			      ", waited in vain %" PRIu64 "\n",
+			      names.waiting, names.told, names.left_out, names.stalls);
 }
 
 /* All of it fits into a page that is empty. */

@@ -17,6 +17,11 @@
 #define NAMES_MAX 262144u
 #define WAIT_MS 1000u
 
+/* Of this part of his names each must be told before it is waited as long again for the room of a
+ * payer: who lets the kernel take one from time to time would stop all others. A guess: 16,384 of
+ * them take the kernel 50 ms. */
+#define PARTS 16u
+
 /* Names that one thread tells before others of its turn. The kernel takes one in about 3 us; a
  * guess. */
 #define TELL_MAX 256u
@@ -44,7 +49,9 @@ struct payer {
 	bool is_listed; /* is to be posted */
 	bool is_told;   /* a thread is about it */
 	bool waits;     /* spool_removals_add() waits for room */
-	bool stalled;   /* it did in vain, and nothing was told since */
+	bool stalled;   /* it did for too long, and too few were told since */
+	unsigned int n_told;
+	uint64_t waited_ns; /* while @n_told were told */
 };
 
 RB_HEAD(payer_tree, payer);
@@ -221,12 +228,16 @@ static struct name *next_locked(struct spool_removals *removals, struct payer *p
 static bool wait_for_room_locked(struct spool_removals *removals, struct payer *payer)
 	SPOOL_REQUIRES(removals->lock)
 {
+	const uint64_t most = removals->config.wait_ms * NS_PER_MS;
+
 	payer->waits = true;
 	while (!removals->stop && !payer->stalled && payer->n >= removals->config.max) {
-		uint64_t until = spool_clock_ns() + removals->config.wait_ms * NS_PER_MS;
+		uint64_t begin = spool_clock_ns();
 
-		if (!spool_cond_wait(&removals->room, &removals->lock, until))
-			payer->stalled = payer->n >= removals->config.max;
+		spool_cond_wait(&removals->room, &removals->lock, begin + most - payer->waited_ns);
+		payer->waited_ns += spool_clock_ns() - begin;
+		payer->stalled = payer->waited_ns >= most;
+		removals->stat.stalls += payer->stalled;
 	}
 	payer->waits = false;
 	return payer->n < removals->config.max;
@@ -284,7 +295,11 @@ static void count_told_locked(struct spool_removals *removals, struct payer *pay
 {
 	assert(payer->n > 0 && removals->stat.waiting > 0);
 	payer->n--;
-	payer->stalled = false;
+	if (++payer->n_told > removals->config.max / PARTS) {
+		payer->n_told = 0;
+		payer->waited_ns = 0;
+		payer->stalled = false;
+	}
 	removals->stat.waiting--;
 	removals->stat.told++;
 	if (payer->waits)

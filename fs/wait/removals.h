@@ -37,7 +37,8 @@ struct spool_removal {
  * struct spool_removals_config - @tell: tells the kernel; may block for as long as it likes.
  * @post: has spool_removals_tell() called for @payer soon, by another thread; false: it cannot.
  * @ctx: for both, which are called without locks. @max: names of one payer; 0 = the default.
- * @wait_ms: how long to wait for room among them; 0 = the default
+ * @wait_ms: how long to wait for room among them, in all, until the kernel has taken a sixteenth of
+ * @max; 0 = the default
  */
 struct spool_removals_config {
 	void (*tell)(void *ctx, const struct spool_removal *removal);
@@ -52,9 +53,10 @@ int spool_removals_new(const struct spool_removals_config *config, struct spool_
 
 /**
  * spool_removals_add() - a name to be told, and to be posted by spool_removals_post()
- * Where there are too many of @payer it waits as long as the kernel takes some of them: for one
- * thread, which answers no requests. Return: false: it was left out, as the kernel does not come
- * on, or for want of memory. The kernel then keeps the name until somebody opens it.
+ * Where there are too many of @payer it waits as long as the kernel comes on with them: for one
+ * thread, which answers no requests and has those of others to add. Return: false: it was left
+ * out, as the kernel does not come on, or for want of memory. The kernel then keeps the name until
+ * somebody opens it.
  */
 bool spool_removals_add(struct spool_removals *removals, uid_t payer,
 			const struct spool_removal *removal);
@@ -73,9 +75,9 @@ void spool_removals_stop(struct spool_removals *removals);
 void spool_removals_free(struct spool_removals *removals);
 
 /** struct spool_removals_stat - names that wait; that the kernel has taken, and that were left out,
- * so far */
+ * so far; @stalls: how often it was waited in vain for the room of a payer */
 struct spool_removals_stat {
-	uint64_t waiting, told, left_out;
+	uint64_t waiting, told, left_out, stalls;
 };
 
 /** spool_removals_stat() - a snapshot. */

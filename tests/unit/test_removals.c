@@ -128,6 +128,36 @@ static void bounded_for_each(void)
 	spool_removals_free(kernel.removals);
 }
 
+/* As a kernel that is held up until now: takes one name, and so gives room for another one. */
+static void tell_one_add_two(void *ctx, const struct spool_removal *removal)
+{
+	struct kernel *kernel = ctx;
+
+	(void)removal;
+	kernel->n_told++;
+	add(kernel, SLOW_USER, 1000, 2);
+}
+
+/* Or others would wait each time for who lets the kernel take a name from time to time. */
+static void one_name_is_no_progress(void)
+{
+	struct kernel kernel = {0};
+	const struct spool_removals_config config = {.tell = tell_one_add_two,
+						     .post = post,
+						     .ctx = &kernel,
+						     .max = 160,
+						     .wait_ms = SHORT_MS};
+	struct spool_removals_stat stat;
+
+	CU_ASSERT_EQUAL_FATAL(spool_removals_new(&config, &kernel.removals), 0);
+	CU_ASSERT_EQUAL(add(&kernel, SLOW_USER, 1, 160), 160);
+	spool_removals_tell(kernel.removals, SLOW_USER);
+	CU_ASSERT(kernel.n_told > 200);
+	spool_removals_stat(kernel.removals, &stat);
+	CU_ASSERT(stat.stalls > 0 && stat.stalls <= kernel.n_told / 10 + 1);
+	spool_removals_free(kernel.removals);
+}
+
 static void *add_main(void *arg)
 {
 	struct kernel *kernel = arg;
@@ -257,6 +287,7 @@ int main(void)
 	static const struct unit_test tests[] = {
 		{"told in order", told_in_order},
 		{"bounded for each", bounded_for_each},
+		{"one name is no progress", one_name_is_no_progress},
 		{"waits for room", waits_for_room},
 		{"refused posts are not lost", refused_posts_are_not_lost},
 		{"directories go last", directories_go_last},
