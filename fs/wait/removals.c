@@ -268,23 +268,34 @@ bool spool_removals_add(struct spool_removals *removals, uid_t uid,
 	return payer;
 }
 
+/* Return: whether it could be. Else he stands behind all others. */
+static bool post_locked(struct spool_removals *removals, struct payer *payer)
+	SPOOL_REQUIRES(removals->lock)
+{
+	uid_t uid = payer->uid;
+	bool posted;
+
+	unlist_locked(removals, payer);
+	spool_mutex_unlock(&removals->lock);
+	posted = removals->config.post(removals->config.ctx, uid);
+	spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
+	payer = posted ? NULL : look_up_locked(removals, uid);
+	if (payer)
+		list_locked(removals, payer);
+	return posted;
+}
+
 bool spool_removals_post(struct spool_removals *removals)
 {
-	struct payer *payer;
+	const struct payer *payer;
 	bool posted = true;
-	uid_t uid;
+	size_t n = 0;
 
 	spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
-	while (posted && (payer = TAILQ_FIRST(&removals->unposted)) != NULL) {
-		uid = payer->uid;
-		unlist_locked(removals, payer);
-		spool_mutex_unlock(&removals->lock);
-		posted = removals->config.post(removals->config.ctx, uid);
-		spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
-		payer = posted ? NULL : look_up_locked(removals, uid);
-		if (payer)
-			list_locked(removals, payer);
-	}
+	TAILQ_FOREACH (payer, &removals->unposted, link)
+		n++;
+	for (; n > 0 && !TAILQ_EMPTY(&removals->unposted); n--)
+		posted &= post_locked(removals, TAILQ_FIRST(&removals->unposted));
 	spool_mutex_unlock(&removals->lock);
 	return posted;
 }

@@ -22,7 +22,8 @@ struct kernel {
 	unsigned int n_told, n_wrong;
 	uid_t posted[16];
 	unsigned int n_posted;
-	bool refuses; /* to post */
+	bool refuses;  /* to post */
+	uid_t refused; /* him alone */
 };
 
 static void tell(void *ctx, const struct spool_removal *removal)
@@ -41,9 +42,10 @@ static bool post(void *ctx, uid_t payer)
 {
 	struct kernel *kernel = ctx;
 
-	if (!kernel->refuses)
-		kernel->posted[kernel->n_posted++] = payer;
-	return !kernel->refuses;
+	if (kernel->refuses || kernel->refused == payer)
+		return false;
+	kernel->posted[kernel->n_posted++] = payer;
+	return true;
 }
 
 static void begin(struct kernel *kernel, unsigned int max, unsigned int wait_ms)
@@ -210,6 +212,26 @@ static void refused_posts_are_not_lost(void)
 	spool_removals_free(kernel.removals);
 }
 
+/* One whose turn does not come keeps nobody from his. */
+static void refused_posts_are_the_payers_own(void)
+{
+	struct kernel kernel;
+
+	begin(&kernel, 0, LONG_MS);
+	kernel.refused = SLOW_USER;
+	add(&kernel, SLOW_USER, 1, 1);
+	add(&kernel, USER, 2, 1);
+	CU_ASSERT_FALSE(spool_removals_post(kernel.removals));
+	CU_ASSERT_EQUAL(kernel.n_posted, 1);
+	CU_ASSERT_EQUAL(kernel.posted[0], USER);
+	kernel.refused = 0;
+	CU_ASSERT_TRUE(spool_removals_post(kernel.removals));
+	CU_ASSERT_EQUAL(kernel.n_posted, 2);
+	run(&kernel);
+	CU_ASSERT_EQUAL(kernel.n_told, 2);
+	spool_removals_free(kernel.removals);
+}
+
 static void note_child(void *ctx, const struct spool_removal *removal)
 {
 	struct kernel *kernel = ctx;
@@ -290,6 +312,7 @@ int main(void)
 		{"one name is no progress", one_name_is_no_progress},
 		{"waits for room", waits_for_room},
 		{"refused posts are not lost", refused_posts_are_not_lost},
+		{"refused posts are the payer's own", refused_posts_are_the_payers_own},
 		{"directories go last", directories_go_last},
 		{"pages have no name", pages_have_no_name},
 		{"the end", the_end},
