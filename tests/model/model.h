@@ -81,6 +81,7 @@ struct model_node {
 	uint64_t closed_ns;
 	uint64_t bound;       /* of a directory: the session of what is made in it; or 0 */
 	bool bound_here;      /* itself, not as the one above */
+	bool bound_open;      /* not known before all that is pending is done */
 	uint64_t above;       /* a directory's parent */
 	uint64_t next_cookie; /* of a directory */
 	char *target;         /* of a symlink */

@@ -58,6 +58,7 @@ void model_moved(struct model *m)
 	for (size_t i = 0; i < m->n_nodes; i++) {
 		m->nodes[i].may = model_all_works(m) & ~m->nodes[i].over;
 		m->nodes[i].must = 0;
+		m->nodes[i].bound_open |= m->n_works > 0;
 	}
 }
 

@@ -89,13 +89,14 @@ static void adopt(struct run *run, struct model_node *node, bool done)
 	if (got.bound != (model_is_live(run->model, node->bound) ? node->bound : 0))
 		node->bound_here = false;
 	node->bound = got.bound;
+	node->bound_open &= !done; /* else it may yet be bound otherwise */
 }
 
 void life_settle(struct run *run, uint64_t ino)
 {
 	struct model_node *node = model_find(run->model, ino);
 
-	if (node && (node->must | node->may))
+	if (node && (node->must || node->may || node->bound_open))
 		adopt(run, node, false);
 }
 
@@ -105,6 +106,8 @@ static void check_one(struct run *run, const struct model_node *node)
 	struct model_life life = of_engine(&got);
 	uint64_t bound = model_is_live(run->model, node->bound) ? node->bound : 0;
 
+	if (node->bound_open)
+		bound = got.bound;
 	if (life.lifetime != node->life.lifetime || life.session != node->life.session ||
 	    got.ended != model_life_ended(run->model, &node->life) || got.bound != bound ||
 	    got.is_open != (node->n_open > 0) || got.linger_ms != model_linger_ms(run->model, node))
@@ -193,7 +196,7 @@ static void settled(struct run *run, int r, uint64_t ms)
 	for (size_t i = 0; i < m->n_nodes; i++) {
 		struct model_node *node = &m->nodes[i];
 
-		if (node->must | node->may)
+		if (node->must || node->may || node->bound_open)
 			adopt(run, node, true);
 		node->must = node->may = node->over = 0;
 		if (model_goes(m, node) &&
