@@ -137,8 +137,10 @@ static void drop_nodes(struct spool_engine *engine)
 
 void spool_engine_abandon(struct spool_engine *engine)
 {
-	if (engine)
-		engine_tier_wipe(engine);
+	if (!engine)
+		return;
+	engine_tier_wipe(engine);
+	spool_pool_abandon(engine->pool);
 }
 
 bool spool_engine_free(struct spool_engine *engine)

@@ -93,6 +93,14 @@ void spool_pool_free(struct spool_pool *pool)
 	spool_free(host, pool);
 }
 
+void spool_pool_abandon(struct spool_pool *pool) SPOOL_UNCHECKED
+{
+	const struct spool_host *host = pool->host;
+
+	for (uint64_t i = 0; i < pool->mapped >> AREA_CHUNK_SHIFT; i++)
+		host->arena_punch(host->ctx, pool->fd, i * AREA_SIZE, AREA_SIZE);
+}
+
 static int map_area_locked(struct spool_pool *pool) SPOOL_REQUIRES(pool->lock)
 {
 	const struct spool_host *host = pool->host;

@@ -39,6 +39,12 @@ int spool_pool_new(const struct spool_host *host, struct spool_pool **ret_pool);
 /** spool_pool_free() - NULL is allowed. Every slot must have been freed (asserted). */
 void spool_pool_free(struct spool_pool *pool);
 
+/**
+ * spool_pool_abandon() - give all memory of the arena back, also what slots are in use
+ * What is in them reads as zeros. The pool is of no use afterwards; nothing may be in progress.
+ */
+void spool_pool_abandon(struct spool_pool *pool);
+
 /** spool_pool_slot_size() - bytes of the size class that holds @size. 1 <= @size <= 64 KiB. */
 size_t spool_pool_slot_size(size_t size);
 

@@ -50,6 +50,25 @@ static struct spool_pool_stat stat_now(void)
 	return stat;
 }
 
+/* Whatever keeps the process: what was in the files is gone. */
+static void test_abandon(void)
+{
+	static spool_pool_slot_t slots[2000]; /* in more than one area */
+	const size_t n = SPOOL_ARRAY_SIZE(slots);
+
+	set_up();
+	for (size_t i = 0; i < n; i++) {
+		slots[i] = take(SPOOL_BLOCK_SIZE);
+		memset(spool_pool_ptr(pool, slots[i]), 'x', SPOOL_BLOCK_SIZE);
+	}
+	spool_pool_abandon(pool);
+	for (size_t i = 0; i < n; i++) {
+		CU_ASSERT_EQUAL(*(const char *)spool_pool_ptr(pool, slots[i]), 0);
+		spool_pool_release(pool, slots[i]);
+	}
+	tear_down();
+}
+
 static void test_classes(void)
 {
 	static const size_t sizes[] = {64,   96,    128,   192,   256,   384,   512,
@@ -367,6 +386,7 @@ int main(void)
 	static const struct unit_test tests[] = {
 		{"pieces of chunks", test_pieces_of_chunks},
 		{"size classes", test_classes},
+		{"abandon", test_abandon},
 		{"slots do not overlap", test_no_overlap},
 		{"recycled first", test_recycled_first},
 		{"growth over areas", test_growth},
