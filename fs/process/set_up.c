@@ -192,11 +192,12 @@ static int prepare_pressure(struct spool_fs *fs, char why[SPOOL_LOG_LINE_MAX])
 /*
  * Nobody needs 100,000 files to be freed one by one when the process ends: the kernel takes its
  * memory at once. It is done all the same, so that what was not freed and accounts that do not come
- * out at zero are found, in builds that check, and where a test asks for it.
+ * out at zero are found, in builds that check, and where a test asks for it. A thread that hangs in
+ * the kernel needs it when it comes back.
  */
-static bool free_engine(struct spool_engine *engine)
+static bool free_engine(struct spool_engine *engine, bool ended)
 {
-	if (IS_RELEASE && !getenv("SPOOL_TEST_TEARDOWN")) {
+	if (!ended || (IS_RELEASE && !getenv("SPOOL_TEST_TEARDOWN"))) {
 		spool_engine_abandon(engine);
 		return true;
 	}
@@ -236,9 +237,9 @@ int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_
 	return spool_sandbox_enter(&needs, &fs->sandbox);
 }
 
-bool spool_tear_down(struct spool_fs *fs)
+bool spool_tear_down(struct spool_fs *fs, bool ended)
 {
-	bool ok = free_engine(fs->engine);
+	bool ok = free_engine(fs->engine, ended);
 
 	spool_life_free(fs->life);
 	spool_witness_stop(fs->witness);

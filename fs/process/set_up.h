@@ -20,6 +20,9 @@ struct spool_fs;
  */
 int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_LOG_LINE_MAX]);
 
-/** spool_tear_down() - when nothing is served any more. Return: false: the accounts were not
- * balanced (logged). */
-bool spool_tear_down(struct spool_fs *fs);
+/**
+ * spool_tear_down() - when nothing is served any more
+ * @ended: what spool_services_stop() returned; false: what the engine is stays, but not the data
+ * Return: false: the accounts were not balanced (logged).
+ */
+bool spool_tear_down(struct spool_fs *fs, bool ended);

@@ -34,6 +34,7 @@ struct worker {
 	struct spool_origins origins;
 	int control;                  /* the socket for administration; -1: none */
 	int done;                     /* eventfd: a thread has ended */
+	bool ended;                   /* all threads that use @fs have; it is set when we stop */
 	char why[SPOOL_LOG_LINE_MAX]; /* not "": the line that says which option cannot be had */
 };
 
@@ -126,7 +127,8 @@ static int run_session(struct worker *worker, int socket)
 	if (r == 0 && write(socket, &ok, 1) == 1 && wait_for_end(worker, socket))
 		spool_farewell(&worker->fs);
 out:
-	if (spool_services_stop(&worker->fs))
+	worker->ended = spool_services_stop(&worker->fs);
+	if (worker->ended)
 		fuse_session_destroy(worker->fs.session);
 	return r;
 }
@@ -147,6 +149,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		      struct spool_shared *shared)
 {
 	struct worker worker = {
+		.ended = true,
 		.fs = {.options = options,
 		       .log = log,
 		       .supervisor = supervisor,
@@ -183,8 +186,10 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		r = run_session(&worker, socket);
 	if (r < 0)
 		status = failed(&worker, "serve", r);
-	if (!spool_tear_down(&worker.fs) && status == 0)
+	if (!spool_tear_down(&worker.fs, worker.ended) && status == 0)
 		status = 1;
+	if (!worker.ended)
+		_exit(status); /* a thread that comes back finds all that it needs */
 	spool_close(worker.control);
 	spool_close(worker.done);
 	spool_close(worker.fs.inited);
