@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "life/identify.h"
+#include "life/own.h"
 #include "util/macros.h"
 
 /* How often the numbers given meanwhile are looked at before we give up. Each time takes a few
@@ -14,7 +15,7 @@
 
 /**
  * struct scan
- * @is_late: threads are looked at, or those that began meanwhile
+ * @is_late: threads are looked at, or those that began meanwhile; @is_thread: the former
  * @process: that is looked at; @counts: and counted, for it is one that we know the start of
  * @matched: a session that takes part is its; @vanished: it ended while it was looked at
  * @result: 0; -errno: something could not be read
@@ -22,7 +23,8 @@
 struct scan {
 	struct spool_sessions *sessions;
 	unsigned int needs;
-	bool is_late;
+	bool is_late, is_thread;
+	struct own own;
 	struct spool_process process;
 	bool counts, matched, vanished;
 	int result;
@@ -183,6 +185,20 @@ static int match_text(struct scan *scan, enum spool_session_kind kind, const cha
 	return r;
 }
 
+/* One of the daemon, or a thread of that, which began during the look? Of the threads of a process
+ * that has been listed it is known. Return: 1; 0; -errno. */
+static int is_own_new(const struct scan *scan, pid_t pid, enum spool_process_file file,
+		      const char *text)
+{
+	char status[SPOOL_PROCESS_TEXT];
+	int r;
+
+	if (scan->is_thread || file == SPOOL_PROCESS_STATUS)
+		return scan->is_thread ? 0 : own_has_new(scan->sessions, text);
+	r = spool_process_text(scan->sessions->system, pid, SPOOL_PROCESS_STATUS, status);
+	return r < 0 ? r : own_has_new(scan->sessions, status);
+}
+
 /* Most processes are nobody's who waits: one read tells. Of the others the start is read on both
  * sides of the same text. One that ends meanwhile may have started another, with a number that the
  * look has passed. */
@@ -204,6 +220,9 @@ static int look_at(struct scan *scan, pid_t pid, enum spool_session_kind kind,
 		return match_text(scan, kind, text);
 	if (r < 0 || scan->process.dead)
 		return r;
+	r = is_own_new(scan, pid, file, again);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	scan->counts = true;
 	return match_text(scan, kind, again);
 }
@@ -231,10 +250,12 @@ static int each_process(void *arg, pid_t pid)
 	const struct spool_life_system *system = scan->sessions->system;
 	int r = 0;
 
+	if (own_has(scan->sessions, &scan->own, pid))
+		return 0;
 	if (scan->needs & SCAN_THREADS) {
-		scan->is_late = true;
+		scan->is_late = scan->is_thread = true;
 		r = system->list_threads(system->ctx, pid, each_number, scan);
-		scan->is_late = false;
+		scan->is_late = scan->is_thread = false;
 	}
 	if (r < 0 && scan->result == 0)
 		scan->result = r;
@@ -269,6 +290,9 @@ int scan_processes(struct spool_sessions *sessions, unsigned int needs)
 
 	if (last < 0)
 		return last;
+	r = own_find(sessions, &scan.own);
+	if (r < 0)
+		return r;
 	r = system->list(system->ctx, each_process, &scan);
 	if (r == 0)
 		r = catch_up(&scan, last);

@@ -42,6 +42,9 @@ struct spool_sessions;
  * guess: some for each job of a busy batch machine; 300 bytes each. */
 #define SPOOL_SESSION_EXPLICIT_MAX 1024u
 
+/** Processes of the daemon itself: supervisor, worker, witness and janitor. */
+#define SPOOL_SESSION_OWN_MAX 4u
+
 /** What is kept of the name of a cgroup for a list, with its end. */
 #define SPOOL_SESSION_CGROUP_SHOWN 256u
 
@@ -79,6 +82,9 @@ enum spool_session_state {
  * @grace_ms: how long a uid must have no process
  * @sys_uid_max: uids up to this one have no uid session (SYS_UID_MAX, login.defs(5))
  * @max_watches, @max_callers: descriptors for members, and for those who make files
+ * @own: the numbers of the daemon's own processes, which keep no session alive; each must be its
+ *	own at both ends of the call. Return: how many; -EAGAIN one is just being started. With no
+ *	lock held; NULL: none
  * @wake: somebody must call spool_sessions_run(), from any thread, with node locks held; @ctx
  */
 struct spool_session_config {
@@ -87,6 +93,7 @@ struct spool_session_config {
 	uid_t sys_uid_max;
 	unsigned int max_watches;
 	unsigned int max_callers;
+	int (*own)(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX]);
 	void (*wake)(void *ctx);
 	void *ctx;
 };

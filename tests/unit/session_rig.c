@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "session_rig.h"
 
+#include <string.h>
+
 static void on_wake(void *ctx)
 {
 	struct session_rig *rig = ctx;
 
 	rig->wakes++;
+}
+
+static int on_own(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX])
+{
+	struct session_rig *rig = ctx;
+	int n = rig->n_own;
+
+	memcpy(ret, rig->own, sizeof(rig->own));
+	if (rig->asked)
+		rig->asked(rig);
+	return n;
 }
 
 struct session_rig *rig_new(enum spool_session_mode mode, unsigned int max_watches)
@@ -17,6 +30,7 @@ struct session_rig *rig_new(enum spool_session_mode mode, unsigned int max_watch
 		.sys_uid_max = 999,
 		.max_watches = max_watches,
 		.max_callers = 64,
+		.own = on_own,
 		.wake = on_wake,
 	};
 

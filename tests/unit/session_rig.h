@@ -17,6 +17,9 @@ struct session_rig {
 	struct fault_host fault;
 	struct spool_sessions *sessions;
 	unsigned long wakes;
+	pid_t own[SPOOL_SESSION_OWN_MAX];       /* the daemon's own processes */
+	int n_own;                              /* or what is answered instead */
+	void (*asked)(struct session_rig *rig); /* after each answer; NULL: nothing */
 	size_t n_ended;
 	uint64_t ended[RIG_ENDED];
 };
