@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,6 +209,7 @@ int main(int argc, char *argv[])
 	options.hurry = read_factor(&options, "SPOOL_TEST_HURRY");
 	options.patience = read_factor(&options, "SPOOL_TEST_PATIENCE");
 	forget_descriptors(&options);
+	signal(SIGCHLD, SIG_DFL); /* who ignores it, as our caller may, cannot wait for children */
 	log.level = options.log_level;
 	avoid_oom_killer();
 	mountpoint = realpath(options.mountpoint, NULL);

@@ -197,6 +197,19 @@ def of_the_janitor():
     mount.stop()
 
 
+@case(mount=False)
+def of_a_worker_whose_end_is_to_be_ignored():
+    """A program that ignores the ends of its children hands that down to the daemon."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        mount = Mount(allow_log=LOG).start()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    os.kill(mount.worker, signal.SIGKILL)
+    wait_until(lambda: not is_mounted(mount.path), 'no mount')
+    mount.stop(1)
+
+
 def began(pid):
     """When the process has begun, as time.monotonic()."""
     with open(f'/proc/{pid}/stat', encoding='utf-8') as file:
