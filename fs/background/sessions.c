@@ -56,6 +56,13 @@ static void on_wake(void *ctx)
 	eventfd_write(life->woken, 1);
 }
 
+static int on_own(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX])
+{
+	const struct spool_life *life = ctx;
+
+	return life->config.own ? life->config.own(life->config.ctx, ret) : 0;
+}
+
 static void tell_ended(struct spool_life *life)
 {
 	uint64_t ids[ENDED];
@@ -124,6 +131,7 @@ static int make_table(struct spool_life *life)
 		.sys_uid_max = read_sys_uid_max(),
 		.max_watches = life->config.max_watches,
 		.max_callers = life->config.max_callers,
+		.own = on_own,
 		.wake = on_wake,
 		.ctx = life,
 	};

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the worker has to say to the supervisor while both go on with their work: memory of both. */
+/* What the worker and the supervisor have to say to each other while both go on with their work:
+ * memory of both. */
 
 #include <stdatomic.h>
 #include <stdint.h>
 
 /**
- * struct spool_shared - written by the worker, read by the supervisor
+ * struct spool_shared - written by the worker, read by the supervisor, but for @janitor
  * @detach: seconds, of detach= as it is now
  * @told: goes up whenever the kernel has taken what it was told: who comes on does not hang
+ * @janitor: written by the supervisor: its pid, set before it can mean anybody else and cleared
+ *	before it could; 0: there is none; SPOOL_JANITOR_STARTS: there may be one
  */
 struct spool_shared {
 	int wake; /* eventfd: detach has changed */
 	_Atomic uint32_t detach;
 	_Atomic uint64_t told;
+	_Atomic int janitor;
 };
+
+#define SPOOL_JANITOR_STARTS (-1)
 
 /** spool_shared_new() - memory that stays shared across fork(2). Return: 0; -errno. */
 int spool_shared_new(struct spool_shared **ret);

@@ -11,6 +11,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctl/record.h"
@@ -166,6 +167,15 @@ int spool_janitor_start(const struct spool_options *options, struct spool_log *l
 int spool_janitor_tell(struct spool_janitor *janitor, const struct spool_mount *mount)
 {
 	return spool_send_fd(janitor->socket, mount->fd, mount->device);
+}
+
+bool spool_janitor_has_ended(const struct spool_janitor *janitor)
+{
+	siginfo_t info = {0};
+
+	return janitor->pid > 0 &&
+	       waitid(P_PID, (id_t)janitor->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == janitor->pid;
 }
 
 void spool_janitor_dismiss(struct spool_janitor *janitor)

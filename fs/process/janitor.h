@@ -40,6 +40,9 @@ int spool_janitor_start(const struct spool_options *options, struct spool_log *l
 /** spool_janitor_tell() - tell it that @mount is mounted now. Return: 0; -errno. */
 int spool_janitor_tell(struct spool_janitor *janitor, const struct spool_mount *mount);
 
+/** spool_janitor_has_ended() - Return: it is dead, and not reaped yet, so its number is its own. */
+bool spool_janitor_has_ended(const struct spool_janitor *janitor);
+
 /** spool_janitor_dismiss() - kill it, as nothing is left to do. */
 void spool_janitor_dismiss(struct spool_janitor *janitor);
 

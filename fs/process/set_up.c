@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "background/pressure.h"
 #include "background/reaper.h"
@@ -15,6 +16,7 @@
 #include "background/writeback.h"
 #include "fs.h"
 #include "host/arena.h"
+#include "host/shared.h"
 #include "process/limits.h"
 #include "security/sandbox.h"
 #include "security/subuid.h"
@@ -85,6 +87,24 @@ static void on_session_ended(void *ctx, uint64_t id)
 	spool_engine_session_end(fs->engine, id);
 }
 
+/* Those that are waited for by one of us are ours as long as that one has not waited. */
+static int own_processes(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX])
+{
+	const struct spool_fs *fs = ctx;
+	int janitor = fs->shared ? atomic_load(&fs->shared->janitor) : 0, n = 0;
+
+	if (janitor == SPOOL_JANITOR_STARTS)
+		return -EAGAIN;
+	ret[n++] = getpid();
+	if (getppid() == fs->supervisor)
+		ret[n++] = fs->supervisor;
+	if (spool_witness_pid(fs->witness) > 0)
+		ret[n++] = spool_witness_pid(fs->witness);
+	if (janitor > 0)
+		ret[n++] = janitor;
+	return n;
+}
+
 static void on_reap(void *ctx)
 {
 	const struct spool_fs *fs = ctx;
@@ -132,6 +152,7 @@ static int make_life(struct spool_fs *fs, const struct spool_descriptors *descri
 		.grace_ms = fs->options->grace * UINT64_C(1000),
 		.max_watches = descriptors->watches,
 		.max_callers = descriptors->callers,
+		.own = own_processes,
 		.ended = on_session_ended,
 		.ctx = fs,
 	};

@@ -178,8 +178,13 @@ static void stop_worker(struct supervisor *sup)
 
 static int start_janitor(struct supervisor *sup)
 {
+	int r;
+
 	sup->janitor_since = spool_clock_s();
-	return spool_janitor_start(sup->options, sup->log, &sup->mount, sup->worker, &sup->janitor);
+	atomic_store(&sup->shared->janitor, SPOOL_JANITOR_STARTS);
+	r = spool_janitor_start(sup->options, sup->log, &sup->mount, sup->worker, &sup->janitor);
+	atomic_store(&sup->shared->janitor, sup->janitor.pid);
+	return r;
 }
 
 /* The janitor never ends by itself. When it was killed another one is started, unless the last one
@@ -187,10 +192,13 @@ static int start_janitor(struct supervisor *sup)
 static void look_after_janitor(struct supervisor *sup)
 {
 	time_t now = spool_clock_s();
+
 	int status;
 
-	if (sup->janitor.pid <= 0 || !spool_process_wait(sup->janitor.pid, 0, &status))
+	if (!spool_janitor_has_ended(&sup->janitor))
 		return;
+	atomic_store(&sup->shared->janitor, 0); /* before its number can be given to others */
+	spool_process_wait(sup->janitor.pid, 0, &status);
 	sup->janitor.pid = 0;
 	sup->janitor.socket = spool_close(sup->janitor.socket);
 	spool_log(sup->log, SPOOL_LOG_WARNING, "the janitor has ended%s",

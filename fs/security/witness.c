@@ -40,6 +40,7 @@ struct spool_witness {
 	int socket;
 	int stop; /* an eventfd that can be read when nobody is to wait any more */
 	int answer_ms;
+	pid_t pid;
 };
 
 static bool same_file(const char *a, const char *b)
@@ -154,6 +155,7 @@ int spool_witness_start(const char *subuid_path, int alive_fd, int answer_ms,
 	if (pid == 0)
 		serve(pair[1], alive_fd, subuid_path);
 	r = pid < 0 ? -errno : 0;
+	witness->pid = pid;
 	close(pair[1]);
 	witness->socket = pair[0];
 	if (r == 0)
@@ -161,6 +163,11 @@ int spool_witness_start(const char *subuid_path, int alive_fd, int answer_ms,
 	else
 		spool_witness_free(witness);
 	return r;
+}
+
+pid_t spool_witness_pid(const struct spool_witness *witness)
+{
+	return witness ? witness->pid : 0;
 }
 
 void spool_witness_stop(struct spool_witness *witness)

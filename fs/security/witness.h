@@ -31,6 +31,9 @@ struct spool_witness;
 int spool_witness_start(const char *subuid_path, int alive_fd, int answer_ms,
 			struct spool_witness **ret);
 
+/** spool_witness_pid() - its pid, which nobody else gets before we end. NULL is allowed. */
+pid_t spool_witness_pid(const struct spool_witness *witness);
+
 /** spool_witness_stop() - from now on nobody waits for an answer: it is "no" at once, if it is not
  * there yet. Any thread. NULL is allowed. */
 void spool_witness_stop(struct spool_witness *witness);
