@@ -17,7 +17,6 @@
 static struct life_rig life;
 static struct engine_rig *const rig = &life.rig;
 static struct spool_attr attr;
-static bool own;
 
 static int set(uid_t by, uint64_t ino, enum spool_lifetime lifetime, bool tree)
 {
@@ -133,32 +132,6 @@ static void test_tree(void)
 	engine_rig_fini(rig);
 }
 
-static void test_expire(void)
-{
-	uint64_t dirs[3], kept;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	life_fill_tree(&life, ROOT, dirs);
-	kept = rig_ino(rig, dirs[1], "f0");
-	CU_ASSERT_EQUAL(set(1000, kept, SPOOL_LIFETIME_MOUNT, false), 0);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1001, dirs[0]), -EPERM);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[0]), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 120); /* all but the kept and the two above it */
-	CU_ASSERT_EQUAL(life.counted[1], 1);
-	CU_ASSERT_EQUAL(rig_ino(rig, dirs[1], "f0"), kept);
-	CU_ASSERT_STRING_EQUAL(life_of(&life, dirs[0]).waits_for, "sub");
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, kept), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 3);
-	CU_ASSERT_EQUAL(life_stat(&life).sessions, 0);
-	/* the root itself stays, and all goes where all is to stay until the mount ends */
-	CU_ASSERT_EQUAL(set(1000, ROOT, SPOOL_LIFETIME_MOUNT, false), 0);
-	life_fill_tree(&life, ROOT, dirs);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, ROOT), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 123);
-	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).nlink, 2);
-	engine_rig_fini(rig);
-}
-
 /* What is asked for before the last request has been done to all comes after that. */
 static void test_one_after_another(void)
 {
@@ -242,128 +215,6 @@ static void test_kept_between(void)
 	CU_ASSERT_EQUAL(life_reap(&life), 121);
 	CU_ASSERT_EQUAL(rig_ino(rig, dirs[0], "f39"), kept);
 	CU_ASSERT_EQUAL(life_of(&life, kept).lifetime, SPOOL_LIFETIME_MOUNT);
-	engine_rig_fini(rig);
-}
-
-/* Return: the directory @ret_sub in a directory, with a file that is kept. */
-static uint64_t keep_one(uint64_t *ret_sub, uint64_t *ret_kept)
-{
-	uint64_t dir = life_dir(&life, 1, ROOT, "dir");
-
-	*ret_sub = life_dir(&life, 1, dir, "sub");
-	*ret_kept = life_file(&life, 1, *ret_sub, "kept");
-	CU_ASSERT_EQUAL(set(1000, *ret_kept, SPOOL_LIFETIME_MOUNT, false), 0);
-	return dir;
-}
-
-/* What a tree was told before something in it expires counts, also when it has not got there. */
-static void test_expiry_below_a_change(void)
-{
-	uint64_t dir, sub, kept;
-
-	for (unsigned int lifetime = 0; lifetime <= SPOOL_LIFETIME_MOUNT; lifetime++) {
-		life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-		dir = keep_one(&sub, &kept);
-		CU_ASSERT_EQUAL(set(1000, dir, (enum spool_lifetime)lifetime, true), 0);
-		CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, sub), 0);
-		CU_ASSERT_EQUAL(life_reap(&life), 2);
-		CU_ASSERT_EQUAL(rig_attr(rig, dir).size, 0);
-		engine_rig_fini(rig);
-	}
-	/* all of the tree expires, and then a part of it */
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	dir = keep_one(&sub, &kept);
-	CU_ASSERT_EQUAL(set(1000, dir, SPOOL_LIFETIME_MOUNT, false), 0);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dir), 0);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, sub), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 3);
-	engine_rig_fini(rig);
-}
-
-/* And no more than it would: what was kept after the tree was told stays. */
-static void test_expiry_spares(void)
-{
-	uint64_t dir, sub, kept, below;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	dir = keep_one(&sub, &kept);
-	CU_ASSERT_EQUAL(set(1000, dir, SPOOL_LIFETIME_SESSION, true), 0);
-	CU_ASSERT_EQUAL(set(1000, kept, SPOOL_LIFETIME_MOUNT, false), 0);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, sub), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 0);
-	CU_ASSERT_EQUAL(rig_ino(rig, sub, "kept"), kept);
-	/* a directory that was kept is given back, and what is kept in it is not */
-	CU_ASSERT_EQUAL(set(1000, sub, SPOOL_LIFETIME_MOUNT, false), 0);
-	below = life_dir(&life, 1, sub, "below");
-	CU_ASSERT_EQUAL(set(1000, dir, SPOOL_LIFETIME_CLOSE, true), 0);
-	CU_ASSERT_EQUAL(set(1000, kept, SPOOL_LIFETIME_MOUNT, false), 0);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, sub), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 1);
-	CU_ASSERT_EQUAL(rig_ino(rig, sub, "below"), 0);
-	CU_ASSERT_NOT_EQUAL(below, 0);
-	CU_ASSERT_EQUAL(rig_ino(rig, sub, "kept"), kept);
-	engine_rig_fini(rig);
-}
-
-/* What is made between two expiries, the first of which takes all, goes with the second. */
-static void test_expiry_after_expiry_of_all(void)
-{
-	uint64_t dir, kept;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	dir = life_dir(&life, 1, ROOT, "dir");
-	kept = life_file(&life, 1, dir, "kept");
-	CU_ASSERT_EQUAL(set(1000, kept, SPOOL_LIFETIME_MOUNT, false), 0);
-	CU_ASSERT_EQUAL(set(1000, dir, SPOOL_LIFETIME_MOUNT, false), 0);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dir), 0);
-	CU_ASSERT_EQUAL(set(1000, dir, SPOOL_LIFETIME_SESSION, false), 0);
-	life_file(&life, 1, dir, "new");
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dir), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 3);
-	CU_ASSERT_EQUAL(rig_attr(rig, ROOT).size, 0);
-	engine_rig_fini(rig);
-}
-
-/* What others ask for above, for a part of what is below, comes first; for what they may not
- * change it does not count. */
-static void test_expiry_below_others(void)
-{
-	uint64_t dir, sub, kept;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SHARED, SPOOL_LIFETIME_SESSION);
-	dir = keep_one(&sub, &kept);
-	CU_ASSERT_EQUAL(set(0, dir, SPOOL_LIFETIME_MOUNT, true), 0);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, sub), -EBUSY);
-	CU_ASSERT_EQUAL(life_reap(&life), 0);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, sub), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 2);
-	rig->cred.uid = 1001;
-	sub = life_dir(&life, 1, dir, "theirs");
-	kept = life_file(&life, 1, sub, "kept");
-	CU_ASSERT_EQUAL(set(1001, sub, SPOOL_LIFETIME_SESSION, true), 0);
-	CU_ASSERT_EQUAL(set(1001, kept, SPOOL_LIFETIME_MOUNT, false), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 0);
-	CU_ASSERT_EQUAL(set(1000, dir, SPOOL_LIFETIME_MOUNT, true), 0);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1001, sub), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 0);
-	CU_ASSERT_EQUAL(rig_ino(rig, sub, "kept"), kept);
-	engine_rig_fini(rig);
-}
-
-/* What has a lifetime of its own before its tree's expiry gets there stays, whatever that is. */
-static void test_expiry_comes_late(void)
-{
-	uint64_t dirs[3];
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	life_fill_tree(&life, ROOT, dirs);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[0]), 0);
-	CU_ASSERT_EQUAL(set(1000, dirs[1], SPOOL_LIFETIME_SESSION, true), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 40);
-	CU_ASSERT_EQUAL(lifetime_of(dirs[1], "f0"), SPOOL_LIFETIME_SESSION);
-	CU_ASSERT_EQUAL(lifetime_of(dirs[2], "f39"), SPOOL_LIFETIME_SESSION);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[1]), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 83);
 	engine_rig_fini(rig);
 }
 
@@ -463,147 +314,6 @@ static void test_turns(void)
 	engine_rig_fini(rig);
 }
 
-/* What is made below a bound directory has its session, whoever makes it. */
-static void test_bind(void)
-{
-	uint64_t dir, sub, nested, file;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	dir = life_dir(&life, 1, ROOT, "dir");
-	sub = life_dir(&life, 1, dir, "sub");
-	nested = life_dir(&life, 1, sub, "nested");
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, nested, 3, NULL), 0);
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dir, 2, NULL), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 0);
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub, &own), 2);
-	CU_ASSERT_EQUAL(life_of(&life, sub).session, 1);
-	CU_ASSERT_EQUAL(life_of(&life, sub).bound, 2);
-	CU_ASSERT_EQUAL(life_of(&life, nested).bound, 3);
-	file = life_file(&life, 1, sub, "file");
-	CU_ASSERT_EQUAL(life_of(&life, file).session, 2);
-	CU_ASSERT_EQUAL(
-		life_of(&life, life_file(&life, 1, life_dir(&life, 4, dir, "x"), "y")).session, 2);
-	CU_ASSERT_EQUAL(life_end(&life, 2), 3);
-	/* with its end it binds no more */
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub, &own), 1);
-	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 4, sub, "z")).session, 4);
-	CU_ASSERT_EQUAL(life_end(&life, 1), 1); /* nested */
-	CU_ASSERT_EQUAL(life_end(&life, 4), 3);
-	CU_ASSERT_EQUAL(life_stat(&life).waiting, 0);
-	engine_rig_fini(rig);
-}
-
-static void move(uint64_t parent, const char *name, uint64_t new_parent, const char *new_name,
-		 unsigned int flags)
-{
-	CU_ASSERT_EQUAL(spool_engine_rename(rig->engine, &rig->cred, parent, name, new_parent,
-					    new_name, flags),
-			0);
-	CU_ASSERT_EQUAL(life_reap(&life), 0);
-}
-
-/* What is made in a directory that has moved is of the session of where it is. */
-static void test_bind_moved(void)
-{
-	uint64_t job, out, in, sub, nested, below;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	job = life_dir(&life, 1, ROOT, "job");
-	out = life_dir(&life, 1, job, "out");
-	sub = life_dir(&life, 1, out, "sub");
-	in = life_dir(&life, 1, ROOT, "in");
-	below = life_dir(&life, 1, in, "below");
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, job, 2, NULL), 0);
-	CU_ASSERT_EQUAL(life_reap(&life), 0);
-	nested = life_dir(&life, 1, out, "nested");
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, nested, 3, NULL), 0);
-	move(job, "out", ROOT, "in", RENAME_EXCHANGE);
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, sub, &own), 1);
-	CU_ASSERT_TRUE(own);
-	CU_ASSERT_EQUAL(spool_engine_session_of(rig->engine, nested, &own), 3);
-	CU_ASSERT_FALSE(own);
-	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 4, out, "f")).session, 4);
-	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 4, below, "f")).session, 2);
-	move(ROOT, "in", job, "back", 0);
-	CU_ASSERT_EQUAL(life_of(&life, sub).bound, 2);
-	CU_ASSERT_EQUAL(life_of(&life, nested).bound, 3);
-	move(job, "back", job, "again", 0);
-	CU_ASSERT_EQUAL(life_of(&life, out).bound, 2);
-	move(out, "nested", ROOT, "nested", 0);
-	CU_ASSERT_EQUAL(life_of(&life, nested).bound, 3);
-	engine_rig_fini(rig);
-}
-
-/* As test_bind_shared(), bound for @owner. Return: the session of what others make in a directory
- * of theirs, when they cannot be looked at either. */
-static uint64_t bind_shared(const uid_t *owner)
-{
-	uint64_t dir, theirs, unknown;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SHARED, SPOOL_LIFETIME_SESSION);
-	dir = life_dir(&life, 1, ROOT, "dir");
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dir, 2, owner), 0);
-	rig->cred.uid = 1001;
-	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 4, dir, "in mine")).session, 2);
-	theirs = life_dir(&life, 4, dir, "theirs");
-	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 4, theirs, "a")).session, owner ? 4 : 2);
-	theirs = life_dir(&life, 4, theirs, "below");
-	unknown = life_of(&life, life_file(&life, 0, theirs, "b")).session;
-	rig->cred.uid = 1000;
-	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 1, theirs, "mine")).session, 2);
-	CU_ASSERT_EQUAL(life_end(&life, 2), owner ? 2 : 6);
-	CU_ASSERT_EQUAL(rig_ino(rig, theirs, "mine"), 0);
-	engine_rig_fini(rig);
-	return unknown;
-}
-
-/* In shared the end of a session takes nothing that others have in directories of their own. */
-static void test_bind_shared(void)
-{
-	const uid_t owner = 1000;
-
-	CU_ASSERT_EQUAL(bind_shared(&owner), 4); /* of the directory, which is theirs */
-	CU_ASSERT_EQUAL(bind_shared(NULL), 2);
-}
-
-/* What cannot be known of others in their directory, which is of the session, has none. */
-static void test_bind_shared_unknown(void)
-{
-	const uid_t owner = 1000;
-	uint64_t dir, theirs;
-
-	life_rig_init(&life, SPOOL_LAYOUT_SHARED, SPOOL_LIFETIME_SESSION);
-	dir = life_dir(&life, 1, ROOT, "dir");
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dir, 2, &owner), 0);
-	rig->cred.uid = 1001;
-	theirs = life_dir(&life, 4, dir, "theirs");
-	CU_ASSERT_EQUAL(life_of(&life, theirs).session, 2);
-	CU_ASSERT_EQUAL(life_of(&life, life_file(&life, 0, theirs, "a")).session, 0);
-	CU_ASSERT_EQUAL(life_end(&life, 2), 0);
-	CU_ASSERT_EQUAL(life_of(&life, theirs).ended, true);
-	engine_rig_fini(rig);
-}
-
-/* It waits for no other change, and none for it, whoever asks. */
-static void test_bind_meanwhile(void)
-{
-	uint64_t dirs[3];
-
-	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
-	life_fill_tree(&life, ROOT, dirs);
-	CU_ASSERT_EQUAL(set(1000, dirs[0], SPOOL_LIFETIME_MOUNT, true), 0);
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[0], 2, NULL), 0);
-	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, dirs[1], 3, NULL), 0);
-	CU_ASSERT_EQUAL(set(0, dirs[1], SPOOL_LIFETIME_MOUNT, true), 0);
-	CU_ASSERT_EQUAL(spool_engine_expire(rig->engine, 1000, dirs[1]), -EBUSY);
-	CU_ASSERT_EQUAL(life_reap(&life), 0);
-	CU_ASSERT_EQUAL(life_of(&life, dirs[0]).bound, 2);
-	CU_ASSERT_EQUAL(life_of(&life, dirs[2]).bound, 3);
-	CU_ASSERT_EQUAL(life_of(&life, dirs[2]).lifetime, SPOOL_LIFETIME_MOUNT);
-	CU_ASSERT_EQUAL(life_end(&life, 1), 0);
-	engine_rig_fini(rig);
-}
-
 /* A uid's directory in private hands down what it is told, and stays. */
 static void test_private(void)
 {
@@ -634,23 +344,12 @@ int main(void)
 		{"keep", test_keep},
 		{"close", test_close},
 		{"tree", test_tree},
-		{"expire", test_expire},
 		{"changing", test_changing},
 		{"others", test_others},
 		{"one after another", test_one_after_another},
 		{"below one in progress", test_below_one_in_progress},
 		{"kept between", test_kept_between},
-		{"expiry comes late", test_expiry_comes_late},
-		{"expiry below a change", test_expiry_below_a_change},
-		{"expiry after expiry of all", test_expiry_after_expiry_of_all},
-		{"expiry spares", test_expiry_spares},
-		{"expiry below others", test_expiry_below_others},
 		{"turns", test_turns},
-		{"bind", test_bind},
-		{"bind moved", test_bind_moved},
-		{"bind meanwhile", test_bind_meanwhile},
-		{"bind in shared", test_bind_shared},
-		{"bind in shared, unknown", test_bind_shared_unknown},
 		{"private", test_private},
 	};
 
