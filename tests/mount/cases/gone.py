@@ -463,7 +463,10 @@ def memory_of_files(pid):
     """In KiB, of a process whose first thread may have ended."""
     with_memory = []
     for thread in os.listdir(f'/proc/{pid}/task'):
-        status = get(f'/proc/{pid}/task/{thread}/status').decode()
+        try:
+            status = get(f'/proc/{pid}/task/{thread}/status').decode()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended since
         with_memory += re.findall(r'RssShmem:\s+(\d+) kB', status)
     return max(map(int, with_memory))
 

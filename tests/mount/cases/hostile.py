@@ -129,6 +129,18 @@ def prepare(mount, uid):
     return os.getpid()
 
 
+def attack_own(mount, *given):
+    """Calls it as ALICE until each call that is about files of hers has been right once."""
+    right = {'SPOOL_IOC_LIST', 'SPOOL_IOC_LIFE', 'SPOOL_IOC_CHANGE', 'SPOOL_IOC_SESSION_BEGIN'}
+    top, seed, seen = mount.tmpdir(ALICE), given[-1], {}
+    for i in range(20):
+        seen.update(as_user(ALICE, attack, *given[:-1], seed + i))
+        if right <= {name for name, error in seen if error == 0}:
+            return
+        as_user(ALICE, put, f'{top}/f', b'text')  # it may have removed her own
+    raise AssertionError(f'never right: {seen}')
+
+
 def state(mount, uid):
     """All that a user has."""
     top = mount.tmpdir(uid)
@@ -161,10 +173,8 @@ def nothing_of_anothers_changes(mount):
            (mount.path, mount.tmpdir(ALICE), mount.tmpdir(BOB), mount.tmpdir(0),
             f'{mount.tmpdir(BOB)}/d')]
     given = fds, calls, values, texts, seed
-    seen = as_user(ALICE, attack, *given)
+    attack_own(mount, *given)
     assert state(mount, BOB) == before
-    assert {name for name, error in seen if error == 0} >= {
-        'SPOOL_IOC_LIST', 'SPOOL_IOC_LIFE', 'SPOOL_IOC_CHANGE', 'SPOOL_IOC_SESSION_BEGIN'}, seen
     for uid, actor in (ALICE, as_namespace_root), (0, as_namespace_root), (0, as_container_root):
         as_user(uid, actor, attack, *given)
         assert state(mount, BOB) == before, (uid, actor)
