@@ -2,10 +2,8 @@
 
 /* spoolctl session: the sessions of a mount. */
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,6 +16,7 @@
 #include "spoolctl/cmd.h"
 #include "spoolctl/session_call.h"
 #include "spoolctl/session_options.h"
+#include "spoolctl/sessions.h"
 #include "util/macros.h"
 
 static void json_session(struct json *json, const struct spool_ctl_session *session)
@@ -66,37 +65,38 @@ static void begin(struct json *json)
 		       "members", "pid", "state", "since", "what it is");
 }
 
+struct listing {
+	struct json *json; /* NULL: for people */
+	bool begun;
+};
+
+static void list_page(void *ctx, const struct spool_ctl_sessions *page)
+{
+	struct listing *listing = ctx;
+
+	if (!listing->begun)
+		begin(listing->json);
+	listing->begun = true;
+	for (uint32_t i = 0; i < page->count; i++) {
+		if (listing->json)
+			json_session(listing->json, &page->sessions[i]);
+		else
+			print_session(&page->sessions[i]);
+	}
+}
+
 /* Return: 0; an errno. */
 static int list(const char *path, struct json *json)
 {
-	spool_cleanup(free) struct spool_ctl_sessions *page = malloc(sizeof(*page));
+	struct listing listing = {.json = json};
 	spool_cleanup(fd) int fd = reach_mount(path, true);
-	uint64_t cursor = 0;
 	int r;
 
 	if (fd < 0)
 		return -fd;
-	if (!page)
-		return ENOMEM;
-	while (cursor != SPOOL_CTL_END) {
-		memset(page, 0, sizeof(*page));
-		page->version = SPOOL_CTL_VERSION;
-		page->cursor = cursor;
-		r = spool_ctl_call(fd, SPOOL_IOC_SESSIONS, page);
-		if (r < 0)
-			return -r;
-		if (page->count > SPOOL_CTL_SESSIONS || page->cursor <= cursor)
-			return EPROTO; /* it would never end */
-		if (cursor == 0)
-			begin(json);
-		cursor = page->cursor;
-		for (uint32_t i = 0; i < page->count; i++) {
-			if (json)
-				json_session(json, &page->sessions[i]);
-			else
-				print_session(&page->sessions[i]);
-		}
-	}
+	r = sessions_ask(fd, list_page, &listing);
+	if (r < 0)
+		return -r;
 	if (json) {
 		json_close(json, ']');
 		putchar('\n');

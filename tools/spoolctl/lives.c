@@ -1,40 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "spoolctl/lives.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "common/json.h"
 #include "ctl/client.h"
 #include "ctl/names.h"
-#include "util/macros.h"
+#include "spoolctl/sessions.h"
 
-static int count_sessions(int fd, struct lives *lives)
+static void count(void *ctx, const struct spool_ctl_sessions *page)
 {
-	spool_cleanup(free) struct spool_ctl_sessions *page = malloc(sizeof(*page));
-	int over = spool_ctl_number(SPOOL_CTL_SESSION_STATES, "over"), r;
-	uint64_t cursor = 0;
+	int over = spool_ctl_number(SPOOL_CTL_SESSION_STATES, "over");
+	struct lives *lives = ctx;
 
-	if (!page)
-		return -ENOMEM;
-	while (cursor != SPOOL_CTL_END) {
-		memset(page, 0, sizeof(*page));
-		page->version = SPOOL_CTL_VERSION;
-		page->cursor = cursor;
-		r = spool_ctl_call(fd, SPOOL_IOC_SESSIONS, page);
-		if (r < 0)
-			return r;
-		if (page->count > SPOOL_CTL_SESSIONS || page->cursor <= cursor)
-			return -EPROTO; /* it would never end */
-		cursor = page->cursor;
-		lives->sessions += page->count;
-		for (uint32_t i = 0; i < page->count; i++)
-			lives->over += (int)page->sessions[i].state == over;
-	}
-	return 0;
+	lives->sessions += page->count;
+	for (uint32_t i = 0; i < page->count; i++)
+		lives->over += (int)page->sessions[i].state == over;
 }
 
 int lives_ask(int fd, struct lives *ret)
@@ -43,7 +25,7 @@ int lives_ask(int fd, struct lives *ret)
 
 	*ret = (struct lives){.told.version = SPOOL_CTL_VERSION};
 	r = spool_ctl_call(fd, SPOOL_IOC_LIVES, &ret->told);
-	return r < 0 ? r : count_sessions(fd, ret);
+	return r < 0 ? r : sessions_ask(fd, count, ret);
 }
 
 void lives_json(struct json *json, const struct lives *lives)

@@ -9,6 +9,7 @@
 
 #include "ctl/client.h"
 #include "ctl/names.h"
+#include "spoolctl/sessions.h"
 #include "util/macros.h"
 
 static int add_users(struct top_sample *sample, const struct spool_ctl_users *page)
@@ -68,26 +69,10 @@ static void add_session(struct top_sample *sample, const struct spool_ctl_sessio
 		sample->users[low].sessions++;
 }
 
-static int ask_sessions(int fd, struct top_sample *sample)
+static void add_sessions(void *ctx, const struct spool_ctl_sessions *page)
 {
-	spool_cleanup(free) struct spool_ctl_sessions *page = malloc(sizeof(*page));
-	uint64_t cursor = 0;
-	int r = page ? 0 : -ENOMEM;
-
-	while (r == 0 && cursor != SPOOL_CTL_END) {
-		memset(page, 0, sizeof(*page));
-		page->version = SPOOL_CTL_VERSION;
-		page->cursor = cursor;
-		r = spool_ctl_call(fd, SPOOL_IOC_SESSIONS, page);
-		if (r < 0)
-			return r;
-		if (page->count > SPOOL_CTL_SESSIONS || page->cursor <= cursor)
-			return -EPROTO; /* it would never end */
-		cursor = page->cursor;
-		for (uint32_t i = 0; i < page->count; i++)
-			add_session(sample, &page->sessions[i]);
-	}
-	return r;
+	for (uint32_t i = 0; i < page->count; i++)
+		add_session(ctx, &page->sessions[i]);
 }
 
 int top_ask(int fd, struct top_sample *ret)
@@ -106,7 +91,7 @@ int top_ask(int fd, struct top_sample *ret)
 	if (r == 0)
 		r = ask_users(fd, &sample);
 	if (r == 0)
-		r = ask_sessions(fd, &sample);
+		r = sessions_ask(fd, add_sessions, &sample);
 	if (r < 0)
 		top_sample_free(&sample);
 	else
