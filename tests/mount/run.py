@@ -2,14 +2,15 @@
 """Runs the cases of tests/mount/cases on real mounts and prints TAP.
 
     run.py [--filter TEXT] [--masked FEATURE[+FEATURE...]] [--disk] [--backend tmpfs]
-           [--jobs N] [--list]
+           [--jobs N] [--cases DIRECTORY] [--list|--packages]
 
 SPOOLFS, SPOOLCTL and SPOOLBENCH name the programs, PAM_SPOOLFS the module; otherwise they are those
 of build-release. Every function with @case in a file of cases/ is a case: nothing else registers
 it. Each runs in a process, a session, a cgroup (where cgroup 2 can be had) and a directory of its
 own. It fails when it outlives its time, and when it leaves a process or a mount behind. A case that
 a machine cannot run is a skip with its reason, and the reason must stand in allowed-skips.txt;
-anything else is a failure, and so is a run without a pass.
+anything else is a failure, and so is a run without a pass. With --cases the files are those of
+another directory; what packages they name in PACKAGES, --packages lists.
 
 A case that fails is run once more, alone, when the others are done. If it passes then, it is
 unsteady: a fault of the case or of spoolfs that has to be found, but no reason to refuse a change.
@@ -43,18 +44,20 @@ UNSTEADY_MAX = 2  # a guess: of some 450 cases on a machine that others use
 
 
 def load(filters):
-    """All cases of the files in name order, those that fit the run."""
-    chosen = []
-    for path in sorted((HERE / 'cases').glob('*.py')):
+    """All cases of the files in name order, those that fit the run; and the packages that the
+    files of these want installed."""
+    chosen, packages = [], []
+    for path in sorted(filters.cases.glob('*.py')):
         spec = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
         rig.CASES.clear()
         spec.loader.exec_module(module)
         for function, options in rig.CASES:
-            entry = Case(path.stem, function, options, getattr(module, 'MASKED', False))
+            entry = Case(path, function, options, getattr(module, 'MASKED', False))
             if not any(other.name == entry.name for other in chosen) and entry.fits(filters):
                 chosen.append(entry)
-    return chosen
+                packages += getattr(module, 'PACKAGES', '').split()
+    return chosen, sorted(set(packages))
 
 
 def cgroup_base():
@@ -76,8 +79,9 @@ def allowed(name, reason):
 class Case:
     """One case, and the process that runs it."""
 
-    def __init__(self, area, function, options, masked):
-        self.name = f'{area}/{function.__name__}'
+    def __init__(self, path, function, options, masked):
+        self.name = f'{path.stem}/{function.__name__}'
+        self.cases = '' if path.parent == HERE / 'cases' else f' --cases {path.parent}'
         self.function = function
         self.options = dict(options)
         self.needs = set(self.options.pop('needs', ()))
@@ -228,7 +232,8 @@ class Case:
             notes.append(f'ended by signal {-status}')
         masked = os.environ.get('SPOOL_MASK', '')
         notes.append(f'again: SPOOLFS={os.environ.get("SPOOLFS")} '
-                     f'SPOOLCTL={os.environ.get("SPOOLCTL")} {HERE}/run.py --filter {self.name}'
+                     f'SPOOLCTL={os.environ.get("SPOOLCTL")} {HERE}/run.py{self.cases}'
+                     f' --filter {self.name}'
                      + (f' --masked {masked}' if masked else '')
                      + (' --disk' if os.environ.get('SPOOL_DISK') else ''))
         if again:
@@ -306,11 +311,13 @@ def main():
                         help='tmpfs: are the cases themselves right?')
     parser.add_argument('--disk', action='store_true', help='all data go to the disk at once')
     parser.add_argument('--jobs', type=int, default=2)
+    parser.add_argument('--cases', type=Path, default=HERE / 'cases', help='where the files are')
     parser.add_argument('--list', action='store_true')
+    parser.add_argument('--packages', action='store_true', help='list what they want installed')
     args = parser.parse_args()
-    cases = load(args)
-    if args.list:
-        print('\n'.join(entry.name for entry in cases))
+    cases, packages = load(args)
+    if args.list or args.packages:
+        print('\n'.join([entry.name for entry in cases] if args.list else packages))
         return 0
     if os.geteuid() != 0 or not os.path.exists('/dev/fuse'):
         print('1..0 # SKIP these tests need root and /dev/fuse')

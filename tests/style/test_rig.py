@@ -63,7 +63,7 @@ def results_of(*failures):
             Path(folder, str(i)).write_text(str(often), encoding='ascii')
             function = functools.partial(fails_first, f'{folder}/{i}')
             function.__name__, function.__code__ = f'case{i}', fails_first.__code__
-            cases.append(run.Case('rig', function, {'mount': False}, False))
+            cases.append(run.Case(run.HERE / 'cases/rig.py', function, {'mount': False}, False))
         return run.run_all(cases, 1, {}), out.getvalue()
 
 
