@@ -2,15 +2,16 @@
 # Installs what spoolfs needs to be built (and, with --test, to be tested). As root, without
 # questions. Packages that are there already are left alone. With --missing it installs nothing, and
 # names those that the build and the tests without mounts would need; no root is needed for that.
+# With --also it installs those packages only, without starting what they would start.
 set -euo pipefail
 
-usage="usage: install-deps.sh [--test|--missing]"
+usage="usage: install-deps.sh [--test|--missing|--also PACKAGE...]"
 want=build
 case "${1-}" in
 "") ;;
---test | --missing) want=${1#--} ;;
+--test | --missing | --also) want=${1#--} ;;
 --help) echo "$usage"; exit 0 ;;
-*) echo "install-deps.sh: $1: not expected (allowed: --test, --missing)" >&2; exit 2 ;;
+*) echo "install-deps.sh: $1: not expected (allowed: --test, --missing, --also)" >&2; exit 2 ;;
 esac
 if [ "$want" != missing ] && [ "$(id -u)" != 0 ]; then
     echo "install-deps.sh: only root can install packages" >&2
@@ -115,6 +116,17 @@ esac
 # shellcheck disable=SC2086
 if [ "$want" = missing ]; then
     missing_of $build $unit
+    exit 0
+fi
+if [ "$want" = also ]; then
+    # Debian starts services as it installs them, unless this says no.
+    policy=/usr/sbin/policy-rc.d
+    if [ "$manager" = apt-get ] && [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        trap 'rm -f "$policy"' EXIT
+    fi
+    $install "${@:2}" || one_by_one "$install" "${@:2}"
     exit 0
 fi
 # shellcheck disable=SC2086
