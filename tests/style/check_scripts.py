@@ -9,7 +9,7 @@ import sys
 import checks
 from checks import TOP, Skip, files, name_of
 
-SHELL = [*sorted((TOP / 'packaging').glob('*.sh')), TOP / '.ci/run']
+SHELL = [*sorted((TOP / 'packaging').rglob('*.sh')), TOP / '.ci/run']
 PYTHON = [*files('tests', '.py'), TOP / 'tools/bench/spoolbench-chart']
 COMPLETION = TOP / 'tools/completion/spoolctl.bash'
 
