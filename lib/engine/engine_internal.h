@@ -23,14 +23,13 @@ struct engine_wipe;
 
 RB_HEAD(engine_session_tree, engine_session);
 RB_HEAD(engine_changer_tree, engine_changer);
-TAILQ_HEAD(engine_session_list, engine_session);
 TAILQ_HEAD(engine_wipe_list, engine_wipe);
 
 /** struct engine_life - what goes, and when; see session.h */
 struct engine_life {
 	struct spool_mutex lock;
 	struct engine_session_tree sessions; /* lock, as the following */
-	struct engine_session_list ended;    /* those of which something goes */
+	struct spool_turns ended;            /* those of which something goes, by payer */
 	uint64_t n_sessions;
 	uint64_t n_ended;                 /* of which something goes */
 	uint64_t n_waiting;               /* directories that are not empty yet */
@@ -43,7 +42,7 @@ struct engine_life {
 	uint64_t n_removed; /* names, ever */
 	uint64_t n_failed;  /* tries at those that had been moved, ever */
 	_Atomic uint64_t linger_ns;
-	struct engine_session *expired; /* constant; what goes for another reason */
+	struct engine_session *expired; /* constant; what goes for another reason, without memory */
 };
 
 struct spool_engine {

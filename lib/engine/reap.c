@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/ended.h"
 #include "engine/entry.h"
 #include "engine/inode.h"
 #include "engine/linger.h"
@@ -137,7 +138,7 @@ static uint64_t next(struct spool_engine *engine, bool lingering_first, uint64_t
 	uint64_t ino = lingering_first ? engine_linger_next(engine, ret_ns) : 0;
 
 	if (ino == 0)
-		ino = engine_session_next(engine);
+		ino = engine_ended_next(engine);
 	if (ino == 0 && !lingering_first)
 		ino = engine_linger_next(engine, ret_ns);
 	return ino;

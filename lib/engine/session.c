@@ -11,7 +11,9 @@
 
 static int compare(const struct engine_session *a, const struct engine_session *b)
 {
-	return a->id < b->id ? -1 : a->id > b->id;
+	if (a->id != b->id)
+		return a->id < b->id ? -1 : 1;
+	return a->expired_of < b->expired_of ? -1 : a->expired_of > b->expired_of;
 }
 
 SPOOL_RB_GENERATE(engine_session_tree, engine_session, by_id, compare)
@@ -28,13 +30,15 @@ static struct spool_charge charge_of_one(void)
 	return (struct spool_charge){{bytes, bytes, 0}};
 }
 
-static struct engine_session *make(struct spool_engine *engine, uint64_t id)
+static struct engine_session *make(struct spool_engine *engine, uint64_t id, uid_t expired_of)
 {
 	struct engine_session *session = spool_alloc(engine->host, sizeof(*session));
 
 	if (!session)
 		return NULL;
 	session->id = id;
+	session->expired_of = expired_of;
+	session->ended = id == 0;
 	session->refs = 1;
 	TAILQ_INIT(&session->nodes);
 	TAILQ_INIT(&session->waiting);
@@ -47,27 +51,25 @@ int engine_session_init(struct spool_engine *engine)
 
 	spool_mutex_init(&life->lock);
 	RB_INIT(&life->sessions);
-	TAILQ_INIT(&life->ended);
-	life->expired = make(engine, 0);
-	if (!life->expired)
-		return -ENOMEM;
-	life->expired->ended = true;
-	return 0;
+	engine_ended_init(life);
+	life->expired = make(engine, 0, SPOOL_UID_UNKNOWN);
+	return life->expired ? 0 : -ENOMEM;
 }
 
-static struct engine_session *look_up_locked(struct engine_life *life, uint64_t id)
-	SPOOL_REQUIRES(life->lock)
+/* @expired_of: of session 0, else 0 */
+static struct engine_session *look_up_locked(struct engine_life *life, uint64_t id,
+					     uid_t expired_of) SPOOL_REQUIRES(life->lock)
 {
-	struct engine_session key = {.id = id};
+	struct engine_session key = {.id = id, .expired_of = expired_of};
 
 	return RB_FIND(engine_session_tree, &life->sessions, &key);
 }
 
 /* The session @id with a reference, or NULL. */
-static struct engine_session *find_locked(struct engine_life *life, uint64_t id)
+static struct engine_session *find_locked(struct engine_life *life, uint64_t id, uid_t expired_of)
 	SPOOL_REQUIRES(life->lock)
 {
-	struct engine_session *session = look_up_locked(life, id);
+	struct engine_session *session = look_up_locked(life, id, expired_of);
 
 	if (session)
 		atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
@@ -102,7 +104,7 @@ static int make_charged(struct spool_engine *engine, uint64_t id, struct spool_q
 			struct engine_session **ret)
 {
 	const struct spool_charge charge = charge_of_one();
-	struct engine_session *session = make(engine, id);
+	struct engine_session *session = make(engine, id, 0);
 	int r;
 
 	if (!session)
@@ -117,31 +119,45 @@ static int make_charged(struct spool_engine *engine, uint64_t id, struct spool_q
 	return 0;
 }
 
+static struct engine_session *find(struct engine_life *life, uint64_t id, uid_t expired_of)
+{
+	struct engine_session *session;
+
+	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
+	session = find_locked(life, id, expired_of);
+	spool_mutex_unlock(&life->lock);
+	return session;
+}
+
+/* Return: @fresh, or who was faster: then @fresh is destroyed. */
+static struct engine_session *add(struct spool_engine *engine, struct engine_session *fresh)
+{
+	struct engine_life *life = &engine->life;
+	struct engine_session *session;
+
+	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
+	session = find_locked(life, fresh->id, fresh->expired_of);
+	if (!session) {
+		RB_INSERT(engine_session_tree, &life->sessions, fresh);
+		life->n_sessions += fresh->id != 0;
+	}
+	spool_mutex_unlock(&life->lock);
+	if (session)
+		destroy(engine, fresh);
+	return session ?: fresh;
+}
+
 int engine_session_get(struct spool_engine *engine, uint64_t id, struct spool_quota_user *payer,
 		       struct engine_session **ret)
 {
-	struct engine_life *life = &engine->life;
-	struct engine_session *session, *fresh = NULL;
+	struct engine_session *session = find(&engine->life, id, 0), *fresh;
 	int r;
 
-	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
-	session = find_locked(life, id);
-	spool_mutex_unlock(&life->lock);
 	if (!session) {
 		r = make_charged(engine, id, payer, &fresh);
 		if (r < 0)
 			return r;
-		spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
-		session = find_locked(life, id); /* somebody may have been faster */
-		if (!session) {
-			RB_INSERT(engine_session_tree, &life->sessions, fresh);
-			life->n_sessions++;
-			session = fresh;
-			fresh = NULL;
-		}
-		spool_mutex_unlock(&life->lock);
-		if (fresh)
-			destroy(engine, fresh);
+		session = add(engine, fresh);
 	}
 	if (!engine_session_is_live(session)) {
 		engine_session_put(engine, session);
@@ -151,27 +167,6 @@ int engine_session_get(struct spool_engine *engine, uint64_t id, struct spool_qu
 	return 0;
 }
 
-/* It goes to the end of the list of those of which something goes; or is on none. */
-static void queue_locked(struct engine_life *life, struct engine_session *session)
-	SPOOL_REQUIRES(life->lock)
-{
-	if (session->queued)
-		return;
-	TAILQ_INSERT_TAIL(&life->ended, session, ended_link);
-	session->queued = true;
-	life->n_ended++;
-}
-
-static void dequeue_locked(struct engine_life *life, struct engine_session *session)
-	SPOOL_REQUIRES(life->lock)
-{
-	if (!session->queued)
-		return;
-	TAILQ_REMOVE(&life->ended, session, ended_link);
-	session->queued = false;
-	life->n_ended--;
-}
-
 /* Return: true when that was the last: the caller destroys it, without the lock. */
 static bool put_locked(struct engine_life *life, struct engine_session *session)
 	SPOOL_REQUIRES(life->lock)
@@ -179,8 +174,8 @@ static bool put_locked(struct engine_life *life, struct engine_session *session)
 	if (atomic_fetch_sub_explicit(&session->refs, 1, memory_order_relaxed) > 1)
 		return false;
 	RB_REMOVE(engine_session_tree, &life->sessions, session);
-	life->n_sessions--;
-	dequeue_locked(life, session);
+	life->n_sessions -= session->id != 0;
+	engine_ended_remove_locked(life, session);
 	return true;
 }
 
@@ -249,7 +244,7 @@ static void list_locked(struct engine_life *life, struct spool_node *node)
 	TAILQ_INSERT_HEAD(&session->nodes, node, session_link);
 	node->flags |= SPOOL_NODE_LISTED;
 	if (session->ended)
-		queue_locked(life, session);
+		engine_ended_add_locked(life, session);
 }
 
 static void unlist_locked(struct engine_life *life, struct spool_node *node)
@@ -295,9 +290,23 @@ void engine_session_join_locked(struct spool_engine *engine, struct spool_node *
 	tell(engine, session->id, 1);
 }
 
+/* What has expired of what @uid pays for, with a reference. Nothing may fail: without memory, what
+ * has of all such. */
+static struct engine_session *expired_of(struct spool_engine *engine, uid_t uid)
+{
+	struct engine_session *session = find(&engine->life, 0, uid), *fresh;
+
+	if (session)
+		return session;
+	fresh = make(engine, 0, uid);
+	return fresh ? add(engine, fresh) : ref(engine->life.expired);
+}
+
 void engine_session_join_expired_locked(struct spool_engine *engine, struct spool_node *node)
 {
-	engine_session_join_locked(engine, node, ref(engine->life.expired));
+	uid_t payer = spool_quota_user_uid(node->user);
+
+	engine_session_join_locked(engine, node, expired_of(engine, payer));
 }
 
 void engine_session_leave_locked(struct spool_engine *engine, struct spool_node *node)
@@ -366,12 +375,12 @@ uint64_t engine_session_end(struct spool_engine *engine, uint64_t id)
 	bool last = false;
 
 	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
-	session = find_locked(life, id);
+	session = find_locked(life, id, 0);
 	if (session) {
 		session->ended = true;
 		bound_ino = session->bound_ino;
 		if (!TAILQ_EMPTY(&session->nodes))
-			queue_locked(life, session);
+			engine_ended_add_locked(life, session);
 		last = put_locked(life, session);
 	}
 	spool_mutex_unlock(&life->lock);
@@ -402,7 +411,7 @@ void engine_session_told(struct spool_engine *engine, uint64_t id)
 	if (id == 0)
 		return;
 	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
-	session = look_up_locked(&engine->life, id);
+	session = look_up_locked(&engine->life, id, 0);
 	assert(session && session->n_untold > 0);
 	session->n_untold--;
 	last = put_locked(&engine->life, session);
@@ -418,31 +427,11 @@ bool spool_engine_session_goes(struct spool_engine *engine, uint64_t id)
 	bool goes;
 
 	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
-	session = look_up_locked(life, id);
+	session = look_up_locked(life, id, 0);
 	goes = session && session->ended &&
 	       (!TAILQ_EMPTY(&session->nodes) || session->n_untold > 0);
 	spool_mutex_unlock(&life->lock);
 	return goes;
-}
-
-uint64_t engine_session_next(struct spool_engine *engine)
-{
-	struct engine_life *life = &engine->life;
-	struct engine_session *session;
-	uint64_t ino = 0;
-
-	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
-	while (ino == 0 && (session = TAILQ_FIRST(&life->ended))) {
-		struct spool_node *node = TAILQ_FIRST(&session->nodes);
-
-		dequeue_locked(life, session);
-		if (node) {
-			ino = node->ino;
-			queue_locked(life, session); /* behind all others: they take turns */
-		}
-	}
-	spool_mutex_unlock(&life->lock);
-	return ino;
 }
 
 void engine_session_wait_locked(struct spool_engine *engine, struct spool_node *node)

@@ -7,29 +7,13 @@
  * An inode with a name has the session of its directory or of who made it; none is the mount's
  * own, which never ends. It is on its session's list unless it stays until the mount ends. A
  * session is there as long as an inode has it or a directory is bound to it, and its memory is
- * charged to who has made the first.
+ * charged to who has made the first; but that of what has expired, one for each payer, to nobody.
  *
  * Locks: what an inode has, is changed with its lock held; lists and counts under life.lock, below
  * which nothing is taken.
  */
 
-#include "engine/engine_internal.h"
-
-struct engine_session {
-	RB_ENTRY(engine_session) by_id;         /* life.lock, as the following */
-	TAILQ_ENTRY(engine_session) ended_link; /* while @queued */
-	struct spool_node_list nodes;           /* those that go with it */
-	struct spool_node_list waiting;         /* directories of them that are not empty yet */
-	bool queued;                            /* on the list of those of which something goes */
-	uint64_t n_untold;                      /* names; each has a reference, too */
-	_Atomic uint64_t refs;                  /* given back under life.lock */
-	_Atomic bool ended;                     /* set once */
-	uint64_t bound_ino;                     /* the directory that is bound to it; 0: none */
-	uint64_t id;                            /* constant; 0: what has expired */
-	struct spool_quota_user *user;          /* constant; who pays for it, a reference */
-	bool has_owner;                         /* it binds for @owner only, see below */
-	uid_t owner;                            /* both are set before a directory is bound to it */
-};
+#include "engine/ended.h"
 
 /** engine_session_init(), engine_session_fini(): the table, and what it is about to remove.
  * Return: 0; -ENOMEM. */
@@ -99,10 +83,6 @@ static inline bool engine_session_is_live(const struct engine_session *session)
 
 /** engine_goes_locked() - is @node to go, as its session has ended? Lock: node->lock. */
 bool engine_goes_locked(const struct spool_node *node) SPOOL_REQUIRES(node->lock);
-
-/** engine_session_next() - an inode that is to go. Sessions take turns. Return: its number; 0:
- * there is none. */
-uint64_t engine_session_next(struct spool_engine *engine);
 
 /** engine_session_untold_locked() - a name of @node is being removed by ourselves: its session is
  * there, and something of it goes, until engine_session_told(). Return: its id; 0: it has none.
