@@ -204,6 +204,8 @@ int main(int argc, char *argv[])
 	}
 	if (options.action == SPOOL_ACTION_REMOUNT)
 		return spool_remount(argc, argv, options.mountpoint);
+	if (options.action == SPOOL_ACTION_CHECK)
+		return 0; /* what is wrong was said */
 	if (!read_mask(&options) || !has_descriptors())
 		return SPOOL_EXIT_USAGE;
 	options.hurry = read_factor(&options, "SPOOL_TEST_HURRY");

@@ -178,6 +178,18 @@ static int parse_positional(struct given *given, int argc, char *argv[], int at)
 	return 0;
 }
 
+static int set_check(struct given *given)
+{
+	if (given->options->action == SPOOL_ACTION_REMOUNT) {
+		fputs("spoolfs: --check: not for a remount (allowed: options of a new mount)\n",
+		      given->errors);
+		return -EINVAL;
+	}
+	if (given->options->action == SPOOL_ACTION_MOUNT)
+		given->options->action = SPOOL_ACTION_CHECK;
+	return 0;
+}
+
 static int parse_switch(struct given *given, int c, char *argv[])
 {
 	struct spool_options *options = given->options;
@@ -198,6 +210,8 @@ static int parse_switch(struct given *given, int c, char *argv[])
 	case 'V':
 		options->action = SPOOL_ACTION_VERSION;
 		return 0;
+	case 'C':
+		return set_check(given);
 	case 'H':
 		return parse_fd(given, "holder-fd", optarg, &options->holder_fd);
 	case 'R':
@@ -219,6 +233,7 @@ static int parse_switch(struct given *given, int c, char *argv[])
 static const struct option switches[] = {
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
+	{"check", no_argument, NULL, 'C'},
 	{"holder-fd", required_argument, NULL, 'H'},
 	{"ready-fd", required_argument, NULL, 'R'},
 	{"alive-fd", required_argument, NULL, 'A'},
@@ -372,6 +387,7 @@ void spool_options_help(FILE *out)
 	      "  --ready-fd=N     write \"ready\" and a newline there when mounted\n"
 	      "  --alive-fd=N     keep this descriptor open in every process, to the end of the "
 	      "last\n"
+	      "  --check          say what is wrong with the options, and mount nothing\n"
 	      "  --help           print this and exit\n"
 	      "  --version        print the version and exit\n\n"
 	      "Options (with what this version allows):\n",

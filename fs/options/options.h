@@ -38,6 +38,7 @@ enum spool_pressure_option { SPOOL_PRESSURE_AUTO, SPOOL_PRESSURE_ON, SPOOL_PRESS
 enum spool_action {
 	SPOOL_ACTION_MOUNT,
 	SPOOL_ACTION_REMOUNT, /* change a live mount: mount -o remount */
+	SPOOL_ACTION_CHECK,   /* say whether the options are right */
 	SPOOL_ACTION_HELP,
 	SPOOL_ACTION_VERSION,
 };

@@ -209,7 +209,7 @@ _spoolfs() {
 	if list=$(_spool_option_list); then
 		_spool_options "$list"
 	elif [[ $cur == -* ]]; then
-		_spool_words "-f -d -o --help --version" "$cur"
+		_spool_words "-f -d -o --check --help --version" "$cur"
 	else
 		compopt -o dirnames 2>/dev/null
 	fi

@@ -82,6 +82,22 @@ def what_cannot_be_had_is_wrong_use():
 
 
 @case(mount=False)
+def options_are_checked_without_a_mount():
+    path = f'{os.environ["SPOOL_CASE_DIR"]}/m'
+    for there in False, True:
+        done = run(binary('SPOOLFS'), '--check', '-o', 'layout=shared,size=8m', 'name', path)
+        assert done.stdout == done.stderr == '' and not is_mounted(path)
+        refused('--check', '-o', 'size=8x', path, text='size=8x: not a number')
+        refused('-o', 'backing=/proc', '--check', path, text='backing=/proc: ')
+        if not there:
+            os.mkdir(path)
+    with Mount(layout='shared', options='size=8m') as mount:
+        done = run(binary('SPOOLFS'), '--check', '-o', 'remount,size=9m', mount.path, check=False)
+        assert done.returncode == 2 and '--check: not for a remount' in done.stderr, done
+        assert status(mount)['size_limit'] == 8 << 20
+
+
+@case(mount=False)
 def addresses_that_do_not_suffice_are_said_at_the_start():
     if 'libasan' in run('ldd', binary('SPOOLFS')).stdout:
         raise Skip('AddressSanitizer has all addresses there are')
