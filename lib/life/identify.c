@@ -70,12 +70,14 @@ static bool is_system(const struct spool_sessions *sessions, uid_t uid)
 static enum spool_session_why by_uid(const struct spool_sessions *sessions, uid_t uid,
 				     const struct spool_caller *caller, struct session_key *ret)
 {
-	if (is_system(sessions, uid))
+	uid_t payer = sessions_payer(sessions, uid);
+
+	if (is_system(sessions, uid) || is_system(sessions, payer))
 		return SPOOL_WHY_SYSTEM;
 	if (caller->acts)
 		return SPOOL_WHY_ACTS;
 	ret->kind = SPOOL_SESSION_UID;
-	ret->value = uid;
+	ret->value = payer;
 	return SPOOL_WHY_KIND;
 }
 
@@ -144,15 +146,14 @@ static unsigned int wants_uids_locked(struct spool_sessions *sessions,
 				      const struct spool_creator *creator)
 	SPOOL_REQUIRES(sessions->lock)
 {
-	const struct session_key key = {.kind = SPOOL_SESSION_UID,
-					.value = creator->uid,
-					.cgroup = "",
-					.owner = creator->owner};
+	uid_t payer = sessions_payer(sessions, creator->uid);
+	const struct session_key key = {
+		.kind = SPOOL_SESSION_UID, .value = payer, .cgroup = "", .owner = creator->owner};
 	enum spool_session_mode mode = sessions->config.mode;
 	const struct session *session;
 
 	if ((mode != SPOOL_SESSION_AUTO && mode != SPOOL_SESSION_BY_UID) ||
-	    is_system(sessions, creator->uid))
+	    is_system(sessions, creator->uid) || is_system(sessions, payer))
 		return 0;
 	session = session_find_key_locked(sessions, &key);
 	return (mode == SPOOL_SESSION_AUTO ? SPOOL_CALLER_ACTS_UNLESS_LOGIN : SPOOL_CALLER_ACTS) |

@@ -122,12 +122,16 @@ static bool match_cgroup(void *arg, const char *path) SPOOL_UNCHECKED
 	return true;
 }
 
+/* It counts once for a session, also with several uids of that. The uid itself may have had a
+ * session before somebody came to pay for it. */
 static int match_uids_locked(struct scan *scan, const char *text)
 	SPOOL_REQUIRES(scan->sessions->lock)
 {
-	uid_t uids[4];
+	uid_t uids[8];
 	int r = spool_process_parse_uids(text, uids);
 
+	for (size_t i = 0; i < 4 && r == 0; i++)
+		uids[4 + i] = sessions_payer(scan->sessions, uids[i]);
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(uids) && r == 0; i++) {
 		bool again = false;
 

@@ -63,7 +63,7 @@ enum spool_session_mode {
 enum spool_session_kind {
 	SPOOL_SESSION_LOGIN,  /* an audit session id */
 	SPOOL_SESSION_CGROUP, /* a cgroup, those below it as well if it is explicit */
-	SPOOL_SESSION_UID,
+	SPOOL_SESSION_UID,    /* who pays for the uid: all whose uids he pays for */
 	SPOOL_SESSION_SID,
 	SPOOL_SESSION_DIRECTORY, /* explicit ones only */
 };
@@ -85,6 +85,8 @@ enum spool_session_state {
  * @own: the numbers of the daemon's own processes, which keep no session alive; each must be its
  *	own at both ends of the call. Return: how many; -EAGAIN one is just being started. With no
  *	lock held; NULL: none
+ * @payer: who pays for what @uid has, and so owns its uid session; under any lock of this folder;
+ *	NULL: everybody for himself
  * @wake: somebody must call spool_sessions_run(), from any thread, with node locks held; @ctx
  */
 struct spool_session_config {
@@ -94,6 +96,7 @@ struct spool_session_config {
 	unsigned int max_watches;
 	unsigned int max_callers;
 	int (*own)(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX]);
+	uid_t (*payer)(void *ctx, uid_t uid);
 	void (*wake)(void *ctx);
 	void *ctx;
 };

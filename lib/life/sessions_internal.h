@@ -164,6 +164,12 @@ void session_forget_locked(struct spool_sessions *sessions, struct session *sess
 void session_drop_locked(struct spool_sessions *sessions, struct session *session)
 	SPOOL_REQUIRES(sessions->lock);
 
+/** sessions_payer() - who pays for what @uid has. */
+static inline uid_t sessions_payer(const struct spool_sessions *sessions, uid_t uid)
+{
+	return sessions->config.payer ? sessions->config.payer(sessions->config.ctx, uid) : uid;
+}
+
 /** session_is_unused() - has nobody any use for its end? */
 static inline bool session_is_unused(const struct session *session)
 {

@@ -21,6 +21,17 @@ static int on_own(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX])
 	return n;
 }
 
+static uid_t payer(void *ctx, uid_t uid)
+{
+	const struct session_rig *rig = ctx;
+
+	for (size_t i = 0; i < RIG_GRANTS; i++) {
+		if (uid >= rig->grants[i].first && uid <= rig->grants[i].last)
+			return rig->grants[i].owner;
+	}
+	return uid;
+}
+
 struct session_rig *rig_new(enum spool_session_mode mode, unsigned int max_watches)
 {
 	struct session_rig *rig = calloc(1, sizeof(*rig));
@@ -31,6 +42,7 @@ struct session_rig *rig_new(enum spool_session_mode mode, unsigned int max_watch
 		.max_watches = max_watches,
 		.max_callers = 64,
 		.own = on_own,
+		.payer = payer,
 		.wake = on_wake,
 	};
 
@@ -56,7 +68,7 @@ void rig_free(struct session_rig *rig)
 uint64_t rig_make(struct session_rig *rig, pid_t tid, uid_t uid, uint64_t directory)
 {
 	const struct spool_creator creator = {
-		.tid = tid, .uid = uid, .owner = uid, .directory = directory};
+		.tid = tid, .uid = uid, .owner = payer(rig, uid), .directory = directory};
 	uint64_t id = spool_sessions_of(rig->sessions, &creator);
 
 	spool_sessions_done(rig->sessions, id, true);

@@ -11,6 +11,7 @@
 #define RIG_LONG 20000u
 
 #define RIG_ENDED 16384u
+#define RIG_GRANTS 4u
 
 struct session_rig {
 	struct fake_life life;
@@ -20,6 +21,9 @@ struct session_rig {
 	pid_t own[SPOOL_SESSION_OWN_MAX];       /* the daemon's own processes */
 	int n_own;                              /* or what is answered instead */
 	void (*asked)(struct session_rig *rig); /* after each answer; NULL: nothing */
+	struct {
+		uid_t first, last, owner;
+	} grants[RIG_GRANTS]; /* of subordinate uids; 0 to 0: root's own */
 	size_t n_ended;
 	uint64_t ended[RIG_ENDED];
 };
