@@ -63,6 +63,13 @@ static int on_own(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX])
 	return life->config.own ? life->config.own(life->config.ctx, ret) : 0;
 }
 
+static uid_t on_payer(void *ctx, uid_t uid)
+{
+	const struct spool_life *life = ctx;
+
+	return life->config.payer ? life->config.payer(life->config.ctx, uid) : uid;
+}
+
 static void tell_ended(struct spool_life *life)
 {
 	uint64_t ids[ENDED];
@@ -132,6 +139,7 @@ static int make_table(struct spool_life *life)
 		.max_watches = life->config.max_watches,
 		.max_callers = life->config.max_callers,
 		.own = on_own,
+		.payer = on_payer,
 		.wake = on_wake,
 		.ctx = life,
 	};

@@ -105,6 +105,13 @@ static int own_processes(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX])
 	return n;
 }
 
+static uid_t payer_of(void *ctx, uid_t uid)
+{
+	const struct spool_fs *fs = ctx;
+
+	return spool_subuids_owner(fs->subuids, uid);
+}
+
 static void on_reap(void *ctx)
 {
 	const struct spool_fs *fs = ctx;
@@ -153,6 +160,7 @@ static int make_life(struct spool_fs *fs, const struct spool_descriptors *descri
 		.max_watches = descriptors->watches,
 		.max_callers = descriptors->callers,
 		.own = own_processes,
+		.payer = payer_of,
 		.ended = on_session_ended,
 		.ctx = fs,
 	};
