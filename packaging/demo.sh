@@ -12,6 +12,8 @@ esac
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$top/build-demo
+uring=/sys/module/fuse/parameters/enable_uring
+was_off=no
 mnt=
 job=
 
@@ -21,6 +23,7 @@ cleanup() {
     [ -z "$job" ] || kill "$job" 2>/dev/null || true
     [ -z "$mnt" ] || ! mountpoint -q "$mnt" || umount -l "$mnt"
     [ -z "$mnt" ] || rmdir "$mnt" 2>/dev/null || true
+    [ "$was_off" = no ] || echo N >"$uring"
 }
 trap cleanup EXIT
 
@@ -31,6 +34,13 @@ say "Building"
     meson setup "$build" "$top" --buildtype=release -Dtests=disabled >/dev/null
 ninja -C "$build" | tail -n 1
 
+[ -e "$uring" ] || modprobe -q fuse 2>/dev/null || true # where it is a module
+if [ -w "$uring" ] && [ "$(cat "$uring")" = N ]; then
+    say "Turning FUSE over io_uring on, as the packages do; at the end it is as it was"
+    if echo Y >"$uring"; then
+        was_off=yes
+    fi
+fi
 mnt=$(mktemp -d /run/spoolfs-demo-XXXXXX)
 say "Mounting: spoolfs $mnt"
 "$build/fs/spoolfs" "$mnt"
@@ -38,6 +48,7 @@ pid=$("$build/tools/spoolctl" status --json "$mnt" |
     sed -n 's/.*"worker_pid": \([0-9]*\).*/\1/p')
 export TMPDIR=$mnt/self
 df -h "$TMPDIR"
+"$build/tools/spoolctl" status "$mnt" | grep -i transport
 
 say "A real job: compile a part of this project, and sort two million lines in 4 MiB of memory"
 (
