@@ -69,3 +69,20 @@ int mounts_each(FILE *mountinfo, int (*fn)(void *arg, const struct mounts_entry 
 	mnt_unref_table(table);
 	return r;
 }
+
+static int is_same(void *arg, const struct mounts_entry *entry)
+{
+	return strcmp(arg, entry->path) == 0;
+}
+
+bool mounts_has(const char *path)
+{
+	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
+	bool found = true;
+
+	if (!mountinfo)
+		return found;
+	found = mounts_each(mountinfo, is_same, (void *)(uintptr_t)path) != 0;
+	fclose(mountinfo);
+	return found;
+}

@@ -3,6 +3,7 @@
 
 /* The spoolfs mounts of a mount namespace, as its mount table tells. Read by libmount. */
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -21,3 +22,7 @@ struct mounts_entry {
  * Return: what @fn returned last, 0 when there was none; -1: the file cannot be read (errno).
  */
 int mounts_each(FILE *mountinfo, int (*fn)(void *arg, const struct mounts_entry *entry), void *arg);
+
+/** mounts_has() - is a spoolfs mounted on @path now? It may end while we walk through the list.
+ * Return: true as well when that cannot be known. */
+bool mounts_has(const char *path);

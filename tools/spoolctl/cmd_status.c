@@ -332,24 +332,6 @@ static int ask(const char *path, struct spool_ctl_status *ret)
 	return r;
 }
 
-static int is_same(void *arg, const struct mounts_entry *entry)
-{
-	return strcmp(arg, entry->path) == 0;
-}
-
-/* A mount may end while we walk through the list. */
-static bool is_mounted(const char *path)
-{
-	FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
-	bool found = true; /* as far as we know */
-
-	if (!mountinfo)
-		return found;
-	found = mounts_each(mountinfo, is_same, (void *)(uintptr_t)path) != 0;
-	fclose(mountinfo);
-	return found;
-}
-
 static void print_failure(const char *path, int r)
 {
 	fputs("spoolctl: status: ", stderr);
@@ -368,7 +350,7 @@ static int show(struct view *view, const char *path)
 
 	if (r == 0)
 		r = lives_ask(fd, &lives);
-	if (r < 0 && view->all && !is_mounted(path))
+	if (r < 0 && view->all && !mounts_has(path))
 		return 0;
 	if (r < 0 && !view->all && left_show(view->json, path) > 0) {
 		view->shown++;
