@@ -123,7 +123,7 @@ _spoolctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]}
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		_spool_words "run status ls why keep lifetime expire session wipe top set spill debug doctor --help --version" "$cur"
+		_spool_words "run status ls why keep lifetime expire session wipe top set spill metrics debug doctor --help --version" "$cur"
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -131,6 +131,16 @@ _spoolctl() {
 	status)
 		if [[ $cur == -* ]]; then
 			_spool_words "--json --help" "$cur"
+		else
+			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
+			compopt -o dirnames 2>/dev/null
+		fi
+		;;
+	metrics)
+		if [[ ${COMP_WORDS[COMP_CWORD - 1]} == --output ]]; then
+			compopt -o default 2>/dev/null
+		elif [[ $cur == -* ]]; then
+			_spool_words "--no-users --output --help" "$cur"
 		else
 			mapfile -t COMPREPLY < <(_spool_mounts | grep -F -- "$cur")
 			compopt -o dirnames 2>/dev/null

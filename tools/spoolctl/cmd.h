@@ -14,6 +14,7 @@ int cmd_lifetime(int argc, char *argv[]);
 int cmd_expire(int argc, char *argv[]);
 int cmd_wipe(int argc, char *argv[]);
 int cmd_session(int argc, char *argv[]);
+int cmd_metrics(int argc, char *argv[]);
 int cmd_doctor(int argc, char *argv[]);
 int cmd_set(int argc, char *argv[]);
 int cmd_spill(int argc, char *argv[]);

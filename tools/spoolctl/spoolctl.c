@@ -28,6 +28,7 @@ static const struct command {
 	{"top", "what a mount and its users use, live", cmd_top},
 	{"set", "change options of a live mount", cmd_set},
 	{"spill", "bring files to the disk now", cmd_spill},
+	{"metrics", "what mounts hold and do, for Prometheus", cmd_metrics},
 	{"debug", "what the daemon holds and waits for", cmd_debug},
 	{"doctor", "what this machine offers and lacks", cmd_doctor},
 };
