@@ -19,9 +19,12 @@
 struct spool_pool;
 struct engine_tier;
 struct engine_session;
+struct engine_lingerer;
 struct engine_wipe;
 
 RB_HEAD(engine_session_tree, engine_session);
+RB_HEAD(engine_lingerer_tree, engine_lingerer);
+TAILQ_HEAD(engine_lingerer_list, engine_lingerer);
 RB_HEAD(engine_changer_tree, engine_changer);
 TAILQ_HEAD(engine_wipe_list, engine_wipe);
 
@@ -31,9 +34,10 @@ struct engine_life {
 	struct engine_session_tree sessions; /* lock, as the following */
 	struct spool_turns ended;            /* those of which something goes, by payer */
 	uint64_t n_sessions;
-	uint64_t n_ended;                 /* of which something goes */
-	uint64_t n_waiting;               /* directories that are not empty yet */
-	struct spool_file_list lingering; /* closed files whose names go, the longest first */
+	uint64_t n_ended;   /* of which something goes */
+	uint64_t n_waiting; /* directories that are not empty yet */
+	struct engine_lingerer_tree lingerers;
+	struct engine_lingerer_list lingering; /* those who have closed files whose names go */
 	uint64_t n_lingering;
 	_Atomic uint64_t asked;  /* requests for another lifetime, or to expire, so far */
 	struct spool_turns work; /* directories whose entries something is done to */
@@ -42,6 +46,7 @@ struct engine_life {
 	uint64_t n_removed; /* names, ever */
 	uint64_t n_failed;  /* tries at those that had been moved, ever */
 	_Atomic uint64_t linger_ns;
+	struct engine_lingerer *lingerer; /* constant; of all who got none of their own */
 	struct engine_session *expired; /* constant; what goes for another reason, without memory */
 };
 

@@ -50,10 +50,11 @@ static int init_parts(struct spool_engine *engine)
 	r = spool_quota_new(host, &engine->config.limits, &engine->quota);
 	if (r < 0)
 		return r;
-	engine_linger_init(engine);
 	engine_worklist_init(engine);
 	engine_wipe_init(engine);
 	r = engine_session_init(engine);
+	if (r == 0)
+		r = engine_linger_init(engine);
 	if (r < 0)
 		return r;
 	r = spool_pool_new(host, &engine->pool);
@@ -154,6 +155,7 @@ bool spool_engine_free(struct spool_engine *engine)
 	engine_tier_free(engine);
 	spool_pool_free(engine->pool);
 	engine_wipe_fini(engine);
+	engine_linger_fini(engine);
 	engine_session_fini(engine);
 	clean = spool_quota_free(engine->quota);
 	if (!clean)

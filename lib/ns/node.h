@@ -36,6 +36,7 @@ struct spool_dir;
 struct spool_xattr;
 struct spool_entry;
 struct engine_session;
+struct engine_lingerer;
 
 TAILQ_HEAD(spool_file_list, spool_file);
 LIST_HEAD(spool_name_list, spool_entry);
@@ -53,8 +54,8 @@ struct spool_file {
 	TAILQ_ENTRY(spool_file) linger_link; /* lock: the engine's life.lock, as the following */
 	uint64_t closed_ns;                  /* when it was closed last, while it lingers */
 	uint64_t linger_ino;
-	bool lingers;                 /* its names go if nobody opens it again */
-	struct spool_file_list *tier; /* lock: the tier's, as the following; see evict.c */
+	struct engine_lingerer *lingers; /* its names go if nobody opens it again; or NULL */
+	struct spool_file_list *tier;    /* lock: the tier's, as the following; see evict.c */
 	TAILQ_ENTRY(spool_file) tier_link;
 	uint64_t tier_ino;
 	uint64_t tier_round;

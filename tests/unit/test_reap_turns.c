@@ -142,6 +142,56 @@ static void test_session_and_expiry(void)
 	}
 }
 
+/* @n files in @dir that have been written and closed. */
+static void fill_closed(uint64_t dir, int n)
+{
+	struct spool_attr attr;
+	char name[16];
+
+	for (int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		CU_ASSERT_EQUAL(
+			spool_engine_create(rig->engine, &rig->cred, dir, name, 0600, &attr), 0);
+		rig_write(rig, attr.ino, "data");
+		spool_engine_release(rig->engine, attr.ino);
+		spool_engine_forget(rig->engine, attr.ino, 1);
+	}
+}
+
+/* The hog has closed his files first; all have been closed for long enough. */
+static void test_closed(void)
+{
+	life_rig_init(&life, SPOOL_LAYOUT_PRIVATE, SPOOL_LIFETIME_CLOSE);
+	fill_closed(act_as(HOG), MANY);
+	fill_closed(act_as(GUEST), FEW);
+	rig->host.monotonic_ns += UINT64_C(3000000000);
+	check();
+}
+
+/* The same when there was no memory for lines of their own: then in the order of their closes. */
+static void test_closed_no_memory(void)
+{
+	uint64_t hog, guest;
+
+	life_rig_init(&life, SPOOL_LAYOUT_PRIVATE, SPOOL_LIFETIME_CLOSE);
+	hog = act_as(HOG);
+	guest = act_as(GUEST);
+	for (int i = 0; i < 2; i++) {
+		struct spool_attr attr;
+
+		CU_ASSERT_EQUAL(spool_engine_create(rig->engine, &rig->cred, i ? guest : hog, "f",
+						    0600, &attr),
+				0);
+		rig_write(rig, attr.ino, "data");
+		fault_host_arm(&rig->host, 1, true);
+		spool_engine_release(rig->engine, attr.ino);
+		fault_host_arm(&rig->host, 0, false);
+	}
+	rig->host.monotonic_ns += UINT64_C(3000000000);
+	CU_ASSERT_EQUAL(life_reap(&life), 2);
+	engine_rig_fini(rig);
+}
+
 /* Without memory for a line of one's own what expires goes all the same. */
 static void test_no_memory(void)
 {
@@ -163,6 +213,8 @@ int main(void)
 		{"sessions", test_sessions},
 		{"expiry", test_expiry},
 		{"a session and an expiry", test_session_and_expiry},
+		{"closed files", test_closed},
+		{"closed files without memory", test_closed_no_memory},
 		{"no memory", test_no_memory},
 	};
 
