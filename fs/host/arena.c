@@ -30,13 +30,20 @@ static int noswap_file(void)
 	return openat(mount, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
+int spool_arena_file_open(bool noswap, struct spool_arena_file *ret)
+{
+	int fd = noswap ? noswap_file() : -1;
+
+	ret->noswap = fd >= 0;
+	ret->fd = fd >= 0 ? fd : spool_host_system()->arena_open(NULL);
+	return ret->fd < 0 ? ret->fd : 0;
+}
+
 static int arena_open(void *ctx)
 {
-	struct spool_arena *arena = ctx;
-	int fd = arena->may_have_noswap ? noswap_file() : -1;
+	const struct spool_arena *arena = ctx;
 
-	arena->noswap = fd >= 0 || arena->lock;
-	return fd >= 0 ? fd : spool_host_system()->arena_open(NULL);
+	return arena->file;
 }
 
 /* Pages are locked when they are first touched, so the range stays sparse. */
@@ -82,10 +89,13 @@ static int check_limit(uint64_t ram, char why[128])
 	return r;
 }
 
-int spool_arena_init(struct spool_arena *arena, bool lock, bool noswap, uint64_t ram, char why[128])
+int spool_arena_init(struct spool_arena *arena, const struct spool_arena_file *file, bool lock,
+		     uint64_t ram, char why[128])
 {
-	*arena = (struct spool_arena){
-		.host = *spool_host_system(), .lock = lock, .may_have_noswap = noswap};
+	*arena = (struct spool_arena){.host = *spool_host_system(),
+				      .file = file->fd,
+				      .noswap = file->noswap || lock,
+				      .lock = lock};
 	arena->host.ctx = arena;
 	arena->host.arena_open = arena_open;
 	arena->host.arena_map = arena_map;

@@ -8,18 +8,19 @@
 
 #include "util/macros.h"
 
-int spool_shared_new(struct spool_shared **ret)
+int spool_shared_new(bool noswap, struct spool_shared **ret)
 {
 	struct spool_shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 					   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int r;
 
 	if (shared == MAP_FAILED)
 		return -errno;
+	shared->arena.fd = -1;
 	shared->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (shared->wake < 0) {
-		int r = -errno;
-
-		munmap(shared, sizeof(*shared));
+	r = shared->wake < 0 ? -errno : spool_arena_file_open(noswap, &shared->arena);
+	if (r < 0) {
+		spool_shared_free(shared);
 		return r;
 	}
 	*ret = shared;
@@ -37,5 +38,6 @@ void spool_shared_free(struct spool_shared *shared)
 	if (!shared)
 		return;
 	spool_close(shared->wake);
+	spool_close(shared->arena.fd);
 	munmap(shared, sizeof(*shared));
 }

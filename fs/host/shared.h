@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "host/arena.h"
+
 /**
  * struct spool_shared - written by the worker, read by the supervisor, but for @janitor
  * @detach: seconds, of detach= as it is now
@@ -15,7 +17,8 @@
  *	before it could; 0: there is none; SPOOL_JANITOR_STARTS: there may be one
  */
 struct spool_shared {
-	int wake; /* eventfd: detach has changed */
+	int wake;                      /* eventfd: detach has changed */
+	struct spool_arena_file arena; /* the memory of file data, of both and of the janitor */
 	_Atomic uint32_t detach;
 	_Atomic uint64_t told;
 	_Atomic int janitor;
@@ -23,8 +26,9 @@ struct spool_shared {
 
 #define SPOOL_JANITOR_STARTS (-1)
 
-/** spool_shared_new() - memory that stays shared across fork(2). Return: 0; -errno. */
-int spool_shared_new(struct spool_shared **ret);
+/** spool_shared_new() - memory that stays shared across fork(2). @noswap: as of
+ * spool_arena_file_open(). Return: 0; -errno. */
+int spool_shared_new(bool noswap, struct spool_shared **ret);
 
 /** spool_shared_set_detach() - @detach: seconds. @shared may be NULL. */
 void spool_shared_set_detach(struct spool_shared *shared, uint32_t detach);

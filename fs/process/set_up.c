@@ -124,8 +124,7 @@ static int open_arena(struct spool_fs *fs, struct spool_arena *arena, char why[S
 	const struct spool_options *options = fs->options;
 	uint64_t ram = options->config.limits.mount[SPOOL_RES_RAM];
 	char text[128] = "";
-	int r = spool_arena_init(arena, options->mlock, !(options->mask & SPOOL_FEATURE_NOSWAP),
-				 ram, text);
+	int r = spool_arena_init(arena, &fs->shared->arena, options->mlock, ram, text);
 
 	if (r < 0) {
 		snprintf(why, SPOOL_LOG_LINE_MAX, "mlock=on: %s", *text ? text : strerror(-r));

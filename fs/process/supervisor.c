@@ -88,6 +88,7 @@ static void forget_ours(const struct supervisor *sup, int socket)
 			    sup->options->alive_fd,
 			    spool_watchdog_fd(sup->watchdog),
 			    sup->shared->wake,
+			    sup->shared->arena.fd,
 			    sup->control};
 
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
@@ -463,7 +464,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	if (spool_mount_check(options, &sup.mount, stderr) < 0)
 		return SPOOL_EXIT_USAGE;
 	if (spool_watchdog_new(options->hurry, &sup.watchdog) < 0 ||
-	    spool_shared_new(&sup.shared) < 0) {
+	    spool_shared_new(!(options->mask & SPOOL_FEATURE_NOSWAP), &sup.shared) < 0) {
 		spool_watchdog_free(sup.watchdog);
 		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(ENOMEM));
 		spool_mount_fini(&sup.mount);
