@@ -30,27 +30,11 @@
 #include "process/watch.h"
 #include "process/watchdog.h"
 #include "process/attached.h"
+#include "process/child.h"
 #include "process/control_socket.h"
 #include "process/farewell.h"
 #include "process/handover.h"
 #include "process/worker.h"
-
-/* How long a worker that was told to stop may take to free everything. Freeing 24 GiB takes about a
- * second; a worker that takes longer than this hangs. A guess on the safe side. Builds that check
- * free everything one by one: with ASan, 10 s were too few for 3,000 files and 300 MiB on a busy
- * machine. */
-#ifdef NDEBUG
-#define STOP_TIMEOUT_MS 10000
-#else
-#define STOP_TIMEOUT_MS 40000
-#endif
-
-/* How long a killed worker may take to die. The kernel frees its memory, 24 GiB in about a second.
- */
-#define KILL_TIMEOUT_MS 5000
-
-/* Tests shorten both limits, but not below this, which a busy machine needs. A guess. */
-#define LEAST_TIMEOUT_MS 2500
 
 struct supervisor {
 	const struct spool_options *options;
@@ -61,13 +45,11 @@ struct supervisor {
 	struct spool_shared *shared;
 	struct spool_attached *attached; /* NULL: nobody looks at the mount table */
 	time_t janitor_since;            /* CLOCK_MONOTONIC, in s */
-	pid_t worker;
+	struct spool_child worker;
 	int socket; /* to the worker; -1 when closed */
 	int signals;
 	int control; /* the socket for administration; < 0: none */
 	int record;  /* tells spoolctl of a daemon without a mount; -1: none */
-	bool reaped;
-	int status; /* of the worker, when reaped */
 };
 
 static void block_signals(sigset_t *old, sigset_t *blocked)
@@ -109,10 +91,10 @@ static int start_worker(struct supervisor *sup)
 	sup->signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (sup->signals < 0)
 		return -errno;
-	sup->worker = fork();
-	if (sup->worker < 0)
+	sup->worker.pid = fork();
+	if (sup->worker.pid < 0)
 		return -errno;
-	if (sup->worker == 0) {
+	if (sup->worker.pid == 0) {
 		forget_ours(sup, pair[1]);
 		sigprocmask(SIG_SETMASK, &old, NULL);
 		exit(spool_worker_main(sup->options, sup->log, pair[1], sup->control, self,
@@ -135,20 +117,6 @@ static bool worker_says_ok(struct supervisor *sup)
 	return n == 1 && byte == WORKER_OK;
 }
 
-static void reap(struct supervisor *sup)
-{
-	if (!sup->reaped)
-		sup->reaped = spool_process_wait(sup->worker, 0, &sup->status);
-}
-
-/* Return: a limit of so many ms, as a test may want it. */
-static int limit_of(const struct supervisor *sup, int ms)
-{
-	int n = ms / sup->options->hurry * sup->options->patience;
-
-	return n > LEAST_TIMEOUT_MS ? n : LEAST_TIMEOUT_MS;
-}
-
 static void tell_worker(struct supervisor *sup)
 {
 	const char ok = WORKER_OK;
@@ -158,23 +126,11 @@ static void tell_worker(struct supervisor *sup)
 	sup->socket = spool_close(sup->socket);
 }
 
-/* Ends the worker: first by a byte on its socket, then by SIGKILL. When a thread of it is held up
- * in the kernel for good it does not die; this does not wait for that. */
+/* First by a byte on its socket, then by SIGKILL. */
 static void stop_worker(struct supervisor *sup)
 {
 	tell_worker(sup);
-	if (!sup->reaped)
-		sup->reaped = spool_process_wait(sup->worker, limit_of(sup, STOP_TIMEOUT_MS),
-						 &sup->status);
-	if (sup->reaped)
-		return;
-	spool_log(sup->log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
-	kill(sup->worker, SIGKILL);
-	sup->reaped = spool_process_wait(sup->worker, limit_of(sup, KILL_TIMEOUT_MS), &sup->status);
-	if (!sup->reaped)
-		spool_log(sup->log, SPOOL_LOG_ERROR,
-			  "the worker (pid %d) does not die, it is held up in the kernel",
-			  (int)sup->worker);
+	spool_child_end(&sup->worker, sup->options, sup->log);
 }
 
 static int start_janitor(struct supervisor *sup)
@@ -183,7 +139,8 @@ static int start_janitor(struct supervisor *sup)
 
 	sup->janitor_since = spool_clock_s();
 	atomic_store(&sup->shared->janitor, SPOOL_JANITOR_STARTS);
-	r = spool_janitor_start(sup->options, sup->log, &sup->mount, sup->worker, &sup->janitor);
+	r = spool_janitor_start(sup->options, sup->log, &sup->mount, sup->worker.pid,
+				&sup->janitor);
 	atomic_store(&sup->shared->janitor, sup->janitor.pid);
 	return r;
 }
@@ -215,8 +172,8 @@ static void see_whether_stopped(struct supervisor *sup)
 {
 	siginfo_t info = {0};
 
-	while (waitid(P_PID, (id_t)sup->worker, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
-	       info.si_pid == sup->worker) {
+	while (waitid(P_PID, (id_t)sup->worker.pid, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
+	       info.si_pid == sup->worker.pid) {
 		spool_watchdog_stopped(sup->watchdog, info.si_code == CLD_STOPPED);
 		info.si_pid = 0;
 	}
@@ -258,8 +215,7 @@ static bool read_signals(struct supervisor *sup, enum event *ret)
 		*ret = info.ssi_signo == SIGCHLD ? EVENT_WORKER : EVENT_STOP;
 		if (*ret == EVENT_STOP)
 			return true;
-		reap(sup);
-		if (sup->reaped)
+		if (spool_child_wait(&sup->worker, 0))
 			return true;
 		see_whether_stopped(sup);
 		look_after_janitor(sup);
@@ -291,33 +247,28 @@ static enum event wait_for_event(struct supervisor *sup)
 		if (read_signals(sup, &event))
 			return event;
 		eventfd_read(sup->shared->wake, &count);
-		if (spool_watchdog_look(sup->watchdog, sup->worker, &sup->mount))
+		if (spool_watchdog_look(sup->watchdog, sup->worker.pid, &sup->mount))
 			return EVENT_HANG;
 		if (see_whether_mounted(sup, fds[4].revents))
 			return EVENT_DETACHED;
 	}
 }
 
-static bool ended_well(const struct supervisor *sup)
-{
-	return sup->reaped && WIFEXITED(sup->status) && WEXITSTATUS(sup->status) == 0;
-}
-
 /* Return: an option asked for what cannot be had. */
 static bool was_refused(const struct supervisor *sup)
 {
-	return sup->reaped && WIFEXITED(sup->status) &&
-	       WEXITSTATUS(sup->status) == SPOOL_EXIT_USAGE;
+	return sup->worker.reaped && WIFEXITED(sup->worker.status) &&
+	       WEXITSTATUS(sup->worker.status) == SPOOL_EXIT_USAGE;
 }
 
 static void say_how_it_ended(const struct supervisor *sup)
 {
-	if (WIFSIGNALED(sup->status))
+	if (WIFSIGNALED(sup->worker.status))
 		spool_log(sup->log, SPOOL_LOG_ERROR, "%s: the worker was killed by signal %d",
-			  sup->mount.path, WTERMSIG(sup->status));
+			  sup->mount.path, WTERMSIG(sup->worker.status));
 	else
 		spool_log(sup->log, SPOOL_LOG_ERROR, "%s: the worker failed with status %d",
-			  sup->mount.path, WEXITSTATUS(sup->status));
+			  sup->mount.path, WEXITSTATUS(sup->worker.status));
 }
 
 /* Once told to stop: as long as the kernel drops what it has cached, and somewhat longer. */
@@ -326,10 +277,11 @@ static void wait_for_farewell(struct supervisor *sup)
 	uint64_t seen, told = atomic_load(&sup->shared->told);
 
 	for (unsigned int ms = 0; ms < SPOOL_FAREWELL_MS + SPOOL_GRACE_MS; ms += SPOOL_GRACE_MS) {
-		sup->reaped = spool_process_wait(sup->worker, SPOOL_GRACE_MS, &sup->status);
+		bool ended = spool_child_wait(&sup->worker, SPOOL_GRACE_MS);
+
 		seen = told;
 		told = atomic_load(&sup->shared->told);
-		if (sup->reaped || told == seen)
+		if (ended || told == seen)
 			return;
 	}
 }
@@ -374,7 +326,7 @@ static bool serve(struct supervisor *sup)
 	int r;
 
 	spool_control_socket_remove(sup->mount.device);
-	if (event == EVENT_WORKER && ended_well(sup)) {
+	if (event == EVENT_WORKER && spool_child_ended_well(&sup->worker)) {
 		/* somebody else has unmounted it; mounts that were detached lazily may be left */
 		spool_unmount(&sup->mount);
 		return true;
@@ -383,15 +335,15 @@ static bool serve(struct supervisor *sup)
 		spool_log(sup->log, SPOOL_LOG_ERROR,
 			  "%s: the worker hangs: no progress for %d s while requests wait; ends",
 			  sup->mount.path, SPOOL_WATCH_LIMIT_MS / 1000);
-		kill(sup->worker, SIGKILL);
+		kill(sup->worker.pid, SIGKILL);
 	}
 	r = end_mount(sup, event == EVENT_STOP || event == EVENT_DETACHED);
-	if (event == EVENT_WORKER || !ended_well(sup)) {
-		if (sup->reaped && event != EVENT_HANG)
+	if (event == EVENT_WORKER || !spool_child_ended_well(&sup->worker)) {
+		if (sup->worker.reaped && event != EVENT_HANG)
 			say_how_it_ended(sup);
 		spool_mount_guard(&sup->mount, sup->log);
 	}
-	return r == 0 && ended_well(sup);
+	return r == 0 && spool_child_ended_well(&sup->worker);
 }
 
 static void say_ready(const struct spool_options *options)
@@ -481,7 +433,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	} else {
 		spool_control_socket_remove(sup.mount.device);
 		spool_unmount(&sup.mount);
-		if (sup.worker > 0)
+		if (sup.worker.pid > 0)
 			stop_worker(&sup);
 		if (r == -EINVAL || was_refused(&sup))
 			status = SPOOL_EXIT_USAGE;

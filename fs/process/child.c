@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "process/child.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "host/process.h"
+#include "options/options.h"
+
+/* How long a worker that was told to stop may take to free everything. Freeing 24 GiB takes about a
+ * second; a worker that takes longer than this hangs. A guess on the safe side. Builds that check
+ * free everything one by one: with ASan, 10 s were too few for 3,000 files and 300 MiB on a busy
+ * machine. */
+#ifdef NDEBUG
+#define STOP_TIMEOUT_MS 10000
+#else
+#define STOP_TIMEOUT_MS 40000
+#endif
+
+/* How long a killed worker may take to die. The kernel frees its memory, 24 GiB in about a second.
+ */
+#define KILL_TIMEOUT_MS 5000
+
+/* Tests shorten both limits, but not below this, which a busy machine needs. A guess. */
+#define LEAST_TIMEOUT_MS 2500
+
+/* Return: a limit of so many ms, as a test may want it. */
+static int limit_of(const struct spool_options *options, int ms)
+{
+	int n = ms / options->hurry * options->patience;
+
+	return n > LEAST_TIMEOUT_MS ? n : LEAST_TIMEOUT_MS;
+}
+
+bool spool_child_wait(struct spool_child *child, int ms)
+{
+	if (!child->reaped)
+		child->reaped = spool_process_wait(child->pid, ms, &child->status);
+	return child->reaped;
+}
+
+bool spool_child_ended_well(const struct spool_child *child)
+{
+	return child->reaped && WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0;
+}
+
+void spool_child_end(struct spool_child *child, const struct spool_options *options,
+		     struct spool_log *log)
+{
+	if (spool_child_wait(child, limit_of(options, STOP_TIMEOUT_MS)))
+		return;
+	spool_log(log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
+	kill(child->pid, SIGKILL);
+	if (!spool_child_wait(child, limit_of(options, KILL_TIMEOUT_MS)))
+		spool_log(log, SPOOL_LOG_ERROR,
+			  "the worker (pid %d) does not die, it is held up in the kernel",
+			  (int)child->pid);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The worker as the supervisor sees it: does it live, how has it ended, how is it made to. */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct spool_log;
+struct spool_options;
+
+/** struct spool_child - @pid: 0: there was none; @status: of wait(2), when it was reaped */
+struct spool_child {
+	pid_t pid;
+	bool reaped;
+	int status;
+};
+
+/** spool_child_wait() - not longer than @ms. Return: whether it has ended, now or before. */
+bool spool_child_wait(struct spool_child *child, int ms);
+
+/** spool_child_ended_well() - Return: it has ended, with status 0. */
+bool spool_child_ended_well(const struct spool_child *child);
+
+/**
+ * spool_child_end() - wait for one that was told to stop; if that takes too long, kill it
+ * When a thread of it is held up in the kernel for good it does not die; this does not wait for
+ * that.
+ */
+void spool_child_end(struct spool_child *child, const struct spool_options *options,
+		     struct spool_log *log);
