@@ -2,10 +2,14 @@
 #include "process/child.h"
 
 #include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 
 #include "host/process.h"
 #include "options/options.h"
+#include "process/remains.h"
+#include "util/macros.h"
 
 /* How long a worker that was told to stop may take to free everything. Freeing 24 GiB takes about a
  * second; a worker that takes longer than this hangs. A guess on the safe side. Builds that check
@@ -17,11 +21,12 @@
 #define STOP_TIMEOUT_MS 40000
 #endif
 
-/* How long a killed worker may take to die. The kernel frees its memory, 24 GiB in about a second.
- */
-#define KILL_TIMEOUT_MS 5000
+/* How long a killed worker may take to die by itself, and once its memory was taken: which is done
+ * before we go on, and is most of what the kernel has to do for it. Guesses. */
+#define KILLED_MS 500
+#define HELD_MS 1000
 
-/* Tests shorten both limits, but not below this, which a busy machine needs. A guess. */
+/* Tests shorten the limit, but not below this, which a busy machine needs. A guess. */
 #define LEAST_TIMEOUT_MS 2500
 
 /* Return: a limit of so many ms, as a test may want it. */
@@ -44,15 +49,23 @@ bool spool_child_ended_well(const struct spool_child *child)
 	return child->reaped && WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0;
 }
 
-void spool_child_end(struct spool_child *child, const struct spool_options *options,
+void spool_child_end(struct spool_child *child, int arena, const struct spool_options *options,
 		     struct spool_log *log)
 {
+	spool_cleanup(fd) int fd = -1;
+	int r;
+
 	if (spool_child_wait(child, limit_of(options, STOP_TIMEOUT_MS)))
 		return;
 	spool_log(log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
 	kill(child->pid, SIGKILL);
-	if (!spool_child_wait(child, limit_of(options, KILL_TIMEOUT_MS)))
+	if (spool_child_wait(child, KILLED_MS))
+		return;
+	fd = pidfd_open(child->pid, 0);
+	r = spool_remains_free(fd, arena);
+	if (!spool_child_wait(child, HELD_MS))
 		spool_log(log, SPOOL_LOG_ERROR,
-			  "the worker (pid %d) does not die, it is held up in the kernel",
-			  (int)child->pid);
+			  "the worker (pid %d) does not die, it is held up in the kernel; "
+			  "its memory: %s",
+			  (int)child->pid, r < 0 ? strerror(-r) : "free");
 }

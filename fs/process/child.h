@@ -25,7 +25,8 @@ bool spool_child_ended_well(const struct spool_child *child);
 /**
  * spool_child_end() - wait for one that was told to stop; if that takes too long, kill it
  * When a thread of it is held up in the kernel for good it does not die; this does not wait for
- * that.
+ * that, but takes its memory.
+ * @arena: the file with file data
  */
-void spool_child_end(struct spool_child *child, const struct spool_options *options,
+void spool_child_end(struct spool_child *child, int arena, const struct spool_options *options,
 		     struct spool_log *log);

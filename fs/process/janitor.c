@@ -18,6 +18,7 @@
 #include "host/mount_table.h"
 #include "host/process.h"
 #include "process/control_socket.h"
+#include "process/remains.h"
 #include "process/unmount.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
@@ -35,11 +36,12 @@ struct duty {
 	struct spool_mount mount;
 	int socket; /* to the supervisor */
 	int worker; /* pidfd */
+	int arena;
 };
 
 static void harden(const struct duty *duty)
 {
-	const int keep[] = {duty->socket, duty->worker, duty->mount.covered,
+	const int keep[] = {duty->socket, duty->worker, duty->arena, duty->mount.covered,
 			    duty->options->alive_fd};
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
@@ -84,13 +86,20 @@ static bool worker_ends(const struct duty *duty, int timeout_ms)
 }
 
 /* The worker notices by itself that the supervisor is gone. */
-static void end_worker(const struct duty *duty)
+static void end_worker(struct duty *duty)
 {
-	if (worker_ends(duty, WORKER_MS))
-		return;
-	spool_log(duty->log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
-	pidfd_send_signal(duty->worker, SIGKILL, NULL, 0);
-	worker_ends(duty, WORKER_MS);
+	int r;
+
+	if (!worker_ends(duty, WORKER_MS)) {
+		spool_log(duty->log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
+		pidfd_send_signal(duty->worker, SIGKILL, NULL, 0);
+		worker_ends(duty, WORKER_MS);
+	}
+	r = spool_remains_free(duty->worker, duty->arena);
+	if (r < 0)
+		spool_log(duty->log, SPOOL_LOG_WARNING, "memory of the worker stays: %s",
+			  strerror(-r));
+	duty->arena = spool_close(duty->arena); /* the mount may be covered for long */
 }
 
 /* Tries to unmount whenever the kernel tells of a change to the mount table, until no other mount
@@ -139,9 +148,10 @@ static _Noreturn void do_duty(struct duty *duty)
 }
 
 int spool_janitor_start(const struct spool_options *options, struct spool_log *log,
-			const struct spool_mount *mount, pid_t worker, struct spool_janitor *ret)
+			const struct spool_mount *mount, pid_t worker, int arena,
+			struct spool_janitor *ret)
 {
-	struct duty duty = {.options = options, .log = log, .mount = *mount};
+	struct duty duty = {.options = options, .log = log, .mount = *mount, .arena = arena};
 	spool_cleanup(fd) int theirs = -1, ours = -1;
 	int pair[2];
 	pid_t pid;

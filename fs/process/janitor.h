@@ -32,10 +32,12 @@ struct spool_janitor {
  * spool_janitor_start() - fork it, before or after the mount
  * @mount: it keeps copies of all of it
  * @worker: it kills this process when that does not end with the supervisor
+ * @arena: the file with file data, which it empties then
  * The calling process must have one thread. Return: 0; -errno.
  */
 int spool_janitor_start(const struct spool_options *options, struct spool_log *log,
-			const struct spool_mount *mount, pid_t worker, struct spool_janitor *ret);
+			const struct spool_mount *mount, pid_t worker, int arena,
+			struct spool_janitor *ret);
 
 /** spool_janitor_tell() - tell it that @mount is mounted now. Return: 0; -errno. */
 int spool_janitor_tell(struct spool_janitor *janitor, const struct spool_mount *mount);

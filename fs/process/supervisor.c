@@ -130,7 +130,7 @@ static void tell_worker(struct supervisor *sup)
 static void stop_worker(struct supervisor *sup)
 {
 	tell_worker(sup);
-	spool_child_end(&sup->worker, sup->options, sup->log);
+	spool_child_end(&sup->worker, sup->shared->arena.fd, sup->options, sup->log);
 }
 
 static int start_janitor(struct supervisor *sup)
@@ -140,7 +140,7 @@ static int start_janitor(struct supervisor *sup)
 	sup->janitor_since = spool_clock_s();
 	atomic_store(&sup->shared->janitor, SPOOL_JANITOR_STARTS);
 	r = spool_janitor_start(sup->options, sup->log, &sup->mount, sup->worker.pid,
-				&sup->janitor);
+				sup->shared->arena.fd, &sup->janitor);
 	atomic_store(&sup->shared->janitor, sup->janitor.pid);
 	return r;
 }

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 
-from held_directory import HeldDirectory
 from loop_disk import LoopDisk, SlowReads
 from rig import (DEADLINE_S, GONE, LIBC, Mount, Skip, alive, as_user, binary, case, drop_caches,
                  get, gone, own_mounts, put, run, unmount, wait_until)
@@ -457,37 +456,3 @@ def a_slave_namespace_loses_what_is_unmounted_here():
     copy.end()
     os.rmdir(bound)
     ended(mount)
-
-
-def memory_of_files(pid):
-    """In KiB, of a process whose first thread may have ended."""
-    with_memory = []
-    for thread in os.listdir(f'/proc/{pid}/task'):
-        try:
-            status = get(f'/proc/{pid}/task/{thread}/status').decode()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended since
-        with_memory += re.findall(r'RssShmem:\s+(\d+) kB', status)
-    return max(map(int, with_memory))
-
-
-@case(mount=False)
-def memory_goes_though_a_user_holds_a_thread_up():
-    """In the kernel, where nothing ends it: the process stays as long as the user likes."""
-    mount = Mount(options='session=sid', allow_log=['a thread waits in the kernel']).start()
-    place = f'{mount.tmpdir()}/d'
-    os.mkdir(place)
-    put(f'{place}/f', b'x' * (64 << 20))
-    held = HeldDirectory(place)
-    expire = subprocess.Popen([binary('SPOOLCTL'), 'expire', f'{place}/f'], stderr=subprocess.PIPE)
-    wait_until(lambda: '1 in flight' in run(binary('SPOOLCTL'), 'debug', mount.path).stdout,
-               'the kernel is told')
-    assert memory_of_files(mount.worker) >= 64 << 10
-    try:
-        mount.process.terminate()
-        wait_until(lambda: memory_of_files(mount.worker) < 1024, 'the memory goes')
-        assert alive(mount.worker) and held.is_held()
-    finally:
-        held.release()
-    mount.stop()
-    expire.communicate()

@@ -1,0 +1,79 @@
+"""A user holds a thread of the daemon in the kernel, where nothing ends it. The process stays as
+long as he likes; the mount, and what was in it, do not."""
+import os
+import re
+import signal
+import subprocess
+
+from held_directory import HeldDirectory
+from rig import Mount, alive, binary, case, is_mounted, put, run, wait_until
+
+SIZE = 32 << 20
+# What those who are left say of it.
+LOG = ['a thread waits in the kernel', 'the supervisor is gone', 'does not stop', 'does not die']
+
+
+def memory(pid, *kinds):
+    """In KiB, of a process whose first thread may have ended."""
+    found = [0]
+    for thread in os.listdir(f'/proc/{pid}/task'):
+        try:
+            with open(f'/proc/{pid}/task/{thread}/status', encoding='utf-8') as file:
+                text = file.read()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended since
+        found.append(sum(int(size) for kind, size in re.findall(r'(Rss\w+):\s+(\d+) kB', text)
+                         if kind in kinds))
+    return max(found)
+
+
+class Held:
+    """A mount, and a user who holds a thread of its worker, which tells the kernel of a name."""
+
+    def __init__(self, **options):
+        self.mount = Mount(options='session=sid', allow_log=LOG, **options).start()
+        place = f'{self.mount.tmpdir()}/d'
+        os.mkdir(place)
+        put(f'{place}/f', bytes(SIZE))
+        self.user = HeldDirectory(place)
+        self.expire = subprocess.Popen([binary('SPOOLCTL'), 'expire', f'{place}/f'],
+                                       stderr=subprocess.DEVNULL)
+        wait_until(lambda: '1 in flight' in run(binary('SPOOLCTL'), 'debug', self.mount.path).stdout,
+                   'the kernel is told')
+        assert memory(self.mount.worker, 'RssShmem') >= SIZE >> 10
+
+    def is_gone(self, *kinds):
+        """All of it, but the thread."""
+        mount = self.mount
+        wait_until(lambda: memory(mount.worker, *kinds) < 256, 'the memory goes')
+        wait_until(lambda: not is_mounted(mount.path), 'the mount goes')
+        assert alive(mount.worker) and self.user.is_held()
+
+    def end(self, status):
+        self.user.release()
+        self.mount.stop(status)
+        self.expire.communicate()
+
+
+@case(mount=False)
+def memory_of_files_goes_though_a_thread_is_held():
+    held = Held()
+    try:
+        held.mount.process.terminate()
+        held.is_gone('RssShmem')
+    finally:
+        held.end(0)
+
+
+@case(mount=False)
+def memory_goes_with_a_killed_daemon_though_a_thread_is_held():
+    """The janitor is left, and takes it."""
+    for also_worker in False, True:
+        held = Held()
+        try:
+            if also_worker:
+                os.kill(held.mount.worker, signal.SIGKILL)
+            held.mount.process.kill()
+            held.is_gone('RssShmem', 'RssAnon')
+        finally:
+            held.end(-signal.SIGKILL)
