@@ -18,6 +18,7 @@
  */
 struct spool_shared {
 	int wake;                      /* eventfd: detach has changed */
+	int alive;                     /* the worker's end of its lifeline (process/lifeline.h) */
 	struct spool_arena_file arena; /* the memory of file data, of both and of the janitor */
 	_Atomic uint32_t detach;
 	_Atomic uint64_t told;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "process/child.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -24,7 +26,7 @@
 /* How long a killed worker may take to die by itself, and once its memory was taken: which is done
  * before we go on, and is most of what the kernel has to do for it. Guesses. */
 #define KILLED_MS 500
-#define HELD_MS 1000
+#define HELD_MS 500
 
 /* Tests shorten the limit, but not below this, which a busy machine needs. A guess. */
 #define LEAST_TIMEOUT_MS 2500
@@ -49,16 +51,25 @@ bool spool_child_ended_well(const struct spool_child *child)
 	return child->reaped && WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0;
 }
 
+bool spool_child_is_dying(const struct spool_child *child, int ms)
+{
+	struct pollfd fd = {.fd = child->alive};
+
+	while (poll(&fd, 1, ms) < 0 && errno == EINTR)
+		;
+	return fd.revents != 0;
+}
+
 void spool_child_end(struct spool_child *child, int arena, const struct spool_options *options,
 		     struct spool_log *log)
 {
 	spool_cleanup(fd) int fd = -1;
 	int r;
 
-	if (spool_child_wait(child, limit_of(options, STOP_TIMEOUT_MS)))
-		return;
-	spool_log(log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
-	kill(child->pid, SIGKILL);
+	if (!spool_child_is_dying(child, limit_of(options, STOP_TIMEOUT_MS))) {
+		spool_log(log, SPOOL_LOG_ERROR, "the worker does not stop, killing it");
+		kill(child->pid, SIGKILL);
+	}
 	if (spool_child_wait(child, KILLED_MS))
 		return;
 	fd = pidfd_open(child->pid, 0);

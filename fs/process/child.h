@@ -9,9 +9,11 @@
 struct spool_log;
 struct spool_options;
 
-/** struct spool_child - @pid: 0: there was none; @status: of wait(2), when it was reaped */
+/** struct spool_child - @pid: 0: there was none; @alive: its lifeline (lifeline.h); @status: of
+ * wait(2), when it was reaped */
 struct spool_child {
 	pid_t pid;
+	int alive;
 	bool reaped;
 	int status;
 };
@@ -21,6 +23,10 @@ bool spool_child_wait(struct spool_child *child, int ms);
 
 /** spool_child_ended_well() - Return: it has ended, with status 0. */
 bool spool_child_ended_well(const struct spool_child *child);
+
+/** spool_child_is_dying() - within @ms at most. Return: whether it is; it may have ended, or have a
+ * thread that is held up in the kernel. */
+bool spool_child_is_dying(const struct spool_child *child, int ms);
 
 /**
  * spool_child_end() - wait for one that was told to stop; if that takes too long, kill it

@@ -34,6 +34,7 @@
 #include "process/control_socket.h"
 #include "process/farewell.h"
 #include "process/handover.h"
+#include "process/lifeline.h"
 #include "process/worker.h"
 
 struct supervisor {
@@ -70,6 +71,7 @@ static void forget_ours(const struct supervisor *sup, int socket)
 			    sup->options->alive_fd,
 			    spool_watchdog_fd(sup->watchdog),
 			    sup->shared->wake,
+			    sup->shared->alive,
 			    sup->shared->arena.fd,
 			    sup->control};
 
@@ -83,6 +85,8 @@ static int start_worker(struct supervisor *sup)
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	if (spool_lifeline_new(&sup->shared->alive, &sup->worker.alive) < 0)
 		return -errno;
 	sup->control = spool_control_socket_new();
 	if (sup->control < 0)
@@ -100,6 +104,7 @@ static int start_worker(struct supervisor *sup)
 		exit(spool_worker_main(sup->options, sup->log, pair[1], sup->control, self,
 				       spool_watchdog_pulses(sup->watchdog), sup->shared));
 	}
+	close(sup->shared->alive);
 	close(pair[1]);
 	sup->socket = pair[0];
 	return 0;
@@ -232,6 +237,7 @@ static enum event wait_for_event(struct supervisor *sup)
 		{.fd = spool_watchdog_fd(sup->watchdog), .events = POLLIN},
 		{.fd = sup->shared->wake, .events = POLLIN},
 		{.events = POLLPRI},
+		{.fd = sup->worker.alive}, /* POLLHUP */
 	};
 	enum event event;
 
@@ -246,6 +252,10 @@ static enum event wait_for_event(struct supervisor *sup)
 			return EVENT_STOP;
 		if (read_signals(sup, &event))
 			return event;
+		if (fds[5].revents) {
+			spool_child_wait(&sup->worker, SPOOL_GRACE_MS); /* mostly no time */
+			return EVENT_WORKER;
+		}
 		eventfd_read(sup->shared->wake, &count);
 		if (spool_watchdog_look(sup->watchdog, sup->worker.pid, &sup->mount))
 			return EVENT_HANG;
@@ -277,7 +287,7 @@ static void wait_for_farewell(struct supervisor *sup)
 	uint64_t seen, told = atomic_load(&sup->shared->told);
 
 	for (unsigned int ms = 0; ms < SPOOL_FAREWELL_MS + SPOOL_GRACE_MS; ms += SPOOL_GRACE_MS) {
-		bool ended = spool_child_wait(&sup->worker, SPOOL_GRACE_MS);
+		bool ended = spool_child_is_dying(&sup->worker, SPOOL_GRACE_MS);
 
 		seen = told;
 		told = atomic_load(&sup->shared->told);
@@ -410,6 +420,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 				 .signals = -1,
 				 .record = -1,
 				 .control = -1,
+				 .worker = {.alive = -1},
 				 .janitor = {.socket = -1}};
 	int r, status = 1;
 
@@ -448,6 +459,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	spool_close(sup.signals);
 	spool_close(sup.record);
 	spool_close(sup.control);
+	spool_close(sup.worker.alive);
 	spool_mount_fini(&sup.mount);
 	return status;
 }

@@ -13,6 +13,7 @@
 #include "host/arena.h"
 #include "process/farewell.h"
 #include "process/handover.h"
+#include "process/lifeline.h"
 #include "process/limits.h"
 #include "process/services.h"
 #include "process/set_up.h"
@@ -174,6 +175,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	r = spool_set_up(&worker.fs, &worker.arena, worker.why);
 	if (r < 0)
 		return failed(&worker, "set up the filesystem", r);
+	spool_lifeline_hold(shared->alive);
 	worker.fs.max_write = spool_handshake_max_write();
 	r = -pthread_key_create(&worker.fs.buffer, free);
 	if (r == 0)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from held_directory import HeldDirectory
-from rig import Mount, alive, binary, case, is_mounted, put, run, wait_until
+from rig import DEADLINE_S, Mount, alive, binary, case, is_mounted, put, run, wait_until
 
 SIZE = 32 << 20
 # What those who are left say of it.
@@ -63,6 +63,18 @@ def memory_of_files_goes_though_a_thread_is_held():
         held.is_gone('RssShmem')
     finally:
         held.end(0)
+
+
+@case(mount=False)
+def all_goes_with_a_killed_worker_though_a_thread_is_held():
+    """The kernel does not tell that it has died, as it has not ended."""
+    held = Held()
+    try:
+        os.kill(held.mount.worker, signal.SIGKILL)
+        held.is_gone('RssShmem', 'RssAnon')
+        assert held.mount.process.wait(DEADLINE_S) == 1
+    finally:
+        held.end(1)
 
 
 @case(mount=False)
