@@ -5,6 +5,7 @@
  * memory of both. */
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "host/arena.h"
@@ -13,6 +14,7 @@
  * struct spool_shared - written by the worker, read by the supervisor, but for @janitor
  * @detach: seconds, of detach= as it is now
  * @told: goes up whenever the kernel has taken what it was told: who comes on does not hang
+ * @in_order: the worker has given up all that it had, and ends without an error
  * @janitor: written by the supervisor: its pid, set before it can mean anybody else and cleared
  *	before it could; 0: there is none; SPOOL_JANITOR_STARTS: there may be one
  */
@@ -22,6 +24,7 @@ struct spool_shared {
 	struct spool_arena_file arena; /* the memory of file data, of both and of the janitor */
 	_Atomic uint32_t detach;
 	_Atomic uint64_t told;
+	_Atomic bool in_order;
 	_Atomic int janitor;
 };
 

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "host/process.h"
+#include "host/shared.h"
 #include "options/options.h"
 #include "process/remains.h"
 #include "util/macros.h"
@@ -48,7 +49,9 @@ bool spool_child_wait(struct spool_child *child, int ms)
 
 bool spool_child_ended_well(const struct spool_child *child)
 {
-	return child->reaped && WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0;
+	if (!child->reaped)
+		return spool_child_is_dying(child, 0) && atomic_load(&child->shared->in_order);
+	return WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0;
 }
 
 bool spool_child_is_dying(const struct spool_child *child, int ms)
@@ -60,7 +63,7 @@ bool spool_child_is_dying(const struct spool_child *child, int ms)
 	return fd.revents != 0;
 }
 
-void spool_child_end(struct spool_child *child, int arena, const struct spool_options *options,
+void spool_child_end(struct spool_child *child, const struct spool_options *options,
 		     struct spool_log *log)
 {
 	spool_cleanup(fd) int fd = -1;
@@ -73,8 +76,8 @@ void spool_child_end(struct spool_child *child, int arena, const struct spool_op
 	if (spool_child_wait(child, KILLED_MS))
 		return;
 	fd = pidfd_open(child->pid, 0);
-	r = spool_remains_free(fd, arena);
-	if (!spool_child_wait(child, HELD_MS))
+	r = spool_remains_free(fd, child->shared->arena.fd);
+	if (!spool_child_wait(child, HELD_MS) && !spool_child_ended_well(child))
 		spool_log(log, SPOOL_LOG_ERROR,
 			  "the worker (pid %d) does not die, it is held up in the kernel; "
 			  "its memory: %s",

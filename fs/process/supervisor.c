@@ -135,7 +135,7 @@ static void tell_worker(struct supervisor *sup)
 static void stop_worker(struct supervisor *sup)
 {
 	tell_worker(sup);
-	spool_child_end(&sup->worker, sup->shared->arena.fd, sup->options, sup->log);
+	spool_child_end(&sup->worker, sup->options, sup->log);
 }
 
 static int start_janitor(struct supervisor *sup)
@@ -339,6 +339,7 @@ static bool serve(struct supervisor *sup)
 	if (event == EVENT_WORKER && spool_child_ended_well(&sup->worker)) {
 		/* somebody else has unmounted it; mounts that were detached lazily may be left */
 		spool_unmount(&sup->mount);
+		stop_worker(sup);
 		return true;
 	}
 	if (event == EVENT_HANG) {
@@ -433,6 +434,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 		spool_mount_fini(&sup.mount);
 		return 1;
 	}
+	sup.worker.shared = sup.shared;
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_NAME, SPOOL_CTL_SUPERVISOR);
 	r = start(&sup);

@@ -190,6 +190,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		status = failed(&worker, "serve", r);
 	if (!spool_tear_down(&worker.fs, worker.ended) && status == 0)
 		status = 1;
+	atomic_store(&shared->in_order, status == 0);
 	if (!worker.ended)
 		_exit(status); /* a thread that comes back finds all that it needs */
 	spool_close(worker.control);

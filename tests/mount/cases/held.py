@@ -56,11 +56,14 @@ class Held:
 
 
 @case(mount=False)
-def memory_of_files_goes_though_a_thread_is_held():
+def the_end_is_in_order_though_a_thread_is_held():
+    """The daemon ends as if nobody held it."""
     held = Held()
     try:
         held.mount.process.terminate()
-        held.is_gone('RssShmem')
+        held.is_gone('RssShmem', 'RssAnon')
+        assert held.mount.process.wait(DEADLINE_S) == 0
+        assert held.user.is_held()
     finally:
         held.end(0)
 
@@ -73,6 +76,7 @@ def all_goes_with_a_killed_worker_though_a_thread_is_held():
         os.kill(held.mount.worker, signal.SIGKILL)
         held.is_gone('RssShmem', 'RssAnon')
         assert held.mount.process.wait(DEADLINE_S) == 1
+        assert held.user.is_held()
     finally:
         held.end(1)
 
