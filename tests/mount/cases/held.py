@@ -38,9 +38,11 @@ class Held:
         self.user = HeldDirectory(place)
         self.expire = subprocess.Popen([binary('SPOOLCTL'), 'expire', f'{place}/f'],
                                        stderr=subprocess.DEVNULL)
-        wait_until(lambda: '1 in flight' in run(binary('SPOOLCTL'), 'debug', self.mount.path).stdout,
-                   'the kernel is told')
+        wait_until(lambda: '1 in flight' in self.debug(), 'the kernel is told')
         assert memory(self.mount.worker, 'RssShmem') >= SIZE >> 10
+
+    def debug(self):
+        return run(binary('SPOOLCTL'), 'debug', self.mount.path).stdout
 
     def is_gone(self, *kinds):
         """All of it, but the thread."""
