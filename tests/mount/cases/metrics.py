@@ -5,11 +5,13 @@ import os
 import re
 import shutil
 import signal
+from pathlib import Path
 
 from rig import Mount, as_user, binary, case, get, put, run
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)')
 ALICE, BOB = 61031, 61032
+PLACE = Path(__file__).resolve().parents[3] / 'packaging/metrics'
 
 
 def metrics(*args, **kwargs):
@@ -132,6 +134,14 @@ def a_mount_that_does_not_answer_is_down(mount):
     finally:
         os.kill(mount.worker, signal.SIGCONT)
     assert metrics(mount.path).returncode == 0
+
+
+@case(needs=['ioctl_dir'])
+def alerts_and_dashboard_name_what_there_is(mount):
+    told = parse(metrics(mount.path).stdout)
+    for name in 'spoolfs.rules.yml', 'spoolfs-dashboard.json':
+        named = set(re.findall(r'\bspoolfs_[a-z_]+', get(PLACE / name).decode()))
+        assert named and named <= set(told), (name, named - set(told))
 
 
 @case(mount=False)
