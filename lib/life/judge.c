@@ -99,6 +99,13 @@ static void living_locked(struct spool_sessions *sessions, struct session *sessi
 	snprintf(ret->cgroup, sizeof(ret->cgroup), "%s", is_cgroup ? session->key.cgroup : "");
 }
 
+/* May a member have been overlooked? */
+static bool is_unsure(const struct session *session, const struct judge_look *look)
+{
+	return look->result < 0 || session->populated < 0 ||
+	       (session->key.kind == SPOOL_SESSION_UID && look->payers < 0);
+}
+
 /* Return: true: somebody lives, and is in *@ret, to be watched. */
 static bool judge_locked(struct spool_sessions *sessions, struct session *session,
 			 const struct judge_look *look, struct member *ret)
@@ -112,7 +119,7 @@ static bool judge_locked(struct spool_sessions *sessions, struct session *sessio
 		session->members = session->found;
 		living_locked(sessions, session, ret);
 		return true;
-	} else if (look->result < 0 || session->populated < 0) {
+	} else if (is_unsure(session, look)) {
 		wait_locked(sessions, session, session->state, sessions->retry_ms ?: RETRY_MS);
 	} else {
 		nobody_locked(sessions, session, look);

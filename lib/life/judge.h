@@ -9,11 +9,12 @@
  * goes by time. */
 #define JUDGE_UNWATCHED_MS 10000u
 
-/** struct judge_look - @result: 0: no member was overlooked that was there all the time */
+/** struct judge_look - @result: 0: no member was overlooked that was there all the time; @payers:
+ * 0: it is known whose all uids are */
 struct judge_look {
 	uint64_t begin_ms;
 	unsigned int needs;
-	int result;
+	int result, payers;
 };
 
 /** judge_watch() - tells the session @id when process @pid, which began at @start, ends. Return: a

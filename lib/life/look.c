@@ -89,6 +89,15 @@ static int due_locked(const struct spool_sessions *sessions, uint64_t now)
 	return due <= now ? 0 : due - now > INT_MAX ? INT_MAX : (int)(due - now);
 }
 
+static int look_at_payers(const struct spool_sessions *sessions, unsigned int needs)
+{
+	const struct spool_session_config *config = &sessions->config;
+
+	return config->payers_known && (needs & SCAN_NEEDS(SPOOL_SESSION_UID))
+		       ? config->payers_known(config->ctx)
+		       : 0;
+}
+
 int spool_sessions_run(struct spool_sessions *sessions)
 {
 	uint64_t begin = now_ms(sessions), end;
@@ -102,6 +111,7 @@ int spool_sessions_run(struct spool_sessions *sessions)
 	spool_mutex_unlock(&sessions->lock);
 	if (timeout != 0)
 		return timeout;
+	look.payers = look_at_payers(sessions, look.needs);
 	look.result = look.needs ? scan_processes(sessions, look.needs) : 0;
 	judge_all(sessions, &look);
 	end = now_ms(sessions);

@@ -87,6 +87,8 @@ enum spool_session_state {
  *	lock held; NULL: none
  * @payer: who pays for what @uid has, and so owns its uid session; under any lock of this folder;
  *	NULL: everybody for himself
+ * @payers_known: does @payer go by what holds now? With no lock held. Return: 0; -errno: then a
+ *	look ends no session of a uid. NULL: it always does
  * @wake: somebody must call spool_sessions_run(), from any thread, with node locks held; @ctx
  */
 struct spool_session_config {
@@ -97,6 +99,7 @@ struct spool_session_config {
 	unsigned int max_callers;
 	int (*own)(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX]);
 	uid_t (*payer)(void *ctx, uid_t uid);
+	int (*payers_known)(void *ctx);
 	void (*wake)(void *ctx);
 	void *ctx;
 };

@@ -32,6 +32,13 @@ static uid_t payer(void *ctx, uid_t uid)
 	return uid;
 }
 
+static int payers_known(void *ctx)
+{
+	const struct session_rig *rig = ctx;
+
+	return rig->payers;
+}
+
 struct session_rig *rig_new(enum spool_session_mode mode, unsigned int max_watches)
 {
 	struct session_rig *rig = calloc(1, sizeof(*rig));
@@ -43,6 +50,7 @@ struct session_rig *rig_new(enum spool_session_mode mode, unsigned int max_watch
 		.max_callers = 64,
 		.own = on_own,
 		.payer = payer,
+		.payers_known = payers_known,
 		.wake = on_wake,
 	};
 

@@ -24,6 +24,7 @@ struct session_rig {
 	struct {
 		uid_t first, last, owner;
 	} grants[RIG_GRANTS]; /* of subordinate uids; 0 to 0: root's own */
+	int payers;           /* 0: they hold, -errno: it is not known whether */
 	size_t n_ended;
 	uint64_t ended[RIG_ENDED];
 };

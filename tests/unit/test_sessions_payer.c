@@ -2,6 +2,8 @@
 
 /* The session of a uid is its payer's: all processes whose uids he pays for are in it. */
 
+#include <errno.h>
+
 #include "session_rig.h"
 
 enum {
@@ -180,6 +182,31 @@ static void test_granted(void)
 	done(id);
 }
 
+/* As long as it is not known who pays for whom no uid has ended, but logins do. */
+static void test_not_known(void)
+{
+	uint64_t id, login;
+
+	set_up(SPOOL_SESSION_AUTO);
+	start(INSIDE, NOBODYS);
+	start(SHELL, ALICE);
+	fake_start(&rig->life, OTHER, ALICE, 7, OTHER);
+	id = make(SHELL, ALICE);
+	login = make(OTHER, ALICE);
+	rig->payers = -EAGAIN;
+	fake_end(&rig->life, SHELL);
+	fake_end(&rig->life, OTHER);
+	check(login, true);
+	check(id, false);
+	grant(3, NOBODYS, ALICE);
+	rig->payers = 0;
+	check(id, false);
+	fake_end(&rig->life, INSIDE);
+	check(id, true);
+	spool_sessions_put(rig->sessions, login, 1);
+	done(id);
+}
+
 static const struct unit_test tests[] = {
 	{"owner_and_subordinate", test_owner_and_subordinate},
 	{"two_subordinates", test_two_subordinates},
@@ -187,6 +214,7 @@ static const struct unit_test tests[] = {
 	{"counts_once", test_counts_once},
 	{"of_the_system", test_of_the_system},
 	{"granted", test_granted},
+	{"not_known", test_not_known},
 };
 
 int main(void)
