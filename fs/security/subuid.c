@@ -117,19 +117,28 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* Is the table of the file as it is now, in *@ret? */
+static bool is_current(struct spool_subuids *subuids, struct stat *ret)
+{
+	bool same;
+
+	if (stat(subuids->path, ret) < 0)
+		memset(ret, 0, sizeof(*ret));
+	spool_loop_lock(&subuids->loop);
+	same = subuids->table && is_same(ret, &subuids->seen);
+	spool_loop_unlock(&subuids->loop);
+	return same;
+}
+
 /* Reads the file if it has changed. */
 static void look(struct spool_subuids *subuids, int limit_ms)
 {
 	struct spool_subuid_table *table;
 	struct stat now;
-	bool same;
 
-	if (stat(subuids->path, &now) < 0)
-		memset(&now, 0, sizeof(now));
-	spool_loop_lock(&subuids->loop);
-	same = subuids->table && is_same(&now, &subuids->seen);
-	spool_loop_unlock(&subuids->loop);
-	table = same ? NULL : subuids->reader(subuids->ctx, subuids->path, limit_ms);
+	if (is_current(subuids, &now))
+		return;
+	table = subuids->reader(subuids->ctx, subuids->path, limit_ms);
 	if (!table)
 		return;
 	spool_loop_lock(&subuids->loop);
@@ -149,6 +158,25 @@ static void *subuids_main(void *arg)
 	return NULL;
 }
 
+static void wake(struct spool_subuids *subuids)
+{
+	spool_loop_lock(&subuids->loop);
+	if (subuids->loop.n_threads == 0)
+		spool_loop_start_locked(&subuids->loop, "spoolfs-subuid", subuids_main, subuids);
+	spool_loop_wake_locked(&subuids->loop);
+	spool_loop_unlock(&subuids->loop);
+}
+
+int spool_subuids_check(struct spool_subuids *subuids)
+{
+	struct stat now;
+
+	if (is_current(subuids, &now))
+		return 0;
+	wake(subuids);
+	return -EAGAIN;
+}
+
 void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
 {
 	struct timespec time;
@@ -158,11 +186,7 @@ void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
 	if (atomic_exchange(&subuids->looked_s, (uint64_t)time.tv_sec) == (uint64_t)time.tv_sec)
 		return;
-	spool_loop_lock(&subuids->loop);
-	if (subuids->loop.n_threads == 0)
-		spool_loop_start_locked(&subuids->loop, "spoolfs-subuid", subuids_main, subuids);
-	spool_loop_wake_locked(&subuids->loop);
-	spool_loop_unlock(&subuids->loop);
+	wake(subuids);
 }
 
 int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,

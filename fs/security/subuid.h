@@ -61,6 +61,13 @@ void spool_subuids_free(struct spool_subuids *subuids);
  */
 void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid);
 
+/**
+ * spool_subuids_check() - does the table say what the file says now?
+ * Not under a lock of the engine, nor where a request waits: it asks for the attributes of the
+ * file. Return: 0; -EAGAIN the file has changed, and the thread is told to read it.
+ */
+int spool_subuids_check(struct spool_subuids *subuids);
+
 /** spool_subuids_owner() - @ctx: a struct spool_subuids. Return: the user who pays for @uid; @uid
  * itself when it is not subordinate. Reads no file. Any locks. */
 uid_t spool_subuids_owner(void *ctx, uid_t uid);

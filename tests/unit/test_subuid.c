@@ -2,6 +2,7 @@
 
 /* Who pays for subordinate uids, by a file that may hold anything and may change. */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -99,6 +100,25 @@ static void a_change_is_seen(void)
 	spool_subuids_free(subuids);
 }
 
+/* Who must know what holds asks until it is known. */
+static void check(void)
+{
+	struct spool_subuids *subuids = reader_of("1000:100000:65536\n");
+	const struct timespec step = {.tv_nsec = 1000 * 1000};
+
+	CU_ASSERT_EQUAL(spool_subuids_check(subuids), 0);
+	write_file("1001:100000:65536\n# and more\n");
+	CU_ASSERT_EQUAL(spool_subuids_check(subuids), -EAGAIN);
+	while (spool_subuids_check(subuids) == -EAGAIN)
+		nanosleep(&step, NULL);
+	CU_ASSERT_EQUAL(spool_subuids_owner(subuids, 100000), 1001);
+	unlink(path);
+	while (spool_subuids_check(subuids) == -EAGAIN)
+		nanosleep(&step, NULL);
+	CU_ASSERT_EQUAL(spool_subuids_owner(subuids, 100000), 100000);
+	spool_subuids_free(subuids);
+}
+
 /* A reader that is not answered until it is let go, but for the first time */
 struct service {
 	pthread_mutex_t lock;
@@ -158,11 +178,9 @@ static void names_that_take_for_ever(void)
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"owners", owners},
-		{"nonsense", nonsense},
-		{"no file", no_file},
-		{"a change is seen", a_change_is_seen},
-		{"names that take for ever", names_that_take_for_ever},
+		{"owners", owners},   {"nonsense", nonsense},
+		{"no file", no_file}, {"a change is seen", a_change_is_seen},
+		{"check", check},     {"names that take for ever", names_that_take_for_ever},
 	};
 	int r, fd = mkstemp(path);
 
