@@ -70,6 +70,13 @@ static uid_t on_payer(void *ctx, uid_t uid)
 	return life->config.payer ? life->config.payer(life->config.ctx, uid) : uid;
 }
 
+static int on_payers_known(void *ctx)
+{
+	const struct spool_life *life = ctx;
+
+	return life->config.payers_known ? life->config.payers_known(life->config.ctx) : 0;
+}
+
 static void tell_ended(struct spool_life *life)
 {
 	uint64_t ids[ENDED];
@@ -140,6 +147,7 @@ static int make_table(struct spool_life *life)
 		.max_callers = life->config.max_callers,
 		.own = on_own,
 		.payer = on_payer,
+		.payers_known = on_payers_known,
 		.wake = on_wake,
 		.ctx = life,
 	};

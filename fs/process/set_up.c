@@ -112,6 +112,13 @@ static uid_t payer_of(void *ctx, uid_t uid)
 	return spool_subuids_owner(fs->subuids, uid);
 }
 
+static int payers_known(void *ctx)
+{
+	const struct spool_fs *fs = ctx;
+
+	return spool_subuids_check(fs->subuids);
+}
+
 static void on_reap(void *ctx)
 {
 	const struct spool_fs *fs = ctx;
@@ -160,6 +167,7 @@ static int make_life(struct spool_fs *fs, const struct spool_descriptors *descri
 		.max_callers = descriptors->callers,
 		.own = own_processes,
 		.payer = payer_of,
+		.payers_known = payers_known,
 		.ended = on_session_ended,
 		.ctx = fs,
 	};

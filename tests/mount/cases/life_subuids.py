@@ -103,6 +103,23 @@ def who_is_paid_for_keeps_the_files_of_his_owner():
 
 
 @case(mount=False)
+def who_is_given_to_somebody_counts_from_then_on():
+    """Though nobody of the uids that /etc/subuid gives has made a request since."""
+    alice, _, other = owners()
+    put('/etc/subuid', other.line.encode())
+    with Mount(options='session=uid,grace=0') as mount:
+        shell, inside = alice.starts(0), alice.starts(1)
+        path = alice.makes(mount, 0, 'kept')
+        put('/etc/subuid', (other.line + alice.line).encode())
+        ended(shell)
+        witness(mount, other)
+        witness(mount, other)
+        assert os.path.exists(path)
+        ended(inside)
+        goes(path)
+
+
+@case(mount=False)
 def the_owner_is_shown():
     alice, _, _ = owners()
 
