@@ -87,6 +87,7 @@ class Case:
         self.needs = set(self.options.pop('needs', ()))
         self.any_backend = 'd' in function.__code__.co_varnames[:function.__code__.co_argcount]
         self.in_masked_runs = self.options.pop('masked', masked)
+        self.timeout_s = self.options.pop('timeout_s', CASE_TIMEOUT_S)
         self.first = None  # what it said when it failed, for its second run
         self.reset()
 
@@ -205,7 +206,7 @@ class Case:
         nothing, where it failed and may run @again."""
         notes = []
         if timed_out:
-            notes.append(f'no end after {CASE_TIMEOUT_S} s')
+            notes.append(f'no end after {self.timeout_s} s')
             notes += self.describe(self.processes())
             os.kill(self.pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
@@ -260,11 +261,11 @@ def run_all(cases, jobs, programs):
             started.begin(cgroups, programs)
             running[started.pidfd] = started
         now = time.monotonic()
-        first_end = min(entry.start for entry in running.values()) + CASE_TIMEOUT_S
+        first_end = min(entry.start + entry.timeout_s for entry in running.values())
         done, _, _ = select.select(list(running), [], [], max(0, first_end - now))
         for fd in list(running):
             timed_out = fd not in done and \
-                time.monotonic() >= running[fd].start + CASE_TIMEOUT_S
+                time.monotonic() >= running[fd].start + running[fd].timeout_s
             if fd in done or timed_out:
                 ended = running.pop(fd)
                 again = not ended.first and n_second < UNSTEADY_MAX
