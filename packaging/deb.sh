@@ -33,12 +33,10 @@ export LC_ALL=C.UTF-8
 release=$(sed -n 's/^VERSION_ID="\?\([0-9.]*\)"\?$/~deb\1/p' /etc/os-release)
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
-version=$(sed -n "s/^  version : '\(.*\)',$/\1/p" "$top/meson.build")
-tree=$build/spoolfs-$version
-tar -C "$top" -cJf "$build/spoolfs_$version.orig.tar.xz" --transform "s,^\.,spoolfs-$version," \
-    --sort=name --owner=0 --group=0 --numeric-owner --exclude='./build*' --exclude=./.git \
-    --exclude=__pycache__ .
+version=$("$top/packaging/source.sh" "$build")
+mv "$build/spoolfs-$version.tar.xz" "$build/spoolfs_$version.orig.tar.xz"
 tar -C "$build" -xf "$build/spoolfs_$version.orig.tar.xz"
+tree=$build/spoolfs-$version
 cp -r "$tree/packaging/debian" "$tree/debian"
 "$top/packaging/changelog.sh" deb "$revision$release" >"$tree/debian/changelog"
 (cd "$tree" && dpkg-buildpackage --unsigned-source --unsigned-changes)
