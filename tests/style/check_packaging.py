@@ -21,6 +21,8 @@ def versions_are_the_same():
     found = {'packaging/CHANGELOG.md': re.search(r'^## (\S+) ', read('packaging/CHANGELOG.md'),
                                                  re.M)[1],
              'debian/changelog': re.match(r'spoolfs \((\S+)-1\) ', deb)[1],
+             'packaging/rpm/spoolfs.spec': re.search(r'^Version:\s+(\S+)',
+                                                     read('packaging/rpm/spoolfs.spec'), re.M)[1],
              '%changelog of the RPM': re.search(r' - (\S+)-1\n', rpm)[1]}
     return version, [f'{name}: {one} (meson.build: {version})'
                      for name, one in found.items() if one != version]
