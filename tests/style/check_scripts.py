@@ -10,7 +10,7 @@ import checks
 from checks import TOP, Skip, files, name_of
 
 SHELL = [*sorted((TOP / 'packaging').rglob('*.sh')), TOP / '.ci/run']
-PYTHON = [*files('tests', '.py'), TOP / 'tools/bench/spoolbench-chart']
+PYTHON = [*files("tests packaging", ".py"), TOP / "tools/bench/spoolbench-chart"]
 COMPLETION = TOP / 'tools/completion/spoolctl.bash'
 
 
