@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "life/look.h"
+#include "life/makers.h"
 
 int spool_sessions_new(const struct spool_host *host, const struct spool_life_system *system,
 		       const struct spool_session_config *config, struct spool_sessions **ret)
@@ -19,6 +20,7 @@ int spool_sessions_new(const struct spool_host *host, const struct spool_life_sy
 	sessions->config = *config;
 	RB_INIT(&sessions->keys);
 	RB_INIT(&sessions->ids);
+	RB_INIT(&sessions->makers);
 	RB_INIT(&sessions->owners);
 	TAILQ_INIT(&sessions->lists.waiting);
 	TAILQ_INIT(&sessions->lists.over);
@@ -88,7 +90,9 @@ uint64_t spool_sessions_of(struct spool_sessions *sessions, const struct spool_c
 		id = SPOOL_SESSION_STAYS;
 	if (is_new)
 		look_for_locked(sessions, identity.session);
-	if (identity.session) {
+	if (identity.session && maker_note_locked(sessions, identity.session, creator->uid) < 0) {
+		id = SPOOL_SESSION_STAYS;
+	} else if (identity.session) {
 		identity.session->holds++;
 		identity.session->requests++;
 		id = identity.session->id;

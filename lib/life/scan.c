@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "life/identify.h"
+#include "life/makers.h"
 #include "life/own.h"
 #include "util/macros.h"
 
@@ -16,7 +17,8 @@
 /**
  * struct scan
  * @is_late: threads are looked at, or those that began meanwhile; @is_thread: the former
- * @process: that is looked at; @counts: and counted, for it is one that we know the start of
+ * @process: that is looked at; @counts: and counted, for it is one that we know the start of, as
+ *	number @n of the look
  * @matched: a session that takes part is its; @vanished: it ended while it was looked at
  * @result: 0; -errno: something could not be read
  */
@@ -26,6 +28,7 @@ struct scan {
 	bool is_late, is_thread;
 	struct own own;
 	struct spool_process process;
+	uint64_t n;
 	bool counts, matched, vanished;
 	int result;
 };
@@ -51,6 +54,7 @@ void scan_begin_locked(struct spool_sessions *sessions, uint64_t begin_ms, unsig
 		session->look = sessions->look;
 		session->before = session->requests;
 		session->found = 0;
+		session->counted = 0;
 		session->vanished = false;
 		session->oldest = 0;
 		session->is_late = false;
@@ -71,8 +75,9 @@ static void count(const struct scan *scan, struct session *session)
 {
 	const struct spool_process *process = &scan->process;
 
-	if (scan->is_late && session->found > 0)
+	if (session->counted == scan->n || (scan->is_late && session->found > 0))
 		return;
+	session->counted = scan->n;
 	if (session->is_late) {
 		session->found = 0;
 		session->oldest = 0;
@@ -83,6 +88,18 @@ static void count(const struct scan *scan, struct session *session)
 		return;
 	session->oldest = process->pid;
 	session->oldest_start = process->start;
+}
+
+static void match_session(void *arg, struct session *session)
+{
+	struct scan *scan = arg;
+
+	if (!scan_takes_part(scan->sessions, session))
+		return;
+	scan->matched = true;
+	session->vanished |= scan->vanished;
+	if (scan->counts)
+		count(scan, session);
 }
 
 /* All that have this key but for the owner. */
@@ -97,12 +114,7 @@ static void match_locked(struct scan *scan, const struct session_key *key)
 		theirs.owner = 0;
 		if (theirs.is_explicit || session_compare(&theirs, key) != 0)
 			return;
-		if (!scan_takes_part(scan->sessions, session))
-			continue;
-		scan->matched = true;
-		session->vanished |= scan->vanished;
-		if (scan->counts)
-			count(scan, session);
+		match_session(scan, session);
 	}
 }
 
@@ -127,18 +139,18 @@ static bool match_cgroup(void *arg, const char *path) SPOOL_UNCHECKED
 static int match_uids_locked(struct scan *scan, const char *text)
 	SPOOL_REQUIRES(scan->sessions->lock)
 {
-	uid_t uids[8];
+	uid_t uids[4];
 	int r = spool_process_parse_uids(text, uids);
 
-	for (size_t i = 0; i < 4 && r == 0; i++)
-		uids[4 + i] = sessions_payer(scan->sessions, uids[i]);
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(uids) && r == 0; i++) {
-		bool again = false;
+		uid_t payer = sessions_payer(scan->sessions, uids[i]);
 
-		for (size_t j = 0; j < i; j++)
-			again |= uids[j] == uids[i];
-		if (!again)
-			match_value_locked(scan, SPOOL_SESSION_UID, uids[i]);
+		if (i > 0 && uids[i] == uids[i - 1])
+			continue;
+		match_value_locked(scan, SPOOL_SESSION_UID, uids[i]);
+		if (payer != uids[i])
+			match_value_locked(scan, SPOOL_SESSION_UID, payer);
+		maker_each_locked(scan->sessions, uids[i], match_session, scan);
 	}
 	return r;
 }
@@ -228,6 +240,7 @@ static int look_at(struct scan *scan, pid_t pid, enum spool_session_kind kind,
 	if (r != 0)
 		return r < 0 ? r : 0;
 	scan->counts = true;
+	scan->n++;
 	return match_text(scan, kind, again);
 }
 

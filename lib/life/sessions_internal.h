@@ -28,14 +28,16 @@ struct session_key {
  * @watch: a handle, -1: none; @member, @start: what is watched
  * @look: the number of the look that it takes part in, 0: none; @before: @requests when that began
  * @found, @oldest, @oldest_start: what it has told; @is_late: of a thread, or one that began during
- *	it; @vanished: who was found ended during it;
+ *	it; @counted: the last process that counts; @vanished: who was found ended during it;
  *	@populated: by the cgroup's own file; -errno
  * @due_ms: when it is to be looked for, in SOUGHT, UNWATCHED and LEAVING
+ * @makers: uids that have made something in it, see makers.h
  * @told: the end was taken, or is nobody's matter
  */
 struct session {
 	RB_ENTRY(session) by_key, by_id;
 	TAILQ_ENTRY(session) in_list;
+	SLIST_HEAD(, session_maker) makers;
 	struct session_key key;
 	uint64_t id;
 	enum spool_session_state state;
@@ -45,7 +47,7 @@ struct session {
 	int watch;
 	pid_t member;
 	uint64_t start;
-	uint64_t look, before;
+	uint64_t look, before, counted;
 	int populated;
 	bool vanished, is_late;
 	unsigned int found, members;
@@ -66,6 +68,7 @@ struct session_owner {
 RB_HEAD(session_owners, session_owner);
 RB_HEAD(session_keys, session);
 RB_HEAD(session_ids, session);
+RB_HEAD(session_makers, session_maker);
 TAILQ_HEAD(session_list, session);
 
 /** struct session_lists - a session is in at most one: SOUGHT, UNWATCHED and LEAVING wait; OVER is
@@ -87,6 +90,7 @@ struct spool_sessions {
 	struct spool_mutex lock;
 	struct session_keys keys;
 	struct session_ids ids;
+	struct session_makers makers;
 	struct session_owners owners;
 	struct session_lists lists;
 	uint64_t last_id;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "life/sessions_internal.h"
+#include "life/makers.h"
 
 #include <errno.h>
 #include <string.h>
@@ -206,6 +206,7 @@ static void end_locked(struct spool_sessions *sessions, struct session *session)
 
 	leave_list(sessions, session);
 	session_unwatch_locked(sessions, session);
+	maker_forget_locked(sessions, session);
 	session->state = SPOOL_SESSION_OVER;
 	session->member = 0;
 	RB_REMOVE(session_keys, &sessions->keys, session);

@@ -182,6 +182,48 @@ static void test_granted(void)
 	done(id);
 }
 
+/* A uid that has made something stays a member when somebody else pays for it, or nobody. */
+static void taken_away(uid_t owner)
+{
+	uint64_t id;
+
+	set_up(SPOOL_SESSION_AUTO);
+	start(SHELL, ALICE);
+	start(INSIDE, SUB);
+	start(INSIDE2, SUB2);
+	id = make(INSIDE, SUB);
+	grant(0, owner ? SUB : NOBODYS, owner);
+	fake_end(&rig->life, SHELL);
+	check(id, false);
+	fake_end(&rig->life, INSIDE);
+	check(id, true);
+	done(id);
+}
+
+static void test_taken_away(void)
+{
+	taken_away(BOB);
+	taken_away(0);
+}
+
+/* Whoever cannot be noted is in no session. */
+static void test_no_memory(void)
+{
+	uint64_t id;
+
+	set_up(SPOOL_SESSION_AUTO);
+	start(SHELL, ALICE);
+	start(INSIDE, SUB);
+	id = make(SHELL, ALICE);
+	fault_host_arm(&rig->fault, 1, false);
+	CU_ASSERT_EQUAL(rig_make(rig, INSIDE, SUB, 0), SPOOL_SESSION_STAYS);
+	CU_ASSERT_EQUAL(rig_make(rig, INSIDE, SUB, 0), id);
+	CU_ASSERT_EQUAL(rig_make(rig, INSIDE, SUB, 0), id);
+	spool_sessions_put(rig->sessions, id, 1);
+	spool_sessions_put(rig->sessions, id, 1);
+	done(id);
+}
+
 /* As long as it is not known who pays for whom no uid has ended, but logins do. */
 static void test_not_known(void)
 {
@@ -214,6 +256,8 @@ static const struct unit_test tests[] = {
 	{"counts_once", test_counts_once},
 	{"of_the_system", test_of_the_system},
 	{"granted", test_granted},
+	{"taken_away", test_taken_away},
+	{"no_memory", test_no_memory},
 	{"not_known", test_not_known},
 };
 
