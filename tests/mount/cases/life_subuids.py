@@ -120,6 +120,26 @@ def who_is_given_to_somebody_counts_from_then_on():
 
 
 @case(mount=False)
+def who_is_taken_away_keeps_what_he_has_made():
+    """But nothing else of whom he was taken from."""
+    alice, _, other = owners()
+    for maker in 1, 2:
+        put('/etc/subuid', (other.line + alice.line).encode())
+        with Mount(options='session=uid,grace=0') as mount:
+            shell, inside = alice.starts(0), alice.starts(1)
+            path = alice.makes(mount, maker, 'kept')
+            put('/etc/subuid', other.line.encode())
+            ended(shell)
+            witness(mount, other)
+            witness(mount, other)
+            if maker == 1:
+                assert os.path.exists(path)
+                ended(inside)
+            goes(path)
+            ended(inside)
+
+
+@case(mount=False)
 def the_owner_is_shown():
     alice, _, _ = owners()
 
