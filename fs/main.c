@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "options/options.h"
+#include "process/mountpoint.h"
 #include "process/remount.h"
 #include "process/supervisor.h"
 #include "host/syslog_line.h"
@@ -214,7 +215,7 @@ int main(int argc, char *argv[])
 	signal(SIGCHLD, SIG_DFL); /* who ignores it, as our caller may, cannot wait for children */
 	log.level = options.log_level;
 	avoid_oom_killer();
-	mountpoint = realpath(options.mountpoint, NULL);
+	mountpoint = spool_mount_resolve(options.mountpoint);
 	if (mountpoint)
 		options.mountpoint = mountpoint; /* chdir() gives relative paths another meaning */
 	if (chdir("/") < 0) {

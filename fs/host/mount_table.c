@@ -122,6 +122,24 @@ dev_t spool_mount_table_device(const char *path)
 	return device;
 }
 
+bool spool_mount_table_is(const char *path, const char *type)
+{
+	struct reading reading;
+	struct libmnt_fs *fs;
+	bool is = false;
+
+	if (begin_reading(&reading) < 0)
+		return false;
+	while ((fs = next(&reading))) {
+		const char *target = mnt_fs_get_target(fs);
+
+		if (target && strcmp(target, path) == 0) /* the last one is on top */
+			is = mnt_fs_match_fstype(fs, type);
+	}
+	end_reading(&reading);
+	return is;
+}
+
 /* "ID PARENT MAJOR:MINOR ...": before any path, so that nothing is escaped. */
 static bool parse_device(const char *line, dev_t *ret)
 {

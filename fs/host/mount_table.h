@@ -40,6 +40,10 @@ int spool_mount_table_has(FILE *mountinfo, dev_t device);
  */
 int spool_mount_table_option(const char *path, const char *name);
 
+/** spool_mount_table_is() - Return: whether the uppermost mount on @path is of @type,
+ * "fuse.spoolfs"; false, too, when the table cannot be read. */
+bool spool_mount_table_is(const char *path, const char *type);
+
 /** spool_mount_table_device() - Return: the device of the uppermost mount on @path; 0: there is no
  * mount, or the table cannot be read. */
 dev_t spool_mount_table_device(const char *path);

@@ -37,14 +37,47 @@ static bool is_empty(const char *path)
 	return empty;
 }
 
-int spool_mount_check(const struct spool_options *options, struct spool_mount *ret, FILE *errors)
+char *spool_mount_resolve(const char *mountpoint)
+{
+	spool_cleanup(free) char *copy = strdup(mountpoint), *name = strdup(mountpoint);
+	spool_cleanup(free) char *parent = NULL;
+	char *path = realpath(mountpoint, NULL), *last;
+
+	if (path || (errno != ENOTCONN && errno != ECONNABORTED) || !copy || !name)
+		return path;
+	last = basename(name);
+	parent = realpath(dirname(copy), NULL);
+	if (!parent)
+		return NULL;
+	if (strcmp(last, ".") == 0 || strcmp(last, "..") == 0) {
+		errno = ENOTCONN;
+		return NULL;
+	}
+	return asprintf(&path, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, last) < 0 ? NULL
+											  : path;
+}
+
+int spool_mount_clear(const char *path, struct spool_log *log)
+{
+	int r = 0;
+
+	while (spool_mount_table_is(path, "fuse." SUBTYPE) && (r = spool_unmount_dead(path)) > 0)
+		spool_log(log, SPOOL_LOG_WARNING,
+			  "%s: unmounted what a daemon that was killed had left there", path);
+	return r;
+}
+
+int spool_mount_check(const struct spool_options *options, struct spool_log *log,
+		      struct spool_mount *ret, FILE *errors)
 {
 	struct stat stat_buf;
 	char *path;
 	int r;
 
 	*ret = (struct spool_mount){.fd = -1, .covered = -1};
-	path = realpath(options->mountpoint, NULL);
+	path = spool_mount_resolve(options->mountpoint);
+	if (path)
+		spool_mount_clear(path, log); /* where this fails it is seen below */
 	if (!path || stat(path, &stat_buf) < 0) {
 		r = -errno;
 		fprintf(errors, "spoolfs: %.128s: %s (allowed: an existing directory)\n",

@@ -10,10 +10,26 @@
 #include "options/options.h"
 
 /**
+ * spool_mount_resolve() - the path of a mount point as the mount table has it
+ * What is mounted there may be dead, so that only the directory that it is in can be asked for.
+ * Return: an absolute path without symbolic links, for free(3); NULL: errno says why.
+ */
+char *spool_mount_resolve(const char *mountpoint);
+
+/**
+ * spool_mount_clear() - unmount what a daemon has left that was killed with all its processes
+ * @path: of spool_mount_resolve(); a mount that is served, or of another filesystem, is left alone
+ * Each is logged. Return: 0; -errno of spool_unmount_dead().
+ */
+int spool_mount_clear(const char *path, struct spool_log *log);
+
+/**
  * spool_mount_check() - can something be mounted there?
+ * What a killed daemon has left there is unmounted.
  * Return: 0 and @ret->path; -errno after one line to @errors.
  */
-int spool_mount_check(const struct spool_options *options, struct spool_mount *ret, FILE *errors);
+int spool_mount_check(const struct spool_options *options, struct spool_log *log,
+		      struct spool_mount *ret, FILE *errors);
 
 /** spool_mount_do() - mount. Return: 0 and @mount->fd; -errno (libfuse has written why). */
 int spool_mount_do(const struct spool_options *options, struct spool_mount *mount);

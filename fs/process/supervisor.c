@@ -425,7 +425,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 				 .janitor = {.socket = -1}};
 	int r, status = 1;
 
-	if (spool_mount_check(options, &sup.mount, stderr) < 0)
+	if (spool_mount_check(options, log, &sup.mount, stderr) < 0)
 		return SPOOL_EXIT_USAGE;
 	if (spool_watchdog_new(options->hurry, &sup.watchdog) < 0 ||
 	    spool_shared_new(!(options->mask & SPOOL_FEATURE_NOSWAP), &sup.shared) < 0) {

@@ -102,6 +102,16 @@ int spool_unmount_path(const char *path)
 	return run_request(&request);
 }
 
+int spool_unmount_dead(const char *path)
+{
+	struct request request = {.path = path, .must_be_dead = true};
+	int r = run_request(&request);
+
+	if (r == NOT_OURS)
+		return 0;
+	return r < 0 ? r : 1;
+}
+
 /* Unmounts the last of @places that no other mount covers; @request says the rest. Return: 0;
  * *@ret_stranger is set when the mount there was not ours; -errno. */
 static int unmount_last(struct request *request, const struct spool_place *places,

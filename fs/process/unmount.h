@@ -21,6 +21,13 @@
  */
 int spool_unmount(struct spool_mount *mount);
 
+/**
+ * spool_unmount_dead() - unmount the uppermost mount on @path if nobody serves it any more
+ * Return: 1 it was dead, and is unmounted; 0 it is not dead, or nothing is mounted there;
+ * -ETIMEDOUT it hangs; -errno of umount2(2) or fork(2); -EIO where fusermount3 cannot.
+ */
+int spool_unmount_dead(const char *path);
+
 /** spool_unmount_path() - unmount the uppermost mount on @path, busy or not; its connection is
  * aborted where we may. Return: 0; -ETIMEDOUT it hangs; -errno of umount2(2) or fork(2); -EIO where
  * fusermount3 cannot. */

@@ -11,8 +11,8 @@ import signal
 import subprocess
 import time
 
-from rig import (DEADLINE_S, GONE, Mount, Skip, alive, binary, case, children, is_mounted,
-                 run, wait_until)
+from rig import (DEADLINE_S, GONE, Mount, Skip, alive, as_user, binary, case, children, gone,
+                 is_mounted, run, wait_until)
 from transport import counts, transports
 
 KILLS = int(os.environ.get('SPOOL_KILLS', '3'))
@@ -138,6 +138,27 @@ def of_the_supervisor():
 @case(mount=False)
 def of_worker_and_supervisor():
     kill(lambda victim: [victim.worker, victim.supervisor])
+
+
+@case(mount=False)
+def of_all_processes_at_once():
+    """Nobody is left to unmount. Who mounts there again finds a dead mount, and unmounts it."""
+    for uid in (0, NOBODY):
+        if uid and not os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
+            raise Skip('an ordinary user may not open /dev/fuse')
+        mount = Mount(uid=uid, layout='single' if uid else 'private',
+                      allow_log=['unmounted what a daemon that was killed had left']).start()
+        pids = family(mount.pids[0])
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)  # so that none of them acts when another one dies
+        kill_all(random.Random(SEED), pids)
+        mount.process.wait(DEADLINE_S)
+        wait_until(lambda pids=pids: not any(map(alive, pids)), 'no process')
+        assert is_mounted(mount.path), 'the janitor was not killed'
+        gone(as_user, uid, os.listdir, mount.path)
+        mount.start()
+        as_user(uid, os.listdir, mount.path)
+        mount.stop()
 
 
 @case(mount=False)
