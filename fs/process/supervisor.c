@@ -23,12 +23,14 @@
 #include "process/mountpoint.h"
 #include "host/process.h"
 #include "host/record.h"
+#include "host/service_manager.h"
 #include "host/shared.h"
 #include "process/unmount.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 #include "process/watch.h"
 #include "process/watchdog.h"
+#include "process/announce.h"
 #include "process/attached.h"
 #include "process/child.h"
 #include "process/control_socket.h"
@@ -45,7 +47,8 @@ struct supervisor {
 	struct spool_watchdog *watchdog;
 	struct spool_shared *shared;
 	struct spool_attached *attached; /* NULL: nobody looks at the mount table */
-	time_t janitor_since;            /* CLOCK_MONOTONIC, in s */
+	struct spool_service_manager manager;
+	time_t janitor_since; /* CLOCK_MONOTONIC, in s */
 	struct spool_child worker;
 	int socket; /* to the worker; -1 when closed */
 	int signals;
@@ -203,12 +206,18 @@ static bool see_whether_mounted(struct supervisor *sup, bool changed)
 /* In ms, for poll(2): the first of what wants to look at something. */
 static int timeout(const struct supervisor *sup)
 {
-	int dog = spool_watchdog_timeout(sup->watchdog);
-	int detach = spool_attached_timeout(sup->attached, atomic_load(&sup->shared->detach));
+	const int all[] = {
+		spool_watchdog_timeout(sup->watchdog),
+		spool_attached_timeout(sup->attached, atomic_load(&sup->shared->detach)),
+		spool_service_manager_timeout(&sup->manager),
+	};
+	int first = -1;
 
-	if (dog < 0 || detach < 0)
-		return dog < 0 ? detach : dog;
-	return dog < detach ? dog : detach;
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(all); i++) {
+		if (all[i] >= 0 && (first < 0 || all[i] < first))
+			first = all[i];
+	}
+	return first;
 }
 
 /* Return: true: EVENT_STOP or EVENT_WORKER, in *@ret. */
@@ -259,6 +268,7 @@ static enum event wait_for_event(struct supervisor *sup)
 		eventfd_read(sup->shared->wake, &count);
 		if (spool_watchdog_look(sup->watchdog, sup->worker.pid, &sup->mount))
 			return EVENT_HANG;
+		spool_service_manager_look(&sup->manager);
 		if (see_whether_mounted(sup, fds[4].revents))
 			return EVENT_DETACHED;
 	}
@@ -335,6 +345,7 @@ static bool serve(struct supervisor *sup)
 	enum event event = wait_for_event(sup);
 	int r;
 
+	spool_announce_end(&sup->mount, &sup->manager);
 	spool_control_socket_remove(sup->mount.device);
 	if (event == EVENT_WORKER && spool_child_ended_well(&sup->worker)) {
 		/* somebody else has unmounted it; mounts that were detached lazily may be left */
@@ -355,18 +366,6 @@ static bool serve(struct supervisor *sup)
 		spool_mount_guard(&sup->mount, sup->log);
 	}
 	return r == 0 && spool_child_ended_well(&sup->worker);
-}
-
-static void say_ready(const struct spool_options *options)
-{
-	static const char ready[] = "ready\n";
-
-	if (options->ready_fd < 0)
-		return;
-	/* the program that asked for the mount may have ended; its descriptor tells */
-	if (write(options->ready_fd, ready, sizeof(ready) - 1) < 0)
-		return;
-	close(options->ready_fd);
 }
 
 static void watch_mounts(struct supervisor *sup)
@@ -425,6 +424,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 				 .janitor = {.socket = -1}};
 	int r, status = 1;
 
+	spool_service_manager_find(&sup.manager);
 	if (spool_mount_check(options, log, &sup.mount, stderr) < 0)
 		return SPOOL_EXIT_USAGE;
 	if (spool_watchdog_new(options->hurry, &sup.watchdog) < 0 ||
@@ -440,7 +440,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	r = start(&sup);
 	if (r == 0) {
 		spool_mount_drop_privileges(options, log);
-		say_ready(options);
+		spool_announce_ready(options, &sup.mount, &sup.manager);
 		started(arg);
 		status = serve(&sup) ? 0 : 1;
 	} else {
