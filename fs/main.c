@@ -17,6 +17,7 @@
 
 #include "options/options.h"
 #include "process/mountpoint.h"
+#include "process/namespace.h"
 #include "process/remount.h"
 #include "process/supervisor.h"
 #include "host/syslog_line.h"
@@ -215,6 +216,9 @@ int main(int argc, char *argv[])
 	signal(SIGCHLD, SIG_DFL); /* who ignores it, as our caller may, cannot wait for children */
 	log.level = options.log_level;
 	avoid_oom_killer();
+	if (options.namespace &&
+	    (options.home = spool_namespace_enter(options.namespace, stderr)) < 0)
+		return SPOOL_EXIT_USAGE;
 	mountpoint = spool_mount_resolve(options.mountpoint);
 	if (mountpoint)
 		options.mountpoint = mountpoint; /* chdir() gives relative paths another meaning */

@@ -218,6 +218,9 @@ static int parse_switch(struct given *given, int c, char *argv[])
 		return parse_fd(given, "ready-fd", optarg, &options->ready_fd);
 	case 'A':
 		return parse_fd(given, "alive-fd", optarg, &options->alive_fd);
+	case 'N':
+		options->namespace = optarg;
+		return 0;
 	case ':':
 		fprintf(given->errors, "spoolfs: %s: needs a value (allowed: see spoolfs --help)\n",
 			argv[optind - 1]);
@@ -237,6 +240,7 @@ static const struct option switches[] = {
 	{"holder-fd", required_argument, NULL, 'H'},
 	{"ready-fd", required_argument, NULL, 'R'},
 	{"alive-fd", required_argument, NULL, 'A'},
+	{"mount-namespace", required_argument, NULL, 'N'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -312,6 +316,7 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 		.hurry = 1,
 		.patience = 1,
 		.alive_fd = -1,
+		.home = -1,
 		.log_level = SPOOL_LOG_INFO,
 		.machine_ram = machine->ram,
 		.backing_fd = -1,
@@ -388,6 +393,7 @@ void spool_options_help(FILE *out)
 	      "  --alive-fd=N     keep this descriptor open in every process, to the end of the "
 	      "last\n"
 	      "  --check          say what is wrong with the options, and mount nothing\n"
+	      "  --mount-namespace=FILE  mount there, and serve from here: /proc/1/ns/mnt\n"
 	      "  --help           print this and exit\n"
 	      "  --version        print the version and exit\n\n"
 	      "Options (with what this version allows):\n",

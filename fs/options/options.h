@@ -77,6 +77,8 @@ struct spool_options {
 	enum spool_log_level log_level;
 	const char *source;
 	const char *mountpoint; /* as given */
+	const char *namespace;  /* the mount namespace to mount in; NULL: our own */
+	int home;               /* the one that the worker returns to; -1: our own */
 	const char *backing;    /* NULL: RAM only */
 	int backing_fd;         /* the directory; -1 without */
 	char backing_why[128];  /* why the default directory is not used; "" */

@@ -72,6 +72,7 @@ static void forget_ours(const struct supervisor *sup, int socket)
 	const int keep[] = {socket,
 			    sup->options->backing_fd,
 			    sup->options->alive_fd,
+			    sup->options->home,
 			    spool_watchdog_fd(sup->watchdog),
 			    sup->shared->wake,
 			    sup->shared->alive,
@@ -158,7 +159,6 @@ static int start_janitor(struct supervisor *sup)
 static void look_after_janitor(struct supervisor *sup)
 {
 	time_t now = spool_clock_s();
-
 	int status;
 
 	if (!spool_janitor_has_ended(&sup->janitor))

@@ -15,6 +15,7 @@
 #include "process/handover.h"
 #include "process/lifeline.h"
 #include "process/limits.h"
+#include "process/namespace.h"
 #include "process/services.h"
 #include "process/set_up.h"
 #include "transport/channel.h"
@@ -172,6 +173,9 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	if (*options->backing_why)
 		spool_log(log, SPOOL_LOG_WARNING, "backing=/var/tmp, the default, %s: RAM only",
 			  options->backing_why);
+	r = spool_namespace_return(options->home);
+	if (r < 0)
+		return failed(&worker, "return to its mount namespace", r);
 	r = spool_set_up(&worker.fs, &worker.arena, worker.why);
 	if (r < 0)
 		return failed(&worker, "set up the filesystem", r);

@@ -3,7 +3,7 @@ import os
 import select
 import socket
 
-from rig import DEADLINE_S, Mount, case
+from rig import DEADLINE_S, Mount, binary, case, own_mounts, put, run
 
 
 class Manager:
@@ -51,3 +51,46 @@ def hears_that_it_lives():
         assert manager.next()[0] == 'READY=1'
         for _ in range(3):
             assert manager.next() == ['WATCHDOG=1']
+
+
+class Apart(Service):
+    """One whose daemon is in a mount namespace of its own, and mounts in the one of this case."""
+
+    def start(self):
+        wrapped = os.environ['SPOOLFS']
+        script = os.path.join(self.base, 'spoolfs')
+        put(script, f'#!/bin/sh\nexec unshare -m --propagation slave {wrapped} '
+            f'--mount-namespace=/proc/{os.getpid()}/ns/mnt "$@"\n'.encode(), 0o755)
+        os.environ['SPOOLFS'] = script
+        try:
+            return super().start()
+        finally:
+            os.environ['SPOOLFS'] = wrapped
+            os.unlink(script)
+
+
+def namespace_of(pid):
+    return os.readlink(f'/proc/{pid}/ns/mnt')
+
+
+@case(mount=False)
+def mounts_outside_of_its_namespace():
+    """What serves stays inside; what mounts and unmounts does not."""
+    own_mounts()
+    manager = Manager(os.environ['SPOOL_CASE_DIR'])
+    with Apart(manager) as mount:
+        put(os.path.join(mount.tmpdir(), 'f'), b'x')
+        supervisor, worker, janitor = mount.pids[:3]
+        here = namespace_of(os.getpid())
+        assert namespace_of(supervisor) == namespace_of(janitor) == here != namespace_of(worker)
+        assert f'STATUS=Serves {mount.path}' in manager.next()
+
+
+@case(mount=False)
+def refuses_what_is_no_namespace():
+    for path, why in (('/dev/null', 'Invalid argument'), ('/nowhere', 'No such file'),
+                      ('/proc/self/ns/net', 'Invalid argument')):
+        done = run(binary('SPOOLFS'), f'--mount-namespace={path}', '/mnt', check=False)
+        assert done.returncode == 2, done
+        assert done.stderr.startswith(f'spoolfs: --mount-namespace={path}: {why}'), done
+        assert done.stderr.count('\n') == 1, done
