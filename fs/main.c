@@ -179,6 +179,25 @@ static int read_factor(const struct spool_options *options, const char *variable
 	return n < 1 || n > 1000 ? 1 : (int)n;
 }
 
+/* Return: an exit status. */
+static int clear(const struct spool_options *options, struct spool_log *log)
+{
+	spool_cleanup(free) char *path = NULL;
+	int r;
+
+	if (options->namespace && spool_namespace_enter(options->namespace, stderr) < 0)
+		return SPOOL_EXIT_USAGE;
+	path = spool_mount_resolve(options->mountpoint);
+	r = path ? 0 : -errno;
+	log->level = SPOOL_LOG_WARNING;
+	if (r == 0)
+		r = spool_mount_clear(path, log);
+	if (r == 0 || r == -ENOENT)
+		return 0;
+	fprintf(stderr, "spoolfs: --unmount-dead=%.128s: %s\n", options->mountpoint, strerror(-r));
+	return 1;
+}
+
 int main(int argc, char *argv[])
 {
 	const struct spool_machine machine = {
@@ -204,6 +223,8 @@ int main(int argc, char *argv[])
 		puts("spoolfs " SPOOL_VERSION);
 		return 0;
 	}
+	if (options.action == SPOOL_ACTION_CLEAR)
+		return clear(&options, &log);
 	if (options.action == SPOOL_ACTION_REMOUNT)
 		return spool_remount(argc, argv, options.mountpoint);
 	if (options.action == SPOOL_ACTION_CHECK)

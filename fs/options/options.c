@@ -218,6 +218,10 @@ static int parse_switch(struct given *given, int c, char *argv[])
 		return parse_fd(given, "ready-fd", optarg, &options->ready_fd);
 	case 'A':
 		return parse_fd(given, "alive-fd", optarg, &options->alive_fd);
+	case 'U':
+		options->action = SPOOL_ACTION_CLEAR;
+		options->mountpoint = optarg;
+		return 0;
 	case 'N':
 		options->namespace = optarg;
 		return 0;
@@ -240,6 +244,7 @@ static const struct option switches[] = {
 	{"holder-fd", required_argument, NULL, 'H'},
 	{"ready-fd", required_argument, NULL, 'R'},
 	{"alive-fd", required_argument, NULL, 'A'},
+	{"unmount-dead", required_argument, NULL, 'U'},
 	{"mount-namespace", required_argument, NULL, 'N'},
 	{NULL, 0, NULL, 0},
 };
@@ -335,7 +340,8 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 	optind = 0;
 	while (r == 0 && (c = getopt_long(argc, argv, ":fdo:hV", switches, NULL)) != -1)
 		r = parse_switch(&given, c, argv);
-	if (r < 0 || ret->action == SPOOL_ACTION_HELP || ret->action == SPOOL_ACTION_VERSION)
+	if (r < 0 || ret->action == SPOOL_ACTION_HELP || ret->action == SPOOL_ACTION_VERSION ||
+	    ret->action == SPOOL_ACTION_CLEAR)
 		return r;
 	if (ret->action == SPOOL_ACTION_REMOUNT)
 		ret->source = NULL;
@@ -394,6 +400,7 @@ void spool_options_help(FILE *out)
 	      "last\n"
 	      "  --check          say what is wrong with the options, and mount nothing\n"
 	      "  --mount-namespace=FILE  mount there, and serve from here: /proc/1/ns/mnt\n"
+	      "  --unmount-dead=DIR  unmount what a killed daemon has left there, and exit\n"
 	      "  --help           print this and exit\n"
 	      "  --version        print the version and exit\n\n"
 	      "Options (with what this version allows):\n",

@@ -39,6 +39,7 @@ enum spool_action {
 	SPOOL_ACTION_MOUNT,
 	SPOOL_ACTION_REMOUNT, /* change a live mount: mount -o remount */
 	SPOOL_ACTION_CHECK,   /* say whether the options are right */
+	SPOOL_ACTION_CLEAR,   /* unmount what is dead: --unmount-dead */
 	SPOOL_ACTION_HELP,
 	SPOOL_ACTION_VERSION,
 };

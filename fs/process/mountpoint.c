@@ -64,7 +64,7 @@ int spool_mount_clear(const char *path, struct spool_log *log)
 	while (spool_mount_table_is(path, "fuse." SUBTYPE) && (r = spool_unmount_dead(path)) > 0)
 		spool_log(log, SPOOL_LOG_WARNING,
 			  "%s: unmounted what a daemon that was killed had left there", path);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 int spool_mount_check(const struct spool_options *options, struct spool_log *log,

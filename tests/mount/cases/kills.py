@@ -140,24 +140,39 @@ def of_worker_and_supervisor():
     kill(lambda victim: [victim.worker, victim.supervisor])
 
 
+def dies(mount):
+    """All processes of it at once: nobody is left to unmount."""
+    pids = family(mount.pids[0])
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)  # so that none of them acts when another one dies
+    kill_all(random.Random(SEED), pids)
+    mount.process.wait(DEADLINE_S)
+    wait_until(lambda: not any(map(alive, pids)), 'no process')
+    assert is_mounted(mount.path), 'the janitor was not killed'
+    gone(as_user, mount.uid, os.listdir, mount.path)
+
+
+def clears(path):
+    """Unmounts what is dead. What it says."""
+    done = run(binary('SPOOLFS'), f'--unmount-dead={path}')
+    return done.stdout + done.stderr
+
+
 @case(mount=False)
 def of_all_processes_at_once():
-    """Nobody is left to unmount. Who mounts there again finds a dead mount, and unmounts it."""
+    """Who mounts there again finds a dead mount, and unmounts it."""
+    left = 'unmounted what a daemon that was killed had left'
     for uid in (0, NOBODY):
         if uid and not os.stat('/dev/fuse').st_mode & 0o006 == 0o006:
             raise Skip('an ordinary user may not open /dev/fuse')
-        mount = Mount(uid=uid, layout='single' if uid else 'private',
-                      allow_log=['unmounted what a daemon that was killed had left']).start()
-        pids = family(mount.pids[0])
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)  # so that none of them acts when another one dies
-        kill_all(random.Random(SEED), pids)
-        mount.process.wait(DEADLINE_S)
-        wait_until(lambda pids=pids: not any(map(alive, pids)), 'no process')
-        assert is_mounted(mount.path), 'the janitor was not killed'
-        gone(as_user, uid, os.listdir, mount.path)
+        mount = Mount(uid=uid, layout='single' if uid else 'private', allow_log=[left]).start()
+        dies(mount)
         mount.start()
-        as_user(uid, os.listdir, mount.path)
+        assert as_user(uid, clears, mount.path) == '' and is_mounted(mount.path), 'it is served'
+        dies(mount)
+        assert left in as_user(uid, clears, mount.path)
+        assert not is_mounted(mount.path) and as_user(uid, clears, mount.path) == ''
+        mount.start()
         mount.stop()
 
 
