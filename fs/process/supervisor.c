@@ -448,6 +448,8 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 		spool_unmount(&sup.mount);
 		if (sup.worker.pid > 0)
 			stop_worker(&sup);
+		if (sup.worker.reaped && WIFSIGNALED(sup.worker.status)) /* it could not say why */
+			say_how_it_ended(&sup);
 		if (r == -EINVAL || was_refused(&sup))
 			status = SPOOL_EXIT_USAGE;
 	}
