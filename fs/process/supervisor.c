@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -237,12 +238,21 @@ static bool read_signals(struct supervisor *sup, enum event *ret)
 	return false;
 }
 
+/* The end of the holder: of a process (pidfd_open(2)) it is something to read; of a pipe or socket,
+ * which may have data, that it hung up, which is told unasked. */
+static short holder_events(int fd)
+{
+	if (pidfd_send_signal(fd, 0, NULL, 0) == 0 || errno != EBADF)
+		return POLLIN;
+	return 0;
+}
+
 /* Waits for what ends a mount. */
 static enum event wait_for_event(struct supervisor *sup)
 {
 	struct pollfd fds[] = {
 		{.fd = sup->signals, .events = POLLIN},
-		{.fd = sup->options->holder_fd}, /* POLLHUP comes unasked; -1 is ignored */
+		{.fd = sup->options->holder_fd, .events = holder_events(sup->options->holder_fd)},
 		{.fd = spool_watchdog_fd(sup->watchdog), .events = POLLIN},
 		{.fd = sup->shared->wake, .events = POLLIN},
 		{.events = POLLPRI},
@@ -257,7 +267,7 @@ static enum event wait_for_event(struct supervisor *sup)
 		fds[4].revents = 0;
 		if (poll(fds, SPOOL_ARRAY_SIZE(fds), timeout(sup)) < 0 && errno != EINTR)
 			return EVENT_STOP;
-		if (fds[1].revents & (POLLHUP | POLLERR | POLLNVAL))
+		if (fds[1].revents)
 			return EVENT_STOP;
 		if (read_signals(sup, &event))
 			return event;

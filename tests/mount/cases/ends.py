@@ -84,6 +84,23 @@ def a_holder_that_is_not_open_is_refused():
 
 
 @case(mount=False)
+def a_mount_ends_with_the_process_that_holds_it():
+    """Whose child it is not, and which says nothing: its end is enough."""
+    path = f'{os.environ["SPOOL_CASE_DIR"]}/outer/m'
+    os.makedirs(path)
+    with subprocess.Popen(['cat'], stdin=subprocess.PIPE) as holder:
+        pidfd = os.pidfd_open(holder.pid)
+        run(binary('SPOOLFS'), f'--holder-fd={pidfd}', path, pass_fds=[pidfd])
+        os.close(pidfd)
+        put(f'{path}/self/f', b'x')
+        holder.stdin.write(b'x')  # it lives on, whatever it does
+        assert get(f'{path}/self/f') == b'x'
+        holder.kill()
+    wait_until(lambda: not os.path.exists(os.path.dirname(path)), 'all of it is gone')
+    assert not is_mounted(path)
+
+
+@case(mount=False)
 def what_was_covered_is_guarded_wherever_it_is_now():
     """The directory, not its path, which means another one meanwhile."""
     mount = Mount(allow_log=['killed by signal', "made root's own"])
