@@ -4,10 +4,13 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hook/config.h"
+#include "hook/input.h"
 #include "hook/wish.h"
 #include "unit.h"
 #include "util/macros.h"
@@ -39,6 +42,22 @@ static bool said(struct lines *lines, const char *text)
 		printf("said: %s\n", lines->text);
 	free(lines->text);
 	return is;
+}
+
+static json_object *parse_bytes(const char *text, size_t size, FILE *errors)
+{
+	FILE *file = fmemopen((void *)(uintptr_t)text, size, "r");
+	json_object *object;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	object = input_read(file, "input", errors);
+	fclose(file);
+	return object;
+}
+
+static json_object *parse(const char *text)
+{
+	return parse_bytes(text, strlen(text), stderr);
 }
 
 static void test_wish(void)
@@ -100,10 +119,185 @@ static void test_one_line_whatever_is_given(void)
 				    "without ., .. and a slash at the end)\n"));
 }
 
+static void expect_config(const char *before, const char *path, const char *after)
+{
+	json_object *config = parse(before);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+	CU_ASSERT_EQUAL(config_set_tmpdir(config, path, stderr), 0);
+	CU_ASSERT_EQUAL(config_keep_errors(config, stderr), 0);
+	CU_ASSERT_STRING_EQUAL(
+		json_object_to_json_string_ext(config, JSON_C_TO_STRING_PLAIN |
+							       JSON_C_TO_STRING_NOSLASHESCAPE),
+		after);
+	json_object_put(config);
+}
+
+static void test_config(void)
+{
+	expect_config("{\"process\":{\"env\":[\"A=/b\",\"TMP=x\",\"TMPDIRS=y\",\"TMPDIR=z\"]}}",
+		      "/scratch",
+		      "{\"process\":{\"env\":[\"A=/b\",\"TMPDIRS=y\",\"TMPDIR=/scratch\","
+		      "\"TMP=/scratch\",\"TEMP=/scratch\"]}}");
+	expect_config("{\"process\":{\"env\":null}}", "/t",
+		      "{\"process\":{\"env\":[\"TMPDIR=/t\",\"TMP=/t\",\"TEMP=/t\"]}}");
+	expect_config("{\"process\":{}}", "/t",
+		      "{\"process\":{\"env\":[\"TMPDIR=/t\",\"TMP=/t\",\"TEMP=/t\"]}}");
+	expect_config("{\"root\":{}}", "/t", "{\"root\":{}}"); /* it runs nothing */
+	expect_config("{\"annotations\":{\"a\":\"b\"}}", "/t",
+		      "{\"annotations\":{\"a\":\"b\",\"run.oci.hooks.stderr\":\"/dev/stderr\"}}");
+	expect_config("{\"annotations\":{\"run.oci.hooks.stderr\":\"/x\"}}", "/t",
+		      "{\"annotations\":{\"run.oci.hooks.stderr\":\"/x\"}}");
+}
+
+/* What is not ours comes out as it went in: 2^64-1 is RLIM_INFINITY. */
+static void test_config_is_kept(void)
+{
+	static const char text[] =
+		"{\"a\":18446744073709551615,\"b\":-9223372036854775808,"
+		"\"c\":1.50e300,\"d\":\"\\u00e4/\xc3\xa4\",\"e\":[null,true,{}]}";
+	static const char kept[] =
+		"{\"a\":18446744073709551615,\"b\":-9223372036854775808,"
+		"\"c\":1.50e300,\"d\":\"\xc3\xa4/\xc3\xa4\",\"e\":[null,true,{}]}";
+
+	expect_config(text, "/t", kept);
+}
+
+static void test_wrong_config(void)
+{
+	static const char *const wrong[] = {
+		"{\"process\":7}",
+		"{\"process\":null}",
+		"{\"process\":[]}",
+		"{\"process\":{\"env\":7}}",
+		"{\"process\":{\"env\":{}}}",
+		"{\"process\":{\"env\":\"TMP=x\"}}",
+		"{\"process\":{\"env\":[\"A=b\",7]}}",
+		"{\"process\":{\"env\":[null]}}",
+		"{\"process\":{\"env\":[[\"TMP=x\"]]}}",
+	};
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(wrong); i++) {
+		json_object *config = parse(wrong[i]);
+		struct lines lines;
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+		open_lines(&lines);
+		CU_ASSERT_EQUAL(config_set_tmpdir(config, "/t", lines.file), -1);
+		CU_ASSERT_TRUE(said(&lines, NULL));
+		json_object_put(config);
+	}
+}
+
+static void test_annotation(void)
+{
+	static const char *const none[] = {"{}", "{\"annotations\":null}", "{\"annotations\":{}}"};
+	static const char *const wrong[] = {
+		"{\"annotations\":[]}", "{\"annotations\":\"a\"}", "{\"annotations\":{\"a\":7}}",
+		"{\"annotations\":{\"a\":null}}", "{\"annotations\":{\"a\":\"x\\u0000y\"}}"};
+	json_object *object = parse("{\"annotations\":{\"a\":\"x\"}}");
+	const char *value;
+
+	CU_ASSERT_EQUAL(config_annotation(object, "a", &value, stderr), 0);
+	CU_ASSERT_STRING_EQUAL(value, "x");
+	json_object_put(object);
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(none); i++) {
+		object = parse(none[i]);
+		CU_ASSERT_EQUAL(config_annotation(object, "a", &value, stderr), 0);
+		CU_ASSERT_PTR_NULL(value);
+		json_object_put(object);
+	}
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(wrong); i++) {
+		struct lines lines;
+
+		object = parse(wrong[i]);
+		open_lines(&lines);
+		CU_ASSERT_EQUAL(config_annotation(object, "a", &value, lines.file), -1);
+		CU_ASSERT_TRUE(said(&lines, NULL));
+		json_object_put(object);
+	}
+}
+
+static void expect_no_object(const char *text, size_t size)
+{
+	struct lines lines;
+
+	open_lines(&lines);
+	CU_ASSERT_PTR_NULL(parse_bytes(text, size, lines.file));
+	CU_ASSERT_TRUE(said(&lines, NULL));
+}
+
+static void test_no_object(void)
+{
+	static const char *const wrong[] = {
+		"x",     "7",      "\"a\"",           "[]",  "null",
+		"{",     "{\"a\"", "{a:1}",           "{}x", "{\"a\":1,}",
+		"{} {}", " ",      "{\"a\":\"\xff\"}"};
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(wrong); i++)
+		expect_no_object(wrong[i], strlen(wrong[i]));
+	expect_no_object("{}\0x", 4);
+}
+
+/* @n times "[", or something else that goes on for ever */
+static char *repeat(const char *part, size_t n)
+{
+	size_t length = strlen(part);
+	char *text = malloc(n * length + 1);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	for (size_t i = 0; i < n; i++)
+		memcpy(text + i * length, part, length);
+	text[n * length] = '\0';
+	return text;
+}
+
+static void test_deep_and_long(void)
+{
+	static const char *const deep[] = {"[", "{\"a\":"};
+	char *text;
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(deep); i++) {
+		text = repeat(deep[i], 1000000);
+		expect_no_object(text, strlen(text));
+		free(text);
+	}
+	text = repeat(" ", INPUT_BYTES_MAX + 1);
+	expect_no_object(text, strlen(text));
+	memcpy(text, "{}", 2);
+	expect_no_object(text, strlen(text));
+	free(text);
+}
+
+/* A million settings are replaced in one walk. */
+static void test_long_environment(void)
+{
+	char *settings = repeat("\"TMP=x\",", 1000000);
+	char *text;
+	json_object *config, *env;
+
+	CU_ASSERT_FATAL(asprintf(&text, "{\"process\":{\"env\":[%s\"A=b\"]}}", settings) > 0);
+	config = parse(text);
+	CU_ASSERT_EQUAL(config_set_tmpdir(config, "/t", stderr), 0);
+	env = input_member(input_member(config, "process", json_type_object), "env",
+			   json_type_array);
+	CU_ASSERT_EQUAL(json_object_array_length(env), 4);
+	json_object_put(config);
+	free(text);
+	free(settings);
+}
+
 static const struct unit_test tests[] = {
 	{"annotations say what is wanted", test_wish},
 	{"other annotations are refused", test_wrong_wish},
 	{"a refusal is one line", test_one_line_whatever_is_given},
+	{"a configuration gets TMPDIR", test_config},
+	{"what is not ours is kept", test_config_is_kept},
+	{"configurations of wrong types", test_wrong_config},
+	{"annotations of all types", test_annotation},
+	{"what is no object", test_no_object},
+	{"what is deep or long", test_deep_and_long},
+	{"a long environment", test_long_environment},
 };
 
 int main(void)
