@@ -3,14 +3,18 @@
 /* spoolfs-oci-hook: what it is given, by whoever may annotate a container, and what it makes of it.
  */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hook/config.h"
 #include "hook/input.h"
+#include "hook/owner.h"
+#include "hook/state.h"
 #include "hook/wish.h"
 #include "unit.h"
 #include "util/macros.h"
@@ -287,6 +291,81 @@ static void test_long_environment(void)
 	free(settings);
 }
 
+static void test_state(void)
+{
+	json_object *object = parse("{\"id\":\"c.1\",\"bundle\":\"/b\",\"pid\":7,"
+				    "\"status\":\"creating\"}");
+	struct state state;
+
+	CU_ASSERT_TRUE(state_is_one(object));
+	CU_ASSERT_EQUAL(state_read(object, &state, stderr), 0);
+	CU_ASSERT_STRING_EQUAL(state.id, "c.1");
+	CU_ASSERT_STRING_EQUAL(state.bundle, "/b");
+	CU_ASSERT_EQUAL(state.pid, 7);
+	CU_ASSERT_FALSE(state.is_over);
+	json_object_put(object);
+	object = parse("{\"id\":\"c\",\"status\":\"stopped\"}");
+	CU_ASSERT_EQUAL(state_read(object, &state, stderr), 0);
+	CU_ASSERT_TRUE(state.is_over);
+	json_object_put(object);
+}
+
+static void test_wrong_state(void)
+{
+	static const char *const wrong[] = {
+		"{\"id\":\"\",\"status\":\"stopped\"}",
+		"{\"id\":\"..\",\"status\":\"stopped\"}",
+		"{\"id\":\"a/b\",\"status\":\"stopped\"}",
+		"{\"id\":\"a\\u0000b\",\"status\":\"stopped\"}",
+		"{\"id\":7,\"status\":\"stopped\"}",
+		"{\"status\":\"stopped\"}",
+		"{\"id\":\"a\"}",
+		"{\"id\":\"a\",\"status\":7}",
+		"{\"id\":\"a\",\"status\":\"running\",\"pid\":7,\"bundle\":\"/b\"}",
+		"{\"id\":\"a\",\"status\":\"creating\",\"pid\":7}",
+		"{\"id\":\"a\",\"status\":\"creating\",\"pid\":7,\"bundle\":\"b\"}",
+		"{\"id\":\"a\",\"status\":\"creating\",\"pid\":0,\"bundle\":\"/b\"}",
+		"{\"id\":\"a\",\"status\":\"creating\",\"pid\":-7,\"bundle\":\"/b\"}",
+		"{\"id\":\"a\",\"status\":\"creating\",\"pid\":4294967297,\"bundle\":\"/b\"}",
+		"{\"id\":\"a\",\"status\":\"creating\",\"pid\":\"7\",\"bundle\":\"/b\"}",
+		"{\"id\":\"a\",\"status\":\"creating\",\"bundle\":\"/b\"}",
+	};
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(wrong); i++) {
+		json_object *object = parse(wrong[i]);
+		struct lines lines;
+		struct state state;
+
+		open_lines(&lines);
+		CU_ASSERT_EQUAL(state_read(object, &state, lines.file), -1);
+		CU_ASSERT_TRUE(said(&lines, NULL));
+		json_object_put(object);
+	}
+}
+
+static id_t zero_of(const char *text)
+{
+	FILE *map = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+	id_t found = owner_of_zero(map);
+
+	fclose(map);
+	return found;
+}
+
+static void test_owner(void)
+{
+	uid_t uid = 7;
+	gid_t gid = 7;
+
+	CU_ASSERT_EQUAL(zero_of("         0     100000      65536\n"), 100000);
+	CU_ASSERT_EQUAL(zero_of("1000 0 1\n0 200000 1000\n"), 200000);
+	CU_ASSERT_EQUAL(zero_of("0 0 4294967295\n"), 0);
+	CU_ASSERT_EQUAL(zero_of("5 100000 1\n"), 0);
+	CU_ASSERT_EQUAL(zero_of("what\n"), 0);
+	CU_ASSERT_EQUAL(owner_read(getpid(), &uid, &gid), 0);
+	CU_ASSERT_EQUAL(owner_read(-1, &uid, &gid), -ENOENT);
+}
+
 static const struct unit_test tests[] = {
 	{"annotations say what is wanted", test_wish},
 	{"other annotations are refused", test_wrong_wish},
@@ -298,6 +377,9 @@ static const struct unit_test tests[] = {
 	{"what is no object", test_no_object},
 	{"what is deep or long", test_deep_and_long},
 	{"a long environment", test_long_environment},
+	{"states", test_state},
+	{"states of wrong types", test_wrong_state},
+	{"who root of a container is", test_owner},
 };
 
 int main(void)
