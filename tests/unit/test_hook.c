@@ -4,16 +4,19 @@
  */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hook/config.h"
 #include "hook/input.h"
 #include "hook/owner.h"
+#include "hook/place.h"
 #include "hook/state.h"
 #include "hook/wish.h"
 #include "unit.h"
@@ -366,6 +369,55 @@ static void test_owner(void)
 	CU_ASSERT_EQUAL(owner_read(-1, &uid, &gid), -ENOENT);
 }
 
+static pid_t ended_process(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	return pid;
+}
+
+static void test_place(void)
+{
+	char top[] = "/tmp/spool-test-hook-XXXXXX", base[64], dead[PATH_MAX], other[PATH_MAX],
+	     live[PATH_MAX];
+	struct stat found;
+	pid_t pid = ended_process();
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(top));
+	snprintf(base, sizeof(base), "%s/base", top);
+	CU_ASSERT_EQUAL(place_make(base, "a-1", pid, dead), 0);
+	CU_ASSERT_EQUAL(place_make(base, "a", getpid(), live), 0);
+	CU_ASSERT_NOT_EQUAL(stat(dead, &found), 0); /* what the dead have left goes first */
+	CU_ASSERT_EQUAL(place_make(base, "a", getpid(), other), -EEXIST);
+	CU_ASSERT_EQUAL(stat(live, &found), 0);
+	CU_ASSERT_EQUAL(found.st_mode & 0777, 0700);
+	mkdir(dead, 0700);
+	place_wait(base, "a", 0); /* not its own */
+	CU_ASSERT_EQUAL(stat(dead, &found), 0);
+	place_wait(base, "a-1", 0);
+	CU_ASSERT_NOT_EQUAL(stat(dead, &found), 0);
+	place_give_up(base, live);
+	CU_ASSERT_NOT_EQUAL(stat(base, &found), 0);
+	CU_ASSERT_EQUAL(rmdir(top), 0);
+}
+
+/* The number behind it is always whole. */
+static void test_place_of_a_long_name(void)
+{
+	char top[] = "/tmp/spool-test-hook-XXXXXX", place[PATH_MAX], *name = repeat("x", 255);
+	pid_t pid = ended_process();
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(top));
+	CU_ASSERT_EQUAL(place_make(top, name, pid, place), 0);
+	CU_ASSERT_EQUAL(strlen(strrchr(place, '/') + 1), 200 + 1 + strlen(strrchr(place, '-') + 1));
+	place_wait(top, name, 0);
+	CU_ASSERT_NOT_EQUAL(access(top, F_OK), 0); /* nothing is left */
+	free(name);
+}
+
 static const struct unit_test tests[] = {
 	{"annotations say what is wanted", test_wish},
 	{"other annotations are refused", test_wrong_wish},
@@ -380,6 +432,8 @@ static const struct unit_test tests[] = {
 	{"states", test_state},
 	{"states of wrong types", test_wrong_state},
 	{"who root of a container is", test_owner},
+	{"mount points come and go", test_place},
+	{"a long name", test_place_of_a_long_name},
 };
 
 int main(void)
