@@ -19,6 +19,7 @@
 #include "process/services.h"
 #include "process/set_up.h"
 #include "transport/channel.h"
+#include "transport/outgoing.h"
 #include "ctl/record.h"
 #include "transport/devfuse.h"
 #include "ops/control_server.h"
@@ -116,7 +117,7 @@ static int run_session(struct worker *worker, int socket)
 		r = fd == -EPIPE ? 0 : fd; /* nothing was mounted: the supervisor has said why */
 		goto out;
 	}
-	r = spool_channel_attach(worker->fs.session, fd);
+	r = spool_outgoing_attach(worker->fs.session, fd);
 	if (r == 0)
 		r = spool_devfuse_start(&worker->fs, fd, worker->done, &worker->fs.devfuse);
 	if (r == 0)

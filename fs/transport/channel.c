@@ -13,6 +13,7 @@
 #include "host/pulse.h"
 #include "life/sessions.h"
 #include "options/options.h"
+#include "transport/outgoing.h"
 #include "transport/refused.h"
 #include "transport/tally.h"
 #include "transport/waiting.h"
@@ -77,7 +78,7 @@ static void answer(struct spool_fs *fs, struct spool_request *request, const str
 		return;
 	}
 	spool_request_set_answered(request);
-	if (writev(fuse_session_fd(fs->session), iov, count) < 0)
+	if (spool_outgoing_send(fuse_session_fd(fs->session), iov, count) < 0)
 		spool_log(fs->log, SPOOL_LOG_DEBUG, "/dev/fuse: %s", strerror(errno));
 }
 
@@ -118,13 +119,63 @@ static void refuse(struct spool_fs *fs, struct spool_request *request)
 		answer_error(fs, request, -EINTR);
 }
 
+static ssize_t total(const struct iovec *iov, int count)
+{
+	size_t sum = 0;
+
+	for (int i = 0; i < count; i++)
+		sum += iov[i].iov_len;
+	return (ssize_t)sum;
+}
+
+/* What is left of an error that nobody waits for. */
+static int final_error(int error)
+{
+	if (error == -EAGAIN) /* of RAM, which did not come */
+		return -ENOSPC;
+	return error < SPOOL_ERROR_LAST ? -EIO : error; /* of our own: no handler may do that */
+}
+
+/* An answer that libfuse sends; of struct spool_outgoing. */
+static ssize_t take_answer(void *ctx, const struct iovec *iov, int count)
+{
+	struct spool_fs *fs = ctx;
+	struct spool_request *request = spool_channel_current(fs);
+	int fd = fuse_session_fd(fs->session);
+	struct fuse_out_header header;
+
+	if (!request || iov[0].iov_len != sizeof(header))
+		return spool_outgoing_send(fd, iov, count);
+	memcpy(&header, iov[0].iov_base, sizeof(header));
+	if (header.unique != request->unique)
+		return spool_outgoing_send(fd, iov, count);
+	assert(!request->replied);
+	request->replied = true;
+	/* what the handler was told holds: time goes on, and may change the answer to another */
+	if (request->waitq || (header.error < 0 && header.error != request->refused &&
+			       spool_channel_waits(fs, header.error)))
+		return total(iov, count);
+	header.error = final_error(header.error);
+	memcpy(iov[0].iov_base, &header, sizeof(header));
+	if (header.error == -ENOSPC || header.error == -EDQUOT)
+		spool_refused_log(fs);
+	spool_probe_request_answered(request->unique, header.error);
+	if (request->answer)
+		return spool_request_answer(request, iov, count);
+	spool_request_set_answered(request);
+	return spool_outgoing_send(fd, iov, count);
+}
+
 /* Until it is answered, or has to wait for something that has not come yet. */
 static void attempt(struct spool_fs *fs, struct spool_request *request)
 {
 	const struct fuse_buf buf = {.mem = request->data, .size = request->len};
+	const struct spool_outgoing outgoing = {
+		.fd = fuse_session_fd(fs->session), .send = take_answer, .ctx = fs};
 	struct spool_waitq *queue = NULL;
 
 	pthread_setspecific(fs->current, request);
+	spool_outgoing_catch(&outgoing);
 	do {
 		if (queue) {
 			request->attempts++;
@@ -139,6 +190,7 @@ static void attempt(struct spool_fs *fs, struct spool_request *request)
 		assert(!request->replied || request->answered == !request->waitq);
 		queue = request->waitq;
 	} while (queue && queue->ops->retry && queue->ops->retry(queue, request));
+	spool_outgoing_catch(NULL);
 	pthread_setspecific(fs->current, NULL);
 }
 
@@ -265,22 +317,6 @@ void spool_channel_end(struct spool_fs *fs, struct spool_request *request)
 	spool_pulse_work(pulse);
 }
 
-/* Requests come through ring.h and devfuse.h; libfuse does not read by itself. */
-static ssize_t channel_read(int fd, void *buf, size_t buf_len, void *userdata)
-{
-	(void)userdata;
-	return read(fd, buf, buf_len);
-}
-
-static ssize_t total(const struct iovec *iov, int count)
-{
-	size_t sum = 0;
-
-	for (int i = 0; i < count; i++)
-		sum += iov[i].iov_len;
-	return (ssize_t)sum;
-}
-
 bool spool_channel_waits(struct spool_fs *fs, int error)
 {
 	struct spool_request *request = spool_channel_current(fs);
@@ -291,47 +327,4 @@ bool spool_channel_waits(struct spool_fs *fs, int error)
 	if (!request->waitq)
 		request->refused = error;
 	return request->waitq;
-}
-
-/* What is left of an error that nobody waits for. */
-static int final_error(int error)
-{
-	if (error == -EAGAIN) /* of RAM, which did not come */
-		return -ENOSPC;
-	return error < SPOOL_ERROR_LAST ? -EIO : error; /* of our own: no handler may do that */
-}
-
-static ssize_t channel_writev(int fd, struct iovec *iov, int count, void *userdata)
-{
-	struct spool_fs *fs = userdata;
-	struct spool_request *request = spool_channel_current(fs);
-	struct fuse_out_header header;
-
-	if (!request || iov[0].iov_len != sizeof(header))
-		return writev(fd, iov, count);
-	memcpy(&header, iov[0].iov_base, sizeof(header));
-	if (header.unique != request->unique)
-		return writev(fd, iov, count);
-	assert(!request->replied);
-	request->replied = true;
-	/* what the handler was told holds: time goes on, and may change the answer to another */
-	if (request->waitq || (header.error < 0 && header.error != request->refused &&
-			       spool_channel_waits(fs, header.error)))
-		return total(iov, count);
-	header.error = final_error(header.error);
-	memcpy(iov[0].iov_base, &header, sizeof(header));
-	if (header.error == -ENOSPC || header.error == -EDQUOT)
-		spool_refused_log(fs);
-	spool_probe_request_answered(request->unique, header.error);
-	if (request->answer)
-		return spool_request_answer(request, iov, count);
-	spool_request_set_answered(request);
-	return writev(fd, iov, count);
-}
-
-int spool_channel_attach(struct fuse_session *session, int fd)
-{
-	static const struct fuse_custom_io io = {.read = channel_read, .writev = channel_writev};
-
-	return fuse_session_custom_io(session, &io, fd);
 }

@@ -19,7 +19,6 @@
 
 #include "transport/request.h"
 
-struct fuse_session;
 struct spool_fs;
 
 /**
@@ -82,10 +81,3 @@ bool spool_channel_waits(struct spool_fs *fs, int error);
 
 /** spool_channel_current() - the request that this thread is processing, or NULL. */
 struct spool_request *spool_channel_current(struct spool_fs *fs);
-
-/**
- * spool_channel_attach() - let @session talk over @fd through us
- * @fd: the mount's /dev/fuse descriptor; the session's from here on
- * The session's user data must be a struct spool_fs. Return: 0; -errno.
- */
-int spool_channel_attach(struct fuse_session *session, int fd);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "transport/channel.h"
+#include "transport/outgoing.h"
 #include "transport/wire.h"
 
 /* libfuse wants it first. */
@@ -34,7 +35,7 @@ void channel_rig_init(struct spool_fs *fs, struct engine_rig *rig,
 	fuse_opt_free_args(&args); /* libfuse has made a copy of them */
 	CU_ASSERT_PTR_NOT_NULL_FATAL(fs->session);
 	CU_ASSERT_EQUAL_FATAL(
-		spool_channel_attach(fs->session, open("/dev/null", O_RDWR | O_CLOEXEC)), 0);
+		spool_outgoing_attach(fs->session, open("/dev/null", O_RDWR | O_CLOEXEC)), 0);
 	send_init(fs);
 }
 

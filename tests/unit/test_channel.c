@@ -10,6 +10,7 @@
 #include "ops/origin.h"
 #include "request_rig.h"
 #include "transport/channel.h"
+#include "transport/outgoing.h"
 #include "transport/handshake.h"
 #include "unit.h"
 
@@ -99,7 +100,7 @@ static void test_interrupt(void)
 	fuse_opt_free_args(&args); /* libfuse has made a copy of them */
 	CU_ASSERT_PTR_NOT_NULL_FATAL(fs.session);
 	CU_ASSERT_EQUAL_FATAL(pthread_key_create(&fs.current, NULL), 0);
-	CU_ASSERT_EQUAL_FATAL(spool_channel_attach(fs.session, pair[0]), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_outgoing_attach(fs.session, pair[0]), 0);
 	fuse_session_process_buf(fs.session, &buf);
 	CU_ASSERT_EQUAL(recv(pair[1], &got, sizeof(got), MSG_DONTWAIT), (ssize_t)sizeof(got));
 	CU_ASSERT_TRUE(spool_request_parse(&message));
