@@ -131,9 +131,16 @@ static ssize_t total(const struct iovec *iov, int count)
 /* What is left of an error that nobody waits for. */
 static int final_error(int error)
 {
-	if (error == -EAGAIN) /* of RAM, which did not come */
+	switch (error) {
+	case -EAGAIN: /* of RAM, which did not come */
 		return -ENOSPC;
-	return error < SPOOL_ERROR_LAST ? -EIO : error; /* of our own: no handler may do that */
+	case SPOOL_COUNT_FIRST: /* no handler may do that */
+	case SPOOL_TELL_FIRST:
+	case SPOOL_SPILL_FIRST:
+		return -EIO;
+	default:
+		return error;
+	}
 }
 
 /* An answer that libfuse sends; of struct spool_outgoing. */

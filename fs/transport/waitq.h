@@ -12,6 +12,7 @@
  * Which errors mean "not yet", and to whom: fs/README.md has the table.
  */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,12 +22,12 @@ struct spool_fs;
 struct spool_request;
 struct spool_waitq;
 
-/* What handlers answer when something is to happen first, and nobody but a queue ever sees. Behind
- * the last error that the kernel takes (511), before the first that libfuse does not (1000). */
-#define SPOOL_ERROR_LAST (-511)
-#define SPOOL_COUNT_FIRST (-601) /* files that nobody has any more are to go, as they are counted */
-#define SPOOL_TELL_FIRST (-602)  /* the kernel is to be told something (spool_request.first) */
-#define SPOOL_SPILL_FIRST (-603) /* a file is to be on the disk (spool_request.first) */
+/* What handlers answer when something is to happen first, and nobody but a queue ever sees. libfuse
+ * takes only what libc knows as an error (3.18 does), so these are XENIX's, which no Linux
+ * filesystem has a use for. */
+#define SPOOL_COUNT_FIRST (-ENOTNAM) /* files that nobody has any more are to go: they count */
+#define SPOOL_TELL_FIRST (-ENAVAIL)  /* the kernel is to be told something (spool_request.first) */
+#define SPOOL_SPILL_FIRST (-EISNAM)  /* a file is to be on the disk (spool_request.first) */
 
 /**
  * struct spool_waitq_ops - what a queue does; no locks are held. NULL: nothing, and false
