@@ -1,0 +1,112 @@
+"""systemd: the units of spoolfs on booted machines."""
+import re
+
+from booted import on_each
+from rig import wait_until
+
+PACKAGES = 'systemd-container mmdebstrap'
+UNIT = 'spoolfs.service'
+
+
+def processes(machine):
+    """{name: pid} of those of the daemon."""
+    pids = machine.sh(f'cat /sys/fs/cgroup/system.slice/{UNIT}/cgroup.procs').split()
+    return {machine.sh(f'cat /proc/{pid}/comm'): pid for pid in pids}
+
+
+def kill_all(machine):
+    """All processes of the daemon at once, the janitor included. Not by cgroup.kill, which with
+    Linux 6.18 also ended what systemd 257 started in the group afterwards."""
+    machine.kill(processes(machine).values())
+
+
+def journal(machine, *arguments):
+    return machine.run('journalctl', '-o', 'cat', '-u', UNIT, *arguments).stdout
+
+
+@on_each()
+def serves_in_a_sandbox(machine):
+    """Before anybody logs in, for all to see, and with all its protection."""
+    assert machine.show(UNIT, 'StatusText') == 'Serves /run/spoolfs'
+    assert UNIT in machine.show('systemd-user-sessions.service', 'After').split()
+    machine.sh('setpriv --reuid=1000 --clear-groups sh -c "echo x > /run/spoolfs/self/f"')
+    assert machine.sh('stat -c "%U %a" /run/spoolfs/1000/f') == 'alice 600'
+    said = machine.sh('spoolctl status /run/spoolfs')
+    for protection in (r'landlock +on', r'seccomp +on', r'capabilities none', r'nice -10',
+                       r'swap +file data are never swapped'):
+        assert re.search(protection, said), said
+    pids = processes(machine)
+    outside = machine.sh('readlink /proc/1/ns/mnt')
+    for name, inside in (('spoolfs-super', False), ('spoolfs-janitor', False), ('spoolfs', True),
+                         ('spoolfs-witness', True)):
+        assert (machine.sh(f'readlink /proc/{pids[name]}/ns/mnt') != outside) == inside, name
+    for unit in (UNIT, 'spoolfs@srv-scratch.service'):
+        said = machine.run('systemd-analyze', 'security', '--no-pager', unit).stdout
+        exposure = re.search(r'exposure level for \S+: (\S+)', said)[1]
+        print(f'systemd {machine.version}, {unit}: exposure {exposure}')
+        assert unit != UNIT or float(exposure) <= 2.0, said
+
+
+@on_each()
+def stops_and_restarts(machine):
+    """A changed configuration of systemd's changes nothing; a stop wipes, and so does a restart."""
+    holder = machine.popen('sh', '-c', 'exec 3>/run/spoolfs/self/held; echo ok; read x; '
+                           'echo more >&3 || echo gone')
+    assert holder.stdout.readline() == 'ok\n'
+    machine.run('systemctl', 'daemon-reload')
+    machine.run('systemctl', 'daemon-reexec')
+    assert machine.sh('ls /run/spoolfs/self') == 'held' and machine.is_active()
+    machine.run('systemctl', 'restart', UNIT)
+    assert machine.is_active() and machine.mounts() == 1
+    assert machine.sh('ls /run/spoolfs/self') == ''
+    assert 'gone' in holder.communicate('\n')[0]
+    machine.sh('echo x > /run/spoolfs/self/f')
+    machine.run('systemctl', 'stop', UNIT)
+    assert machine.show(UNIT, 'Result') == 'success'
+    assert machine.mounts() == 0 and machine.sh('ls -A /run/spoolfs; pgrep spoolfs || :') == ''
+
+
+@on_each()
+def starts_again_when_all_are_killed(machine):
+    machine.sh('echo x > /run/spoolfs/self/f')
+    kill_all(machine)
+    wait_until(lambda: machine.show(UNIT, 'NRestarts') == '1' and machine.is_active(),
+               'it is started again')
+    assert machine.mounts() == 1 and machine.sh('ls /run/spoolfs/self') == ''
+    for name in ('spoolfs', 'spoolfs-super'):
+        before = int(machine.show(UNIT, 'NRestarts'))
+        machine.run('kill', '-9', processes(machine)[name])
+        wait_until(lambda before=before: int(machine.show(UNIT, 'NRestarts')) > before and
+                   machine.is_active(), 'it is started again')
+        assert machine.mounts() == 1 and machine.sh('ls /run/spoolfs/self') == ''
+
+
+@on_each()
+def leaves_no_dead_mount(machine):
+    """Nor when it is not started again."""
+    machine.write(f'/run/systemd/system/{UNIT}.d/once.conf', '[Service]\nRestart=no\n')
+    machine.run('systemctl', 'daemon-reload')
+    kill_all(machine)
+    wait_until(lambda: machine.show(UNIT, 'ActiveState') == 'failed', 'it has failed')
+    assert machine.mounts() == 0, journal(machine)
+    assert machine.sh('ls -A /run/spoolfs') == ''
+
+
+@on_each(options='size=1G')
+def takes_options(machine):
+    """Those of its file: some while it serves; wrong ones with a line, and no restart."""
+    def options(text):
+        machine.write('/etc/default/spoolfs', f'SPOOLFS_OPTIONS={text}\n')
+    assert re.search(r'size +\S+ used of 1G', machine.sh('spoolctl status /run/spoolfs'))
+    options('size=2G,user_size=50%')
+    machine.run('systemctl', 'reload', UNIT)
+    assert re.search(r'size +\S+ used of 2G', machine.sh('spoolctl status /run/spoolfs'))
+    options('layout=shared')
+    assert machine.run('systemctl', 'reload', UNIT, check=False).returncode != 0
+    assert machine.is_active() and 'layout=shared: cannot be changed' in journal(machine)
+    options('nonsense=1')
+    assert machine.run('systemctl', 'restart', UNIT, check=False).returncode != 0
+    assert machine.show(UNIT, 'ActiveState') == 'failed'
+    assert machine.show(UNIT, 'NRestarts') == '0'
+    assert 'spoolfs: nonsense=1: unknown option' in journal(machine)
+    assert machine.mounts() == 0
