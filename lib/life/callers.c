@@ -26,6 +26,8 @@ struct caller_shard {
 struct spool_callers {
 	const struct spool_host *host;
 	const struct spool_life_system *system;
+	uid_t (*payer)(void *ctx, uid_t uid);
+	void *ctx;
 	unsigned int per_shard;
 	struct caller_shard shards[SHARDS];
 };
@@ -81,6 +83,13 @@ static int look_audit(struct spool_callers *callers, struct caller_shard *shard,
 	return read_audit(callers, slot, ret);
 }
 
+/* Of a container's root who acts for others there they are uids of his own. */
+static bool has_one_payer(const struct spool_callers *callers, uid_t a, uid_t b)
+{
+	return a == b || (callers->payer &&
+			  callers->payer(callers->ctx, a) == callers->payer(callers->ctx, b));
+}
+
 /* Servers set another uid for each file, and go back. A process that has one for good is known by
  * who its files in /proc belong to; only if that does not tell more is read. */
 static int look_uids(const struct spool_callers *callers, struct caller_slot *slot, uid_t uid,
@@ -103,7 +112,7 @@ static int look_uids(const struct spool_callers *callers, struct caller_slot *sl
 	if (r < 0)
 		return r;
 	ret->cgroup[0] = '\0';
-	ret->acts = uids[0] != uid && uids[2] != uid;
+	ret->acts = !has_one_payer(callers, uids[0], uid) && !has_one_payer(callers, uids[2], uid);
 	if (!ret->acts)
 		slot->uid = uid;
 	return read_audit(callers, slot, &ret->audit);
@@ -152,7 +161,7 @@ int spool_callers_look(struct spool_callers *callers, pid_t tid, uid_t uid, unsi
 }
 
 int spool_callers_new(const struct spool_host *host, const struct spool_life_system *system,
-		      unsigned int max, struct spool_callers **ret)
+		      const struct spool_session_config *config, struct spool_callers **ret)
 {
 	struct spool_callers *callers = spool_alloc(host, sizeof(*callers));
 
@@ -160,7 +169,9 @@ int spool_callers_new(const struct spool_host *host, const struct spool_life_sys
 		return -ENOMEM;
 	callers->host = host;
 	callers->system = system;
-	callers->per_shard = max / SHARDS > 0 ? max / SHARDS : 1;
+	callers->payer = config->payer;
+	callers->ctx = config->ctx;
+	callers->per_shard = config->max_callers / SHARDS > 0 ? config->max_callers / SHARDS : 1;
 	for (unsigned int i = 0; i < SHARDS; i++) {
 		struct caller_shard *shard = &callers->shards[i];
 

@@ -11,12 +11,13 @@
  */
 
 #include "life/process.h"
+#include "life/sessions.h"
 #include "util/host.h"
 
 struct spool_callers;
 
 /** What is asked of a caller besides its audit session. Does it act for another: is the uid with
- * which it makes files neither its real nor its saved one (credentials(7))? ACTS and
+ * which it makes files of another payer than its real and its saved one (credentials(7))? ACTS and
  * ACTS_UNLESS_LOGIN: where nothing has said yet that it does not, the latter if it has no audit
  * session; ACTS_NOW: what was said does not count. */
 enum {
@@ -38,11 +39,12 @@ struct spool_caller {
 
 /**
  * spool_callers_new() - nobody yet
- * @host, @system: borrowed for good; @max: how many threads' files stay open at most, >= 1
+ * @host, @system: borrowed for good; @config: its max_callers (>= 1: how many threads' files stay
+ * open at most), and who pays
  * Return: 0; -ENOMEM.
  */
 int spool_callers_new(const struct spool_host *host, const struct spool_life_system *system,
-		      unsigned int max, struct spool_callers **ret);
+		      const struct spool_session_config *config, struct spool_callers **ret);
 
 /** spool_callers_free() - closes all. NULL is allowed. */
 void spool_callers_free(struct spool_callers *callers);

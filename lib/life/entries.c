@@ -24,7 +24,7 @@ int spool_sessions_new(const struct spool_host *host, const struct spool_life_sy
 	RB_INIT(&sessions->owners);
 	TAILQ_INIT(&sessions->lists.waiting);
 	TAILQ_INIT(&sessions->lists.over);
-	if (spool_callers_new(host, system, config->max_callers, &sessions->callers) < 0) {
+	if (spool_callers_new(host, system, config, &sessions->callers) < 0) {
 		spool_free(host, sessions);
 		return -ENOMEM;
 	}

@@ -87,6 +87,34 @@ static void test_for_good(void)
 	}
 }
 
+/* In a container: root there, with what is of the same owner, and of another one. */
+static void test_in_a_container(void)
+{
+	enum { SUB = 100000, SUB2 = 100033, BOBS = 200000 };
+	uint64_t id;
+
+	set_up(SPOOL_SESSION_BY_UID);
+	rig->grants[0].first = SUB;
+	rig->grants[0].last = SUB2;
+	rig->grants[0].owner = ALICE;
+	rig->grants[1].first = rig->grants[1].last = BOBS;
+	rig->grants[1].owner = BOB;
+	set_uids(SUB, SUB2, SUB, BOBS);
+	CU_ASSERT_EQUAL(rig_make(rig, SERVER, BOBS, 0), SPOOL_SESSION_STAYS);
+	set_uids(SUB, SUB, SUB, SUB2);
+	id = rig_make(rig, SERVER, SUB2, 0);
+	CU_ASSERT_NOT_EQUAL(id, SPOOL_SESSION_STAYS);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_EQUAL(rig_state(rig, id), SPOOL_SESSION_WATCHED);
+	set_uids(SUB, SUB, SUB, SUB);
+	rig_pass(rig, RIG_LONG);
+	fake_end(&rig->life, SERVER);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_TRUE(rig_ended(rig, id));
+	spool_sessions_put(rig->sessions, id, 1);
+	rig_free(rig);
+}
+
 /* Its own login is what counts, where it has one and that is what sessions are. */
 static void test_login(void)
 {
@@ -125,7 +153,7 @@ static void test_cost(void)
 static const struct unit_test tests[] = {
 	{"for_files", test_for_files}, {"for_a_moment", test_for_a_moment},
 	{"for_good", test_for_good},   {"login", test_login},
-	{"cost", test_cost},
+	{"cost", test_cost},           {"in_a_container", test_in_a_container},
 };
 
 int main(void)
