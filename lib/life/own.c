@@ -56,6 +56,17 @@ bool own_has(const struct spool_sessions *sessions, const struct own *own, pid_t
 	return false;
 }
 
+bool own_is_daemon(const struct spool_sessions *sessions, const struct spool_process *process)
+{
+	const struct spool_session_config *config = &sessions->config;
+	struct spool_process again;
+
+	return config->is_daemon && config->is_daemon(config->ctx, process->pid, process->name) &&
+	       spool_process_read(sessions->system, process->pid, SPOOL_PROCESS_STAT, NULL,
+				  &again) == 0 &&
+	       again.start == process->start;
+}
+
 int own_has_new(struct spool_sessions *sessions, const char *status)
 {
 	pid_t now[SPOOL_SESSION_OWN_MAX], leader;

@@ -14,11 +14,11 @@
  * starttime. A name may hold anything, so it ends at the last parenthesis. */
 int spool_process_parse_stat(const char *text, struct spool_process *ret)
 {
-	const char *end = strrchr(text, ')');
+	const char *begin = strchr(text, '('), *end = strrchr(text, ')');
 	int pid, sid, threads;
 	char state;
 
-	if (!end || sscanf(text, "%d", &pid) != 1 ||
+	if (!begin || !end || begin > end || sscanf(text, "%d", &pid) != 1 ||
 	    sscanf(end + 1,
 		   " %c %*d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d "
 		   "%" SCNu64,
@@ -26,6 +26,7 @@ int spool_process_parse_stat(const char *text, struct spool_process *ret)
 		return -EINVAL;
 	ret->pid = pid;
 	ret->sid = sid;
+	snprintf(ret->name, sizeof(ret->name), "%.*s", (int)(end - begin - 1), begin + 1);
 	/* the first thread may have ended while others go on */
 	ret->dead = (state == 'Z' || state == 'X') && threads <= 1;
 	return 0;

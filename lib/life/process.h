@@ -15,17 +15,22 @@
  * containers; what is longer cannot be told. A guess. */
 #define SPOOL_PROCESS_TEXT 8192u
 
+/** Bytes of a process's name, with its end (TASK_COMM_LEN, proc_pid_comm(5)). */
+#define SPOOL_PROCESS_NAME 16u
+
 /**
  * struct spool_process - a process
  * @start: when it began, in ticks since boot; with @pid it names one process for good
  * @sid: its POSIX session
  * @dead: it has ended, and only its parent has not taken notice
+ * @name: of the program, or what it calls itself
  */
 struct spool_process {
 	pid_t pid;
 	pid_t sid;
 	uint64_t start;
 	bool dead;
+	char name[SPOOL_PROCESS_NAME];
 };
 
 /** struct spool_process_cgroup - a cgroup, of the hierarchies that tell of jobs */

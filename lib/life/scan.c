@@ -239,6 +239,8 @@ static int look_at(struct scan *scan, pid_t pid, enum spool_session_kind kind,
 	r = is_own_new(scan, pid, file, again);
 	if (r != 0)
 		return r < 0 ? r : 0;
+	if (own_is_daemon(scan->sessions, &scan->process))
+		return 0;
 	scan->counts = true;
 	scan->n++;
 	return match_text(scan, kind, again);

@@ -26,7 +26,7 @@
  * program takes its number (execve(2)). A session of which only threads are left is looked for from
  * time to time: that they end, or take another uid, is told by nothing.
  *
- * The daemon's own processes are left out, with their threads (own.h).
+ * The daemon's own processes are left out, with their threads, and those of others (own.h).
  *
  * Two things are taken for granted: that fewer than pid_max processes begin during one look, and
  * that nobody chooses numbers (set_tid, clone3(2), which needs privileges). One look is never

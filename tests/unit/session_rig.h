@@ -21,6 +21,8 @@ struct session_rig {
 	pid_t own[SPOOL_SESSION_OWN_MAX];       /* the daemon's own processes */
 	int n_own;                              /* or what is answered instead */
 	void (*asked)(struct session_rig *rig); /* after each answer; NULL: nothing */
+	pid_t daemon;                           /* of another one, with a thread */
+	void (*asked_daemon)(struct session_rig *rig, pid_t pid); /* after each answer */
 	struct {
 		uid_t first, last, owner;
 	} grants[RIG_GRANTS]; /* of subordinate uids; 0 to 0: root's own */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The daemon's own processes keep no session alive, and nobody else passes for one of them. */
+/* The processes of daemons keep no session alive, and nobody else passes for one of them. */
 
 #include <errno.h>
 
 #include "session_rig.h"
 
-enum { ALICE = 1000, SHELL = 100, WORKER = 200, JANITOR = 300, LOGIN = 7 };
+enum { ALICE = 1000, SHELL = 100, WORKER = 200, JANITOR = 300, OTHER = 350, LOGIN = 7 };
 
 #define FOUND 1000u
 
@@ -161,10 +161,65 @@ static void test_restarted(void)
 	restart(false, false);
 }
 
+/* The daemon of another mount of ALICE's, with a thread. */
+static void other_daemon(enum spool_session_mode mode, bool is_one)
+{
+	uint64_t id;
+
+	set_up(mode);
+	fake_start(&rig->life, OTHER, ALICE, LOGIN, SHELL);
+	fake_thread(&rig->life, OTHER + 1, OTHER);
+	id = make_file();
+	if (is_one)
+		rig->daemon = OTHER;
+	fake_end(&rig->life, SHELL);
+	check(id, is_one);
+}
+
+static void test_other_daemon(void)
+{
+	other_daemon(SPOOL_SESSION_BY_UID, true);
+	other_daemon(SPOOL_SESSION_BY_LOGIN, true);
+	other_daemon(SPOOL_SESSION_BY_SID, true);
+	other_daemon(SPOOL_SESSION_BY_UID, false);
+	other_daemon(SPOOL_SESSION_BY_LOGIN, false);
+	other_daemon(SPOOL_SESSION_BY_SID, false);
+}
+
+/* It ends while it is asked about, and a process of ALICE's gets its number. */
+static void hand_over(struct session_rig *r, pid_t pid)
+{
+	if (pid != OTHER)
+		return;
+	fake_end(&r->life, OTHER);
+	fake_start(&r->life, OTHER, ALICE, LOGIN, SHELL);
+	r->daemon = 0;
+	r->asked_daemon = NULL;
+}
+
+static void test_other_daemons_number(void)
+{
+	uint64_t id;
+
+	set_up(SPOOL_SESSION_BY_UID);
+	fake_start(&rig->life, OTHER, ALICE, LOGIN, SHELL);
+	id = make_file();
+	rig->daemon = OTHER;
+	rig->asked_daemon = hand_over;
+	fake_end(&rig->life, SHELL);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_PTR_NULL(rig->asked_daemon);
+	check(id, false);
+}
+
 static const struct unit_test tests[] = {
-	{"left_out", test_left_out},           {"others_thread", test_others_thread},
-	{"number_reused", test_number_reused}, {"number_reused_later", test_number_reused_later},
+	{"left_out", test_left_out},
+	{"others_thread", test_others_thread},
+	{"number_reused", test_number_reused},
+	{"number_reused_later", test_number_reused_later},
 	{"restarted", test_restarted},
+	{"other_daemon", test_other_daemon},
+	{"other_daemons_number", test_other_daemons_number},
 };
 
 int main(void)
