@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "security/daemons.h"
 #include "security/privileges.h"
 #include "security/subuid.h"
 #include "util/descriptors.h"
@@ -27,7 +28,7 @@
 /* The size of a table at most, for 2^16 lines of subuid(5). A guess. */
 #define TABLE_MAX ((size_t)1 << 20)
 
-enum kind { ASK_CALLER, ASK_GROUP, ASK_SUBUIDS };
+enum kind { ASK_CALLER, ASK_GROUP, ASK_DAEMON, ASK_SUBUIDS };
 
 struct question {
 	int32_t kind;
@@ -75,6 +76,12 @@ static void answer_group(int pid, gid_t gid, int answer)
 		return; /* the worker does not wait any more */
 }
 
+static void answer_daemon(int pid, int answer)
+{
+	if (write(answer, spool_is_daemon(pid) ? "y" : "n", 1) < 0)
+		return; /* the worker does not wait any more */
+}
+
 /* In a process of its own: a server of accounts that hangs must not hold up other questions. The
  * process ends with the time limit or with the witness, so that such processes do not add up. */
 static void answer_subuids(const char *path, int limit_ms, int answer)
@@ -114,6 +121,8 @@ static bool take_question(int socket, const char *subuid_path)
 		answer_caller(question.pid, answer);
 	else if (question.kind == ASK_GROUP && question.pid > 0)
 		answer_group(question.pid, question.gid, answer);
+	else if (question.kind == ASK_DAEMON && question.pid > 0)
+		answer_daemon(question.pid, answer);
 	else if (question.kind == ASK_SUBUIDS)
 		answer_subuids(subuid_path, question.limit_ms, answer);
 	close(answer);
@@ -242,14 +251,28 @@ bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int ca
 	return look_at(witness, pid).caps >> cap & 1;
 }
 
-bool spool_witness_in_group(struct spool_witness *witness, pid_t pid, gid_t gid)
+/* Return: is the answer yes? */
+static bool is_yes(struct spool_witness *witness, const struct question *question)
 {
-	const struct question question = {.kind = ASK_GROUP, .pid = pid, .gid = gid};
-	spool_cleanup(fd) int fd = pid > 0 ? ask(witness, &question) : -1;
+	spool_cleanup(fd) int fd = question->pid > 0 ? ask(witness, question) : -1;
 	char answer = 'n';
 
 	return fd >= 0 && read_answer(witness, fd, &answer, 1, witness->answer_ms) == 1 &&
 	       answer == 'y';
+}
+
+bool spool_witness_in_group(struct spool_witness *witness, pid_t pid, gid_t gid)
+{
+	const struct question question = {.kind = ASK_GROUP, .pid = pid, .gid = gid};
+
+	return is_yes(witness, &question);
+}
+
+bool spool_witness_is_daemon(struct spool_witness *witness, pid_t pid)
+{
+	const struct question question = {.kind = ASK_DAEMON, .pid = pid};
+
+	return is_yes(witness, &question);
 }
 
 uid_t spool_witness_uid(struct spool_witness *witness, pid_t pid)

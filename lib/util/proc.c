@@ -19,7 +19,9 @@ int spool_proc_status(const char *path, struct spool_proc_status *ret)
 		unsigned int uid;
 		int a, b;
 
-		if (sscanf(line, "TracerPid: %d", &a) == 1)
+		if (sscanf(line, "PPid: %d", &a) == 1)
+			ret->parent = a;
+		else if (sscanf(line, "TracerPid: %d", &a) == 1)
 			ret->tracer = a;
 		else if (sscanf(line, "CapEff: %llx", &caps) == 1)
 			ret->caps = caps;

@@ -11,6 +11,7 @@
 struct spool_proc_status {
 	uint64_t caps;  /* its effective capabilities, 1 << CAP_SYS_ADMIN ... */
 	uid_t uid;      /* the one that files are opened with; -1: not told */
+	pid_t parent;   /* 0: none in this pid namespace */
 	pid_t tracer;   /* the process that traces it, as a debugger does; 0: none */
 	bool top_pidns; /* its pid is its name in one pid namespace alone: the one of /proc */
 };

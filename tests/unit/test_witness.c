@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -163,6 +164,61 @@ static void it_has_one_capability(void)
 	CU_ASSERT_EQUAL(waitpid(pid, NULL, 0), pid);
 }
 
+/* Nobody but root and itself may look at it. */
+static bool hide(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0) == 0;
+}
+
+static bool is_daemon(struct spool_witness *witness, bool (*prepare)(void))
+{
+	pid_t pid = start_process(prepare);
+	bool yes = pid > 0 && spool_witness_is_daemon(witness, pid);
+
+	end_process(pid);
+	return yes;
+}
+
+/* Another program, called as ours is. */
+static pid_t start_other(void)
+{
+	int fds[2];
+	char byte;
+	pid_t pid;
+
+	CU_ASSERT_EQUAL_FATAL(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		execlp("sleep", "spoolfs", "1000", NULL);
+		_exit(1);
+	}
+	close(fds[1]);
+	CU_ASSERT_EQUAL(read(fds[0], &byte, 1), 0); /* it is that now */
+	close(fds[0]);
+	return pid;
+}
+
+/* What runs this program is, for this one. */
+static void daemons(void)
+{
+	struct spool_witness *witness;
+	pid_t pid;
+
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, FOR_EVER, &witness), 0);
+	CU_ASSERT_TRUE(spool_witness_is_daemon(witness, getpid()));
+	CU_ASSERT_TRUE(is_daemon(witness, nothing));
+	CU_ASSERT_TRUE(is_daemon(witness, hide));
+	CU_ASSERT_FALSE(spool_witness_is_daemon(witness, 1));
+	CU_ASSERT_FALSE(spool_witness_is_daemon(witness, 0));
+	CU_ASSERT_FALSE(spool_witness_is_daemon(witness, -1));
+	CU_ASSERT_FALSE(spool_witness_is_daemon(witness, 1 << 30));
+	pid = start_other();
+	CU_ASSERT_FALSE(spool_witness_is_daemon(witness, pid));
+	end_process(pid);
+	spool_witness_free(witness);
+	CU_ASSERT_TRUE(wait(NULL) > 0);
+}
+
 static void subordinate_uids(void)
 {
 	struct spool_witness *witness;
@@ -268,6 +324,7 @@ int main(void)
 	static const struct unit_test tests[] = {
 		{"administrators", administrators},
 		{"it has one capability", it_has_one_capability},
+		{"daemons", daemons},
 		{"subordinate uids", subordinate_uids},
 		{"many subordinate uids", many_subordinate_uids},
 		{"one that does not answer", one_that_does_not_answer},
