@@ -63,6 +63,13 @@ static int on_own(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX])
 	return life->config.own ? life->config.own(life->config.ctx, ret) : 0;
 }
 
+static bool on_is_daemon(void *ctx, pid_t pid, const char *name)
+{
+	const struct spool_life *life = ctx;
+
+	return life->config.is_daemon && life->config.is_daemon(life->config.ctx, pid, name);
+}
+
 static uid_t on_payer(void *ctx, uid_t uid)
 {
 	const struct spool_life *life = ctx;
@@ -146,6 +153,7 @@ static int make_table(struct spool_life *life)
 		.max_watches = life->config.max_watches,
 		.max_callers = life->config.max_callers,
 		.own = on_own,
+		.is_daemon = on_is_daemon,
 		.payer = on_payer,
 		.payers_known = on_payers_known,
 		.wake = on_wake,

@@ -18,7 +18,7 @@ struct spool_life;
  * @mode, @grace_ms: the options session= and grace=
  * @max_watches: descriptors for members, of those that RLIMIT_NOFILE allows; 0: looks instead
  * @max_callers: for threads that make files; with more at the same time each costs one open
- * @own, @payer, @payers_known: as in struct spool_session_config, with @ctx; NULL: none
+ * @own, @is_daemon, @payer, @payers_known: as in struct spool_session_config, with @ctx; NULL: none
  * @ended: session @id is over: its entries are to go, and then spool_sessions_put(). In the thread,
  *	with no lock held. It must not wait: others' ends wait for it
  */
@@ -28,6 +28,7 @@ struct spool_life_config {
 	unsigned int max_watches;
 	unsigned int max_callers;
 	int (*own)(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX]);
+	bool (*is_daemon)(void *ctx, pid_t pid, const char *name);
 	uid_t (*payer)(void *ctx, uid_t uid);
 	int (*payers_known)(void *ctx);
 	void (*ended)(void *ctx, uint64_t id);

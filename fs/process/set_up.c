@@ -14,6 +14,7 @@
 #include "background/reaper.h"
 #include "background/sessions.h"
 #include "background/writeback.h"
+#include "ctl/record.h"
 #include "fs.h"
 #include "host/arena.h"
 #include "host/shared.h"
@@ -105,6 +106,15 @@ static int own_processes(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX])
 	return n;
 }
 
+/* All our processes and threads have such names; who has one by chance is looked at. */
+static bool is_daemon(void *ctx, pid_t pid, const char *name)
+{
+	const struct spool_fs *fs = ctx;
+
+	return strncmp(name, SPOOL_CTL_WORKER, strlen(SPOOL_CTL_WORKER)) == 0 &&
+	       spool_witness_is_daemon(fs->witness, pid);
+}
+
 static uid_t payer_of(void *ctx, uid_t uid)
 {
 	const struct spool_fs *fs = ctx;
@@ -166,6 +176,7 @@ static int make_life(struct spool_fs *fs, const struct spool_descriptors *descri
 		.max_watches = descriptors->watches,
 		.max_callers = descriptors->callers,
 		.own = own_processes,
+		.is_daemon = is_daemon,
 		.payer = payer_of,
 		.payers_known = payers_known,
 		.ended = on_session_ended,

@@ -1,12 +1,14 @@
 """Processes that have a user's uid and are no sign of him: the daemon's own, and servers."""
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import time
 
-from rig import (LIBC, Mount, as_user, case, children, get, own_mounts, own_uids, put, run,
-                 wait_until)
+from rig import (LIBC, Mount, as_user, binary, case, children, get, own_mounts, own_uids, put,
+                 run, wait_until)
 
 
 def own_name(uid):
@@ -54,6 +56,51 @@ def a_user_is_gone_though_his_daemon_lives():
         wait_until(lambda: set(children(mount.pids[0])) - set(mount.pids), 'there is another')
         mount.pids = [mount.pids[0], *children(mount.pids[0])]
         goes(made_by(user, f'{mount.path}/second'))
+
+
+def starts(uid, *argv, **kwargs):
+    """A process of the user, which lives until it is killed."""
+    return subprocess.Popen(argv, user=uid, group=uid, extra_groups=[], **kwargs)
+
+
+def ended(process):
+    process.kill()
+    process.wait()
+
+
+def stays(fd, mount, other):
+    """As long as it takes for what nobody is there for to go."""
+    for _ in range(2):
+        as_user(other, put, f'{mount.tmpdir(other)}/gone', b'x')
+        wait_until(lambda: not os.path.exists(f'{mount.tmpdir(other)}/gone'), 'the other is gone')
+    assert not os.readlink(f'/proc/self/fd/{fd}').endswith(' (deleted)')
+
+
+@case(mount=False)
+def daemons_of_one_user_keep_no_session_of_each_others():
+    """Two mounts of his own, and one of root's; what he runs himself does keep it."""
+    user, other = own_uids(2)
+    own_name(user)
+    program = shutil.copy(shutil.which('sleep'), f'{os.environ["SPOOL_CASE_DIR"]}/spoolfs')
+    options = 'session=uid,grace=0'
+    with Mount(options=options) as of_root, \
+            Mount(layout='single', uid=user, options=options) as first, \
+            Mount(layout='single', uid=user, options=options) as second:
+        places = of_root.tmpdir(user), first.path, second.path
+        for place in places:
+            goes(made_by(user, f'{place}/gone'))
+        # a program that calls itself as the daemon does, and spoolctl run with a mount of its own
+        named = starts(user, program, '1000')
+        files = [made_by(user, f'{place}/kept') for place in places]
+        stays(files[0], of_root, other)
+        runs = starts(user, binary('SPOOLCTL'), 'run', '--', 'sh', '-c', 'echo; exec cat',
+                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert runs.stdout.readline() == b'\n'
+        ended(named)
+        stays(files[0], of_root, other)
+        assert runs.communicate() == (b'', None) and runs.returncode == 0
+        for fd in files:
+            goes(fd)
 
 
 def serve(act, uid, path):
