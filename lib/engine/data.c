@@ -120,11 +120,7 @@ ssize_t engine_write_file(struct spool_engine *engine, struct spool_node *node,
 		else if (r == SPOOL_WOULD_BLOCK)
 			r = engine_bring_back(engine, node, index, flags) ?: 1;
 	} while (r > 0 && done < len && engine->tier);
-	if (r == SPOOL_WOULD_BLOCK || r == -EAGAIN)
-		return r == -EAGAIN && (flags & SPOOL_LAST_TRY) && done > 0
-			       ? (ssize_t)done
-			       : engine_no_room(r, flags);
-	return done > 0 ? (ssize_t)done : r;
+	return done > 0 ? (ssize_t)done : engine_no_room(r, flags);
 }
 
 ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void *buf, size_t len,

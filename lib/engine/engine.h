@@ -228,7 +228,8 @@ ssize_t spool_engine_read(struct spool_engine *engine, uint64_t ino, void *buf, 
 			  uint64_t off, unsigned int flags);
 
 /** @flags: enum spool_write_flags, SPOOL_NOWAIT_DISK, SPOOL_LAST_TRY, SPOOL_WAITED,
- * SPOOL_KILL_SUIDGID, SPOOL_OUTSIDER. Return: bytes, and errors, as of spool_object_write(). */
+ * SPOOL_KILL_SUIDGID, SPOOL_OUTSIDER. Return: bytes, and errors, as of spool_object_write(). An
+ * error means that nothing was written, -EAGAIN and SPOOL_WOULD_BLOCK too. */
 ssize_t spool_engine_write(struct spool_engine *engine, uint64_t ino, const void *buf, size_t len,
 			   uint64_t off, unsigned int flags);
 

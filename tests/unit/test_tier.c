@@ -233,8 +233,7 @@ static void short_of_ram(void)
 
 	tier_set_up(UINT64_MAX, MIB, UINT64_MAX);
 	ino = tier_make("f", 1000, 14 * BLOCK);
-	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, MIB, 0),
-			-EAGAIN);
+	CU_ASSERT_EQUAL(tier_write(ino, 4 * BLOCK, MIB), -EAGAIN);
 	CU_ASSERT_TRUE(tier.n_wakes > 0);
 	CU_ASSERT_EQUAL(tier.n_rooms, 0);
 	fault_backing_arm(&tier.disk, FAULT_WRITE, 1, true, -EIO);
@@ -263,8 +262,7 @@ static void short_of_own_ram(void)
 	tier_set_up(UINT64_MAX, UINT64_MAX, MIB);
 	theirs = tier_make("theirs", 1001, 14 * BLOCK);
 	mine = tier_make("mine", 1000, 14 * BLOCK);
-	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, mine, tier.data, 4 * BLOCK, MIB, 0),
-			-EAGAIN);
+	CU_ASSERT_EQUAL(tier_write(mine, 4 * BLOCK, MIB), -EAGAIN);
 	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, mine, tier.data, 4 * BLOCK, MIB,
 					   SPOOL_LAST_TRY),
 			(ssize_t)BLOCK);
@@ -429,6 +427,29 @@ static void squeezed_beside_metadata(void)
 	tier_tear_down();
 }
 
+/* A write that is larger than all the RAM gets on whenever some has come free, and what has gone to
+ * the disk meanwhile is not written again. */
+static void larger_than_ram(void)
+{
+	unsigned int tries = 0;
+	size_t done = 0;
+	uint64_t ino;
+	ssize_t r;
+
+	tier_set_up(BLOCK, MIB / 2, UINT64_MAX);
+	ino = tier_make("f", 1000, 1);
+	for (; done < MIB && tries < MIB / BLOCK * 2; tries++) {
+		r = spool_engine_write(tier.rig.engine, ino, tier.data + done, MIB - done, done, 0);
+		CU_ASSERT(r > 0 || r == -EAGAIN);
+		done += r > 0 ? (size_t)r : 0;
+		tier_spill_all();
+	}
+	CU_ASSERT_EQUAL(done, MIB);
+	CU_ASSERT_EQUAL(rig_attr(&tier.rig, ino).size, MIB);
+	tier_same(ino, MIB, 0);
+	tier_tear_down();
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -438,6 +459,7 @@ int main(void)
 		{"spoiled", spoiled},
 		{"spoiled files are named", spoiled_files_are_named},
 		{"changed on the way", changed_on_the_way},
+		{"larger than RAM", larger_than_ram},
 		{"short of RAM", short_of_ram},
 		{"short of own RAM", short_of_own_ram},
 		{"the largest first", the_largest_first},

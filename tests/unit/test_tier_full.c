@@ -38,8 +38,7 @@ static void a_full_disk_is_no_space(void)
 	tier_set_up(UINT64_MAX, 8 * MIB, MIB);
 	fault_backing_capacity(&tier.disk, 0);
 	ino = tier_make("f", 1000, 14 * BLOCK);
-	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, MIB, 0),
-			-EAGAIN);
+	CU_ASSERT_EQUAL(tier_write(ino, 4 * BLOCK, MIB), -EAGAIN);
 	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
 	CU_ASSERT_EQUAL(tier.n_rooms, 1);
 	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
@@ -59,8 +58,7 @@ static void full_is_asked_again(void)
 	tier_set_up(UINT64_MAX, MIB, UINT64_MAX);
 	fault_backing_capacity(&tier.disk, 0);
 	ino = tier_make("f", 1000, 14 * BLOCK);
-	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, MIB, 0),
-			-EAGAIN);
+	CU_ASSERT_EQUAL(tier_write(ino, 4 * BLOCK, MIB), -EAGAIN);
 	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
 	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
 					   SPOOL_WAITED),
@@ -186,8 +184,7 @@ static uint64_t set_up_full(void)
 	fault_backing_capacity(&tier.disk, 0);
 	tier_make("other", 1000, 8 * BLOCK);
 	ino = tier_make("f", 1000, 14 * BLOCK);
-	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, MIB, 0),
-			-EAGAIN);
+	CU_ASSERT_EQUAL(tier_write(ino, 4 * BLOCK, MIB), -EAGAIN);
 	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
 	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, 4 * BLOCK, 2 * MIB,
 					   SPOOL_WAITED),

@@ -21,8 +21,7 @@ static void data_of_a_new_owner(void)
 	CU_ASSERT_EQUAL(spool_quota_data(tier.rig.engine->quota, &room), 3 * MIB);
 	tier_make("g", 1000, 3 * MIB); /* room of his own */
 	tier.rig.cred.uid = 1001;
-	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, MIB, 3 * MIB, 0),
-			-EAGAIN);
+	CU_ASSERT_EQUAL(tier_write(ino, MIB, 3 * MIB), -EAGAIN);
 	tier_spill_all();
 	CU_ASSERT_TRUE(tier_stat().stored >= MIB);
 	tier_tear_down();

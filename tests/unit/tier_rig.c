@@ -87,6 +87,19 @@ uint64_t tier_make(const char *name, uid_t uid, size_t size)
 	return ino;
 }
 
+ssize_t tier_write(uint64_t ino, size_t len, uint64_t off)
+{
+	size_t done = 0;
+	ssize_t r = 1;
+
+	while (r > 0 && done < len) {
+		r = spool_engine_write(tier.rig.engine, ino, tier.data + done, len - done,
+				       off + done, 0);
+		done += r > 0 ? (size_t)r : 0;
+	}
+	return r < 0 ? r : 0;
+}
+
 int tier_spill_all(void)
 {
 	int r;
