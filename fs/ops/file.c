@@ -87,12 +87,26 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 /* A page-out that found too little space. The kernel does not look at how much of it was written,
  * and may drop the pages now. */
 static ssize_t refuse_pageout(struct spool_fs *fs, fuse_ino_t ino, off_t off, size_t size,
-			      ssize_t written, ssize_t error)
+			      size_t done, ssize_t error)
 {
-	size_t done = written > 0 ? (size_t)written : 0;
-
 	spool_engine_lose(fs->engine, ino, (uint64_t)off + done, size - done, (int)error);
 	return error;
+}
+
+/* Writes what is left of it, and again as long as some of it finds room: what has come free just
+ * now is used at once. Return: 0: all is written; else why not, after *@done bytes. */
+static ssize_t write_rest(struct spool_engine *engine, fuse_ino_t ino, const char *buf, size_t size,
+			  uint64_t off, unsigned int flags, size_t *done)
+{
+	ssize_t r;
+
+	do {
+		r = spool_engine_write(engine, ino, buf + *done, size - *done, off + *done, flags);
+		*done += r > 0 ? (size_t)r : 0;
+		if (r > 0 && *done < size)
+			spool_engine_drop_orphans(engine);
+	} while (r > 0 && *done < size);
+	return r < 0 ? r : 0;
 }
 
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
@@ -100,10 +114,10 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 {
 	unsigned int flags = reply_wait_flags(req) | (fi->writepage ? SPOOL_WRITE_PAGEOUT : 0) |
 			     (reply_kill_suidgid(req) ? SPOOL_KILL_SUIDGID : 0);
+	struct spool_write_part part = reply_write_part(req);
 	struct spool_fs *fs = fs_of(req);
-	struct spool_engine *engine = fs->engine;
 	struct spool_set_ids before = {0};
-	ssize_t r = -EINVAL, more = 0;
+	ssize_t r, error = -EINVAL;
 
 	if (reply_told(req, &r) != SPOOL_TOLD_NOT) {
 		reply_written(req, r);
@@ -112,24 +126,18 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_
 	if (flags & SPOOL_KILL_SUIDGID)
 		before = spool_set_ids_of(fs, ino);
 	flags |= spool_set_ids_outsider(req, &before);
+	before.bits |= part.bits;
 	if (off >= 0)
-		r = spool_engine_write(engine, ino, buf, size, (uint64_t)off, flags);
-	/* A write that found too little space for all of its data. As some may have come free just
-	 * now, the rest is tried at once. If that has to wait, the whole request is deferred as if
-	 * nothing had been written: writing the same data again changes nothing. */
-	while (r > 0 && (size_t)r < size && more >= 0) {
-		spool_engine_drop_orphans(engine);
-		more = spool_engine_write(engine, ino, buf + r, size - (size_t)r,
-					  (uint64_t)off + (uint64_t)r, flags);
-		r += more > 0 ? more : 0;
+		error = write_rest(fs->engine, ino, buf, size, (uint64_t)off, flags, &part.done);
+	assert(part.done <= size);
+	r = part.done > 0 ? (ssize_t)part.done : error;
+	if (error < 0 && reply_waits(req, (int)error)) {
+		part.bits = before.bits;
+		reply_keep_written(req, &part);
+		r = error;
+	} else if (fi->writepage && error < 0 && off >= 0) {
+		r = refuse_pageout(fs, ino, off, size, part.done, error);
 	}
-	assert(r <= 0 || (size_t)r <= size);
-	if (more < 0 && reply_waits(req, (int)more))
-		r = more;
-	else if (fi->writepage && more < 0)
-		r = refuse_pageout(fs, ino, off, size, r, more);
-	else if (fi->writepage && r < 0 && off >= 0 && !reply_waits(req, (int)r))
-		r = refuse_pageout(fs, ino, off, size, 0, r);
 	if (!spool_set_ids_tell(req, &before, r))
 		reply_written(req, r);
 }

@@ -88,6 +88,18 @@ unsigned int reply_wait_flags(fuse_req_t req)
 	       (request->last_try ? SPOOL_LAST_TRY : 0) | (request->ram.waited ? SPOOL_WAITED : 0);
 }
 
+struct spool_write_part reply_write_part(fuse_req_t req)
+{
+	const struct spool_request *request = spool_channel_current(fs_of(req));
+
+	return request ? request->write : (struct spool_write_part){0};
+}
+
+void reply_keep_written(fuse_req_t req, const struct spool_write_part *part)
+{
+	spool_channel_current(fs_of(req))->write = *part;
+}
+
 enum spool_told reply_told(fuse_req_t req, ssize_t *ret_result)
 {
 	struct spool_request *request = spool_channel_current(fs_of(req));

@@ -46,6 +46,12 @@ unsigned int reply_wait_flags(fuse_req_t req);
  */
 bool reply_waits(fuse_req_t req, int error);
 
+/** reply_write_part() - what was written of this request in earlier attempts. */
+struct spool_write_part reply_write_part(fuse_req_t req);
+
+/** reply_keep_written() - the same for the next attempt, which reply_waits() has said there is. */
+void reply_keep_written(fuse_req_t req, const struct spool_write_part *part);
+
 /**
  * reply_told() - is this the request's turn after reply_tell_first() or reply_spill_first()? Then
  * it is over with that.

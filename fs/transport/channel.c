@@ -107,6 +107,22 @@ static void answer_error(struct spool_fs *fs, struct spool_request *request, int
 	answer(fs, request, &iov, 1);
 }
 
+/* It does not go on. Of a write counts what was written of it before it had to wait; of those of
+ * the kernel, which does not look at that, none comes here. */
+static void cut_short(struct spool_fs *fs, struct spool_request *request, int error)
+{
+	struct fuse_write_out out = {.size = (uint32_t)request->write.done};
+	struct fuse_out_header header = {.len = sizeof(header) + sizeof(out),
+					 .unique = request->unique};
+	const struct iovec iov[] = {{.iov_base = &header, .iov_len = sizeof(header)},
+				    {.iov_base = &out, .iov_len = sizeof(out)}};
+
+	if (request->write.done == 0)
+		answer_error(fs, request, error);
+	else
+		answer(fs, request, iov, 2);
+}
+
 /* It was to be deferred, but its payer has too many that are. */
 static void refuse(struct spool_fs *fs, struct spool_request *request)
 {
@@ -116,7 +132,7 @@ static void refuse(struct spool_fs *fs, struct spool_request *request)
 		spool_channel_process(fs, request,
 				      SPOOL_TRY_LAST | (request->may_wait ? SPOOL_TRY_BLOCK : 0));
 	else
-		answer_error(fs, request, -EINTR);
+		cut_short(fs, request, -EINTR);
 }
 
 static ssize_t total(const struct iovec *iov, int count)
@@ -234,7 +250,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 	request->may_wait = how & SPOOL_TRY_BLOCK;
 	request->last_try |= how & SPOOL_TRY_LAST;
 	if (request->waiting.drops_data) { /* its turn has come: the caller is to send it again */
-		answer_error(fs, request, request->last_try ? -ENOSPC : -EINTR);
+		cut_short(fs, request, request->last_try ? -ENOSPC : -EINTR);
 		leave(fs, request);
 		return;
 	}

@@ -91,6 +91,16 @@ struct spool_ram_part {
 	bool waited;
 };
 
+/**
+ * struct spool_write_part - of op_write() (ops/file.c); channel.h answers with it
+ * @done: bytes that were written before it had to wait: they are not written again, as a write may
+ *	be larger than all the RAM that it waits for; @bits: the set-id bits that the file had then
+ */
+struct spool_write_part {
+	size_t done;
+	mode_t bits;
+};
+
 /** struct spool_notify_part - of notify.h, and nobody else's; CLOCK_MONOTONIC */
 struct spool_notify_part {
 	uint64_t until_ms;
@@ -186,6 +196,7 @@ struct spool_request {
 	struct spool_first first;
 	struct spool_release_part release;
 	struct spool_ram_part ram;
+	struct spool_write_part write;
 	struct spool_notify_part notify;
 	struct spool_spill_part spill;
 	struct spool_waiting_part waiting;

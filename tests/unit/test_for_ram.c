@@ -229,6 +229,28 @@ static void one_too_many(void)
 	spool_waiting_free(fs.waiting);
 }
 
+/* One that has waited without its data is answered with what was written of it before. */
+static void what_was_written_counts(void)
+{
+	struct fuse_write_out out = {0};
+	struct write_request request;
+
+	start();
+	for (unsigned int written = 0; written <= 5; written += 5) {
+		make(&request, RAM_ONLY, 1000);
+		request.message.answer = (char *)&request.out;
+		request.message.out = &out;
+		request.message.out_size = sizeof(out);
+		request.message.waiting.drops_data = true;
+		request.message.write.done = written;
+		spool_channel_process(&fs, &request.message, SPOOL_TRY);
+		CU_ASSERT_TRUE(request.message.answered);
+		CU_ASSERT_EQUAL(request.out.error, written ? 0 : -EINTR);
+		CU_ASSERT_EQUAL(out.size, written);
+	}
+	end();
+}
+
 /* At the end all are answered, whatever they need. */
 static void the_end(void)
 {
@@ -248,6 +270,7 @@ int main(void)
 		{"the disk is waited for elsewhere", the_disk_is_waited_for_elsewhere},
 		{"all get their turn", all_get_their_turn},
 		{"one too many", one_too_many},
+		{"what was written counts", what_was_written_counts},
 		{"the end", the_end},
 	};
 
