@@ -122,33 +122,52 @@ void engine_evict_move(struct spool_engine *engine, struct spool_node *node,
 	spool_quota_note_data(to, ram);
 }
 
-void engine_evict_update(struct spool_engine *engine, struct spool_node *node)
+/* Puts the file of @node on its list, or on none. Return: has it just got past the threshold? */
+static bool list_file(struct spool_engine *engine, const struct spool_node *node)
 {
 	struct engine_tier *tier = engine->tier;
 	struct spool_file *file = node->file;
 	struct spool_file_list *list;
-	bool over = false, fresh = false;
+	bool over = false;
 
-	if (!tier)
-		return;
-	note_data(node, spool_object_ram(file->object), spool_object_stored(file->object));
-	spool_mutex_lock(&engine->tier->lock, SPOOL_RANK_TIER);
+	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
 	list = list_locked(engine, spool_quota_user_uid(node->user), spool_object_ram(file->object),
 			   spool_object_data(file->object));
 	if (file->tier != list) {
-		remove_locked(engine->tier, file);
+		remove_locked(tier, file);
 		file->tier_ino = node->ino;
 		if (list) {
 			file->tier = list;
 			TAILQ_INSERT_TAIL(list, file, tier_link);
 			tier->n_files++;
-			fresh = true;
 		}
 		over = list == &tier->over;
 	}
-	spool_mutex_unlock(&engine->tier->lock);
-	if (fresh && tier->stuck)
+	spool_mutex_unlock(&tier->lock);
+	return over;
+}
+
+/* Data are noted only while their file is on a list: else RAM would seem to be used up by what
+ * cannot leave it. */
+void engine_evict_update(struct spool_engine *engine, struct spool_node *node)
+{
+	struct engine_tier *tier = engine->tier;
+	struct spool_file *file = node->file;
+	uint64_t ram, disk, before = file->tier_ram;
+	bool over;
+
+	if (!tier)
+		return;
+	ram = spool_object_ram(file->object);
+	disk = spool_object_stored(file->object);
+	if (ram < before)
+		note_data(node, ram, disk);
+	over = list_file(engine, node);
+	if (ram != before)
+		atomic_fetch_add(&tier->n_changes, 1);
+	if (ram > before && tier->stuck)
 		engine_budget_set_stuck(engine, false);
+	note_data(node, ram, disk);
 	if (over)
 		engine_tier_wake(tier);
 }

@@ -263,7 +263,8 @@ bool engine_space_wanted(const struct engine_tier *tier)
 void engine_space_round(struct engine_tier *tier, struct engine_round *ret)
 {
 	*ret = (struct engine_round){.n_asks = atomic_load(&tier->n_asks),
-				     .n_unsaid = atomic_load(&tier->n_unsaid)};
+				     .n_unsaid = atomic_load(&tier->n_unsaid),
+				     .n_changes = atomic_load(&tier->n_changes)};
 }
 
 bool engine_space_nothing(struct spool_engine *engine, const struct engine_round *round)

@@ -25,7 +25,7 @@ static void on_high(void *ctx)
 {
 	const struct spool_engine *engine = ctx;
 
-	engine_tier_wake(engine->tier);
+	engine_tier_high(engine->tier);
 }
 
 static void on_ram_free(void *ctx)

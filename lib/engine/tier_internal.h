@@ -26,9 +26,9 @@ struct engine_tier_user {
 
 RB_HEAD(engine_tier_users, engine_tier_user);
 
-/** struct engine_round - @n_asks, @n_unsaid: the tier's when a round began */
+/** struct engine_round - @n_asks, @n_unsaid, @n_changes: the tier's when a round began */
 struct engine_round {
-	uint64_t n_asks, n_unsaid;
+	uint64_t n_asks, n_unsaid, n_changes;
 };
 
 struct engine_tier {
@@ -53,8 +53,11 @@ struct engine_tier {
 	 * by itself */
 	_Atomic uint64_t space_free, space_total;
 	_Atomic int64_t space_ns;
-	atomic_bool look;  /* it is to be asked again */
-	atomic_bool stuck; /* RAM is used up by what cannot leave it */
+	atomic_bool look;           /* it is to be asked again */
+	atomic_bool stuck;          /* RAM is used up by what cannot leave it */
+	_Atomic uint64_t n_changes; /* how often data have come to RAM or left it */
+	atomic_bool high; /* RAM has become short since a thread began to nap, or went on */
+	atomic_bool naps; /* one waits for data to grow cold */
 	atomic_bool evicting;
 	atomic_bool second_round; /* of a search while RAM is short */
 	atomic_bool asked;        /* the last turn was that of an ask */
@@ -77,6 +80,15 @@ static inline void engine_tier_wake(struct engine_tier *tier)
 {
 	if (!atomic_exchange(&tier->awake, true))
 		tier->config.wake(tier->config.ctx);
+}
+
+/** engine_tier_high() - RAM is short: also for who waits for data to grow cold. Any locks. */
+static inline void engine_tier_high(struct engine_tier *tier)
+{
+	atomic_store(&tier->high, true); /* before it looks who naps: pairs with nap() */
+	if (atomic_exchange(&tier->naps, false))
+		tier->config.wake(tier->config.ctx);
+	engine_tier_wake(tier);
 }
 
 /** engine_disk() - what the data of this engine need to go to the disk, or NULL. */

@@ -73,6 +73,8 @@ static int spill_batch(struct spool_engine *engine, struct spool_node *node,
 	spool_object_commit(file->object, node->user, batch, r == 0);
 	engine_evict_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
+	atomic_fetch_add(&tier->n_changes,
+			 1); /* what stays, as it was written meanwhile, may go now */
 	engine_ask_committed(tier, node->ino);
 	if (r < 0)
 		engine_evict_again(engine, file);
@@ -99,8 +101,34 @@ static struct spool_node *get_data(struct spool_engine *engine, uint64_t ino)
 	return NULL;
 }
 
-/* All were visited. What was hot is not any more: when RAM is short it goes in the next round,
- * otherwise it gets a second. */
+/* There are hot data, and time: they get a second, unless RAM runs short. */
+static int nap(struct engine_tier *tier)
+{
+	atomic_store(&tier->naps, true); /* before it looks whether it has: engine_tier_high() */
+	if (!atomic_exchange(&tier->high, false))
+		return SPOOL_SPILL_LATER;
+	atomic_store(&tier->naps, false);
+	return SPOOL_SPILL_MORE;
+}
+
+/* RAM is short, and nothing could go: is it used up by what cannot leave it? Not if anything has
+ * come to RAM or left it in this @round. Notes it. */
+static bool find_stuck(struct spool_engine *engine, const struct engine_round *round)
+{
+	struct engine_tier *tier = engine->tier;
+	bool is_stuck = atomic_load(&tier->n_changes) == round->n_changes;
+
+	if (is_stuck)
+		engine_budget_set_stuck(engine, true);
+	/* what comes just now has not seen that yet: engine_evict_update() */
+	is_stuck &= atomic_load(&tier->n_changes) == round->n_changes;
+	if (!is_stuck)
+		engine_budget_set_stuck(engine, false);
+	return is_stuck;
+}
+
+/* All were visited. What was hot is not any more: when RAM is short it goes in the next round, and
+ * what has become hot since as well; otherwise it gets a second. */
 static int end_round(struct spool_engine *engine, const struct engine_pick *pick)
 {
 	struct engine_tier *tier = engine->tier;
@@ -113,10 +141,12 @@ static int end_round(struct spool_engine *engine, const struct engine_pick *pick
 	atomic_store(&tier->second_round, false);
 	if (engine_space_nothing(engine, &pick->round))
 		return SPOOL_SPILL_MORE;
-	if (pick->is_short && atomic_load(&tier->n_working) == 0)
-		engine_budget_set_stuck(engine, true);
-	else if (pick->over)
-		return SPOOL_SPILL_LATER;
+	if (pick->is_short && atomic_load(&tier->n_working) == 0) {
+		if (!find_stuck(engine, &pick->round))
+			return SPOOL_SPILL_MORE;
+	} else if (pick->over) {
+		return nap(tier);
+	}
 	/* once more, for what came before it was known that we sleep */
 	return atomic_exchange(&tier->awake, false) ? SPOOL_SPILL_MORE : SPOOL_SPILL_IDLE;
 }
@@ -128,7 +158,7 @@ static int spill_turn(struct spool_engine *engine, struct spool_node *node,
 	struct engine_tier *tier = engine->tier;
 
 	for (unsigned int i = 0; i < TURN_BATCHES; i++) {
-		int n = spill_batch(engine, node, batch, false);
+		int n = spill_batch(engine, node, batch, atomic_load(&tier->second_round));
 
 		if (n < 0)
 			return n;
@@ -189,11 +219,31 @@ static int ask_turn(struct spool_engine *engine, struct spool_batch *batch)
 	return r < 0 ? r : 1;
 }
 
+/* The turn of what has to go. It is under way before it is picked: what others find visited may not
+ * have gone yet. Return: 1; 0: all were visited; -errno. */
+static int spill_next(struct spool_engine *engine, struct spool_batch *batch,
+		      struct engine_pick *ret_pick)
+{
+	struct engine_tier *tier = engine->tier;
+	struct spool_node *node = NULL;
+	bool picked;
+	int r = 0;
+
+	atomic_fetch_add(&tier->n_working, 1);
+	picked = engine_evict_pick(engine, ret_pick);
+	if (picked)
+		node = get_data(engine, ret_pick->ino);
+	if (node)
+		r = spill_turn(engine, node, batch);
+	atomic_fetch_sub(&tier->n_working, 1);
+	engine_put(engine, node);
+	return r < 0 ? r : picked;
+}
+
 int spool_engine_spill(struct spool_engine *engine, struct spool_batch *batch)
 {
 	struct engine_tier *tier = engine->tier;
 	struct engine_pick pick;
-	struct spool_node *node;
 	int r = 0;
 
 	engine_space_woken(tier);
@@ -209,18 +259,11 @@ int spool_engine_spill(struct spool_engine *engine, struct spool_batch *batch)
 	if (r != 0)
 		return r < 0 ? r : SPOOL_SPILL_MORE;
 	atomic_store(&tier->asked, false);
-	if (!engine_evict_pick(engine, &pick)) {
-		r = ask_turn(engine, batch);
-		if (r != 0)
-			return r < 0 ? r : SPOOL_SPILL_MORE;
-		return end_round(engine, &pick);
-	}
-	node = get_data(engine, pick.ino);
-	if (!node)
-		return SPOOL_SPILL_MORE;
-	atomic_fetch_add(&tier->n_working, 1);
-	r = spill_turn(engine, node, batch);
-	atomic_fetch_sub(&tier->n_working, 1);
-	engine_put(engine, node);
-	return r < 0 ? r : SPOOL_SPILL_MORE;
+	r = spill_next(engine, batch, &pick);
+	if (r != 0)
+		return r < 0 ? r : SPOOL_SPILL_MORE;
+	r = ask_turn(engine, batch);
+	if (r != 0)
+		return r < 0 ? r : SPOOL_SPILL_MORE;
+	return end_round(engine, &pick);
 }

@@ -427,29 +427,6 @@ static void squeezed_beside_metadata(void)
 	tier_tear_down();
 }
 
-/* A write that is larger than all the RAM gets on whenever some has come free, and what has gone to
- * the disk meanwhile is not written again. */
-static void larger_than_ram(void)
-{
-	unsigned int tries = 0;
-	size_t done = 0;
-	uint64_t ino;
-	ssize_t r;
-
-	tier_set_up(BLOCK, MIB / 2, UINT64_MAX);
-	ino = tier_make("f", 1000, 1);
-	for (; done < MIB && tries < MIB / BLOCK * 2; tries++) {
-		r = spool_engine_write(tier.rig.engine, ino, tier.data + done, MIB - done, done, 0);
-		CU_ASSERT(r > 0 || r == -EAGAIN);
-		done += r > 0 ? (size_t)r : 0;
-		tier_spill_all();
-	}
-	CU_ASSERT_EQUAL(done, MIB);
-	CU_ASSERT_EQUAL(rig_attr(&tier.rig, ino).size, MIB);
-	tier_same(ino, MIB, 0);
-	tier_tear_down();
-}
-
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -459,7 +436,6 @@ int main(void)
 		{"spoiled", spoiled},
 		{"spoiled files are named", spoiled_files_are_named},
 		{"changed on the way", changed_on_the_way},
-		{"larger than RAM", larger_than_ram},
 		{"short of RAM", short_of_ram},
 		{"short of own RAM", short_of_own_ram},
 		{"the largest first", the_largest_first},

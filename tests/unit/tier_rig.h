@@ -43,8 +43,8 @@ struct spool_tier_stat tier_stat(void);
 /** tier_make() - a file of @uid with @size bytes. Return: its inode number. */
 uint64_t tier_make(const char *name, uid_t uid, size_t size);
 
-/** tier_write() - @len bytes of tier.data at @off, again as long as some of them find room. Return: the
- * error that has stopped it; 0: all are written. */
+/** tier_write() - @len bytes of tier.data at @off, again as long as some of them find room. Return:
+ * the error that has stopped it; 0: all are written. */
 ssize_t tier_write(uint64_t ino, size_t len, uint64_t off);
 
 /** tier_spill_all() - spill until there is nothing to do; does not wait for blocks that were

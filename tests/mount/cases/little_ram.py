@@ -11,16 +11,15 @@ WRITERS, WRITES = 3, 2
 OPTIONS = 'ram=1M,user_ram=100%,size=1G,user_size=100%,threshold=64K,backing=/var/tmp'
 
 
-def write_all(path, i, failed):
-    """As dd bs=1M oflag=append does."""
+def write_all(fd, i, failed):
+    """As dd bs=1M does."""
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for n in range(WRITES):
             assert os.write(fd, noise(MIB, i * WRITES + n)) == MIB
         os.fsync(fd)
         os.close(fd)
     except BaseException as error:  # for the main thread
-        failed.append(f'{path}: {error!r}')
+        failed.append(f'{i}: {error!r}')
 
 
 @case(mount=False)
@@ -30,8 +29,10 @@ def writes_that_are_larger_than_ram_get_through():
         for more in '', ',writeback':
             with Mount(options=f'{transport},{OPTIONS}{more}', patience=100) as mount:
                 failed, top = [], mount.tmpdir()
-                threads = [threading.Thread(target=write_all, args=(f'{top}/{i}', i, failed))
-                           for i in range(WRITERS)]
+                fds = [os.open(f'{top}/{i}', os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                       for i in range(WRITERS)]
+                threads = [threading.Thread(target=write_all, args=(fd, i, failed))
+                           for i, fd in enumerate(fds)]
                 for thread in threads:
                     thread.start()
                 for thread in threads:
