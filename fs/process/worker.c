@@ -196,8 +196,12 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	if (!spool_tear_down(&worker.fs, worker.ended) && status == 0)
 		status = 1;
 	atomic_store(&shared->in_order, status == 0);
-	if (!worker.ended)
-		_exit(status); /* a thread that comes back finds all that it needs */
+	if (!worker.ended) {
+		/* a thread in the kernel would keep the files of the backing directory; when it
+		 * comes back it finds all that it needs, or the process has ended */
+		spool_keep_descriptors(NULL, 0);
+		_exit(status);
+	}
 	spool_close(worker.control);
 	spool_close(worker.done);
 	spool_close(worker.fs.inited);

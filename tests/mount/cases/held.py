@@ -30,8 +30,8 @@ def memory(pid, *kinds):
 class Held:
     """A mount, and a user who holds a thread of its worker, which tells the kernel of a name."""
 
-    def __init__(self, **options):
-        self.mount = Mount(options='session=sid', allow_log=LOG, **options).start()
+    def __init__(self, options='backing=none'):
+        self.mount = Mount(options=f'session=sid,{options}', allow_log=LOG).start()
         place = f'{self.mount.tmpdir()}/d'
         os.mkdir(place)
         put(f'{place}/f', bytes(SIZE))
@@ -43,6 +43,17 @@ class Held:
 
     def debug(self):
         return run(binary('SPOOLCTL'), 'debug', self.mount.path).stdout
+
+    def files(self):
+        """Those that the worker has open."""
+        found = []
+        for thread in os.listdir(f'/proc/{self.mount.worker}/task'):
+            path = f'/proc/{self.mount.worker}/task/{thread}/fd'
+            try:
+                found += [os.readlink(f'{path}/{fd}') for fd in os.listdir(path)]
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended since
+        return found
 
     def is_gone(self, *kinds):
         """All of it, but the thread."""
@@ -59,15 +70,22 @@ class Held:
 
 @case(mount=False)
 def the_end_is_in_order_though_a_thread_is_held():
-    """The daemon ends as if nobody held it."""
-    held = Held()
+    """The daemon ends as if nobody held it, and gives back the disk."""
+    backing = f'{os.environ["SPOOL_CASE_DIR"]}/backing'
+    os.mkdir(backing)
+    held = Held(options=f'backing={backing},backing_any=on,threshold=none,reserve=0')
+    put(f'{held.mount.tmpdir()}/spilled', bytes(SIZE))
+    run(binary('SPOOLCTL'), 'spill', f'{held.mount.tmpdir()}/spilled')
+    assert [file for file in held.files() if f'{backing}/' in file], held.files()
     try:
         held.mount.process.terminate()
         held.is_gone('RssShmem', 'RssAnon')
         assert held.mount.process.wait(DEADLINE_S) == 0
+        assert not [file for file in held.files() if backing in file], held.files()
         assert held.user.is_held()
     finally:
         held.end(0)
+    os.rmdir(backing)
 
 
 @case(mount=False)
