@@ -17,6 +17,8 @@ int spool_shared_new(bool noswap, struct spool_shared **ret)
 	if (shared == MAP_FAILED)
 		return -errno;
 	shared->arena.fd = -1;
+	shared->alive = -1;
+	shared->dies = -1;
 	shared->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = shared->wake < 0 ? -errno : spool_arena_file_open(noswap, &shared->arena);
 	if (r < 0) {
@@ -38,6 +40,7 @@ void spool_shared_free(struct spool_shared *shared)
 	if (!shared)
 		return;
 	spool_close(shared->wake);
+	spool_close(shared->dies);
 	spool_close(shared->arena.fd);
 	munmap(shared, sizeof(*shared));
 }

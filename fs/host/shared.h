@@ -19,8 +19,8 @@
  *	before it could; 0: there is none; SPOOL_JANITOR_STARTS: there may be one
  */
 struct spool_shared {
-	int wake;                      /* eventfd: detach has changed */
-	int alive;                     /* the worker's end of its lifeline (process/lifeline.h) */
+	int wake;        /* eventfd: detach has changed */
+	int alive, dies; /* the lifeline (process/lifeline.h): its worker's end, the other */
 	struct spool_arena_file arena; /* the memory of file data, of both and of the janitor */
 	_Atomic uint32_t detach;
 	_Atomic uint64_t told;

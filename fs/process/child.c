@@ -56,7 +56,7 @@ bool spool_child_ended_well(const struct spool_child *child)
 
 bool spool_child_is_dying(const struct spool_child *child, int ms)
 {
-	struct pollfd fd = {.fd = child->alive};
+	struct pollfd fd = {.fd = child->shared->dies};
 
 	while (poll(&fd, 1, ms) < 0 && errno == EINTR)
 		;

@@ -10,12 +10,11 @@ struct spool_log;
 struct spool_options;
 struct spool_shared;
 
-/** struct spool_child - @shared: what it shares with us; @pid: 0: there was none; @alive: its
- * lifeline (lifeline.h); @status: of wait(2), when it was reaped */
+/** struct spool_child - @shared: what it shares with us; @pid: 0: there was none; @status: of
+ * wait(2), when it was reaped */
 struct spool_child {
 	const struct spool_shared *shared;
 	pid_t pid;
-	int alive;
 	bool reaped;
 	int status;
 };

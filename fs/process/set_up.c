@@ -263,8 +263,9 @@ int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_
 
 	assert(!fs->engine && !*why);
 	spool_share_descriptors(options->backing_fd >= 0, &descriptors);
-	r = spool_witness_start(SUBUID_FILE, options->alive_fd, SPOOL_WITNESS_ANSWER_MS,
-				&fs->witness);
+	r = spool_witness_start(SUBUID_FILE, options->alive_fd, fs->shared->dies,
+				SPOOL_WITNESS_ANSWER_MS, &fs->witness);
+	close(fs->shared->dies); /* of this process; it is for those who outlive it */
 	if (r == 0)
 		r = spool_subuids_new(SUBUID_FILE, spool_witness_subuids, fs->witness,
 				      &fs->subuids);

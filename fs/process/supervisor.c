@@ -77,6 +77,7 @@ static void forget_ours(const struct supervisor *sup, int socket)
 			    spool_watchdog_fd(sup->watchdog),
 			    sup->shared->wake,
 			    sup->shared->alive,
+			    sup->shared->dies,
 			    sup->shared->arena.fd,
 			    sup->control};
 
@@ -91,7 +92,7 @@ static int start_worker(struct supervisor *sup)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	if (spool_lifeline_new(&sup->shared->alive, &sup->worker.alive) < 0)
+	if (spool_lifeline_new(&sup->shared->alive, &sup->shared->dies) < 0)
 		return -errno;
 	sup->control = spool_control_socket_new();
 	if (sup->control < 0)
@@ -256,7 +257,7 @@ static enum event wait_for_event(struct supervisor *sup)
 		{.fd = spool_watchdog_fd(sup->watchdog), .events = POLLIN},
 		{.fd = sup->shared->wake, .events = POLLIN},
 		{.events = POLLPRI},
-		{.fd = sup->worker.alive}, /* POLLHUP */
+		{.fd = sup->shared->dies}, /* POLLHUP */
 	};
 	enum event event;
 
@@ -430,7 +431,6 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 				 .signals = -1,
 				 .record = -1,
 				 .control = -1,
-				 .worker = {.alive = -1},
 				 .janitor = {.socket = -1}};
 	int r, status = 1;
 
@@ -473,7 +473,6 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	spool_close(sup.signals);
 	spool_close(sup.record);
 	spool_close(sup.control);
-	spool_close(sup.worker.alive);
 	spool_mount_fini(&sup.mount);
 	return status;
 }

@@ -129,9 +129,20 @@ static bool take_question(int socket, const char *subuid_path)
 	return true;
 }
 
-static _Noreturn void serve(int socket, int alive_fd, const char *subuid_path)
+/* Until there is a question. The socket does not end while a user holds a thread of the worker.
+ * Return: false when the worker dies. */
+static bool wait_for_question(int socket, int lifeline)
 {
-	const int keep[] = {socket, alive_fd};
+	struct pollfd fds[] = {{.fd = socket, .events = POLLIN}, {.fd = lifeline}};
+
+	while (poll(fds, SPOOL_ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
+		;
+	return !fds[1].revents;
+}
+
+static _Noreturn void serve(int socket, int alive_fd, int lifeline, const char *subuid_path)
+{
+	const int keep[] = {socket, alive_fd, lifeline};
 
 	prctl(PR_SET_NAME, "spoolfs-witness");
 	spool_stdio_to_null(STDERR_FILENO);
@@ -139,12 +150,12 @@ static _Noreturn void serve(int socket, int alive_fd, const char *subuid_path)
 	signal(SIGCHLD, SIG_IGN); /* the processes that read accounts are not waited for */
 	if (spool_privileges_drop(SPOOL_PRIVILEGE(CAP_SYS_PTRACE)) < 0)
 		_exit(1);
-	while (take_question(socket, subuid_path))
+	while (wait_for_question(socket, lifeline) && take_question(socket, subuid_path))
 		;
 	_exit(0);
 }
 
-int spool_witness_start(const char *subuid_path, int alive_fd, int answer_ms,
+int spool_witness_start(const char *subuid_path, int alive_fd, int lifeline, int answer_ms,
 			struct spool_witness **ret)
 {
 	struct spool_witness *witness = calloc(1, sizeof(*witness));
@@ -162,7 +173,7 @@ int spool_witness_start(const char *subuid_path, int alive_fd, int answer_ms,
 	}
 	pid = fork();
 	if (pid == 0)
-		serve(pair[1], alive_fd, subuid_path);
+		serve(pair[1], alive_fd, lifeline, subuid_path);
 	r = pid < 0 ? -errno : 0;
 	witness->pid = pid;
 	close(pair[1]);

@@ -25,10 +25,11 @@ struct spool_witness;
  * spool_witness_start() - fork it; the calling process must have one thread
  * @subuid_path: "/etc/subuid"; borrowed for good
  * @alive_fd: stays open in it (--alive-fd); -1 = none
+ * @lifeline: a descriptor that ends when the caller's process dies; -1 = none but the socket
  * @answer_ms: how long to wait for what it says of a caller; SPOOL_WITNESS_ANSWER_MS, but in tests
  * Return: 0; -errno.
  */
-int spool_witness_start(const char *subuid_path, int alive_fd, int answer_ms,
+int spool_witness_start(const char *subuid_path, int alive_fd, int lifeline, int answer_ms,
 			struct spool_witness **ret);
 
 /** spool_witness_pid() - its pid, which nobody else gets before we end. NULL is allowed. */

@@ -98,7 +98,7 @@ static void administrators(void)
 {
 	struct spool_witness *witness;
 
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, FOR_EVER, &witness), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, -1, FOR_EVER, &witness), 0);
 	CU_ASSERT_EQUAL(spool_witness_is_admin(witness, getpid()), are_we_admin());
 	CU_ASSERT_EQUAL(is_admin(witness, nothing), are_we_admin());
 	CU_ASSERT_FALSE(is_admin(witness, drop_all));
@@ -152,7 +152,7 @@ static void it_has_one_capability(void)
 	struct spool_witness *witness;
 	pid_t pid;
 
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, FOR_EVER, &witness), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, -1, FOR_EVER, &witness), 0);
 	CU_ASSERT_EQUAL(spool_witness_is_admin(witness, getpid()), are_we_admin());
 	pid = witness_pid();
 	CU_ASSERT_EQUAL(status_of(pid, "CapPrm") & ~ptrace, 0);
@@ -204,7 +204,7 @@ static void daemons(void)
 	struct spool_witness *witness;
 	pid_t pid;
 
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, FOR_EVER, &witness), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, -1, FOR_EVER, &witness), 0);
 	CU_ASSERT_TRUE(spool_witness_is_daemon(witness, getpid()));
 	CU_ASSERT_TRUE(is_daemon(witness, nothing));
 	CU_ASSERT_TRUE(is_daemon(witness, hide));
@@ -224,7 +224,7 @@ static void subordinate_uids(void)
 	struct spool_witness *witness;
 	struct spool_subuid_table *table;
 
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, FOR_EVER, &witness), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, -1, FOR_EVER, &witness), 0);
 	table = spool_witness_subuids(witness, subuids, FOR_EVER);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(table);
 	CU_ASSERT_EQUAL_FATAL(table->n, 2);
@@ -250,7 +250,7 @@ static void many_subordinate_uids(void)
 	for (unsigned int i = 0; i < MANY; i++)
 		fprintf(file, "%u:%u:10\n", 2000 + i, 200000 + 10 * i);
 	fclose(file);
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, FOR_EVER, &witness), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, -1, FOR_EVER, &witness), 0);
 	table = spool_witness_subuids(witness, subuids, FOR_EVER);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(table);
 	CU_ASSERT_EQUAL_FATAL(table->n, MANY + 2);
@@ -265,7 +265,7 @@ static struct spool_witness *stopped_witness(int answer_ms, pid_t *ret_pid)
 	struct spool_witness *witness;
 	int status;
 
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, answer_ms, &witness), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, -1, answer_ms, &witness), 0);
 	*ret_pid = witness_pid();
 	kill(*ret_pid, SIGSTOP);
 	CU_ASSERT_EQUAL(waitpid(*ret_pid, &status, WUNTRACED), *ret_pid);
@@ -308,7 +308,7 @@ static void who_reads_accounts_ends_with_it(void)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path));
 	CU_ASSERT_EQUAL_FATAL(rmdir(path) | mkfifo(path, 0600) | pipe2(alive, O_CLOEXEC), 0);
-	CU_ASSERT_EQUAL_FATAL(spool_witness_start(path, alive[1], FOR_EVER, &witness), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(path, alive[1], -1, FOR_EVER, &witness), 0);
 	close(alive[1]);
 	spool_witness_stop(witness);
 	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, path, FOR_EVER));

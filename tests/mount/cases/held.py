@@ -6,7 +6,8 @@ import signal
 import subprocess
 
 from held_directory import HeldDirectory
-from rig import DEADLINE_S, Mount, alive, binary, case, is_mounted, put, run, wait_until
+from rig import (DEADLINE_S, Mount, alive, binary, case, children, is_mounted, put, run,
+                 wait_until)
 
 SIZE = 32 << 20
 # What those who are left say of it.
@@ -32,6 +33,7 @@ class Held:
 
     def __init__(self, options='backing=none'):
         self.mount = Mount(options=f'session=sid,{options}', allow_log=LOG).start()
+        self.witness, = children(self.mount.worker)
         place = f'{self.mount.tmpdir()}/d'
         os.mkdir(place)
         put(f'{place}/f', bytes(SIZE))
@@ -56,10 +58,13 @@ class Held:
         return found
 
     def is_gone(self, *kinds):
-        """All of it, but the thread."""
+        """All of it, and all processes, but the thread."""
         mount = self.mount
+        wait_until(lambda: not alive(self.witness), 'the witness ends')
         wait_until(lambda: memory(mount.worker, *kinds) < 256, 'the memory goes')
         wait_until(lambda: not is_mounted(mount.path), 'the mount goes')
+        others = [pid for pid in mount.pids if pid != mount.worker]
+        wait_until(lambda: not any(map(alive, others)), 'all other processes end')
         assert alive(mount.worker) and self.user.is_held()
 
     def end(self, status):
