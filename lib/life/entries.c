@@ -24,6 +24,7 @@ int spool_sessions_new(const struct spool_host *host, const struct spool_life_sy
 	RB_INIT(&sessions->owners);
 	TAILQ_INIT(&sessions->lists.waiting);
 	TAILQ_INIT(&sessions->lists.over);
+	sessions->due_ms = UINT64_MAX;
 	if (spool_callers_new(host, system, config, &sessions->callers) < 0) {
 		spool_free(host, sessions);
 		return -ENOMEM;

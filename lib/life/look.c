@@ -74,18 +74,27 @@ out:
 	spool_mutex_unlock(&sessions->lock);
 }
 
-/* Return: after how many milliseconds somebody is due, 0: now, -1: nobody waits. */
-static int due_locked(const struct spool_sessions *sessions, uint64_t now)
-	SPOOL_REQUIRES(sessions->lock)
+/* Asks all that wait. */
+static void find_due_locked(struct spool_sessions *sessions) SPOOL_REQUIRES(sessions->lock)
 {
 	const struct session *session;
-	uint64_t due = UINT64_MAX;
 
+	sessions->due_ms = UINT64_MAX;
 	TAILQ_FOREACH (session, &sessions->lists.waiting, in_list)
-		due = spool_min_u64(due, session->due_ms);
-	if (due == UINT64_MAX)
+		sessions->due_ms = spool_min_u64(sessions->due_ms, session->due_ms);
+}
+
+/* Return: after how many milliseconds somebody may be due, 0: is due now, -1: nobody waits. They
+ * are asked only when a look could begin: there may be thousands, and each event calls this. */
+static int due_locked(struct spool_sessions *sessions, uint64_t now) SPOOL_REQUIRES(sessions->lock)
+{
+	uint64_t due;
+
+	if (spool_max_u64(sessions->due_ms, sessions->next_look_ms) <= now)
+		find_due_locked(sessions);
+	if (sessions->due_ms == UINT64_MAX)
 		return -1;
-	due = spool_max_u64(due, sessions->next_look_ms);
+	due = spool_max_u64(sessions->due_ms, sessions->next_look_ms);
 	return due <= now ? 0 : due - now > INT_MAX ? INT_MAX : (int)(due - now);
 }
 

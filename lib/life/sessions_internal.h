@@ -80,6 +80,7 @@ struct session_lists {
 /**
  * struct spool_sessions
  * @n_watches: handles in use
+ * @due_ms: nobody of those that wait is due before; who was may have left
  * @look: counts looks; @next_look_ms: not before; @retry_ms: after one that failed, else 0
  */
 struct spool_sessions {
@@ -95,7 +96,7 @@ struct spool_sessions {
 	struct session_lists lists;
 	uint64_t last_id;
 	unsigned int n_watches;
-	uint64_t look, next_look_ms, retry_ms;
+	uint64_t look, due_ms, next_look_ms, retry_ms;
 };
 
 /** session_compare() - the order of keys. */

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "util/macros.h"
+
 static int order(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
@@ -170,6 +172,7 @@ void session_wait_locked(struct spool_sessions *sessions, struct session *sessio
 	leave_list(sessions, session);
 	session->state = state;
 	session->due_ms = due_ms;
+	sessions->due_ms = spool_min_u64(sessions->due_ms, due_ms);
 	TAILQ_INSERT_TAIL(&sessions->lists.waiting, session, in_list);
 }
 
