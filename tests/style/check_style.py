@@ -24,7 +24,8 @@ FILE_CALLS = re.compile(r'(?<![\w.>])(open|openat2?|creat|fopen|fdopen|opendir|p
                         r'link(?:at)?|mkdir(?:at)?)\s*\(')
 HOSTS = {'lib/util/host.c': (), 'lib/spill/backing_dir.c': (HOST_CALLS,),
          'lib/spill/backing_check.c': (HOST_CALLS,), 'lib/spill/backing_writers.c': (HOST_CALLS,),
-         'lib/life/system_proc.c': (),  # its own interface: life/system.h
+         # interfaces of their own: life/system.h, struct spool_pace_clock
+         'lib/life/system_proc.c': (), 'lib/util/pace.c': (),
          # these serve the programs; the engine does not call them
          'lib/util/cgroup.c': (HOST_CALLS,), 'lib/util/descriptors.c': (HOST_CALLS,),
          'lib/util/proc.c': (HOST_CALLS,), 'lib/ctl/client.c': (HOST_CALLS,)}
