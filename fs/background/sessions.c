@@ -19,7 +19,7 @@
 #define SYS_UID_MAX 999u /* "the default", login.defs(5) */
 
 #define EVENTS 64
-#define ENDED 256u
+#define ENDED 64u
 
 struct spool_life {
 	struct spool_life_config config;
@@ -92,6 +92,7 @@ static void tell_ended(struct spool_life *life)
 	while ((n = spool_sessions_take(life->sessions, ids, ENDED)) > 0) {
 		for (size_t i = 0; i < n; i++)
 			life->config.ended(life->config.ctx, ids[i]);
+		life->system->rest(life->system->ctx);
 	}
 }
 
@@ -114,6 +115,7 @@ static void *life_main(void *arg)
 			else
 				spool_sessions_event(life->sessions, events[i].data.u64);
 		}
+		life->system->rest(life->system->ctx);
 	}
 	return NULL;
 }

@@ -15,6 +15,10 @@
 #define RETRY_MS 1000u
 #define RETRY_MAX_MS 64000u
 
+/* Sessions that are judged before others get the lock, which whoever makes a file takes: each takes
+ * about 1 us. A guess. */
+#define BATCH 32u
+
 /* Somebody who lives, to be watched without the lock. @cgroup: "": watch the process. */
 struct member {
 	uint64_t id;
@@ -190,19 +194,37 @@ static void set_retry_locked(struct spool_sessions *sessions, int result)
 		sessions->retry_ms *= 2;
 }
 
+/* A few of them, until one is to be watched. Return: false: that was all. *@ret_lives: somebody
+ * does, *@ret. */
+static bool judge_some(struct spool_sessions *sessions, const struct judge_look *look,
+		       bool *ret_lives, struct member *ret)
+{
+	struct session *session = NULL;
+
+	*ret_lives = false;
+	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
+	for (unsigned int i = 0; i < BATCH && !*ret_lives; i++) {
+		session = next_locked(sessions);
+		if (!session)
+			break;
+		*ret_lives = judge_locked(sessions, session, look, ret);
+	}
+	spool_mutex_unlock(&sessions->lock);
+	return session;
+}
+
 void judge_all(struct spool_sessions *sessions, const struct judge_look *look)
 {
-	struct session *session;
+	const struct spool_life_system *system = sessions->system;
 	struct member member;
+	bool lives;
 
 	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
 	set_retry_locked(sessions, look->result);
-	while ((session = next_locked(sessions)) != NULL) {
-		if (!judge_locked(sessions, session, look, &member))
-			continue;
-		spool_mutex_unlock(&sessions->lock);
-		watch_member(sessions, &member);
-		spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
-	}
 	spool_mutex_unlock(&sessions->lock);
+	while (judge_some(sessions, look, &lives, &member)) {
+		if (lives)
+			watch_member(sessions, &member);
+		system->rest(system->ctx);
+	}
 }

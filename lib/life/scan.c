@@ -263,12 +263,14 @@ static int each_number(void *arg, pid_t pid)
 	return 0;
 }
 
+/* Of those in the list: what has begun meanwhile must be caught up with, and there are few. */
 static int each_process(void *arg, pid_t pid)
 {
 	struct scan *scan = arg;
 	const struct spool_life_system *system = scan->sessions->system;
 	int r = 0;
 
+	system->rest(system->ctx);
 	if (own_has(scan->sessions, &scan->own, pid))
 		return 0;
 	if (scan->needs & SCAN_THREADS) {

@@ -57,9 +57,12 @@ typedef int (*spool_each_process_fn)(void *arg, pid_t pid);
  *	gone; -errno
  * @close: lets go of a handle of any kind; -1 is allowed
  * @now_ms: milliseconds, from whenever
+ * @rest: a piece of long work is done, and others may want the CPU: sleeps if it was enough. Only
+ *	here no lock may be held
  * @no_audit: the kernel has no audit sessions (CONFIG_AUDIT), nor the file SESSIONID
  *
- * All may be called from any thread, and under the locks of this folder; none waits for a disk.
+ * All but @rest may be called from any thread, and under the locks of this folder; @rest by the
+ * thread that looks at processes. None waits for a disk.
  */
 struct spool_life_system {
 	void *ctx;
@@ -75,5 +78,6 @@ struct spool_life_system {
 	int (*is_populated)(void *ctx, int watch);
 	void (*close)(void *ctx, int handle);
 	uint64_t (*now_ms)(void *ctx);
+	void (*rest)(void *ctx);
 	bool no_audit;
 };

@@ -15,12 +15,15 @@
 #include <unistd.h>
 
 #include "util/macros.h"
+#include "util/pace.h"
 
 struct real_system {
 	struct spool_life_system system;
 	const struct spool_host *host;
 	int proc, numbers, cgroup, epoll;
 	bool hides;
+	bool has_begun;
+	struct spool_pace pace; /* of the thread that looks */
 };
 
 static const char *const names[] = {
@@ -286,6 +289,17 @@ static uint64_t now_ms(void *ctx)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* The pace is the calling thread's, which is always the same one. */
+static void rest(void *ctx)
+{
+	struct real_system *real = ctx;
+
+	if (!real->has_begun)
+		spool_pace_begin(&real->pace, NULL);
+	real->has_begun = true;
+	spool_pace_rest(&real->pace);
+}
+
 int spool_life_system_new(const struct spool_host *host, int proc, bool hides, int numbers,
 			  int cgroup, int epoll, struct spool_life_system **ret)
 {
@@ -296,7 +310,7 @@ int spool_life_system_new(const struct spool_host *host, int proc, bool hides, i
 	*real = (struct real_system){
 		.system = {real, open_process, open_file, read_file, owner_of, list, list_threads,
 			   last_number, watch_process, watch_cgroup, is_populated, close_handle,
-			   now_ms, false},
+			   now_ms, rest, false},
 		.host = host,
 		.proc = proc,
 		.hides = hides,

@@ -353,12 +353,21 @@ static uint64_t now_ms(void *ctx)
 	return life->clock_ms;
 }
 
+static void rest(void *ctx)
+{
+	struct fake_life *life = ctx;
+
+	life->rests++;
+	if (life->on_rest)
+		life->on_rest(life);
+}
+
 void fake_life_init(struct fake_life *life)
 {
 	*life = (struct fake_life){
 		.system = {life, open_process, open_file, read_file, owner_of, list, list_threads,
 			   last_number, watch_process, watch_cgroup, is_populated, close_handle,
-			   now_ms, false},
+			   now_ms, rest, false},
 		.clock_ms = 1000,
 		.max_pidfds = 1 << 20,
 	};

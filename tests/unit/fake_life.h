@@ -39,6 +39,7 @@ struct fake_handle {
 /**
  * struct fake_life - pass &life.system
  * @lists: looks at all processes; @thread_lists: at the threads of one
+ * @rests: times when it could rest; @on_rest: is called then
  * @handles_open: what was not closed
  * @list_error, @read_error, @open_error, @watch_error: what these answer, 0: nothing is wrong
  * @error_pid: @open_error and @read_error are of this process alone; 0: of all
@@ -59,7 +60,8 @@ struct fake_life {
 	uint64_t *events;
 	size_t n_events, event_room;
 	uint64_t clock_ms, starts;
-	unsigned long lists, thread_lists, opens, reads;
+	unsigned long lists, thread_lists, opens, reads, rests;
+	void (*on_rest)(struct fake_life *life);
 	long handles_open, pidfds;
 	int list_error, read_error, open_error, watch_error;
 	pid_t error_pid;
