@@ -12,7 +12,10 @@
 #include <time.h>
 
 #define STACK_SIZE (256u << 10) /* bytes; the deepest handler needs about 20 KiB (ioctl) */
+/* Behind the threads that serve, and behind what users do: a process that is woken then runs at
+ * once. At 10 it has still a tenth of a CPU that somebody else always wants. Guesses. */
 #define STEP_BACK 10
+#define NICE_BACK 10
 #define JOIN_RETRY_NS (10 * 1000 * 1000)
 
 struct start {
@@ -68,8 +71,10 @@ bool spool_thread_pin(unsigned int cpu)
 
 void spool_thread_step_back(void)
 {
+	int wanted = getpriority(PRIO_PROCESS, 0) + STEP_BACK;
+
 	/* of this thread alone, setpriority(2), "C library/kernel differences" */
-	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + STEP_BACK);
+	setpriority(PRIO_PROCESS, 0, wanted > NICE_BACK ? wanted : NICE_BACK);
 }
 
 static void wake(int signal)

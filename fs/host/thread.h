@@ -17,7 +17,7 @@ int spool_thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg)
 bool spool_thread_pin(unsigned int cpu);
 
 /** spool_thread_step_back() - from now on the calling thread lets others go first: 10 steps of
- * nice(2), a guess. Where that is not allowed it stays as it is. */
+ * nice(2) behind those that serve, and at 10 at least. */
 void spool_thread_step_back(void);
 
 /**
