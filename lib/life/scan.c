@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "life/identify.h"
 #include "life/makers.h"
@@ -43,6 +44,43 @@ static const struct {
 	{SPOOL_SESSION_CGROUP, SPOOL_PROCESS_CGROUP},
 };
 
+#define FILTER_BITS (SESSION_FILTER * 64u)
+
+/* FNV-1a: of all by which a look finds a key, but not of whose it is. */
+static uint64_t hash(const struct session_key *key)
+{
+	uint64_t hash = UINT64_C(14695981039346656037) ^ (uint64_t)key->kind;
+
+	for (unsigned int shift = 0; shift < 64; shift += 8)
+		hash = (hash ^ (key->value >> shift & 0xff)) * UINT64_C(1099511628211);
+	for (const char *c = key->cgroup; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	return hash;
+}
+
+static uint64_t *filter_word(struct spool_sessions *sessions, uint64_t bit)
+{
+	return &sessions->filter[bit % FILTER_BITS / 64];
+}
+
+static void filter_add(struct spool_sessions *sessions, const struct session_key *key)
+{
+	uint64_t bits = hash(key);
+
+	*filter_word(sessions, bits) |= UINT64_C(1) << bits % 64;
+	*filter_word(sessions, bits >> 32) |= UINT64_C(1) << (bits >> 32) % 64;
+}
+
+/* May a session with this key take part? Most processes are nobody's who waits; it is found out
+ * without the lock, which whoever makes a file takes. */
+static bool filter_has(struct spool_sessions *sessions, const struct session_key *key)
+{
+	uint64_t bits = hash(key);
+
+	return *filter_word(sessions, bits) >> bits % 64 &
+	       *filter_word(sessions, bits >> 32) >> (bits >> 32) % 64 & 1;
+}
+
 void scan_begin_locked(struct spool_sessions *sessions, uint64_t begin_ms, unsigned int *ret_needs)
 {
 	const struct spool_life_system *system = sessions->system;
@@ -50,6 +88,7 @@ void scan_begin_locked(struct spool_sessions *sessions, uint64_t begin_ms, unsig
 
 	sessions->look++;
 	*ret_needs = 0;
+	memset(sessions->filter, 0, sizeof(sessions->filter));
 	TAILQ_FOREACH (session, &sessions->lists.waiting, in_list) {
 		session->look = sessions->look;
 		session->before = session->requests;
@@ -62,6 +101,7 @@ void scan_begin_locked(struct spool_sessions *sessions, uint64_t begin_ms, unsig
 			session->watch < 0 ? 0 : system->is_populated(system->ctx, session->watch);
 		if (session->key.is_explicit || session->populated > 0)
 			continue;
+		filter_add(sessions, &session->key);
 		*ret_needs |= SCAN_NEEDS(session->key.kind);
 		if (session->key.kind != SPOOL_SESSION_SID &&
 		    session->state == SPOOL_SESSION_LEAVING && session->due_ms <= begin_ms)
@@ -103,41 +143,43 @@ static void match_session(void *arg, struct session *session)
 }
 
 /* All that have this key but for the owner. */
-static void match_locked(struct scan *scan, const struct session_key *key)
-	SPOOL_REQUIRES(scan->sessions->lock)
+static void match(struct scan *scan, const struct session_key *key)
 {
-	struct session *session = session_from_locked(scan->sessions, key);
+	struct session *session;
 
+	if (!filter_has(scan->sessions, key))
+		return;
+	spool_mutex_lock(&scan->sessions->lock, SPOOL_RANK_LIFE);
+	session = session_from_locked(scan->sessions, key);
 	for (; session; session = session_after_locked(session)) {
 		struct session_key theirs = session->key;
 
 		theirs.owner = 0;
 		if (theirs.is_explicit || session_compare(&theirs, key) != 0)
-			return;
+			break;
 		match_session(scan, session);
 	}
+	spool_mutex_unlock(&scan->sessions->lock);
 }
 
-static void match_value_locked(struct scan *scan, enum spool_session_kind kind, uint64_t value)
-	SPOOL_REQUIRES(scan->sessions->lock)
+static void match_value(struct scan *scan, enum spool_session_kind kind, uint64_t value)
 {
 	const struct session_key key = {.kind = kind, .value = value, .cgroup = ""};
 
-	match_locked(scan, &key);
+	match(scan, &key);
 }
 
-static bool match_cgroup(void *arg, const char *path) SPOOL_UNCHECKED
+static bool match_cgroup(void *arg, const char *path)
 {
 	const struct session_key key = {.kind = SPOOL_SESSION_CGROUP, .cgroup = path};
 
-	match_locked(arg, &key);
+	match(arg, &key);
 	return true;
 }
 
 /* It counts once for a session, also with several uids of that. The uid itself may have had a
  * session before somebody came to pay for it. */
-static int match_uids_locked(struct scan *scan, const char *text)
-	SPOOL_REQUIRES(scan->sessions->lock)
+static int match_uids(struct scan *scan, const char *text)
 {
 	uid_t uids[4];
 	int r = spool_process_parse_uids(text, uids);
@@ -147,16 +189,17 @@ static int match_uids_locked(struct scan *scan, const char *text)
 
 		if (i > 0 && uids[i] == uids[i - 1])
 			continue;
-		match_value_locked(scan, SPOOL_SESSION_UID, uids[i]);
+		match_value(scan, SPOOL_SESSION_UID, uids[i]);
 		if (payer != uids[i])
-			match_value_locked(scan, SPOOL_SESSION_UID, payer);
+			match_value(scan, SPOOL_SESSION_UID, payer);
+		spool_mutex_lock(&scan->sessions->lock, SPOOL_RANK_LIFE);
 		maker_each_locked(scan->sessions, uids[i], match_session, scan);
+		spool_mutex_unlock(&scan->sessions->lock);
 	}
 	return r;
 }
 
-static void match_cgroups_locked(struct scan *scan, const char *text)
-	SPOOL_REQUIRES(scan->sessions->lock)
+static void match_cgroups(struct scan *scan, const char *text)
 {
 	struct spool_process_cgroup cgroup;
 	char name[IDENTITY_CGROUP], lines[SPOOL_PROCESS_TEXT];
@@ -176,28 +219,26 @@ static int match_text(struct scan *scan, enum spool_session_kind kind, const cha
 	uint32_t audit;
 	int r = 0;
 
-	spool_mutex_lock(&scan->sessions->lock, SPOOL_RANK_LIFE);
 	switch (kind) {
 	case SPOOL_SESSION_LOGIN:
 		r = spool_process_parse_audit(text, &audit);
 		if (r == 0)
-			match_value_locked(scan, kind, audit);
+			match_value(scan, kind, audit);
 		break;
 	case SPOOL_SESSION_UID:
-		r = match_uids_locked(scan, text);
+		r = match_uids(scan, text);
 		break;
 	case SPOOL_SESSION_SID:
 		r = spool_process_parse_stat(text, &process);
 		if (r == 0)
-			match_value_locked(scan, kind, (uint64_t)process.sid);
+			match_value(scan, kind, (uint64_t)process.sid);
 		break;
 	case SPOOL_SESSION_CGROUP:
-		match_cgroups_locked(scan, text);
+		match_cgroups(scan, text);
 		break;
 	case SPOOL_SESSION_DIRECTORY:
 		break;
 	}
-	spool_mutex_unlock(&scan->sessions->lock);
 	return r;
 }
 

@@ -77,9 +77,13 @@ struct session_lists {
 	struct session_list waiting, over;
 };
 
+/** Words of the filter: of 10,000 keys it lets 7% of all others pass. */
+#define SESSION_FILTER 1024u
+
 /**
  * struct spool_sessions
  * @n_watches: handles in use
+ * @filter: of the keys that take part in the look that is on (scan.c); for who looks alone
  * @due_ms: nobody of those that wait is due before; who was may have left
  * @look: counts looks; @next_look_ms: not before; @retry_ms: after one that failed, else 0
  */
@@ -94,6 +98,7 @@ struct spool_sessions {
 	struct session_makers makers;
 	struct session_owners owners;
 	struct session_lists lists;
+	uint64_t filter[SESSION_FILTER];
 	uint64_t last_id;
 	unsigned int n_watches;
 	uint64_t look, due_ms, next_look_ms, retry_ms;
