@@ -104,6 +104,7 @@ static const char *const allowed[] = {
 	/* processes: what of them is shown, and when they end */
 	"getdents64",
 	"pidfd_open",
+	"getsid",
 	/* the supervisor, the witness, syslogd */
 	"sendto",
 	"sendmsg",

@@ -118,20 +118,33 @@ static int look_uids(const struct spool_callers *callers, struct caller_slot *sl
 	return read_audit(callers, slot, &ret->audit);
 }
 
+/* A call tells, or else the file. */
+static int look_sid(const struct spool_callers *callers, pid_t tid, struct spool_caller *ret)
+{
+	const struct spool_life_system *system = callers->system;
+	struct spool_process process;
+	int r = system->sid_of(system->ctx, tid);
+
+	if (r >= 0)
+		ret->sid = r;
+	if (r >= 0 || r == -ESRCH)
+		return r < 0 ? r : 0;
+	r = spool_process_text(system, tid, SPOOL_PROCESS_STAT, ret->cgroup);
+	if (r == 0)
+		r = spool_process_parse_stat(ret->cgroup, &process);
+	if (r == 0)
+		ret->sid = process.sid;
+	return r;
+}
+
 /* By its number: the slot, which is read again afterwards, says that it was the same process. */
 static int look_further(struct spool_callers *callers, const struct caller_slot *slot,
 			unsigned int want, struct spool_caller *ret)
 {
-	struct spool_process process;
 	int r = 0;
 
-	if (want & SPOOL_CALLER_SID) {
-		r = spool_process_text(callers->system, slot->tid, SPOOL_PROCESS_STAT, ret->cgroup);
-		if (r == 0)
-			r = spool_process_parse_stat(ret->cgroup, &process);
-		if (r == 0)
-			ret->sid = process.sid;
-	}
+	if (want & SPOOL_CALLER_SID)
+		r = look_sid(callers, slot->tid, ret);
 	if (r == 0 && (want & SPOOL_CALLER_CGROUP))
 		r = spool_process_text(callers->system, slot->tid, SPOOL_PROCESS_CGROUP,
 				       ret->cgroup);

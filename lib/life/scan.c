@@ -256,35 +256,66 @@ static int is_own_new(const struct scan *scan, pid_t pid, enum spool_process_fil
 	return r < 0 ? r : own_has_new(scan->sessions, status);
 }
 
-/* Most processes are nobody's who waits: one read tells. Of the others the start is read on both
- * sides of the same text. One that ends meanwhile may have started another, with a number that the
- * look has passed. */
-static int look_at(struct scan *scan, pid_t pid, enum spool_session_kind kind,
-		   enum spool_process_file file)
+static int look_closer(struct scan *scan, pid_t pid, enum spool_session_kind kind,
+		       enum spool_process_file file)
 {
-	const struct spool_life_system *system = scan->sessions->system;
-	char text[SPOOL_PROCESS_TEXT], again[SPOOL_PROCESS_TEXT];
-	int r = spool_process_text(system, pid, file, text);
+	char text[SPOOL_PROCESS_TEXT];
+	int r = spool_process_read(scan->sessions->system, pid, file, text, &scan->process);
 
-	scan->matched = scan->counts = scan->vanished = false;
-	if (r == 0)
-		r = match_text(scan, kind, text);
-	if (r < 0 || !scan->matched)
-		return r;
-	r = spool_process_read(system, pid, file, again, &scan->process);
 	scan->vanished = r == -ESRCH;
-	if (scan->vanished)
-		return match_text(scan, kind, text);
 	if (r < 0 || scan->process.dead)
 		return r;
-	r = is_own_new(scan, pid, file, again);
+	r = is_own_new(scan, pid, file, text);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (own_is_daemon(scan->sessions, &scan->process))
 		return 0;
 	scan->counts = true;
 	scan->n++;
-	return match_text(scan, kind, again);
+	return match_text(scan, kind, text);
+}
+
+/* By what is read first. Of the POSIX session a call tells that opens no file. *@text, or if it is
+ * not negative *@sid, is for match_again(). */
+static int match_first(struct scan *scan, pid_t pid, enum spool_session_kind kind,
+		       enum spool_process_file file, char *text, int *sid)
+{
+	const struct spool_life_system *system = scan->sessions->system;
+	int r;
+
+	*sid = kind == SPOOL_SESSION_SID ? system->sid_of(system->ctx, pid) : -EOPNOTSUPP;
+	if (*sid >= 0)
+		match_value(scan, kind, (uint64_t)*sid);
+	if (*sid >= 0 || *sid == -ESRCH)
+		return *sid < 0 ? *sid : 0;
+	r = spool_process_text(system, pid, file, text);
+	return r < 0 ? r : match_text(scan, kind, text);
+}
+
+/* What was read first, of one that has ended since. */
+static int match_again(struct scan *scan, enum spool_session_kind kind, const char *text, int sid)
+{
+	if (sid < 0)
+		return match_text(scan, kind, text);
+	match_value(scan, kind, (uint64_t)sid);
+	return 0;
+}
+
+/* Most processes are nobody's who waits: one read tells. Of the others the start is read on both
+ * sides of the same text. One that ends meanwhile may have started another, with a number that the
+ * look has passed. */
+static int look_at(struct scan *scan, pid_t pid, enum spool_session_kind kind,
+		   enum spool_process_file file)
+{
+	char text[SPOOL_PROCESS_TEXT];
+	int sid, r;
+
+	scan->matched = scan->counts = scan->vanished = false;
+	r = match_first(scan, pid, kind, file, text, &sid);
+	if (r < 0 || !scan->matched)
+		return r;
+	r = look_closer(scan, pid, kind, file);
+	return scan->vanished ? match_again(scan, kind, text, sid) : r;
 }
 
 /* A process, or a thread. */

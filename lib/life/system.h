@@ -40,6 +40,8 @@ typedef int (*spool_each_process_fn)(void *arg, pid_t pid);
  *	there; -errno
  * @owner_of: the effective uid that the process of @file had when that was opened; (uid_t)-1: it
  *	is not told. It may be root's where others may not look at the process
+ * @sid_of: the POSIX session of process or thread @pid. Return: >= 0, 0: one of another pid
+ *	namespace; -ESRCH there is no such process; -errno it is not told this way
  * @list: calls @each for every process (not thread) there is. Return: 0 when none was left out but
  *	such as began or ended meanwhile; -EACCES: others' processes are hidden (hidepid, proc(5));
  *	what @each has returned; -errno
@@ -70,6 +72,7 @@ struct spool_life_system {
 	int (*open_file)(void *ctx, int process, pid_t pid, enum spool_process_file file);
 	ssize_t (*read_file)(void *ctx, int file, char *buf, size_t size);
 	uid_t (*owner_of)(void *ctx, int file);
+	int (*sid_of)(void *ctx, pid_t pid);
 	int (*list)(void *ctx, spool_each_process_fn each, void *arg);
 	int (*list_threads)(void *ctx, pid_t pid, spool_each_process_fn each, void *arg);
 	int (*last_number)(void *ctx);

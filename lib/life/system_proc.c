@@ -105,6 +105,14 @@ static uid_t owner_of(void *ctx, int file)
 	return fstat(file, &st) < 0 ? (uid_t)-1 : st.st_uid;
 }
 
+static int sid_of(void *ctx, pid_t pid)
+{
+	pid_t sid = getsid(pid);
+
+	(void)ctx;
+	return sid < 0 ? -errno : sid;
+}
+
 static int list_some(const char *buf, long n, spool_each_process_fn each, void *arg)
 {
 	int r = 0;
@@ -308,9 +316,9 @@ int spool_life_system_new(const struct spool_host *host, int proc, bool hides, i
 	if (!real)
 		return -ENOMEM;
 	*real = (struct real_system){
-		.system = {real, open_process, open_file, read_file, owner_of, list, list_threads,
-			   last_number, watch_process, watch_cgroup, is_populated, close_handle,
-			   now_ms, rest, false},
+		.system = {real, open_process, open_file, read_file, owner_of, sid_of, list,
+			   list_threads, last_number, watch_process, watch_cgroup, is_populated,
+			   close_handle, now_ms, rest, false},
 		.host = host,
 		.proc = proc,
 		.hides = hides,

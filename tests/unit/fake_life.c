@@ -241,6 +241,19 @@ static ssize_t read_file(void *ctx, int file, char *buf, size_t size)
 	return n < (int)size ? n : -E2BIG;
 }
 
+static int sid_of(void *ctx, pid_t pid)
+{
+	struct fake_life *life = ctx;
+	const struct fake_process *process;
+
+	if (++life->reads == life->hook_at)
+		life->hook(life);
+	process = fake_find(life, pid);
+	if (life->sid_error)
+		return life->sid_error;
+	return process ? process->sid : -ESRCH;
+}
+
 static int compare(const void *a, const void *b)
 {
 	return *(const pid_t *)a - *(const pid_t *)b;
@@ -365,9 +378,9 @@ static void rest(void *ctx)
 void fake_life_init(struct fake_life *life)
 {
 	*life = (struct fake_life){
-		.system = {life, open_process, open_file, read_file, owner_of, list, list_threads,
-			   last_number, watch_process, watch_cgroup, is_populated, close_handle,
-			   now_ms, rest, false},
+		.system = {life, open_process, open_file, read_file, owner_of, sid_of, list,
+			   list_threads, last_number, watch_process, watch_cgroup, is_populated,
+			   close_handle, now_ms, rest, false},
 		.clock_ms = 1000,
 		.max_pidfds = 1 << 20,
 	};

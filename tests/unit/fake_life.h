@@ -42,6 +42,7 @@ struct fake_handle {
  * @rests: times when it could rest; @on_rest: is called then
  * @handles_open: what was not closed
  * @list_error, @read_error, @open_error, @watch_error: what these answer, 0: nothing is wrong
+ * @sid_error: the same of POSIX sessions, which the files tell, too
  * @error_pid: @open_error and @read_error are of this process alone; 0: of all
  * @max_handles: -EMFILE for files from so many handles on, 0: no limit
  * @max_pidfds: -EMFILE from so many on
@@ -63,7 +64,7 @@ struct fake_life {
 	unsigned long lists, thread_lists, opens, reads, rests;
 	void (*on_rest)(struct fake_life *life);
 	long handles_open, pidfds;
-	int list_error, read_error, open_error, watch_error;
+	int list_error, read_error, open_error, watch_error, sid_error;
 	pid_t error_pid;
 	long max_handles, max_pidfds;
 	bool no_events, weak;

@@ -397,10 +397,56 @@ static void test_no_files_no_look(void)
 	rig_free(rig);
 }
 
+/* Where a security module refuses the call. */
+static void test_sid_by_its_file(void)
+{
+	struct session_rig *rig = rig_new(SPOOL_SESSION_BY_SID, 100);
+	uint64_t id;
+
+	rig->life.sid_error = -EPERM;
+	fake_start(&rig->life, SHELL, ALICE, 7, SHELL);
+	fake_start(&rig->life, JOB, ALICE, 7, SHELL);
+	id = rig_make(rig, SHELL, ALICE, 0);
+	CU_ASSERT_NOT_EQUAL(id, SPOOL_SESSION_NONE);
+	rig_pass(rig, FOUND);
+	fake_end(&rig->life, SHELL);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_FALSE(rig_ended(rig, id));
+	fake_end(&rig->life, JOB);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_TRUE(rig_ended(rig, id));
+	spool_sessions_put(rig->sessions, id, 1);
+	rig_free(rig);
+}
+
+/* Most processes are in POSIX sessions that nobody waits for. */
+static void test_sid_opens_no_files(void)
+{
+	enum { OTHERS = 100 };
+	struct session_rig *rig = rig_new(SPOOL_SESSION_BY_SID, 100);
+	unsigned long opens;
+	uint64_t id;
+
+	for (int i = 0; i < OTHERS; i++)
+		fake_start(&rig->life, JOB + i, BOB, 8, JOB + i);
+	fake_start(&rig->life, SHELL, ALICE, 7, SHELL);
+	id = rig_make(rig, SHELL, ALICE, 0);
+	rig_pass(rig, FOUND);
+	opens = rig->life.opens;
+	fake_end(&rig->life, SHELL);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_TRUE(rig_ended(rig, id));
+	CU_ASSERT_TRUE(rig->life.opens - opens < OTHERS);
+	spool_sessions_put(rig->sessions, id, 1);
+	rig_free(rig);
+}
+
 static const struct unit_test tests[] = {
 	{"login", test_login},
 	{"uid", test_uid},
 	{"sid", test_sid},
+	{"sid_by_its_file", test_sid_by_its_file},
+	{"sid_opens_no_files", test_sid_opens_no_files},
 	{"cgroup", test_cgroup},
 	{"cgroup_v1", test_cgroup_v1},
 	{"entries_of_a_directory", test_entries_of_a_directory},
