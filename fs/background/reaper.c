@@ -2,12 +2,12 @@
 #include "background/reaper.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 
 #include "engine/engine.h"
 #include "host/clock.h"
 #include "host/loop.h"
+#include "util/pace.h"
 #include "wait/removals.h"
 
 /* Names that are removed in one go, which takes some 0.1 ms. A guess. */
@@ -71,11 +71,13 @@ static void *reaper_main(void *arg)
 {
 	struct spool_reaper *reaper = arg;
 	uint64_t seen = 0, until = SPOOL_FOREVER;
+	struct spool_pace pace;
 
+	spool_pace_begin(&pace, NULL);
 	while (spool_loop_sleep(&reaper->loop, &seen, until)) {
 		/* those who wait for a CPU or a directory's lock go first */
 		while (reap(reaper, &until) && !is_stopped(reaper))
-			sched_yield();
+			spool_pace_rest(&pace);
 	}
 	return NULL;
 }

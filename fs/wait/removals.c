@@ -10,6 +10,7 @@
 
 #include "host/clock.h"
 #include "util/lock.h"
+#include "util/pace.h"
 #include "util/rbtree.h"
 
 /* Names of one payer: 100 bytes each. Only who holds the kernel up gets there, or who has removed
@@ -319,9 +320,11 @@ static void count_told_locked(struct spool_removals *removals, struct payer *pay
 
 void spool_removals_tell(struct spool_removals *removals, uid_t uid)
 {
+	struct spool_pace pace;
 	struct payer *payer;
 	struct name *name;
 
+	spool_pace_begin(&pace, NULL);
 	spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
 	payer = look_up_locked(removals, uid);
 	if (!payer || payer->is_told) {
@@ -332,6 +335,7 @@ void spool_removals_tell(struct spool_removals *removals, uid_t uid)
 	for (unsigned int i = 0; i < TELL_MAX && (name = next_locked(removals, payer)); i++) {
 		spool_mutex_unlock(&removals->lock);
 		removals->config.tell(removals->config.ctx, &name->removal);
+		spool_pace_rest(&pace);
 		spool_mutex_lock(&removals->lock, SPOOL_RANK_QUEUE);
 		leave_locked(removals, name);
 		count_told_locked(removals, payer);
