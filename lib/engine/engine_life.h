@@ -151,6 +151,16 @@ bool spool_engine_is_changing(struct spool_engine *engine, uid_t uid, uint64_t i
 int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id, const uid_t *owner);
 
 /**
+ * spool_engine_bound_path() - where the directory is now that session @id was begun for
+ * @uid: who asks: of each directory on the way he is the owner, or all may list and search it;
+ *	NULL: an administrator
+ * @ret: @size bytes; from the root of the mount, "a/b", which is "." itself
+ * Return: 0; -ENOENT it has gone, or the session is of no directory; -EACCES; -ENAMETOOLONG.
+ */
+int spool_engine_bound_path(struct spool_engine *engine, uint64_t id, const uid_t *uid, char *ret,
+			    size_t size);
+
+/**
  * struct spool_life - when an inode goes
  * @session: 0: the mount's own, which does not end; @ended: that it has, or that it has expired
  * @bound: of a directory: the explicit session of what is made in it, 0: none

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/lifetime.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -270,6 +271,78 @@ int spool_engine_bind(struct spool_engine *engine, uint64_t ino, uint64_t id, co
 	spool_mutex_unlock(&dir->lock);
 	engine_put(engine, dir);
 	return r;
+}
+
+static bool may_list(const struct spool_node *dir, const uid_t *uid) SPOOL_REQUIRES(dir->lock)
+{
+	const mode_t all = S_IROTH | S_IXOTH;
+
+	return !uid || dir->uid == *uid || (dir->mode & all) == all;
+}
+
+/* Puts the name of @dir in front of what is at *@at in @buf. Return: 0; -ENOENT it has none;
+ * -ENAMETOOLONG. */
+static int put_name(struct spool_node *dir, const char *buf, char **at)
+{
+	const struct spool_entry *entry;
+	int r = 0;
+
+	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
+	entry = LIST_FIRST(&dir->names);
+	if (!entry)
+		r = -ENOENT;
+	else if (*at - buf < entry->len + (**at != '\0'))
+		r = -ENAMETOOLONG;
+	if (r == 0) {
+		if (**at)
+			*--*at = '/';
+		*at -= entry->len;
+		memcpy(*at, entry->name, entry->len);
+	}
+	spool_mutex_unlock(&dir->lock);
+	return r;
+}
+
+static int walk_up(struct spool_node *dir, const uid_t *uid, const char *buf, char **at)
+{
+	int r = 0;
+
+	while (r == 0 && dir->dir->parent != dir) {
+		struct spool_node *above = dir->dir->parent;
+
+		spool_mutex_lock(&above->lock, SPOOL_RANK_DIR);
+		r = may_list(above, uid) ? 0 : -EACCES;
+		spool_mutex_unlock(&above->lock);
+		if (r == 0)
+			r = put_name(dir, buf, at);
+		dir = above;
+	}
+	return r;
+}
+
+int spool_engine_bound_path(struct spool_engine *engine, uint64_t id, const uid_t *uid, char *ret,
+			    size_t size)
+{
+	uint64_t ino = engine_session_where(engine, id);
+	char *at = ret + size - 1;
+	struct spool_node *dir;
+	int r;
+
+	assert(size >= sizeof("."));
+	if (!ino || engine_get_dir(engine, ino, &dir) < 0)
+		return -ENOENT;
+	*at = '\0';
+	spool_mutex_lock(&engine->rename_lock, SPOOL_RANK_RENAME);
+	r = walk_up(dir, uid, ret, &at);
+	spool_mutex_unlock(&engine->rename_lock);
+	engine_put(engine, dir);
+	if (r < 0)
+		return r;
+	if (*at)
+		memmove(ret, at, strlen(at) + 1);
+	else
+		memcpy(ret, ".", sizeof("."));
+	return 0;
 }
 
 /* What it was bound to has ended: it is bound as the directory above, whatever is by now. */

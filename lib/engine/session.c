@@ -167,6 +167,18 @@ int engine_session_get(struct spool_engine *engine, uint64_t id, struct spool_qu
 	return 0;
 }
 
+uint64_t engine_session_where(struct spool_engine *engine, uint64_t id)
+{
+	const struct engine_session *session;
+	uint64_t ino;
+
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
+	session = look_up_locked(&engine->life, id, 0);
+	ino = session && engine_session_is_live(session) ? session->bound_ino : 0;
+	spool_mutex_unlock(&engine->life.lock);
+	return ino;
+}
+
 /* Return: true when that was the last: the caller destroys it, without the lock. */
 static bool put_locked(struct engine_life *life, struct engine_session *session)
 	SPOOL_REQUIRES(life->lock)

@@ -31,6 +31,9 @@ void engine_session_bound_at(struct spool_engine *engine, struct engine_session 
 /** engine_session_bytes() - memory of one, as charged. */
 uint64_t engine_session_bytes(void);
 
+/** engine_session_where() - Return: the directory that is bound to session @id; 0: none. */
+uint64_t engine_session_where(struct spool_engine *engine, uint64_t id);
+
 /**
  * engine_session_get() - the session @id, which is made if there is none
  * @payer: who pays for a new one

@@ -161,6 +161,62 @@ static void test_bind_meanwhile(void)
 	engine_rig_fini(rig);
 }
 
+/* What @uid (NULL: an administrator) is told of session 2. */
+static void check_path(const uid_t *uid, int wanted, const char *path)
+{
+	char text[16] = "";
+
+	CU_ASSERT_EQUAL(spool_engine_bound_path(rig->engine, 2, uid, text, sizeof(text)), wanted);
+	CU_ASSERT_STRING_EQUAL(text, path);
+}
+
+/* Where its directory is now, to whom may look there. */
+static void test_path(void)
+{
+	const uid_t alice = 1000, bob = 1001;
+	struct spool_attr attr = {.mode = 0711};
+	uint64_t dir, sub;
+
+	life_rig_init(&life, SPOOL_LAYOUT_SHARED, SPOOL_LIFETIME_SESSION);
+	rig->cred.uid = alice;
+	dir = life_dir(&life, 1, ROOT, "dir");
+	sub = life_dir(&life, 1, dir, "sub");
+	check_path(NULL, -ENOENT, "");
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, sub, 2, NULL), 0);
+	check_path(NULL, 0, "dir/sub");
+	check_path(&alice, 0, "dir/sub");
+	CU_ASSERT_EQUAL(
+		spool_engine_setattr(rig->engine, &rig->cred, dir, SPOOL_SET_MODE, &attr, &attr),
+		0);
+	check_path(&bob, -EACCES, "");
+	check_path(&alice, 0, "dir/sub");
+	attr.mode = 0755;
+	CU_ASSERT_EQUAL(
+		spool_engine_setattr(rig->engine, &rig->cred, dir, SPOOL_SET_MODE, &attr, &attr),
+		0);
+	check_path(&bob, 0, "dir/sub");
+	move(dir, "sub", dir, "12345678901", 0); /* with its end it just fits */
+	check_path(NULL, 0, "dir/12345678901");
+	move(dir, "12345678901", dir, "123456789012", 0);
+	check_path(NULL, -ENAMETOOLONG, "");
+	move(dir, "123456789012", ROOT, "up", 0);
+	check_path(&bob, 0, "up");
+	CU_ASSERT_EQUAL(spool_engine_rmdir(rig->engine, &rig->cred, ROOT, "up"), 0);
+	check_path(NULL, -ENOENT, "");
+	engine_rig_fini(rig);
+}
+
+/* The root itself, and a session that is over. */
+static void test_path_of_root(void)
+{
+	life_rig_init(&life, SPOOL_LAYOUT_SINGLE, SPOOL_LIFETIME_SESSION);
+	CU_ASSERT_EQUAL(spool_engine_bind(rig->engine, ROOT, 2, NULL), 0);
+	check_path(NULL, 0, ".");
+	life_end(&life, 2);
+	check_path(NULL, -ENOENT, "");
+	engine_rig_fini(rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -169,6 +225,8 @@ int main(void)
 		{"bind meanwhile", test_bind_meanwhile},
 		{"bind in shared", test_bind_shared},
 		{"bind in shared, unknown", test_bind_shared_unknown},
+		{"path", test_path},
+		{"path of the root", test_path_of_root},
 	};
 
 	return unit_run("bind", tests, SPOOL_ARRAY_SIZE(tests));
