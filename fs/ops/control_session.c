@@ -35,7 +35,18 @@ static void fill(const struct spool_session_info *info, struct spool_ctl_session
 		.members = info->members,
 	};
 	if (info->kind == SPOOL_SESSION_CGROUP)
-		snprintf(ret->cgroup, sizeof(ret->cgroup), "%s", info->cgroup);
+		snprintf(ret->place, sizeof(ret->place), "%s", info->cgroup);
+}
+
+/* The same to its owner, or an administrator: with its directory, as far as he can see that. */
+static void fill_own(const struct control_call *call, bool is_admin,
+		     const struct spool_session_info *info, struct spool_ctl_session *ret)
+{
+	fill(info, ret);
+	if (info->kind == SPOOL_SESSION_DIRECTORY &&
+	    spool_engine_bound_path(call->fs->engine, info->id, is_admin ? NULL : &call->cred.uid,
+				    ret->place, sizeof(ret->place)) < 0)
+		*ret->place = '\0';
 }
 
 static void list(const struct control_call *call, struct spool_ctl_sessions *out)
@@ -52,7 +63,7 @@ static void list(const struct control_call *call, struct spool_ctl_sessions *out
 		}
 		out->cursor = info.id;
 		if (is_admin || (has_own && info.owner == owner))
-			fill(&info, &out->sessions[out->count++]);
+			fill_own(call, is_admin, &info, &out->sessions[out->count++]);
 	}
 }
 
@@ -74,12 +85,14 @@ void control_sessions(struct control_call *call)
 static void fill_known(const struct control_call *call, bool is_admin,
 		       struct spool_session_info *info, struct spool_ctl_session *ret)
 {
-	if (!is_admin && !(control_has_sessions(call) && info->owner == control_owner(call))) {
-		info->entries = 0;
-		info->since = 0;
-		info->member = 0;
-		info->members = 0;
+	if (is_admin || (control_has_sessions(call) && info->owner == control_owner(call))) {
+		fill_own(call, is_admin, info, ret);
+		return;
 	}
+	info->entries = 0;
+	info->since = 0;
+	info->member = 0;
+	info->members = 0;
 	fill(info, ret);
 }
 

@@ -329,7 +329,9 @@ struct spool_ctl_files {
 /**
  * struct spool_ctl_session - one session
  * @kind: enum spool_session_kind; @state: enum spool_session_state
- * @value: the audit session, uid or POSIX session; @cgroup: "" of another kind, a long one is cut
+ * @value: the audit session, uid or POSIX session; of a directory the number of the session
+ * @place: the cgroup, a long one is cut; of a directory its path from the root of the mount ("." is
+ *	that itself), "" if it is long, has gone, or may not be seen by the caller; else ""
  * @entries: files and others that have it
  * @since: wall clock, seconds
  * @owner: whose trees; @is_explicit: 0 or 1
@@ -347,7 +349,7 @@ struct spool_ctl_session {
 	uint32_t is_explicit;
 	int32_t member;
 	uint32_t members;
-	char cgroup[256];
+	char place[256];
 };
 
 /**

@@ -26,7 +26,7 @@ static void json_session(struct json *json, const struct spool_ctl_session *sess
 	json_string(json, "kind", spool_ctl_shown(SPOOL_CTL_SESSION_KINDS, session->kind));
 	json_bool(json, "explicit", session->is_explicit);
 	json_number(json, "value", session->value);
-	json_string(json, "cgroup", session->cgroup);
+	session_json_place(json, session);
 	json_number(json, "uid", session->owner);
 	json_number(json, "files", session->entries);
 	json_number(json, "members", session->members);
@@ -49,10 +49,7 @@ static void print_session(const struct spool_ctl_session *session)
 	       spool_ctl_shown(SPOOL_CTL_SESSION_STATES, session->state), when,
 	       session->is_explicit ? "explicit " : "",
 	       spool_ctl_shown(SPOOL_CTL_SESSION_KINDS, session->kind));
-	if (*session->cgroup)
-		text_put(stdout, session->cgroup);
-	else
-		printf("%" PRIu64, session->value);
+	session_put_place(session);
 	putchar('\n');
 }
 

@@ -2,10 +2,15 @@
 #include "spoolctl/sessions.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "ctl/client.h"
+#include "ctl/names.h"
 #include "util/macros.h"
 
 int sessions_ask(int fd, void (*take)(void *ctx, const struct spool_ctl_sessions *page), void *ctx)
@@ -29,4 +34,21 @@ int sessions_ask(int fd, void (*take)(void *ctx, const struct spool_ctl_sessions
 		take(ctx, page);
 	}
 	return 0;
+}
+
+void session_put_place(const struct spool_ctl_session *session)
+{
+	if (*session->place)
+		text_put(stdout, session->place);
+	else
+		printf("%" PRIu64, session->value);
+}
+
+void session_json_place(struct json *json, const struct spool_ctl_session *session)
+{
+	bool is_directory =
+		(int)session->kind == spool_ctl_number(SPOOL_CTL_SESSION_KINDS, "directory");
+
+	json_string(json, "cgroup", is_directory ? "" : session->place);
+	json_string(json, "directory", is_directory ? session->place : "");
 }

@@ -16,6 +16,7 @@
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "ctl/names.h"
+#include "spoolctl/sessions.h"
 #include "util/macros.h"
 
 static bool parse_pid(const char *text, int32_t *ret)
@@ -106,7 +107,7 @@ static void print_json(struct json *json, const struct spool_ctl_who *who)
 		    has_session(who) ? spool_ctl_shown(SPOOL_CTL_SESSION_KINDS, session->kind)
 				     : "");
 	json_number(json, "value", session->value);
-	json_string(json, "cgroup", session->cgroup);
+	session_json_place(json, session);
 	json_number(json, "uid", session->owner);
 	json_string(json, "why", spool_ctl_shown(SPOOL_CTL_SESSION_WHYS, who->why));
 	json_close(json, '}');
@@ -126,10 +127,7 @@ static void print_text(const struct spool_ctl_who *who)
 	else
 		fputs("a session that begins with its first file", stdout);
 	printf(", %s ", spool_ctl_shown(SPOOL_CTL_SESSION_KINDS, session->kind));
-	if (*session->cgroup)
-		text_put(stdout, session->cgroup);
-	else
-		printf("%" PRIu64, session->value);
+	session_put_place(session);
 	printf(" of uid %u: %s\n", session->owner, why_text(who->why));
 }
 
@@ -152,7 +150,7 @@ int why_process(const char *text, const char *mount, struct json *json)
 		fprintf(stderr, "%s\n", reason(error));
 		return EXIT_FAILED;
 	}
-	who.session.cgroup[sizeof(who.session.cgroup) - 1] = '\0';
+	who.session.place[sizeof(who.session.place) - 1] = '\0';
 	if (json)
 		print_json(json, &who);
 	else

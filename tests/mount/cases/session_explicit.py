@@ -208,6 +208,39 @@ def wrong_use_is_one_line():
         assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, (args, done)
 
 
+@case(mount=False)
+def its_directory_is_shown_to_whom_may_look_there():
+    """By its path as it is now; in shared not what is in a directory that others may not list."""
+    def shown(mount):
+        text = session('list', mount.path).stdout
+        return [(one['directory'], f'directory {one["directory"] or one["value"]}\n' in text)
+                for one in listed(mount.path).values() if one['kind'] == 'directory']
+
+    with Mount(layout='private') as mount:
+        top = mount.tmpdir(ALICE)
+        as_user(ALICE, os.makedirs, f'{top}/a/job')
+        as_user(ALICE, begin, '--dir', f'{top}/a/job')
+        as_user(ALICE, os.rename, f'{top}/a', f'{top}/b')
+        assert as_user(ALICE, shown, mount) == shown(mount) == [(f'{ALICE}/b/job', True)]
+        assert as_user(BOB, shown, mount) == []
+        why = run(binary('SPOOLCTL'), 'why', '--json', '--mount', f'{top}/b/job', str(os.getpid()))
+        assert json.loads(why.stdout)[0]['directory'] == f'{ALICE}/b/job', why.stdout
+        os.rename(f'{top}/b/job', f'{top}/{"x" * 255}')
+        assert shown(mount) == [('', True)], 'too long'
+        os.rmdir(f'{top}/{"x" * 255}')
+        assert shown(mount) == [('', True)], 'it has gone'
+    with Mount(layout='shared', options='mode=1777') as mount:
+        as_user(ALICE, os.mkdir, f'{mount.path}/open')
+        os.chmod(f'{mount.path}/open', 0o777)
+        as_user(BOB, os.mkdir, f'{mount.path}/open/job')
+        as_user(BOB, begin, '--dir', f'{mount.path}/open/job')
+        assert as_user(BOB, shown, mount) == shown(mount) == [('open/job', True)]
+        for mode in 0o700, 0o711, 0o744:
+            os.chmod(f'{mount.path}/open', mode)
+            assert as_user(BOB, shown, mount) == [('', True)], oct(mode)
+        assert shown(mount) == [('open/job', True)]
+
+
 @case(needs=['ioctl_dir'])
 def a_directory_that_moves(mount):
     top = mount.tmpdir(ALICE)
