@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -372,10 +373,11 @@ static void test_owner(void)
 static pid_t ended_process(void)
 {
 	pid_t pid = fork();
+	siginfo_t info;
 
 	if (pid == 0)
 		_exit(0);
-	waitpid(pid, NULL, 0);
+	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT); /* nobody has reaped it */
 	return pid;
 }
 

@@ -4,12 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,11 +28,21 @@ static const char *number_of(const char *name)
 										     : NULL;
 }
 
+/* One that its parent has not waited for has ended, too. */
 static bool has_ended(const char *number)
 {
 	long pid = strtol(number, NULL, 10);
+	struct pollfd fd = {.events = POLLIN};
+	bool ended;
 
-	return pid > 0 && pid <= INT_MAX && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+	if (pid <= 0 || pid > INT_MAX)
+		return false;
+	fd.fd = pidfd_open((pid_t)pid, 0);
+	if (fd.fd < 0)
+		return errno == ESRCH;
+	ended = poll(&fd, 1, 0) == 1;
+	close(fd.fd);
+	return ended;
 }
 
 static bool is_of(const char *name, const char *number, const char *id)
