@@ -11,12 +11,14 @@ PROGRAMS = {'SPOOLFS': 'fs/spoolfs', 'SPOOLCTL': 'tools/spoolctl',
 BUILD = Path(__file__).resolve().parents[2] / 'build-release'  # of packaging/test.sh
 HELPER = 'mount.spoolfs'  # lies beside spoolctl
 MODULE = 'PAM_SPOOLFS'  # empty: none can be loaded
+HOOK = 'SPOOLFS_OCI_HOOK'
 
 
 def find_programs():
     """Paths of PROGRAMS may be given as seen from where the tests are started, which is left; none
     is given when it is to be that of BUILD. Returns one that is not there, or None."""
     os.environ.setdefault(MODULE, str(BUILD / 'tools/pam/pam_spoolfs.so'))
+    os.environ.setdefault(HOOK, str(BUILD / 'tools/hook/spoolfs-oci-hook'))
     for name, path in PROGRAMS.items():
         os.environ[name] = os.path.abspath(os.environ.get(name) or BUILD / path)
         if not os.path.exists(os.environ[name]):
