@@ -77,7 +77,7 @@ static int change_payer(struct spool_engine *engine, struct spool_node *node,
 	charge.amount[SPOOL_RES_SIZE] += node->charged;
 	charge.amount[SPOOL_RES_RAM] += node->charged;
 	charge.amount[SPOOL_RES_INODES] += 1;
-	r = spool_quota_move(node->user, to, &charge);
+	r = spool_quota_move(node->user, to, &charge, node->charged);
 	if (r == 0 && has_data)
 		engine_evict_move(engine, node, to);
 	if (r == 0) {

@@ -29,7 +29,7 @@ void engine_uncharge(struct spool_quota_user *user, uint64_t bytes, uint64_t ino
 {
 	const struct spool_charge charge = {{bytes, bytes, inodes}};
 
-	spool_quota_uncharge(user, &charge);
+	spool_quota_uncharge_names(user, &charge);
 }
 
 /* Data, xattrs and the account of a node; what is left is memory for spool_node_free(). A

@@ -81,7 +81,7 @@ static void destroy(struct spool_engine *engine, struct engine_session *session)
 	const struct spool_charge charge = charge_of_one();
 
 	if (session->user)
-		spool_quota_uncharge(session->user, &charge);
+		spool_quota_uncharge_names(session->user, &charge);
 	spool_quota_user_put(session->user);
 	spool_free(engine->host, session);
 }

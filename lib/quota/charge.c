@@ -13,6 +13,14 @@ static uint64_t reserve_for(const struct spool_quota *quota, int resource, unsig
 	return quota->limits.pageout_reserve;
 }
 
+/* The RAM of @limit that a charge may use. */
+static uint64_t most_ram(const struct spool_quota *quota, uint64_t limit, unsigned int flags)
+{
+	if (flags & (SPOOL_CHARGE_NAME | SPOOL_CHARGE_PAGEOUT))
+		return limit;
+	return limit - quota_kept_for_names(quota, limit);
+}
+
 /* Finds the resources that do not fit. Return: one bit for each. */
 static unsigned int short_of(const struct spool_quota *quota, const uint64_t *used,
 			     const uint64_t *limit, const struct spool_charge *charge,
@@ -21,14 +29,23 @@ static unsigned int short_of(const struct spool_quota *quota, const uint64_t *us
 	unsigned int missing = 0;
 
 	for (int i = 0; i < SPOOL_RES_N; i++) {
-		uint64_t most = limit[i];
+		uint64_t most = i == SPOOL_RES_RAM ? most_ram(quota, limit[i], flags) : limit[i];
 
-		if (i == SPOOL_RES_RAM && !(flags & (SPOOL_CHARGE_NAME | SPOOL_CHARGE_PAGEOUT)))
-			most -= quota_kept_for_names(quota, most);
 		if (!quota_fits(used[i], charge->amount[i], most, reserve_for(quota, i, flags)))
 			missing |= 1u << i;
 	}
 	return missing;
+}
+
+/* What of @wait may be waited for: not RAM that would not be there if all data had left it. */
+static unsigned int wait_beside(const struct spool_quota *quota, uint64_t names, uint64_t limit,
+				const struct spool_charge *charge, unsigned int flags,
+				unsigned int wait)
+{
+	bool ever = quota_fits(names, charge->amount[SPOOL_RES_RAM], most_ram(quota, limit, flags),
+			       reserve_for(quota, SPOOL_RES_RAM, flags));
+
+	return ever ? wait : 0;
 }
 
 static void note_all(struct spool_refusal_note *notes, uid_t uid, unsigned int missing,
@@ -58,13 +75,22 @@ static void refuse_locked(struct spool_quota *quota, struct spool_quota_user *us
 	atomic_store(&quota->has_refused, true);
 }
 
+/* @user has @bytes of RAM more (or less) for names. */
+static void add_names_locked(struct spool_quota_user *user, int64_t bytes)
+	SPOOL_REQUIRES(user->quota->lock)
+{
+	assert(bytes >= 0 || user->names >= (uint64_t)-bytes);
+	user->names += (uint64_t)bytes;
+	user->quota->names += (uint64_t)bytes;
+}
+
 int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
 		       unsigned int flags)
 {
 	struct spool_quota *quota = user->quota;
 	const struct spool_limits *limits = &quota->limits;
-	unsigned int mount, mine, elastic = 0, own;
-	bool high = false, no_disk;
+	unsigned int mount, mine, elastic = 0, common, own;
+	bool high = false, no_disk, name = flags & SPOOL_CHARGE_NAME;
 	int r = 0;
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
@@ -76,16 +102,19 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 						 reserve_for(quota, SPOOL_RES_RAM, flags)))
 		mount |= elastic;
 	mine = short_of(quota, user->used, limits->user, charge, flags);
-	own = flags & SPOOL_CHARGE_NAME ? 0 : elastic;
-	if (mount & ~elastic)
+	common = wait_beside(quota, quota->names, limits->mount[SPOOL_RES_RAM], charge, flags,
+			     elastic);
+	own = wait_beside(quota, user->names, limits->user[SPOOL_RES_RAM], charge, flags,
+			  name ? 0 : elastic);
+	if (mount & ~common)
 		r = -ENOSPC;
 	else if (mine & ~own)
-		r = (no_disk || mount) && mine == 1u << SPOOL_RES_RAM ? -ENOSPC : -EDQUOT;
+		r = (no_disk || (mount && name)) && mine == 1u << SPOOL_RES_RAM ? -ENOSPC : -EDQUOT;
 	else if (mount | mine)
 		r = -EAGAIN;
 	/* Only the disk is full, and may have space again: watch.room() tells those who wait. */
 	no_disk &= r < 0 && (mount | mine) == 1u << SPOOL_RES_RAM && !(flags & SPOOL_CHARGE_FIRM) &&
-		   !(mine && flags & SPOOL_CHARGE_NAME);
+		   !(mine && name);
 	quota->starved |= r == -EAGAIN || no_disk;
 	if (r == -ENOSPC || r == -EDQUOT)
 		refuse_locked(quota, user, mount, mine, charge);
@@ -93,6 +122,8 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 		quota->used[i] += charge->amount[i];
 		user->used[i] += charge->amount[i];
 	}
+	if (r == 0 && name)
+		add_names_locked(user, (int64_t)charge->amount[SPOOL_RES_RAM]);
 	quota_refloor_locked(quota, user);
 	if (quota->watch.high && charge->amount[SPOOL_RES_RAM] > 0)
 		high = r == -EAGAIN || quota_is_high_locked(quota, user);
@@ -105,12 +136,14 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 	return r;
 }
 
-void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_charge *charge)
+static void uncharge(struct spool_quota_user *user, const struct spool_charge *charge, bool names)
 {
 	struct spool_quota *quota = user->quota;
 	bool room = false;
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	if (names)
+		add_names_locked(user, -(int64_t)charge->amount[SPOOL_RES_RAM]);
 	for (int i = 0; i < SPOOL_RES_N; i++) {
 		assert(quota->used[i] >= charge->amount[i]);
 		assert(user->used[i] >= charge->amount[i]);
@@ -127,8 +160,18 @@ void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_char
 		quota->watch.room(quota->watch.ctx);
 }
 
+void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_charge *charge)
+{
+	uncharge(user, charge, false);
+}
+
+void spool_quota_uncharge_names(struct spool_quota_user *user, const struct spool_charge *charge)
+{
+	uncharge(user, charge, true);
+}
+
 int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
-		     const struct spool_charge *charge)
+		     const struct spool_charge *charge, uint64_t names)
 {
 	struct spool_quota *quota = from->quota;
 	unsigned int missing;
@@ -149,6 +192,8 @@ int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
 		from->used[i] -= charge->amount[i];
 		to->used[i] += charge->amount[i];
 	}
+	add_names_locked(from, -(int64_t)names);
+	add_names_locked(to, (int64_t)names);
 	quota_refloor_locked(quota, from);
 	quota_refloor_locked(quota, to);
 	room = quota_may_have_room_locked(quota);

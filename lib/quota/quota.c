@@ -93,7 +93,7 @@ void spool_quota_user_put(struct spool_quota_user *user)
 	if (last) {
 		for (int i = 0; i < SPOOL_RES_N; i++)
 			assert(user->used[i] == 0);
-		assert(atomic_load(&user->disk) == 0);
+		assert(atomic_load(&user->disk) == 0 && user->names == 0);
 		RB_REMOVE(spool_quota_tree, &quota->users, user);
 	}
 	spool_mutex_unlock(&quota->lock);

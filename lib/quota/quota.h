@@ -140,7 +140,8 @@ uint64_t spool_quota_orphans(struct spool_quota *quota, uid_t uid);
  * @flags: enum spool_charge_flags
  * Return: 0; -EDQUOT over a limit of the uid; -ENOSPC over a limit of the mount (checked first,
  * as a user can do nothing about it with his own files); -EAGAIN when nothing but RAM is short, and
- * will be had later: enum spool_quota_ram.
+ * will be had later: enum spool_quota_ram. What does not fit beside the names of the uid, or of the
+ * mount, is not told to wait: however many data leave RAM, these do not.
  * Locks: takes the quota lock.
  */
 int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
@@ -149,12 +150,16 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 /** spool_quota_uncharge() - give back what was charged. Locks: takes the quota lock. */
 void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_charge *charge);
 
+/** spool_quota_uncharge_names() - the same of what was charged with SPOOL_CHARGE_NAME. */
+void spool_quota_uncharge_names(struct spool_quota_user *user, const struct spool_charge *charge);
+
 /**
  * spool_quota_move() - move a charge from one user to another (chown)
+ * @names: bytes of it that were charged with SPOOL_CHARGE_NAME
  * Return: 0; -EDQUOT over a limit of @to, with nothing changed.
  */
 int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
-		     const struct spool_charge *charge);
+		     const struct spool_charge *charge, uint64_t names);
 
 /**
  * spool_quota_note_data() - how much of the RAM that @user is charged can leave it has changed

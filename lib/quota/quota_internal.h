@@ -23,7 +23,8 @@ struct spool_quota_user {
 	uint64_t refs;              /* lock: quota->lock; held by nodes and by callers of get */
 	uint64_t used[SPOOL_RES_N]; /* lock: quota->lock */
 	uint64_t data;              /* lock: quota->lock; of used RAM, what can leave it */
-	uint64_t floor;             /* lock: quota->lock; RAM that no squeeze takes */
+	uint64_t names; /* lock: quota->lock; of it, what SPOOL_CHARGE_NAME has charged */
+	uint64_t floor; /* lock: quota->lock; RAM that no squeeze takes */
 	struct spool_refusal_note refused[SPOOL_RES_N]; /* lock: quota->lock */
 	_Atomic uint64_t n_orphans;
 	_Atomic uint64_t disk; /* bytes of its data that are on the disk */
@@ -39,6 +40,7 @@ struct spool_quota {
 	struct spool_quota_tree users; /* lock */
 	enum spool_quota_ram ram;      /* lock */
 	uint64_t data;                 /* lock; the sum of the users' */
+	uint64_t names;                /* lock; the sum of the users' */
 	uint64_t floors;               /* lock; the sum of the users' */
 	uint64_t squeeze;              /* lock; bytes of RAM, UINT64_MAX = no limit */
 	uint64_t share;                /* lock; bytes that the squeeze leaves each user */

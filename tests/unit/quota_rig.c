@@ -50,6 +50,13 @@ void quota_rig_uncharge(struct spool_quota_user *user, uint64_t size, uint64_t r
 	spool_quota_uncharge(user, &amount);
 }
 
+void quota_rig_uncharge_names(struct spool_quota_user *user, uint64_t ram)
+{
+	const struct spool_charge amount = {{0, ram, 0}};
+
+	spool_quota_uncharge_names(user, &amount);
+}
+
 uint64_t quota_rig_used(const struct quota_rig *rig, enum spool_resource resource)
 {
 	struct spool_usage usage;

@@ -31,5 +31,8 @@ int quota_rig_charge(struct spool_quota_user *user, uint64_t size, uint64_t ram,
 void quota_rig_uncharge(struct spool_quota_user *user, uint64_t size, uint64_t ram,
 			uint64_t inodes);
 
+/** quota_rig_uncharge_names() - @ram bytes that SPOOL_CHARGE_NAME has charged. */
+void quota_rig_uncharge_names(struct spool_quota_user *user, uint64_t ram);
+
 /** quota_rig_used() - what the mount uses of @resource. */
 uint64_t quota_rig_used(const struct quota_rig *rig, enum spool_resource resource);

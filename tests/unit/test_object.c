@@ -291,11 +291,11 @@ static void test_chown(void)
 	CU_ASSERT_EQUAL(object_rig_allocate(&file, 0, 1 * GIB, 10000), 0);
 	spool_object_charges(file.object, &charge);
 	CU_ASSERT_EQUAL(charge.amount[SPOOL_RES_INODES], 0);
-	CU_ASSERT_EQUAL(spool_quota_move(file.rig.user, file.rig.other, &charge), 0);
+	CU_ASSERT_EQUAL(spool_quota_move(file.rig.user, file.rig.other, &charge, 0), 0);
 	spool_quota_user_usage(file.rig.quota, 1000, &usage);
 	CU_ASSERT_EQUAL(usage.used[SPOOL_RES_SIZE], 0);
 	CU_ASSERT_EQUAL(usage.used[SPOOL_RES_RAM], 0);
-	CU_ASSERT_EQUAL(spool_quota_move(file.rig.other, file.rig.user, &charge), 0);
+	CU_ASSERT_EQUAL(spool_quota_move(file.rig.other, file.rig.user, &charge, 0), 0);
 	object_rig_fini(&file);
 }
 

@@ -103,9 +103,9 @@ static void test_users(void)
 	CU_ASSERT_FALSE(spool_quota_next_user(rig.quota, 2001, &uid, &usage));
 	CU_ASSERT_FALSE(spool_quota_next_user(rig.quota, UINT64_MAX, &uid, &usage));
 	/* chown: all of it, or nothing */
-	CU_ASSERT_EQUAL(spool_quota_move(a, b, &(struct spool_charge){{11, 1, 1}}), -EDQUOT);
-	CU_ASSERT_EQUAL(spool_quota_move(a, b, &(struct spool_charge){{10, 1, 1}}), 0);
-	CU_ASSERT_EQUAL(spool_quota_move(a, a, &(struct spool_charge){{99, 1, 1}}), 0);
+	CU_ASSERT_EQUAL(spool_quota_move(a, b, &(struct spool_charge){{11, 1, 1}}, 0), -EDQUOT);
+	CU_ASSERT_EQUAL(spool_quota_move(a, b, &(struct spool_charge){{10, 1, 1}}, 0), 0);
+	CU_ASSERT_EQUAL(spool_quota_move(a, a, &(struct spool_charge){{99, 1, 1}}, 0), 0);
 	spool_quota_user_usage(rig.quota, 1000, &usage);
 	CU_ASSERT_EQUAL(usage.used[SPOOL_RES_SIZE], 20);
 	spool_quota_user_usage(rig.quota, 3000, &usage);
@@ -180,7 +180,7 @@ static void test_refusals(void)
 	CU_ASSERT_TRUE(spool_quota_next_refusal(rig.quota, start, &got));
 	CU_ASSERT_TRUE(got.mount);
 	CU_ASSERT_EQUAL(got.limit, 1000);
-	CU_ASSERT_EQUAL(spool_quota_move(a, b, &(struct spool_charge){{601, 0, 0}}), -EDQUOT);
+	CU_ASSERT_EQUAL(spool_quota_move(a, b, &(struct spool_charge){{601, 0, 0}}, 0), -EDQUOT);
 	CU_ASSERT_TRUE(spool_quota_next_refusal(rig.quota, start, &got));
 	CU_ASSERT_FALSE(got.mount);
 	CU_ASSERT_EQUAL(got.uid, 8);

@@ -56,10 +56,10 @@ static void test_elastic(void)
 	CU_ASSERT_EQUAL(n_room, 1);
 	quota_rig_uncharge(user, 0, 1, 0);
 	CU_ASSERT_EQUAL(n_room, 1); /* nobody waits any more */
-	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 900, 0, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 700, 0, 0), -EAGAIN);
 	spool_quota_set_ram(rig.quota, SPOOL_RAM_FIRM);
 	CU_ASSERT_EQUAL(n_room, 2); /* they wait in vain */
-	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 900, 0, 0), -ENOSPC);
+	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 700, 0, 0), -ENOSPC);
 	quota_rig_uncharge(user, 0, 719, 0);
 	spool_quota_note_data(user, -721);
 	spool_quota_user_put(user);
@@ -86,7 +86,7 @@ static void test_room_of_accounts(void)
 	spool_quota_set_limits(rig.quota, &limits);
 	CU_ASSERT_EQUAL(n_room, 0); /* nobody waits */
 	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, 100, 0, 0), -EAGAIN);
-	CU_ASSERT_EQUAL(spool_quota_move(a, b, &moved), 0);
+	CU_ASSERT_EQUAL(spool_quota_move(a, b, &moved, 0), 0);
 	CU_ASSERT_EQUAL(n_room, 1);
 	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, 700, 0, 0), -EAGAIN);
 	limits.user[SPOOL_RES_RAM] = 900;
@@ -217,12 +217,48 @@ static void test_names(void)
 
 	limits.user[SPOOL_RES_RAM] = limit;
 	spool_quota_set_limits(rig.quota, &limits);
-	quota_rig_uncharge(b, 0, limit, 0);
+	quota_rig_uncharge_names(b, 3 * kept);
+	quota_rig_uncharge(b, 0, limit - 3 * kept, 0);
 	spool_quota_set_ram(rig.quota, SPOOL_RAM_NO_DISK);
-	quota_rig_uncharge(a, 0, kept, 0);
+	quota_rig_uncharge_names(a, kept);
 	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, 1, 0, 0), -ENOSPC);
 	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, kept, 0, SPOOL_CHARGE_NAME), 0);
-	quota_rig_uncharge(a, 0, limit, 0);
+	quota_rig_uncharge_names(a, kept);
+	quota_rig_uncharge(a, 0, limit - kept, 0);
+	spool_quota_user_put(a);
+	spool_quota_user_put(b);
+	quota_rig_tear_down(&rig);
+}
+
+/* What does not fit beside the names of a uid, or of the mount, is told so at once: it would not if
+ * all data left RAM. What would fit then waits. */
+static void test_beside_names(void)
+{
+	const uint64_t limit = 100 * 4096, kept = 4 * 4096;
+	struct spool_limits limits = quota_rig_no_limits();
+	struct spool_quota_user *a, *b;
+
+	limits.mount[SPOOL_RES_RAM] = 2 * limit;
+	limits.user[SPOOL_RES_RAM] = limit;
+	quota_rig_set_up(&rig, &limits);
+	spool_quota_set_ram(rig.quota, SPOOL_RAM_ELASTIC);
+	a = quota_rig_user(&rig, 7);
+	b = quota_rig_user(&rig, 8);
+	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, limit - kept - 100, 0, SPOOL_CHARGE_NAME), 0);
+	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, 100, 0, 0), 0);
+	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, 101, 0, 0), -EDQUOT);
+	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, 100, 0, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(quota_rig_charge(b, 0, 101, 0, 0), 0); /* which is only his affair */
+	quota_rig_uncharge(b, 0, 101, 0);
+	limits.user[SPOOL_RES_RAM] = 2 * limit;
+	spool_quota_set_limits(rig.quota, &limits);
+	CU_ASSERT_EQUAL(quota_rig_charge(b, 0, limit, 0, SPOOL_CHARGE_NAME), 0);
+	CU_ASSERT_EQUAL(quota_rig_charge(b, 0, kept + 101, 0, 0), -ENOSPC);
+	/* names that move to another count there */
+	CU_ASSERT_EQUAL(spool_quota_move(a, b, &(struct spool_charge){{0, 1000, 0}}, 1000), 0);
+	quota_rig_uncharge_names(b, limit + 1000);
+	quota_rig_uncharge_names(a, limit - kept - 100 - 1000);
+	quota_rig_uncharge(a, 0, 100, 0);
 	spool_quota_user_put(a);
 	spool_quota_user_put(b);
 	quota_rig_tear_down(&rig);
@@ -299,6 +335,7 @@ int main(void)
 		{"shares", test_shares},
 		{"squeeze", test_squeeze},
 		{"names", test_names},
+		{"beside names", test_beside_names},
 		{"data beside names", test_data_beside_names},
 	};
 
