@@ -13,6 +13,9 @@
  * hangs. A guess. */
 #define LIMIT_MS 5000u
 
+/* The kernel takes some 10 us for what nobody holds up. A guess. */
+#define HELD_MS 100u
+
 /* Drops of pages that wait for one payer. A guess. */
 #define DROPS_MAX 256u
 
@@ -147,6 +150,8 @@ int spool_notify_new(const struct spool_notify_config *config, struct spool_noti
 	notify->config = *config;
 	if (notify->config.limit_ms == 0)
 		notify->config.limit_ms = LIMIT_MS;
+	if (notify->config.held_ms == 0)
+		notify->config.held_ms = HELD_MS;
 	TAILQ_INIT(&notify->payers);
 	spool_turns_init(&notify->turns);
 	TAILQ_INIT(&notify->running);

@@ -5,7 +5,8 @@
  * What we have to tell the kernel: to drop the pages or the attributes that it has cached of an
  * inode. It may wait for long before it takes that, for pages that are locked by reads which wait
  * for us or for the disk. So nobody who answers requests tells it anything: threads of our own do,
- * with no lock held, and a user can hold only some of them (the queues go by who pays).
+ * with no lock held, and a user can hold only some of them (the queues go by who pays). Those that
+ * are held are replaced, so that many users together hold up nobody else.
  *
  * A request whose answer depends on it is deferred, so it holds no thread. It is answered when the
  * kernel has been told or, at the latest, after the limit; then by what can be known without.
@@ -26,12 +27,13 @@ struct spool_waitq;
 /** struct spool_notify_config - @tell: tells the kernel to drop what @what says of @ino, pages from
  * byte @off on for @len bytes (0: to the end); may block for as long as it likes. @answer: a
  * request's turn has come, spool_request.first.told says how; no locks are held. @ctx: for both.
- * @limit_ms: how long a request waits at most; 0 = the default */
+ * @limit_ms: how long a request waits at most; @held_ms: after how long a thread counts as held by
+ * the kernel, and may be replaced; 0 = the default */
 struct spool_notify_config {
 	void (*tell)(void *ctx, uint64_t ino, enum spool_tell what, uint64_t off, uint64_t len);
 	void (*answer)(void *ctx, struct spool_request *request);
 	void *ctx;
-	unsigned int limit_ms;
+	unsigned int limit_ms, held_ms;
 };
 
 /** spool_notify_new() - no threads yet but the one that looks at the time. Return: 0; -errno. */

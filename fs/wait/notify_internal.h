@@ -17,10 +17,15 @@
 #include "util/turn.h"
 #include "wait/notify.h"
 
-/* Threads in all, and for one payer: four can hang the kernel on something before others are
- * answered late. Guesses. */
+/* Threads that come on, and of one payer, whatever they do. Guesses. */
 #define NOTIFY_THREADS_MAX 8u
 #define NOTIFY_THREADS_PER_PAYER 2u
+
+/* Threads that the kernel holds, as somebody has the lock of a directory or of a page: for each,
+ * another one may be started, if there is work for it. A thread needs 32 KiB. Once half of so many
+ * are held a payer has one thread only: so 152 users must hold some before others are told late.
+ * Guesses. */
+#define NOTIFY_HELD_MAX 192u
 
 /* Something to tell, and who waits for it. Until it is begun, others may join. */
 struct notify_job {
@@ -28,6 +33,8 @@ struct notify_job {
 	TAILQ_ENTRY(notify_job) link; /* of its payer's, or of those that are begun */
 	uint64_t ino, off, len;
 	enum spool_tell what;
+	uint64_t begin_ms; /* when it was begun */
+	bool held;         /* its thread is */
 	struct spool_request_list waiting;
 };
 
@@ -52,9 +59,9 @@ struct spool_notify {
 	struct spool_cond time;  /* for the clock thread */
 	struct spool_cond done;  /* for those who wait for room, or for the end */
 	struct notify_payer_list payers;
-	struct spool_turns turns; /* of all jobs that are not begun */
-	struct notify_job_list running;
-	unsigned int n_threads, n_idle; /* n_threads: those that have not ended */
+	struct spool_turns turns;               /* of all jobs that are not begun */
+	struct notify_job_list running;         /* in the order in which they were begun */
+	unsigned int n_threads, n_idle, n_held; /* n_threads: those that have not ended */
 	uint64_t n_told;
 	uint64_t next_ms; /* when the clock thread looks; 0: it sleeps */
 	bool stop;
@@ -118,3 +125,7 @@ int notify_clock_start(struct spool_notify *notify);
  * Return: NULL: no memory, or no thread. */
 struct notify_job *notify_add_locked(struct spool_notify *notify, struct notify_payer *payer,
 				     const struct notify_job *wanted) SPOOL_REQUIRES(notify->lock);
+
+/** notify_replace_locked() - start a thread for one that is held, if there is work for it. Return:
+ * when to look again (CLOCK_MONOTONIC, in ms); 0: when there is more work. */
+uint64_t notify_replace_locked(struct spool_notify *notify) SPOOL_REQUIRES(notify->lock);

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "host/clock.h"
 #include "util/macros.h"
 #include "wait/notify_internal.h"
 
@@ -65,10 +66,12 @@ void notify_put_locked(struct spool_notify *notify, struct notify_payer *payer)
 /* Called by spool_turns_find() only, with the lock held. */
 static bool may_run(const void *ctx, uid_t uid) SPOOL_UNCHECKED
 {
-	const struct notify_payer *payer = look_up_locked(ctx, uid);
+	const struct spool_notify *notify = ctx;
+	const struct notify_payer *payer = look_up_locked(notify, uid);
 
 	assert(payer && payer->n_running <= NOTIFY_THREADS_PER_PAYER);
-	return payer->n_running < NOTIFY_THREADS_PER_PAYER;
+	return payer->n_running <
+	       (notify->n_held < NOTIFY_HELD_MAX / 2 ? NOTIFY_THREADS_PER_PAYER : 1);
 }
 
 bool notify_has_next_locked(struct spool_notify *notify)
@@ -88,6 +91,7 @@ struct notify_job *notify_next_locked(struct spool_notify *notify, struct notify
 	assert(payer->n_jobs > 0 && payer->n_running < notify->n_threads);
 	TAILQ_REMOVE(&payer->jobs, job, link);
 	TAILQ_INSERT_TAIL(&notify->running, job, link);
+	job->begin_ms = spool_clock_ms();
 	payer->n_jobs--;
 	payer->n_running++;
 	*ret_payer = payer;
@@ -115,6 +119,7 @@ void notify_done_locked(struct spool_notify *notify, struct notify_payer *payer,
 	assert(payer->n_running > 0);
 	TAILQ_REMOVE(&notify->running, job, link);
 	payer->n_running--;
+	notify->n_held -= job->held;
 	notify->n_told++;
 	payer->stalled = false;
 	notify_put_locked(notify, payer);

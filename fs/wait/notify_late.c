@@ -39,6 +39,12 @@ void notify_expire_locked(struct spool_notify *notify, bool all, struct spool_re
 	notify->next_ms = next_ms;
 }
 
+/* Return: the earlier one of two times; 0: never. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b > 0 && b < a) ? b : a;
+}
+
 static void *clock_main(void *arg)
 {
 	struct spool_notify *notify = arg;
@@ -53,6 +59,7 @@ static void *clock_main(void *arg)
 		if (notify_wait_locked(notify, &notify->time, notify->next_ms))
 			continue;
 		notify_expire_locked(notify, false, &list);
+		notify->next_ms = earlier(notify->next_ms, notify_replace_locked(notify));
 		spool_mutex_unlock(&notify->lock);
 		notify_answer_all(notify, &list, SPOOL_TOLD_LATE);
 		spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);

@@ -87,7 +87,7 @@ static void let_go(struct kernel *kernel)
 static struct spool_notify *new_notify(struct kernel *kernel, unsigned int limit_ms)
 {
 	const struct spool_notify_config config = {
-		.tell = tell, .answer = answer, .ctx = kernel, .limit_ms = limit_ms};
+		.tell = tell, .answer = answer, .ctx = kernel, .limit_ms = limit_ms, .held_ms = 2};
 	struct spool_notify *notify;
 
 	kernel_init(kernel);
@@ -150,6 +150,50 @@ static void one_payer_holds_a_part(void)
 	let_go(&kernel);
 	wait_for(&kernel, &kernel.n_told, 32);
 	CU_ASSERT_TRUE(kernel.most_held <= 2);
+	end(notify, &kernel);
+}
+
+/* Six users together hold more threads than there are otherwise, and nobody else is held up. When
+ * they let go there are no more threads than before. */
+static void held_threads_are_replaced(void)
+{
+	struct spool_request slow[18], fast[4];
+	struct kernel kernel;
+	struct spool_notify *notify = new_notify(&kernel, LONG_MS);
+	struct spool_notify_stat stat;
+
+	for (unsigned int i = 0; i < 18; i++)
+		take(notify, &slow[i], SLOW_INO + i, SPOOL_TELL_PAGES, SLOW_USER + 1 + i % 6);
+	wait_for(&kernel, &kernel.n_held, 12);
+	for (unsigned int i = 0; i < 4; i++)
+		take(notify, &fast[i], i + 1, SPOOL_TELL_PAGES, SLOW_USER + 7 + i);
+	wait_for(&kernel, &kernel.n_told, 4);
+	CU_ASSERT_EQUAL(kernel.most_held, 12);
+	let_go(&kernel);
+	wait_for(&kernel, &kernel.n_told, 22);
+	do
+		spool_notify_stat(notify, &stat);
+	while (stat.threads > 8);
+	end(notify, &kernel);
+}
+
+/* As many as hold threads: there is an end to it, and before that each has one thread only. */
+static void held_threads_are_bounded(void)
+{
+	static struct spool_request slow[2 * 300];
+	struct kernel kernel;
+	struct spool_notify *notify = new_notify(&kernel, LONG_MS);
+	struct spool_notify_stat stat;
+
+	for (unsigned int i = 0; i < 600; i++)
+		take(notify, &slow[i], SLOW_INO + i, SPOOL_TELL_PAGES, USER + i / 2);
+	wait_for(&kernel, &kernel.n_held, 200);
+	CU_ASSERT_FALSE(spool_notify_drain(notify, SHORT_MS, spool_clock_ms() + SHORT_MS));
+	spool_notify_stat(notify, &stat);
+	CU_ASSERT_EQUAL(stat.threads, 200);
+	CU_ASSERT_EQUAL(stat.running, 200);
+	let_go(&kernel);
+	wait_for(&kernel, &kernel.n_told, 600);
 	end(notify, &kernel);
 }
 
@@ -282,6 +326,8 @@ int main(void)
 	static const struct unit_test tests[] = {
 		{"told, then answered", told_then_answered},
 		{"one payer holds a part", one_payer_holds_a_part},
+		{"held threads are replaced", held_threads_are_replaced},
+		{"held threads are bounded", held_threads_are_bounded},
 		{"an idle thread is counted once", an_idle_thread_is_counted_once},
 		{"late ones are answered", late_ones_are_answered},
 		{"the same is told once", the_same_is_told_once},

@@ -1,13 +1,13 @@
 """A user holds a thread of the daemon in the kernel, where nothing ends it. The process stays as
-long as he likes; the mount, and what was in it, do not."""
+long as he likes; the mount, and what was in it, do not. Nobody else waits for him."""
 import os
 import re
 import signal
 import subprocess
 
 from held_directory import HeldDirectory
-from rig import (DEADLINE_S, Mount, alive, binary, case, children, is_mounted, put, run,
-                 wait_until)
+from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, children, is_mounted, own_uids,
+                 put, run, wait_until)
 
 SIZE = 32 << 20
 # What those who are left say of it.
@@ -28,6 +28,12 @@ def memory(pid, *kinds):
     return max(found)
 
 
+def in_flight(mount):
+    """What the kernel is told at this moment."""
+    text = run(binary('SPOOLCTL'), 'debug', mount.path).stdout
+    return int(re.search(r'(\d+) in flight', text).group(1))
+
+
 class Held:
     """A mount, and a user who holds a thread of its worker, which tells the kernel of a name."""
 
@@ -40,11 +46,8 @@ class Held:
         self.user = HeldDirectory(place)
         self.expire = subprocess.Popen([binary('SPOOLCTL'), 'expire', f'{place}/f'],
                                        stderr=subprocess.DEVNULL)
-        wait_until(lambda: '1 in flight' in self.debug(), 'the kernel is told')
+        wait_until(lambda: in_flight(self.mount) == 1, 'the kernel is told')
         assert memory(self.mount.worker, 'RssShmem') >= SIZE >> 10
-
-    def debug(self):
-        return run(binary('SPOOLCTL'), 'debug', self.mount.path).stdout
 
     def files(self):
         """Those that the worker has open."""
@@ -118,3 +121,29 @@ def memory_goes_with_a_killed_daemon_though_a_thread_is_held():
             held.is_gone('RssShmem', 'RssAnon')
         finally:
             held.end(-signal.SIGKILL)
+
+
+@case()
+def many_who_hold_threads_hold_nobody_else(mount):
+    """More users than there are threads: what the kernel is to be told for another one is told."""
+    *holders, other = own_uids(11)
+    held, expire = [], []
+    try:
+        for uid in holders:
+            place = f'{mount.tmpdir(uid)}/d'
+            as_user(uid, os.mkdir, place)
+            as_user(uid, put, f'{place}/f', b'')
+            held.append(HeldDirectory(place))
+            expire.append(subprocess.Popen([binary('SPOOLCTL'), 'expire', f'{place}/f']))
+        wait_until(lambda: in_flight(mount) == len(holders), 'each holds a thread')
+        path = f'{mount.tmpdir(other)}/f'
+        as_user(other, put, path, b'')
+        assert os.stat(path).st_size == 0
+        run(binary('SPOOLCTL'), 'expire', path)
+        wait_until(lambda: not os.path.exists(path), 'the kernel forgets the file')
+        assert all(user.is_held() for user in held)
+    finally:
+        for user in held:
+            user.release()
+    for process in expire:
+        assert process.wait(DEADLINE_S) == 0
