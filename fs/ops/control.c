@@ -11,16 +11,8 @@
 #include <string.h>
 
 #include "ops/control_call.h"
-#include "ops/control_debug.h"
-#include "ops/control_explicit.h"
-#include "ops/control_life.h"
-#include "ops/control_list.h"
-#include "ops/control_session.h"
-#include "ops/control_status.h"
-#include "ops/control_tier.h"
-#include "ops/control_wipe.h"
+#include "ops/control_table.h"
 #include "ctl/proto.h"
-#include "util/macros.h"
 
 static bool speaks_ours(const struct control_call *call)
 {
@@ -36,27 +28,7 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 	      struct fuse_file_info *fi, unsigned int flags, const void *in_buf, size_t in_size,
 	      size_t out_size)
 {
-	static const struct {
-		unsigned int cmd;
-		void (*fn)(struct control_call *call);
-	} calls[] = {
-		{(unsigned int)SPOOL_IOC_STATUS, control_status},
-		{(unsigned int)SPOOL_IOC_USERS, control_users},
-		{(unsigned int)SPOOL_IOC_REQUESTS, control_requests},
-		{(unsigned int)SPOOL_IOC_TIER, control_tier},
-		{(unsigned int)SPOOL_IOC_SET, control_set},
-		{(unsigned int)SPOOL_IOC_SPILL, control_spill},
-		{(unsigned int)SPOOL_IOC_DEBUG, control_debug},
-		{(unsigned int)SPOOL_IOC_LIST, control_list},
-		{(unsigned int)SPOOL_IOC_LIFE, control_life},
-		{(unsigned int)SPOOL_IOC_CHANGE, control_change},
-		{(unsigned int)SPOOL_IOC_SESSIONS, control_sessions},
-		{(unsigned int)SPOOL_IOC_WIPE, control_wipe},
-		{(unsigned int)SPOOL_IOC_SESSION_BEGIN, control_begin},
-		{(unsigned int)SPOOL_IOC_SESSION_END, control_end},
-		{(unsigned int)SPOOL_IOC_WHO, control_who},
-		{(unsigned int)SPOOL_IOC_LIVES, control_lives},
-	};
+	const struct control_entry *entry = control_find(cmd);
 	struct control_call call = {
 		.req = req,
 		.fs = fs_of(req),
@@ -75,11 +47,9 @@ void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
 		reply_ioctl(req, -ENOTTY, NULL, 0);
 		return;
 	}
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(calls); i++) {
-		if (calls[i].cmd == cmd && speaks_ours(&call)) {
-			calls[i].fn(&call);
-			return;
-		}
+	if (entry && speaks_ours(&call)) {
+		entry->fn(&call);
+		return;
 	}
 	/* a call of another version: its number includes the size */
 	reply_ioctl_refusal(req, -EPROTO, &version,

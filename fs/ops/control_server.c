@@ -16,12 +16,7 @@
 #include "host/clock.h"
 #include "host/thread.h"
 #include "ops/control_call.h"
-#include "ops/control_debug.h"
-#include "ops/control_explicit.h"
-#include "ops/control_session.h"
-#include "ops/control_status.h"
-#include "ops/control_tier.h"
-#include "ops/control_wipe.h"
+#include "ops/control_table.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 
@@ -54,23 +49,6 @@ struct spool_control_server {
 	struct packet in, out;
 };
 
-/* Calls about the mount as a whole that need no request. */
-static const struct {
-	unsigned int call;
-	void (*fn)(struct control_call *call);
-} calls[] = {
-	{(unsigned int)SPOOL_IOC_STATUS, control_status},
-	{(unsigned int)SPOOL_IOC_USERS, control_users},
-	{(unsigned int)SPOOL_IOC_REQUESTS, control_requests},
-	{(unsigned int)SPOOL_IOC_TIER, control_tier},
-	{(unsigned int)SPOOL_IOC_SET, control_set},
-	{(unsigned int)SPOOL_IOC_DEBUG, control_debug},
-	{(unsigned int)SPOOL_IOC_SESSIONS, control_sessions},
-	{(unsigned int)SPOOL_IOC_WIPE, control_wipe},
-	{(unsigned int)SPOOL_IOC_SESSION_END, control_end},
-	{(unsigned int)SPOOL_IOC_LIVES, control_lives},
-};
-
 /* By what the kernel says: see ctl/socket.h. */
 static bool may_call(const struct spool_fs *fs, const struct ucred *cred)
 {
@@ -92,6 +70,7 @@ static int serve(struct spool_control_server *server, const struct ucred *cred, 
 		.out_size = size,
 		.answer = server->out.data,
 	};
+	const struct control_entry *entry;
 	uint32_t version;
 
 	if (!may_call(server->fs, cred))
@@ -104,13 +83,11 @@ static int serve(struct spool_control_server *server, const struct ucred *cred, 
 		return -EPROTO;
 	if (head->error || head->reserved)
 		return -EINVAL;
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(calls); i++) {
-		if (calls[i].call == head->call) {
-			calls[i].fn(&call);
-			return call.result;
-		}
-	}
-	return -EOPNOTSUPP;
+	entry = control_find(head->call);
+	if (!entry || !entry->by_socket)
+		return -EOPNOTSUPP;
+	entry->fn(&call);
+	return call.result;
 }
 
 /* Return: bytes of server->in, with who has sent them; 0: he has gone; -EAGAIN; -EBADMSG: no packet
