@@ -120,14 +120,14 @@ bool spool_notify_drain(struct spool_notify *notify, unsigned int still_ms, uint
 	uint64_t seen;
 
 	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
-	while (in_time && !notify->stop && !TAILQ_EMPTY(&notify->payers)) {
+	while (in_time && !notify->stop && !RB_EMPTY(&notify->payers)) {
 		seen = notify->n_told;
 		in_time =
 			notify_wait_locked(notify, &notify->done,
 					   spool_min_u64(spool_clock_ms() + still_ms, until_ms)) ||
 			(notify->n_told != seen && spool_clock_ms() < until_ms);
 	}
-	drained = TAILQ_EMPTY(&notify->payers);
+	drained = RB_EMPTY(&notify->payers);
 	spool_mutex_unlock(&notify->lock);
 	return drained;
 }
@@ -152,7 +152,7 @@ int spool_notify_new(const struct spool_notify_config *config, struct spool_noti
 		notify->config.limit_ms = LIMIT_MS;
 	if (notify->config.held_ms == 0)
 		notify->config.held_ms = HELD_MS;
-	TAILQ_INIT(&notify->payers);
+	RB_INIT(&notify->payers);
 	spool_turns_init(&notify->turns);
 	TAILQ_INIT(&notify->running);
 	spool_mutex_init(&notify->lock);
@@ -205,7 +205,7 @@ void spool_notify_free(struct spool_notify *notify)
 {
 	if (!notify)
 		return;
-	assert(TAILQ_EMPTY(&notify->payers) && TAILQ_EMPTY(&notify->running));
+	assert(RB_EMPTY(&notify->payers) && TAILQ_EMPTY(&notify->running));
 	assert(notify->n_threads == 0);
 	spool_cond_fini(&notify->work);
 	spool_cond_fini(&notify->time);
@@ -216,11 +216,11 @@ void spool_notify_free(struct spool_notify *notify)
 
 void spool_notify_stat(struct spool_notify *notify, struct spool_notify_stat *ret)
 {
-	const struct notify_payer *payer;
+	struct notify_payer *payer;
 
 	spool_mutex_lock(&notify->lock, SPOOL_RANK_QUEUE);
 	*ret = (struct spool_notify_stat){.threads = notify->n_threads};
-	TAILQ_FOREACH (payer, &notify->payers, link) {
+	for (payer = payers_from(&notify->payers, 0); payer; payer = payers_after(&payer->entry)) {
 		ret->running += payer->n_running;
 		ret->queued += payer->n_jobs;
 	}

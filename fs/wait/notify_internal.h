@@ -16,6 +16,7 @@
 #include "util/lock.h"
 #include "util/turn.h"
 #include "wait/notify.h"
+#include "wait/payers.h"
 
 /* Threads that come on, and of one payer, whatever they do. Guesses. */
 #define NOTIFY_THREADS_MAX 8u
@@ -42,14 +43,11 @@ TAILQ_HEAD(notify_job_list, notify_job);
 
 /* There as long as there is anything to do for it */
 struct notify_payer {
-	TAILQ_ENTRY(notify_payer) link;
-	uid_t uid;
+	struct payers_entry entry;
 	unsigned int n_running, n_jobs, n_waiting; /* n_waiting: in spool_notify_drop() */
 	bool stalled;                              /* nothing was done since one waited in vain */
 	struct notify_job_list jobs;
 };
-
-TAILQ_HEAD(notify_payer_list, notify_payer);
 
 struct spool_notify {
 	struct spool_waitq waitq;
@@ -58,7 +56,7 @@ struct spool_notify {
 	struct spool_cond work;  /* for the threads */
 	struct spool_cond time;  /* for the clock thread */
 	struct spool_cond done;  /* for those who wait for room, or for the end */
-	struct notify_payer_list payers;
+	struct payers payers;
 	struct spool_turns turns;               /* of all jobs that are not begun */
 	struct notify_job_list running;         /* in the order in which they were begun */
 	unsigned int n_threads, n_idle, n_held; /* n_threads: those that have not ended */

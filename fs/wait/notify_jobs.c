@@ -26,31 +26,14 @@ void notify_answer_all(struct spool_notify *notify, struct spool_request_list *l
 	}
 }
 
-/* Return: NULL: there is nothing to do for it. */
-static struct notify_payer *look_up_locked(const struct spool_notify *notify, uid_t uid)
-	SPOOL_REQUIRES(notify->lock)
-{
-	struct notify_payer *payer;
-
-	TAILQ_FOREACH (payer, &notify->payers, link) {
-		if (payer->uid == uid)
-			break;
-	}
-	return payer;
-}
-
 struct notify_payer *notify_find_locked(struct spool_notify *notify, uid_t uid)
 {
-	struct notify_payer *payer = look_up_locked(notify, uid);
+	struct notify_payer *payer;
+	bool is_new;
 
-	if (payer)
-		return payer;
-	payer = calloc(1, sizeof(*payer));
-	if (!payer)
-		return NULL;
-	payer->uid = uid;
-	TAILQ_INIT(&payer->jobs);
-	TAILQ_INSERT_TAIL(&notify->payers, payer, link);
+	payer = payers_get(&notify->payers, uid, sizeof(*payer), &is_new);
+	if (payer && is_new)
+		TAILQ_INIT(&payer->jobs);
 	return payer;
 }
 
@@ -59,15 +42,14 @@ void notify_put_locked(struct spool_notify *notify, struct notify_payer *payer)
 	if (payer->n_running + payer->n_jobs + payer->n_waiting > 0)
 		return;
 	assert(TAILQ_EMPTY(&payer->jobs));
-	TAILQ_REMOVE(&notify->payers, payer, link);
-	free(payer);
+	payers_remove(&notify->payers, &payer->entry);
 }
 
 /* Called by spool_turns_find() only, with the lock held. */
 static bool may_run(const void *ctx, uid_t uid) SPOOL_UNCHECKED
 {
 	const struct spool_notify *notify = ctx;
-	const struct notify_payer *payer = look_up_locked(notify, uid);
+	const struct notify_payer *payer = payers_find(&notify->payers, uid);
 
 	assert(payer && payer->n_running <= NOTIFY_THREADS_PER_PAYER);
 	return payer->n_running <
@@ -87,7 +69,7 @@ struct notify_job *notify_next_locked(struct spool_notify *notify, struct notify
 	if (!notify_has_next_locked(notify))
 		return NULL;
 	job = spool_container_of(spool_turns_next(&notify->turns), struct notify_job, turn);
-	payer = look_up_locked(notify, job->turn.payer);
+	payer = payers_find(&notify->payers, job->turn.payer);
 	assert(payer->n_jobs > 0 && payer->n_running < notify->n_threads);
 	TAILQ_REMOVE(&payer->jobs, job, link);
 	TAILQ_INSERT_TAIL(&notify->running, job, link);
@@ -108,7 +90,7 @@ struct notify_job *notify_queue_locked(struct spool_notify *notify, struct notif
 	*job = *wanted;
 	TAILQ_INIT(&job->waiting);
 	TAILQ_INSERT_TAIL(&payer->jobs, job, link);
-	spool_turns_add(&notify->turns, &job->turn, payer->uid);
+	spool_turns_add(&notify->turns, &job->turn, payer->entry.uid);
 	payer->n_jobs++;
 	return job;
 }
@@ -131,8 +113,8 @@ void notify_forget_locked(struct spool_notify *notify)
 	struct notify_job *job;
 
 	spool_turns_init(&notify->turns);
-	for (payer = TAILQ_FIRST(&notify->payers); payer; payer = next) {
-		next = TAILQ_NEXT(payer, link);
+	for (payer = payers_from(&notify->payers, 0); payer; payer = next) {
+		next = payers_after(&payer->entry);
 		while ((job = TAILQ_FIRST(&payer->jobs))) {
 			TAILQ_REMOVE(&payer->jobs, job, link);
 			assert(TAILQ_EMPTY(&job->waiting));

@@ -32,7 +32,7 @@ void notify_expire_locked(struct spool_notify *notify, bool all, struct spool_re
 
 	TAILQ_FOREACH (job, &notify->running, link)
 		next_ms = expire(job, now, next_ms, all, list);
-	TAILQ_FOREACH (payer, &notify->payers, link) {
+	for (payer = payers_from(&notify->payers, 0); payer; payer = payers_after(&payer->entry)) {
 		TAILQ_FOREACH (job, &payer->jobs, link)
 			next_ms = expire(job, now, next_ms, all, list);
 	}

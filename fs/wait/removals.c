@@ -12,6 +12,7 @@
 #include "util/lock.h"
 #include "util/pace.h"
 #include "util/rbtree.h"
+#include "wait/payers.h"
 
 /* Names of one payer: 100 bytes each. Only who holds the kernel up gets there, or who has removed
  * more than the kernel can take in the second that we wait then. Guesses. */
@@ -42,9 +43,8 @@ TAILQ_HEAD(name_list, name);
 
 /* There as long as he has names, or somebody is busy with him. */
 struct payer {
-	RB_ENTRY(payer) by_uid;
+	struct payers_entry entry;
 	TAILQ_ENTRY(payer) link; /* of those that are to be posted */
-	uid_t uid;
 	struct name_list names;
 	unsigned int n;
 	bool is_listed; /* is to be posted */
@@ -55,7 +55,6 @@ struct payer {
 	uint64_t waited_ns; /* while @n_told were told */
 };
 
-RB_HEAD(payer_tree, payer);
 TAILQ_HEAD(payer_list, payer);
 
 /* A directory of which @n names are to be told. Others than who pays for these may pay for its own
@@ -73,19 +72,12 @@ struct spool_removals {
 	struct spool_removals_config config;
 	struct spool_mutex lock; /* of the following; nothing is called under it */
 	struct spool_cond room;
-	struct payer_tree payers;
+	struct payers payers;
 	struct payer_list unposted;
 	struct directory_tree directories;
 	struct spool_removals_stat stat;
 	bool stop;
 };
-
-static int compare_payers(const struct payer *a, const struct payer *b)
-{
-	return a->uid < b->uid ? -1 : a->uid > b->uid;
-}
-
-SPOOL_RB_GENERATE(payer_tree, payer, by_uid, compare_payers)
 
 static int compare_directories(const struct directory *a, const struct directory *b)
 {
@@ -112,25 +104,19 @@ static struct name *copy_name(const struct spool_removal *removal)
 static struct payer *look_up_locked(struct spool_removals *removals, uid_t uid)
 	SPOOL_REQUIRES(removals->lock)
 {
-	struct payer wanted = {.uid = uid};
-
-	return RB_FIND(payer_tree, &removals->payers, &wanted);
+	return payers_find(&removals->payers, uid);
 }
 
 /* Return: NULL without memory. */
 static struct payer *find_locked(struct spool_removals *removals, uid_t uid)
 	SPOOL_REQUIRES(removals->lock)
 {
-	struct payer *payer = look_up_locked(removals, uid);
+	struct payer *payer;
+	bool is_new;
 
-	if (payer)
-		return payer;
-	payer = calloc(1, sizeof(*payer));
-	if (!payer)
-		return NULL;
-	payer->uid = uid;
-	TAILQ_INIT(&payer->names);
-	RB_INSERT(payer_tree, &removals->payers, payer);
+	payer = payers_get(&removals->payers, uid, sizeof(*payer), &is_new);
+	if (payer && is_new)
+		TAILQ_INIT(&payer->names);
 	return payer;
 }
 
@@ -157,8 +143,7 @@ static void put_locked(struct spool_removals *removals, struct payer *payer)
 		return;
 	assert(TAILQ_EMPTY(&payer->names));
 	unlist_locked(removals, payer);
-	RB_REMOVE(payer_tree, &removals->payers, payer);
-	free(payer);
+	payers_remove(&removals->payers, &payer->entry);
 }
 
 static struct directory *directory_locked(struct spool_removals *removals, uint64_t ino)
@@ -273,7 +258,7 @@ bool spool_removals_add(struct spool_removals *removals, uid_t uid,
 static bool post_locked(struct spool_removals *removals, struct payer *payer)
 	SPOOL_REQUIRES(removals->lock)
 {
-	uid_t uid = payer->uid;
+	uid_t uid = payer->entry.uid;
 	bool posted;
 
 	unlist_locked(removals, payer);
@@ -392,14 +377,13 @@ void spool_removals_free(struct spool_removals *removals)
 		free(dir->last);
 		free(dir);
 	}
-	while ((payer = RB_ROOT(&removals->payers)) != NULL) {
+	while ((payer = payers_from(&removals->payers, 0)) != NULL) {
 		assert(!payer->is_told && !payer->waits);
 		while ((name = TAILQ_FIRST(&payer->names)) != NULL) {
 			TAILQ_REMOVE(&payer->names, name, link);
 			free(name);
 		}
-		RB_REMOVE(payer_tree, &removals->payers, payer);
-		free(payer);
+		payers_remove(&removals->payers, &payer->entry);
 	}
 	spool_cond_fini(&removals->room);
 	spool_mutex_fini(&removals->lock);
