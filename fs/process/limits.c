@@ -13,6 +13,7 @@
 
 #include "host/thread.h"
 #include "options/options.h"
+#include "spill/backing.h"
 
 /* FILES_OWN is kept for other descriptors: the worker has fewer than 24, and two for each CPU. A
  * backing directory has up to 65,535 segment files; to have more than FILES_MAX of them open gains
@@ -136,4 +137,18 @@ int spool_check_address_space(uint64_t ram, char why[SPOOL_LOG_LINE_MAX])
 		 "ram=%llu: RLIMIT_AS is %llu bytes (allowed: at least 1 GiB and twice ram=)",
 		 (unsigned long long)ram, (unsigned long long)limit.rlim_cur);
 	return -ENOMEM;
+}
+
+/* As much room beside the data in memory as with addresses; at least what a segment takes. */
+int spool_check_file_size(uint64_t ram, char why[SPOOL_LOG_LINE_MAX])
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
+	    (limit.rlim_cur >= SPOOL_BACKING_FILE_MIN && limit.rlim_cur / 2 >= ram))
+		return 0;
+	snprintf(why, SPOOL_LOG_LINE_MAX,
+		 "ram=%llu: RLIMIT_FSIZE is %llu bytes (allowed: at least 256 MiB and twice ram=)",
+		 (unsigned long long)ram, (unsigned long long)limit.rlim_cur);
+	return -EFBIG;
 }

@@ -43,3 +43,11 @@ void spool_share_descriptors(bool has_backing, struct spool_descriptors *ret);
  * Return: 0; -ENOMEM and a line in @why: RLIMIT_AS is too low for that.
  */
 int spool_check_address_space(uint64_t ram, char why[SPOOL_LOG_LINE_MAX]);
+
+/**
+ * spool_check_file_size() - file data are in one file in memory and in some on the disk, so a limit
+ * of their sizes must not make a write fail later, as if there were no space
+ * @ram: bytes that ram= allows
+ * Return: 0; -EFBIG and a line in @why: RLIMIT_FSIZE is too low, and may not be raised.
+ */
+int spool_check_file_size(uint64_t ram, char why[SPOOL_LOG_LINE_MAX]);

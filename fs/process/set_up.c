@@ -147,7 +147,8 @@ static int open_arena(struct spool_fs *fs, struct spool_arena *arena, char why[S
 		snprintf(why, SPOOL_LOG_LINE_MAX, "mlock=on: %s", *text ? text : strerror(-r));
 		return r;
 	}
-	return spool_check_address_space(ram, why);
+	r = spool_check_address_space(ram, why);
+	return r < 0 ? r : spool_check_file_size(ram, why);
 }
 
 static int open_backing(struct spool_fs *fs, struct spool_backing **ret,

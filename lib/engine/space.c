@@ -205,8 +205,8 @@ static void say(struct spool_engine *engine, const struct engine_space *space, i
 			  (unsigned long long)tier->reserve, (unsigned long long)space->free);
 	else
 		spool_log(engine->log, SPOOL_LOG_WARNING,
-			  "the backing directory does not take data (error %d): they stay in RAM",
-			  -r);
+			  "the backing directory does not take data (error %d%s): they stay in RAM",
+			  -r, r == -EFBIG ? ", RLIMIT_FSIZE" : "");
 }
 
 static void give_verdict(struct spool_engine *engine)

@@ -53,10 +53,10 @@ static struct backing_dir *dir_of(struct spool_backing *backing)
 	return spool_container_of(backing, struct backing_dir, backing);
 }
 
-/* A quota and RLIMIT_FSIZE are limits of the disk, too: the writer is told that it is full. */
+/* A quota is a limit of the disk, too: the writer is told that it is full. */
 static int write_error(int error)
 {
-	return error == EDQUOT || error == EFBIG ? -ENOSPC : -error;
+	return error == EDQUOT ? -ENOSPC : -error;
 }
 
 /* Descriptors 0 to 2 are for the standard streams, even where the daemon has closed those. */
@@ -361,10 +361,12 @@ static int probe_size(struct backing_dir *dir, int file, char *memory)
 	for (size = FILE_MAX; size >= SPOOL_BACKING_FILE_MIN; size /= 2) {
 		r = transfer(file, &iov, 1, size - SPOOL_BACKING_ALIGN, true, &done);
 		dir->backing.max_file = size;
-		if (r != -ENOSPC && r != -EINVAL) /* EINVAL: the limit lies within a block */
+		if (r == -EINVAL)
+			r = -EFBIG; /* the limit lies within a block */
+		if (r != -ENOSPC && r != -EFBIG)
 			return r;
 	}
-	return -ENOSPC;
+	return r;
 }
 
 /* Some filesystems accept a flag and fail later, so every operation is tried. */

@@ -7,8 +7,7 @@
  * written). Direct I/O where the filesystem has it; else pages are written out and dropped from the
  * page cache as soon as they are written, so that spilling floods no one's cache.
  *
- * EDQUOT and EFBIG (RLIMIT_FSIZE) are returned as -ENOSPC. For the latter the process must ignore
- * SIGXFSZ.
+ * EDQUOT is returned as -ENOSPC. For EFBIG (RLIMIT_FSIZE) the process must ignore SIGXFSZ.
  */
 
 #include <stdbool.h>
@@ -46,7 +45,7 @@ int spool_backing_dir_check(const char *path, bool any, char *why, size_t size);
  * @dirfd: owned from here on, also on failure
  * @mask_tmpfile, @mask_direct: pretend that the filesystem lacks them
  * Probes with a file of its own, also how long one may become. Return: 0; -ENOMEM; -errno of the
- * probe; -ENOSPC also when a file cannot grow to SPOOL_BACKING_FILE_MIN.
+ * probe; -ENOSPC, -EFBIG also when a file cannot grow to SPOOL_BACKING_FILE_MIN.
  */
 int spool_backing_dir_new(const struct spool_host *host, int dirfd, bool mask_tmpfile,
 			  bool mask_direct, struct spool_backing **ret_backing,

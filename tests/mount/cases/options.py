@@ -1,6 +1,7 @@
 """Mount options: words of every filesystem, what cannot be had, what a remount may change."""
 import errno
 import os
+import signal
 
 from rig import Mount, Skip, as_user, binary, case, fails, get, is_mounted, put, run, unmount
 from transport import IO_URING_SETUP, forbid, status
@@ -115,6 +116,29 @@ def addresses_that_do_not_suffice_are_said_at_the_start():
     run(*limited, 'ram=256M,backing=none', path)
     as_user(1000, put, f'{path}/f', b'x' * 100_000_000)
     unmount(path)
+
+
+@case(mount=False)
+def file_sizes_that_do_not_suffice_are_said_at_the_start():
+    """A limit that the daemon inherits is raised, or named: no write finds the mount full by it."""
+    path = f'{os.environ["SPOOL_CASE_DIR"]}/m'
+    os.mkdir(path)
+    for backing in 'none', '/var/tmp':
+        options = f'layout=single,ram=64M,size=256M,threshold=1M,backing={backing}'
+        mount = [binary('SPOOLFS'), '-o', options, path]
+        for limit in 0, 100_000_000, (256 << 20) - 1:
+            done = run('setpriv', '--bounding-set=-sys_resource', 'prlimit', f'--fsize={limit}',
+                       *mount, check=False)
+            assert done.returncode == 2 and done.stderr.count('\n') == 1, done
+            assert f'ram=67108864: RLIMIT_FSIZE is {limit} bytes (allowed: ' in done.stderr, done
+            assert not is_mounted(path)
+        for limit in '0:unlimited', 256 << 20:
+            run('setpriv', '--bounding-set=-sys_resource', 'prlimit', f'--fsize={limit}', *mount)
+            put(f'{path}/f', b'x' * (40 << 20))
+            done = run('prlimit', '--fsize=0', 'dd', 'if=/dev/zero', f'of={path}/f', 'count=1',
+                       check=False)
+            assert done.returncode == -signal.SIGXFSZ, done
+            unmount(path)
 
 
 @case(mount=False)
