@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ctl/socket.h"
+#include "util/macros.h"
 
 /* Callers that wait to be taken; the next ones wait in connect(2). A guess. */
 #define BACKLOG 16
@@ -81,12 +82,30 @@ int spool_control_socket_publish(int fd, dev_t device, struct spool_log *log)
 	return r;
 }
 
-void spool_control_socket_remove(dev_t device)
+/* Is it by @supervisor, or by nobody who listens still? */
+static bool may_go(const char *path, pid_t supervisor)
+{
+	spool_cleanup(fd) int fd =
+		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct ucred cred = {0};
+	socklen_t size = sizeof(cred);
+
+	strcpy(address.sun_path, path);
+	if (fd < 0)
+		return false;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return errno == ECONNREFUSED;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) == 0 && cred.pid == supervisor;
+}
+
+void spool_control_socket_remove(dev_t device, pid_t supervisor)
 {
 	char path[SPOOL_CTL_SOCKET_PATH];
 
 	if (device == 0)
 		return;
 	spool_ctl_socket_path(geteuid(), device, path);
-	unlink(path);
+	if (may_go(path, supervisor))
+		unlink(path);
 }

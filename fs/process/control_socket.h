@@ -22,6 +22,9 @@ int spool_control_socket_new(void);
  */
 int spool_control_socket_publish(int fd, dev_t device, struct spool_log *log);
 
-/** spool_control_socket_remove() - remove the name; while /dev/fuse is open, so that the number of
- * the device is still ours. Does nothing when there is none. */
-void spool_control_socket_remove(dev_t device);
+/**
+ * spool_control_socket_remove() - remove the name that @supervisor has given
+ * Once it is unmounted another mount may have the number, and its name is left alone. One that
+ * cannot be told from that stays, too: the next daemon with that number replaces it.
+ */
+void spool_control_socket_remove(dev_t device, pid_t supervisor);

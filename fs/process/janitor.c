@@ -34,7 +34,8 @@ struct duty {
 	const struct spool_options *options;
 	struct spool_log *log;
 	struct spool_mount mount;
-	int socket; /* to the supervisor */
+	pid_t supervisor;
+	int socket; /* to it */
 	int worker; /* pidfd */
 	int arena;
 };
@@ -129,7 +130,7 @@ static _Noreturn void do_duty(struct duty *duty)
 		spool_log(duty->log, SPOOL_LOG_ERROR, "%s: the supervisor is gone, unmounting",
 			  duty->mount.path);
 	if (!left_to_us)
-		spool_control_socket_remove(duty->mount.device);
+		spool_control_socket_remove(duty->mount.device, duty->supervisor);
 	worker_ends(duty, SPOOL_GRACE_MS); /* as long as the supervisor gives it */
 	r = spool_unmount(&duty->mount);
 	end_worker(duty);
@@ -151,7 +152,11 @@ int spool_janitor_start(const struct spool_options *options, struct spool_log *l
 			const struct spool_mount *mount, pid_t worker, int arena,
 			struct spool_janitor *ret)
 {
-	struct duty duty = {.options = options, .log = log, .mount = *mount, .arena = arena};
+	struct duty duty = {.options = options,
+			    .log = log,
+			    .mount = *mount,
+			    .supervisor = getpid(),
+			    .arena = arena};
 	spool_cleanup(fd) int theirs = -1, ours = -1;
 	int pair[2];
 	pid_t pid;

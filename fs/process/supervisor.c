@@ -357,7 +357,7 @@ static bool serve(struct supervisor *sup)
 	int r;
 
 	spool_announce_end(&sup->mount, &sup->manager);
-	spool_control_socket_remove(sup->mount.device);
+	spool_control_socket_remove(sup->mount.device, getpid());
 	if (event == EVENT_WORKER && spool_child_ended_well(&sup->worker)) {
 		/* somebody else has unmounted it; mounts that were detached lazily may be left */
 		spool_unmount(&sup->mount);
@@ -454,7 +454,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 		started(arg);
 		status = serve(&sup) ? 0 : 1;
 	} else {
-		spool_control_socket_remove(sup.mount.device);
+		spool_control_socket_remove(sup.mount.device, getpid());
 		spool_unmount(&sup.mount);
 		if (sup.worker.pid > 0)
 			stop_worker(&sup);

@@ -188,6 +188,24 @@ def the_name_goes_with_the_daemon():
 
 
 @case(mount=False)
+def another_daemons_name_stays():
+    """Whose mount has got the number as soon as ours was unmounted."""
+    for by_janitor in False, True:
+        mount = Mount(allow_log=['the supervisor is gone']).start()
+        path = name_of(mount)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+            other.bind(f'{path}.other')
+            other.listen()
+            os.rename(f'{path}.other', path)
+            if by_janitor:
+                os.kill(mount.process.pid, signal.SIGKILL)
+                wait_until(lambda: not any(map(alive, mount.pids)), 'all processes end')
+            mount.stop(status=-signal.SIGKILL if by_janitor else 0)
+            assert os.path.exists(path)
+        os.unlink(path)
+
+
+@case(mount=False)
 def a_dead_daemons_socket_is_replaced():
     own_run()
     os.mkdir(DIR, 0o700)
