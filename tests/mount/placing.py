@@ -12,6 +12,7 @@ BUILD = Path(__file__).resolve().parents[2] / 'build-release'  # of packaging/te
 HELPER = 'mount.spoolfs'  # lies beside spoolctl
 MODULE = 'PAM_SPOOLFS'  # empty: none can be loaded
 HOOK = 'SPOOLFS_OCI_HOOK'
+PLUGIN = 'SPOOLFS_VOLUME'  # empty: none was built; root's alone
 
 
 def find_programs():
@@ -19,6 +20,8 @@ def find_programs():
     is given when it is to be that of BUILD. Returns one that is not there, or None."""
     os.environ.setdefault(MODULE, str(BUILD / 'tools/pam/pam_spoolfs.so'))
     os.environ.setdefault(HOOK, str(BUILD / 'tools/hook/spoolfs-oci-hook'))
+    plugin = os.environ.setdefault(PLUGIN, str(BUILD / 'tools/volume/spoolfs-volume'))
+    os.environ[PLUGIN] = plugin and os.path.abspath(plugin)
     for name, path in PROGRAMS.items():
         os.environ[name] = os.path.abspath(os.environ.get(name) or BUILD / path)
         if not os.path.exists(os.environ[name]):
