@@ -96,6 +96,15 @@ static void fill_known(const struct control_call *call, bool is_admin,
 	fill(info, ret);
 }
 
+/* Of a container of the caller's? Not root's: who pays for that depends on where it is. */
+static bool is_subordinate(const struct control_call *call, uid_t uid)
+{
+	const struct spool_cred cred = {.uid = uid, .pid = call->cred.pid};
+
+	return uid != 0 && control_has_sessions(call) &&
+	       spool_engine_payer(call->fs->engine, &cred, call->dir) == control_owner(call);
+}
+
 /* @uid: of the process */
 static int tell_who(const struct control_call *call, uid_t uid, struct spool_ctl_who *out)
 {
@@ -106,7 +115,7 @@ static int tell_who(const struct control_call *call, uid_t uid, struct spool_ctl
 	struct spool_session_info info;
 	enum spool_session_why why;
 
-	if (uid != call->cred.uid && !is_admin)
+	if (uid != call->cred.uid && !is_admin && !is_subordinate(call, uid))
 		return -EPERM;
 	creator.owner = spool_engine_payer(engine, &cred, call->dir);
 	creator.directory = spool_engine_session_of(engine, call->dir, &creator.is_own);

@@ -395,8 +395,8 @@ struct spool_ctl_lives {
  * @why: out: enum spool_session_why
  * @session: out: its id is 0 when there is none, or it has not begun yet; of another's session
  *	the members that count something are 0
- * For who has the uid of the process, and administrators: -EPERM. Other errors: -ESRCH there is no
- * such process; -EXDEV the caller has another pid namespace; -EINVAL; -ENOENT.
+ * For who has the uid of the process or pays for it, and administrators: -EPERM. Other errors:
+ * -ESRCH there is no such process; -EXDEV the caller has another pid namespace; -EINVAL; -ENOENT.
  */
 struct spool_ctl_who {
 	uint32_t version;

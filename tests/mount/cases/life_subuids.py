@@ -141,10 +141,13 @@ def who_is_taken_away_keeps_what_he_has_made():
 
 @case(mount=False)
 def the_owner_is_shown():
-    alice, _, _ = owners()
+    alice, bob, _ = owners()
 
     def asked(*args):
         return json.loads(run(binary('SPOOLCTL'), *args).stdout)
+
+    def refused(*args):
+        return run(binary('SPOOLCTL'), *args, check=False)
 
     with Mount(options='session=uid') as mount:
         process = alice.starts(1)
@@ -157,4 +160,14 @@ def the_owner_is_shown():
         [why] = asked('why', '--json', '--mount', os.path.dirname(made[0]), str(process.pid))
         assert (why['session'], why['kind'], why['value'], why['uid']) == \
             (session['id'], 'uid', alice.uid, alice.uid), why
+        # the owner may ask about those whom he pays for; they not about him, and others not at all
+        ask = 'why', '--json', '--mount', mount.path
+        [why] = as_user(alice.uid, asked, *ask, str(process.pid))
+        assert (why['session'], why['uid']) == (session['id'], alice.uid), why
+        himself = alice.starts(0)
+        for uid, pid in ((bob.uid, process.pid), (bob.first, process.pid),
+                         (alice.first, himself.pid), (alice.uid, os.getpid())):
+            done = as_user(uid, refused, *ask, str(pid))
+            assert done.returncode == 1 and 'only root and its user' in done.stderr, (uid, done)
+        ended(himself)
         ended(process)
