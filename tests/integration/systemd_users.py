@@ -2,14 +2,12 @@
 and for how long; and the mount of one user."""
 import re
 
-from booted import TOP, on_each
+from booted import SSH, TOP, on_each
 from rig import wait_until
 
 PACKAGES = 'systemd-container mmdebstrap'
 MAN = TOP / 'packaging/systemd/spoolfs.service.8'
 OWN = '/run/spoolfs/1000'
-SSH = ['ssh', '-q', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null',
-       '-i', '/root/key', 'alice@127.0.0.1']
 LOGINS = {
     'su': lambda script: ['su', '-', 'alice', '-c', script],
     'a unit with PAM': lambda script: ['systemd-run', '-q', '--wait', '--pipe', '-p', 'User=alice',
@@ -27,13 +25,8 @@ def example(line):
 
 def let_in(machine):
     """Logins have TMPDIR on the mount, and alice can log in by ssh."""
-    machine.run('pam-auth-update', '--package', '--enable', 'spoolfs')
-    machine.sh('ssh-keygen -q -t ed25519 -N "" -f /root/key; install -d -o alice /home/alice/.ssh; '
-               'install -o alice -m 600 /root/key.pub /home/alice/.ssh/authorized_keys')
-
-
-def is_there(machine, path):
-    return machine.run('test', '-e', path, check=False).returncode == 0
+    machine.run('pam-auth-update', '--package')
+    machine.let_in_by_ssh()
 
 
 class Login:
@@ -44,7 +37,7 @@ class Login:
         self.process = machine.popen(*LOGINS[way](script))
         said = self.process.stdout.readline().strip()
         assert said == OWN, f'{way}: TMPDIR is {said!r}'
-        assert is_there(machine, f'{OWN}/{name}')
+        assert machine.has(f'{OWN}/{name}')
 
     def end(self):
         self.process.communicate('\n')
@@ -69,7 +62,7 @@ def files_go_when_logins_end(machine):
     for way in LOGINS:
         login = Login(machine, way, 'f')
         login.end()
-        wait_until(lambda: not is_there(machine, f'{OWN}/f'), f'the files of {way} have gone')
+        wait_until(lambda: not machine.has(f'{OWN}/f'), f'the files of {way} have gone')
 
 
 @on_each(options='grace=1')
@@ -79,10 +72,10 @@ def what_runs_on_keeps_its_files(machine):
     machine.run(*LOGINS['ssh']('echo x > $TMPDIR/f; setsid sleep 1000 >/dev/null 2>&1 </dev/null & '
                                'echo $! > ~/pid'))
     machine.run(*LOGINS['ssh']('echo x > $TMPDIR/g'))
-    wait_until(lambda: not is_there(machine, f'{OWN}/g'), 'the files of the later login have gone')
-    assert is_there(machine, f'{OWN}/f')
+    wait_until(lambda: not machine.has(f'{OWN}/g'), 'the files of the later login have gone')
+    assert machine.has(f'{OWN}/f')
     machine.sh('kill $(cat /home/alice/pid)')
-    wait_until(lambda: not is_there(machine, f'{OWN}/f'), 'its files have gone')
+    wait_until(lambda: not machine.has(f'{OWN}/f'), 'its files have gone')
 
 
 @on_each(options='grace=1')
@@ -92,13 +85,13 @@ def lingering_users_keep_their_files(machine):
     linger(machine)
     as_alice(machine, 'systemd-run -q --user -u job '
              'sh -c \'echo x > $TMPDIR/job; exec sleep 1000\'')
-    wait_until(lambda: is_there(machine, f'{OWN}/job'), 'the unit runs')
+    wait_until(lambda: machine.has(f'{OWN}/job'), 'the unit runs')
     login = Login(machine, 'ssh', 'f')
     login.end()
-    wait_until(lambda: not is_there(machine, f'{OWN}/f'), 'the files of the login have gone')
-    assert is_there(machine, f'{OWN}/job')
+    wait_until(lambda: not machine.has(f'{OWN}/f'), 'the files of the login have gone')
+    assert machine.has(f'{OWN}/job')
     machine.run('systemctl', 'stop', 'user@1000.service')
-    wait_until(lambda: not is_there(machine, f'{OWN}/job'), 'those of the unit have gone')
+    wait_until(lambda: not machine.has(f'{OWN}/job'), 'those of the unit have gone')
 
 
 @on_each()
@@ -164,7 +157,7 @@ def is_the_tmp_of_a_service(machine):
     assert machine.sh('stat -c "%u %a" /run/spoolfs/33/f') == '33 600'
     start(machine, 'apart', text + 'PrivateUsers=yes\n', 'echo x > /tmp/g')
     assert machine.sh('stat -c "%u %a" /run/spoolfs/33/g') == '33 600'
-    assert not is_there(machine, '/tmp/f') and not is_there(machine, '/tmp/g')
+    assert not machine.has('/tmp/f') and not machine.has('/tmp/g')
 
 
 @on_each()
@@ -204,8 +197,8 @@ def files_of_a_scope_go_with_it(machine):
     scope = machine.popen('systemd-run', '-q', '--scope', '-u', 'batch', '--uid=1000', 'sh', '-c',
                           script)
     assert scope.stdout.readline() == 'ok\n'
-    wait_until(lambda: is_there(machine, f'{OWN}/f'), 'the file is there')
+    wait_until(lambda: machine.has(f'{OWN}/f'), 'the file is there')
     scope.communicate('\n')
-    assert is_there(machine, f'{OWN}/f'), 'a process of the scope runs on'
+    assert machine.has(f'{OWN}/f'), 'a process of the scope runs on'
     machine.run('systemctl', 'stop', 'batch.scope')
-    wait_until(lambda: not is_there(machine, f'{OWN}/f'), 'its files have gone')
+    wait_until(lambda: not machine.has(f'{OWN}/f'), 'its files have gone')

@@ -18,6 +18,8 @@ PACKAGES = ('systemd,systemd-sysv,dbus,libpam-systemd,libpam-tmpdir,login,openss
 USERS = {'alice': 1000, 'bob': 1001}
 PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 LONG_S = 1500  # for what comes from a mirror
+SSH = ['ssh', '-q', '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null',
+       '-i', '/root/key', 'alice@127.0.0.1']  # for root of the machine, after let_in_by_ssh()
 LIBRARIES = 'usr/local/lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'
 # what the sandbox of the daemon calls, and nspawn does not allow by itself
 CALLS = 'landlock_create_ruleset landlock_add_rule landlock_restrict_self'
@@ -33,8 +35,9 @@ def system_of(suite):
             new = KEPT / f'{suite}.new'
             shutil.rmtree(new, ignore_errors=True)
             run('mmdebstrap', '--variant=minbase', '--aptopt=Acquire::Check-Valid-Until "false"',
-                f'--include={PACKAGES}', '--customize-hook=chroot "$1" pam-auth-update --package '
-                '--remove tmpdir', suite, str(new), MIRROR, timeout=LONG_S)
+                f'--include={PACKAGES}',
+                '--customize-hook=chroot "$1" pam-auth-update --disable tmpdir', suite, str(new),
+                MIRROR, timeout=LONG_S)
             os.rename(new, path)
     return path
 
@@ -143,6 +146,15 @@ class Booted:
     def sh(self, script, **options):
         """A shell script that stops at its first error. What it prints, stripped."""
         return self.run('bash', '-euo', 'pipefail', '-c', script, **options).stdout.strip()
+
+    def let_in_by_ssh(self):
+        """Root logs in as alice by SSH."""
+        self.sh('ssh-keygen -q -t ed25519 -N "" -f /root/key; '
+                'install -d -o alice /home/alice/.ssh; '
+                'install -o alice -m 600 /root/key.pub /home/alice/.ssh/authorized_keys')
+
+    def has(self, path):
+        return self.run('test', '-e', path, check=False).returncode == 0
 
     def popen(self, *argv):
         """A program in the machine that goes on, with pipes for its input and output."""
