@@ -262,6 +262,11 @@ bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int ca
 	return look_at(witness, pid).caps >> cap & 1;
 }
 
+bool spool_witness_is_dying(struct spool_witness *witness, pid_t pid)
+{
+	return look_at(witness, pid).dying;
+}
+
 /* Return: is the answer yes? */
 static bool is_yes(struct spool_witness *witness, const struct question *question)
 {

@@ -5,7 +5,8 @@
  * The process that looks at other processes and reads accounts for the worker, which may do neither
  * (fs/security/sandbox.h): only a process that might trace a caller sees whether he is in our user
  * namespace, and /etc is closed to the worker. The witness takes four kinds of questions and no
- * data: what a process may do and under which uid, whether it is in a group, whether it is one of a
+ * data: what a process may do, under which
+ * uid, and whether it is about to end, whether it is in a group, whether it is one of a
  * daemon, and what the ranges of subordinate uids are.
  *
  * It ends with the worker. A question takes 0.1 ms. Without an answer in time the answer is "no",
@@ -56,6 +57,9 @@ bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int ca
 /** spool_witness_in_group() - is @gid one of the groups of thread or process @pid? Good as above.
  */
 bool spool_witness_in_group(struct spool_witness *witness, pid_t pid, gid_t gid);
+
+/** spool_witness_is_dying() - has thread or process @pid a signal that ends it? Good as above. */
+bool spool_witness_is_dying(struct spool_witness *witness, pid_t pid);
 
 /** spool_witness_is_daemon() - is thread or process @pid one of a daemon of this program
  * (fs/security/daemons.h)? It may end meanwhile. Any thread. */

@@ -4,11 +4,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "transport/channel.h"
 #include "host/clock.h"
 #include "fs.h"
 #include "host/loop.h"
+#include "security/witness.h"
 #include "transport/waitq.h"
 #include "util/macros.h"
 #include "util/turn.h"
@@ -16,6 +18,11 @@
 /* Longer than a busy disk takes for 64 MiB, shorter than what people take for a hang (the kernel
  * reports tasks that are stuck for 120 s). A guess. */
 #define RAM_LIMIT_S 30
+
+/* A caller with a signal that ends him is let go. The kernel tells of the first signal only, which
+ * may be another. So the last SIGNALS callers with one are looked at when it comes, and then once a
+ * second, which takes 0.1 ms each. Guesses. */
+#define SIGNALS 64u
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -25,8 +32,11 @@ struct spool_for_ram {
 	struct spool_loop loop;
 	struct spool_request_list arrived; /* this and the next: lock of the loop */
 	bool kicked;
-	struct spool_turns turns; /* of the thread: those that have arrived before */
-	atomic_uint n_waiting;    /* arrived, in turn or being tried */
+	uint64_t signals[SIGNALS]; /* lock of the loop, as the next two: their requests; 0: none */
+	unsigned int n_signals;    /* so far */
+	bool looks;                /* they are to be looked at */
+	struct spool_turns turns;  /* of the thread: those that have arrived before */
+	atomic_uint n_waiting;     /* arrived, in turn or being tried */
 	_Atomic uint64_t n_kicks;
 	_Atomic time_t last_kick; /* CLOCK_MONOTONIC, s: when RAM last came free */
 };
@@ -90,6 +100,17 @@ unsigned int spool_for_ram_waiting(struct spool_for_ram *queue)
 	return queue ? atomic_load(&queue->n_waiting) : 0;
 }
 
+static void interrupt(struct spool_waitq *waitq, uint64_t unique)
+{
+	struct spool_for_ram *queue = queue_of(waitq);
+
+	spool_loop_lock(&queue->loop);
+	queue->signals[queue->n_signals++ % SIGNALS] = unique;
+	queue->looks = true;
+	spool_loop_wake_locked(&queue->loop);
+	spool_loop_unlock(&queue->loop);
+}
+
 /* It has found room, and there may be more. */
 static void passed(struct spool_waitq *waitq, struct spool_request *request)
 {
@@ -116,28 +137,46 @@ static void arrive_locked(struct spool_for_ram *queue) SPOOL_REQUIRES(queue->loo
 	}
 }
 
-/* Until RAM has come free, or somebody's time is over. */
-static void wait_locked(struct spool_for_ram *queue) SPOOL_REQUIRES(queue->loop.lock)
+static bool has_signals_locked(const struct spool_for_ram *queue) SPOOL_REQUIRES(queue->loop.lock)
+{
+	unsigned int i = 0;
+
+	while (i < SIGNALS && queue->signals[i] == 0)
+		i++;
+	return i < SIGNALS;
+}
+
+/* When the time of a first one is over, in ns. */
+static uint64_t first_end(struct spool_for_ram *queue)
+{
+	uint64_t until = SPOOL_FOREVER;
+	struct spool_turn *first;
+
+	TAILQ_FOREACH (first, &queue->turns.firsts, link) {
+		uint64_t end = (uint64_t)end_of(queue, spool_request_of(first)) * NS_PER_S;
+
+		until = spool_min_u64(until, end);
+	}
+	return until;
+}
+
+/* Until RAM has come free, or somebody's time is over: then true; or somebody who has a signal is
+ * to be looked at. */
+static bool wait_locked(struct spool_for_ram *queue) SPOOL_REQUIRES(queue->loop.lock)
 {
 	for (;;) {
-		struct spool_turn *first;
-		time_t until = 0;
+		uint64_t until, look = SPOOL_FOREVER;
 
 		arrive_locked(queue);
 		if (queue->loop.stop || queue->kicked)
-			return;
-		if (spool_turns_is_empty(&queue->turns)) {
-			spool_loop_wait_locked(&queue->loop, SPOOL_FOREVER);
-			continue;
-		}
-		TAILQ_FOREACH (first, &queue->turns.firsts, link) {
-			time_t end = end_of(queue, spool_request_of(first));
-
-			if (until == 0 || end < until)
-				until = end;
-		}
-		if (!spool_loop_wait_locked(&queue->loop, (uint64_t)until * NS_PER_S))
-			return;
+			return true;
+		if (queue->looks)
+			return false;
+		until = first_end(queue);
+		if (has_signals_locked(queue))
+			look = spool_clock_ns() + NS_PER_S;
+		if (!spool_loop_wait_locked(&queue->loop, spool_min_u64(until, look)))
+			return until <= look;
 	}
 }
 
@@ -182,20 +221,70 @@ static bool pass(struct spool_for_ram *queue)
 	return any;
 }
 
+/* The request @unique, if it waits here. */
+static struct spool_request *find(struct spool_for_ram *queue, uint64_t unique)
+{
+	struct spool_turn *first, *turn;
+
+	TAILQ_FOREACH (first, &queue->turns.firsts, link) {
+		if (spool_request_of(first)->unique == unique)
+			return spool_request_of(first);
+		TAILQ_FOREACH (turn, &first->behind, link) {
+			if (spool_request_of(turn)->unique == unique)
+				return spool_request_of(turn);
+		}
+	}
+	return NULL;
+}
+
+/* Whoever is about to end waits no more. Return: is there nothing to look at any more? */
+static bool let_go(struct spool_for_ram *queue, uint64_t unique)
+{
+	struct spool_request *request = find(queue, unique);
+
+	if (!request)
+		return true; /* if it is yet to come here, we are told again */
+	if (!spool_witness_is_dying(queue->fs->witness, request->pid))
+		return false;
+	spool_turns_remove(&queue->turns, &request->turn);
+	try_one(queue, request, true);
+	return true;
+}
+
+static void look_at_signals(struct spool_for_ram *queue)
+{
+	uint64_t signals[SIGNALS];
+
+	spool_loop_lock(&queue->loop);
+	queue->looks = false;
+	memcpy(signals, queue->signals, sizeof(signals));
+	spool_loop_unlock(&queue->loop);
+	for (unsigned int i = 0; i < SIGNALS; i++) {
+		if (signals[i] == 0 || !let_go(queue, signals[i]))
+			continue;
+		spool_loop_lock(&queue->loop);
+		if (queue->signals[i] == signals[i])
+			queue->signals[i] = 0;
+		spool_loop_unlock(&queue->loop);
+	}
+}
+
 static void *queue_main(void *arg)
 {
 	struct spool_for_ram *queue = arg;
-	bool stop = false;
+	bool stop = false, tries;
 
 	while (!stop) {
 		struct spool_request *request;
 
 		spool_loop_lock(&queue->loop);
-		wait_locked(queue);
+		tries = wait_locked(queue);
 		queue->kicked = false;
 		stop = queue->loop.stop;
 		spool_loop_unlock(&queue->loop);
-		while (!stop && pass(queue))
+		if (!stop)
+			look_at_signals(queue);
+		while (!stop && tries && pass(queue))
 			;
 		while (stop && (request = spool_request_of(spool_turns_next(&queue->turns))))
 			try_one(queue, request, true);
@@ -214,6 +303,7 @@ int spool_for_ram_new(struct spool_fs *fs, struct spool_for_ram **ret)
 						   .begin = begin,
 						   .wants = wants,
 						   .take = take,
+						   .interrupt = interrupt,
 						   .passed = passed};
 	struct spool_for_ram *queue = calloc(1, sizeof(*queue));
 	int r;

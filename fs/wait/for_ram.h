@@ -5,9 +5,10 @@
  * Requests that wait for RAM: data are on their way to the disk, and what they leave is for these.
  * One request of each payer is tried in turn (turn.h), so that many of one do not come before the
  * few of another. Nobody waits for ever: when no room has come for RAM_LIMIT_S, the request is
- * answered as it stands (ENOSPC, or a short count). Nobody waits in the meantime but its caller:
- * one that also needs the disk is handed to a thread that may wait for it (for_disk.h), and comes
- * back here when there is no room again.
+ * answered as it stands (ENOSPC, or a short count); so it is when its caller has a signal that ends
+ * him, and not for any other signal, as a write to a disk. Nobody waits in the meantime but its
+ * caller: one that also needs the disk is handed to a thread that may wait for it (for_disk.h), and
+ * comes back here when there is no room again.
  */
 
 struct spool_for_ram;

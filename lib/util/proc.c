@@ -2,6 +2,7 @@
 #include "util/proc.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ int spool_proc_status(const char *path, struct spool_proc_status *ret)
 		return -errno;
 	*ret = (struct spool_proc_status){.uid = (uid_t)-1};
 	while (fgets(line, sizeof(line), file)) {
-		unsigned long long caps;
+		unsigned long long caps, signals;
 		unsigned int uid;
 		int a, b;
 
@@ -27,6 +28,8 @@ int spool_proc_status(const char *path, struct spool_proc_status *ret)
 			ret->caps = caps;
 		else if (sscanf(line, "Uid: %*u %*u %*u %u", &uid) == 1)
 			ret->uid = uid;
+		else if (sscanf(line, "SigPnd: %llx", &signals) == 1)
+			ret->dying = signals >> (SIGKILL - 1) & 1;
 		else if (strncmp(line, "NSpid:", 6) == 0)
 			ret->top_pidns = sscanf(line + 6, "%d %d", &a, &b) == 1;
 	}

@@ -13,6 +13,7 @@ struct spool_proc_status {
 	uid_t uid;      /* the one that files are opened with; -1: not told */
 	pid_t parent;   /* 0: none in this pid namespace */
 	pid_t tracer;   /* the process that traces it, as a debugger does; 0: none */
+	bool dying;     /* SIGKILL is on its way, as by any signal that ends it */
 	bool top_pidns; /* its pid is its name in one pid namespace alone: the one of /proc */
 };
 

@@ -190,6 +190,49 @@ def more_data_than_may_wait_come_through():
             end_well(writer)
 
 
+# Writes 32 MiB to a file, whatever signals come that it handles.
+WRITE_ONE = '''
+import os, signal, sys
+signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b'signal\\n'))
+fd = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT, 0o600)
+print('open', flush=True)
+for _ in range(32):
+    assert os.write(fd, b'x' * (1 << 20)) == 1 << 20
+'''
+
+
+def waiting_writer(mount, n):
+    """Another one beside @n that wait."""
+    writer = program(USER, WRITE_ONE, f'{mount.path}/{USER}/{n}')
+    assert writer.stdout.readline() == 'open\n'
+    wait_until(lambda: status(mount)['waiting_ram'] == n + 1, 'it waits')
+    return writer
+
+
+@case(mount=False)
+def who_waits_for_ram_can_be_killed():
+    """Also when another signal has come before; that alone changes nothing. One who has waited for
+    longer shows that nobody's time is over."""
+    for options in transports():
+        with LoopDisk() as disk, \
+                Mount(options=f'{options},backing={disk.path},threshold=1M,ram=16M') as mount:
+            subprocess.run(['fsfreeze', '-f', disk.mountpoint], check=True)
+            try:
+                first = waiting_writer(mount, 0)
+                first.send_signal(signal.SIGUSR1)
+                for numbers in ([signal.SIGKILL], [signal.SIGTERM],
+                                [signal.SIGUSR1, signal.SIGKILL]):
+                    second = waiting_writer(mount, 1)
+                    for number in numbers:
+                        second.send_signal(number)
+                    assert second.wait(DEADLINE_S) == -numbers[-1]
+                    assert status(mount)['waiting_ram'] == 1, numbers
+            finally:
+                subprocess.run(['fsfreeze', '-u', disk.mountpoint], check=True)
+            assert first.stdout.readline() == 'signal\n'
+            end_well(first)
+
+
 # Makes empty files until there is no room for one more, and says why.
 MAKE_ALL = '''
 import errno, itertools, os, sys
