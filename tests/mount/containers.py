@@ -70,15 +70,16 @@ class Runtime:
             only_cgroup2()
             self.command.append('--cgroup-manager=disabled')
 
-    def bundle(self, name, script, annotations, hooks=None, change=None):
-        """A container that runs this. @change: gets its configuration and changes it."""
+    def bundle(self, name, script, annotations=(), hooks=None, change=None, owner=0):
+        """A container that runs this. @change: gets its configuration and changes it. @owner: of
+        its root directory."""
         path = f'/run/case/{name}'
-        rootfs(f'{path}/rootfs')
+        run('chown', '-R', f'{owner}:{owner}', rootfs(f'{path}/rootfs'))
         run(*self.command, 'spec', cwd=path)
         with open(f'{path}/config.json', encoding='utf-8') as file:
             config = json.load(file)
         config['process'].update(terminal=False, args=['/bin/sh', '-euc', script], rlimits=[])
-        config['annotations'] = {'run.oci.hooks.stderr': '/dev/stderr', **annotations}
+        config['annotations'] = {'run.oci.hooks.stderr': '/dev/stderr', **dict(annotations)}
         config['hooks'] = hooks or {}
         config['linux']['cgroupsPath'] = f'/{CGROUP}-{name}'
         if change:
@@ -93,11 +94,16 @@ class Runtime:
         assert not check or done.returncode == 0, done
         return done
 
-    def start(self, name, *args, **options):
-        """In the background. Return: its first process."""
+    def start(self, name, *args, before=None, **options):
+        """In the background. @before: is given its first process before that runs the script.
+        Return: that process."""
         path = self.bundle(name, *args, **options)
-        quiet(*self.command, 'run', '--detach', name, cwd=path)
-        return self.state(name)['pid']
+        quiet(*self.command, 'create', name, cwd=path)
+        pid = self.state(name)['pid']
+        if before:
+            before(pid)
+        run(*self.command, 'start', name)
+        return pid
 
     def state(self, name):
         return json.loads(run(*self.command, 'state', name).stdout)
