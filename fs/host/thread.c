@@ -3,20 +3,23 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #define STACK_SIZE (256u << 10) /* bytes; the deepest handler needs about 20 KiB (ioctl) */
 /* Behind the threads that serve, and behind what users do: a process that is woken then runs at
  * once. At 10 it has still a tenth of a CPU that somebody else always wants. Guesses. */
 #define STEP_BACK 10
 #define NICE_BACK 10
-#define JOIN_RETRY_NS (10 * 1000 * 1000)
+
+/* A thread that is interrupted ends at once, mostly. Guesses. */
+#define JOIN_MS 1
+#define SIGNAL_AGAIN 10u /* times JOIN_MS */
 
 struct start {
 	void *(*run)(void *arg);
@@ -91,17 +94,12 @@ void spool_thread_allow_interrupts(void)
 
 void spool_thread_interrupt(pthread_t thread)
 {
-	struct timespec until;
-	int r;
+	unsigned int n = 0;
 
+	/* not pthread_timedjoin_np(3): its clock may be set, and it would wait for hours then */
 	do {
-		pthread_kill(thread, SIGUSR1);
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += JOIN_RETRY_NS;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_nsec -= 1000000000;
-			until.tv_sec++;
-		}
-		r = pthread_timedjoin_np(thread, NULL, &until);
-	} while (r == ETIMEDOUT);
+		if (n++ % SIGNAL_AGAIN == 0)
+			pthread_kill(thread, SIGUSR1);
+		poll(NULL, 0, JOIN_MS);
+	} while (pthread_tryjoin_np(thread, NULL) == EBUSY);
 }
