@@ -9,6 +9,7 @@
 #include "transport/waitq.h"
 #include "transport/wire.h"
 #include "util/lock.h"
+#include "util/macros.h"
 
 /* Four times what rings of 128 CPUs start with; 40 MiB of pages. Nobody's programs have come near.
  * All payers together four times that. Guesses. */
@@ -20,12 +21,12 @@
 #define WAITING_FEW 64u
 #define WAITING_MAX_OF_MANY (WAITING_MAX / 4 * 3)
 
-/* Bytes of writes: 64 processes with the largest that the kernel sends by default (1 MiB), or 1,000
- * with the buffers of stdio. All payers together four times that; but each may have some, so that
- * there is always one whose turn is worth something. Guesses. */
-#define WAITING_DATA_OF_PAYER (UINT64_C(64) << 20)
-#define WAITING_DATA (4 * WAITING_DATA_OF_PAYER)
-#define WAITING_DATA_SOME (UINT64_C(4) << 20)
+/* Bytes of writes: of one payer a quarter of this, which is 64 processes with the largest that the
+ * kernel sends by default (1 MiB), or 1,000 with the buffers of stdio. Beyond it each may have a
+ * 64th, so that there is always one whose turn is worth something. Where we may have little RAM it
+ * is an eighth of that. Guesses. */
+#define WAITING_DATA (UINT64_C(256) << 20)
+#define WAITING_DATA_PART 8u
 
 /* A limit that was hit is told once in this time, whoever hit it. */
 #define LOG_AGAIN_S 60
@@ -49,6 +50,7 @@ struct spool_waiting {
 	uint64_t last_number;
 	struct spool_waiting_stat stat; /* but for the oldest */
 	unsigned int n;                 /* all */
+	uint64_t data_max;              /* bytes: see WAITING_DATA */
 	time_t logged;                  /* CLOCK_MONOTONIC, s; 0: never */
 };
 
@@ -98,9 +100,9 @@ static bool must_drop(const struct spool_waiting *waiting, const struct spool_wa
 	if (request->opcode != FUSE_WRITE || request->waitq->ops->own_bound ||
 	    is_kernels(request) || request->first.done)
 		return false;
-	return payer->data + request->len > WAITING_DATA_OF_PAYER ||
-	       (waiting->stat.data + request->len > WAITING_DATA &&
-		payer->data > WAITING_DATA_SOME);
+	return payer->data + request->len > waiting->data_max / 4 ||
+	       (waiting->stat.data + request->len > waiting->data_max &&
+		payer->data > waiting->data_max / 64);
 }
 
 /* It waits for something else than before, or the first time. Behind all others: nobody has to look
@@ -277,6 +279,10 @@ int spool_waiting_new(struct spool_fs *fs, struct spool_waiting **ret)
 	if (!waiting)
 		return -ENOMEM;
 	waiting->fs = fs;
+	waiting->data_max = WAITING_DATA;
+	if (fs->options)
+		waiting->data_max =
+			spool_min_u64(WAITING_DATA, fs->options->machine_ram / WAITING_DATA_PART);
 	spool_mutex_init(&waiting->lock);
 	for (unsigned int i = 0; i < N_BUCKETS; i++)
 		LIST_INIT(&waiting->buckets[i]);

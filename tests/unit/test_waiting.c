@@ -3,6 +3,7 @@
 /* Bounds on what waits: of one payer, of all together, and on the data of writes. */
 
 #include "fs.h"
+#include "options/options.h"
 #include "unit.h"
 #include "transport/waiting.h"
 #include "transport/waitq.h"
@@ -172,9 +173,8 @@ static void listed_in_parts(void)
 /* Return: whether a write of @len bytes waits without its data. */
 static bool drops(uid_t uid, pid_t pid, struct spool_waitq *reason, size_t len)
 {
-	struct spool_request *request = make(1000, reason);
+	struct spool_request *request = make(uid, reason);
 
-	request->uid = uid;
 	request->pid = pid;
 	request->opcode = FUSE_WRITE;
 	request->len = len;
@@ -196,6 +196,24 @@ static void data(void)
 	spool_waiting_stat(fs.waiting, &stat);
 	CU_ASSERT_EQUAL(stat.data, 64 * MIB + 2);
 	end();
+}
+
+/* Where the daemon may use 64 MiB: 2 MiB of a payer, 8 MiB of all. */
+static void data_in_little_ram(void)
+{
+	static const struct spool_options options = {.machine_ram = 64 * MIB};
+
+	fs.options = &options;
+	start();
+	for (uid_t uid = 1000; uid < 1004; uid++) {
+		CU_ASSERT_FALSE(drops(uid, 1, &ram, MIB));
+		CU_ASSERT_FALSE(drops(uid, 1, &ram, MIB));
+		CU_ASSERT_TRUE(drops(uid, 1, &ram, 1));
+	}
+	CU_ASSERT_FALSE(drops(1004, 1, &ram, MIB)); /* one of each, in any case */
+	CU_ASSERT_TRUE(drops(1004, 1, &ram, 1));
+	end();
+	fs.options = NULL;
 }
 
 /* What has been done is never given up, nor are its data wanted again. */
@@ -223,6 +241,7 @@ int main(void)
 		{"many payers", many_payers},
 		{"reasons", reasons},
 		{"data", data},
+		{"data, in little RAM", data_in_little_ram},
 		{"what is done", what_is_done},
 		{"the oldest", the_oldest},
 		{"listed in parts", listed_in_parts},
