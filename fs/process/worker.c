@@ -181,7 +181,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	if (r < 0)
 		return failed(&worker, "set up the filesystem", r);
 	spool_lifeline_hold(shared->alive);
-	worker.fs.max_write = spool_handshake_max_write();
+	worker.fs.max_write = spool_handshake_max_write(options->machine_ram);
 	r = -pthread_key_create(&worker.fs.buffer, free);
 	if (r == 0)
 		r = -pthread_key_create(&worker.fs.current, NULL);

@@ -11,6 +11,7 @@
 #include "fs.h"
 #include "transport/ring.h"
 #include "transport/wire.h"
+#include "util/macros.h"
 
 #define MAX_PAGES_LIMIT "/proc/sys/fs/fuse/max_pages_limit"
 
@@ -19,7 +20,7 @@
 #define MAX_PAGES_DEFAULT 256u
 #define MAX_PAGES_WANTED 1024u
 
-size_t spool_handshake_max_write(void)
+size_t spool_handshake_max_write(uint64_t ram)
 {
 	FILE *file = fopen(MAX_PAGES_LIMIT, "re");
 	unsigned int pages = MAX_PAGES_DEFAULT;
@@ -31,7 +32,7 @@ size_t spool_handshake_max_write(void)
 	}
 	if (pages > MAX_PAGES_WANTED)
 		pages = MAX_PAGES_WANTED;
-	return pages * (size_t)sysconf(_SC_PAGESIZE);
+	return spool_min_u64(pages * (size_t)sysconf(_SC_PAGESIZE), spool_rings_max_write(ram));
 }
 
 bool spool_handshake_offers(const void *offer, size_t len, uint32_t flags, uint32_t flags2)

@@ -14,8 +14,9 @@ struct fuse_init_out;
 struct spool_fs;
 struct spool_request;
 
-/** spool_handshake_max_write() - bytes of data in the largest request that this kernel allows. */
-size_t spool_handshake_max_write(void);
+/** spool_handshake_max_write() - bytes of data in the largest request that this kernel allows, and
+ * that a daemon can bear which may use @ram bytes. */
+size_t spool_handshake_max_write(uint64_t ram);
 
 /**
  * struct spool_handshake_room - for libfuse's answer to FUSE_INIT, until it is sent

@@ -144,6 +144,24 @@ static int start_threads(struct spool_rings *rings, const char **where)
 	return r;
 }
 
+size_t spool_rings_max_write(uint64_t ram)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint64_t n = (uint64_t)get_nprocs_conf() * RING_ENTRIES_MIN;
+
+	return (size_t)spool_max_u64(RING_PAYLOAD_MIN, ram / RING_RAM_PART / n / page * page);
+}
+
+/* As many as have room in a part of the RAM. */
+static unsigned int n_first_of(const struct spool_rings *rings)
+{
+	uint64_t all = rings->fs->options->machine_ram / RING_RAM_PART / rings->payload_size;
+	uint64_t n =
+		spool_min_u64(spool_min_u64(RING_ENTRIES_ALL, all) / rings->n, RING_ENTRIES_MAX);
+
+	return (unsigned int)spool_max_u64(RING_ENTRIES_MIN, n);
+}
+
 static struct spool_rings *new_rings(struct spool_fs *fs, int fd, size_t payload_size,
 				     unsigned int n)
 {
@@ -155,8 +173,7 @@ static struct spool_rings *new_rings(struct spool_fs *fs, int fd, size_t payload
 	rings->fd = fd;
 	rings->payload_size = payload_size;
 	rings->n = n;
-	rings->n_first = (unsigned int)spool_max_u64(
-		RING_ENTRIES_MIN, spool_min_u64(RING_ENTRIES_MAX, RING_ENTRIES_ALL / n));
+	rings->n_first = n_first_of(rings);
 	spool_mutex_init(&rings->lock);
 	spool_cond_init(&rings->changed);
 	for (unsigned int i = 0; i < n; i++) {

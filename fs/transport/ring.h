@@ -27,9 +27,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct spool_fs;
 struct spool_rings;
+
+/**
+ * spool_rings_max_write() - how much data the largest request may have, so that all payloads that
+ *	the rings start with have room in a part of the RAM
+ * @ram: bytes that the daemon may use: the machine's, or what its cgroup allows
+ * Return: bytes, whole pages.
+ */
+size_t spool_rings_max_write(uint64_t ram);
 
 /**
  * spool_rings_prepare() - threads, rings and buffers, all of them or none

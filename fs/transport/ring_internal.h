@@ -20,6 +20,11 @@
 #define RING_ENTRIES_MIN 16u
 #define RING_ENTRIES_MAX 128u
 
+/* The payloads of those have room in this part of the RAM, as users decide what is in them: by
+ * fewer entries, and then by less data in a request. Guesses. */
+#define RING_RAM_PART 8u
+#define RING_PAYLOAD_MIN ((size_t)32 << 10)
+
 /* A ring grows when less than half of the entries that it started with are not deferred: by as
  * many entries as it has, and no more than these at once, as registering one takes a microsecond.
  * With so many blocks it has 60,000 entries and more, twice what may wait in all (waiting.h).
