@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/proc.h"
@@ -13,35 +12,34 @@
 /* From a witness to its supervisor. */
 #define PARENTS 2
 
-/* Where the program of that link is, or was. Return: false: it cannot be told. */
-static bool program_of(const char *link, char ret[PATH_MAX])
+/* Where the program of that link is, or was. The link alone is read: to look at the file might take
+ * for ever, as a user may run what is on a mount of his own. Return: 0; -errno. */
+static int program_of(const char *link, char ret[PATH_MAX])
 {
 	static const char removed[] = " (deleted)"; /* d_path(), fs/d_path.c */
 	ssize_t n = readlink(link, ret, PATH_MAX - 1);
 	size_t len;
 
 	if (n < 0)
-		return false;
+		return -errno;
 	ret[n] = '\0';
 	len = (size_t)n;
-	if (len > sizeof(removed) && strcmp(ret + len - strlen(removed), removed) == 0)
+	if (len > strlen(removed) && strcmp(ret + len - strlen(removed), removed) == 0)
 		ret[len - strlen(removed)] = '\0';
-	return true;
+	return 0;
 }
 
 /* Does it run our program? Return: 1; 0; -errno. */
 static int runs_ours(pid_t pid)
 {
 	char link[64], its[PATH_MAX], ours[PATH_MAX];
-	struct stat st, own;
+	int r;
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
-	if (stat(link, &st) < 0 || stat("/proc/self/exe", &own) < 0)
-		return -errno;
-	if (st.st_dev == own.st_dev && st.st_ino == own.st_ino)
-		return 1;
-	return program_of(link, its) && program_of("/proc/self/exe", ours) &&
-	       strcmp(its, ours) == 0;
+	r = program_of(link, its);
+	if (r == 0)
+		r = program_of("/proc/self/exe", ours);
+	return r < 0 ? r : strcmp(its, ours) == 0;
 }
 
 static pid_t parent_of(pid_t pid)

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Which processes are a daemon's? What runs our program is, whoever has started it: by the file
+ * Which processes are a daemon's? What runs our program is, whoever has started it: by the place
  * that /proc/PID/exe names, not by what a process calls itself. An older one, whose file has been
- * replaced since, ran it from the same place.
+ * replaced since, ran it from there, too.
  *
  * Most processes of a daemon cannot be looked at (PR_SET_DUMPABLE): then who has started them is,
  * the supervisor. All that they start themselves belongs to the daemon.
