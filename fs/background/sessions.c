@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include "ctl/record.h"
 #include "host/procfs.h"
 #include "host/thread.h"
 #include "life/system_proc.h"
@@ -63,11 +64,11 @@ static int on_own(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX])
 	return life->config.own ? life->config.own(life->config.ctx, ret) : 0;
 }
 
-static bool on_is_daemon(void *ctx, pid_t pid, const char *name)
+static bool on_is_daemon(void *ctx, pid_t pid)
 {
 	const struct spool_life *life = ctx;
 
-	return life->config.is_daemon && life->config.is_daemon(life->config.ctx, pid, name);
+	return life->config.is_daemon && life->config.is_daemon(life->config.ctx, pid);
 }
 
 static uid_t on_payer(void *ctx, uid_t uid)
@@ -156,6 +157,7 @@ static int make_table(struct spool_life *life)
 		.max_callers = life->config.max_callers,
 		.own = on_own,
 		.is_daemon = on_is_daemon,
+		.daemon_name = SPOOL_CTL_WORKER, /* with which all our names begin */
 		.payer = on_payer,
 		.payers_known = on_payers_known,
 		.wake = on_wake,

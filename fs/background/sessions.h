@@ -28,7 +28,7 @@ struct spool_life_config {
 	unsigned int max_watches;
 	unsigned int max_callers;
 	int (*own)(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX]);
-	bool (*is_daemon)(void *ctx, pid_t pid, const char *name);
+	bool (*is_daemon)(void *ctx, pid_t pid);
 	uid_t (*payer)(void *ctx, uid_t uid);
 	int (*payers_known)(void *ctx);
 	void (*ended)(void *ctx, uint64_t id);

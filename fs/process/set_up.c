@@ -14,7 +14,6 @@
 #include "background/reaper.h"
 #include "background/sessions.h"
 #include "background/writeback.h"
-#include "ctl/record.h"
 #include "fs.h"
 #include "host/arena.h"
 #include "host/shared.h"
@@ -106,13 +105,11 @@ static int own_processes(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX])
 	return n;
 }
 
-/* All our processes and threads have such names; who has one by chance is looked at. */
-static bool is_daemon(void *ctx, pid_t pid, const char *name)
+static bool is_daemon(void *ctx, pid_t pid)
 {
 	const struct spool_fs *fs = ctx;
 
-	return strncmp(name, SPOOL_CTL_WORKER, strlen(SPOOL_CTL_WORKER)) == 0 &&
-	       spool_witness_is_daemon(fs->witness, pid);
+	return spool_witness_is_daemon(fs->witness, pid);
 }
 
 static uid_t payer_of(void *ctx, uid_t uid)

@@ -2,6 +2,7 @@
 #include "life/own.h"
 
 #include <errno.h>
+#include <string.h>
 
 static int ask(const struct spool_sessions *sessions, pid_t ret[SPOOL_SESSION_OWN_MAX])
 {
@@ -56,12 +57,20 @@ bool own_has(const struct spool_sessions *sessions, const struct own *own, pid_t
 	return false;
 }
 
+bool own_may_be_daemon(const struct spool_sessions *sessions, const struct spool_process *process)
+{
+	const struct spool_session_config *config = &sessions->config;
+
+	return config->is_daemon &&
+	       strncmp(process->name, config->daemon_name, strlen(config->daemon_name)) == 0;
+}
+
 bool own_is_daemon(const struct spool_sessions *sessions, const struct spool_process *process)
 {
 	const struct spool_session_config *config = &sessions->config;
 	struct spool_process again;
 
-	return config->is_daemon && config->is_daemon(config->ctx, process->pid, process->name) &&
+	return config->is_daemon(config->ctx, process->pid) &&
 	       spool_process_read(sessions->system, process->pid, SPOOL_PROCESS_STAT, NULL,
 				  &again) == 0 &&
 	       again.start == process->start;

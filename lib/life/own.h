@@ -31,6 +31,9 @@ int own_find(struct spool_sessions *sessions, struct own *ret);
 /** own_has() - is process @pid one of them, now? */
 bool own_has(const struct spool_sessions *sessions, const struct own *own, pid_t pid);
 
+/** own_may_be_daemon() - is it called as one is? */
+bool own_may_be_daemon(const struct spool_sessions *sessions, const struct spool_process *process);
+
 /** own_is_daemon() - is @process, which has just been read, one of another daemon? false also where
  * its number means somebody else by now. Lock: none. */
 bool own_is_daemon(const struct spool_sessions *sessions, const struct spool_process *process);

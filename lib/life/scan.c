@@ -20,7 +20,8 @@
  * @is_late: threads are looked at, or those that began meanwhile; @is_thread: the former
  * @process: that is looked at; @counts: and counted, for it is one that we know the start of, as
  *	number @n of the look
- * @matched: a session that takes part is its; @vanished: it ended while it was looked at
+ * @matched: a session that takes part is its; @matters: and has no other member yet, or only a
+ *	thread; @vanished: it ended while it was looked at
  * @result: 0; -errno: something could not be read
  */
 struct scan {
@@ -30,7 +31,7 @@ struct scan {
 	struct own own;
 	struct spool_process process;
 	uint64_t n;
-	bool counts, matched, vanished;
+	bool counts, matched, matters, vanished;
 	int result;
 };
 
@@ -137,6 +138,7 @@ static void match_session(void *arg, struct session *session)
 	if (!scan_takes_part(scan->sessions, session))
 		return;
 	scan->matched = true;
+	scan->matters |= session->found == 0 || (session->is_late && !scan->is_late);
 	session->vanished |= scan->vanished;
 	if (scan->counts)
 		count(scan, session);
@@ -268,7 +270,9 @@ static int look_closer(struct scan *scan, pid_t pid, enum spool_session_kind kin
 	r = is_own_new(scan, pid, file, text);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	if (own_is_daemon(scan->sessions, &scan->process))
+	/* a question takes longer than all else here, and many may be called so */
+	if (own_may_be_daemon(scan->sessions, &scan->process) &&
+	    (!scan->matters || own_is_daemon(scan->sessions, &scan->process)))
 		return 0;
 	scan->counts = true;
 	scan->n++;
@@ -310,7 +314,7 @@ static int look_at(struct scan *scan, pid_t pid, enum spool_session_kind kind,
 	char text[SPOOL_PROCESS_TEXT];
 	int sid, r;
 
-	scan->matched = scan->counts = scan->vanished = false;
+	scan->matched = scan->matters = scan->counts = scan->vanished = false;
 	r = match_first(scan, pid, kind, file, text, &sid);
 	if (r < 0 || !scan->matched)
 		return r;

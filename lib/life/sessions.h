@@ -85,8 +85,9 @@ enum spool_session_state {
  * @own: the numbers of the daemon's own processes, which keep no session alive; each must be its
  *	own at both ends of the call. Return: how many; -EAGAIN one is just being started. With no
  *	lock held; NULL: none
- * @is_daemon: is process or thread @pid, called @name, one of another daemon of this program? It
- *	keeps no session alive either. With no lock held; NULL: none is
+ * @is_daemon: is process or thread @pid one of another daemon of this program? It keeps no session
+ *	alive either. With no lock held; NULL: none is. Asked about those whose names begin with
+ *	@daemon_name, until a member is found
  * @payer: who pays for what @uid has, and so owns its uid session; under any lock of this folder;
  *	NULL: everybody for himself
  * @payers_known: does @payer go by what holds now? With no lock held. Return: 0; -errno: then a
@@ -100,7 +101,8 @@ struct spool_session_config {
 	unsigned int max_watches;
 	unsigned int max_callers;
 	int (*own)(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX]);
-	bool (*is_daemon)(void *ctx, pid_t pid, const char *name);
+	bool (*is_daemon)(void *ctx, pid_t pid);
+	const char *daemon_name;
 	uid_t (*payer)(void *ctx, uid_t uid);
 	int (*payers_known)(void *ctx);
 	void (*wake)(void *ctx);

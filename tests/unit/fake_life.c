@@ -42,6 +42,7 @@ struct fake_process *fake_start(struct fake_life *life, pid_t pid, uid_t uid, ui
 					 .start = ++life->starts,
 					 .uids = {uid, uid, uid, uid},
 					 .audit = audit,
+					 .name = "a) (b\n",
 					 .alive = true,
 					 .threads = 1};
 	life->by_pid[pid] = life->n;
@@ -202,10 +203,10 @@ static int print(const struct fake_process *process, enum spool_process_file fil
 	switch (file) {
 	case SPOOL_PROCESS_STAT:
 		return snprintf(buf, size,
-				"%d (a) (b\n) %c 1 1 %d 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 %u 0 "
+				"%d (%s) %c 1 1 %d 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 %u 0 "
 				"%llu 1 2",
-				process->pid, process->zombie ? 'Z' : 'S', process->sid,
-				process->threads, (unsigned long long)process->start);
+				process->pid, process->name, process->zombie ? 'Z' : 'S',
+				process->sid, process->threads, (unsigned long long)process->start);
 	case SPOOL_PROCESS_STATUS:
 		return snprintf(buf, size,
 				"Name:\tx\nTgid:\t%d\nUid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\n"

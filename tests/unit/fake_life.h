@@ -20,6 +20,7 @@ struct fake_process {
 	uint64_t start;
 	uid_t uids[4];
 	uint32_t audit;
+	const char *name;
 	char cgroup[64]; /* of cgroup2; "" = the root */
 	char v1[64];     /* of name=systemd */
 	bool alive, zombie;

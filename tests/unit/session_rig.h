@@ -21,6 +21,7 @@ struct session_rig {
 	pid_t own[SPOOL_SESSION_OWN_MAX];       /* the daemon's own processes */
 	int n_own;                              /* or what is answered instead */
 	void (*asked)(struct session_rig *rig); /* after each answer; NULL: nothing */
+	unsigned long daemon_asks;              /* how often it was asked who is one */
 	pid_t daemon;                           /* of another one, with a thread */
 	void (*asked_daemon)(struct session_rig *rig, pid_t pid); /* after each answer */
 	struct {

@@ -161,13 +161,18 @@ static void test_restarted(void)
 	restart(false, false);
 }
 
+static void start_other(void)
+{
+	fake_start(&rig->life, OTHER, ALICE, LOGIN, SHELL)->name = "a) (daemon)";
+}
+
 /* The daemon of another mount of ALICE's, with a thread. */
 static void other_daemon(enum spool_session_mode mode, bool is_one)
 {
 	uint64_t id;
 
 	set_up(mode);
-	fake_start(&rig->life, OTHER, ALICE, LOGIN, SHELL);
+	start_other();
 	fake_thread(&rig->life, OTHER + 1, OTHER);
 	id = make_file();
 	if (is_one)
@@ -192,7 +197,7 @@ static void hand_over(struct session_rig *r, pid_t pid)
 	if (pid != OTHER)
 		return;
 	fake_end(&r->life, OTHER);
-	fake_start(&r->life, OTHER, ALICE, LOGIN, SHELL);
+	start_other();
 	r->daemon = 0;
 	r->asked_daemon = NULL;
 }
@@ -202,13 +207,30 @@ static void test_other_daemons_number(void)
 	uint64_t id;
 
 	set_up(SPOOL_SESSION_BY_UID);
-	fake_start(&rig->life, OTHER, ALICE, LOGIN, SHELL);
+	start_other();
 	id = make_file();
 	rig->daemon = OTHER;
 	rig->asked_daemon = hand_over;
 	fake_end(&rig->life, SHELL);
 	rig_pass(rig, RIG_LONG);
 	CU_ASSERT_PTR_NULL(rig->asked_daemon);
+	check(id, false);
+}
+
+/* Many that are called so and are none: one is enough to know. */
+static void test_called_so(void)
+{
+	uint64_t id;
+
+	set_up(SPOOL_SESSION_BY_UID);
+	start_other();
+	for (int i = 0; i < 1000; i++)
+		fake_fork(&rig->life, fake_find(&rig->life, OTHER))->name = "a) (daemon)";
+	id = make_file();
+	rig->daemon_asks = 0;
+	fake_end(&rig->life, SHELL);
+	rig_pass(rig, RIG_LONG);
+	CU_ASSERT_EQUAL(rig->daemon_asks, 1);
 	check(id, false);
 }
 
@@ -220,6 +242,7 @@ static const struct unit_test tests[] = {
 	{"restarted", test_restarted},
 	{"other_daemon", test_other_daemon},
 	{"other_daemons_number", test_other_daemons_number},
+	{"called_so", test_called_so},
 };
 
 int main(void)
