@@ -29,15 +29,20 @@ spec=$build/SPECS/spoolfs.spec
     printf '\n%%changelog\n'
     "$top/packaging/changelog.sh" rpm
 } >"$spec"
-# Directories for which an RPM system has names.
+# What an RPM system with systemd has names for. Elsewhere nothing is done at an installation.
+units=$(pkg-config --variable=systemdsystemunitdir systemd 2>/dev/null || true)
 defines=()
 while read -r name value; do
-    [ "$(rpm --eval "%{?$name}")" ] || defines+=(--define "$name $value")
-done <<'END'
+    [ "$(rpm --eval "%{?${name%()}:known}")" ] || defines+=(--define "$name $value")
+done <<END
 _modprobedir %{_prefix}/lib/modprobe.d
 _tmpfilesdir %{_prefix}/lib/tmpfiles.d
-_unitdir %{_prefix}/lib/systemd/system
+_unitdir ${units:-%{_prefix\}/lib/systemd/system}
 _userunitdir %{_prefix}/lib/systemd/user
+systemd_post() %{nil}
+systemd_preun() %{nil}
+systemd_postun() %{nil}
+tmpfiles_create() %{nil}
 END
 rpmbuild -ba "${nodeps[@]}" --define "_topdir $build" "${defines[@]}" "$spec"
 find "$build/RPMS" "$build/SRPMS" -type f -exec cp {} "$output" \;
