@@ -27,20 +27,21 @@
 #include "util/parse.h"
 #include "process/worker.h"
 
-static void log_to_stderr(void *ctx, enum spool_log_level level, const char *line)
+static void log_to_stderr(void *ctx, const struct spool_log_line *line)
 {
 	(void)ctx;
-	fprintf(stderr, "spoolfs: %s: %s\n", spool_log_level_name(level), line);
+	fprintf(stderr, "spoolfs: %s: %s\n", spool_log_level_name(line->level), line->text);
 }
 
 /* Lines go to standard error as well. The user who started us reads them there until the mount
  * serves; after that it is /dev/null. */
-static void log_to_syslog(void *ctx, enum spool_log_level level, const char *line)
+static void log_to_syslog(void *ctx, const struct spool_log_line *line)
 {
 	static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
-	spool_syslog_line(SPOOL_SYSLOG_PATH, priorities[level], line); /* lost without a syslog */
-	log_to_stderr(ctx, level, line);
+	/* lost without a syslog */
+	spool_syslog_line(SPOOL_SYSLOG_PATH, priorities[line->level], line->text);
+	log_to_stderr(ctx, line);
 }
 
 static void nothing(void *arg)

@@ -5,19 +5,40 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+static __attribute__((format(printf, 3, 0))) void pass_on(struct spool_log *log,
+							  struct spool_log_line *line,
+							  const char *fmt, va_list args)
+{
+	char text[SPOOL_LOG_LINE_MAX];
+	int saved = errno;
+
+	if (!log || !log->sink || (int)line->level > log->level)
+		return;
+	vsnprintf(text, sizeof(text), fmt, args);
+	line->text = text;
+	log->sink(log->ctx, line);
+	errno = saved;
+}
+
 void spool_log(struct spool_log *log, enum spool_log_level level, const char *fmt, ...)
 {
-	char line[SPOOL_LOG_LINE_MAX];
-	int saved = errno;
+	struct spool_log_line line = {.level = level};
 	va_list args;
 
-	if (!log || !log->sink || (int)level > log->level)
-		return;
 	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
+	pass_on(log, &line, fmt, args);
 	va_end(args);
-	log->sink(log->ctx, level, line);
-	errno = saved;
+}
+
+void spool_log_with(struct spool_log *log, enum spool_log_level level,
+		    const struct spool_log_field *fields, size_t n, const char *fmt, ...)
+{
+	struct spool_log_line line = {.level = level, .fields = fields, .n_fields = n};
+	va_list args;
+
+	va_start(args, fmt);
+	pass_on(log, &line, fmt, args);
+	va_end(args);
 }
 
 const char *spool_log_level_name(enum spool_log_level level)

@@ -136,11 +136,11 @@ static void spoiled(void)
 
 static unsigned int n_lines;
 
-static void count_line(void *ctx, enum spool_log_level level, const char *line)
+static void count_line(void *ctx, const struct spool_log_line *line)
 {
 	(void)ctx;
-	CU_ASSERT_EQUAL(level, SPOOL_LOG_ERROR);
-	CU_ASSERT_PTR_NOT_NULL(strstr(line, "is not what was written"));
+	CU_ASSERT_EQUAL(line->level, SPOOL_LOG_ERROR);
+	CU_ASSERT_PTR_NOT_NULL(strstr(line->text, "is not what was written"));
 	n_lines++;
 }
 

@@ -153,18 +153,21 @@ static void test_format(void)
 
 static char logged[SPOOL_LOG_LINE_MAX];
 static unsigned int n_logged;
+static size_t n_fields;
 
-static void sink(void *ctx, enum spool_log_level level, const char *line)
+static void sink(void *ctx, const struct spool_log_line *line)
 {
 	CU_ASSERT_PTR_EQUAL(ctx, logged);
-	CU_ASSERT_EQUAL(level, SPOOL_LOG_WARNING);
-	snprintf(logged, sizeof(logged), "%s", line);
+	CU_ASSERT_EQUAL(line->level, SPOOL_LOG_WARNING);
+	snprintf(logged, sizeof(logged), "%s", line->text);
+	n_fields = line->n_fields;
 	errno = EIO; /* a sink may do that */
 	n_logged++;
 }
 
 static void test_log(void)
 {
+	const struct spool_log_field fields[] = {{.name = "A", .number = 1}, {.name = "B"}};
 	struct spool_log log = {.sink = sink, .ctx = logged, .level = SPOOL_LOG_WARNING};
 	char text[2 * SPOOL_LOG_LINE_MAX];
 
@@ -173,16 +176,21 @@ static void test_log(void)
 	spool_log(&log, SPOOL_LOG_WARNING, "%d %s", 42, "words");
 	CU_ASSERT_EQUAL(errno, ENOENT);
 	CU_ASSERT_STRING_EQUAL(logged, "42 words");
+	CU_ASSERT_EQUAL(n_fields, 0);
 	spool_log(&log, SPOOL_LOG_INFO, "too detailed");
 	CU_ASSERT_EQUAL(n_logged, 1);
 	memset(text, 'x', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
 	spool_log(&log, SPOOL_LOG_WARNING, "%s", text);
 	CU_ASSERT_EQUAL(strlen(logged), SPOOL_LOG_LINE_MAX - 1);
+	spool_log_with(&log, SPOOL_LOG_WARNING, fields, 2, "A is %d", 1);
+	CU_ASSERT_STRING_EQUAL(logged, "A is 1");
+	CU_ASSERT_EQUAL(n_fields, 2);
+	CU_ASSERT_EQUAL(n_logged, 3);
 	spool_log(NULL, SPOOL_LOG_ERROR, "nowhere");
 	log.sink = NULL;
 	spool_log(&log, SPOOL_LOG_ERROR, "nowhere");
-	CU_ASSERT_EQUAL(n_logged, 2);
+	CU_ASSERT_EQUAL(n_logged, 3);
 	CU_ASSERT_STRING_EQUAL(spool_log_level_name(SPOOL_LOG_ERROR), "error");
 	CU_ASSERT_STRING_EQUAL(spool_log_level_name(SPOOL_LOG_DEBUG), "debug");
 	CU_ASSERT_STRING_EQUAL(spool_log_level_name((enum spool_log_level)99), "unknown");
