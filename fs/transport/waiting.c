@@ -181,10 +181,14 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 		put_payer(waiting, payer);
 	spool_mutex_unlock(&waiting->lock);
 	if (tell)
-		spool_log(waiting->fs->log, SPOOL_LOG_WARNING,
-			  "uid %u has %u requests that wait (at most %u, of all users %u of %u): "
-			  "more are answered EINTR",
-			  request->payer, mine, WAITING_MAX_OF_PAYER, all, WAITING_MAX);
+		spool_log_with(
+			waiting->fs->log, SPOOL_LOG_WARNING,
+			&(const struct spool_log_field){.name = "SPOOLFS_UID",
+							.number = request->payer},
+			1,
+			"uid %u has %u requests that wait (at most %u, of all users %u of %u): "
+			"more are answered EINTR",
+			request->payer, mine, WAITING_MAX_OF_PAYER, all, WAITING_MAX);
 	return ok;
 }
 

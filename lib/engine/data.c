@@ -161,8 +161,9 @@ void spool_engine_lose(struct spool_engine *engine, uint64_t ino, uint64_t off, 
 	node->flags |= SPOOL_NODE_LOST_SAID;
 	spool_mutex_unlock(&node->lock);
 	if (!said)
-		spool_log(
+		spool_log_with(
 			engine->log, SPOOL_LOG_WARNING,
+			&(const struct spool_log_field){.name = "SPOOLFS_INODE", .number = ino}, 1,
 			"inode %llu: there is no room for what was stored through a mapping (error "
 			"%d): it is lost, EIO to whoever reads it",
 			(unsigned long long)ino, -error);

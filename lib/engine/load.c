@@ -40,14 +40,16 @@ static bool says_bad(struct spool_engine *engine, struct spool_file *file, bool 
 
 void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int r)
 {
+	const struct spool_log_field which = {.name = "SPOOLFS_INODE", .number = node->ino};
 	bool last;
 
 	if (r != -EIO || !says_bad(engine, node->file, &last))
 		return;
-	spool_log(engine->log, SPOOL_LOG_ERROR,
-		  "inode %llu: what came back from the backing directory is not what was written "
-		  "there, or cannot be read: EIO%s",
-		  (unsigned long long)node->ino, last ? " (more for a minute are not named)" : "");
+	spool_log_with(
+		engine->log, SPOOL_LOG_ERROR, &which, 1,
+		"inode %llu: what came back from the backing directory is not what was written "
+		"there, or cannot be read: EIO%s",
+		(unsigned long long)node->ino, last ? " (more for a minute are not named)" : "");
 }
 
 int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t index)
