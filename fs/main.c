@@ -20,6 +20,7 @@
 #include "process/namespace.h"
 #include "process/remount.h"
 #include "process/supervisor.h"
+#include "host/journal.h"
 #include "host/syslog_line.h"
 #include "util/cgroup.h"
 #include "util/descriptors.h"
@@ -42,6 +43,22 @@ static void log_to_syslog(void *ctx, const struct spool_log_line *line)
 	/* lost without a syslog */
 	spool_syslog_line(SPOOL_SYSLOG_PATH, priorities[line->level], line->text);
 	log_to_stderr(ctx, line);
+}
+
+static void log_to_journal(void *ctx, const struct spool_log_line *line)
+{
+	spool_journal_send(SPOOL_JOURNAL_PATH, line, ctx); /* lost when it takes none */
+}
+
+/* Where standard error goes to the journal the lines go there with all that they say. @mountpoint:
+ * stays as long as the log. */
+static void choose_sink(struct spool_log *log, char *mountpoint)
+{
+	if (!spool_journal_is(getenv("JOURNAL_STREAM"), STDERR_FILENO) ||
+	    access(SPOOL_JOURNAL_PATH, W_OK) < 0)
+		return;
+	log->sink = log_to_journal;
+	log->ctx = mountpoint;
 }
 
 static void nothing(void *arg)
@@ -244,6 +261,8 @@ int main(int argc, char *argv[])
 	mountpoint = spool_mount_resolve(options.mountpoint);
 	if (mountpoint)
 		options.mountpoint = mountpoint; /* chdir() gives relative paths another meaning */
+	if (options.foreground)
+		choose_sink(&log, mountpoint);
 	if (chdir("/") < 0) {
 		fprintf(stderr, "spoolfs: cannot start: %s\n", strerror(errno));
 		return 1;

@@ -1,9 +1,10 @@
-"""What a service manager hears of a daemon: sd_notify(3)."""
+"""What a service manager and its journal hear of a daemon."""
+import errno
 import os
 import select
 import socket
 
-from rig import DEADLINE_S, Mount, binary, case, own_mounts, put, run
+from rig import DEADLINE_S, Mount, binary, case, fails, own_mounts, put, run
 
 
 class Manager:
@@ -25,8 +26,8 @@ class Manager:
 class Service(Mount):
     """A mount whose daemon a service manager has started."""
 
-    def __init__(self, manager, **variables):
-        super().__init__()
+    def __init__(self, manager, options='', **variables):
+        super().__init__(options=options)
         self.variables = dict(variables, NOTIFY_SOCKET=manager.path)
 
     def environment(self):
@@ -94,3 +95,36 @@ def refuses_what_is_no_namespace():
         assert done.returncode == 2, done
         assert done.stderr.startswith(f'spoolfs: --mount-namespace={path}: {why}'), done
         assert done.stderr.count('\n') == 1, done
+
+
+class Journal(Service):
+    """One whose standard error is a stream to the journal."""
+
+    def environment(self):
+        stream = os.fstat(self.log.fileno())
+        return dict(super().environment(), JOURNAL_STREAM=f'{stream.st_dev}:{stream.st_ino}')
+
+
+def fields(datagram):
+    """Those that have their short form."""
+    return dict(line.split('=', 1) for line in datagram.decode().splitlines())
+
+
+@case(mount=False)
+def tells_the_journal_apart_what_a_line_says():
+    own_mounts()
+    run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run')
+    os.makedirs('/run/systemd/journal')
+    manager = Manager(os.environ['SPOOL_CASE_DIR'])
+    journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    journal.bind('/run/systemd/journal/socket')
+    journal.settimeout(DEADLINE_S)
+    with Journal(manager, options='size=8M,user_size=1M') as mount:
+        fails(errno.EDQUOT, put, f'{mount.tmpdir()}/f', b'x' * (2 << 20))
+        line = fields(journal.recv(65536))
+        assert line['MESSAGE'].startswith('limit reached: user_size=1048576 of uid 0: ')
+        assert line['PRIORITY'] == '6' and line['SYSLOG_IDENTIFIER'] == 'spoolfs'
+        assert line['SPOOLFS_MOUNT'] == mount.path and line['SPOOLFS_UID'] == '0'
+        assert line['SPOOLFS_LIMIT'] == 'user_size' and line['SPOOLFS_LIMIT_VALUE'] == '1048576'
+        assert int(line['SPOOLFS_USED']) + int(line['SPOOLFS_WANTED']) > 1048576
+        assert mount.read_log() == ''
