@@ -1,4 +1,5 @@
 """systemd: the units of spoolfs on booted machines."""
+import json
 import re
 
 from booted import on_each
@@ -110,3 +111,21 @@ def takes_options(machine):
     assert machine.show(UNIT, 'NRestarts') == '0'
     assert 'spoolfs: nonsense=1: unknown option' in journal(machine)
     assert machine.mounts() == 0
+
+
+@on_each(options='user_size=1M')
+def its_log_has_fields(machine):
+    machine.run('setpriv', '--reuid=1000', '--clear-groups', 'sh', '-c',
+                'head -c 2M /dev/zero >/run/spoolfs/self/f', check=False)
+    machine.run('kill', '-9', processes(machine)['spoolfs'])
+    wait_until(lambda: machine.show(UNIT, 'NRestarts') == '1', 'it is started again')
+    machine.run('journalctl', '--sync')
+    lines = [json.loads(line) for line in
+             machine.sh(f'journalctl -o json -u {UNIT} SPOOLFS_MOUNT=/run/spoolfs').splitlines()]
+    limit, killed = lines
+    assert limit['MESSAGE'].startswith('limit reached: user_size=1048576 of uid 1000: '), limit
+    for name, value in (('PRIORITY', '6'), ('SPOOLFS_LIMIT', 'user_size'), ('SPOOLFS_UID', '1000'),
+                        ('SPOOLFS_LIMIT_VALUE', '1048576'), ('_COMM', 'spoolfs')):
+        assert limit[name] == value, (name, limit)
+    assert 'the worker was killed by signal 9' in killed['MESSAGE'], killed
+    assert killed['PRIORITY'] == '3' and killed['_COMM'] == 'spoolfs-super', killed
