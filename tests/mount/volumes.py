@@ -9,8 +9,8 @@ import signal
 import socket
 import subprocess
 
-from rig import (DEADLINE_S, Skip, alive, binary, children, is_mounted, mounts, own_mounts, run,
-                 wait_until)
+from rig import (DEADLINE_S, Skip, alive, binary, children, get, is_mounted, mounts, own_mounts,
+                 run, wait_until)
 
 ID, OTHER_ID = 'a' * 64, 'b' * 64
 
@@ -62,7 +62,7 @@ class Engine:
         pickle.dump((call, json.dumps(body)), self.file)
         self.file.flush()
         status, answer = pickle.load(self.file)
-        assert status == 200, (call, body, answer)
+        assert status == (500 if answer['Err'] else 200), (call, body, answer)
         return answer
 
     def good(self, call, **body):
@@ -118,7 +118,7 @@ class Container:
 
 
 class Plugin:
-    """spoolfs-volume, with directories of its own, in a mount namespace of the case."""
+    """spoolfs-volume, with directories and a /run of its own, in a mount namespace of the case."""
 
     def __init__(self, *args, **environment):
         self.program = os.environ.get('SPOOLFS_VOLUME')
@@ -157,11 +157,11 @@ class Plugin:
     def daemon(self, name='v'):
         """The processes of the daemon of a volume: supervisor, worker, janitor."""
         for entry in filter(str.isdigit, os.listdir('/proc')):
-            with contextlib.suppress(OSError), open(f'/proc/{entry}/cmdline', 'rb') as file:
-                if file.read().split(b'\0')[-2:-1] != [os.fsencode(self.path(name))]:
-                    continue
-                if below := children(int(entry)):
-                    return [int(entry), *below]
+            with contextlib.suppress(OSError):
+                if get(f'/proc/{entry}/cmdline').split(b'\0')[-2:-1] == \
+                        [os.fsencode(self.path(name))] and \
+                        get(f'/proc/{entry}/comm') == b'spoolfs-super\n':
+                    return [int(entry), *children(int(entry))]
         raise AssertionError(f'{name}: there is no daemon')
 
     def sees(self, name='v'):
@@ -186,6 +186,7 @@ class Plugin:
 
     def __enter__(self):
         own_mounts()
+        run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'none', '/run')
         return self.start()
 
     def __exit__(self, kind, value, trace):

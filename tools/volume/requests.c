@@ -15,6 +15,7 @@
 #define HTTP_OK 200u
 #define HTTP_BAD_REQUEST 400u
 #define HTTP_NOT_FOUND 404u
+#define HTTP_FAILED 500u /* podman believes no "Err" of another status */
 
 /* Bytes of an id, and of what may be a name. Docker's ids have 64; guesses. */
 #define ID_MAX ((size_t)256)
@@ -235,6 +236,8 @@ static struct requests_answer carry_out(struct call *call, const struct kind *ki
 	if (!begin(&writing, &call->json))
 		return answer;
 	kind->answer(call);
+	if (*call->why)
+		answer.status = HTTP_FAILED;
 	answer.text = finish(&writing, &call->json, call->why);
 	return answer;
 }

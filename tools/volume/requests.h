@@ -11,7 +11,8 @@
 
 /** struct requests_answer - @text is from malloc(3); NULL: no memory */
 struct requests_answer {
-	unsigned int status; /* of HTTP: 200 also for what a volume cannot do, which @text says */
+	unsigned int
+		status; /* of HTTP: 200; 500: a volume cannot do that, as @text says; 400, 404 */
 	char *text;
 };
 

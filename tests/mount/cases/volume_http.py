@@ -43,7 +43,7 @@ def what_is_no_request_is_refused():
         for body in '{"Name":"v","Opts":[]}', '{"Name":"v","Opts":{"size":1}}', \
                 '{"Name":"v","Opts":{"size":{}}}', '{"Name":"v","Opts":"size=1"}':
             status, answer = post(plugin.socket, 'VolumeDriver.Create', body)
-            assert status == 200 and answer['Err'].startswith('Opts: '), (body, answer)
+            assert status == 500 and answer['Err'].startswith('Opts: '), (body, answer)
         status, answer = post(plugin.socket, 'VolumeDriver.Destroy', '{}')
         assert status == 404 and 'allowed: ' in answer['Err']
         status, answer = post(plugin.socket, 'VolumeDriver.List', '')
