@@ -18,6 +18,9 @@
 #define EXPECT_MAX_MS 10000u
 #define EXPECT_PART 20u
 
+/* How long a container is expected without delay; a guess. */
+#define EXPECT_SOON_MS 10000u
+
 /* Looks at all processes take a quarter of the time at most; one takes 2 ms with 250 processes. */
 #define REST_FACTOR 3u
 
@@ -252,6 +255,7 @@ static void judge(struct life *life, struct volume *volume, const struct user *u
 	if (see_users(life, volume, users, n))
 		return;
 	if (volume->n_holds && !volume->removed) {
+		life->expects |= !volume->used && now - volume->asked_ms < EXPECT_SOON_MS;
 		if (!volume->used)
 			volume->look_ms =
 				now +
@@ -289,6 +293,7 @@ void life_look(struct life *life)
 
 	drop_watches(life);
 	life->look_ms = 0;
+	life->expects = false;
 	for (size_t i = 0; i < life->volumes.n; i++)
 		mounted |= see_daemon(life, life->volumes.all[i]);
 	if (mounted)

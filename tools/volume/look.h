@@ -31,6 +31,7 @@ struct life {
 	int *watches; /* pidfds: each is readable when something is to be looked at */
 	size_t n_watches;
 	uint64_t look_ms; /* when to look again, whatever happens; 0: not */
+	bool expects;     /* a container is about to start, and may be gone soon */
 };
 
 /** life_look() - see who uses the volumes, and wipe what can go: when one of @watches is readable,
