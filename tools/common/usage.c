@@ -37,3 +37,26 @@ int usage_next(const struct usage *usage, int argc, char *argv[])
 	usage_error(usage, last, option == ':' ? "needs a value" : "not expected");
 	return '?';
 }
+
+int usage_operand(const struct usage *usage, int argc, char *argv[], const char *what,
+		  const char **ret_operand)
+{
+	int option = usage_next(usage, argc, argv);
+
+	if (option != -1)
+		return option == 'h' ? EXIT_OK : EXIT_USAGE;
+	if (optind == argc)
+		return usage_error(usage, NULL, what);
+	if (argc - optind > 1)
+		return usage_error(usage, argv[optind + 1], "not expected");
+	*ret_operand = argv[optind];
+	return -1;
+}
+
+int usage_failed(const char *who, const char *value, const char *why)
+{
+	fprintf(stderr, "%s: ", who);
+	text_put(stderr, value);
+	fprintf(stderr, ": %s\n", why);
+	return EXIT_FAILED;
+}

@@ -34,3 +34,16 @@ int usage_next(const struct usage *usage, int argc, char *argv[]);
  * Return: EXIT_USAGE.
  */
 int usage_error(const struct usage *usage, const char *value, const char *what);
+
+/**
+ * usage_operand() - the operand of a command that has exactly one, and no option but --help
+ * @what: said when it is missing: "no mount"
+ * @ret_operand: set when it is there
+ * Return: -1: it is; else the exit status, after a line or the help.
+ */
+int usage_operand(const struct usage *usage, int argc, char *argv[], const char *what,
+		  const char **ret_operand);
+
+/** usage_failed() - say in one line that @who (struct usage) has failed on @value, and @why.
+ * Return: EXIT_FAILED. */
+int usage_failed(const char *who, const char *value, const char *why);

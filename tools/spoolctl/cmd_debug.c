@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "common/reach.h"
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "spoolctl/cmd.h"
@@ -56,19 +55,11 @@ static const struct usage usage = {
 
 int cmd_debug(int argc, char *argv[])
 {
-	int error, option = usage_next(&usage, argc, argv);
+	const char *path;
+	int error, status = usage_operand(&usage, argc, argv, "no mount", &path);
 
-	if (option != -1)
-		return option == 'h' ? EXIT_OK : EXIT_USAGE;
-	if (optind == argc)
-		return usage_error(&usage, NULL, "no mount");
-	if (argc - optind > 1)
-		return usage_error(&usage, argv[optind + 1], "not expected");
-	error = show(argv[optind]);
-	if (!error)
-		return EXIT_OK;
-	fputs("spoolctl: debug: ", stderr);
-	text_put(stderr, argv[optind]);
-	fprintf(stderr, ": %s\n", spool_ctl_reason(error));
-	return EXIT_FAILED;
+	if (status >= 0)
+		return status;
+	error = show(path);
+	return error ? usage_failed(usage.who, path, spool_ctl_reason(error)) : EXIT_OK;
 }

@@ -17,14 +17,6 @@
 #include "spoolctl/gone.h"
 #include "spoolctl/life_call.h"
 
-static int failed(const struct usage *usage, const char *path, const char *why)
-{
-	fprintf(stderr, "%s: ", usage->who);
-	text_put(stderr, path);
-	fprintf(stderr, ": %s\n", why);
-	return EXIT_FAILED;
-}
-
 /* One path after the other. Return: an exit status. */
 static int set_all(const struct usage *usage, char *paths[], uint32_t lifetime, bool recursive)
 {
@@ -38,7 +30,7 @@ static int set_all(const struct usage *usage, char *paths[], uint32_t lifetime, 
 		if (!error && recursive)
 			error = life_wait(*paths);
 		if (error)
-			r = failed(usage, *paths, life_reason(*paths, error));
+			r = usage_failed(usage->who, *paths, life_reason(*paths, error));
 	}
 	return r;
 }
@@ -154,7 +146,7 @@ static int look(const struct usage *usage, const char *path, uint64_t ino)
 	if (error == ENOENT || error == ENOTDIR || (error == 0 && life.ino != ino))
 		return is_known(path, ino) ? EXIT_OK : NOT_YET;
 	if (error)
-		return failed(usage, path, life_reason(path, error));
+		return usage_failed(usage->who, path, life_reason(path, error));
 	if (!(life.flags & SPOOL_CTL_LIFE_ENDED))
 		return EXIT_OK; /* the directory of a user, or of all, stays */
 	if (!is_kept(path, &life, kept))
@@ -174,7 +166,7 @@ static int wait_until_gone(const struct usage *usage, const char *path, uint64_t
 	do
 		r = look(usage, path, ino);
 	while (r == NOT_YET && gone_wait(&looks));
-	return r == NOT_YET ? failed(usage, path, GONE_NOT) : r;
+	return r == NOT_YET ? usage_failed(usage->who, path, GONE_NOT) : r;
 }
 
 static int expire(const struct usage *usage, const char *path)
@@ -185,7 +177,7 @@ static int expire(const struct usage *usage, const char *path)
 	if (!error)
 		error = life_change(path, SPOOL_CTL_CHANGE_EXPIRE, 0, 0);
 	if (error)
-		return failed(usage, path, life_reason(path, error));
+		return usage_failed(usage->who, path, life_reason(path, error));
 	return wait_until_gone(usage, path, life.ino);
 }
 

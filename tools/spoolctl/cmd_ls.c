@@ -167,8 +167,5 @@ int cmd_ls(int argc, char *argv[])
 	error = show(path, to);
 	if (!error)
 		return EXIT_OK;
-	fputs("spoolctl: ls: ", stderr);
-	text_put(stderr, path);
-	fprintf(stderr, ": %s\n", spool_ctl_reason(error));
-	return EXIT_FAILED;
+	return usage_failed("spoolctl: ls", path, spool_ctl_reason(error));
 }

@@ -13,7 +13,6 @@
 
 #include "common/mounts.h"
 #include "common/reach.h"
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "spoolctl/cmd.h"
@@ -96,9 +95,7 @@ static int ask(struct metrics_mount *mount)
 
 static void print_failure(const char *path, int error)
 {
-	fputs("spoolctl: metrics: ", stderr);
-	text_put(stderr, path);
-	fprintf(stderr, ": %s\n", spool_ctl_reason(error));
+	usage_failed("spoolctl: metrics", path, spool_ctl_reason(error));
 }
 
 /* All mounts. One that does not answer is down, which is no failure of ours; one that has ended
@@ -203,10 +200,7 @@ static int show(const struct list *list, const char *file, bool users)
 	error = write_file(file, list, users);
 	if (!error)
 		return EXIT_OK;
-	fputs("spoolctl: metrics: ", stderr);
-	text_put(stderr, file);
-	fprintf(stderr, ": %s\n", strerror(error));
-	return EXIT_FAILED;
+	return usage_failed("spoolctl: metrics", file, strerror(error));
 }
 
 int cmd_metrics(int argc, char *argv[])

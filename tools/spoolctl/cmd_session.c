@@ -9,7 +9,6 @@
 
 #include "common/json.h"
 #include "common/reach.h"
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "ctl/names.h"
@@ -108,10 +107,7 @@ static int show(const struct session_options *options)
 
 	if (!error)
 		return EXIT_OK;
-	fputs("spoolctl: session: ", stderr);
-	text_put(stderr, options->path);
-	fprintf(stderr, ": %s\n", spool_ctl_reason(error));
-	return EXIT_FAILED;
+	return usage_failed("spoolctl: session", options->path, spool_ctl_reason(error));
 }
 
 int cmd_session(int argc, char *argv[])

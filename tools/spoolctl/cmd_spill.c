@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "spoolctl/cmd.h"
@@ -87,12 +86,8 @@ int cmd_spill(int argc, char *argv[])
 	for (int i = optind; i < argc; i++) {
 		int error = spill(argv[i]);
 
-		if (error) {
-			fputs("spoolctl: spill: ", stderr);
-			text_put(stderr, argv[i]);
-			fprintf(stderr, ": %s\n", reason(error));
-			r = EXIT_FAILED;
-		}
+		if (error)
+			r = usage_failed("spoolctl: spill", argv[i], reason(error));
 	}
 	return r;
 }

@@ -334,9 +334,7 @@ static int ask(const char *path, struct spool_ctl_status *ret)
 
 static void print_failure(const char *path, int r)
 {
-	fputs("spoolctl: status: ", stderr);
-	text_put(stderr, path);
-	fprintf(stderr, ": %s\n", spool_ctl_reason(-r));
+	usage_failed("spoolctl: status", path, spool_ctl_reason(-r));
 }
 
 /* Return: 0; -errno, after a line, with nothing shown. */
