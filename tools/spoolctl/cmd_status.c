@@ -22,6 +22,7 @@
 #include "spoolctl/lives.h"
 #include "spoolctl/requests.h"
 #include "spoolctl/tier.h"
+#include "spoolctl/users.h"
 #include "util/macros.h"
 #include "util/parse.h"
 
@@ -286,35 +287,24 @@ static void json_user(struct json *json, const struct spool_ctl_user *user)
 	json_close(json, '}');
 }
 
+/* @ctx: a struct json, or NULL */
+static int show_page(void *ctx, const struct spool_ctl_users *page)
+{
+	for (uint32_t i = 0; i < page->count; i++) {
+		if (ctx)
+			json_user(ctx, &page->users[i]);
+		else
+			print_user(&page->users[i]);
+	}
+	return 0;
+}
+
 /* Return: 0; -errno of the daemon's answer. */
 static int show_users(int fd, struct json *json)
 {
-	spool_cleanup(free) struct spool_ctl_users *list = malloc(sizeof(*list));
-	uint64_t cursor = 0;
-	int r;
-
-	if (!list)
-		return -ENOMEM;
 	if (!json)
 		printf("  %-12s %20s %20s %10s\n", "uid", "size", "ram", "inodes");
-	while (cursor != SPOOL_CTL_END) {
-		memset(list, 0, sizeof(*list));
-		list->version = SPOOL_CTL_VERSION;
-		list->cursor = cursor;
-		r = spool_ctl_call(fd, SPOOL_IOC_USERS, list);
-		if (r < 0)
-			return r;
-		for (uint32_t i = 0; i < list->count && i < SPOOL_CTL_USERS; i++) {
-			if (json)
-				json_user(json, &list->users[i]);
-			else
-				print_user(&list->users[i]);
-		}
-		if (list->cursor <= cursor)
-			return -EPROTO; /* without progress this loop would never end */
-		cursor = list->cursor;
-	}
-	return 0;
+	return users_ask(fd, show_page, json);
 }
 
 /* Asks for the status. Return: a descriptor of @path for more questions; -errno. */

@@ -10,10 +10,12 @@
 #include "ctl/client.h"
 #include "ctl/names.h"
 #include "spoolctl/sessions.h"
+#include "spoolctl/users.h"
 #include "util/macros.h"
 
-static int add_users(struct top_sample *sample, const struct spool_ctl_users *page)
+static int add_users(void *ctx, const struct spool_ctl_users *page)
 {
+	struct top_sample *sample = ctx;
 	struct top_user *users =
 		reallocarray(sample->users, sample->n + page->count + 1, sizeof(*users));
 
@@ -25,27 +27,6 @@ static int add_users(struct top_sample *sample, const struct spool_ctl_users *pa
 	sample->users = users;
 	sample->n += page->count;
 	return 0;
-}
-
-static int ask_users(int fd, struct top_sample *sample)
-{
-	spool_cleanup(free) struct spool_ctl_users *page = malloc(sizeof(*page));
-	uint64_t cursor = 0;
-	int r = page ? 0 : -ENOMEM;
-
-	while (r == 0 && cursor != SPOOL_CTL_END) {
-		memset(page, 0, sizeof(*page));
-		page->version = SPOOL_CTL_VERSION;
-		page->cursor = cursor;
-		r = spool_ctl_call(fd, SPOOL_IOC_USERS, page);
-		if (r < 0)
-			return r;
-		if (page->count > SPOOL_CTL_USERS || page->cursor <= cursor)
-			return -EPROTO; /* it would never end */
-		cursor = page->cursor;
-		r = add_users(sample, page);
-	}
-	return r;
 }
 
 /* The users are in order. One who has a session and no file is not among them. */
@@ -89,7 +70,7 @@ int top_ask(int fd, struct top_sample *ret)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sample.when_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 	if (r == 0)
-		r = ask_users(fd, &sample);
+		r = users_ask(fd, add_users, &sample);
 	if (r == 0)
 		r = sessions_ask(fd, add_sessions, &sample);
 	if (r < 0)
