@@ -73,8 +73,10 @@ static bool post_names(void *ctx, uid_t payer)
 
 static int new_notify(struct spool_fs *fs)
 {
-	const struct spool_removals_config removals = {
-		.tell = tell_removal, .post = post_names, .ctx = fs};
+	const struct spool_removals_config removals = {.tell = tell_removal,
+						       .post = post_names,
+						       .ctx = fs,
+						       .ram = fs->options->machine_ram};
 	const struct spool_notify_config config = {
 		.tell = tell_kernel, .answer = answer, .ctx = fs};
 	int r = spool_removals_new(&removals, &fs->removals);

@@ -10,13 +10,19 @@
 
 #include "host/clock.h"
 #include "util/lock.h"
+#include "util/macros.h"
 #include "util/pace.h"
 #include "util/rbtree.h"
 #include "wait/payers.h"
 
-/* Names of one payer: 100 bytes each. Only who holds the kernel up gets there, or who has removed
- * more than the kernel can take in the second that we wait then. Guesses. */
+/* Names of one payer: 128 bytes each. Only who holds the kernel up gets there, or who has removed
+ * more than the kernel can take in the second that we wait then. All payers together may have four
+ * times as many, so that users who hold the kernel up cannot use up the machine; beyond that each
+ * has room for a 64th. All of them have room in a sixteenth of the RAM. Guesses. */
 #define NAMES_MAX 262144u
+#define NAMES_OF_ALL 4u
+#define NAMES_SOME 64u
+#define RAM_OF_NAME (NAMES_OF_ALL * 16u * 128u)
 #define WAIT_MS 1000u
 
 /* Of this part of his names each must be told before it is waited as long again for the room of a
@@ -76,6 +82,7 @@ struct spool_removals {
 	struct payer_list unposted;
 	struct directory_tree directories;
 	struct spool_removals_stat stat;
+	unsigned int n_wait; /* in spool_removals_add() */
 	bool stop;
 };
 
@@ -210,6 +217,15 @@ static struct name *next_locked(struct spool_removals *removals, struct payer *p
 	return NULL;
 }
 
+static bool has_room_locked(const struct spool_removals *removals, const struct payer *payer)
+	SPOOL_REQUIRES(removals->lock)
+{
+	const unsigned int max = removals->config.max;
+
+	return payer->n < max && (removals->stat.waiting < (uint64_t)NAMES_OF_ALL * max ||
+				  payer->n < max / NAMES_SOME);
+}
+
 /* Return: whether there is. */
 static bool wait_for_room_locked(struct spool_removals *removals, struct payer *payer)
 	SPOOL_REQUIRES(removals->lock)
@@ -217,7 +233,8 @@ static bool wait_for_room_locked(struct spool_removals *removals, struct payer *
 	const uint64_t most = removals->config.wait_ms * NS_PER_MS;
 
 	payer->waits = true;
-	while (!removals->stop && !payer->stalled && payer->n >= removals->config.max) {
+	removals->n_wait++;
+	while (!removals->stop && !payer->stalled && !has_room_locked(removals, payer)) {
 		uint64_t begin = spool_clock_ns();
 
 		spool_cond_wait(&removals->room, &removals->lock, begin + most - payer->waited_ns);
@@ -226,7 +243,8 @@ static bool wait_for_room_locked(struct spool_removals *removals, struct payer *
 		removals->stat.stalls += payer->stalled;
 	}
 	payer->waits = false;
-	return payer->n < removals->config.max;
+	removals->n_wait--;
+	return has_room_locked(removals, payer);
 }
 
 bool spool_removals_add(struct spool_removals *removals, uid_t uid,
@@ -299,7 +317,7 @@ static void count_told_locked(struct spool_removals *removals, struct payer *pay
 	}
 	removals->stat.waiting--;
 	removals->stat.told++;
-	if (payer->waits)
+	if (removals->n_wait > 0)
 		spool_cond_wake_all(&removals->room);
 }
 
@@ -342,7 +360,10 @@ int spool_removals_new(const struct spool_removals_config *config, struct spool_
 		return -ENOMEM;
 	removals->config = *config;
 	if (config->max == 0)
-		removals->config.max = NAMES_MAX;
+		removals->config.max =
+			config->ram
+				? (unsigned int)spool_min_u64(NAMES_MAX, config->ram / RAM_OF_NAME)
+				: NAMES_MAX;
 	if (config->wait_ms == 0)
 		removals->config.wait_ms = WAIT_MS;
 	spool_mutex_init(&removals->lock);

@@ -38,7 +38,7 @@ struct spool_removal {
  * @post: has spool_removals_tell() called for @payer soon, by another thread; false: it cannot.
  * @ctx: for both, which are called without locks. @max: names of one payer; 0 = the default.
  * @wait_ms: how long to wait for room among them, in all, until the kernel has taken a sixteenth of
- * @max; 0 = the default
+ * @max; 0 = the default. @ram: bytes that the daemon may use, for the default of @max; 0 = enough
  */
 struct spool_removals_config {
 	void (*tell)(void *ctx, const struct spool_removal *removal);
@@ -46,6 +46,7 @@ struct spool_removals_config {
 	void *ctx;
 	unsigned int max;
 	unsigned int wait_ms;
+	uint64_t ram;
 };
 
 /** spool_removals_new() - Return: 0; -ENOMEM. */

@@ -130,6 +130,23 @@ static void bounded_for_each(void)
 	spool_removals_free(kernel.removals);
 }
 
+/* Many for whom the kernel is held up have four times the names of one together, and whoever comes
+ * then has some all the same. */
+static void bounded_for_all(void)
+{
+	struct kernel kernel;
+
+	begin(&kernel, 128, SHORT_MS);
+	for (uid_t uid = SLOW_USER; uid < SLOW_USER + 4; uid++)
+		CU_ASSERT_EQUAL(add(&kernel, uid, 1, 129), 128);
+	CU_ASSERT_EQUAL(add(&kernel, SLOW_USER + 4, 1, 128), 2);
+	CU_ASSERT_EQUAL(waiting(&kernel), 514);
+	spool_removals_tell(kernel.removals, SLOW_USER);
+	CU_ASSERT_EQUAL(waiting(&kernel), 386);
+	CU_ASSERT_EQUAL(add(&kernel, SLOW_USER + 5, 1, 128), 126);
+	spool_removals_free(kernel.removals);
+}
+
 /* As a kernel that is held up until now: takes one name, and so gives room for another one. */
 static void tell_one_add_two(void *ctx, const struct spool_removal *removal)
 {
@@ -309,6 +326,7 @@ int main(void)
 	static const struct unit_test tests[] = {
 		{"told in order", told_in_order},
 		{"bounded for each", bounded_for_each},
+		{"bounded for all", bounded_for_all},
 		{"one name is no progress", one_name_is_no_progress},
 		{"waits for room", waits_for_room},
 		{"refused posts are not lost", refused_posts_are_not_lost},
