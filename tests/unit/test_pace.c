@@ -77,7 +77,7 @@ static void a_busy_machine(void)
 
 	begin(&pace, 450 * US);
 	CU_ASSERT_EQUAL(work(&pace, 100 * US), 1);
-	CU_ASSERT_EQUAL(work(&pace, 490 * US), 0);
+	CU_ASSERT_EQUAL(work(&pace, 450 * US), 0);
 	CU_ASSERT_EQUAL(work(&pace, 10 * US), 1);
 	machine.wait = 300 * MS;
 	CU_ASSERT_EQUAL(work(&pace, 500 * US), 1);
