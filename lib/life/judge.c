@@ -103,11 +103,12 @@ static void living_locked(struct spool_sessions *sessions, struct session *sessi
 	snprintf(ret->cgroup, sizeof(ret->cgroup), "%s", is_cgroup ? session->key.cgroup : "");
 }
 
-/* May a member have been overlooked? */
+/* A member may have been overlooked, or somebody taken for one who is none any more. */
 static bool is_unsure(const struct session *session, const struct judge_look *look)
 {
-	return look->result < 0 || session->populated < 0 ||
-	       (session->key.kind == SPOOL_SESSION_UID && look->payers < 0);
+	if (session->key.kind == SPOOL_SESSION_UID && look->payers < 0)
+		return true;
+	return session->found == 0 && (look->result < 0 || session->populated < 0);
 }
 
 /* Return: true: somebody lives, and is in *@ret, to be watched. */
@@ -119,12 +120,12 @@ static bool judge_locked(struct spool_sessions *sessions, struct session *sessio
 		holder_locked(sessions, session);
 	} else if (session->populated > 0) {
 		session_settle_locked(sessions, session);
+	} else if (is_unsure(session, look)) {
+		wait_locked(sessions, session, session->state, sessions->retry_ms ?: RETRY_MS);
 	} else if (session->found > 0) {
 		session->members = session->found;
 		living_locked(sessions, session, ret);
 		return true;
-	} else if (is_unsure(session, look)) {
-		wait_locked(sessions, session, session->state, sessions->retry_ms ?: RETRY_MS);
 	} else {
 		nobody_locked(sessions, session, look);
 	}
@@ -220,7 +221,7 @@ void judge_all(struct spool_sessions *sessions, const struct judge_look *look)
 	bool lives;
 
 	spool_mutex_lock(&sessions->lock, SPOOL_RANK_LIFE);
-	set_retry_locked(sessions, look->result);
+	set_retry_locked(sessions, look->result ?: look->payers);
 	spool_mutex_unlock(&sessions->lock);
 	while (judge_some(sessions, look, &lives, &member)) {
 		if (lives)

@@ -249,6 +249,26 @@ static void test_not_known(void)
 	done(id);
 }
 
+/* Nor is anybody found by what may not hold any more. */
+static void test_known_later(void)
+{
+	uint64_t id;
+
+	set_up(SPOOL_SESSION_AUTO);
+	start(SHELL, ALICE);
+	start(INSIDE, SUB);
+	id = make(SHELL, ALICE);
+	rig->payers = -EAGAIN;
+	fake_end(&rig->life, SHELL);
+	check(id, false);
+	grant(0, NOBODYS, ALICE);
+	rig->payers = 0;
+	rig_pass(rig, RIG_LONG);
+	rig_pass(rig, RIG_LONG);
+	check(id, true);
+	done(id);
+}
+
 static const struct unit_test tests[] = {
 	{"owner_and_subordinate", test_owner_and_subordinate},
 	{"two_subordinates", test_two_subordinates},
@@ -259,6 +279,7 @@ static const struct unit_test tests[] = {
 	{"taken_away", test_taken_away},
 	{"no_memory", test_no_memory},
 	{"not_known", test_not_known},
+	{"known_later", test_known_later},
 };
 
 int main(void)
