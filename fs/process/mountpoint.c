@@ -175,10 +175,15 @@ void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log)
 		return;
 	if (stat_buf.st_uid == 0 && !(stat_buf.st_mode & (S_IWGRP | S_IWOTH)))
 		return;
-	if (fchown(fd, 0, (gid_t)-1) == 0 && fchmod(fd, stat_buf.st_mode & 07755) == 0)
+	/* who starts us may forbid all calls that set a set-id bit, by a seccomp filter */
+	if (fchown(fd, 0, (gid_t)-1) == 0 &&
+	    (fchmod(fd, stat_buf.st_mode & 07755) == 0 || fchmod(fd, stat_buf.st_mode & 0755) == 0))
 		spool_log(log, SPOOL_LOG_WARNING,
 			  "%s: made root's own, so that nobody writes to what was covered",
 			  mount->path);
+	else
+		spool_log(log, SPOOL_LOG_WARNING, "%s: not closed to writing: %s", mount->path,
+			  strerror(errno));
 }
 
 /* Where the covered directory is now: the user who made it for us may have renamed a directory

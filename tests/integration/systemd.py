@@ -129,3 +129,33 @@ def its_log_has_fields(machine):
         assert limit[name] == value, (name, limit)
     assert 'the worker was killed by signal 9' in killed['MESSAGE'], killed
     assert killed['PRIORITY'] == '3' and killed['_COMM'] == 'spoolfs-super', killed
+
+
+@on_each()
+def a_supervisor_that_hangs_is_killed(machine):
+    machine.write(f'/run/systemd/system/{UNIT}.d/soon.conf',
+                  '[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n')
+    machine.run('systemctl', 'daemon-reload')
+    machine.run('systemctl', 'restart', UNIT)
+    machine.sh('echo x > /run/spoolfs/self/f')
+    machine.run('kill', '-STOP', processes(machine)['spoolfs-super'])
+    wait_until(lambda: machine.show(UNIT, 'NRestarts') == '1' and machine.is_active(),
+               'it is started again')
+    assert 'Watchdog timeout' in journal(machine)
+    assert machine.mounts() == 1 and machine.sh('ls /run/spoolfs/self') == ''
+
+
+@on_each()
+def nobody_writes_to_what_was_covered(machine):
+    """When the worker of an instance dies, its mount point is root's, also one with a set-id bit:
+    no call of the service may set that."""
+    machine.sh('mkdir -p /srv/scratch; chown alice:alice /srv/scratch; chmod 2775 /srv/scratch')
+    name = 'spoolfs@srv-scratch.service'
+    machine.write(f'/run/systemd/system/{name}.d/once.conf', '[Service]\nRestart=no\n')
+    machine.run('systemctl', 'daemon-reload')
+    machine.run('systemctl', 'start', name)
+    supervisor = machine.show(name, 'MainPID')
+    worker = machine.sh(f'cat /proc/{supervisor}/task/{supervisor}/children').split()[0]
+    machine.run('kill', '-9', worker)
+    wait_until(lambda: machine.show(name, 'ActiveState') == 'failed', 'it has failed')
+    assert machine.sh('stat -c "%U %a" /srv/scratch') == 'root 755'
