@@ -85,7 +85,8 @@ size_t spool_engine_list_known(struct spool_engine *engine, struct spool_engine_
 			       uint64_t *ret_inos, size_t n)
 {
 	struct spool_table_pos at = {pos->shard, pos->bucket, pos->after};
-	size_t found = spool_table_list(&engine->table, &at, false, ret_inos, n);
+	const struct spool_table_wanted wanted = {.known = true};
+	size_t found = spool_table_list(&engine->table, &at, &wanted, ret_inos, n);
 
 	*pos = (struct spool_engine_pos){at.shard, at.bucket, at.after};
 	return found;

@@ -224,13 +224,16 @@ bool engine_wipe_step(struct spool_engine *engine, struct spool_removed *ret, si
 {
 	uint64_t before, inos[INODES_PER_STEP];
 	struct engine_wipe *wipe = take(engine, &before);
+	struct spool_table_wanted wanted = {.tree = NULL};
 	bool met = false;
 	size_t found;
 
 	*ret_n = 0;
 	if (!wipe)
 		return false;
-	found = spool_table_list(&engine->table, &wipe->pos, true, inos,
+	if (!wipe->all)
+		wanted.tree = &wipe->tree;
+	found = spool_table_list(&engine->table, &wipe->pos, &wanted, inos,
 				 spool_min_u64(n, INODES_PER_STEP));
 	for (size_t i = 0; i < found; i++) {
 		struct spool_node *node = engine_get(engine, inos[i]);
@@ -242,6 +245,6 @@ bool engine_wipe_step(struct spool_engine *engine, struct spool_removed *ret, si
 			ret[(*ret_n)++] = (struct spool_removed){.ino = inos[i], .untold = untold};
 		engine_put(engine, node);
 	}
-	put_back(engine, wipe, met, found == 0);
+	put_back(engine, wipe, met, found == 0 && spool_table_at_end(&wipe->pos));
 	return true;
 }

@@ -8,6 +8,10 @@
 #include "util/host.h"
 #include "util/macros.h"
 
+/* Buckets that one listing of a tree goes through, some of them with several inodes of others: some
+ * 10 us. A guess. */
+#define BUCKETS_PER_LIST 1024u
+
 static struct spool_shard *shard_of(struct spool_table *table, uint64_t ino)
 {
 	return &table->shards[ino % SPOOL_TABLE_SHARDS];
@@ -203,14 +207,20 @@ struct spool_node *spool_table_forget(struct spool_table *table, uint64_t ino, u
 	return last ? node : NULL;
 }
 
+static bool is_wanted(const struct spool_node *node, const struct spool_table_wanted *wanted)
+{
+	return (!wanted->known || node->n_lookup > 0) &&
+	       (!wanted->tree || node->tree == *wanted->tree);
+}
+
 /* The lowest numbers behind @after in a bucket, up to @n > 0, in their order. Return: how many. */
-static size_t list_bucket(const struct spool_node *node, uint64_t after, bool all, uint64_t *inos,
-			  size_t n)
+static size_t list_bucket(const struct spool_node *node, uint64_t after,
+			  const struct spool_table_wanted *wanted, uint64_t *inos, size_t n)
 {
 	size_t found = 0, at;
 
 	for (; node; node = node->table_next) {
-		if (node->ino <= after || (node->n_lookup == 0 && !all) ||
+		if (node->ino <= after || !is_wanted(node, wanted) ||
 		    (found == n && node->ino > inos[n - 1]))
 			continue;
 		found += found < n;
@@ -223,37 +233,44 @@ static size_t list_bucket(const struct spool_node *node, uint64_t after, bool al
 
 /* A bucket after the other: what moves when the table grows moves to a later one. In a bucket by
  * number: how many have been listed there says nothing when some of them have gone. */
-static size_t list_locked(struct spool_shard *shard, struct spool_table_pos *pos, bool all,
-			  uint64_t *inos, size_t n) SPOOL_REQUIRES(shard->lock)
+static size_t list_locked(struct spool_shard *shard, struct spool_table_pos *pos,
+			  const struct spool_table_wanted *wanted, uint64_t *inos, size_t n,
+			  uint64_t *looks) SPOOL_REQUIRES(shard->lock)
 {
 	size_t found = 0;
 
-	while (found < n && pos->bucket < shard->n_buckets) {
-		found += list_bucket(*bucket_at(shard, pos->bucket), pos->after, all, inos + found,
-				     n - found);
+	for (; found < n && pos->bucket<shard->n_buckets && * looks> 0; --*looks) {
+		found += list_bucket(*bucket_at(shard, pos->bucket), pos->after, wanted,
+				     inos + found, n - found);
 		pos->after = found == n ? inos[n - 1] : 0;
 		pos->bucket += found < n;
 	}
 	return found;
 }
 
-size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos, bool all,
-			uint64_t *ret_inos, size_t n)
+size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos,
+			const struct spool_table_wanted *wanted, uint64_t *ret_inos, size_t n)
 {
+	uint64_t looks = wanted->tree ? BUCKETS_PER_LIST : UINT64_MAX;
 	size_t found = 0;
 
-	while (found < n && pos->shard < SPOOL_TABLE_SHARDS) {
+	while (found < n && looks > 0 && !spool_table_at_end(pos)) {
 		struct spool_shard *shard = &table->shards[pos->shard];
 		bool more;
 
 		spool_mutex_lock(&shard->lock, SPOOL_RANK_TABLE);
-		found += list_locked(shard, pos, all, ret_inos + found, n - found);
+		found += list_locked(shard, pos, wanted, ret_inos + found, n - found, &looks);
 		more = pos->bucket < shard->n_buckets;
 		spool_mutex_unlock(&shard->lock);
 		if (!more)
 			*pos = (struct spool_table_pos){.shard = pos->shard + 1};
 	}
 	return found;
+}
+
+bool spool_table_at_end(const struct spool_table_pos *pos)
+{
+	return pos->shard >= SPOOL_TABLE_SHARDS;
 }
 
 struct spool_node *spool_table_pop(struct spool_table *table)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "util/lock.h"
 
@@ -76,14 +77,29 @@ struct spool_table_pos {
 };
 
 /**
- * spool_table_list() - inodes that the kernel has looked up, or @all, up to @n
+ * struct spool_table_wanted - which inodes are listed
+ * @known: those that the kernel has looked up, else all
+ * @tree: of these those of one tree; NULL: of any
+ */
+struct spool_table_wanted {
+	bool known;
+	const uid_t *tree;
+};
+
+/**
+ * spool_table_list() - some inodes that are @wanted, up to @n
+ * With a tree it goes through some thousand others at most, and so may find none before the end.
  * @pos: moved on. Inodes that are there from the first call to the last are listed, whatever others
  * are added or removed meanwhile. Those that are added may be listed or not; and where the table
  * grows for them, others may be listed twice.
- * Return: how many numbers are in @ret_inos; 0: there are no more.
+ * Return: how many numbers are in @ret_inos; 0: there are no more, with a tree if
+ * spool_table_at_end() says so as well.
  */
-size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos, bool all,
-			uint64_t *ret_inos, size_t n);
+size_t spool_table_list(struct spool_table *table, struct spool_table_pos *pos,
+			const struct spool_table_wanted *wanted, uint64_t *ret_inos, size_t n);
+
+/** spool_table_at_end() - has a listing gone through all? */
+bool spool_table_at_end(const struct spool_table_pos *pos);
 
 /** spool_table_pop() - takes any node out, whatever its references (end of a mount), or NULL. */
 struct spool_node *spool_table_pop(struct spool_table *table);

@@ -244,6 +244,7 @@ static void test_cost_of_an_empty_file(void)
 static void test_list(void)
 {
 	enum { N = 1000, STEP = 7 };
+	const struct spool_table_wanted known = {.known = true};
 	struct spool_table_pos pos = {0};
 	struct spool_table table;
 	struct spool_node *node;
@@ -255,7 +256,7 @@ static void test_list(void)
 	CU_ASSERT_EQUAL_FATAL(spool_table_init(&table, &host.host), 0);
 	for (uint64_t ino = 1; ino <= N; ino++)
 		spool_table_add(&table, new_node(ino), 1, ino % 3 != 0);
-	while ((n = spool_table_list(&table, &pos, false, inos, STEP)) > 0) {
+	while ((n = spool_table_list(&table, &pos, &known, inos, STEP)) > 0) {
 		for (size_t i = 0; i < n; i++)
 			seen[inos[i]]++;
 		if (added < 2 * N) {
@@ -266,7 +267,7 @@ static void test_list(void)
 	for (uint64_t ino = 1; ino <= N; ino++)
 		wrong += ino % 3 ? seen[ino] == 0 : seen[ino] > 0;
 	CU_ASSERT_EQUAL(wrong, 0);
-	CU_ASSERT_EQUAL(spool_table_list(&table, &pos, false, inos, STEP), 0);
+	CU_ASSERT_EQUAL(spool_table_list(&table, &pos, &known, inos, STEP), 0);
 	while ((node = spool_table_pop(&table)))
 		spool_node_free(&host.host, node);
 	spool_table_fini(&table);
@@ -277,6 +278,7 @@ static void test_list(void)
 static void test_list_what_goes(void)
 {
 	enum { N = 40, STEP = 3 };
+	const struct spool_table_wanted all = {.known = false};
 	struct spool_table_pos pos = {0};
 	struct spool_table table;
 	struct spool_node *nodes[N];
@@ -292,7 +294,7 @@ static void test_list_what_goes(void)
 	for (uint64_t i = 0; i < N; i++)
 		spool_table_add(&table, nodes[i], 1, 0);
 	fault_host_arm(&host, 0, false);
-	while ((n = spool_table_list(&table, &pos, true, inos, STEP)) > 0) {
+	while ((n = spool_table_list(&table, &pos, &all, inos, STEP)) > 0) {
 		for (size_t i = 0; i < n; i++) {
 			struct spool_node *node = spool_table_get(&table, inos[i]);
 
@@ -309,6 +311,41 @@ static void test_list_what_goes(void)
 	CU_ASSERT_EQUAL(host.live, 0);
 }
 
+/* Of one tree among many of another: all of it, in bounded steps. */
+static void test_list_tree(void)
+{
+	enum { N = 100000, EACH = 1000, STEP = 7 };
+	const uid_t tree = 7;
+	const struct spool_table_wanted wanted = {.tree = &tree};
+	struct spool_table_pos pos = {0};
+	unsigned int wrong = 0, listed = 0, calls = 0;
+	struct spool_table table;
+	struct spool_node *node;
+	uint64_t inos[STEP];
+
+	fault_host_init(&host);
+	CU_ASSERT_EQUAL_FATAL(spool_table_init(&table, &host.host), 0);
+	for (uint64_t ino = 1; ino <= N; ino++) {
+		node = new_node(ino);
+		node->tree = ino % EACH == 0 ? tree : 8;
+		spool_table_add(&table, node, 1, 0);
+	}
+	for (; !spool_table_at_end(&pos); calls++) {
+		size_t n = spool_table_list(&table, &pos, &wanted, inos, STEP);
+
+		for (size_t i = 0; i < n; i++)
+			wrong += inos[i] % EACH != 0;
+		listed += (unsigned int)n;
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+	CU_ASSERT_EQUAL(listed, N / EACH);
+	CU_ASSERT_TRUE(calls > N / EACH / STEP);
+	CU_ASSERT_TRUE(calls < N / EACH * 2);
+	while ((node = spool_table_pop(&table)))
+		spool_node_free(&host.host, node);
+	spool_table_fini(&table);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -317,6 +354,7 @@ int main(void)
 		{"growth_without_memory", test_growth_without_memory},
 		{"list", test_list},
 		{"list of what goes", test_list_what_goes},
+		{"list of a tree", test_list_tree},
 		{"times", test_times},
 		{"cost_of_an_empty_file", test_cost_of_an_empty_file},
 	};

@@ -142,6 +142,26 @@ static void test_session_and_expiry(void)
 	}
 }
 
+/* The guest wipes what is his, beside what the hog has, and then beside the hog's own wipe. */
+static void test_wipe(void)
+{
+	const uid_t hog = HOG, guest = GUEST;
+
+	for (int i = 0; i < 2; i++) {
+		life_rig_init(&life, SPOOL_LAYOUT_PRIVATE, SPOOL_LIFETIME_SESSION);
+		fill(act_as(GUEST), GUEST_SESSION, 1, FEW);
+		fill(act_as(HOG), GUEST_SESSION + 1, 1, MANY);
+		if (i > 0)
+			CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, &hog), 0);
+		CU_ASSERT_EQUAL(spool_engine_wipe(rig->engine, &guest), 0);
+		CU_ASSERT(steps_until_empty(GUEST) <= STEPS_PER_NAME * FEW);
+		CU_ASSERT_TRUE(has_any(HOG));
+		life_reap(&life);
+		CU_ASSERT_EQUAL(has_any(HOG), i == 0);
+		CU_ASSERT_TRUE(spool_engine_free(rig->engine));
+	}
+}
+
 /* @n files in @dir that have been written and closed. */
 static void fill_closed(uint64_t dir, int n)
 {
@@ -213,6 +233,7 @@ int main(void)
 		{"sessions", test_sessions},
 		{"expiry", test_expiry},
 		{"a session and an expiry", test_session_and_expiry},
+		{"wipe", test_wipe},
 		{"closed files", test_closed},
 		{"closed files without memory", test_closed_no_memory},
 		{"no memory", test_no_memory},
