@@ -64,7 +64,9 @@ void spool_harden(void)
 	unsetenv("TMPDIR");
 	raise_limit(RLIMIT_FSIZE);
 	raise_limit(RLIMIT_AS);
+	raise_limit(RLIMIT_DATA);
 	raise_limit(RLIMIT_MEMLOCK);
+	raise_limit(RLIMIT_CPU); /* of the programs that we serve */
 	/* Reclaiming memory for us, the kernel must not wait for our own answers. Only root may. */
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 }

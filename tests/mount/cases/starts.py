@@ -1,6 +1,7 @@
 """Starts that go wrong, and what lies on top: nothing hangs or is lost, and a line says why."""
 import errno
 import os
+import resource
 import subprocess
 import tempfile
 import threading
@@ -91,10 +92,13 @@ def a_start_with_too_few_descriptors_is_refused():
 @case(mount=False)
 def limits_of_who_starts_it_do_not_end_it():
     with Place() as place:
-        run('sh', '-c', 'ulimit -Sf 2000; exec "$0" -o backing=none "$1"', binary('SPOOLFS'),
-            place.path, timeout=DEADLINE_S)
+        run('prlimit', '--fsize=2000000:', '--cpu=600:', '--data=500000000:', binary('SPOOLFS'),
+            '-o', 'backing=none', place.path, timeout=DEADLINE_S)
         put(f'{place.path}/self/f', b'x' * (4 << 20))
-        assert status(place)['layout'] == 'private'
+        worker = status(place)['worker_pid']
+        for name in 'FSIZE', 'CPU', 'DATA':
+            soft, hard = resource.prlimit(worker, getattr(resource, f'RLIMIT_{name}'))
+            assert soft == hard, (name, soft, hard)
         unmount(place.path)
 
 
