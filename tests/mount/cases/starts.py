@@ -1,5 +1,4 @@
 """Starts that go wrong, and what lies on top: nothing hangs or is lost, and a line says why."""
-import errno
 import os
 import resource
 import subprocess
