@@ -55,32 +55,70 @@ static const char *below(const char *path, const char *above)
 	return strncmp(path, above, len) == 0 ? path + len : NULL;
 }
 
-static char *place_path(struct libmnt_table *table, struct libmnt_fs *fs, dev_t *ret_device)
+/* Mounts by their numbers: tables of others may have 100,000 of them (fs.mount-max). */
+struct index {
+	struct libmnt_fs **all;
+	size_t n;
+};
+
+static int by_id(const void *one, const void *other)
 {
-	struct libmnt_fs *parent = NULL;
+	struct libmnt_fs *const *a = one, *const *b = other;
+	int left = mnt_fs_get_id(*a), right = mnt_fs_get_id(*b);
+
+	return left < right ? -1 : left > right;
+}
+
+static int by_number(const void *key, const void *element)
+{
+	const int *number = key;
+	struct libmnt_fs *const *fs = element;
+	int id = mnt_fs_get_id(*fs);
+
+	return *number < id ? -1 : *number > id;
+}
+
+static int index_mounts(struct libmnt_table *table, struct index *ret)
+{
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	int n = mnt_table_get_nents(table);
+	struct libmnt_fs *fs;
+
+	*ret = (struct index){.all = calloc((size_t)n + 1, sizeof(*ret->all))};
+	if (!iter || !ret->all) {
+		mnt_free_iter(iter);
+		free(ret->all);
+		ret->all = NULL;
+		return -ENOMEM;
+	}
+	while (ret->n < (size_t)n && mnt_table_next_fs(table, iter, &fs) == 0)
+		ret->all[ret->n++] = fs;
+	mnt_free_iter(iter);
+	qsort(ret->all, ret->n, sizeof(*ret->all), by_id);
+	return 0;
+}
+
+static char *place_path(const struct index *index, struct libmnt_fs *fs, dev_t *ret_device)
+{
+	int number = mnt_fs_get_parent_id(fs);
+	struct libmnt_fs *const *parent =
+		bsearch(&number, index->all, index->n, sizeof(*index->all), by_number);
 	const char *rest = NULL, *root;
 	char *path;
 
-	while (iter && mnt_table_next_fs(table, iter, &parent) == 0) {
-		if (mnt_fs_get_id(parent) == mnt_fs_get_parent_id(fs))
-			break;
-		parent = NULL;
-	}
-	mnt_free_iter(iter);
-	root = parent ? mnt_fs_get_root(parent) : NULL;
-	if (parent && root && mnt_fs_get_target(parent))
-		rest = below(mnt_fs_get_target(fs), mnt_fs_get_target(parent));
+	root = parent ? mnt_fs_get_root(*parent) : NULL;
+	if (root && mnt_fs_get_target(*parent))
+		rest = below(mnt_fs_get_target(fs), mnt_fs_get_target(*parent));
 	if (!rest)
 		return NULL; /* its parent is outside of what the process can see */
-	*ret_device = mnt_fs_get_devno(parent);
+	*ret_device = mnt_fs_get_devno(*parent);
 	if (asprintf(&path, "%s%s", strcmp(root, "/") == 0 ? "" : root, rest) < 0)
 		return NULL;
 	return path;
 }
 
-static int walk(struct libmnt_table *table, int (*fn)(void *arg, const struct table_mount *mount),
-		void *arg)
+static int walk(struct libmnt_table *table, const struct index *index,
+		int (*fn)(void *arg, const struct table_mount *mount), void *arg)
 {
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_fs *fs;
@@ -93,7 +131,7 @@ static int walk(struct libmnt_table *table, int (*fn)(void *arg, const struct ta
 
 		if (!type || strcmp(type, FSTYPE) != 0 || !mount.path)
 			continue;
-		mount.place.path = place_path(table, fs, &mount.place.device);
+		mount.place.path = place_path(index, fs, &mount.place.device);
 		r = fn(arg, &mount);
 		free(mount.place.path);
 	}
@@ -105,6 +143,7 @@ int table_each(FILE *mountinfo, int (*fn)(void *arg, const struct table_mount *m
 {
 	spool_cleanup(free) char *text = read_all(mountinfo);
 	struct libmnt_table *table;
+	struct index index = {0};
 	FILE *again;
 	int r;
 
@@ -116,7 +155,10 @@ int table_each(FILE *mountinfo, int (*fn)(void *arg, const struct table_mount *m
 	table = again ? mnt_new_table() : NULL;
 	r = table ? mnt_table_parse_stream(table, again, "mountinfo") : -ENOMEM;
 	if (r == 0)
-		r = walk(table, fn, arg);
+		r = index_mounts(table, &index);
+	if (r == 0)
+		r = walk(table, &index, fn, arg);
+	free(index.all);
 	mnt_unref_table(table);
 	if (again)
 		fclose(again);
