@@ -151,6 +151,11 @@ static void test_a_copy_in_its_place_is_no_use(void)
 		     OTHERS "61 50 0:31 / /host/run rw - tmpfs none rw\n"
 			    "62 61 0:58 / /host/run/sv/volumes/v rw - fuse.spoolfs v rw\n");
 	CU_ASSERT_EQUAL(found(&rig, NULL, &n), 202); /* another filesystem's directory */
+	make_process(&rig, 203, 1, "third", "/y",
+		     "62 161 0:58 / /host/run/sv/volumes/v rw - fuse.spoolfs v rw\n"
+		     "161 50 0:30 / /host/run rw - tmpfs none rw\n"
+		     "50 1 0:40 / / rw - overlay overlay rw\n");
+	CU_ASSERT_EQUAL(found(&rig, NULL, &n), 202); /* in any order */
 	tear_down(&rig);
 }
 
@@ -191,6 +196,7 @@ static void test_what_cannot_be_read(void)
 {
 	struct users_question question = {.dir = "/run/sv/volumes"};
 	struct user *users = NULL;
+	char path[128];
 	struct rig rig;
 	size_t n = 7;
 
@@ -198,6 +204,18 @@ static void test_what_cannot_be_read(void)
 	question.proc = rig.top; /* has no "self" */
 	CU_ASSERT_TRUE(users_find(&question, &users, &n) < 0);
 	CU_ASSERT_TRUE(!users && n == 7);
+	/* one that has ended meanwhile, and one that may be a user */
+	question.proc = rig.proc;
+	make_process(&rig, 200, 1, "other", "/", "");
+	snprintf(path, sizeof(path), "%s/200/mountinfo", rig.proc);
+	CU_ASSERT_EQUAL(unlink(path), 0);
+	CU_ASSERT_EQUAL(users_find(&question, &users, &n), 0);
+	CU_ASSERT_EQUAL(n, 0);
+	free(users);
+	users = NULL;
+	CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+	CU_ASSERT_EQUAL(users_find(&question, &users, &n), -EISDIR);
+	CU_ASSERT_PTR_NULL(users);
 	tear_down(&rig);
 }
 

@@ -300,10 +300,13 @@ void life_look(struct life *life)
 		r = find_users(life, &users, &n);
 	ended = host->now_ms(host->ctx);
 	if (r < 0) {
-		life_say("who uses the volumes", "not known", r);
+		if (!life->blind)
+			life_say("who uses the volumes", "cannot be found out", r);
+		life->blind = true;
 		life->look_ms = ended + BUSY_MS;
 		return;
 	}
+	life->blind = false;
 	for (size_t i = life->volumes.n; i-- > 0;) {
 		if (life->volumes.all[i]->device)
 			judge(life, life->volumes.all[i], users, n);

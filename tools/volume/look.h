@@ -32,6 +32,7 @@ struct life {
 	size_t n_watches;
 	uint64_t look_ms; /* when to look again, whatever happens; 0: not */
 	bool expects;     /* a container is about to start, and may be gone soon */
+	bool blind;       /* users were not to be found at the last look */
 };
 
 /** life_look() - see who uses the volumes, and wipe what can go: when one of @watches is readable,

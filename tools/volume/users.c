@@ -164,8 +164,14 @@ static bool was_looked_at(const struct search *search, const struct view *view)
 	return false;
 }
 
-/* Processes of one namespace may see different parts of it, as chroot(2) makes them. One that
- * cannot be looked at has ended, or is about to. */
+/* Has the process ended, or is it about to? Or has it a table of a size that nobody needs, and
+ * keeps it from being seen? A process that cannot be looked at for another reason may be a user. */
+static bool is_of_no_account(int r)
+{
+	return r == -ENOENT || r == -ESRCH || r == -EINVAL || r == -EFBIG;
+}
+
+/* Processes of one namespace may see different parts of it, as chroot(2) makes them. */
 static int look_at_process(struct search *search, const char *process)
 {
 	size_t before = search->n_users;
@@ -173,15 +179,16 @@ static int look_at_process(struct search *search, const char *process)
 	bool known;
 	int r;
 
-	if (namespace_of(search, process, &view.namespace) < 0 || view.namespace == search->own)
-		return 0;
+	r = namespace_of(search, process, &view.namespace);
+	if (r < 0 || view.namespace == search->own)
+		return is_of_no_account(r) ? 0 : r;
 	known = view_of(search, process, &view);
 	if (known && was_looked_at(search, &view))
 		return 0;
 	search->pid = atoi(process);
 	r = read_table(search, process, look_at_mount);
 	if (r < 0)
-		return r == -ENOMEM ? r : 0;
+		return is_of_no_account(r) ? 0 : r;
 	if (search->n_users > before && is_engines(search, search->pid)) {
 		search->n_users = before;
 		return 0; /* another may have the same view */

@@ -36,6 +36,6 @@ struct users_question {
  * One that begins meanwhile may be missed, with a namespace of its own: so who asks for nobody asks
  * twice.
  * @ret, @ret_n: for free(3)
- * Return: 0; -errno: our mount table or @proc cannot be read; -ENOMEM.
+ * Return: 0; -errno: our mount table, @proc or a process in it cannot be read; -ENOMEM.
  */
 int users_find(const struct users_question *question, struct user **ret, size_t *ret_n);
