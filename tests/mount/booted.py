@@ -75,7 +75,8 @@ class Booted:
         build = Path(os.environ['PAM_SPOOLFS']).parents[2]
         run('meson', 'install', '-C', str(build), '--no-rebuild', '--destdir', self.path)
         os.makedirs(f'{self.path}/{LIBRARIES[0]}', exist_ok=True)
-        for library in libraries_of(binary('SPOOLFS')):
+        for library in {library for program in ('SPOOLFS', 'SPOOLFS_VOLUME')
+                        if os.environ.get(program) for library in libraries_of(binary(program))}:
             if not any(os.path.exists(f'{self.path}/{place}/{os.path.basename(library)}')
                        for place in LIBRARIES):
                 shutil.copy(library, f'{self.path}/{LIBRARIES[0]}')
