@@ -249,8 +249,7 @@ def connect(path):
     return caller
 
 
-def ask(caller, call=USERS, data=None, version=VERSION, error=0, reserved=0, admin=True):
-    """The error of the answer, and its data."""
+def send(caller, call=USERS, data=None, version=VERSION, error=0, reserved=0, admin=True):
     data = struct.pack('IIQ', VERSION, 0, 0) + bytes(USERS_SIZE - 16) if data is None else data
     pid, uid, gid = struct.unpack('iII', caller.getsockopt(
         socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
@@ -258,6 +257,11 @@ def ask(caller, call=USERS, data=None, version=VERSION, error=0, reserved=0, adm
     creds = struct.pack('iII', pid if admin else os.getpid(), os.getuid(), os.getgid())
     caller.sendmsg([struct.pack(HEAD, version, call, error, reserved) + data],
                    [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, creds)])
+
+
+def ask(caller, *args, **kwargs):
+    """The error of the answer, and its data."""
+    send(caller, *args, **kwargs)
     answer = caller.recv(1 << 15)
     assert len(answer) >= 16, answer
     told, _, error, reserved = struct.unpack_from(HEAD, answer)
@@ -321,6 +325,33 @@ def callers_who_say_nothing_keep_nobody_out(mount):
     assert len(os.listdir(f'/proc/{mount.worker}/fd')) < 200
     for caller in idle:
         caller.close()
+
+
+@case()
+def callers_who_are_killed_leave_nothing(mount):
+    """Before they ask, and while they are answered; spoolctl, wherever it is then."""
+    path, files = name_of(mount), f'/proc/{mount.worker}/fd'
+    before = len(os.listdir(files))
+    for i in range(200):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                caller = connect(path)
+                for _ in range(i % 4):
+                    send(caller)
+            finally:
+                os.kill(os.getpid(), signal.SIGKILL)
+        assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    with covered(mount):
+        for i in range(40):
+            with subprocess.Popen([binary('SPOOLCTL'), 'status', mount.path], cwd='/',
+                                  stdout=subprocess.DEVNULL) as process:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(i / 2000)
+                process.kill()
+    with connect(path) as caller:
+        assert ask(caller)[0] == 0
+    wait_until(lambda: len(os.listdir(files)) == before, 'all have left')
 
 
 @case()
