@@ -16,17 +16,22 @@
 #define WAITING_MAX_OF_PAYER 8192u
 #define WAITING_MAX (4u * WAITING_MAX_OF_PAYER)
 
+/* Each takes some 8 KiB, of a ring's entry or of a copy, and users decide how many there are: where
+ * we may have little RAM they have room in an eighth of it. But so many may wait anywhere, as to be
+ * answered EINTR is hard on programs. A guess. */
+#define WAITING_BYTES 8192u
+#define WAITING_MIN 1024u
+
 /* The last quarter of all is for payers of whom few wait, so that four together cannot have
  * everything. Guesses. */
 #define WAITING_FEW 64u
-#define WAITING_MAX_OF_MANY (WAITING_MAX / 4 * 3)
 
 /* Bytes of writes: of one payer a quarter of this, which is 64 processes with the largest that the
  * kernel sends by default (1 MiB), or 1,000 with the buffers of stdio. Beyond it each may have a
  * 64th, so that there is always one whose turn is worth something. Where we may have little RAM it
  * is an eighth of that. Guesses. */
 #define WAITING_DATA (UINT64_C(256) << 20)
-#define WAITING_DATA_PART 8u
+#define WAITING_PART 8u
 
 /* A limit that was hit is told once in this time, whoever hit it. */
 #define LOG_AGAIN_S 60
@@ -49,7 +54,7 @@ struct spool_waiting {
 	struct spool_request_list queues[SPOOL_CTL_WAITING_N]; /* the oldest first, as numbered */
 	uint64_t last_number;
 	struct spool_waiting_stat stat; /* but for the oldest */
-	unsigned int n;                 /* all */
+	unsigned int n, n_max;          /* all */
 	uint64_t data_max;              /* bytes: see WAITING_DATA */
 	time_t logged;                  /* CLOCK_MONOTONIC, s; 0: never */
 };
@@ -89,9 +94,9 @@ static bool is_kernels(const struct spool_request *request)
 
 static bool has_place(const struct spool_waiting *waiting, const struct spool_waiting_payer *payer)
 {
-	unsigned int max = payer->n < WAITING_FEW ? WAITING_MAX : WAITING_MAX_OF_MANY;
+	unsigned int max = payer->n < WAITING_FEW ? waiting->n_max : waiting->n_max / 4 * 3;
 
-	return payer->n < WAITING_MAX_OF_PAYER && waiting->n < max;
+	return payer->n < waiting->n_max / 4 && waiting->n < max;
 }
 
 static bool must_drop(const struct spool_waiting *waiting, const struct spool_waiting_payer *payer,
@@ -188,7 +193,7 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 			1,
 			"uid %u has %u requests that wait (at most %u, of all users %u of %u): "
 			"more are answered EINTR",
-			request->payer, mine, WAITING_MAX_OF_PAYER, all, WAITING_MAX);
+			request->payer, mine, waiting->n_max / 4, all, waiting->n_max);
 	return ok;
 }
 
@@ -279,14 +284,15 @@ unsigned int spool_waiting_of(struct spool_waiting *waiting, uid_t uid)
 int spool_waiting_new(struct spool_fs *fs, struct spool_waiting **ret)
 {
 	struct spool_waiting *waiting = calloc(1, sizeof(*waiting));
+	uint64_t ram;
 
 	if (!waiting)
 		return -ENOMEM;
 	waiting->fs = fs;
-	waiting->data_max = WAITING_DATA;
-	if (fs->options)
-		waiting->data_max =
-			spool_min_u64(WAITING_DATA, fs->options->machine_ram / WAITING_DATA_PART);
+	ram = fs->options && fs->options->machine_ram ? fs->options->machine_ram : UINT64_MAX;
+	waiting->data_max = spool_min_u64(WAITING_DATA, ram / WAITING_PART);
+	waiting->n_max = (unsigned int)spool_max_u64(
+		WAITING_MIN, spool_min_u64(WAITING_MAX, ram / WAITING_PART / WAITING_BYTES));
 	spool_mutex_init(&waiting->lock);
 	for (unsigned int i = 0; i < N_BUCKETS; i++)
 		LIST_INIT(&waiting->buckets[i]);

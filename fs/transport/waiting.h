@@ -12,11 +12,12 @@
  * "later": its own restarts (ERESTARTSYS and higher) are refused from daemons. Through a mapping it
  * is SIGBUS.
  *
- * A write that waits while the data of its payer's waiting writes are WAITING_DATA_OF_PAYER already
- * waits without its data. When its turn has come it is answered EINTR, and the caller sends them
- * again; ENOSPC when none comes. What the kernel sends by itself is always let in: it has bounds of
- * its own for page-outs. So is what has been done, and waits for nothing but that the kernel is
- * told (notify.h): it cannot be given up any more.
+ * A write that waits while the data of its payer's waiting writes are a quarter of WAITING_DATA
+ * already waits without its data. When its turn has come it is answered EINTR, and the caller sends
+ * them again; ENOSPC when none comes. What the kernel sends by itself is always let in: it has
+ * bounds of its own for page-outs. So is what has been done, and waits for nothing but that the
+ * kernel is told (notify.h): it cannot be given up any more. Where we may have little RAM all
+ * bounds are lower.
  */
 
 #include <stdbool.h>

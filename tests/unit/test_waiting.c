@@ -198,6 +198,21 @@ static void data(void)
 	end();
 }
 
+/* Where the daemon may use 128 MiB: a quarter for each of an eighth, 8 KiB for a request. */
+static void many_in_little_ram(void)
+{
+	static const struct spool_options options = {.machine_ram = 128 * MIB};
+
+	fs.options = &options;
+	start();
+	CU_ASSERT_EQUAL(enter(1000, 513), 512);
+	CU_ASSERT_EQUAL(enter(1001, 513), 512);
+	CU_ASSERT_EQUAL(enter(1002, 513), 512);
+	CU_ASSERT_EQUAL(enter(1003, 513), FEW);
+	end();
+	fs.options = NULL;
+}
+
 /* Where the daemon may use 64 MiB: 2 MiB of a payer, 8 MiB of all. */
 static void data_in_little_ram(void)
 {
@@ -241,6 +256,7 @@ int main(void)
 		{"many payers", many_payers},
 		{"reasons", reasons},
 		{"data", data},
+		{"many, in little RAM", many_in_little_ram},
 		{"data, in little RAM", data_in_little_ram},
 		{"what is done", what_is_done},
 		{"the oldest", the_oldest},
