@@ -52,7 +52,8 @@ def volumes_outlive_their_plugin(machine):
     assert holder.communicate('\n')[0] == 'kept\n'
     is_wiped(machine)
     call(machine, 'Remove', Name='v')
-    assert machine.sh('pgrep -a spoolfs-super | grep volumes || :') == ''
+    wait_until(lambda: machine.sh('pgrep -a spoolfs-super | grep volumes || :') == '',
+               'its daemon has ended')
 
 
 @on_each()
