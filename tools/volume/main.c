@@ -24,6 +24,7 @@
 #include "volume/listen.h"
 #include "volume/mounting.h"
 #include "volume/places.h"
+#include "volume/users.h"
 
 struct plugin {
 	struct arguments arguments;
@@ -166,6 +167,11 @@ int main(int argc, char *argv[])
 	r = arguments_read(argc, argv, &plugin.arguments);
 	if (r == EXIT_OK && !plugin.arguments.done && geteuid() != 0) {
 		fputs("spoolfs-volume: only root can mount volumes\n", stderr);
+		r = EXIT_FAILED;
+	} else if (r == EXIT_OK && !plugin.arguments.done && !users_may_look()) {
+		fputs("spoolfs-volume: cannot see who uses volumes (allowed: with "
+		      "CAP_SYS_PTRACE)\n",
+		      stderr);
 		r = EXIT_FAILED;
 	}
 	if (r == EXIT_OK && !plugin.arguments.done) {

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #include "common/processes.h"
 #include "util/macros.h"
+#include "util/proc.h"
 #include "volume/table.h"
 
 /* How far up a process's ancestors are looked at. An engine's helper is two or three below it. */
@@ -164,11 +166,12 @@ static bool was_looked_at(const struct search *search, const struct view *view)
 	return false;
 }
 
-/* Has the process ended, or is it about to? Or has it a table of a size that nobody needs, and
- * keeps it from being seen? A process that cannot be looked at for another reason may be a user. */
+/* Has the process ended, or is it about to? Is it one that even who may look at all (users.h) may
+ * not look at: an init with more rights than root has here? Or has it a table of a size that nobody
+ * needs? A process that cannot be looked at for another reason may be a user. */
 static bool is_of_no_account(int r)
 {
-	return r == -ENOENT || r == -ESRCH || r == -EINVAL || r == -EFBIG;
+	return r == -ENOENT || r == -ESRCH || r == -EINVAL || r == -EACCES || r == -EFBIG;
 }
 
 /* Processes of one namespace may see different parts of it, as chroot(2) makes them. */
@@ -215,6 +218,14 @@ static int look_at_processes(struct search *search)
 	}
 	closedir(dir);
 	return r;
+}
+
+bool users_may_look(void)
+{
+	struct spool_proc_status status;
+
+	return spool_proc_status("/proc/self/status", &status) == 0 &&
+	       (status.caps & UINT64_C(1) << CAP_SYS_PTRACE);
 }
 
 int users_find(const struct users_question *question, struct user **ret, size_t *ret_n)

@@ -11,6 +11,7 @@
  * as copying an image's files, goes by what the engine says (volumes.h).
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -30,6 +31,9 @@ struct users_question {
 	const struct volume_engine *engines;
 	size_t n_engines;
 };
+
+/** users_may_look() - may we look at the processes of others? Else none of them would be found. */
+bool users_may_look(void);
 
 /**
  * users_find() - look at all processes once

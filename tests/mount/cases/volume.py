@@ -376,6 +376,8 @@ def wrong_use_is_said_in_one_line():
                             'Address already in use')):
             done = run(plugin.program, *args, check=False)
             assert done.returncode == 1 and text in done.stderr, done
+        done = run('setpriv', '--bounding-set=-sys_ptrace', plugin.program, check=False)
+        assert done.returncode == 1 and 'cannot see who uses volumes' in done.stderr, done
         assert plugin.engine().names() == []
         assert run(plugin.program, '--version').stdout.startswith('spoolfs-volume ')
     fails(2, os.stat, plugin.socket)
