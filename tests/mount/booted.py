@@ -11,7 +11,7 @@ from rig import Skip, binary, case, need, own_mounts, run, wait_until
 
 TOP = Path(__file__).resolve().parents[2]
 KEPT = TOP / 'build-booted'
-SUITES = {'bookworm': 252, 'trixie': 257}  # which systemd they have
+SUITES = {'bookworm': 252, 'trixie': 257, 'forky': 262}  # which systemd they have
 MIRROR = os.environ.get('SPOOL_MIRROR', 'http://deb.debian.org/debian')
 PACKAGES = ('systemd,systemd-sysv,dbus,libpam-systemd,libpam-tmpdir,login,openssh-server,'
             'openssh-client,fuse3,procps,polkitd,cron')
