@@ -3,7 +3,8 @@
 
 /*
  * The mount points of all containers: directories of /run/spoolfs-oci, named by the container and
- * its first process. The daemon of each removes it when that process has ended (run_mount()).
+ * its first process. The daemon of each removes it when that process has ended: see
+ * background_mount().
  */
 
 #include <sys/types.h>

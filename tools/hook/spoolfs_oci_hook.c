@@ -17,13 +17,13 @@
 #include <string.h>
 #include <sys/pidfd.h>
 
+#include "common/background.h"
 #include "common/options.h"
 #include "common/usage.h"
 #include "hook/attach.h"
 #include "hook/config.h"
 #include "hook/owner.h"
 #include "hook/place.h"
-#include "hook/run.h"
 #include "hook/say.h"
 #include "hook/state.h"
 #include "hook/wish.h"
@@ -125,7 +125,8 @@ static int mount_for(const struct state *state, const struct wish *wish, const c
 		hook_refuse(stderr, "mount point", dir, strerror(-r));
 		return EXIT_FAILED;
 	}
-	r = run_mount(options, holder, dir);
+	r = background_mount("spoolfs-oci-hook", options, "spoolfs-oci", dir, holder, STDERR_FILENO,
+			     NULL);
 	if (r != EXIT_OK)
 		place_give_up(PLACE_BASE, dir);
 	return r;
