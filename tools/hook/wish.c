@@ -16,21 +16,6 @@
 
 #define WHAT "annotation " WISH_ANNOTATION
 
-static const char *const names[] = {"size",     "ram",    "nr_inodes",  "threshold",
-				    "lifetime", "linger", "session",    "grace",
-				    "mode",     "noexec", "nosymfollow"};
-
-static bool is_known(const char *item)
-{
-	size_t length = strcspn(item, "=");
-
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(names); i++) {
-		if (strlen(names[i]) == length && strncmp(item, names[i], length) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Each part of it is a name. */
 static bool is_plain(const char *path)
 {
@@ -67,12 +52,9 @@ static int add(struct wish *wish, const char *item, FILE *errors)
 
 	if (strncmp(item, "path=", strlen("path=")) == 0)
 		return set_path(wish, item, errors);
-	if (!is_size && !is_known(item))
-		return hook_refuse(
-			errors, WHAT, item,
-			"not expected (allowed: a size, path=, size=, ram=, nr_inodes=, "
-			"threshold=, lifetime=, linger=, session=, grace=, mode=, noexec, "
-			"nosymfollow)");
+	if (!is_size && !options_for_users(item))
+		return hook_refuse(errors, WHAT, item,
+				   "not expected (allowed: a size, path=, " OPTIONS_FOR_USERS ")");
 	if (asprintf(&option, "%s%s", is_size ? "size=" : "", item) < 0) {
 		option = NULL; /* undefined so far */
 		return hook_refuse(errors, WHAT, NULL, "out of memory");
