@@ -13,7 +13,8 @@ from layers import Tree, unknown
 # The folders from the top down; those in one line do not know each other. What is not named here
 # (fs/fs.h) is a place of its own, see place().
 ORDER = [
-    'tools/spoolctl tools/mount tools/bench tools/pam tools/hook tools/volume', 'tools/doctor',
+    'tools/spoolctl tools/mount tools/bench tools/pam tools/hook tools/volume '
+    'tools/csi', 'tools/doctor',
     'tools/common',
     'fs/main', 'fs/process', 'fs/ops', 'fs/background', 'fs/wait', 'fs/transport', 'fs/fs',
     'fs/options', 'fs/security', 'fs/host',
