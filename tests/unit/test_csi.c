@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "csi/proto.h"
+#include "csi/request.h"
 #include "unit.h"
 #include "util/macros.h"
 
@@ -111,11 +112,51 @@ static void test_text(void)
 		-EINVAL);
 }
 
+static void put_attribute(struct proto_buffer *message, const char *key, const char *value)
+{
+	struct proto_buffer entry = {0};
+
+	proto_put_text(&entry, 1, key);
+	if (value)
+		proto_put_text(&entry, 2, value);
+	proto_put_bytes(message, 8, bytes_of(&entry));
+	proto_free(&entry);
+}
+
+static void test_request(void)
+{
+	struct proto_buffer message = {0};
+	struct request request;
+	char error[GRPC_ERROR] = "";
+
+	proto_put_text(&message, 1, "id");
+	proto_put_text(&message, 4, "/pods/x/mount");
+	proto_put_bytes(&message, 5, (struct proto_bytes){0});
+	put_attribute(&message, "csi.storage.k8s.io/ephemeral", "true");
+	put_attribute(&message, "csi.storage.k8s.io/pod.name", "=,");
+	put_attribute(&message, "size", "10G");
+	put_attribute(&message, "noexec", "true");
+	put_attribute(&message, "nosymfollow", NULL);
+	proto_put_text(&message, 77, "of a later version");
+	CU_ASSERT_EQUAL(request_read_publish(bytes_of(&message), &request, error), GRPC_OK);
+	CU_ASSERT_STRING_EQUAL(request.volume, "id");
+	CU_ASSERT_STRING_EQUAL(request.target, "/pods/x/mount");
+	CU_ASSERT_STRING_EQUAL(request.options, "size=10G,noexec,nosymfollow");
+	request_free(&request);
+	put_attribute(&message, "backing", "/etc");
+	CU_ASSERT_EQUAL(request_read_publish(bytes_of(&message), &request, error),
+			GRPC_INVALID_ARGUMENT);
+	CU_ASSERT_EQUAL(strncmp(error, "backing: not expected", 21), 0);
+	request_free(&request);
+	proto_free(&message);
+}
+
 static const struct unit_test tests[] = {
 	{"fields are read as they were written", test_fields},
 	{"messages that are cut short", test_cut_short},
 	{"what is no message", test_no_message},
 	{"texts", test_text},
+	{"what a request asks for", test_request},
 };
 
 int main(void)
