@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "csi/node.h"
 #include "csi/proto.h"
 #include "csi/request.h"
 #include "unit.h"
@@ -151,12 +152,32 @@ static void test_request(void)
 	proto_free(&message);
 }
 
+static void test_calls(void)
+{
+	struct node node = {.id = "me"};
+	struct proto_buffer reply = {0};
+	char error[GRPC_ERROR] = "";
+
+	CU_ASSERT_EQUAL(node_call(&node, "/csi.v1.Node/NodeGetInfo", (struct proto_bytes){0},
+				  &reply, error),
+			GRPC_OK);
+	CU_ASSERT_EQUAL(reply.size, 4);
+	CU_ASSERT_EQUAL(memcmp(reply.data, "\x0a\x02me", 4), 0);
+	CU_ASSERT_EQUAL(node_call(&node, "", (struct proto_bytes){0}, &reply, error),
+			GRPC_UNIMPLEMENTED);
+	CU_ASSERT_EQUAL(node_call(&node, "/csi.v1.Node/NodeUnpublishVolume",
+				  (struct proto_bytes){0}, &reply, error),
+			GRPC_INVALID_ARGUMENT);
+	proto_free(&reply);
+}
+
 static const struct unit_test tests[] = {
 	{"fields are read as they were written", test_fields},
 	{"messages that are cut short", test_cut_short},
 	{"what is no message", test_no_message},
 	{"texts", test_text},
 	{"what a request asks for", test_request},
+	{"calls", test_calls},
 };
 
 int main(void)
