@@ -11,7 +11,8 @@ PROGRAMS = {'SPOOLFS': 'fs/spoolfs', 'SPOOLCTL': 'tools/spoolctl',
 BUILD = Path(__file__).resolve().parents[2] / 'build-release'  # of packaging/test.sh
 HELPER = 'mount.spoolfs'  # lies beside spoolctl
 MODULE = 'PAM_SPOOLFS'  # empty: none can be loaded
-HOOK = 'SPOOLFS_OCI_HOOK'
+BUILT = {'SPOOLFS_OCI_HOOK': 'tools/hook/spoolfs-oci-hook',  # what root alone runs
+         'SPOOLFS_CSI': 'tools/csi/spoolfs-csi'}
 PLUGIN = 'SPOOLFS_VOLUME'  # empty: none was built; root's alone
 
 
@@ -19,7 +20,8 @@ def find_programs():
     """Paths of PROGRAMS may be given as seen from where the tests are started, which is left; none
     is given when it is to be that of BUILD. Returns one that is not there, or None."""
     os.environ.setdefault(MODULE, str(BUILD / 'tools/pam/pam_spoolfs.so'))
-    os.environ.setdefault(HOOK, str(BUILD / 'tools/hook/spoolfs-oci-hook'))
+    for name, path in BUILT.items():
+        os.environ.setdefault(name, str(BUILD / path))
     plugin = os.environ.setdefault(PLUGIN, str(BUILD / 'tools/volume/spoolfs-volume'))
     os.environ[PLUGIN] = plugin and os.path.abspath(plugin)
     for name, path in PROGRAMS.items():
