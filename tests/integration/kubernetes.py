@@ -10,27 +10,27 @@ from rig import Skip, binary, case, get, is_mounted, need, put, run, wait_until
 
 PACKAGES = 'podman conmon runc busybox-static catatonit kubernetes-client python3-yaml'
 
-MANIFEST = os.path.join(os.path.dirname(__file__), '../../packaging/containers/kubernetes.yaml')
+MANIFESTS = os.path.join(os.path.dirname(__file__), '../../packaging/containers')
 MOUNT = '/run/spoolfs/m'
 PARENT = '/libpod_parent'  # of the control groups of pods
 LIBRARIES = '/usr/lib/spool-test'
 
 
-def written():
-    """The documents of the manifest: the DaemonSet, and the example."""
+def written(name='kubernetes.yaml'):
+    """The documents of a manifest: in the end the DaemonSet, and the example."""
     try:
         import yaml  # pylint: disable=import-outside-toplevel
     except ImportError as error:
         raise Skip('python3-yaml is not installed') from error
-    with open(MANIFEST, encoding='utf-8') as file:
+    with open(f'{MANIFESTS}/{name}', encoding='utf-8') as file:
         return list(yaml.safe_load_all(file))
 
 
-def known():
+def known(name):
     """The same, as kubectl understands them: what it does not know, it leaves out."""
     need('kubectl')
-    text = run('kubectl', 'annotate', '--local', '--filename', MANIFEST, '--output=json',
-               'spool-test=yes').stdout.strip()
+    text = run('kubectl', 'annotate', '--local', '--filename', f'{MANIFESTS}/{name}',
+               '--output=json', 'spool-test=yes').stdout.strip()
     found = []
     while text:
         document, end = json.JSONDecoder().raw_decode(text)
@@ -51,8 +51,10 @@ def members(value, path=''):
 
 @case(mount=False)
 def kubectl_knows_all_of_it():
-    for mine, its in zip(written(), known(), strict=True):
-        assert not set(members(mine)) - set(members(its)), set(members(mine)) - set(members(its))
+    for name in 'kubernetes.yaml', 'kubernetes-csi.yaml':
+        for mine, its in zip(written(name), known(name), strict=True):
+            lost = set(members(mine)) - set(members(its))
+            assert not lost, lost
 
 
 def image(podman):
