@@ -64,6 +64,7 @@ def is_hardened(machine):
     call(machine, 'Create', Name='v', Opts={})
     call(machine, 'Mount', Name='v', ID=ID)
     assert machine.mounts(PATH) == 1
+    print(machine.sh(f'chrt -p {machine.show(UNIT, "MainPID")}'))
     said = machine.sh(f'spoolctl status {PATH}')
     for protection in (r'landlock +on', r'seccomp +on', r'capabilities none', r'nice -10',
                        r'swap +file data are never swapped'):
