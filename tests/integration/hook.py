@@ -1,11 +1,13 @@
 """spoolfs-oci-hook: containers that an annotation gives a mount of their own."""
 import json
 import os
-import signal
+import re
+import socket
 import subprocess
 
 from containers import MAPPED, Podman, Runtime, daemon_of, kill, machine
-from rig import alive, binary, case, get, gone, is_mounted, mounts, put, run, wait_until
+from logins import own_dev
+from rig import DEADLINE_S, alive, binary, case, get, gone, is_mounted, mounts, put, run, wait_until
 
 PACKAGES = 'podman conmon runc crun busybox-static'
 
@@ -111,6 +113,24 @@ def what_is_wrong_lets_the_container_fail():
             assert done.returncode != 0 and reason in done.stderr, done
             assert 'started' not in done.stdout
             nothing_is_left()
+
+
+@case(mount=False)
+def the_reason_is_in_the_systems_log():
+    """Where the runtime throws away what hooks say."""
+    machine()
+    own_dev()
+    runtime = Runtime('crun')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind('/dev/log')
+        log.settimeout(DEADLINE_S)
+        done = runtime.run('one', 'echo started', {'spoolfs.scratch': 'size=big'}, hooks(),
+                           change=lambda config: config['annotations'].pop('run.oci.hooks.stderr'),
+                           check=False)
+        assert done.returncode != 0 and 'size=big' not in done.stdout + done.stderr, done
+        line = log.recv(4096)
+        assert re.search(rb'spoolfs-oci-hook\[\d+\]: spoolfs: size=big: not a number', line), line
+    nothing_is_left()
 
 
 @case(mount=False)
