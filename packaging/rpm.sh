@@ -42,6 +42,7 @@ _userunitdir %{_prefix}/lib/systemd/user
 systemd_post() %{nil}
 systemd_preun() %{nil}
 systemd_postun() %{nil}
+systemd_postun_with_restart() %{nil}
 tmpfiles_create() %{nil}
 END
 rpmbuild -ba "${nodeps[@]}" --define "_topdir $build" "${defines[@]}" "$spec"
