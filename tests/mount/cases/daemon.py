@@ -182,7 +182,8 @@ def works_through_mount_8_and_fstab():
         mount -t tmpfs none $dir && mkdir $dir/m $dir/old $dir/sbin
         mount --bind $sbin $dir/old
         for file in $dir/old/*; do ln -s $file $dir/sbin/; done
-        ln -sf "$SPOOLFS" $dir/sbin/spoolfs && ln -sf "$HELPER" $dir/sbin/mount.spoolfs
+        cp --remove-destination "$SPOOLFS" $dir/sbin/spoolfs
+        cp --remove-destination "$HELPER" $dir/sbin/mount.spoolfs
         mount --bind $dir/sbin $sbin
         check() { grep -q " $dir/m .* fuse.spoolfs $1 " /proc/self/mountinfo; touch $dir/m/self/f
             umount $dir/m; }
@@ -197,9 +198,11 @@ def works_through_mount_8_and_fstab():
         grep -q 'layout=single: cannot be changed' $dir/error
         check third
         ! mount -t spoolfs -o ram=bad none $dir/m
-        umount $sbin; umount -l $dir; rmdir $dir
+        umount -l $sbin; umount -l $dir; rmdir $dir
         echo fine'''
-    helper = os.path.join(os.path.dirname(binary('SPOOLCTL')), 'mount.spoolfs')
+    # in a build it lies beside spoolctl, where it is installed beside spoolfs
+    places = [os.path.dirname(binary(name)) for name in ('SPOOLCTL', 'SPOOLFS')]
+    helper = shutil.which('mount.spoolfs', path=':'.join(places))
     done = run('unshare', '-m', 'sh', '-c', script, check=False,
                env={**os.environ, 'HELPER': helper, 'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'})
     assert done.stdout.endswith('fine\n'), done.stdout + done.stderr
