@@ -72,6 +72,13 @@ class Booted:
             os.mkdir(f'{self.base}/{name}')
         run('mount', '-t', 'overlay', '-o', f'lowerdir={system_of(self.suite)},'
             f'upperdir={self.base}/upper,workdir={self.base}/work', 'overlay', self.path)
+        self.put_in()
+        self.write('/etc/machine-id', '')
+        for name, uid in USERS.items():
+            run('useradd', '-R', self.path, '-m', '-s', '/bin/bash', '-u', str(uid), name)
+
+    def put_in(self):
+        """spoolfs, into a machine that has not booted."""
         build = Path(os.environ['PAM_SPOOLFS']).parents[2]
         run('meson', 'install', '-C', str(build), '--no-rebuild', '--destdir', self.path)
         os.makedirs(f'{self.path}/{LIBRARIES[0]}', exist_ok=True)
@@ -81,10 +88,7 @@ class Booted:
                        for place in LIBRARIES):
                 shutil.copy(library, f'{self.path}/{LIBRARIES[0]}')
         run('ldconfig', '-r', self.path)
-        self.write('/etc/machine-id', '')
         self.write('/etc/default/spoolfs', f'SPOOLFS_OPTIONS={self.options or "defaults"}\n')
-        for name, uid in USERS.items():
-            run('useradd', '-R', self.path, '-m', '-s', '/bin/bash', '-u', str(uid), name)
         run('systemctl', f'--root={self.path}', 'enable', 'spoolfs.service')
 
     def write(self, path, text, mode=0o644):
