@@ -1,0 +1,121 @@
+"""The Debian packages: built, installed, used, upgraded and purged on fresh systems."""
+import os
+
+from debian_roots import DEBS, OURS, SUITES, Root, built, bump
+from rig import case, is_mounted, wait_until
+
+PACKAGES = 'mmdebstrap debian-archive-keyring'
+MULTIARCH = '/usr/lib/$(uname -m)-linux-gnu'
+# The areas of tests/mount/cases that are run with what is installed; SPOOL_ALL_CASES=1: all.
+AREAS = 'data', 'modes', 'layouts', 'names', 'daemon', 'tools'
+FOR_CASES = ('python3', 'procps', 'util-linux', 'mount', 'fuse3', 'login', 'pamtester', 'acl',
+             'attr', 'strace', 'gcc', 'libc6-dev')
+# As an administrator and his users would: the programs, mount(8), a login.
+USE = '''
+spoolctl run -- sh -c 'echo x >$TMPDIR/f; cat $TMPDIR/f'
+mkdir /run/spoolfs
+mount -t spoolfs -o ram=64M spoolfs /run/spoolfs
+test "$(su - alice -c 'echo $TMPDIR; f=$(mktemp); case $f in $TMPDIR/*) echo x >$f;; esac; cat $f' |
+    tr '\\n' ' ')" = '/run/spoolfs/1000 x '
+spoolctl status /run/spoolfs | grep -q 'uid'
+man_pages=$(dpkg -L OURS | grep -c /man/man)
+test "$man_pages" -gt 6
+'''
+
+
+def on_each(function):
+    """Registers a case for each release: function(suite)."""
+    def register(suite):
+        def on_one():
+            function(suite)
+        on_one.__name__ = f'{function.__name__}_on_{suite}'
+        case(mount=False, timeout_s=3600)(on_one)
+    for suite in SUITES:
+        register(suite)
+    return function
+
+
+def install(root):
+    root.run(f'apt-get install -qy --no-install-recommends $(ls {DEBS})')
+
+
+@on_each
+def are_built(suite):
+    """And lintian finds neither errors nor warnings."""
+    built(suite)
+    root = Root(suite, ['lintian'])
+    print(root.run('lintian --fail-on error,warning --pedantic --display-info'
+                   ' /packages/*.changes 2>/dev/null').stdout)
+
+
+def upgrade(root):
+    """To the same of a higher version. Return: what is said."""
+    root.run('mkdir /tmp/newer; ' + bump('/packages', '/tmp/newer'))
+    said = root.run('dpkg -i /tmp/newer/*.deb; rm -r /tmp/newer').stdout
+    assert '-2' in root.run('dpkg-query -W spoolfs').stdout
+    return said
+
+
+@on_each
+def come_and_go(suite):
+    """Without systemd: what is mounted outlives an upgrade and a removal, and a purge leaves
+    nothing."""
+    built(suite)
+    root = Root(suite)
+    root.run('useradd -m -s /bin/bash -u 1000 alice')
+    files, packages = root.files(), root.packages()
+    install(root)
+    came = ' '.join(line.split()[0] for line in root.packages() - packages)
+    mine = f'{root.path}/run/spoolfs'
+    root.run(USE.replace('OURS', OURS))
+    root.run('echo kept >/run/spoolfs/0/file; su alice -c "echo his >/run/spoolfs/self/file"')
+    assert 'goes on with version' in upgrade(root)
+    assert root.run('cat /run/spoolfs/0/file /run/spoolfs/1000/file').stdout == 'kept\nhis\n'
+    root.run('spoolctl status /run/spoolfs && spoolctl run -- true')
+    said = root.run(f'apt-get remove -qy {OURS} 2>&1').stdout
+    assert '/run/spoolfs is served until' in said, said
+    assert root.run('cat /run/spoolfs/0/file').stdout == 'kept\n'
+    root.run('umount /run/spoolfs')
+    assert not is_mounted(mine)
+    wait_until(lambda: not daemons(root), 'the daemon ends')
+    root.run(f'apt-get purge -qy {came}')
+    assert root.packages() == packages, root.packages() ^ packages
+    left = root.files()
+    wrong = {path: (files.get(path), left.get(path)) for path in files.keys() | left.keys()
+             if files.get(path) != left.get(path)}
+    assert not wrong, wrong
+
+
+def daemons(root):
+    """The processes of spoolfs that run in this system."""
+    found = []
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{name}/comm', encoding='ascii') as file:
+                if file.read().startswith('spoolfs') and \
+                        os.readlink(f'/proc/{name}/root') == root.path:
+                    found.append(name)
+        except OSError:
+            continue
+    return found
+
+
+@on_each
+def pass_the_mount_cases(suite):
+    """Those of tests/mount with what is installed."""
+    built(suite)
+    root = Root(suite, FOR_CASES)
+    install(root)
+    areas = [''] if os.environ.get('SPOOL_ALL_CASES') else [f'{area}/' for area in AREAS]
+    failed = []
+    for area in areas:
+        done = root.run(f'''
+            export SPOOLFS=/usr/sbin/spoolfs SPOOLCTL=/usr/bin/spoolctl \\
+                SPOOLBENCH=/usr/bin/spoolbench PAM_SPOOLFS={MULTIARCH}/security/pam_spoolfs.so
+            /source/tests/mount/run.py --filter "{area}"''', check=False)
+        lines = done.stdout.splitlines()
+        print(f'{area or "all"}: {sum(line.startswith("ok ") for line in lines)} passed, '
+              f'{sum(" # SKIP" in line for line in lines)} of them skipped')
+        if done.returncode:
+            failed += [line for line in lines if not line.startswith('ok')]
+    assert not failed, '\n'.join(failed)
