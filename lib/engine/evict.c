@@ -130,11 +130,11 @@ static bool list_file(struct spool_engine *engine, const struct spool_node *node
 	struct spool_file_list *list;
 	bool over = false;
 
-	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
+	spool_mutex_lock(&engine->tier->lock, SPOOL_RANK_TIER);
 	list = list_locked(engine, spool_quota_user_uid(node->user), spool_object_ram(file->object),
 			   spool_object_data(file->object));
 	if (file->tier != list) {
-		remove_locked(tier, file);
+		remove_locked(engine->tier, file);
 		file->tier_ino = node->ino;
 		if (list) {
 			file->tier = list;
@@ -143,7 +143,7 @@ static bool list_file(struct spool_engine *engine, const struct spool_node *node
 		}
 		over = list == &tier->over;
 	}
-	spool_mutex_unlock(&tier->lock);
+	spool_mutex_unlock(&engine->tier->lock);
 	return over;
 }
 

@@ -123,27 +123,27 @@ void engine_linger_add_locked(struct spool_engine *engine, struct spool_node *no
 	if (node->size == 0 && !(node->flags & SPOOL_NODE_WRITTEN))
 		return;
 	engine_linger_remove_locked(engine, node);
-	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
 	first = life->n_lingering == 0;
 	file->linger_ino = node->ino;
 	file->closed_ns = now_ns(engine);
-	append_locked(life, lingerer_locked(engine, spool_quota_user_uid(node->user)), file);
-	spool_mutex_unlock(&life->lock);
+	append_locked(&engine->life, lingerer_locked(engine, spool_quota_user_uid(node->user)),
+		      file);
+	spool_mutex_unlock(&engine->life.lock);
 	if (first)
 		engine_life_wake(engine);
 }
 
 void engine_linger_remove_locked(struct spool_engine *engine, struct spool_node *node)
 {
-	struct engine_life *life = &engine->life;
 	struct spool_file *file = file_of(node);
 
 	if (node->lifetime != SPOOL_LIFETIME_CLOSE || !file)
 		return; /* no other is ever on the list */
-	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
 	if (file->lingers)
 		remove_locked(engine, file);
-	spool_mutex_unlock(&life->lock);
+	spool_mutex_unlock(&engine->life.lock);
 }
 
 /* How long it takes from now until @file has lingered. */
@@ -178,7 +178,7 @@ uint64_t engine_linger_next(struct spool_engine *engine, uint64_t *ret_ns)
 	uint64_t ino = 0;
 
 	*ret_ns = SPOOL_FOREVER;
-	spool_mutex_lock(&life->lock, SPOOL_RANK_LEAF);
+	spool_mutex_lock(&engine->life.lock, SPOOL_RANK_LEAF);
 	TAILQ_FOREACH (lingerer, &life->lingering, link) {
 		const struct spool_file *file = TAILQ_FIRST(&lingerer->files);
 
@@ -190,7 +190,7 @@ uint64_t engine_linger_next(struct spool_engine *engine, uint64_t *ret_ns)
 		TAILQ_INSERT_TAIL(&life->lingering, lingerer, link);
 		break;
 	}
-	spool_mutex_unlock(&life->lock);
+	spool_mutex_unlock(&engine->life.lock);
 	return ino;
 }
 

@@ -76,12 +76,12 @@ static void refuse_locked(struct spool_quota *quota, struct spool_quota_user *us
 }
 
 /* @user has @bytes of RAM more (or less) for names. */
-static void add_names_locked(struct spool_quota_user *user, int64_t bytes)
-	SPOOL_REQUIRES(user->quota->lock)
+static void add_names_locked(struct spool_quota *quota, struct spool_quota_user *user,
+			     int64_t bytes) SPOOL_REQUIRES(quota->lock)
 {
 	assert(bytes >= 0 || user->names >= (uint64_t)-bytes);
 	user->names += (uint64_t)bytes;
-	user->quota->names += (uint64_t)bytes;
+	quota->names += (uint64_t)bytes;
 }
 
 int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
@@ -123,7 +123,7 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 		user->used[i] += charge->amount[i];
 	}
 	if (r == 0 && name)
-		add_names_locked(user, (int64_t)charge->amount[SPOOL_RES_RAM]);
+		add_names_locked(quota, user, (int64_t)charge->amount[SPOOL_RES_RAM]);
 	quota_refloor_locked(quota, user);
 	if (quota->watch.high && charge->amount[SPOOL_RES_RAM] > 0)
 		high = r == -EAGAIN || quota_is_high_locked(quota, user);
@@ -143,7 +143,7 @@ static void uncharge(struct spool_quota_user *user, const struct spool_charge *c
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
 	if (names)
-		add_names_locked(user, -(int64_t)charge->amount[SPOOL_RES_RAM]);
+		add_names_locked(quota, user, -(int64_t)charge->amount[SPOOL_RES_RAM]);
 	for (int i = 0; i < SPOOL_RES_N; i++) {
 		assert(quota->used[i] >= charge->amount[i]);
 		assert(user->used[i] >= charge->amount[i]);
@@ -192,8 +192,8 @@ int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
 		from->used[i] -= charge->amount[i];
 		to->used[i] += charge->amount[i];
 	}
-	add_names_locked(from, -(int64_t)names);
-	add_names_locked(to, (int64_t)names);
+	add_names_locked(quota, from, -(int64_t)names);
+	add_names_locked(quota, to, (int64_t)names);
 	quota_refloor_locked(quota, from);
 	quota_refloor_locked(quota, to);
 	room = quota_may_have_room_locked(quota);
