@@ -263,6 +263,11 @@ def need(*programs):
             raise Skip(f'{program} is not installed')
 
 
+def need_limited_addresses():
+    if 'libasan' in run('ldd', binary('SPOOLFS')).stdout:
+        raise Skip('AddressSanitizer has all addresses there are')
+
+
 def bash(script, tmpdir, check=True, **env):
     """Runs a script that stops at its first error, with TMPDIR, HOME and cwd in @tmpdir."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith('GIT_')}

@@ -3,7 +3,8 @@ import errno
 import os
 import signal
 
-from rig import Mount, Skip, as_user, binary, case, fails, get, is_mounted, put, run, unmount
+from rig import (Mount, Skip, as_user, binary, case, fails, get, is_mounted,
+                 need_limited_addresses, put, run, unmount)
 from transport import IO_URING_SETUP, forbid, status
 
 GENERIC = '''noatime nodiratime diratime strictatime norelatime relatime atime lazytime nolazytime
@@ -100,8 +101,7 @@ def options_are_checked_without_a_mount():
 
 @case(mount=False)
 def addresses_that_do_not_suffice_are_said_at_the_start():
-    if 'libasan' in run('ldd', binary('SPOOLFS')).stdout:
-        raise Skip('AddressSanitizer has all addresses there are')
+    need_limited_addresses()
     if os.stat('/dev/fuse').st_mode & 0o006 != 0o006:
         raise Skip('an ordinary user may not open /dev/fuse')
     path = f'{os.environ["SPOOL_CASE_DIR"]}/m'

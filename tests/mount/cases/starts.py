@@ -5,8 +5,8 @@ import subprocess
 import tempfile
 import threading
 
-from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, get, is_mounted, put, run,
-                 unmount, wait_until)
+from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, get, is_mounted,
+                 need_limited_addresses, put, run, unmount, wait_until)
 from transport import IO_URING_SETUP, forbid, status
 
 
@@ -88,17 +88,27 @@ def a_start_with_too_few_descriptors_is_refused():
         unmount(place.path)
 
 
-@case(mount=False)
-def limits_of_who_starts_it_do_not_end_it():
+def limits_are_raised(names, *limits):
     with Place() as place:
-        run('prlimit', '--fsize=2000000:', '--cpu=600:', '--data=500000000:', binary('SPOOLFS'),
-            '-o', 'backing=none', place.path, timeout=DEADLINE_S)
+        run('prlimit', *limits, binary('SPOOLFS'), '-o', 'backing=none', place.path,
+            timeout=DEADLINE_S)
         put(f'{place.path}/self/f', b'x' * (4 << 20))
         worker = status(place)['worker_pid']
-        for name in 'FSIZE', 'CPU', 'DATA':
+        for name in names:
             soft, hard = resource.prlimit(worker, getattr(resource, f'RLIMIT_{name}'))
             assert soft == hard, (name, soft, hard)
         unmount(place.path)
+
+
+@case(mount=False)
+def limits_of_who_starts_it_do_not_end_it():
+    limits_are_raised(('FSIZE', 'CPU'), '--fsize=2000000:', '--cpu=600:')
+
+
+@case(mount=False)
+def a_limit_of_data_does_not_end_it():
+    need_limited_addresses()
+    limits_are_raised(('DATA',), '--data=500000000:')
 
 
 @case(mount=False)
