@@ -19,7 +19,7 @@ MAN = (TOP / 'fs/spoolfs.8', TOP / 'tools/spoolctl/spoolctl.1',
        TOP / 'tools/mount/mount.spoolfs.8', TOP / 'tools/bench/spoolbench.1',
        TOP / 'tools/pam/pam_spoolfs.8', TOP / 'packaging/systemd/spoolfs.service.8',
        TOP / 'tools/hook/spoolfs-oci-hook.8', TOP / 'tools/volume/spoolfs-volume.8',
-       TOP / 'tools/csi/spoolfs-csi.8')
+       TOP / 'tools/csi/spoolfs-csi.8', TOP / 'tools/slurm/spank_spoolfs.8')
 BASH = TOP / 'tools/completion/spoolctl.bash'
 ZSH = TOP / 'tools/completion/_spoolctl'
 

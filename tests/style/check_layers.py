@@ -14,7 +14,7 @@ from layers import Tree, unknown
 # (fs/fs.h) is a place of its own, see place().
 ORDER = [
     'tools/spoolctl tools/mount tools/bench tools/pam tools/hook tools/volume '
-    'tools/csi', 'tools/doctor',
+    'tools/csi tools/slurm', 'tools/doctor',
     'tools/common',
     'fs/main', 'fs/process', 'fs/ops', 'fs/background', 'fs/wait', 'fs/transport', 'fs/fs',
     'fs/options', 'fs/security', 'fs/host',
