@@ -1,0 +1,17 @@
+#!/bin/bash
+# Epilog= of slurm.conf(5), with prolog.sh: wipes what the job has left, whoever still uses it.
+set -euo pipefail
+
+SPOOLFS_BASE=/run/spoolfs-slurm
+# shellcheck source=/dev/null
+[ ! -r /etc/default/spoolfs-slurm ] || . /etc/default/spoolfs-slurm
+dir=$SPOOLFS_BASE/$SLURM_JOB_ID
+while umount -l "$dir" 2>/dev/null; do :; done
+# It is busy until the daemon has let go of it.
+for _ in $(seq 100); do
+    rmdir "$dir" 2>/dev/null || true
+    [ -e "$dir" ] || exit 0
+    sleep 0.05
+done
+echo "epilog.sh: $dir: cannot be removed" >&2
+exit 1
