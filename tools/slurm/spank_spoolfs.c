@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * spank_spoolfs.so: Slurm's jobs get a mount of their own for TMPDIR. Slurm calls us in srun, sbatch
- * and salloc (the option is read), in slurmd before and after a job (we mount and unmount, as root),
- * and in slurmstepd for each step (the environment is set). One file for plugstack.conf(5).
+ * spank_spoolfs.so: Slurm's jobs get a mount of their own for TMPDIR. Slurm calls us in srun,
+ * sbatch and salloc (the option is read), in slurmd before and after a job (we mount and unmount,
+ * as root), and in slurmstepd for each task (the environment is set).
  */
 
 #include <pwd.h>
@@ -28,8 +28,8 @@ SPANK_PLUGIN(spoolfs, 1)
 
 #define OPTION "spool"
 
-/* A user is told at once what is wrong. What comes to a node is looked at again there. @max: that he
- * may ask for, in MiB; 0: whatever he likes. */
+/* A user is told at once what is wrong. What comes to a node is looked at again there. @max: that
+ * he may ask for, in MiB; 0: whatever he likes. */
 static int take_option(int max, const char *text, int is_remote)
 {
 	char error[SETTINGS_ERROR];
@@ -131,8 +131,8 @@ int slurm_spank_job_prolog(spank_t spank, int argc, char *argv[])
 	return -1;
 }
 
-/* A task that fails here ends with 1. Were it a function that Slurm calls earlier, it would take that
- * for a fault of the node, and drain it. */
+/* A task that fails here ends with 1. Were it a function that Slurm calls earlier, it would take
+ * that for a fault of the node, and drain it. */
 int slurm_spank_task_init(spank_t spank, int argc, char *argv[])
 {
 	static const char *const names[] = {"TMPDIR", "TMP", "TEMP"};
