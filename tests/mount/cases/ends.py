@@ -88,7 +88,7 @@ def a_mount_ends_with_the_process_that_holds_it():
     """Whose child it is not, and which says nothing: its end is enough."""
     path = f'{os.environ["SPOOL_CASE_DIR"]}/outer/m'
     os.makedirs(path)
-    with subprocess.Popen(['cat'], stdin=subprocess.PIPE) as holder:
+    with subprocess.Popen(['cat'], bufsize=0, stdin=subprocess.PIPE) as holder:
         pidfd = os.pidfd_open(holder.pid)
         run(binary('SPOOLFS'), f'--holder-fd={pidfd}', path, pass_fds=[pidfd])
         os.close(pidfd)
