@@ -263,8 +263,12 @@ def need(*programs):
             raise Skip(f'{program} is not installed')
 
 
+def has_address_sanitizer():
+    return 'libasan' in run('ldd', binary('SPOOLFS')).stdout
+
+
 def need_limited_addresses():
-    if 'libasan' in run('ldd', binary('SPOOLFS')).stdout:
+    if has_address_sanitizer():
         raise Skip('AddressSanitizer has all addresses there are')
 
 
