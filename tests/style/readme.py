@@ -74,6 +74,7 @@ PLAN = [
          'spoolctl why /run/spoolfs/0/draft | grep -q "lifetime close"', ''),
         ('spoolctl debug /run/spoolfs', '', '', 'queue release: 0 wait'),
         ('spoolctl doctor', '', '', 'kernel'),
+        ('spoolctl metrics', '', '', 'spoolfs_up{mountpoint="/run/spoolfs"} 1'),
         ('spoolctl set ram=3G threshold=4M /run/spoolfs', '',
          "spoolctl status --json /run/spoolfs | grep -q '\"threshold\": 4194304'", ''),
         ('mount -o remount,ram=3G /run/spoolfs', '',
@@ -98,7 +99,16 @@ PLAN = [
         ('spoolfs --help', '', '', 'usage: spoolfs'),
     ]),
 ]
-ELSEWHERE = {'packaging/test.sh': 'it runs this test'}
+# Those that take more than this test may need: which case runs them. IMAGE and DIRECTORY stand for
+# what the reader has.
+ELSEWHERE = {
+    'packaging/test.sh': '',  # it runs this test
+    'packaging/deb.sh DIRECTORY': 'packages/are_built',
+    'docker volume create -d spoolfs -o size=8g -o ram=1g scratch': 'docker/a_volume_is_a_mount',
+    'podman volume create --driver spoolfs -o size=8g scratch': 'podman/a_volume_is_a_mount',
+    'podman run --annotation spoolfs.scratch=10G IMAGE': 'hook/podman_with_runc_gives_it',
+    'sbatch --spool=10G job': 'slurm/steps_of_a_job_share_it',
+}
 
 SHELL = f'''set -euo pipefail
 mounted() {{ {MOUNTED}; }}
@@ -168,10 +178,13 @@ def planned():
 def missing():
     """What is wrong with PLAN."""
     found = [command for _, command in readme_commands()]
+    cases = [case.split('/') for case in filter(None, ELSEWHERE.values())]
     known = planned() + list(ELSEWHERE)
     return [f'README.md has a command that no test runs: {line}'
             for line in found if line not in known] + \
-        [f'README.md has no more: {line}' for line in known if line not in found]
+        [f'README.md has no more: {line}' for line in known if line not in found] + \
+        [f'no such case: {area}/{name}' for area, name in cases if f'\ndef {name}(' not in
+         (TOP / f'tests/integration/{area}.py').read_text(encoding='utf-8')]
 
 
 def statements(after):
