@@ -329,7 +329,7 @@ def main():
     os.environ['SPOOL_BACKEND'] = args.backend
     os.environ['SPOOL_DISK'] = '1' if args.disk else ''
     # leak checking stops the process with ptrace: a mount's own process must not be waited for so
-    os.environ.setdefault('ASAN_OPTIONS', 'detect_leaks=0')
+    os.environ['ASAN_OPTIONS'] = os.environ.get('ASAN_OPTIONS', '') + ':detect_leaks=0'
     # Release builds free everything at the end as well, so that what is not freed, and accounts
     # that are not at zero, fail a case.
     os.environ['SPOOL_TEST_TEARDOWN'] = '1'
