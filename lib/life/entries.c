@@ -91,7 +91,9 @@ uint64_t spool_sessions_of(struct spool_sessions *sessions, const struct spool_c
 		id = SPOOL_SESSION_STAYS;
 	if (is_new)
 		look_for_locked(sessions, identity.session);
-	if (identity.session && maker_note_locked(sessions, identity.session, creator->uid) < 0) {
+	/* who cannot be identified is no member: of root's processes there are always some */
+	if (identity.session && identity.why == SPOOL_WHY_KIND &&
+	    maker_note_locked(sessions, identity.session, creator->uid) < 0) {
 		id = SPOOL_SESSION_STAYS;
 	} else if (identity.session) {
 		identity.session->holds++;

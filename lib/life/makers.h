@@ -9,8 +9,9 @@
 
 #include "life/sessions_internal.h"
 
-/** maker_note_locked() - @uid makes something in @session. Return: 0, also when it is the session's
- * own uid or that is of another kind; -ENOMEM. */
+/** maker_note_locked() - @uid makes something in @session, which it is in by itself, not by the
+ * directory. Return: 0, also when it is the session's own uid or that is of another kind; -ENOMEM.
+ */
 int maker_note_locked(struct spool_sessions *sessions, struct session *session, uid_t uid)
 	SPOOL_REQUIRES(sessions->lock);
 

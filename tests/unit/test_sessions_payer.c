@@ -206,6 +206,28 @@ static void test_taken_away(void)
 	taken_away(0);
 }
 
+/* Root, and others whose processes never end, are no members where they cannot be identified, and
+ * what they make goes by its directory: they would keep its session for good. */
+static void test_unidentified(void)
+{
+	static const uid_t others[] = {0, SERVICE};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct spool_creator creator = {.uid = others[i], .owner = ALICE};
+
+		set_up(SPOOL_SESSION_AUTO);
+		start(OTHER, others[i]);
+		start(SHELL, ALICE);
+		creator.directory = make(SHELL, ALICE);
+		CU_ASSERT_EQUAL(spool_sessions_of(rig->sessions, &creator), creator.directory);
+		spool_sessions_done(rig->sessions, creator.directory, true);
+		fake_end(&rig->life, SHELL);
+		check(creator.directory, true);
+		spool_sessions_put(rig->sessions, creator.directory, 1);
+		done(creator.directory);
+	}
+}
+
 /* Whoever cannot be noted is in no session. */
 static void test_no_memory(void)
 {
@@ -277,6 +299,7 @@ static const struct unit_test tests[] = {
 	{"of_the_system", test_of_the_system},
 	{"granted", test_granted},
 	{"taken_away", test_taken_away},
+	{"unidentified", test_unidentified},
 	{"no_memory", test_no_memory},
 	{"not_known", test_not_known},
 	{"known_later", test_known_later},
