@@ -126,7 +126,7 @@ static time_t end_of(struct spool_for_ram *queue, const struct spool_request *re
 	return (request->ram.since > last ? request->ram.since : last) + RAM_LIMIT_S;
 }
 
-/* */
+/* Puts those that have come into line. */
 static void arrive_locked(struct spool_for_ram *queue) SPOOL_REQUIRES(queue->loop.lock)
 {
 	struct spool_request *request;
@@ -175,7 +175,10 @@ static bool wait_locked(struct spool_for_ram *queue) SPOOL_REQUIRES(queue->loop.
 		until = first_end(queue);
 		if (has_signals_locked(queue))
 			look = spool_clock_ns() + NS_PER_S;
-		if (!spool_loop_wait_locked(&queue->loop, spool_min_u64(until, look)))
+		if (spool_loop_wait_locked(&queue->loop, spool_min_u64(until, look)))
+			continue;
+		/* what came while we were about to take the lock again is seen above */
+		if (!queue->kicked && !queue->loop.stop)
 			return until <= look;
 	}
 }
