@@ -35,6 +35,7 @@ struct spool_for_ram {
 	uint64_t signals[SIGNALS]; /* lock of the loop, as the next two: their requests; 0: none */
 	unsigned int n_signals;    /* so far */
 	bool looks;                /* they are to be looked at */
+	uint64_t look_ns;          /* of the thread: when they are looked at again at the latest */
 	struct spool_turns turns;  /* of the thread: those that have arrived before */
 	atomic_uint n_waiting;     /* arrived, in turn or being tried */
 	_Atomic uint64_t n_kicks;
@@ -174,7 +175,7 @@ static bool wait_locked(struct spool_for_ram *queue) SPOOL_REQUIRES(queue->loop.
 			return false;
 		until = first_end(queue);
 		if (has_signals_locked(queue))
-			look = spool_clock_ns() + NS_PER_S;
+			look = queue->look_ns;
 		if (spool_loop_wait_locked(&queue->loop, spool_min_u64(until, look)))
 			continue;
 		/* what came while we were about to take the lock again is seen above */
@@ -254,14 +255,19 @@ static bool let_go(struct spool_for_ram *queue, uint64_t unique)
 	return true;
 }
 
+/* Not whenever RAM has come: those who can have it would wait for each answer. */
 static void look_at_signals(struct spool_for_ram *queue)
 {
 	uint64_t signals[SIGNALS];
+	bool due;
 
 	spool_loop_lock(&queue->loop);
+	due = queue->looks || spool_clock_ns() >= queue->look_ns;
 	queue->looks = false;
 	memcpy(signals, queue->signals, sizeof(signals));
 	spool_loop_unlock(&queue->loop);
+	if (!due)
+		return;
 	for (unsigned int i = 0; i < SIGNALS; i++) {
 		if (signals[i] == 0 || !let_go(queue, signals[i]))
 			continue;
@@ -270,6 +276,7 @@ static void look_at_signals(struct spool_for_ram *queue)
 			queue->signals[i] = 0;
 		spool_loop_unlock(&queue->loop);
 	}
+	queue->look_ns = spool_clock_ns() + NS_PER_S;
 }
 
 static void *queue_main(void *arg)
