@@ -262,6 +262,7 @@ static void look_at_signals(struct spool_for_ram *queue)
 	bool due;
 
 	spool_loop_lock(&queue->loop);
+	arrive_locked(queue); /* also who has come just now may have had a signal by then */
 	due = queue->looks || spool_clock_ns() >= queue->look_ns;
 	queue->looks = false;
 	memcpy(signals, queue->signals, sizeof(signals));
