@@ -86,29 +86,46 @@ bool spool_subuids_is_table(const void *bytes, size_t size)
 	       size % sizeof(struct spool_subuid_range) == 0;
 }
 
+/* One more range. Return: the table, which may have moved; NULL: no memory, and it is as it was. */
+static struct spool_subuid_table *append(struct spool_subuid_table *table,
+					 const struct spool_subuid_range *range)
+{
+	struct spool_subuid_table *more =
+		realloc(table, sizeof(*table) + (table->n + 1) * sizeof(table->ranges[0]));
+
+	if (more)
+		more->ranges[more->n++] = *range;
+	return more;
+}
+
 struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path, int limit_ms)
 {
-	struct spool_subuid_table *table = calloc(1, sizeof(*table)), *more;
+	struct spool_subuid_table *table = calloc(1, sizeof(*table)), *more = table;
 	FILE *file = fopen(path, "re");
+	/* no file is a file without lines; one that cannot be opened may have some */
+	bool whole = file || errno == ENOENT || errno == ENOTDIR;
 	char *line = NULL;
 	size_t room = 0;
 	struct spool_subuid_range range;
 
 	(void)ctx;
 	(void)limit_ms;
-	while (table && file && getline(&line, &room, file) > 0) {
+	while (more && file && getline(&line, &room, file) > 0) {
 		if (!parse_line(line, &range))
 			continue;
-		more = realloc(table, sizeof(*table) + (table->n + 1) * sizeof(table->ranges[0]));
-		if (!more)
-			break;
-		table = more;
-		table->ranges[table->n++] = range;
+		more = append(table, &range);
+		if (more)
+			table = more;
 	}
 	free(line);
-	if (file)
+	if (file) {
+		whole = !ferror(file) && feof(file);
 		fclose(file);
-	return table;
+	}
+	if (more && whole)
+		return table;
+	free(table);
+	return NULL;
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)

@@ -32,7 +32,8 @@ typedef struct spool_subuid_table *(*spool_read_subuids_fn)(void *ctx, const cha
 
 /** spool_subuids_read() - a reader that opens the file itself and looks names up by getpwnam(3).
  * @ctx, @limit_ms: not used. Leaves out lines that it cannot understand and those whose user does
- * not exist. */
+ * not exist. A file that is not there is an empty one. Return: NULL: it cannot be read as a whole,
+ * and so nobody knows who pays. */
 struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path, int limit_ms);
 
 /** spool_subuids_size() - Return: the size of a table in bytes. */

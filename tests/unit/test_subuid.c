@@ -81,6 +81,22 @@ static void no_file(void)
 	spool_subuids_free(NULL);
 }
 
+/* A table that is not whole would end sessions of users whose lines are missing. */
+static void a_file_that_cannot_be_read(void)
+{
+	static const char itself[] = "/tmp/spool-subuid-itself";
+	struct spool_subuid_table *table = spool_subuids_read(NULL, "/nowhere/subuid", -1);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(table);
+	CU_ASSERT_EQUAL(table->n, 0);
+	free(table);
+	unlink(itself);
+	CU_ASSERT_EQUAL_FATAL(symlink(itself, itself), 0);
+	CU_ASSERT_PTR_NULL(spool_subuids_read(NULL, itself, -1)); /* ELOOP */
+	unlink(itself);
+	CU_ASSERT_PTR_NULL(spool_subuids_read(NULL, "/tmp", -1)); /* EISDIR, as it is read */
+}
+
 /* It is looked at once in a second; an ordinary uid is no reason to look. */
 static void a_change_is_seen(void)
 {
@@ -178,9 +194,13 @@ static void names_that_take_for_ever(void)
 int main(void)
 {
 	static const struct unit_test tests[] = {
-		{"owners", owners},   {"nonsense", nonsense},
-		{"no file", no_file}, {"a change is seen", a_change_is_seen},
-		{"check", check},     {"names that take for ever", names_that_take_for_ever},
+		{"owners", owners},
+		{"nonsense", nonsense},
+		{"no file", no_file},
+		{"a file that cannot be read", a_file_that_cannot_be_read},
+		{"a change is seen", a_change_is_seen},
+		{"check", check},
+		{"names that take for ever", names_that_take_for_ever},
 	};
 	int r, fd = mkstemp(path);
 
