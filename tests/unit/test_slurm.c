@@ -153,7 +153,7 @@ static bool is_odd(uint32_t id)
 	return id % 2;
 }
 
-/* Only what is over goes, and only what is named as a job. */
+/* Only what is over goes, and only what is named as a job. Who may not unmount leaves all there. */
 static void test_sweep(void)
 {
 	static const char *const names[] = {"1", "2", "3", "x1", "01", "4294967295"};
@@ -168,7 +168,8 @@ static void test_sweep(void)
 	}
 	job_sweep(&settings, is_odd);
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(names); i++) {
-		bool goes = strcmp(names[i], "1") == 0 || strcmp(names[i], "3") == 0;
+		bool goes = geteuid() == 0 &&
+			    (strcmp(names[i], "1") == 0 || strcmp(names[i], "3") == 0);
 
 		snprintf(path, sizeof(path), "%s/%s", base, names[i]);
 		CU_ASSERT_EQUAL(access(path, F_OK) < 0, goes);
