@@ -15,7 +15,10 @@
 
 #define NAME "stream"
 
-#define RANDOM_FILE (64u * 1024u * 1024u)
+#define MIB (1024u * 1024u)
+#define RANDOM_FILE (64u * MIB)
+#define REWRITE_QUICK (4u * MIB)
+#define REST_S 3 /* a large file has been written to a disk by then, where that is done at all */
 #define SEED 88172645463325252u /* any odd number: xorshift64, G. Marsaglia, 2003 */
 
 static int write_all(int fd, const char *buffer, size_t size, uint64_t bytes)
@@ -85,23 +88,24 @@ int bench_stream_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]
 	return r;
 }
 
-static off_t random_place(uint64_t *state, size_t size)
+static off_t random_place(uint64_t *state, size_t size, uint64_t bytes)
 {
 	*state ^= *state << 13;
 	*state ^= *state >> 7;
 	*state ^= *state << 17;
-	return (off_t)(*state % (RANDOM_FILE / size) * size);
+	return (off_t)(*state % (bytes / size) * size);
 }
 
-static int timed_random(const struct bench_task *task, int fd, char *buffer, bool reading,
-			double *ret_ns)
+/* At places of the first @bytes of the file. */
+static int timed_random(const struct bench_task *task, int fd, char *buffer, uint64_t bytes,
+			bool reading, double *ret_ns)
 {
 	size_t size = task->workload->size;
 	uint64_t state = SEED;
 	int64_t from = bench_now_ns();
 
 	for (uint64_t i = 0; i < task->n; i++) {
-		off_t at = random_place(&state, size);
+		off_t at = random_place(&state, size, bytes);
 		ssize_t n = reading ? pread(fd, buffer, size, at) : pwrite(fd, buffer, size, at);
 
 		if (n != (ssize_t)size)
@@ -125,9 +129,31 @@ int bench_random_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]
 		return -errno;
 	r = write_all(fd, buffer, task->workload->size, RANDOM_FILE);
 	if (r == 0)
-		r = timed_random(task, fd, buffer, false, &ret_ns[0]);
+		r = timed_random(task, fd, buffer, RANDOM_FILE, false, &ret_ns[0]);
 	if (r == 0)
-		r = timed_random(task, fd, buffer, true, &ret_ns[1]);
+		r = timed_random(task, fd, buffer, RANDOM_FILE, true, &ret_ns[1]);
+	unlinkat(task->dirfd, NAME, 0);
+	return r;
+}
+
+int bench_rewrite_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES])
+{
+	uint64_t bytes = task->setup->quick ? REWRITE_QUICK : (uint64_t)task->workload->kind * MIB;
+	spool_cleanup(free) char *buffer = malloc(task->workload->size);
+	spool_cleanup(fd) int fd = -1;
+	int r;
+
+	if (!buffer)
+		return -ENOMEM;
+	memset(buffer, 'x', task->workload->size);
+	fd = openat(task->dirfd, NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, buffer, task->workload->size, bytes);
+	if (r == 0 && !task->setup->quick)
+		sleep(REST_S);
+	if (r == 0)
+		r = timed_random(task, fd, buffer, bytes, false, &ret_ns[0]);
 	unlinkat(task->dirfd, NAME, 0);
 	return r;
 }

@@ -10,3 +10,7 @@ int bench_stream_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]
 
 /** bench_random_run() - two figures: one write, one read, at random places. */
 int bench_random_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);
+
+/** bench_rewrite_run() - one write at a random place of a file of @kind MiB that was left alone for
+ * 3 s. */
+int bench_rewrite_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);
