@@ -180,9 +180,13 @@ static bool has_descriptors(void)
 static bool read_mask(struct spool_options *options)
 {
 	const char *text = getenv("SPOOLFS_MASK");
+	unsigned int mask = 0;
 
-	return !text || geteuid() != 0 || !options->foreground ||
-	       spool_feature_mask(text, stderr, &options->mask) == 0;
+	if (text && geteuid() == 0 && options->foreground &&
+	    spool_feature_mask(text, stderr, &mask) < 0)
+		return false;
+	options->mask |= mask;
+	return true;
 }
 
 /* Tests cannot wait for limits of many seconds, nor may a busy machine make them come true where a

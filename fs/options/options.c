@@ -58,8 +58,8 @@ static bool is_as_now(const struct given *given)
 	       options->backing_any == now->backing_any && options->encrypt == now->encrypt &&
 	       options->mlock == now->mlock && options->nice == now->nice &&
 	       options->transport == now->transport && options->writeback == now->writeback &&
-	       options->noexec == now->noexec && options->nosymfollow == now->nosymfollow &&
-	       options->allow_other == now->allow_other;
+	       options->xattr == now->xattr && options->noexec == now->noexec &&
+	       options->nosymfollow == now->nosymfollow && options->allow_other == now->allow_other;
 }
 
 static int set_option(void *arg, char *option)
@@ -326,6 +326,7 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 		.machine_ram = machine->ram,
 		.backing_fd = -1,
 		.encrypt = true,
+		.xattr = true,
 		.nice = SPOOL_NICE_DEFAULT,
 		.threshold = THRESHOLD,
 		.detach = DETACH_S,

@@ -63,6 +63,7 @@ struct spool_options {
 	bool noexec;
 	bool nosymfollow;
 	bool writeback;
+	bool xattr;
 	enum spool_transport transport;
 	enum spool_pressure_option pressure;
 	enum spool_session_mode session;
@@ -72,7 +73,7 @@ struct spool_options {
 	int holder_fd;     /* -1 = none */
 	int ready_fd;      /* -1 = none */
 	int alive_fd;      /* -1 = none; held open in all our processes, and not used */
-	unsigned int mask; /* enum spool_feature: by SPOOLFS_MASK of a test */
+	unsigned int mask; /* enum spool_feature: by SPOOLFS_MASK of a test, and xattr=off */
 	int hurry;         /* limits of time are divided by this of a test; else 1 */
 	int patience;      /* and multiplied by this */
 	enum spool_log_level log_level;

@@ -175,6 +175,29 @@ int options_resolve_limits(struct given *given)
 	return check_limits(given->errors, limits);
 }
 
+/* What the kernel is told of the mount. */
+static int resolve_kernel(struct given *given)
+{
+	struct spool_options *options = given->options;
+
+	if (!options->xattr && options->config.layout == SPOOL_LAYOUT_SHARED) {
+		fputs("spoolfs: xattr=off: layout=shared has ACLs, which are attributes (allowed: "
+		      "on)\n",
+		      given->errors);
+		return -EINVAL;
+	}
+	if (options->nosymfollow && given->machine->uid != 0) {
+		fputs("spoolfs: nosymfollow: fusermount3 cannot mount so (allowed: symfollow)\n",
+		      given->errors);
+		return -EINVAL;
+	}
+	if (!options->xattr)
+		options->mask |= SPOOL_FEATURE_XATTR;
+	if (!options->allow_other_given)
+		options->allow_other = given->machine->uid == 0;
+	return 0;
+}
+
 int options_resolve_layout(struct given *given)
 {
 	struct spool_options *options = given->options;
@@ -220,12 +243,5 @@ int options_resolve_layout(struct given *given)
 			config->layout == SPOOL_LAYOUT_SHARED ? given->mode : given->mode & 0700;
 	config->acl = config->layout == SPOOL_LAYOUT_SHARED &&
 		      !(options->mask & (SPOOL_FEATURE_POSIX_ACL | SPOOL_FEATURE_DONT_MASK));
-	if (options->nosymfollow && !root) {
-		fputs("spoolfs: nosymfollow: fusermount3 cannot mount so (allowed: symfollow)\n",
-		      given->errors);
-		return -EINVAL;
-	}
-	if (!options->allow_other_given)
-		options->allow_other = root;
-	return 0;
+	return resolve_kernel(given);
 }

@@ -297,6 +297,11 @@ static int set_writeback(struct given *given, const struct option_entry *entry, 
 	return 0;
 }
 
+static int set_xattr(struct given *given, const struct option_entry *entry, const char *value)
+{
+	return set_switch(given, entry, value, &given->options->xattr);
+}
+
 static int set_remount(struct given *given, const struct option_entry *entry, const char *value)
 {
 	(void)entry;
@@ -420,6 +425,8 @@ const struct option_entry spool_option_table[] = {
 	 "how the daemon's threads compete for the CPUs, nice(1)", set_nice},
 	{"writeback", NULL, "off",
 	 "cache writes in the kernel: small ones are faster, errors later", set_writeback},
+	{"xattr", "on|off", "on", "extended attributes (off: new files are written faster)",
+	 set_xattr},
 	{"log_level", "error|warning|info|debug", "info", "what is logged", set_log_level},
 	{"allow_other", NULL, "on for root", "other users may use the mount", set_allow_other},
 	{"fsname", "NAME", "spoolfs", "source shown in the mount table", set_fsname},

@@ -14,7 +14,7 @@ from checks import (TOP, Skip, c_files, files, function_name, is_function, items
 # The options of the contract; later ones join them here and in the manual page.
 CONTRACT = '''ram threshold backing reserve size nr_inodes user_size user_inodes user_ram layout
     modes uid gid mode noexec lifetime linger session grace detach encrypt mlock
-    backing_any pressure transport writeback log_level'''.split()
+    backing_any pressure transport writeback xattr log_level'''.split()
 MAN = (TOP / 'fs/spoolfs.8', TOP / 'tools/spoolctl/spoolctl.1',
        TOP / 'tools/mount/mount.spoolfs.8', TOP / 'tools/bench/spoolbench.1',
        TOP / 'tools/pam/pam_spoolfs.8', TOP / 'packaging/systemd/spoolfs.service.8',

@@ -161,6 +161,9 @@ static void test_refusals(void)
 		{"transport=tcp", "transport=tcp: unknown transport"},
 		{"log_level=all", "log_level=all: unknown level"},
 		{"mask=uring", "mask=uring: unknown option"},
+		{"xattr=no", "xattr=no: neither on nor off"},
+		{"xattr=", "xattr: needs a value"},
+		{"xattr=off,layout=shared", "xattr=off: layout=shared has ACLs"},
 		{"mlock=yes", "mlock=yes: neither on nor off"},
 		{"passthrough=off", "passthrough=off: unknown option"},
 		{"passthrough=on", "passthrough=on: unknown option"},
@@ -203,7 +206,7 @@ static void test_masks(void)
 	fclose(errors);
 	CU_ASSERT_PTR_NOT_NULL(
 		strstr(line, "SPOOLFS_MASK=lsee: unknown feature (allowed: tmpfile+"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(line, "+idmap)\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "+idmap+xattr)\n"));
 }
 
 static void test_users_cannot_have_private(void)

@@ -175,7 +175,7 @@ static void test_mount_options(void)
 
 	CU_ASSERT_EQUAL(read_line("-o ram=1G -o size=2G,noexec true", true, &options), EXIT_OK);
 	CU_ASSERT_STRING_EQUAL(options.mount, "layout=single,lifetime=mount,log_level=warning,"
-					      "ram=1G,size=2G,noexec");
+					      "xattr=off,ram=1G,size=2G,noexec");
 	run_options_free(&options);
 	/* where the command of root may change to another user */
 	CU_ASSERT_EQUAL(read_line("--tmp -o ram=1G true", true, &options), EXIT_OK);
@@ -183,7 +183,18 @@ static void test_mount_options(void)
 					      "log_level=warning,ram=1G");
 	run_options_free(&options);
 	CU_ASSERT_EQUAL(read_line("--tmp true", false, &options), EXIT_OK);
-	CU_ASSERT_STRING_EQUAL(options.mount, "layout=single,lifetime=mount,log_level=warning");
+	CU_ASSERT_STRING_EQUAL(options.mount, "layout=single,lifetime=mount,log_level=warning,"
+					      "xattr=off");
+	run_options_free(&options);
+	/* shared has ACLs; of two layouts the later one counts */
+	CU_ASSERT_EQUAL(read_line("-o layout=single,layout=shared true", false, &options), EXIT_OK);
+	CU_ASSERT_STRING_EQUAL(options.mount, "layout=single,lifetime=mount,log_level=warning,"
+					      "layout=single,layout=shared");
+	run_options_free(&options);
+	CU_ASSERT_EQUAL(read_line("--tmp -o layout=shared,layout=private true", true, &options),
+			EXIT_OK);
+	CU_ASSERT_STRING_EQUAL(options.mount, "layout=shared,lifetime=mount,log_level=warning,"
+					      "xattr=off,layout=shared,layout=private");
 	run_options_free(&options);
 }
 

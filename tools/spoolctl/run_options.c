@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/options.h"
 #include "common/usage.h"
@@ -50,15 +51,38 @@ static int set_rest(struct run_options *options, enum run_rest rest)
 	return EXIT_OK;
 }
 
+/* Return: the value of the last @name (with its "=") in @list, which is the one that counts; it
+ * ends at a comma or with the list. NULL: there is none. */
+static const char *last_value(const char *list, const char *name)
+{
+	const char *found = NULL;
+
+	for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+		if (strncmp(at, name, strlen(name)) == 0)
+			found = at + strlen(name);
+	}
+	return found;
+}
+
+static bool is_shared(const char *layout)
+{
+	return strcspn(layout, ",") == strlen("shared") &&
+	       strncmp(layout, "shared", strlen("shared")) == 0;
+}
+
 /* Root's commands may change to other users, for whom /tmp must be what it is. The mount ends with
  * the command: nothing in it has to end before. */
 static int complete(struct run_options *options, const char *asked, bool root)
 {
-	bool shared = options->tmp && root;
-	int r = add_mount_options(&options->mount, shared ? "layout=shared" : "layout=single");
+	const char *layout = asked ? last_value(asked, "layout=") : NULL;
+	bool shared = layout ? is_shared(layout) : options->tmp && root;
+	int r = add_mount_options(&options->mount,
+				  options->tmp && root ? "layout=shared" : "layout=single");
 
 	if (r == EXIT_OK)
 		r = add_mount_options(&options->mount, "lifetime=mount,log_level=warning");
+	if (r == EXIT_OK && !shared) /* where it would be an error */
+		r = add_mount_options(&options->mount, "xattr=off");
 	if (r == EXIT_OK && asked)
 		r = add_mount_options(&options->mount, asked);
 	if (options->tmp && options->rest == RUN_REST_LEFT)

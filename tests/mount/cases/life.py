@@ -413,7 +413,8 @@ def who_looks_for_members_lets_others_go_first(mount):
 @case(mount=False)
 def run_has_the_lifetime_of_its_mount():
     need('setsid')
-    done = run(binary('SPOOLCTL'), 'run', '--', '/usr/bin/python3', '-c', '''import os
+    done = run(binary('SPOOLCTL'), 'run', '-o', 'xattr=on', '--', '/usr/bin/python3', '-c',
+               '''import os
 os.mkdir('dir') if os.chdir(os.environ['TMPDIR']) else open('f', 'w').close()
 print(os.getxattr('f', 'user.spoolfs.lifetime').decode())''')
     assert done.stdout == 'mount\n', done

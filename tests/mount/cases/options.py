@@ -2,10 +2,11 @@
 import errno
 import os
 import signal
+import sys
 
 from rig import (Mount, Skip, as_user, binary, case, fails, get, is_mounted,
                  need_limited_addresses, put, run, unmount)
-from transport import IO_URING_SETUP, forbid, status
+from transport import IO_URING_SETUP, counts, forbid, status, transports
 
 GENERIC = '''noatime nodiratime diratime strictatime norelatime relatime atime lazytime nolazytime
     dirsync sync async mand nomand iversion noiversion silent loud rw dev nodev suid nosuid exec
@@ -57,6 +58,45 @@ def nosymfollow_is_obeyed():
 
 
 @case(mount=False)
+def without_attributes_the_kernel_asks_once():
+    for options in transports():
+        with Mount(layout='single', options=f'{options},xattr=off') as mount:
+            path = f'{mount.path}/f'
+            put(path, b'x')
+            before = counts(mount)
+            for file in (path, mount.path):
+                for name in 'user.a', 'user.spoolfs.lifetime', 'trusted.a':
+                    fails(errno.EOPNOTSUPP, os.setxattr, file, name, b'close')
+                    fails(errno.EOPNOTSUPP, os.getxattr, file, name)
+                    fails(errno.EOPNOTSUPP, os.removexattr, file, name)
+                fails(errno.EOPNOTSUPP, os.listxattr, file)
+            for i in range(20):
+                put(f'{path}{i}', b'x')
+            after = counts(mount)
+            for name in ('SETXATTR', 'LISTXATTR', 'REMOVEXATTR', 'GETXATTR'):
+                assert after[name] <= 1, after
+            assert after['GETXATTR'] == before['GETXATTR']  # which the first write has asked
+            assert ' -xattr' in status(mount)['features']
+            run(binary('SPOOLCTL'), 'lifetime', 'close', path)
+            assert 'close' in run(binary('SPOOLCTL'), 'ls', path).stdout
+    with Mount() as mount:
+        assert ' xattr' in status(mount)['features']
+
+
+@case(mount=False)
+def attributes_are_off_for_one_command():
+    def run_with(*options):
+        """The error of setting an attribute in a mount of spoolctl run; 0: none."""
+        code = 'import os, sys\ntry:\n os.setxattr(os.environ["TMPDIR"], "user.a", b"x")\n' \
+            'except OSError as e:\n sys.exit(e.errno)'
+        return run(binary('SPOOLCTL'), 'run', *options, sys.executable, '-c', code,
+                   check=False).returncode
+    assert run_with() == errno.EOPNOTSUPP
+    assert run_with('-o', 'xattr=on') == 0
+    assert run_with('-o', 'layout=shared') == 0
+
+
+@case(mount=False)
 def what_cannot_be_had_is_wrong_use():
     base = os.environ['SPOOL_CASE_DIR']
     path, file = f'{base}/m', f'{base}/file'
@@ -73,6 +113,9 @@ def what_cannot_be_had_is_wrong_use():
             else:
                 run(binary('SPOOLFS'), *args)
                 unmount(path)
+    for options, text in (('layout=shared,xattr=off', 'xattr=off: layout=shared has ACLs'),
+                          ('xattr=none', 'xattr=none: '), ('xattr', 'xattr: needs a value')):
+        refused('-o', f'backing=none,{options}', path, text=text)
     for backing in '/proc', '/sys':
         refused('-o', f'backing={backing}', path, text=f'backing={backing}: ')
     for more in [], ['-f']:
@@ -156,7 +199,7 @@ def a_remount_changes_or_refuses():
             assert done.returncode == 0 and not done.stderr, (options, done)
         for option in ('noexec', 'nosymfollow', 'writeback', 'layout=single', 'mode=0700', 'uid=7',
                        'backing=/var/tmp', 'encrypt=off', 'mlock=on', 'transport=dev',
-                       'fsname=other', 'backing_any=on'):
+                       'fsname=other', 'backing_any=on', 'xattr=off'):
             done = remount(mount.path, f'size=80M,{option}')
             assert done.returncode == 2 and done.stderr.count('\n') == 1, (option, done)
             assert f'{option}: cannot be changed while mounted (allowed: ' in done.stderr, done
