@@ -67,6 +67,15 @@ int spool_mount_clear(const char *path, struct spool_log *log)
 	return r < 0 ? r : 0;
 }
 
+static int refuse_hanging(const char *mountpoint, FILE *errors)
+{
+	fprintf(errors,
+		"spoolfs: %.128s: what is mounted there does not answer "
+		"(allowed: after umount -l)\n",
+		mountpoint);
+	return -ETIMEDOUT;
+}
+
 int spool_mount_check(const struct spool_options *options, struct spool_log *log,
 		      struct spool_mount *ret, FILE *errors)
 {
@@ -76,12 +85,15 @@ int spool_mount_check(const struct spool_options *options, struct spool_log *log
 
 	*ret = (struct spool_mount){.fd = -1, .covered = -1};
 	path = spool_mount_resolve(options->mountpoint);
-	if (path)
-		spool_mount_clear(path, log); /* where this fails it is seen below */
+	r = path ? spool_mount_clear(path, log) : -errno;
+	if (r == -ETIMEDOUT) { /* we would hang as well; any other failure is seen below */
+		free(path);
+		return refuse_hanging(options->mountpoint, errors);
+	}
 	if (!path || stat(path, &stat_buf) < 0) {
-		r = -errno;
+		r = path ? -errno : r;
 		fprintf(errors, "spoolfs: %.128s: %s (allowed: an existing directory)\n",
-			options->mountpoint, strerror(errno));
+			options->mountpoint, strerror(-r));
 		free(path);
 		return r;
 	}

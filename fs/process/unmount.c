@@ -11,6 +11,7 @@
 #include "host/connection.h"
 #include "host/mount_table.h"
 #include "host/process.h"
+#include "util/descriptors.h"
 #include "util/macros.h"
 
 /* How long one unmount may take: milliseconds, unless the kernel waits for the process that served.
@@ -39,19 +40,27 @@ static bool is_dead(const char *path)
 	       (errno == ENOTCONN || errno == ECONNABORTED || errno == ECANCELED);
 }
 
+/* Runs in a child. Who hangs must keep nothing open whose end others wait for. */
+static int look(void *arg)
+{
+	const struct request *request = arg;
+
+	spool_stdio_to_null(STDERR_FILENO);
+	spool_keep_descriptors(NULL, 0);
+	return is_dead(request->path) ? DONE : NOT_OURS;
+}
+
 /* Runs in a child. */
 static int unmount_one(void *arg)
 {
 	const struct request *request = arg;
 
-	if (request->must_be_dead && !is_dead(request->path))
-		return NOT_OURS;
-	if (request->look_only)
-		return EIO;
+	spool_keep_descriptors(NULL, 0);
 	if (geteuid() != 0) {
 		execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", request->path, NULL);
 		return errno;
 	}
+	spool_stdio_to_null(STDERR_FILENO);
 	/* forced, as that aborts the connection where fusectl is not mounted */
 	return umount2(request->path, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? DONE : errno;
 }
@@ -78,9 +87,9 @@ static int result_of(int status)
 }
 
 /* Return: 0; NOT_OURS; -errno. */
-static int run_request(struct request *request)
+static int run_child(struct request *request, int (*run)(void *arg))
 {
-	pid_t pid = spool_process_start(unmount_one, request);
+	pid_t pid = spool_process_start(run, request);
 	int status = 0;
 
 	if (pid < 0)
@@ -93,6 +102,16 @@ static int run_request(struct request *request)
 	}
 	spool_process_kill(pid);
 	return -ETIMEDOUT;
+}
+
+/* Return: 0; NOT_OURS; -errno. */
+static int run_request(struct request *request)
+{
+	int r = request->must_be_dead ? run_child(request, look) : DONE;
+
+	if (r != DONE || has_gone(request))
+		return r;
+	return request->look_only ? -EIO : run_child(request, unmount_one);
 }
 
 int spool_unmount_path(const char *path)

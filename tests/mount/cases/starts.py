@@ -1,6 +1,7 @@
 """Starts that go wrong, and what lies on top: nothing hangs or is lost, and a line says why."""
 import os
 import resource
+import signal
 import subprocess
 import tempfile
 import threading
@@ -44,6 +45,19 @@ def a_failed_start_in_the_background_says_why():
                        preexec_fn=lambda: forbid(IO_URING_SETUP))
             assert done.returncode == 2 and done.stderr.startswith('spoolfs: '), (option, done)
             assert not is_mounted(place.path)
+
+
+@case()
+def a_start_where_one_hangs_does_not_hang(mount):
+    """The one that hangs is left alone: it goes on. Nothing waits for it, this pipe neither."""
+    os.kill(mount.worker, signal.SIGSTOP)
+    try:
+        done = run(binary('SPOOLFS'), '-f', '-o', 'backing=none', mount.path, check=False)
+        assert done.returncode == 2 and 'does not answer' in done.stderr, done
+        assert done.stderr.count('\n') == 1, done
+    finally:
+        os.kill(mount.worker, signal.SIGCONT)
+    put(f'{mount.tmpdir()}/f', b'x')  # and nothing has happened to that one
 
 
 @case(mount=False)
