@@ -10,17 +10,23 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fs.h"
 #include "host/mount_table.h"
+#include "host/process.h"
 #include "security/privileges.h"
 #include "process/unmount.h"
+#include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/rmtree.h"
 
 #define MTAB "/etc/mtab" /* fusermount3 unmounts only what it finds there */
 #define SUBTYPE "spoolfs"
+
+/* How long it may take to find out what a path is, unless what is mounted there hangs. A guess. */
+#define RESOLVE_MS 2000
 
 #define REMOVE_TRIES 100 /* a guess; mostly the first try succeeds */
 
@@ -37,7 +43,8 @@ static bool is_empty(const char *path)
 	return empty;
 }
 
-char *spool_mount_resolve(const char *mountpoint)
+/* Return: for free(3); NULL with errno. */
+static char *resolve(const char *mountpoint)
 {
 	spool_cleanup(free) char *copy = strdup(mountpoint), *name = strdup(mountpoint);
 	spool_cleanup(free) char *parent = NULL;
@@ -55,6 +62,53 @@ char *spool_mount_resolve(const char *mountpoint)
 	}
 	return asprintf(&path, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, last) < 0 ? NULL
 											  : path;
+}
+
+struct question {
+	const char *mountpoint;
+	int answer; /* where the path goes */
+};
+
+/* Runs in a child. Return: 0; an errno. */
+static int resolve_apart(void *arg)
+{
+	const struct question *question = arg;
+	char *path;
+
+	spool_stdio_to_null(STDERR_FILENO); /* nobody is to wait for one that hangs */
+	spool_keep_descriptors(&question->answer, 1);
+	path = resolve(question->mountpoint);
+	if (!path)
+		return errno;
+	return write(question->answer, path, strlen(path) + 1) < 0 ? errno : 0; /* it fits */
+}
+
+char *spool_mount_resolve(const char *mountpoint)
+{
+	spool_cleanup(fd) int reader = -1, writer = -1;
+	struct question question = {.mountpoint = mountpoint};
+	char path[PATH_MAX] = "";
+	int fds[2], status;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return NULL;
+	reader = fds[0];
+	writer = question.answer = fds[1];
+	pid = spool_process_start(resolve_apart, &question);
+	if (pid < 0) {
+		errno = (int)-pid;
+		return NULL;
+	}
+	if (!spool_process_wait(pid, RESOLVE_MS, &status)) {
+		spool_process_kill(pid);
+		errno = ETIMEDOUT;
+		return NULL;
+	}
+	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+	if (errno == 0 && read(reader, path, sizeof(path) - 1) > 0)
+		return strdup(path);
+	return NULL;
 }
 
 int spool_mount_clear(const char *path, struct spool_log *log)

@@ -11,8 +11,10 @@
 
 /**
  * spool_mount_resolve() - the path of a mount point as the mount table has it
- * What is mounted there may be dead, so that only the directory that it is in can be asked for.
- * Return: an absolute path without symbolic links, for free(3); NULL: errno says why.
+ * What is mounted there may be dead, so that only the directory that it is in can be asked for; or
+ * may hang, so that a child does it. The calling process must have one thread.
+ * Return: an absolute path without symbolic links, for free(3); NULL: errno says why, ETIMEDOUT:
+ * something on the way does not answer.
  */
 char *spool_mount_resolve(const char *mountpoint);
 

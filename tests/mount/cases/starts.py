@@ -52,9 +52,10 @@ def a_start_where_one_hangs_does_not_hang(mount):
     """The one that hangs is left alone: it goes on. Nothing waits for it, this pipe neither."""
     os.kill(mount.worker, signal.SIGSTOP)
     try:
-        done = run(binary('SPOOLFS'), '-f', '-o', 'backing=none', mount.path, check=False)
-        assert done.returncode == 2 and 'does not answer' in done.stderr, done
-        assert done.stderr.count('\n') == 1, done
+        for path in mount.path, f'{mount.path}/':
+            done = run(binary('SPOOLFS'), '-f', '-o', 'backing=none', path, check=False)
+            assert done.returncode == 2 and 'does not answer' in done.stderr, done
+            assert done.stderr.count('\n') == 1, done
     finally:
         os.kill(mount.worker, signal.SIGCONT)
     put(f'{mount.tmpdir()}/f', b'x')  # and nothing has happened to that one
