@@ -125,6 +125,9 @@ static void test_failures_leave_nothing(void)
 		 "spoolfs: size=1: too small", EXIT_USAGE},
 		{"#!/bin/sh\necho one >&2\necho two >&2\nexit 1\n", "one", EXIT_FAILED},
 		{"#!/bin/sh\nkill -9 $$\n", "spoolfs: ended as it started", EXIT_FAILED},
+		/* more than a pipe takes */
+		{"#!/bin/sh\necho one >&2\nhead -c 200000 /dev/zero >&2 || exit 1\nexit 2\n", "one",
+		 EXIT_USAGE},
 	};
 	char base[] = "/tmp/spool-unit-XXXXXX", program[64], path[PATH_MAX];
 	const struct job job = {.id = 7, .size = GIB};

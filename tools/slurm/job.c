@@ -53,16 +53,21 @@ static _Noreturn void become(const struct settings *settings, const char *option
 	_exit(EXIT_FAILED);
 }
 
-/* Its first line of errors, to the end of which the daemon keeps nothing open. */
+/* Its first line of errors. All others are read as well: one that finds no reader would end it. The
+ * daemon keeps nothing open. */
 static void read_line(int fd, char *ret_error)
 {
+	char rest[512];
 	size_t n = 0;
 	ssize_t got;
 
-	while (n < SETTINGS_ERROR - 1 &&
-	       ((got = read(fd, ret_error + n, SETTINGS_ERROR - 1 - n)) > 0 ||
-		(got < 0 && errno == EINTR)))
-		n += got > 0 ? (size_t)got : 0;
+	do {
+		size_t room = SETTINGS_ERROR - 1 - n;
+
+		got = room ? read(fd, ret_error + n, room) : read(fd, rest, sizeof(rest));
+		if (room && got > 0)
+			n += (size_t)got;
+	} while (got > 0 || (got < 0 && errno == EINTR));
 	ret_error[n] = '\0';
 	ret_error[strcspn(ret_error, "\n")] = '\0';
 }
