@@ -35,7 +35,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
 SlurmdTimeout=300
-KillWait=1
+KillWait={wait}
 CompleteWait=0
 MpiDefault=none
 PropagateResourceLimits=NONE
@@ -60,7 +60,7 @@ def free_ports(n):
 class Cluster:
     """A controller and a node, in a /run and an /etc of this case; the user is alice."""
 
-    def __init__(self, arguments='', more='', spank=True):
+    def __init__(self, arguments='', more='', spank=True, wait=1):
         need('slurmctld', 'slurmd', 'munged', 'mungekey', 'srun')
         if not BUILT.exists():
             raise Skip('spank_spoolfs.so is not installed')
@@ -78,7 +78,8 @@ class Cluster:
             os.mkdir(PLACE + name, 0o755)
         os.environ['SLURM_CONF'] = f'{PLACE}/slurm.conf'
         ports = free_ports(2)
-        put(f'{PLACE}/slurm.conf', (CONFIG.format(host=self.host, place=PLACE, ports=ports)
+        put(f'{PLACE}/slurm.conf', (CONFIG.format(host=self.host, place=PLACE, ports=ports,
+                                                  wait=wait)
                                     + more).encode())
         put(PLUGIN, plugin)
         line = f'required {PLUGIN} program={binary("SPOOLFS")} {arguments}\n' if spank else ''
@@ -203,6 +204,26 @@ def a_job_that_is_cancelled_leaves_nothing():
         cluster.do('scancel', str(job))
         all_gone()
         wait_until(lambda: cluster.state() == 'idle', 'the node is free')
+
+
+@case(mount=False)
+def a_job_that_is_cancelled_may_save_what_it_has():
+    """It has KillWait for that, and the prologs and epilogs of others leave its files alone."""
+    with Cluster(wait=DEADLINE_S) as cluster:
+        other = cluster.batch('echo x >$TMPDIR/o; while [ -e $TMPDIR/o ]; do sleep 0.1; done',
+                              '--spool=64M')
+        job = cluster.batch('trap "echo x >$TMPDIR/ending" TERM\necho x >$TMPDIR/f\n'
+                            'until [ -e $TMPDIR/go ]; do sleep 0.1; done', '--spool=64M')
+        file, others = started('f'), started('o')
+        cluster.do('scancel', str(job))
+        started('ending')
+        os.unlink(others)
+        wait_until(lambda: cluster.is_over(other) and not others.parent.exists(),
+                   'the other one and its epilog end')
+        assert get(file) == b'x\n'
+        put(f'{file.parent}/go', b'')
+        wait_until(lambda: cluster.is_over(job), 'the job ends')
+        all_gone()
 
 
 @case(mount=False)

@@ -81,7 +81,8 @@ static bool job_of(spank_t spank, struct job *ret)
 	return true;
 }
 
-/* As the controller knows it. While it does not answer nothing is over. */
+/* As the controller knows it. Nothing is over while it does not answer, nor a job that completes:
+ * its processes may have KillWait to save what they have, and its epilog is still to come. */
 static bool is_over(uint32_t id)
 {
 	job_info_msg_t *found = NULL;
@@ -90,7 +91,8 @@ static bool is_over(uint32_t id)
 	if (slurm_load_job(&found, id, 0) != SLURM_SUCCESS)
 		return slurm_get_errno() == ESLURM_INVALID_JOB_ID;
 	for (uint32_t i = 0; i < found->record_count; i++)
-		over &= (found->job_array[i].job_state & JOB_STATE_BASE) >= JOB_COMPLETE;
+		over &= (found->job_array[i].job_state & JOB_STATE_BASE) >= JOB_COMPLETE &&
+			!(found->job_array[i].job_state & JOB_COMPLETING);
 	slurm_free_job_info_msg(found);
 	return over;
 }
