@@ -6,32 +6,22 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "util/macros.h"
-
-int spool_pulses_new(struct spool_pulses **ret)
+int spool_pulses_new(int wake, struct spool_pulses **ret)
 {
 	struct spool_pulses *pulses = mmap(NULL, sizeof(*pulses), PROT_READ | PROT_WRITE,
 					   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (pulses == MAP_FAILED)
 		return -errno;
-	pulses->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (pulses->wake < 0) {
-		int r = -errno;
-
-		munmap(pulses, sizeof(*pulses));
-		return r;
-	}
+	pulses->wake = wake;
 	*ret = pulses;
 	return 0;
 }
 
 void spool_pulses_free(struct spool_pulses *pulses)
 {
-	if (!pulses)
-		return;
-	spool_close(pulses->wake);
-	munmap(pulses, sizeof(*pulses));
+	if (pulses)
+		munmap(pulses, sizeof(*pulses));
 }
 
 struct spool_pulse *spool_pulse_join(struct spool_pulses *pulses)

@@ -25,15 +25,18 @@ struct spool_pulse {
 	atomic_int tid; /* whose it is; 0: nobody's yet */
 };
 
+/** struct spool_pulses - the worker, which may have been taken over, can write all of it: the
+ * supervisor reads counts and @n, and uses nothing else that stands here */
 struct spool_pulses {
-	int wake;              /* eventfd of the supervisor; -1: it does not look */
+	int wake;              /* eventfd of the supervisor, for the worker; -1: nobody looks */
 	atomic_bool is_looked; /* a thread sets it, the supervisor clears it */
 	atomic_uint n;         /* in use */
 	struct spool_pulse pulses[SPOOL_PULSES];
 };
 
-/** spool_pulses_new() - memory that stays shared across fork(2). Return: 0; -errno. */
-int spool_pulses_new(struct spool_pulses **ret);
+/** spool_pulses_new() - memory that stays shared across fork(2). @wake: stays the caller's; -1:
+ * there is none. Return: 0; -errno. */
+int spool_pulses_new(int wake, struct spool_pulses **ret);
 
 /** spool_pulses_free() - unmap it in this process. NULL is allowed. */
 void spool_pulses_free(struct spool_pulses *pulses);

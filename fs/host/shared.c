@@ -2,7 +2,7 @@
 #include "host/shared.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
@@ -10,12 +10,18 @@
 
 int spool_shared_new(bool noswap, struct spool_shared **ret)
 {
-	struct spool_shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-					   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct spool_shared *shared = calloc(1, sizeof(*shared));
 	int r;
 
-	if (shared == MAP_FAILED)
-		return -errno;
+	if (!shared)
+		return -ENOMEM;
+	shared->said = mmap(NULL, sizeof(*shared->said), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared->said == MAP_FAILED) {
+		r = -errno;
+		free(shared);
+		return r;
+	}
 	shared->arena.fd = -1;
 	shared->alive = -1;
 	shared->dies = -1;
@@ -31,7 +37,7 @@ int spool_shared_new(bool noswap, struct spool_shared **ret)
 
 void spool_shared_set_detach(struct spool_shared *shared, uint32_t detach)
 {
-	if (shared && atomic_exchange(&shared->detach, detach) != detach)
+	if (shared && atomic_exchange(&shared->said->detach, detach) != detach)
 		eventfd_write(shared->wake, 1);
 }
 
@@ -42,5 +48,6 @@ void spool_shared_free(struct spool_shared *shared)
 	spool_close(shared->wake);
 	spool_close(shared->dies);
 	spool_close(shared->arena.fd);
-	munmap(shared, sizeof(*shared));
+	munmap(shared->said, sizeof(*shared->said));
+	free(shared);
 }

@@ -50,7 +50,8 @@ bool spool_child_wait(struct spool_child *child, int ms)
 bool spool_child_ended_well(const struct spool_child *child)
 {
 	if (!child->reaped)
-		return spool_child_is_dying(child, 0) && atomic_load(&child->shared->in_order);
+		return spool_child_is_dying(child, 0) &&
+		       atomic_load(&child->shared->said->in_order);
 	return WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0;
 }
 

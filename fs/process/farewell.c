@@ -23,7 +23,7 @@ static void drop_pages(struct spool_fs *fs, bool open_only, uint64_t until_ms)
 	while (spool_connection_lives(fuse_session_fd(fs->session)) &&
 	       spool_clock_ms() < until_ms &&
 	       (n = spool_engine_list_known(fs->engine, &pos, inos, SPOOL_ARRAY_SIZE(inos))) > 0) {
-		atomic_fetch_add(&fs->shared->told, 1); /* to look at them takes time, too */
+		atomic_fetch_add(&fs->shared->said->told, 1); /* to look at them takes time, too */
 		for (size_t i = 0; i < n; i++) {
 			uid_t payer = spool_engine_payer(fs->engine, &nobody, inos[i]);
 

@@ -91,7 +91,7 @@ static void on_session_ended(void *ctx, uint64_t id)
 static int own_processes(void *ctx, pid_t ret[SPOOL_SESSION_OWN_MAX])
 {
 	const struct spool_fs *fs = ctx;
-	int janitor = fs->shared ? atomic_load(&fs->shared->janitor) : 0, n = 0;
+	int janitor = fs->shared ? atomic_load(&fs->shared->said->janitor) : 0, n = 0;
 
 	if (janitor == SPOOL_JANITOR_STARTS)
 		return -EAGAIN;

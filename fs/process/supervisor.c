@@ -149,10 +149,10 @@ static int start_janitor(struct supervisor *sup)
 	int r;
 
 	sup->janitor_since = spool_clock_s();
-	atomic_store(&sup->shared->janitor, SPOOL_JANITOR_STARTS);
+	atomic_store(&sup->shared->said->janitor, SPOOL_JANITOR_STARTS);
 	r = spool_janitor_start(sup->options, sup->log, &sup->mount, sup->worker.pid,
 				sup->shared->arena.fd, &sup->janitor);
-	atomic_store(&sup->shared->janitor, sup->janitor.pid);
+	atomic_store(&sup->shared->said->janitor, sup->janitor.pid);
 	return r;
 }
 
@@ -165,7 +165,7 @@ static void look_after_janitor(struct supervisor *sup)
 
 	if (!spool_janitor_has_ended(&sup->janitor))
 		return;
-	atomic_store(&sup->shared->janitor, 0); /* before its number can be given to others */
+	atomic_store(&sup->shared->said->janitor, 0); /* before its number can be given to others */
 	spool_process_wait(sup->janitor.pid, 0, &status);
 	sup->janitor.pid = 0;
 	sup->janitor.socket = spool_close(sup->janitor.socket);
@@ -192,7 +192,7 @@ static void see_whether_stopped(struct supervisor *sup)
 /* Return: true: it has been mounted nowhere for too long. */
 static bool see_whether_mounted(struct supervisor *sup, bool changed)
 {
-	uint32_t grace = atomic_load(&sup->shared->detach);
+	uint32_t grace = atomic_load(&sup->shared->said->detach);
 	enum spool_detach_event event;
 
 	if (sup->attached && !spool_connection_lives(sup->mount.fd)) {
@@ -210,7 +210,7 @@ static int timeout(const struct supervisor *sup)
 {
 	const int all[] = {
 		spool_watchdog_timeout(sup->watchdog),
-		spool_attached_timeout(sup->attached, atomic_load(&sup->shared->detach)),
+		spool_attached_timeout(sup->attached, atomic_load(&sup->shared->said->detach)),
 		spool_service_manager_timeout(&sup->manager),
 	};
 	int first = -1;
@@ -305,13 +305,13 @@ static void say_how_it_ended(const struct supervisor *sup)
 /* Once told to stop: as long as the kernel drops what it has cached, and somewhat longer. */
 static void wait_for_farewell(struct supervisor *sup)
 {
-	uint64_t seen, told = atomic_load(&sup->shared->told);
+	uint64_t seen, told = atomic_load(&sup->shared->said->told);
 
 	for (unsigned int ms = 0; ms < SPOOL_FAREWELL_MS + SPOOL_GRACE_MS; ms += SPOOL_GRACE_MS) {
 		bool ended = spool_child_is_dying(&sup->worker, SPOOL_GRACE_MS);
 
 		seen = told;
-		told = atomic_load(&sup->shared->told);
+		told = atomic_load(&sup->shared->said->told);
 		if (ended || told == seen)
 			return;
 	}
@@ -383,7 +383,7 @@ static void watch_mounts(struct supervisor *sup)
 {
 	int r = spool_attached_new(sup->mount.device, &sup->attached);
 
-	atomic_store(&sup->shared->detach, sup->options->detach);
+	atomic_store(&sup->shared->said->detach, sup->options->detach);
 	if (r < 0)
 		spool_log(sup->log, SPOOL_LOG_WARNING,
 			  "detach=: cannot watch the mount table: %s; served as long as it is used",

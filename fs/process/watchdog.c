@@ -8,11 +8,13 @@
 
 #include "host/clock.h"
 #include "host/connection.h"
+#include "util/macros.h"
 #include "util/proc.h"
 #include "process/watch.h"
 
 struct spool_watchdog {
 	struct spool_pulses *pulses;
+	int wake; /* eventfd: the one that the pulses name to the worker */
 	bool stopped;
 	bool looking;
 	uint64_t next_ms; /* CLOCK_MONOTONIC: when to look */
@@ -27,9 +29,10 @@ int spool_watchdog_new(int hurry, struct spool_watchdog **ret)
 	if (!dog)
 		return -ENOMEM;
 	dog->watch.limit_ms = (uint64_t)(SPOOL_WATCH_LIMIT_MS / hurry);
-	r = spool_pulses_new(&dog->pulses);
+	dog->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = dog->wake < 0 ? -errno : spool_pulses_new(dog->wake, &dog->pulses);
 	if (r < 0)
-		free(dog);
+		spool_watchdog_free(dog);
 	else
 		*ret = dog;
 	return r;
@@ -37,8 +40,10 @@ int spool_watchdog_new(int hurry, struct spool_watchdog **ret)
 
 void spool_watchdog_free(struct spool_watchdog *dog)
 {
-	if (dog)
-		spool_pulses_free(dog->pulses);
+	if (!dog)
+		return;
+	spool_pulses_free(dog->pulses);
+	spool_close(dog->wake);
 	free(dog);
 }
 
@@ -49,7 +54,7 @@ struct spool_pulses *spool_watchdog_pulses(struct spool_watchdog *dog)
 
 int spool_watchdog_fd(const struct spool_watchdog *dog)
 {
-	return dog->pulses->wake;
+	return dog->wake;
 }
 
 int spool_watchdog_timeout(const struct spool_watchdog *dog)
@@ -64,8 +69,8 @@ int spool_watchdog_timeout(const struct spool_watchdog *dog)
 void spool_watchdog_stopped(struct spool_watchdog *dog, bool stopped)
 {
 	dog->stopped = stopped;
-	if (stopped)
-		spool_pulse_wake(dog->pulses);
+	if (stopped && !atomic_exchange(&dog->pulses->is_looked, true))
+		eventfd_write(dog->wake, 1);
 }
 
 static bool is_traced(pid_t pid)
@@ -83,7 +88,7 @@ bool spool_watchdog_look(struct spool_watchdog *dog, pid_t worker, const struct 
 	enum spool_verdict verdict;
 	eventfd_t count;
 
-	if (eventfd_read(dog->pulses->wake, &count) == 0)
+	if (eventfd_read(dog->wake, &count) == 0)
 		dog->looking = true;
 	else if (!dog->looking || look.now_ms < dog->next_ms)
 		return false;

@@ -195,7 +195,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 		status = failed(&worker, "serve", r);
 	if (!spool_tear_down(&worker.fs, worker.ended) && status == 0)
 		status = 1;
-	atomic_store(&shared->in_order, status == 0);
+	atomic_store(&shared->said->in_order, status == 0);
 	if (!worker.ended) {
 		/* a thread in the kernel would keep the files of the backing directory; when it
 		 * comes back it finds all that it needs, or the process has ended */

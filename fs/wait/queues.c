@@ -29,7 +29,7 @@ static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what, uint64_t 
 		fuse_lowlevel_notify_inval_inode(
 			fs->session, ino, what == SPOOL_TELL_PAGES ? (off_t)off : -1, (off_t)len);
 	if (fs->shared)
-		atomic_fetch_add(&fs->shared->told, 1);
+		atomic_fetch_add(&fs->shared->said->told, 1);
 }
 
 static void answer(void *ctx, struct spool_request *request)
@@ -50,7 +50,7 @@ static void tell_name(const struct spool_fs *fs, const struct spool_removal *rem
 	if (spool_engine_getattr(fs->engine, removal->child, &attr) == 0)
 		fuse_lowlevel_notify_inval_inode(fs->session, removal->child, -1, 0);
 	if (fs->shared)
-		atomic_fetch_add(&fs->shared->told, 1);
+		atomic_fetch_add(&fs->shared->said->told, 1);
 }
 
 static void tell_removal(void *ctx, const struct spool_removal *removal)

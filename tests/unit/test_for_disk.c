@@ -126,7 +126,7 @@ static void waiting_here_is_no_hang(void)
 	struct spool_pulse *pulse;
 	struct spool_for_disk *disk;
 
-	CU_ASSERT_EQUAL_FATAL(spool_pulses_new(&fs.pulses), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_pulses_new(-1, &fs.pulses), 0);
 	CU_ASSERT_EQUAL_FATAL(spool_for_disk_new(&fs, serve_watched, &disk), 0);
 	spool_for_disk_stop(disk);
 	pulse = spool_pulse_join(fs.pulses);

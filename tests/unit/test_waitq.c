@@ -100,7 +100,7 @@ static void what_cannot_wait_is_answered(void)
 	struct spool_pulse *pulse;
 
 	waitq_rig_init(&rig);
-	CU_ASSERT_EQUAL_FATAL(spool_pulses_new(&rig.fs.pulses), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_pulses_new(-1, &rig.fs.pulses), 0);
 	pulse = spool_pulse_join(rig.fs.pulses);
 	rig.answers[0] = rig.answers[1] = -EAGAIN;
 	request = waitq_rig_make(&rig);

@@ -19,7 +19,7 @@ static int set_up(void)
 {
 	now = 1000;
 	watch = calloc(1, sizeof(*watch));
-	if (!watch || spool_pulses_new(&pulses) < 0)
+	if (!watch || spool_pulses_new(-1, &pulses) < 0)
 		return -1;
 	watch->limit_ms = LIMIT;
 	one = spool_pulse_join(pulses);
