@@ -111,6 +111,18 @@ static bool is_unsure(const struct session *session, const struct judge_look *lo
 	return session->found == 0 && (look->result < 0 || session->populated < 0);
 }
 
+/* As nothing is known for sure nothing changes; but who was found was there, also if he has ended
+ * meanwhile, so that the looks that find nobody begin anew. */
+static void unsure_locked(struct spool_sessions *sessions, struct session *session)
+	SPOOL_REQUIRES(sessions->lock)
+{
+	enum spool_session_state state = session->state;
+
+	if ((session->found > 0 || session->vanished) && state == SPOOL_SESSION_LEAVING)
+		state = SPOOL_SESSION_SOUGHT;
+	wait_locked(sessions, session, state, sessions->retry_ms ?: RETRY_MS);
+}
+
 /* Return: true: somebody lives, and is in *@ret, to be watched. */
 static bool judge_locked(struct spool_sessions *sessions, struct session *session,
 			 const struct judge_look *look, struct member *ret)
@@ -121,7 +133,7 @@ static bool judge_locked(struct spool_sessions *sessions, struct session *sessio
 	} else if (session->populated > 0) {
 		session_settle_locked(sessions, session);
 	} else if (is_unsure(session, look)) {
-		wait_locked(sessions, session, session->state, sessions->retry_ms ?: RETRY_MS);
+		unsure_locked(sessions, session);
 	} else if (session->found > 0) {
 		session->members = session->found;
 		living_locked(sessions, session, ret);

@@ -291,6 +291,30 @@ static void test_known_later(void)
 	done(id);
 }
 
+/* Who was found has been there, though it was not known for sure whose he is: two looks that find
+ * nobody must follow him. */
+static void test_found_while_not_known(void)
+{
+	uint64_t id;
+
+	set_up(SPOOL_SESSION_AUTO);
+	start(SHELL, ALICE);
+	id = make(SHELL, ALICE);
+	fake_end(&rig->life, SHELL);
+	rig_pass(rig, FOUND);
+	CU_ASSERT_EQUAL(rig_state(rig, id), SPOOL_SESSION_LEAVING);
+	start(INSIDE, SUB);
+	rig->payers = -EAGAIN;
+	rig_pass(rig, 10000);
+	CU_ASSERT_EQUAL(rig_state(rig, id), SPOOL_SESSION_SOUGHT);
+	fake_end(&rig->life, INSIDE);
+	rig->payers = 0;
+	rig_pass(rig, 9000);
+	CU_ASSERT_FALSE(rig_ended(rig, id));
+	check(id, true);
+	done(id);
+}
+
 static const struct unit_test tests[] = {
 	{"owner_and_subordinate", test_owner_and_subordinate},
 	{"two_subordinates", test_two_subordinates},
@@ -303,6 +327,7 @@ static const struct unit_test tests[] = {
 	{"no_memory", test_no_memory},
 	{"not_known", test_not_known},
 	{"known_later", test_known_later},
+	{"found_while_not_known", test_found_while_not_known},
 };
 
 int main(void)
