@@ -48,15 +48,14 @@ void spool_waitqs_passed(const struct spool_fs *fs, struct spool_request *reques
  * The kernel tells of a signal once, on a way of its own. The request may still be in a ring, with
  * its handler, or in a queue that takes no notice, and come to one that does afterwards. So signals
  * are remembered, the last SPOOL_INTERRUPTS of them. A signal is noted before the queues are told,
- * and looked for after a queue has taken its request: either way the queue hears of it. Numbers of
- * requests are never used twice, so one that nobody looks for does no harm.
+ * and looked for after a queue has taken its request: either way the queue hears of it. It stays
+ * noted, as the request may come to a queue more than once. Numbers of requests are never used
+ * twice, so one that nobody looks for does no harm.
  */
-static bool was_interrupted(struct spool_fs *fs, uint64_t unique)
+static bool was_interrupted(const struct spool_fs *fs, uint64_t unique)
 {
 	for (unsigned int i = 0; i < SPOOL_INTERRUPTS; i++) {
-		uint64_t expected = unique;
-
-		if (atomic_compare_exchange_strong(&fs->interrupts[i], &expected, 0))
+		if (atomic_load(&fs->interrupts[i]) == unique)
 			return true;
 	}
 	return false;

@@ -42,7 +42,7 @@ struct spool_waitq;
  *	then; false: its caller is to send it again (EINTR)
  * @passed: @request, which the queue may have had before, has been tried, and waits here no more
  * @interrupt: the caller of request @unique has a signal; it may wait here, in another queue, or
- *	in none
+ *	in none; told whenever one that has had a signal comes here, too
  * @gather: requests that others may wait for gather for @ns; not while they do wait
  */
 struct spool_waitq_ops {

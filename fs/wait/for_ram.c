@@ -58,6 +58,18 @@ static bool wants(struct spool_waitq *waitq, struct spool_request *request, int 
 	return error == -EAGAIN && !request->last_try;
 }
 
+/* Return: false: it is in the list already. */
+static bool note_signal_locked(struct spool_for_ram *queue, uint64_t unique)
+	SPOOL_REQUIRES(queue->loop.lock)
+{
+	for (unsigned int i = 0; i < SIGNALS; i++) {
+		if (queue->signals[i] == unique)
+			return false;
+	}
+	queue->signals[queue->n_signals++ % SIGNALS] = unique;
+	return true;
+}
+
 static void take(struct spool_waitq *waitq, struct spool_request *request)
 {
 	struct spool_for_ram *queue = queue_of(waitq);
@@ -72,6 +84,9 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 	if (!stopped) {
 		TAILQ_INSERT_TAIL(&queue->arrived, request, link);
 		atomic_fetch_add(&queue->n_waiting, 1);
+		/* one that was at the disk meanwhile: the kernel tells of no further signal */
+		if (request->ram.signal)
+			note_signal_locked(queue, request->unique);
 		/* room may have come between its attempt and now; one that has been here, and then
 		 * at the disk, would be sent there at once and find as little room */
 		queue->kicked |= !again || atomic_load(&queue->n_kicks) != request->ram.n_kicks;
@@ -106,9 +121,10 @@ static void interrupt(struct spool_waitq *waitq, uint64_t unique)
 	struct spool_for_ram *queue = queue_of(waitq);
 
 	spool_loop_lock(&queue->loop);
-	queue->signals[queue->n_signals++ % SIGNALS] = unique;
-	queue->looks = true;
-	spool_loop_wake_locked(&queue->loop);
+	if (note_signal_locked(queue, unique)) {
+		queue->looks = true;
+		spool_loop_wake_locked(&queue->loop);
+	}
 	spool_loop_unlock(&queue->loop);
 }
 
@@ -241,13 +257,29 @@ static struct spool_request *find(struct spool_for_ram *queue, uint64_t unique)
 	return NULL;
 }
 
+/* Nobody is to look at it any more; but if its request has come while we looked for it it stays. */
+static void drop_signal(struct spool_for_ram *queue, unsigned int i, uint64_t unique)
+{
+	struct spool_request *request;
+
+	spool_loop_lock(&queue->loop);
+	TAILQ_FOREACH (request, &queue->arrived, link) {
+		if (request->unique == unique)
+			break;
+	}
+	if (!request && queue->signals[i] == unique)
+		queue->signals[i] = 0;
+	spool_loop_unlock(&queue->loop);
+}
+
 /* Whoever is about to end waits no more. Return: is there nothing to look at any more? */
 static bool let_go(struct spool_for_ram *queue, uint64_t unique)
 {
 	struct spool_request *request = find(queue, unique);
 
 	if (!request)
-		return true; /* if it is yet to come here, we are told again */
+		return true; /* if it is yet to come here, it is noted again */
+	request->ram.signal = true;
 	if (!spool_witness_is_dying(queue->fs->witness, request->pid))
 		return false;
 	spool_turns_remove(&queue->turns, &request->turn);
@@ -270,12 +302,8 @@ static void look_at_signals(struct spool_for_ram *queue)
 	if (!due)
 		return;
 	for (unsigned int i = 0; i < SIGNALS; i++) {
-		if (signals[i] == 0 || !let_go(queue, signals[i]))
-			continue;
-		spool_loop_lock(&queue->loop);
-		if (queue->signals[i] == signals[i])
-			queue->signals[i] = 0;
-		spool_loop_unlock(&queue->loop);
+		if (signals[i] != 0 && let_go(queue, signals[i]))
+			drop_signal(queue, i, signals[i]);
 	}
 	queue->look_ns = spool_clock_ns() + NS_PER_S;
 }

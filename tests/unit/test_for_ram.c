@@ -17,10 +17,13 @@
 #include "wait/for_ram.h"
 #include "util/macros.h"
 #include "transport/waiting.h"
+#include "security/witness.h"
 #include "transport/waitq.h"
 #include "transport/wire.h"
 
 enum { RAM_ONLY = 1, ON_DISK, FULL_FIRST }; /* inodes: what a write to it needs */
+
+#define SLOW 2 /* the pid of one of them */
 
 #define WAITING_MAX_OF_PAYER 8192u /* as in fs/transport/waiting.c */
 
@@ -30,6 +33,8 @@ static struct spool_fs fs;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned int room, frozen, n_reads, n_refused, n_done; /* lock */
+static unsigned int n_living, n_dying; /* lock: callers with signals that were asked about */
+static bool is_dying;                  /* lock: SLOW is about to end */
 
 /* A request as the kernel sends it, and what becomes of it. */
 struct write_request {
@@ -98,7 +103,8 @@ static void start(void)
 {
 	static const struct fuse_lowlevel_ops ops = {.write = on_write};
 
-	room = frozen = n_reads = n_refused = n_done = 0;
+	room = frozen = n_reads = n_refused = n_done = n_living = n_dying = 0;
+	is_dying = false;
 	channel_rig_init(&fs, &rig, &ops);
 	CU_ASSERT_EQUAL_FATAL(spool_for_disk_new(&fs, NULL, &fs.for_disk), 0);
 	spool_waitqs_add(&fs, spool_for_disk_waitq(fs.for_disk));
@@ -177,6 +183,71 @@ static void the_disk_is_waited_for_elsewhere(void)
 	CU_ASSERT_FALSE(slow.done);
 	freeze(false);
 	wait_for(&n_done, 2);
+	end();
+}
+
+/* The witness: the lock is not held. */
+bool __wrap_spool_witness_is_dying(struct spool_witness *witness, pid_t pid);
+
+bool __wrap_spool_witness_is_dying(struct spool_witness *witness, pid_t pid)
+{
+	bool dies;
+
+	(void)witness;
+	pthread_mutex_lock(&lock);
+	dies = pid == SLOW && is_dying;
+	if (dies)
+		n_dying++;
+	else
+		n_living++;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	return dies;
+}
+
+/* To the disk, where it is looked for in vain, and back without room. */
+static void go_to_the_disk(void)
+{
+	unsigned int n;
+
+	freeze(true);
+	n = n_reads;
+	spool_for_ram_kick(fs.for_ram);
+	wait_for(&n_reads, n + 1);
+	pthread_mutex_lock(&lock);
+	n = n_living;
+	pthread_mutex_unlock(&lock);
+	wait_for(&n_living, n + 1); /* the other one, who comes behind it */
+	pthread_mutex_lock(&lock);
+	n = n_refused;
+	pthread_mutex_unlock(&lock);
+	freeze(false);
+	wait_for(&n_refused, n + 1);
+}
+
+/* His first signal did not end him, and the kernel tells of no other. */
+static void who_is_killed_is_let_go(void)
+{
+	struct write_request slow, other;
+
+	start();
+	take(&slow, ON_DISK, 1000);
+	slow.message.pid = SLOW;
+	take(&other, RAM_ONLY, 1001);
+	wait_for(&n_refused, 4); /* both, as they came and when they arrived */
+	spool_waitqs_interrupt(&fs, slow.message.unique);
+	wait_for(&n_living, 1);
+	spool_waitqs_interrupt(&fs, other.message.unique);
+	wait_for(&n_living, 2);
+	go_to_the_disk();
+	go_to_the_disk();
+	pthread_mutex_lock(&lock);
+	is_dying = true;
+	pthread_mutex_unlock(&lock);
+	wait_for(&n_done, 1);
+	CU_ASSERT_TRUE(slow.done);
+	CU_ASSERT_FALSE(other.done);
+	CU_ASSERT_TRUE(n_dying > 0); /* not because he has waited so long */
 	end();
 }
 
@@ -268,6 +339,7 @@ int main(void)
 {
 	static const struct unit_test tests[] = {
 		{"the disk is waited for elsewhere", the_disk_is_waited_for_elsewhere},
+		{"who is killed is let go", who_is_killed_is_let_go},
 		{"all get their turn", all_get_their_turn},
 		{"one too many", one_too_many},
 		{"what was written counts", what_was_written_counts},

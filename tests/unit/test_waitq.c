@@ -36,6 +36,28 @@ static void a_signal_that_comes_before_it_waits_is_not_lost(void)
 	}
 }
 
+/* It was told in the queue that it came to first; the next one knows nothing of that. */
+static void a_signal_is_told_whenever_it_waits(void)
+{
+	struct spool_request *request;
+
+	waitq_rig_init(&rig);
+	request = waitq_rig_make(&rig);
+	rig.answers[0] = rig.answers[1] = rig.answers[2] = -EAGAIN;
+	waitq_rig_signal(&rig, WAITQ_RIG_UNIQUE);
+	spool_channel_process(&rig.fs, request, SPOOL_TRY);
+	spool_channel_defer(request);
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(rig.interrupted, WAITQ_RIG_UNIQUE);
+		rig.interrupted = 0;
+		spool_channel_go_on(&rig.fs, request, SPOOL_TRY);
+	}
+	CU_ASSERT_EQUAL(rig.interrupted, WAITQ_RIG_UNIQUE);
+	spool_channel_go_on(&rig.fs, request, SPOOL_TRY);
+	CU_ASSERT_EQUAL(rig.n_finished, 1);
+	waitq_rig_fini(&rig);
+}
+
 static void it_waits_until_its_turn_has_come(void)
 {
 	struct spool_request *request;
@@ -160,6 +182,7 @@ int main(void)
 		{"what is done is not done again", what_is_done_is_not_done_again},
 		{"a signal that comes before it waits is not lost",
 		 a_signal_that_comes_before_it_waits_is_not_lost},
+		{"a signal is told whenever it waits", a_signal_is_told_whenever_it_waits},
 	};
 
 	return unit_run("waitq", tests, sizeof(tests) / sizeof(tests[0]));
