@@ -107,6 +107,22 @@ static void answer_error(struct spool_fs *fs, struct spool_request *request, int
 	answer(fs, request, &iov, 1);
 }
 
+/* What was written has cleared set-id bits, of which the kernel is told before the answer, as when
+ * the handler answers (ops/set_ids.h). Who is given up, or at the end, is to be answered here and
+ * now. Return: whether it waits for that. */
+static bool tells_first(struct spool_fs *fs, struct spool_request *request)
+{
+	if (request->write.bits == 0 || request->first.told != SPOOL_TOLD_NOT ||
+	    (request->last_try && request->may_wait) || atomic_load(&fs->stopping))
+		return false;
+	request->first = (struct spool_first){.tell = SPOOL_TELL_ATTRS,
+					      .done = true,
+					      .ino = request->nodeid,
+					      .result = (ssize_t)request->write.done};
+	request->waitq = spool_waitqs_ask(fs, request, SPOOL_TELL_FIRST);
+	return request->waitq;
+}
+
 /* It does not go on. Of a write counts what was written of it before it had to wait; of those of
  * the kernel, which does not look at that, none comes here. */
 static void cut_short(struct spool_fs *fs, struct spool_request *request, int error)
@@ -119,7 +135,7 @@ static void cut_short(struct spool_fs *fs, struct spool_request *request, int er
 
 	if (request->write.done == 0)
 		answer_error(fs, request, error);
-	else
+	else if (!tells_first(fs, request))
 		answer(fs, request, iov, 2);
 }
 
@@ -244,6 +260,19 @@ static void leave(struct spool_fs *fs, struct spool_request *request)
 	request->session.asked = false;
 }
 
+/* It is answered, or counted as one that waits. */
+static void settle(struct spool_fs *fs, struct spool_request *request)
+{
+	while (request->waitq && !spool_waiting_enter(fs->waiting, request))
+		refuse(fs, request);
+	if (request->waitq)
+		spool_probe_request_deferred(
+			request->unique,
+			spool_ctl_name(SPOOL_CTL_QUEUES, request->waitq->ops->number));
+	else
+		leave(fs, request);
+}
+
 void spool_channel_process(struct spool_fs *fs, struct spool_request *request, unsigned int how)
 {
 	assert(request->state == SPOOL_REQUEST_IN_HAND && !request->answered);
@@ -251,7 +280,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 	request->last_try |= how & SPOOL_TRY_LAST;
 	if (request->waiting.drops_data) { /* its turn has come: the caller is to send it again */
 		cut_short(fs, request, request->last_try ? -ENOSPC : -EINTR);
-		leave(fs, request);
+		settle(fs, request);
 		return;
 	}
 	if (request->attempts++ == 0)
@@ -273,14 +302,7 @@ void spool_channel_process(struct spool_fs *fs, struct spool_request *request, u
 	}
 	spool_request_rewrite(request->data, request->len, fs->options->mask);
 	attempt(fs, request);
-	if (request->waitq && !spool_waiting_enter(fs->waiting, request))
-		refuse(fs, request);
-	else if (request->waitq)
-		spool_probe_request_deferred(
-			request->unique,
-			spool_ctl_name(SPOOL_CTL_QUEUES, request->waitq->ops->number));
-	if (!request->waitq)
-		leave(fs, request);
+	settle(fs, request);
 }
 
 void spool_channel_defer(struct spool_request *request)

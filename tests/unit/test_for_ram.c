@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "channel_rig.h"
 #include "transport/channel.h"
@@ -15,6 +16,7 @@
 #include "wait/for_release.h"
 #include "ops/reply.h"
 #include "wait/for_ram.h"
+#include "wait/notify.h"
 #include "util/macros.h"
 #include "transport/waiting.h"
 #include "security/witness.h"
@@ -322,6 +324,54 @@ static void what_was_written_counts(void)
 	end();
 }
 
+static void tell_nobody(void *ctx, uint64_t ino, enum spool_tell what, uint64_t off, uint64_t len)
+{
+	(void)ctx;
+	(void)ino;
+	(void)what;
+	(void)off;
+	(void)len;
+}
+
+/* It is cut short, but what was written has cleared set-id bits: the kernel is told before. Not
+ * when it cannot wait for that. */
+static void what_was_cleared_is_told(void)
+{
+	const struct spool_notify_config config = {.tell = tell_nobody};
+	struct fuse_write_out out = {0};
+	struct write_request request;
+
+	start();
+	CU_ASSERT_EQUAL_FATAL(spool_notify_new(&config, &fs.notify), 0);
+	spool_waitqs_add(&fs, spool_notify_waitq(fs.notify));
+	for (unsigned int last = 0; last <= 1; last++) {
+		make(&request, RAM_ONLY, 1000);
+		request.message.answer = (char *)&request.out;
+		request.message.out = &out;
+		request.message.out_size = sizeof(out);
+		request.message.waiting.drops_data = true;
+		request.message.write = (struct spool_write_part){.done = 5, .bits = S_ISUID};
+		if (!last) {
+			spool_channel_process(&fs, &request.message, SPOOL_TRY);
+			CU_ASSERT_FALSE(request.message.answered);
+			CU_ASSERT_PTR_EQUAL(request.message.waitq, spool_notify_waitq(fs.notify));
+			CU_ASSERT_EQUAL(request.message.first.ino, RAM_ONLY);
+			CU_ASSERT_EQUAL(request.message.first.tell, SPOOL_TELL_ATTRS);
+			request.message.first.told = SPOOL_TOLD;
+		}
+		spool_channel_process(&fs, &request.message,
+				      last ? SPOOL_TRY_LAST | SPOOL_TRY_BLOCK : SPOOL_TRY);
+		CU_ASSERT_TRUE(request.message.answered);
+		CU_ASSERT_PTR_NULL(request.message.waitq);
+		CU_ASSERT_EQUAL(request.out.error, 0);
+		CU_ASSERT_EQUAL(out.size, 5);
+	}
+	spool_notify_stop(fs.notify);
+	CU_ASSERT_TRUE_FATAL(spool_notify_end(fs.notify, 60000));
+	spool_notify_free(fs.notify);
+	end();
+}
+
 /* At the end all are answered, whatever they need. */
 static void the_end(void)
 {
@@ -343,6 +393,7 @@ int main(void)
 		{"all get their turn", all_get_their_turn},
 		{"one too many", one_too_many},
 		{"what was written counts", what_was_written_counts},
+		{"what was cleared is told", what_was_cleared_is_told},
 		{"the end", the_end},
 	};
 
