@@ -47,6 +47,15 @@ void maker_each_locked(struct spool_sessions *sessions, uid_t uid,
 		each(arg, maker->session);
 }
 
+void maker_uids_locked(struct spool_sessions *sessions, const struct session *session,
+		       void (*each)(struct spool_sessions *sessions, uid_t uid))
+{
+	const struct session_maker *maker;
+
+	SLIST_FOREACH (maker, &session->makers, in_session)
+		each(sessions, maker->uid);
+}
+
 void maker_forget_locked(struct spool_sessions *sessions, struct session *session)
 {
 	struct session_maker *maker;

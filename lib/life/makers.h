@@ -20,6 +20,11 @@ void maker_each_locked(struct spool_sessions *sessions, uid_t uid,
 		       void (*each)(void *arg, struct session *session), void *arg)
 	SPOOL_REQUIRES(sessions->lock);
 
+/** maker_uids_locked() - calls @each for every uid that was noted for @session. */
+void maker_uids_locked(struct spool_sessions *sessions, const struct session *session,
+		       void (*each)(struct spool_sessions *sessions, uid_t uid))
+	SPOOL_REQUIRES(sessions->lock);
+
 /** maker_forget_locked() - @session is over. */
 void maker_forget_locked(struct spool_sessions *sessions, struct session *session)
 	SPOOL_REQUIRES(sessions->lock);

@@ -72,6 +72,13 @@ static void filter_add(struct spool_sessions *sessions, const struct session_key
 	*filter_word(sessions, bits >> 32) |= UINT64_C(1) << (bits >> 32) % 64;
 }
 
+static void filter_add_uid(struct spool_sessions *sessions, uid_t uid)
+{
+	const struct session_key key = {.kind = SPOOL_SESSION_UID, .value = uid, .cgroup = ""};
+
+	filter_add(sessions, &key);
+}
+
 /* May a session with this key take part? Most processes are nobody's who waits; it is found out
  * without the lock, which whoever makes a file takes. */
 static bool filter_has(struct spool_sessions *sessions, const struct session_key *key)
@@ -103,6 +110,7 @@ void scan_begin_locked(struct spool_sessions *sessions, uint64_t begin_ms, unsig
 		if (session->key.is_explicit || session->populated > 0)
 			continue;
 		filter_add(sessions, &session->key);
+		maker_uids_locked(sessions, session, filter_add_uid);
 		*ret_needs |= SCAN_NEEDS(session->key.kind);
 		if (session->key.kind != SPOOL_SESSION_SID &&
 		    session->state == SPOOL_SESSION_LEAVING && session->due_ms <= begin_ms)
@@ -179,6 +187,18 @@ static bool match_cgroup(void *arg, const char *path)
 	return true;
 }
 
+/* All for which @uid has made something. Whoever does so during the look has it made again. */
+static void match_maker(struct scan *scan, uid_t uid)
+{
+	const struct session_key key = {.kind = SPOOL_SESSION_UID, .value = uid, .cgroup = ""};
+
+	if (!filter_has(scan->sessions, &key))
+		return;
+	spool_mutex_lock(&scan->sessions->lock, SPOOL_RANK_LIFE);
+	maker_each_locked(scan->sessions, uid, match_session, scan);
+	spool_mutex_unlock(&scan->sessions->lock);
+}
+
 /* It counts once for a session, also with several uids of that. The uid itself may have had a
  * session before somebody came to pay for it. */
 static int match_uids(struct scan *scan, const char *text)
@@ -194,9 +214,7 @@ static int match_uids(struct scan *scan, const char *text)
 		match_value(scan, SPOOL_SESSION_UID, uids[i]);
 		if (payer != uids[i])
 			match_value(scan, SPOOL_SESSION_UID, payer);
-		spool_mutex_lock(&scan->sessions->lock, SPOOL_RANK_LIFE);
-		maker_each_locked(scan->sessions, uids[i], match_session, scan);
-		spool_mutex_unlock(&scan->sessions->lock);
+		match_maker(scan, uids[i]);
 	}
 	return r;
 }
