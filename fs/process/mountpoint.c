@@ -115,10 +115,17 @@ int spool_mount_clear(const char *path, struct spool_log *log)
 {
 	int r = 0;
 
-	while (spool_mount_table_is(path, "fuse." SUBTYPE) && (r = spool_unmount_dead(path)) > 0)
+	while (spool_mount_table_is(path, "fuse." SUBTYPE)) {
+		r = spool_unmount_dead(path);
+		if (r == -ETIMEDOUT)
+			r = spool_unmount_unserved(path);
+		if (r <= 0)
+			break;
 		spool_log(log, SPOOL_LOG_WARNING,
 			  "%s: unmounted what a daemon that was killed had left there", path);
-	return r < 0 ? r : 0;
+		r = 0;
+	}
+	return r;
 }
 
 static int refuse_hanging(const char *mountpoint, FILE *errors)

@@ -21,7 +21,7 @@ char *spool_mount_resolve(const char *mountpoint);
 /**
  * spool_mount_clear() - unmount what a daemon has left that was killed with all its processes
  * @path: of spool_mount_resolve(); a mount that is served, or of another filesystem, is left alone
- * Each is logged. Return: 0; -errno of spool_unmount_dead().
+ * Each is logged. Return: 0; -errno of spool_unmount_dead(), spool_unmount_unserved().
  */
 int spool_mount_clear(const char *path, struct spool_log *log);
 

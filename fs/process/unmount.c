@@ -11,6 +11,7 @@
 #include "host/connection.h"
 #include "host/mount_table.h"
 #include "host/process.h"
+#include "host/served.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
 
@@ -128,6 +129,17 @@ int spool_unmount_dead(const char *path)
 
 	if (r == NOT_OURS)
 		return 0;
+	return r < 0 ? r : 1;
+}
+
+int spool_unmount_unserved(const char *path)
+{
+	dev_t device = spool_mount_table_device(path);
+	int r = -ETIMEDOUT;
+
+	if (device && spool_served_by_nobody("/proc", device) &&
+	    spool_mount_table_device(path) == device)
+		r = spool_unmount_path(path);
 	return r < 0 ? r : 1;
 }
 

@@ -28,6 +28,13 @@ int spool_unmount(struct spool_mount *mount);
  */
 int spool_unmount_dead(const char *path);
 
+/**
+ * spool_unmount_unserved() - unmount what hangs on @path if nobody serves it (host/served.h)
+ * That is: all who served it were killed, and one of them is held in the kernel.
+ * Return: 1 it is unmounted; -ETIMEDOUT it may be served; -errno as above.
+ */
+int spool_unmount_unserved(const char *path);
+
 /** spool_unmount_path() - unmount the uppermost mount on @path, busy or not; its connection is
  * aborted where we may. Return: 0; -ETIMEDOUT it hangs; -errno of umount2(2) or fork(2); -EIO where
  * fusermount3 cannot. */

@@ -6,8 +6,8 @@ import signal
 import subprocess
 
 from held_directory import HeldDirectory
-from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, children, is_mounted, own_uids,
-                 put, run, wait_until)
+from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, children, get, is_mounted,
+                 own_uids, put, run, wait_until)
 
 SIZE = 32 << 20
 # What those who are left say of it.
@@ -121,6 +121,46 @@ def memory_goes_with_a_killed_daemon_though_a_thread_is_held():
             held.is_gone('RssShmem', 'RssAnon')
         finally:
             held.end(-signal.SIGKILL)
+
+
+def kill_all(mount, witness):
+    """At once, so that nobody is left to unmount."""
+    pids = [*mount.pids, witness]
+    for sent in signal.SIGSTOP, signal.SIGKILL:
+        for pid in pids:
+            os.kill(pid, sent)
+    mount.process.wait(DEADLINE_S)
+    wait_until(lambda: not any(alive(pid) for pid in pids if pid != mount.worker), 'they end')
+    assert alive(mount.worker) and is_mounted(mount.path)
+
+
+def shows_connections(pid):
+    """Whether the kernel tells which connection a descriptor of that process belongs to."""
+    path = f'/proc/{pid}/fdinfo'
+    return any(b'fuse_connection' in get(f'{path}/{fd}') for fd in os.listdir(path))
+
+
+@case(mount=False)
+def a_start_clears_what_a_held_thread_keeps():
+    """Nobody answers there, and the kernel does not tell that, as the thread keeps the connection.
+    What is served there afterwards is no longer that."""
+    held = Held()
+    mount = held.mount
+    try:
+        kill_all(mount, held.witness)
+        asks = subprocess.Popen(['stat', '-f', mount.path], stderr=subprocess.DEVNULL)
+        with Mount() as other:  # which is served
+            told = shows_connections(other.pids[0])
+            done = run(binary('SPOOLFS'), f'--unmount-dead={mount.path}', check=False)
+            put(f'{other.tmpdir()}/f', b'x')
+        line = 'unmounted what a daemon that was killed had left' if told else 'timed out'
+        assert line in done.stderr and done.returncode == (0 if told else 1), done
+        assert is_mounted(mount.path) is not told and held.user.is_held()
+    finally:
+        if is_mounted(mount.path):
+            run('umount', '-f', '-l', mount.path)
+        held.end(-signal.SIGKILL)
+    assert asks.wait(DEADLINE_S) == 1  # over io_uring not before: the kernel tells him so late
 
 
 @case()
