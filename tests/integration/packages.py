@@ -10,6 +10,8 @@ MULTIARCH = '/usr/lib/$(uname -m)-linux-gnu'
 AREAS = 'data', 'modes', 'layouts', 'names', 'daemon', 'tools'
 FOR_CASES = ('python3', 'procps', 'util-linux', 'mount', 'fuse3', 'login', 'pamtester', 'acl',
              'attr', 'strace', 'gcc', 'libc6-dev')
+FOR_SLURM = ('python3', 'procps', 'util-linux', 'mount', 'fuse3', 'slurmctld', 'slurmd',
+             'slurm-client', 'munge')
 # As an administrator and his users would: the programs, mount(8), a login.
 USE = '''
 spoolctl run -- sh -c 'echo x >$TMPDIR/f; cat $TMPDIR/f'
@@ -65,7 +67,6 @@ def come_and_go(suite):
     root.run('useradd -m -s /bin/bash -u 1000 alice')
     files, packages = root.files(), root.packages()
     install(root)
-    came = ' '.join(line.split()[0] for line in root.packages() - packages)
     mine = f'{root.path}/run/spoolfs'
     root.run(USE.replace('OURS', OURS))
     root.run('echo kept >/run/spoolfs/0/file; su alice -c "echo his >/run/spoolfs/self/file"')
@@ -78,7 +79,8 @@ def come_and_go(suite):
     root.run('umount /run/spoolfs')
     assert not is_mounted(mine)
     wait_until(lambda: not daemons(root), 'the daemon ends')
-    root.run(f'apt-get purge -qy {came}')
+    left = ' '.join(line.split()[0] for line in root.packages() - packages)
+    root.run(f'apt-get purge -qy {left}')
     assert root.packages() == packages, root.packages() ^ packages
     left = root.files()
     wrong = {path: (files.get(path), left.get(path)) for path in files.keys() | left.keys()
@@ -100,6 +102,19 @@ def daemons(root):
     return found
 
 
+def failed_cases(root, arguments):
+    """Runs cases with what is installed. Return: lines about those that failed."""
+    done = root.run(f'''
+        export SPOOLFS=/usr/sbin/spoolfs SPOOLCTL=/usr/bin/spoolctl \\
+            SPOOLBENCH=/usr/bin/spoolbench PAM_SPOOLFS={MULTIARCH}/security/pam_spoolfs.so \\
+            SPANK_SPOOLFS={MULTIARCH}/slurm-wlm/spank_spoolfs.so
+        /source/tests/mount/run.py {arguments}''', check=False)
+    lines = done.stdout.splitlines()
+    print(f'{arguments}: {sum(line.startswith("ok ") for line in lines)} passed, '
+          f'{sum(" # SKIP" in line for line in lines)} of them skipped')
+    return [line for line in lines if not line.startswith('ok')] if done.returncode else []
+
+
 @on_each
 def pass_the_mount_cases(suite):
     """Those of tests/mount with what is installed."""
@@ -107,15 +122,16 @@ def pass_the_mount_cases(suite):
     root = Root(suite, FOR_CASES)
     install(root)
     areas = [''] if os.environ.get('SPOOL_ALL_CASES') else [f'{area}/' for area in AREAS]
-    failed = []
-    for area in areas:
-        done = root.run(f'''
-            export SPOOLFS=/usr/sbin/spoolfs SPOOLCTL=/usr/bin/spoolctl \\
-                SPOOLBENCH=/usr/bin/spoolbench PAM_SPOOLFS={MULTIARCH}/security/pam_spoolfs.so
-            /source/tests/mount/run.py --filter "{area}"''', check=False)
-        lines = done.stdout.splitlines()
-        print(f'{area or "all"}: {sum(line.startswith("ok ") for line in lines)} passed, '
-              f'{sum(" # SKIP" in line for line in lines)} of them skipped')
-        if done.returncode:
-            failed += [line for line in lines if not line.startswith('ok')]
+    failed = [line for area in areas for line in failed_cases(root, f'--filter "{area}"')]
+    assert not failed, '\n'.join(failed)
+
+
+@on_each
+def pass_the_slurm_cases(suite):
+    """With the Slurm of that release, whose interface is another one in each: 22.05, 24.11 and
+    26.05."""
+    built(suite)
+    root = Root(suite, FOR_SLURM)
+    install(root)
+    failed = failed_cases(root, '--cases /source/tests/integration --jobs 1 --filter slurm/')
     assert not failed, '\n'.join(failed)

@@ -18,7 +18,7 @@ FRESH_S = 24 * 3600  # for so long the packages that a kept system knows of are 
 LONG_S = 3000  # for what builds
 # a mirror may be behind, and is then only as old as it says
 OPTIONS = '--aptopt=Acquire::Check-Valid-Until "false"', '--skip=cleanup/apt/lists'
-OURS = 'spoolfs libpam-spoolfs spoolfs-containers'
+OURS = 'spoolfs libpam-spoolfs spoolfs-containers spoolfs-slurm'
 DEBS = '/packages/*.deb | grep -v dbgsym'  # in a Root, for ls(1)
 # What apt, dpkg and mount write down, and other caches.
 VOLATILE = ('proc', 'sys', 'dev', 'tmp', 'var/log', 'var/cache', 'var/lib/apt', 'var/lib/dpkg',
@@ -129,7 +129,8 @@ def built(suite):
     root.run('''mkdir /tmp/control && ln -s /source/packaging/debian /tmp/control/
         apt-get build-dep -qy --no-install-recommends /tmp/control
         apt-get install -qy --no-install-recommends build-essential
-        /source/packaging/deb.sh /packages >/packages/build.log 2>&1''')
+        /source/packaging/deb.sh /packages >/packages/build.log 2>&1 ||
+            { tail -n 30 /packages/build.log; exit 1; }''')
     mark.write_text(state, encoding='ascii')
     return kept
 

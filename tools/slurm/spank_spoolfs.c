@@ -6,6 +6,7 @@
  * as root), and in slurmstepd for each task (the environment is set).
  */
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -81,6 +82,19 @@ static bool job_of(spank_t spank, struct job *ret)
 	return true;
 }
 
+/* Newer releases of Slurm name a job as they name its steps. */
+static int ask_for_job(uint32_t id, job_info_msg_t **ret)
+{
+#if SPOOL_SLURM_STEP_IDS
+	slurm_step_id_t job = SLURM_STEP_ID_INITIALIZER;
+
+	job.job_id = id;
+	return slurm_load_job(ret, job, 0);
+#else
+	return slurm_load_job(ret, id, 0);
+#endif
+}
+
 /* As the controller knows it. Nothing is over while it does not answer, nor a job that completes:
  * its processes may have KillWait to save what they have, and its epilog is still to come. */
 static bool is_over(uint32_t id)
@@ -88,8 +102,10 @@ static bool is_over(uint32_t id)
 	job_info_msg_t *found = NULL;
 	bool over = true;
 
-	if (slurm_load_job(&found, id, 0) != SLURM_SUCCESS)
-		return slurm_get_errno() == ESLURM_INVALID_JOB_ID;
+	/* The interface wants it first: not every Slurm has done it by itself for a prolog. */
+	slurm_init(NULL);
+	if (ask_for_job(id, &found) != SLURM_SUCCESS)
+		return errno == ESLURM_INVALID_JOB_ID;
 	for (uint32_t i = 0; i < found->record_count; i++)
 		over &= (found->job_array[i].job_state & JOB_STATE_BASE) >= JOB_COMPLETE &&
 			!(found->job_array[i].job_state & JOB_COMPLETING);
