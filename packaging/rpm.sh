@@ -3,14 +3,22 @@
 # build needs must be installed; on a system that is not made of RPM packages --nodeps says so.
 set -euo pipefail
 
-usage="usage: rpm.sh [--nodeps] DIRECTORY
-  --nodeps   do not ask the RPM database for what the build needs"
-nodeps=()
-case "${1-}" in
---help) echo "$usage"; exit 0 ;;
---nodeps) nodeps=(--nodeps); shift ;;
--*) echo "rpm.sh: $1: not expected (allowed: --nodeps, DIRECTORY)" >&2; exit 2 ;;
-esac
+usage="usage: rpm.sh [--nodeps] [--without-slurm] DIRECTORY
+  --nodeps          do not ask the RPM database for what the build needs
+  --without-slurm   no spoolfs-slurm, which needs the headers of Slurm"
+options=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --help) echo "$usage"; exit 0 ;;
+    --nodeps) options+=(--nodeps); shift ;;
+    --without-slurm) options+=(--without slurm); shift ;;
+    -*)
+        echo "rpm.sh: $1: not expected (allowed: --nodeps, --without-slurm, DIRECTORY)" >&2
+        exit 2
+        ;;
+    *) break ;;
+    esac
+done
 if [ $# != 1 ] || [ ! -d "$1" ]; then
     echo "rpm.sh: ${*:-nothing}: not one directory that is there" >&2
     exit 2
@@ -45,5 +53,5 @@ systemd_postun() %{nil}
 systemd_postun_with_restart() %{nil}
 tmpfiles_create() %{nil}
 END
-rpmbuild -ba "${nodeps[@]}" --define "_topdir $build" "${defines[@]}" "$spec"
+rpmbuild -ba "${options[@]}" --define "_topdir $build" "${defines[@]}" "$spec"
 find "$build/RPMS" "$build/SRPMS" -type f -exec cp {} "$output" \;
