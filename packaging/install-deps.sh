@@ -22,7 +22,7 @@ apt_build="gcc libc6-dev meson ninja-build pkgconf libfuse3-dev fuse3 libxxhash-
     liburing-dev libssl-dev libcap-ng-dev libmount-dev
     libseccomp-dev libncurses-dev systemtap-sdt-dev libpam0g-dev libjson-c-dev
     libmicrohttpd-dev libnghttp2-dev"
-apt_unit="libcunit1-dev clang-format shellcheck mandoc python3"
+apt_unit="libcunit1-dev clang-format shellcheck mandoc python3 fish zsh"
 apt_test="clang procps util-linux mount make git rsync sqlite3 vim perl acl attr openssh-client
     openssh-server strace dpkg-dev gzip tar patch e2fsprogs xfsprogs btrfs-progs
     login sudo pamtester"
@@ -30,21 +30,21 @@ dnf_build="gcc glibc-devel meson ninja-build pkgconf fuse3-devel fuse3 xxhash-de
     liburing-devel openssl-devel libcap-ng-devel libmount-devel
     libseccomp-devel ncurses-devel systemtap-sdt-devel pam-devel json-c-devel
     libmicrohttpd-devel libnghttp2-devel"
-dnf_unit="CUnit-devel clang-tools-extra ShellCheck mandoc python3"
+dnf_unit="CUnit-devel clang-tools-extra ShellCheck mandoc python3 fish zsh"
 dnf_test="clang procps-ng util-linux make git rsync sqlite vim-enhanced perl acl attr
     openssh-clients openssh-server strace python3-test patch e2fsprogs xfsprogs btrfs-progs
     sudo pamtester"
 pacman_build="gcc meson ninja pkgconf fuse3 xxhash libbsd liburing openssl
     libcap-ng libseccomp ncurses util-linux-libs pam json-c
     libmicrohttpd libnghttp2"
-pacman_unit="cunit clang shellcheck mandoc python"
+pacman_unit="cunit clang shellcheck mandoc python fish zsh"
 pacman_test="procps-ng util-linux make git rsync sqlite vim perl acl attr openssh strace patch
     e2fsprogs xfsprogs btrfs-progs sudo"
 zypper_build="gcc glibc-devel meson ninja pkgconf fuse3-devel fuse3 xxhash-devel libbsd-devel
     liburing-devel libopenssl-devel libcap-ng-devel libmount-devel
     libseccomp-devel ncurses-devel systemtap-sdt-devel pam-devel
     libjson-c-devel libmicrohttpd-devel libnghttp2-devel"
-zypper_unit="cunit-devel clang ShellCheck mandoc python3"
+zypper_unit="cunit-devel clang ShellCheck mandoc python3 fish zsh"
 zypper_test="procps util-linux make git rsync sqlite3 vim perl acl attr openssh-clients
     openssh-server strace python3-testsuite patch e2fsprogs xfsprogs btrfsprogs
     sudo pamtester"

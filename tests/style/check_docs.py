@@ -22,6 +22,7 @@ MAN = (TOP / 'fs/spoolfs.8', TOP / 'tools/spoolctl/spoolctl.1',
        TOP / 'tools/csi/spoolfs-csi.8', TOP / 'tools/slurm/spank_spoolfs.8')
 BASH = TOP / 'tools/completion/spoolctl.bash'
 ZSH = TOP / 'tools/completion/_spoolctl'
+FISH = TOP / 'tools/completion/spoolctl.fish'
 
 
 def read(path):
@@ -107,7 +108,8 @@ def names_are_the_same_everywhere():
         'spoolctl set --help': program('SPOOLCTL', 'set', '--help').split('\n')[2].split(', '),
         'spoolctl.1': re.findall(r'\w+', ' '.join(re.findall(r'^\.Cm (.*)', page, re.M))),
         'bash': [word[:-1] for word in completed('spoolctl set ') if word.endswith('=')],
-        'zsh': re.findall(r'\b(\w+)=', zsh.split('option\\:(')[1].split(')')[0])})
+        'zsh': re.findall(r'\b(\w+)=', zsh.split('option\\:(')[1].split(')')[0]),
+        'fish': re.findall(r'\b(\w+)=', read(FISH).split("-a 'ram")[1].split("'")[0]) + ['ram']})
     wrong += [f'lib/ctl/names.c: {name}: not an option of spoolfs --help'
               for name in lists['LIVE'] if name not in help_options()]
     return f'{len(lists)} lists', wrong
@@ -165,6 +167,7 @@ def commands_are_the_same_everywhere():
         bash_cases=' | '.join(re.findall(r'^\t(\w[\w |]*)\)', bash, re.M)).split(' | '),
         zsh_words=re.findall(r'(\w+)\\:', zsh.rsplit("'1:command:((", 1)[1]),
         zsh_cases=re.findall(r'^\t(\w+)\)', zsh, re.M),
+        fish=re.findall(r'-n __spoolctl_has_no_command -a (\w+)', read(FISH)),
         error=re.search(r'allowed: ([\w, ]+)', unknown)[1].split(', '))
     return f'{len(commands())} commands of spoolctl', wrong
 
@@ -214,6 +217,33 @@ def completion_offers_switches():
         if verbs & set(completed(f'spoolctl session {line}')):
             wrong.append(f'spoolctl session {line}: bash is offered {verbs}')
     return f'{seen} switches', wrong
+
+
+def fish_completed(line):
+    """What fish offers for this command line, but for what it says of it."""
+    script = f'set -p PATH (dirname $SPOOLFS); source {FISH}; complete -C $argv[1]'
+    return [text.split('\t')[0] for text in run('fish', '-N', '-c', script, line).splitlines()]
+
+
+def fish_offers_what_bash_does():
+    """It offers more: short switches beside long ones, and what is there beside what it knows."""
+    if not shutil.which('fish'):
+        raise Skip('fish is not installed')
+    lines = ['spoolctl ', 'spoolctl --', 'spoolctl run --t', 'spoolctl run -o layout=',
+             'spoolctl run --tmp -o ram=1,modes=o', 'spoolctl session ', 'spoolctl set thr',
+             'spoolctl lifetime -r ', 'spoolctl top --sort ', 'spoolfs --', 'spoolfs -o ',
+             'spoolfs -o ram=1,layout=s', *(f'spoolctl {command} --' for command in commands())]
+    wrong = []
+    for line in lines:
+        listed = set(completed(line)) - {'--'}
+        if line == 'spoolctl ':
+            listed -= {'--help', '--version'}  # when a dash is typed
+        wrong += [f'{line}: fish is not offered {word}'
+                  for word in sorted(listed - set(fish_completed(line)))]
+    if fish_completed('spoolctl run --wait make --kil') or \
+            'spoolfs' not in fish_completed('spoolctl run -o ram=1 -- spoolf'):
+        wrong.append('spoolctl run: fish does not see where the command begins')
+    return f'{len(lines)} command lines', wrong
 
 
 def manuals_have_no_faults():
@@ -370,7 +400,8 @@ if __name__ == '__main__':
         options_are_the_same_everywhere, allowed_values_are_in_the_manual,
         names_are_the_same_everywhere,
         switches_are_in_the_manuals, commands_are_the_same_everywhere,
-        completion_offers_what_there_is, completion_offers_switches, manuals_have_no_faults,
+        completion_offers_what_there_is, completion_offers_switches, fish_offers_what_bash_does,
+        manuals_have_no_faults,
         manuals_are_installed,
         manuals_name_pages_that_are_there, pages_name_files_that_are_there,
         pages_name_functions_that_are_there, locks_are_in_the_table,

@@ -40,6 +40,13 @@ def zsh_can_read_its_completion():
     return name_of(path), said('zsh', '-n', path)
 
 
+def fish_can_read_its_completion():
+    if not shutil.which('fish'):
+        raise Skip('fish is not installed')
+    path = TOP / 'tools/completion/spoolctl.fish'
+    return name_of(path), said('fish', '-n', path) + said('fish_indent', '--check', path)
+
+
 def shell_scripts_stop_at_errors():
     wrong = []
     for path in SHELL:
@@ -71,4 +78,5 @@ def python_can_read_them():
 
 if __name__ == '__main__':
     sys.exit(checks.main(shellcheck_is_content, bash_can_read_them, zsh_can_read_its_completion,
-                         shell_scripts_stop_at_errors, python_can_read_them))
+                         fish_can_read_its_completion, shell_scripts_stop_at_errors,
+                         python_can_read_them))
