@@ -3,9 +3,9 @@ import json
 import re
 
 from booted import on_each
-from rig import wait_until
+from rig import need, run, wait_until
 
-PACKAGES = 'systemd-container mmdebstrap'
+PACKAGES = 'systemd-container mmdebstrap prometheus'
 UNIT = 'spoolfs.service'
 
 
@@ -159,3 +159,25 @@ def nobody_writes_to_what_was_covered(machine):
     machine.run('kill', '-9', worker)
     wait_until(lambda: machine.show(name, 'ActiveState') == 'failed', 'it has failed')
     assert machine.sh('stat -c "%U %a" /srv/scratch') == 'root 755'
+
+
+@on_each()
+def a_timer_writes_figures(machine):
+    """Where the node exporter looks for them, again and again, while that is installed."""
+    need('promtool')
+    folder, timer = '/var/lib/prometheus/node-exporter', 'spoolfs-metrics.timer'
+    service, file = 'spoolfs-metrics.service', f'{folder}/spoolfs.prom'
+    machine.run('systemctl', 'start', service)
+    assert machine.show(service, 'ConditionResult') == 'no' and not machine.has(folder)
+    machine.sh(f'mkdir -p {folder}; systemctl enable --now {timer}')
+    for _ in range(2):
+        wait_until(lambda: machine.has(file), 'the timer has written figures')
+        text = machine.sh(f'cat {file}; rm {file}') + '\n'
+        assert 'spoolfs_up{mountpoint="/run/spoolfs"} 1\n' in text, text
+        said = run('promtool', 'check', 'metrics', input=text)
+        assert not said.stdout and not said.stderr, said
+    machine.run('systemctl', 'stop', UNIT)
+    machine.run('systemctl', 'start', service)
+    assert '/run/spoolfs' not in machine.sh(f'cat {file}')
+    assert machine.show(service, 'Result') == 'success'
+    machine.run('systemctl', 'disable', '--now', timer)
