@@ -17,10 +17,6 @@
  * the largest go first, and of those the coldest.
  */
 
-/* Percent of what metadata leave of the ram limit, down to which data leave RAM once they do. A
- * guess: a tenth between the two is enough for a burst. */
-#define RAM_LOW 80u
-
 static int compare_users(const struct engine_tier_user *a, const struct engine_tier_user *b)
 {
 	return a->uid < b->uid ? -1 : a->uid > b->uid;
@@ -212,8 +208,8 @@ static struct spool_file_list *largest_locked(const struct engine_tier *tier,
 	return NULL;
 }
 
-/* Of @uid, or of all users. */
-static struct spool_file_list *victim_locked(struct engine_tier *tier, const uid_t *uid)
+/* Of all users. */
+static struct spool_file_list *largest_of_all_locked(struct engine_tier *tier)
 	SPOOL_REQUIRES(tier->lock)
 {
 	struct spool_file_list *best = NULL;
@@ -224,8 +220,6 @@ static struct spool_file_list *victim_locked(struct engine_tier *tier, const uid
 		struct spool_file_list *list;
 		unsigned int size = 0;
 
-		if (uid && user->uid != *uid)
-			continue;
 		list = largest_locked(tier, user, &size);
 		if (list && (!best || size > best_size)) {
 			best = list;
@@ -235,17 +229,46 @@ static struct spool_file_list *victim_locked(struct engine_tier *tier, const uid
 	return best;
 }
 
-/* Whether the mount's RAM is to be emptied: from SPOOL_RAM_HIGH percent on, down to RAM_LOW. */
-static bool is_short(struct spool_engine *engine)
+/* Of the users >= @from whose own RAM is short (@ret_short: there is one), the first who has a file
+ * to go. */
+static struct spool_file_list *short_user_locked(struct spool_engine *engine, uint64_t from,
+						 bool *ret_short) SPOOL_REQUIRES(engine->tier->lock)
 {
 	struct engine_tier *tier = engine->tier;
-	uint64_t room, data = spool_quota_data(engine->quota, &room);
+	struct engine_tier_user key = {0}, *user;
 
-	if (data > room / 100 * SPOOL_RAM_HIGH)
-		tier->evicting = true;
-	else if (data <= room / 100 * RAM_LOW)
-		tier->evicting = false;
-	return tier->evicting;
+	for (; spool_quota_next_high(engine->quota, from, &key.uid); from = (uint64_t)key.uid + 1) {
+		struct spool_file_list *list = NULL;
+		unsigned int size;
+
+		*ret_short = true;
+		user = RB_FIND(engine_tier_users, &tier->users, &key);
+		if (user)
+			list = largest_locked(tier, user, &size);
+		if (list) {
+			tier->last_short = key.uid;
+			return list;
+		}
+	}
+	return NULL;
+}
+
+/* Where RAM is short: of the mount, or of users, who take turns, so that none waits until another
+ * has no more that could go. */
+static struct spool_file_list *victim_locked(struct spool_engine *engine, bool *ret_short)
+	SPOOL_REQUIRES(engine->tier->lock)
+{
+	struct engine_tier *tier = engine->tier;
+	struct spool_file_list *list;
+
+	list = short_user_locked(engine, (uint64_t)tier->last_short + 1, ret_short);
+	if (!list)
+		list = short_user_locked(engine, 0, ret_short);
+	tier->evicting = spool_quota_is_high(engine->quota, tier->evicting);
+	*ret_short |= tier->evicting;
+	if (!list && tier->evicting)
+		list = largest_of_all_locked(tier);
+	return list;
 }
 
 bool engine_evict_pick(struct spool_engine *engine, struct engine_pick *ret)
@@ -253,21 +276,15 @@ bool engine_evict_pick(struct spool_engine *engine, struct engine_pick *ret)
 	struct engine_tier *tier = engine->tier;
 	struct spool_file_list *list = NULL;
 	struct spool_file *file;
-	uid_t uid = 0;
-	bool user_short;
 
-	*ret = (struct engine_pick){.is_short = is_short(engine)};
-	user_short = spool_quota_over(engine->quota, SPOOL_RAM_HIGH, &uid);
-	ret->is_short |= user_short;
+	*ret = (struct engine_pick){0};
 	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
 	file = TAILQ_FIRST(&tier->over);
 	ret->any = tier->n_files > 0;
 	if (file && file->tier_round != tier->round)
 		list = &tier->over;
-	else if (user_short)
-		list = victim_locked(tier, &uid);
-	if (!list && tier->evicting)
-		list = victim_locked(tier, NULL);
+	else
+		list = victim_locked(engine, &ret->is_short);
 	if (list) {
 		ret->ino = visit_locked(tier, list);
 	} else {

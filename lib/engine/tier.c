@@ -15,6 +15,9 @@
  * is cheaper than punching its blocks out of a shared one. */
 #define OWN_SIZE ((uint64_t)16 << 20)
 
+/* What one charge for data may want: a block that is not in RAM yet, and nodes of the map. */
+#define ENGINE_CHARGE_MAX ((uint64_t)SPOOL_BLOCK_SIZE + SPOOL_PAGE_SIZE)
+
 static void on_gave(void *ctx)
 {
 	engine_space_gave(ctx);
@@ -45,7 +48,7 @@ int engine_tier_new(struct spool_engine *engine)
 	const struct spool_tier_config *config = engine->config.tier;
 	const struct spool_host *host = engine->host;
 	struct engine_tier *tier = spool_alloc(host, sizeof(*tier));
-	struct spool_quota_watch watch = {on_high, on_ram_free, on_full, engine};
+	struct spool_quota_watch watch = {on_high, on_ram_free, on_full, engine, ENGINE_CHARGE_MAX};
 	int r;
 
 	if (!tier)

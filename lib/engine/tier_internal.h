@@ -56,9 +56,10 @@ struct engine_tier {
 	atomic_bool look;           /* it is to be asked again */
 	atomic_bool stuck;          /* RAM is used up by what cannot leave it */
 	_Atomic uint64_t n_changes; /* how often data have come to RAM or left it */
-	atomic_bool high; /* RAM has become short since a thread began to nap, or went on */
-	atomic_bool naps; /* one waits for data to grow cold */
-	atomic_bool evicting;
+	atomic_bool high;         /* RAM has become short since a thread began to nap, or went on */
+	atomic_bool naps;         /* one waits for data to grow cold */
+	bool evicting;            /* lock; the mount's RAM is short */
+	uid_t last_short;         /* lock; whose file had to go last, as his own was */
 	atomic_bool second_round; /* of a search while RAM is short */
 	atomic_bool asked;        /* the last turn was that of an ask */
 	atomic_bool more;      /* a file was left before it was done, for others to have a turn */

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "util/macros.h"
 #include "util/probe.h"
 
 static uint64_t reserve_for(const struct spool_quota *quota, int resource, unsigned int flags)
@@ -75,6 +76,34 @@ static void refuse_locked(struct spool_quota *quota, struct spool_quota_user *us
 	atomic_store(&quota->has_refused, true);
 }
 
+/* What a charge wants of @limit beside what is used: as if it were of data, which may use least. At
+ * least 1, also where all that is missing is what data use too much. */
+static uint64_t wanted(const struct spool_quota *quota, uint64_t limit,
+		       const struct spool_charge *charge, unsigned int flags)
+{
+	uint64_t amount = charge->amount[SPOOL_RES_RAM];
+	uint64_t extra = most_ram(quota, limit, flags) - most_ram(quota, limit, 0) +
+			 reserve_for(quota, SPOOL_RES_RAM, flags);
+
+	return amount > extra ? amount - extra : 1;
+}
+
+/* A charge is to wait for room: in the mount's RAM, in @user's (@mount, @mine: bits). */
+static void want_locked(struct spool_quota *quota, struct spool_quota_user *user,
+			unsigned int mount, unsigned int mine, const struct spool_charge *charge,
+			unsigned int flags) SPOOL_REQUIRES(quota->lock)
+{
+	const struct spool_limits *limits = &quota->limits;
+
+	quota->starved = true;
+	if (mount & 1u << SPOOL_RES_RAM)
+		quota->want = spool_max_u64(
+			quota->want, wanted(quota, limits->mount[SPOOL_RES_RAM], charge, flags));
+	if (mine & 1u << SPOOL_RES_RAM)
+		user->want = spool_max_u64(
+			user->want, wanted(quota, limits->user[SPOOL_RES_RAM], charge, flags));
+}
+
 /* @user has @bytes of RAM more (or less) for names. */
 static void add_names_locked(struct spool_quota *quota, struct spool_quota_user *user,
 			     int64_t bytes) SPOOL_REQUIRES(quota->lock)
@@ -115,7 +144,8 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 	/* Only the disk is full, and may have space again: watch.room() tells those who wait. */
 	no_disk &= r < 0 && (mount | mine) == 1u << SPOOL_RES_RAM && !(flags & SPOOL_CHARGE_FIRM) &&
 		   !(mine && name);
-	quota->starved |= r == -EAGAIN || no_disk;
+	if (r == -EAGAIN || no_disk)
+		want_locked(quota, user, mount, mine, charge, flags);
 	if (r == -ENOSPC || r == -EDQUOT)
 		refuse_locked(quota, user, mount, mine, charge);
 	for (int i = 0; i < SPOOL_RES_N && r == 0; i++) {
@@ -151,6 +181,7 @@ static void uncharge(struct spool_quota_user *user, const struct spool_charge *c
 		user->used[i] -= charge->amount[i];
 	}
 	quota_refloor_locked(quota, user);
+	quota_met_want_locked(quota, user);
 	if (quota->starved && charge->amount[SPOOL_RES_RAM] > 0) {
 		quota->starved = false;
 		room = quota->watch.room;
@@ -196,6 +227,7 @@ int spool_quota_move(struct spool_quota_user *from, struct spool_quota_user *to,
 	add_names_locked(quota, to, (int64_t)names);
 	quota_refloor_locked(quota, from);
 	quota_refloor_locked(quota, to);
+	quota_met_want_locked(quota, from);
 	room = quota_may_have_room_locked(quota);
 out:
 	spool_mutex_unlock(&quota->lock);

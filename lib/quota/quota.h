@@ -47,13 +47,14 @@ struct spool_charge {
 
 /**
  * struct spool_quota_watch - what the quota calls when RAM is short, and when there is room again
- * @high: the data in RAM, of the mount or of the uid, are above SPOOL_RAM_HIGH percent of what
- *	metadata leave of its limit
+ * @high: the data in RAM, of the mount or of the uid, are above the mark at which they are to
+ *	leave, or a charge was refused with -EAGAIN
  * @room: RAM was given back, or moved to another's account, or limits were changed, after a charge
  *	had been refused with -EAGAIN, or nobody makes any
  * @full: of SPOOL_RAM_NO_DISK: whether a charge is to wait for another look at the disk; @ask: it
  *	has SPOOL_CHARGE_ASK
  * @ctx: for all three
+ * @step: bytes of RAM that one charge may want: the mark is so far below the limit at least
  * They are called without the quota's lock, but with whatever locks its caller has: they only wake
  * somebody.
  */
@@ -62,6 +63,7 @@ struct spool_quota_watch {
 	void (*room)(void *ctx);
 	bool (*full)(void *ctx, bool ask);
 	void *ctx;
+	uint64_t step;
 };
 
 /**
@@ -73,9 +75,11 @@ struct spool_quota_watch {
  */
 enum spool_quota_ram { SPOOL_RAM_FIRM, SPOOL_RAM_ELASTIC, SPOOL_RAM_NO_DISK };
 
-/* Percent of what metadata leave of the ram limit, above which data are to leave RAM. A guess, as
- * RAM_LOW (tier.h), down to which they go. */
+/* The mark above which data are to leave RAM, in percent of what metadata leave of the ram limit,
+ * or lower, where that is nearer to the limit than watch.step; and down to which they go then, in
+ * percent of the mark. Guesses: a tenth between the two is enough for a burst. */
 #define SPOOL_RAM_HIGH 90u
+#define SPOOL_RAM_LOW 89u
 
 enum spool_charge_flags {
 	SPOOL_CHARGE_PAGEOUT =
@@ -236,6 +240,11 @@ void spool_quota_set_watch(struct spool_quota *quota, const struct spool_quota_w
  * told to wait and @ram is not SPOOL_RAM_ELASTIC, also when @ram was the same before. */
 void spool_quota_set_ram(struct spool_quota *quota, enum spool_quota_ram ram);
 
-/** spool_quota_over() - the first uid whose data in RAM are above @percent of what its metadata
- * leave of its limit. Return: false when there is none. Locks: takes the quota lock. */
-bool spool_quota_over(struct spool_quota *quota, unsigned int percent, uid_t *ret_uid);
+/** spool_quota_is_high() - whether data are to leave the mount's RAM: they are above the mark, or a
+ * charge waits for more room than there is. @was: it was so before, and stays so until they are
+ * below SPOOL_RAM_LOW percent of the mark. Locks: takes the quota lock. */
+bool spool_quota_is_high(struct spool_quota *quota, bool was);
+
+/** spool_quota_next_high() - the first uid >= @from whose data are to leave RAM for its own limit:
+ * iterate with uid + 1. Return: false when there is none. Locks: takes the quota lock. */
+bool spool_quota_next_high(struct spool_quota *quota, uint64_t from, uid_t *ret_uid);

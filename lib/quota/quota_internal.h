@@ -25,6 +25,7 @@ struct spool_quota_user {
 	uint64_t data;              /* lock: quota->lock; of used RAM, what can leave it */
 	uint64_t names; /* lock: quota->lock; of it, what SPOOL_CHARGE_NAME has charged */
 	uint64_t floor; /* lock: quota->lock; RAM that no squeeze takes */
+	uint64_t want;  /* lock: quota->lock; as the mount's, of its own limit */
 	struct spool_refusal_note refused[SPOOL_RES_N]; /* lock: quota->lock */
 	_Atomic uint64_t n_orphans;
 	_Atomic uint64_t disk; /* bytes of its data that are on the disk */
@@ -45,6 +46,7 @@ struct spool_quota {
 	uint64_t squeeze;              /* lock; bytes of RAM, UINT64_MAX = no limit */
 	uint64_t share;                /* lock; bytes that the squeeze leaves each user */
 	bool starved;                  /* lock; a charge was refused for want of RAM */
+	uint64_t want; /* lock; bytes beside those used that such a charge wants, at most; or 0 */
 	struct spool_refusal_note refused[SPOOL_RES_N]; /* lock */
 	uint64_t users_refused[SPOOL_RES_N];            /* lock; the sum, as uids come and go */
 	atomic_bool has_refused;        /* a note may be pending; for a look without the lock */
@@ -74,8 +76,13 @@ void quota_refloor_locked(struct spool_quota *quota, struct spool_quota_user *us
 bool quota_fits_budget_locked(const struct spool_quota *quota, const struct spool_quota_user *user,
 			      uint64_t amount, uint64_t extra) SPOOL_REQUIRES(quota->lock);
 
-/** quota_is_high_locked() - are the data of the mount or of @user above SPOOL_RAM_HIGH? */
+/** quota_is_high_locked() - are data of the mount or of @user to leave RAM? */
 bool quota_is_high_locked(const struct spool_quota *quota, const struct spool_quota_user *user)
+	SPOOL_REQUIRES(quota->lock);
+
+/** quota_met_want_locked() - there is more room: what was wanted, and fits now, is wanted no more.
+ */
+void quota_met_want_locked(struct spool_quota *quota, struct spool_quota_user *user)
 	SPOOL_REQUIRES(quota->lock);
 
 /** quota_may_have_room_locked() - there may be RAM for a charge that was refused for want of it

@@ -84,27 +84,69 @@ static uint64_t data_budget_locked(const struct spool_quota *quota) SPOOL_REQUIR
 	return spool_min_u64(budget_locked(quota), limit - quota_kept_for_names(quota, limit));
 }
 
-/* Are @data more than @percent of what everything else in @used leaves of @limit? */
-static bool is_above(uint64_t data, uint64_t used, uint64_t limit, unsigned int percent)
+/* How many data are too many beside everything else in @used. Where a tenth of what that leaves of
+ * @limit is less than one charge may want, a charge would be refused before data are to leave: so
+ * the mark is lower then. */
+static uint64_t mark(const struct spool_quota *quota, uint64_t data, uint64_t used, uint64_t limit)
 {
-	return data > subtract(limit, subtract(used, data)) / 100 * percent;
+	uint64_t room = subtract(limit, subtract(used, data));
+
+	return spool_min_u64(room / 100 * SPOOL_RAM_HIGH, subtract(room, quota->watch.step));
 }
 
-static bool user_above_locked(const struct spool_quota *quota, const struct spool_quota_user *user,
-			      unsigned int percent) SPOOL_REQUIRES(quota->lock)
+/* A charge wants @want more. Nobody says when it has got it, or has given up: so it counts until
+ * there is room for it; who still waits then, as another was faster, has it noted again. */
+static bool is_wanted(uint64_t want, uint64_t used, uint64_t limit)
 {
-	uint64_t limit = quota->limits.user[SPOOL_RES_RAM];
+	return want > 0 && !quota_fits(used, want, limit, 0);
+}
 
-	return is_above(user->data, user->used[SPOOL_RES_RAM],
-			limit - quota_kept_for_names(quota, limit), percent);
+static bool user_high_locked(const struct spool_quota *quota, const struct spool_quota_user *user)
+	SPOOL_REQUIRES(quota->lock)
+{
+	uint64_t limit = quota->limits.user[SPOOL_RES_RAM], used = user->used[SPOOL_RES_RAM];
+
+	limit -= quota_kept_for_names(quota, limit);
+	return user->data > mark(quota, user->data, used, limit) ||
+	       is_wanted(user->want, used, limit);
+}
+
+static bool mount_high_locked(const struct spool_quota *quota, bool was) SPOOL_REQUIRES(quota->lock)
+{
+	uint64_t limit = data_budget_locked(quota), used = quota->used[SPOOL_RES_RAM];
+	uint64_t top = mark(quota, quota->data, used, limit);
+
+	if (was)
+		top = top / 100 * SPOOL_RAM_LOW;
+	return quota->data > top || is_wanted(quota->want, used, limit);
 }
 
 bool quota_is_high_locked(const struct spool_quota *quota, const struct spool_quota_user *user)
 	SPOOL_REQUIRES(quota->lock)
 {
-	return is_above(quota->data, quota->used[SPOOL_RES_RAM], data_budget_locked(quota),
-			SPOOL_RAM_HIGH) ||
-	       user_above_locked(quota, user, SPOOL_RAM_HIGH);
+	return mount_high_locked(quota, false) || user_high_locked(quota, user);
+}
+
+void quota_met_want_locked(struct spool_quota *quota, struct spool_quota_user *user)
+	SPOOL_REQUIRES(quota->lock)
+{
+	uint64_t limit = quota->limits.user[SPOOL_RES_RAM];
+
+	if (!is_wanted(quota->want, quota->used[SPOOL_RES_RAM], data_budget_locked(quota)))
+		quota->want = 0;
+	if (!is_wanted(user->want, user->used[SPOOL_RES_RAM],
+		       limit - quota_kept_for_names(quota, limit)))
+		user->want = 0;
+}
+
+/* Nobody makes room: those who wait are told so. */
+static void end_wants_locked(struct spool_quota *quota) SPOOL_REQUIRES(quota->lock)
+{
+	struct spool_quota_user *user;
+
+	quota->want = 0;
+	RB_FOREACH (user, spool_quota_tree, &quota->users)
+		user->want = 0;
 }
 
 bool quota_fits_budget_locked(const struct spool_quota *quota, const struct spool_quota_user *user,
@@ -190,24 +232,36 @@ void spool_quota_set_ram(struct spool_quota *quota, enum spool_quota_ram ram)
 	if (room)
 		quota->starved = false;
 	quota->ram = ram;
+	if (ram != SPOOL_RAM_ELASTIC)
+		end_wants_locked(quota);
 	spool_mutex_unlock(&quota->lock);
 	if (room) /* so that those who wait are told that no RAM will come free */
 		quota->watch.room(quota->watch.ctx);
 }
 
-bool spool_quota_over(struct spool_quota *quota, unsigned int percent, uid_t *ret_uid)
+bool spool_quota_is_high(struct spool_quota *quota, bool was)
 {
-	struct spool_quota_user *user;
-	bool found = false;
+	bool high;
 
 	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
-	RB_FOREACH (user, spool_quota_tree, &quota->users) {
-		found = user_above_locked(quota, user, percent);
-		if (found) {
-			*ret_uid = user->uid;
-			break;
-		}
-	}
+	high = mount_high_locked(quota, was);
 	spool_mutex_unlock(&quota->lock);
-	return found;
+	return high;
+}
+
+bool spool_quota_next_high(struct spool_quota *quota, uint64_t from, uid_t *ret_uid)
+{
+	struct spool_quota_user key = {.uid = (uid_t)from};
+	struct spool_quota_user *user;
+
+	if (from > UINT32_MAX)
+		return false;
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	user = RB_NFIND(spool_quota_tree, &quota->users, &key);
+	while (user && !user_high_locked(quota, user))
+		user = RB_NEXT(spool_quota_tree, &quota->users, user);
+	if (user)
+		*ret_uid = user->uid;
+	spool_mutex_unlock(&quota->lock);
+	return user;
 }

@@ -26,7 +26,7 @@ static void on_room(void *ctx)
 /* RAM that somebody makes room in: a wait, not an end; everything else is one. */
 static void test_elastic(void)
 {
-	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL};
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL, 0};
 	struct spool_limits limits = quota_rig_no_limits();
 	struct spool_quota_user *user;
 	uid_t uid;
@@ -42,11 +42,11 @@ static void test_elastic(void)
 	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 720, 0, 0), 0);
 	spool_quota_note_data(user, 720);
 	CU_ASSERT_EQUAL(n_high, 0); /* 90% of 800 are not above it */
-	CU_ASSERT_FALSE(spool_quota_over(rig.quota, 90, &uid));
+	CU_ASSERT_FALSE(spool_quota_next_high(rig.quota, 0, &uid));
 	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 1, 0, 0), 0);
 	spool_quota_note_data(user, 1);
 	CU_ASSERT_TRUE(n_high > 0);
-	CU_ASSERT_TRUE(spool_quota_over(rig.quota, 90, &uid));
+	CU_ASSERT_TRUE(spool_quota_next_high(rig.quota, 0, &uid));
 	CU_ASSERT_EQUAL(uid, 7);
 	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 80, 0, 0), -EAGAIN);
 	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 80, 0, SPOOL_CHARGE_FIRM), -EDQUOT);
@@ -70,7 +70,7 @@ static void test_elastic(void)
  */
 static void test_room_of_accounts(void)
 {
-	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL};
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL, 0};
 	const struct spool_charge moved = {{0, 600, 0}};
 	struct spool_limits limits = quota_rig_no_limits();
 	struct spool_quota_user *a, *b;
@@ -104,7 +104,7 @@ static void test_room_of_accounts(void)
 /* What cannot leave RAM is no reason to send out what can: only the room beside it counts. */
 static void test_data_beside_metadata(void)
 {
-	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL};
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL, 0};
 	struct spool_limits limits = quota_rig_no_limits();
 	struct spool_quota_user *user;
 	uint64_t room = 0;
@@ -119,17 +119,17 @@ static void test_data_beside_metadata(void)
 	user = quota_rig_user(&rig, 7);
 	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 900, 0, 0), 0); /* metadata */
 	CU_ASSERT_EQUAL(n_high, 0);
-	CU_ASSERT_FALSE(spool_quota_over(rig.quota, 90, &uid));
+	CU_ASSERT_FALSE(spool_quota_next_high(rig.quota, 0, &uid));
 	CU_ASSERT_EQUAL(spool_quota_data(rig.quota, &room), 0);
 	CU_ASSERT_EQUAL(room, 1100);
 	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 90, 0, 0), 0);
 	spool_quota_note_data(user, 90);
 	CU_ASSERT_EQUAL(n_high, 0);
-	CU_ASSERT_FALSE(spool_quota_over(rig.quota, 90, &uid));
+	CU_ASSERT_FALSE(spool_quota_next_high(rig.quota, 0, &uid));
 	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 5, 0, 0), 0);
 	spool_quota_note_data(user, 5);
 	CU_ASSERT_TRUE(n_high > 0);
-	CU_ASSERT_TRUE(spool_quota_over(rig.quota, 90, &uid));
+	CU_ASSERT_TRUE(spool_quota_next_high(rig.quota, 0, &uid));
 	CU_ASSERT_EQUAL(spool_quota_data(rig.quota, &room), 95);
 	CU_ASSERT_EQUAL(room, 1100);
 	quota_rig_uncharge(user, 0, 995, 0);
@@ -191,7 +191,7 @@ static void test_shares(void)
 static void test_names(void)
 {
 	const uint64_t limit = 1000000, kept = 36864; /* 4%, in pages */
-	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL};
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL, 0};
 	struct spool_limits limits = quota_rig_no_limits();
 	struct spool_quota_user *a, *b;
 
@@ -281,7 +281,7 @@ static void test_data_beside_names(void)
 	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 163136, 0, 0), 0);
 	spool_quota_note_data(user, 163136);
 	CU_ASSERT_EQUAL(quota_rig_charge(user, 0, 1, 0, 0), -EAGAIN);
-	CU_ASSERT_TRUE(spool_quota_over(rig.quota, 99, &uid));
+	CU_ASSERT_TRUE(spool_quota_next_high(rig.quota, 0, &uid));
 	CU_ASSERT_EQUAL(spool_quota_data(rig.quota, &room), 163136);
 	CU_ASSERT_EQUAL(room, 163136);
 	quota_rig_uncharge(user, 0, 963136, 0);
@@ -293,7 +293,7 @@ static void test_data_beside_names(void)
 /* Less RAM than the limit, while others make room; firm charges and the limit itself stay. */
 static void test_squeeze(void)
 {
-	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL};
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL, 0};
 	struct spool_limits limits = quota_rig_no_limits();
 	struct spool_quota_user *user;
 
@@ -326,6 +326,99 @@ static void test_squeeze(void)
 	quota_rig_tear_down(&rig);
 }
 
+/* Marks at which data leave RAM lie where a charge of one step still fits, whatever metadata leave.
+ */
+static void test_marks(void)
+{
+	const uint64_t limit = 100 * 4096, step = 3 * 4096, data = limit - 4 * 4096;
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL, step};
+	struct spool_limits limits = quota_rig_no_limits();
+	struct spool_quota_user *user;
+	uid_t uid;
+
+	limits.mount[SPOOL_RES_RAM] = limit;
+	limits.user[SPOOL_RES_RAM] = limit;
+	for (uint64_t metadata = 0; metadata + step <= data; metadata += 4096) {
+		uint64_t used = 0;
+
+		quota_rig_set_up(&rig, &limits);
+		spool_quota_set_watch(rig.quota, &watch);
+		spool_quota_set_ram(rig.quota, SPOOL_RAM_ELASTIC);
+		user = quota_rig_user(&rig, 7);
+		CU_ASSERT_EQUAL(quota_rig_charge(user, 0, metadata, 0, SPOOL_CHARGE_NAME), 0);
+		while (!spool_quota_is_high(rig.quota, false)) {
+			CU_ASSERT_FALSE(spool_quota_next_high(rig.quota, 0, &uid));
+			CU_ASSERT_EQUAL(quota_rig_charge(user, 0, step, 0, 0), 0);
+			spool_quota_note_data(user, (int64_t)step);
+			used += step;
+		}
+		CU_ASSERT_TRUE(spool_quota_next_high(rig.quota, 0, &uid));
+		CU_ASSERT_TRUE(used * 10 <= (data - metadata) * 9 + step * 10);
+		quota_rig_uncharge_names(user, metadata);
+		quota_rig_uncharge(user, 0, used, 0);
+		spool_quota_note_data(user, -(int64_t)used);
+		spool_quota_user_put(user);
+		quota_rig_tear_down(&rig);
+	}
+}
+
+/* Whoever is told to wait makes data leave RAM, wherever the marks are, until there is room for
+ * him, or nobody makes any. */
+static void test_wants(void)
+{
+	const uint64_t limit = 100 * 4096, kept = 4 * 4096;
+	const struct spool_quota_watch watch = {on_high, on_room, NULL, NULL, 0};
+	struct spool_limits limits = quota_rig_no_limits();
+	struct spool_quota_user *a, *b;
+	uid_t uid = 0;
+
+	limits.mount[SPOOL_RES_RAM] = 2 * limit;
+	limits.user[SPOOL_RES_RAM] = limit;
+	quota_rig_set_up(&rig, &limits);
+	spool_quota_set_watch(rig.quota, &watch);
+	spool_quota_set_ram(rig.quota, SPOOL_RAM_ELASTIC);
+	a = quota_rig_user(&rig, 7);
+	b = quota_rig_user(&rig, 8);
+	CU_ASSERT_EQUAL(quota_rig_charge(b, 0, limit / 2, 0, 0), 0);
+	spool_quota_note_data(b, (int64_t)limit / 2);
+	CU_ASSERT_FALSE(spool_quota_next_high(rig.quota, 0, &uid));
+	CU_ASSERT_EQUAL(quota_rig_charge(b, 0, limit / 2, 0, 0), -EAGAIN);
+	CU_ASSERT_TRUE(spool_quota_next_high(rig.quota, 8, &uid));
+	CU_ASSERT_EQUAL(uid, 8);
+	CU_ASSERT_FALSE(spool_quota_next_high(rig.quota, 9, &uid));
+	CU_ASSERT_FALSE(spool_quota_is_high(rig.quota, false)); /* the mount has room */
+	quota_rig_uncharge(b, 0, kept - 1, 0);
+	spool_quota_note_data(b, -(int64_t)kept + 1);
+	CU_ASSERT_TRUE(spool_quota_next_high(rig.quota, 0, &uid));
+	quota_rig_uncharge(b, 0, 1, 0);
+	spool_quota_note_data(b, -1);
+	CU_ASSERT_FALSE(spool_quota_next_high(rig.quota, 0, &uid));
+	/* who waited has not come for it: that others take it is nothing that somebody wants */
+	CU_ASSERT_EQUAL(quota_rig_charge(b, 0, kept, 0, 0), 0);
+	CU_ASSERT_FALSE(spool_quota_next_high(rig.quota, 0, &uid));
+
+	limits.mount[SPOOL_RES_RAM] = limit;
+	spool_quota_set_limits(rig.quota, &limits);
+	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, limit / 2, 0, 0), -EAGAIN);
+	CU_ASSERT_TRUE(spool_quota_is_high(rig.quota, false));
+	CU_ASSERT_FALSE(spool_quota_next_high(rig.quota, 0, &uid));
+	spool_quota_set_ram(rig.quota, SPOOL_RAM_FIRM);
+	CU_ASSERT_FALSE(spool_quota_is_high(rig.quota, false));
+	spool_quota_set_ram(rig.quota, SPOOL_RAM_ELASTIC);
+	CU_ASSERT_FALSE(spool_quota_is_high(rig.quota, false));
+	/* a name may use more: what is missing for it is what data use too much, be it nothing */
+	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, limit / 2, 0, SPOOL_CHARGE_NAME), 0);
+	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, 1, 0, SPOOL_CHARGE_NAME), -EAGAIN);
+	CU_ASSERT_TRUE(spool_quota_is_high(rig.quota, false));
+	quota_rig_uncharge(b, 0, limit / 2, 0);
+	spool_quota_note_data(b, -(int64_t)(limit / 2 - kept));
+	CU_ASSERT_FALSE(spool_quota_is_high(rig.quota, false));
+	quota_rig_uncharge_names(a, limit / 2);
+	spool_quota_user_put(a);
+	spool_quota_user_put(b);
+	quota_rig_tear_down(&rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -337,6 +430,8 @@ int main(void)
 		{"names", test_names},
 		{"beside names", test_beside_names},
 		{"data beside names", test_data_beside_names},
+		{"marks", test_marks},
+		{"wants", test_wants},
 	};
 
 	return unit_run("quota_ram", tests, SPOOL_ARRAY_SIZE(tests));

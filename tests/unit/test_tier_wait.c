@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Whoever is told to wait for RAM is not left alone: something leaves it for him, or he is told
+ * that there is none. */
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "tier_rig.h"
+#include "util/macros.h"
+
+#define WRITER 1000u
+#define OTHERS 2000u
+
+/* In so many parts of ram= the metadata of others are swept. */
+#define PARTS 16u
+
+static uint64_t ram_of(uid_t uid)
+{
+	return rig_used(&tier.rig, uid, SPOOL_RES_RAM);
+}
+
+/* @r is what something was answered that may be told to wait. What it waits for comes by itself:
+ * those who spill were woken, and when they have nothing to do any more it is told to go on.
+ * Return: whether it is tried again. */
+static bool is_told(ssize_t r)
+{
+	if (r != -EAGAIN)
+		return false;
+	CU_ASSERT_TRUE(tier.n_wakes > 0);
+	tier_spill_all();
+	CU_ASSERT_TRUE(tier.n_rooms > 0);
+	tier.n_wakes = tier.n_rooms = 0;
+	return true;
+}
+
+static int make(const char *name)
+{
+	struct spool_attr attr;
+
+	return spool_engine_mknod(tier.rig.engine, &tier.rig.cred, SPOOL_INO_ROOT, name,
+				  S_IFREG | 0600, 0, &attr);
+}
+
+/* Empty files of @uid until they take @bytes of RAM, or there is none for another. */
+static void fill_with_names(uid_t uid, uint64_t bytes)
+{
+	char name[32];
+	int r = 0;
+
+	tier.rig.cred.uid = tier.rig.cred.gid = uid;
+	for (unsigned int i = 0; r == 0 && ram_of(uid) < bytes; i++) {
+		snprintf(name, sizeof(name), "%u.%u", uid, i);
+		r = make(name);
+		if (is_told(r))
+			r = make(name);
+	}
+	CU_ASSERT_TRUE(r == 0 || r == -EDQUOT || r == -ENOSPC);
+}
+
+/* @bytes in writes of @len, each of which goes on at once, or the second time at the latest. */
+static void write_until(uint64_t ino, size_t len, uint64_t bytes)
+{
+	uint64_t off = 0;
+	ssize_t r = 1;
+
+	while (r > 0 && off < bytes) {
+		r = spool_engine_write(tier.rig.engine, ino, tier.data, len, off, 0);
+		if (is_told(r))
+			r = spool_engine_write(tier.rig.engine, ino, tier.data, len, off, 0);
+		off += r > 0 ? (uint64_t)r : 0;
+	}
+	CU_ASSERT_TRUE(r > 0 || r == -ENOSPC || r == -EDQUOT);
+}
+
+/* What others have in names, up to all of it, and what the writer has: by large writes and small.
+ */
+static void sweep(uint64_t ram, size_t len)
+{
+	for (unsigned int part = 0; part <= PARTS; part++) {
+		uint64_t ino, names = ram / PARTS * part;
+
+		tier_set_up(16 * MIB, ram, ram / 2);
+		ino = tier_make("f", WRITER, 1);
+		fill_with_names(OTHERS, spool_min_u64(names, ram / 2));
+		fill_with_names(OTHERS + 1, names - spool_min_u64(names, ram / 2));
+		write_until(ino, len, ram);
+		tier_tear_down();
+	}
+}
+
+static void beside_metadata_of_others(void)
+{
+	for (uint64_t ram = MIB; ram <= 4 * MIB; ram *= 2) {
+		sweep(ram, 128 * KIB);
+		sweep(ram, BLOCK);
+	}
+	sweep(16 * MIB, 128 * KIB);
+}
+
+/* Users whose own RAM is short take turns, though the first has more that could go each time. */
+static void users_take_turns(void)
+{
+	uint64_t ino = 0, off = 0;
+
+	tier_set_up(UINT64_MAX, UINT64_MAX, 2 * MIB);
+	for (uid_t uid = WRITER + 2; uid >= WRITER; uid--) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%u", uid);
+		ino = tier_make(name, uid, MIB);
+		CU_ASSERT_EQUAL(tier_write(ino, MIB, MIB), -EAGAIN);
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		CU_ASSERT_EQUAL(spool_engine_spill(tier.rig.engine, tier.batch), SPOOL_SPILL_MORE);
+		while (tier_write(ino, BLOCK, 2 * MIB + off) == 0)
+			off += BLOCK;
+	}
+	CU_ASSERT_TRUE(ram_of(WRITER + 1) < 2 * MIB - 2 * BLOCK);
+	CU_ASSERT_TRUE(ram_of(WRITER + 2) < 2 * MIB - 2 * BLOCK);
+	tier_tear_down();
+}
+
+int main(void)
+{
+	static const struct unit_test tests[] = {
+		{"beside metadata of others", beside_metadata_of_others},
+		{"users take turns", users_take_turns},
+	};
+
+	return unit_run("tier_wait", tests, SPOOL_ARRAY_SIZE(tests));
+}
