@@ -9,7 +9,7 @@ from rig import Mount, as_user, case, drop_caches, fails, put
 from transport import transports
 
 MIB = 1 << 20
-USER, OTHER = 61001, 61002
+USER, OTHER, THIRD = 61001, 61002, 61003
 WRITERS, WRITES = 3, 2
 OPTIONS = 'ram=1M,user_ram=100%,size=1G,user_size=100%,threshold=64K,backing=/var/tmp'
 
@@ -78,3 +78,42 @@ def a_write_is_told_at_once_that_names_have_taken_the_ram():
         assert as_user(USER, fill_with_names, mine, errno.ENOSPC) > 100
         fails(errno.ENOSPC, as_user, USER, put, f'{mine}/first', b'x' * MIB)
         fails(errno.ENOSPC, as_user, OTHER, put, f'{others}/first', b'x' * MIB)
+
+
+def write_beside(mount, namers, ram, error):
+    """USER writes as much as all the RAM, in one write and then 5000 bytes at a time, while each of
+    `namers` has as many empty files as he may."""
+    mine = f'{mount.path}/{USER}'
+    as_user(USER, put, f'{mine}/small', b'data')
+    for uid in namers:
+        assert as_user(uid, fill_with_names, f'{mount.path}/{uid}', error) > 10, uid
+    as_user(USER, put, f'{mine}/whole', noise(ram, 1))
+    as_user(USER, write_in_pieces, f'{mine}/pieces', noise(ram, 2), 5000)
+    drop_caches()
+    for name, seed in ('whole', 1), ('pieces', 2):
+        with open(f'{mine}/{name}', 'rb') as file:
+            assert file.read() == noise(ram, seed), name
+
+
+def write_in_pieces(path, data, size):
+    """Each with one write(2), which takes all."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    for at in range(0, len(data), size):
+        piece = data[at:at + size]
+        assert os.write(fd, piece) == len(piece), at
+    os.close(fd)
+
+
+@case(mount=False, masked='uring', timeout_s=240)
+def names_of_others_keep_no_data_in_ram():
+    """What names leave is little: data go to the disk from it before a write would have to wait for
+    what nobody sends there."""
+    for ram, namers in (1, [OTHER]), (2, [OTHER]), (4, [OTHER]), (16, [OTHER]):
+        with Mount(options=f'ram={ram}M,size=1G,user_size=100%,backing=/var/tmp',
+                   patience=100) as mount:
+            write_beside(mount, namers, ram * MIB, errno.EDQUOT)
+    # two of them leave less than a block beside what is kept for names, or just that
+    for ram, user_ram in (1, '40%'), (4, '45%'), (16, '47%'):
+        with Mount(options=f'ram={ram}M,user_ram={user_ram},size=1G,user_size=100%,'
+                   'backing=/var/tmp', patience=100) as mount:
+            write_beside(mount, [OTHER, THIRD], ram * MIB, errno.EDQUOT)
