@@ -6,7 +6,8 @@ import socket
 import subprocess
 
 from containers import daemon_of, kill, machine
-from rig import DEADLINE_S, Skip, alive, binary, case, get, is_mounted, put, run, wait_until
+from rig import (DEADLINE_S, Skip, alive, binary, case, get, is_mounted, mounts, put, run,
+                 wait_until)
 
 PACKAGES = 'python3-grpcio python3-protobuf'
 
@@ -214,6 +215,23 @@ def a_killed_daemon_is_cleaned_up():
         kill(*daemon_of(path))
         plugin.unpublish('one')
         assert not os.path.exists(path) and not is_mounted(path)
+
+
+@case(mount=False)
+def pods_may_be_behind_a_link():
+    """As where /var/lib/kubelet is one to a larger disk."""
+    machine()
+    with Plugin() as plugin:
+        os.makedirs('/run/case/large/pods')
+        os.rmdir(PODS)
+        os.symlink('/run/case/large/pods', PODS)
+        for _ in range(2):
+            path = plugin.publish('one')
+            put(f'{path}/f', b'mine')
+            assert [point for point, _ in mounts()].count(os.path.realpath(path)) == 1
+        for _ in range(2):
+            plugin.unpublish('one')
+            assert not os.path.exists(path) and not os.path.exists(os.path.realpath(path))
 
 
 @case(mount=False)

@@ -30,8 +30,8 @@ struct search {
 	uid_t uid;           /* whose daemon it has */
 };
 
-/* The path with the links above its last part resolved: that part may not be open to us. */
-static void make_absolute(const char *path, char ret[PATH_MAX])
+/* The last part may not be open to us. */
+void reach_path(const char *path, char *ret)
 {
 	spool_cleanup(free) char *for_dir = strdup(path), *for_base = strdup(path), *dir = NULL;
 
@@ -132,7 +132,7 @@ int reach_mount(const char *path, bool detached)
 	struct stat attr;
 	int fd = -EAGAIN, by_socket = -ENOENT;
 
-	make_absolute(path, search.path);
+	reach_path(path, search.path);
 	look_at_mounts(&search);
 	if (search.device)
 		by_socket = spool_ctl_connect(search.uid, search.device);

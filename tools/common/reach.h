@@ -18,3 +18,10 @@
  * Return: a descriptor for spool_ctl_call(), to be closed by the caller; -errno.
  */
 int reach_mount(const char *path, bool detached);
+
+/**
+ * reach_path() - @path as the mount table has it: absolute, with the links above its last part
+ * resolved; as it is where that cannot be
+ * @ret: of PATH_MAX bytes
+ */
+void reach_path(const char *path, char *ret);

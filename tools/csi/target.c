@@ -15,6 +15,7 @@
 #include "common/background.h"
 #include "common/mounts.h"
 #include "common/options.h"
+#include "common/reach.h"
 #include "common/usage.h"
 #include "util/macros.h"
 
@@ -34,11 +35,15 @@ static int is_this(void *arg, const struct mounts_entry *entry)
 	return strcmp(arg, entry->path) == 0;
 }
 
+/* The directory of all pods may be behind a link, and the mount table has none. */
 static bool is_mounted(const char *path)
 {
 	FILE *table = fopen("/proc/self/mountinfo", "re");
-	int r = table ? mounts_each(table, is_this, (void *)(uintptr_t)path) : 0;
+	char real[PATH_MAX];
+	int r;
 
+	reach_path(path, real);
+	r = table ? mounts_each(table, is_this, real) : 0;
 	if (table)
 		fclose(table);
 	return r == 1;
