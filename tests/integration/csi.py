@@ -218,6 +218,20 @@ def a_killed_daemon_is_cleaned_up():
 
 
 @case(mount=False)
+def a_dead_mount_is_made_anew():
+    """When the kubelet asks again, as it does when it was restarted."""
+    machine()
+    with Plugin() as plugin:
+        path = plugin.publish('one')
+        kill(*daemon_of(path))
+        assert plugin.publish('one') == path
+        put(f'{path}/f', b'new')
+        assert [point for point, _ in mounts()].count(path) == 1
+        plugin.unpublish('one')
+        assert not os.path.exists(path)
+
+
+@case(mount=False)
 def pods_may_be_behind_a_link():
     """As where /var/lib/kubelet is one to a larger disk."""
     machine()

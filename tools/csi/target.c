@@ -49,6 +49,15 @@ static bool is_mounted(const char *path)
 	return r == 1;
 }
 
+/* Its daemon was killed. */
+static bool is_dead(const char *path)
+{
+	int fd = reach_mount(path, false);
+
+	spool_close(fd);
+	return fd == -ENOTCONN || fd == -ECONNABORTED;
+}
+
 /* What the daemon has said, without the newline at the end. */
 static void read_lines(int lines, char error[GRPC_ERROR])
 {
@@ -86,8 +95,11 @@ enum grpc_status target_mount(const struct target_settings *settings, const char
 
 	if (!list || options_join(&list, options) < 0 || options_join(&list, settings->options) < 0)
 		return failed(error, path, ENOMEM);
-	if (is_mounted(path))
-		return GRPC_OK;
+	if (is_mounted(path)) {
+		status = is_dead(path) ? target_unmount(path, error) : GRPC_OK;
+		if (status != GRPC_OK || is_mounted(path))
+			return status;
+	}
 	if (mkdir(path, 0750) < 0 && errno != EEXIST)
 		return failed(error, path, errno);
 	status = start(settings, path, list, error);

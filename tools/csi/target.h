@@ -13,7 +13,7 @@ struct target_settings {
 };
 
 /**
- * target_mount() - mount on @path, unless that was done before
+ * target_mount() - mount on @path, unless that was done before and its daemon lives
  * Return: GRPC_OK; GRPC_INVALID_ARGUMENT: an option is wrong; GRPC_INTERNAL. What was made is
  * removed then, and @error has the reason, in the daemon's words if it has said any.
  */
