@@ -250,6 +250,33 @@ static void test_state_that_is_no_good(void)
 	tear_down(&rig);
 }
 
+/* What could not be read back is not written: the volume would be forgotten. */
+static void test_state_has_an_end(void)
+{
+	static const struct volume_engine engine = {100, 1};
+	struct volumes volumes = {0}, found = {0};
+	struct volume *volume = volumes_add(&volumes, "v", "");
+	char id[1025];
+	size_t saved;
+	struct rig rig;
+	int r = 0;
+
+	set_up(&rig);
+	for (int i = 0; i < 500 && r == 0; i++) {
+		snprintf(id, sizeof(id), "%01024d", i);
+		CU_ASSERT_EQUAL_FATAL(volume_hold(volume, id, &engine), 0);
+		r = state_save(rig.fd, volume);
+	}
+	saved = volume->n_holds - 1;
+	CU_ASSERT_EQUAL(r, -EFBIG);
+	CU_ASSERT_EQUAL(state_load(rig.fd, &found), 0);
+	CU_ASSERT_EQUAL_FATAL(found.n, 1);
+	CU_ASSERT_EQUAL(found.all[0]->n_holds, saved);
+	volumes_free(&found);
+	volumes_free(&volumes);
+	tear_down(&rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -260,6 +287,7 @@ int main(void)
 		{"options have an end", test_options_have_an_end},
 		{"state comes back", test_state_comes_back},
 		{"state that is no good", test_state_that_is_no_good},
+		{"state has an end", test_state_has_an_end},
 	};
 
 	return unit_run("volume", tests, sizeof(tests) / sizeof(tests[0]));

@@ -20,7 +20,7 @@
 /* The format of the files. One of another version is not understood. */
 #define VERSION 1
 
-/* Bytes of a file that is read: names and options, and some 1000 holds. A guess. */
+/* Bytes of a file, at most: names and options, and some 1000 holds. A guess. */
 #define FILE_MAX ((size_t)256 << 10)
 
 /* No volume's name begins with a dot. */
@@ -92,6 +92,8 @@ int state_save(int dir, const struct volume *volume)
 
 	if (!text)
 		return -ENOMEM;
+	if (strlen(text) >= FILE_MAX)
+		return -EFBIG; /* it could not be read again, and the volume would be forgotten */
 	fd = openat(dir, NEW_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;

@@ -12,7 +12,7 @@
 /**
  * state_save() - write what is known of @volume
  * @dir: the directory, open
- * Return: 0; -errno with the old file unchanged.
+ * Return: 0; -errno with the old file unchanged: -EFBIG: more holds than are read again.
  */
 int state_save(int dir, const struct volume *volume);
 
