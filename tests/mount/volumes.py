@@ -57,10 +57,14 @@ class Engine:
         except EOFError:
             os._exit(0)
 
-    def call(self, call, **body):
-        """The answer to a call that is well-formed."""
+    def ask(self, call, **body):
+        """Without waiting for the answer."""
         pickle.dump((call, json.dumps(body)), self.file)
         self.file.flush()
+
+    def call(self, call, **body):
+        """The answer to a call that is well-formed."""
+        self.ask(call, **body)
         status, answer = pickle.load(self.file)
         assert status == (500 if answer['Err'] else 200), (call, body, answer)
         return answer
@@ -131,10 +135,13 @@ class Plugin:
         self.environment = dict(os.environ, **environment)
         self.process, self.engines, self.log = None, [], f'{base}/log'
 
-    def start(self):
+    def spawn(self):
         with open(self.log, 'a', encoding='utf-8') as log:
             self.process = subprocess.Popen([self.program, *self.args], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=self.environment)
+
+    def start(self):
+        self.spawn()
         wait_until(self.listens, 'the plugin listens')
         return self
 

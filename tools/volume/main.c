@@ -146,6 +146,7 @@ static int start(struct plugin *plugin, struct listen_socket *socket)
 	if (r != EXIT_OK)
 		return r;
 	plugin->signals = block_signals();
+	mounting_settle(plugin->places.volumes);
 	r = life_init(&plugin->life, &plugin->host, plugin->places.state);
 	if (r == 0 && listen_open(plugin->arguments.socket, socket) < 0)
 		return EXIT_FAILED;

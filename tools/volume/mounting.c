@@ -2,10 +2,12 @@
 #include "volume/mounting.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
@@ -31,6 +33,9 @@
 #define GOES_MS 2500u
 #define GOES_STEP_MS 20
 
+/* A daemon is given so long to start (program.c). */
+#define SETTLE_MS 60000u
+
 const char *mounting_path(const char *dir, const char *name, char *ret)
 {
 	snprintf(ret, PATH_MAX, "%s/%s", dir, name);
@@ -46,6 +51,30 @@ static uint64_t now_ms(void *ctx)
 	return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
 }
 
+/* Each start of a daemon holds it, for the next plugin, by its standard input, which the daemon
+ * lets go when it serves. Return: a descriptor; -1. */
+static int lock_start(const char *dir, int how)
+{
+	spool_cleanup(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, how | LOCK_NB) == 0 ? spool_steal_fd(&fd) : -1;
+}
+
+void mounting_settle(const char *dir)
+{
+	uint64_t end = now_ms(NULL) + SETTLE_MS;
+	spool_cleanup(fd) int fd = lock_start(dir, LOCK_EX);
+
+	if (fd < 0)
+		fprintf(stderr,
+			"spoolfs-volume: %s: waits for a daemon that was being started here\n",
+			dir);
+	while (fd < 0 && now_ms(NULL) < end) {
+		poll(NULL, 0, GOES_STEP_MS);
+		fd = lock_start(dir, LOCK_EX);
+	}
+}
+
 struct spoolfs_arguments {
 	const struct mounting *mounting;
 	const char *name, *options;
@@ -59,6 +88,7 @@ static int run_spoolfs(const struct spoolfs_arguments *arguments, char *why, siz
 	spool_cleanup(free) char *options = strdup(ALL_FOR_ALL);
 	char path[PATH_MAX], name[VOLUME_NAME_MAX + 1], program[PATH_MAX];
 	char *argv[] = {program, dash_o, NULL, dashes, name, path, NULL, NULL};
+	spool_cleanup(fd) int start = -1;
 
 	if (!options || options_join(&options, mounting->defaults) < 0 ||
 	    options_join(&options, arguments->options) < 0) {
@@ -72,8 +102,10 @@ static int run_spoolfs(const struct spoolfs_arguments *arguments, char *why, siz
 	if (arguments->check) {
 		memmove(&argv[4], &argv[3], 3 * sizeof(argv[0]));
 		argv[3] = check;
+	} else {
+		start = lock_start(mounting->dir, LOCK_SH);
 	}
-	return program_run(argv, why, size);
+	return program_run(argv, start, why, size);
 }
 
 static int check_options(void *ctx, const char *name, const char *options, char *why, size_t size)

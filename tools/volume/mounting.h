@@ -23,3 +23,10 @@ struct volume_host mounting_host(struct mounting *mounting);
 
 /** mounting_path() - of a volume's mount point. Return: @ret, of PATH_MAX bytes. */
 const char *mounting_path(const char *dir, const char *name, char *ret);
+
+/**
+ * mounting_settle() - wait until what an earlier plugin was mounting is mounted, or has failed
+ * One that was killed leaves a daemon that goes on with its start. A line says so. Not for ever.
+ * @dir: in which the mount points are
+ */
+void mounting_settle(const char *dir);

@@ -21,7 +21,7 @@
 #define RUN_MS 60000
 #define CALL_MS 5000
 
-static _Noreturn void become(char *const argv[], int errors)
+static _Noreturn void become(char *const argv[], int input, int errors)
 {
 	/* of a service manager */
 	static const char *const ours[] = {"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID",
@@ -29,6 +29,8 @@ static _Noreturn void become(char *const argv[], int errors)
 	sigset_t none;
 
 	spool_stdio_to_null(STDOUT_FILENO);
+	if (input >= 0)
+		dup2(input, STDIN_FILENO);
 	dup2(errors, STDERR_FILENO);
 	spool_keep_descriptors(NULL, 0);
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(ours); i++)
@@ -87,7 +89,7 @@ static int judge(int status, const char *text, char *why, size_t size)
 	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_USAGE ? -EINVAL : -EIO;
 }
 
-int program_run(char *const argv[], char *why, size_t size)
+int program_run(char *const argv[], int input, char *why, size_t size)
 {
 	int errors[2] = {-1, -1}, status = 0, r;
 	char text[1024];
@@ -101,7 +103,7 @@ int program_run(char *const argv[], char *why, size_t size)
 		return r;
 	}
 	if (pid == 0)
-		become(argv, errors[1]);
+		become(argv, input, errors[1]);
 	close(errors[1]);
 	if (wait_for(pid, RUN_MS, &status)) {
 		read_errors(errors[0], text, sizeof(text));

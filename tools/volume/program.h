@@ -8,13 +8,14 @@
 /**
  * program_run() - run a program, and wait until it ends
  * @argv: its name is looked for in PATH; ended by NULL
+ * @input: its standard input, the caller's; -1: none
  * @why: gets the first line that it writes to standard error, of @size bytes, if it fails
- * It has neither our standard input and output nor our other descriptors. What it writes and
- * succeeds goes to our standard error.
+ * It has neither our standard input and output nor our other descriptors but @input. What it writes
+ * and succeeds goes to our standard error.
  * Return: 0; -EINVAL: it ended with EXIT_USAGE; -EIO: with another status; -ETIMEDOUT: it was
  * killed; -errno (a line was written in each case).
  */
-int program_run(char *const argv[], char *why, size_t size);
+int program_run(char *const argv[], int input, char *why, size_t size);
 
 /**
  * program_call() - call @fn in a child

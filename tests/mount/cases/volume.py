@@ -1,5 +1,6 @@
 """spoolfs-volume: when a volume is there, and when it is wiped, whoever is killed."""
 import os
+import shutil
 import signal
 import subprocess
 
@@ -200,6 +201,37 @@ def a_plugin_that_was_killed_goes_on():
         plugin.start()
         plugin.is_wiped()
         plugin.engine().good('Remove', Name='v')
+
+
+@case(mount=False)
+def a_plugin_that_was_killed_as_it_mounted_goes_on():
+    """The daemon that it had started mounts later. The next plugin waits for that, and so knows
+    what is to be unmounted."""
+    with Plugin() as plugin:
+        bin_dir = f'{os.environ["SPOOL_CASE_DIR"]}/bin'
+        os.mkdir(bin_dir)
+        plugin.program = shutil.copy(plugin.program, bin_dir)
+        for name in 'started', 'go':
+            os.mkfifo(f'{bin_dir}/{name}')
+        put(f'{bin_dir}/spoolfs', '#!/bin/sh\ncase "$*" in *--check*) ;; *) '
+            f'echo >{bin_dir}/started; read -r _ <{bin_dir}/go ;; esac\n'
+            f'exec {binary("SPOOLFS")} "$@"\n'.encode(), 0o755)
+        plugin.stop()
+        plugin.start()
+        engine = created(plugin, size='8m')
+        engine.ask('VolumeDriver.Mount', Name='v', ID=ID)
+        get(f'{bin_dir}/started')
+        engine.kill()
+        plugin.kill()
+        plugin.spawn()
+        wait_until(lambda: 'waits for a daemon' in plugin.read_log() or plugin.listens(),
+                   'the next plugin starts')
+        put(f'{bin_dir}/go', b'\n')
+        wait_until(plugin.listens, 'it serves')
+        engine = plugin.engine()
+        assert engine.get()['Mountpoint'] == plugin.path()
+        engine.good('Remove', Name='v')
+        plugin.is_wiped()
 
 
 @case(mount=False)
