@@ -265,7 +265,7 @@ int spool_set_up(struct spool_fs *fs, struct spool_arena *arena, char why[SPOOL_
 				SPOOL_WITNESS_ANSWER_MS, &fs->witness);
 	close(fs->shared->dies); /* of this process; it is for those who outlive it */
 	if (r == 0)
-		r = spool_subuids_new(SUBUID_FILE, spool_witness_subuids, fs->witness,
+		r = spool_subuids_new(SUBUID_FILE, spool_witness_subuids, fs->witness, fs->log,
 				      &fs->subuids);
 	if (r == 0)
 		r = spool_set_nice(options->nice, why);

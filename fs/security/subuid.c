@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "host/loop.h"
+#include "util/log.h"
 #include "util/parse.h"
 
 /* Lower uids are those of the system and of people, whatever the file says. SUB_UID_MIN of
@@ -30,6 +31,8 @@ struct spool_subuids {
 	const char *path;
 	spool_read_subuids_fn reader;
 	void *ctx;
+	struct spool_log *log;
+	bool is_unread;            /* of whoever looks: it could not be read the last time */
 	_Atomic uint64_t looked_s; /* CLOCK_MONOTONIC: when the thread was last woken */
 	struct spool_loop loop;    /* its lock covers the following */
 	struct spool_subuid_table *table;
@@ -104,6 +107,7 @@ struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path, int l
 	FILE *file = fopen(path, "re");
 	/* no file is a file without lines; one that cannot be opened may have some */
 	bool whole = file || errno == ENOENT || errno == ENOTDIR;
+	int error = errno;
 	char *line = NULL;
 	size_t room = 0;
 	struct spool_subuid_range range;
@@ -117,14 +121,16 @@ struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path, int l
 		if (more)
 			table = more;
 	}
-	free(line);
 	if (file) {
+		error = errno;
 		whole = !ferror(file) && feof(file);
 		fclose(file);
 	}
+	free(line);
 	if (more && whole)
 		return table;
 	free(table);
+	errno = more ? error : ENOMEM;
 	return NULL;
 }
 
@@ -147,6 +153,24 @@ static bool is_current(struct spool_subuids *subuids, struct stat *ret)
 	return same;
 }
 
+/* Sessions of uids are not ended by what may not hold any more (life/judge.c), so without a table
+ * none is: that is not to happen in silence. @error: 0: it has been read. */
+static void tell(struct spool_subuids *subuids, int error)
+{
+	bool was_unread = subuids->is_unread;
+
+	if (error == ECANCELED)
+		return;
+	subuids->is_unread = error != 0;
+	if (error && !was_unread)
+		spool_log(subuids->log, SPOOL_LOG_WARNING,
+			  "%s cannot be read: %s; until it can, sessions of uids do not end, and "
+			  "subordinate uids are charged as before; tried again when it matters",
+			  subuids->path, strerror(error));
+	else if (!error && was_unread)
+		spool_log(subuids->log, SPOOL_LOG_INFO, "%s has been read", subuids->path);
+}
+
 /* Reads the file if it has changed. */
 static void look(struct spool_subuids *subuids, int limit_ms)
 {
@@ -156,6 +180,7 @@ static void look(struct spool_subuids *subuids, int limit_ms)
 	if (is_current(subuids, &now))
 		return;
 	table = subuids->reader(subuids->ctx, subuids->path, limit_ms);
+	tell(subuids, table ? 0 : errno);
 	if (!table)
 		return;
 	spool_loop_lock(&subuids->loop);
@@ -207,7 +232,7 @@ void spool_subuids_refresh(struct spool_subuids *subuids, uid_t uid)
 }
 
 int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
-		      struct spool_subuids **ret)
+		      struct spool_log *log, struct spool_subuids **ret)
 {
 	struct spool_subuids *subuids = calloc(1, sizeof(*subuids));
 
@@ -217,6 +242,7 @@ int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
 	subuids->path = path;
 	subuids->reader = reader;
 	subuids->ctx = ctx;
+	subuids->log = log;
 	subuids->looked_s = UINT64_MAX;
 	spool_loop_init(&subuids->loop);
 	look(subuids, FIRST_MS);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct spool_log;
 struct spool_subuids;
 
 /** struct spool_subuid_table - the @n ranges of the file; where two overlap the first one counts */
@@ -26,14 +27,15 @@ struct spool_subuid_table {
 };
 
 /** spool_read_subuids_fn - read the file within @limit_ms (< 0: no limit); spool_subuids_free()
- * waits for it. Return: a table, to be freed with free(3); NULL: it cannot be read now. */
+ * waits for it. Return: a table, to be freed with free(3); NULL: it cannot be read now, errno says
+ * why: ECANCELED as nobody wants it any more. */
 typedef struct spool_subuid_table *(*spool_read_subuids_fn)(void *ctx, const char *path,
 							    int limit_ms);
 
 /** spool_subuids_read() - a reader that opens the file itself and looks names up by getpwnam(3).
  * @ctx, @limit_ms: not used. Leaves out lines that it cannot understand and those whose user does
  * not exist. A file that is not there is an empty one. Return: NULL: it cannot be read as a whole,
- * and so nobody knows who pays. */
+ * and so nobody knows who pays; errno says why. */
 struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path, int limit_ms);
 
 /** spool_subuids_size() - Return: the size of a table in bytes. */
@@ -47,10 +49,11 @@ bool spool_subuids_is_table(const void *bytes, size_t size);
  * Where that takes longer than a second, spool_subuids_refresh() has it read later.
  * @path: "/etc/subuid"; borrowed; it need not be there
  * @reader: reads it, and is called with @ctx
+ * @log: is told once when it cannot be read, and when it can again; borrowed, may be NULL
  * Return: 0; -errno.
  */
 int spool_subuids_new(const char *path, spool_read_subuids_fn reader, void *ctx,
-		      struct spool_subuids **ret);
+		      struct spool_log *log, struct spool_subuids **ret);
 
 /** spool_subuids_free() - NULL is allowed. */
 void spool_subuids_free(struct spool_subuids *subuids);

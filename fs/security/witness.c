@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -90,6 +91,7 @@ static void answer_subuids(const char *path, int limit_ms, int answer)
 	const char *at;
 	size_t left;
 	ssize_t n;
+	int error;
 	pid_t witness = getpid();
 
 	if (fork() != 0)
@@ -100,8 +102,9 @@ static void answer_subuids(const char *path, int limit_ms, int answer)
 	if (limit_ms >= 0)
 		alarm((unsigned int)limit_ms / 1000 + 1);
 	table = spool_subuids_read(NULL, path, limit_ms);
-	at = (const char *)table;
-	left = table ? spool_subuids_size(table) : 0;
+	error = errno;
+	at = table ? (const char *)table : (const char *)&error;
+	left = table ? spool_subuids_size(table) : sizeof(error);
 	while (left > 0 && (n = write(answer, at, left)) > 0) {
 		at += n;
 		left -= (size_t)n;
@@ -311,14 +314,21 @@ struct spool_subuid_table *spool_witness_subuids(void *ctx, const char *path, in
 	spool_cleanup(free) char *all = malloc(TABLE_MAX);
 	size_t used = 0;
 	ssize_t n = 0;
+	int error = EIO;
 
 	(void)path; /* the witness knows it */
-	if (fd < 0 || !all)
+	if (fd < 0 || !all) {
+		errno = fd < 0 ? -fd : ENOMEM;
 		return NULL;
+	}
 	while (used < TABLE_MAX &&
 	       (n = read_answer(witness, fd, all + used, TABLE_MAX - used, limit_ms)) > 0)
 		used += (size_t)n;
-	if (n != 0 || !spool_subuids_is_table(all, used))
+	if (n == 0 && used == sizeof(error)) /* less than any table */
+		memcpy(&error, all, sizeof(error));
+	if (n != 0 || !spool_subuids_is_table(all, used)) {
+		errno = n < 0 ? (int)-n : n > 0 ? EFBIG : error;
 		return NULL;
+	}
 	return (struct spool_subuid_table *)(void *)spool_steal(all);
 }

@@ -71,6 +71,7 @@ uid_t spool_witness_uid(struct spool_witness *witness, pid_t pid);
 
 /**
  * spool_witness_subuids() - @ctx: the witness. A reader for spool_subuids_new().
- * Return: the table, to be freed with free(3); NULL: no memory, no answer in time, or stopped.
+ * Return: the table, to be freed with free(3); NULL: errno says why: as of spool_subuids_read(), or
+ * ETIMEDOUT; ECANCELED was stopped; EFBIG; ESRCH, EPIPE there is no witness; EIO it has no answer.
  */
 struct spool_subuid_table *spool_witness_subuids(void *ctx, const char *path, int limit_ms);

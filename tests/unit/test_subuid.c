@@ -5,14 +5,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "security/subuid.h"
+#include "util/log.h"
 #include "unit.h"
 
+static void sink(void *ctx, const struct spool_log_line *line);
+
+static struct spool_log lines = {.sink = sink, .level = SPOOL_LOG_INFO};
 static char path[] = "/tmp/spool-subuid-XXXXXX";
 
 static void write_file(const char *text)
@@ -30,7 +37,8 @@ static struct spool_subuids *reader_of(const char *text)
 	struct spool_subuids *subuids;
 
 	write_file(text);
-	CU_ASSERT_EQUAL_FATAL(spool_subuids_new(path, spool_subuids_read, NULL, &subuids), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_subuids_new(path, spool_subuids_read, NULL, &lines, &subuids),
+			      0);
 	return subuids;
 }
 
@@ -73,7 +81,8 @@ static void no_file(void)
 	struct spool_subuids *subuids;
 
 	CU_ASSERT_EQUAL_FATAL(
-		spool_subuids_new("/nowhere/subuid", spool_subuids_read, NULL, &subuids), 0);
+		spool_subuids_new("/nowhere/subuid", spool_subuids_read, NULL, &lines, &subuids),
+		0);
 	spool_subuids_refresh(subuids, 100000);
 	CU_ASSERT_EQUAL(spool_subuids_owner(subuids, 100000), 100000);
 	spool_subuids_free(subuids);
@@ -92,9 +101,11 @@ static void a_file_that_cannot_be_read(void)
 	free(table);
 	unlink(itself);
 	CU_ASSERT_EQUAL_FATAL(symlink(itself, itself), 0);
-	CU_ASSERT_PTR_NULL(spool_subuids_read(NULL, itself, -1)); /* ELOOP */
+	CU_ASSERT_PTR_NULL(spool_subuids_read(NULL, itself, -1));
+	CU_ASSERT_EQUAL(errno, ELOOP);
 	unlink(itself);
-	CU_ASSERT_PTR_NULL(spool_subuids_read(NULL, "/tmp", -1)); /* EISDIR, as it is read */
+	CU_ASSERT_PTR_NULL(spool_subuids_read(NULL, "/tmp", -1));
+	CU_ASSERT_EQUAL(errno, EISDIR); /* as it is read */
 }
 
 /* It is looked at once in a second; an ordinary uid is no reason to look. */
@@ -175,7 +186,7 @@ static void names_that_take_for_ever(void)
 	struct spool_subuids *subuids;
 
 	write_file("1000:100000:65536\n");
-	CU_ASSERT_EQUAL_FATAL(spool_subuids_new(path, read_slowly, &service, &subuids), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_subuids_new(path, read_slowly, &service, &lines, &subuids), 0);
 	write_file("1002:100000:65536\n# more\n");
 	while (times_asked(&service) < 2) {
 		spool_subuids_refresh(subuids, 100000);
@@ -191,6 +202,52 @@ static void names_that_take_for_ever(void)
 	spool_subuids_free(subuids);
 }
 
+static char last_line[SPOOL_LOG_LINE_MAX];
+static atomic_uint n_lines;
+
+static void sink(void *ctx, const struct spool_log_line *line)
+{
+	(void)ctx;
+	snprintf(last_line, sizeof(last_line), "%s", line->text);
+	atomic_fetch_add(&n_lines, 1);
+}
+
+/* @ctx: an errno, or 0. */
+static struct spool_subuid_table *read_or_not(void *ctx, const char *name, int limit_ms)
+{
+	int error = atomic_load((atomic_int *)ctx);
+
+	if (error == 0)
+		return spool_subuids_read(NULL, name, limit_ms);
+	errno = error;
+	return NULL;
+}
+
+/* Sessions wait for it: it is said once, and again when that is over. */
+static void who_cannot_read_says_so(void)
+{
+	const struct timespec step = {.tv_nsec = 1000 * 1000};
+	atomic_int error = ETIMEDOUT;
+	struct spool_subuids *subuids;
+
+	write_file("1000:100000:65536\n");
+	atomic_store(&n_lines, 0);
+	CU_ASSERT_EQUAL_FATAL(spool_subuids_new(path, read_or_not, &error, &lines, &subuids), 0);
+	CU_ASSERT_EQUAL(atomic_load(&n_lines), 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(last_line, path));
+	CU_ASSERT_PTR_NOT_NULL(strstr(last_line, strerror(ETIMEDOUT)));
+	CU_ASSERT_PTR_NOT_NULL(strstr(last_line, "sessions of uids do not end"));
+	CU_ASSERT_EQUAL(spool_subuids_check(subuids), -EAGAIN);
+	atomic_store(&error, ECANCELED);
+	CU_ASSERT_EQUAL(spool_subuids_check(subuids), -EAGAIN);
+	atomic_store(&error, 0);
+	while (spool_subuids_check(subuids) == -EAGAIN)
+		nanosleep(&step, NULL);
+	spool_subuids_free(subuids);
+	CU_ASSERT_EQUAL(atomic_load(&n_lines), 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(last_line, "has been read"));
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -201,6 +258,7 @@ int main(void)
 		{"a change is seen", a_change_is_seen},
 		{"check", check},
 		{"names that take for ever", names_that_take_for_ever},
+		{"who cannot read says so", who_cannot_read_says_so},
 	};
 	int r, fd = mkstemp(path);
 

@@ -260,6 +260,18 @@ static void many_subordinate_uids(void)
 	CU_ASSERT_TRUE(wait(NULL) > 0);
 }
 
+/* Why not comes from the process that reads it. */
+static void a_table_that_cannot_be_read(void)
+{
+	struct spool_witness *witness;
+
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start("/tmp", -1, -1, FOR_EVER, &witness), 0);
+	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, "/tmp", FOR_EVER));
+	CU_ASSERT_EQUAL(errno, EISDIR);
+	spool_witness_free(witness);
+	CU_ASSERT_TRUE(wait(NULL) > 0);
+}
+
 static struct spool_witness *stopped_witness(int answer_ms, pid_t *ret_pid)
 {
 	struct spool_witness *witness;
@@ -279,6 +291,7 @@ static void one_that_does_not_answer(void)
 
 	CU_ASSERT_FALSE(spool_witness_is_admin(witness, getpid()));
 	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, subuids, 1));
+	CU_ASSERT_EQUAL(errno, ETIMEDOUT);
 	end_process(pid);
 	CU_ASSERT_FALSE(spool_witness_is_admin(witness, getpid()));
 	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, subuids, FOR_EVER));
@@ -327,6 +340,7 @@ int main(void)
 		{"daemons", daemons},
 		{"subordinate uids", subordinate_uids},
 		{"many subordinate uids", many_subordinate_uids},
+		{"a table that cannot be read", a_table_that_cannot_be_read},
 		{"one that does not answer", one_that_does_not_answer},
 		{"nobody waits at the end", nobody_waits_at_the_end},
 		{"who reads accounts ends with it", who_reads_accounts_ends_with_it},
