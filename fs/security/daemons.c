@@ -35,10 +35,10 @@ static int runs_ours(pid_t pid)
 	char link[64], its[PATH_MAX], ours[PATH_MAX];
 	int r;
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	snprintf(link, sizeof(link), "%d/exe", pid);
 	r = program_of(link, its);
 	if (r == 0)
-		r = program_of("/proc/self/exe", ours);
+		r = program_of("self/exe", ours);
 	return r < 0 ? r : strcmp(its, ours) == 0;
 }
 
@@ -47,7 +47,7 @@ static pid_t parent_of(pid_t pid)
 	struct spool_proc_status status;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	snprintf(path, sizeof(path), "%d/status", pid);
 	return spool_proc_status(path, &status) < 0 ? 0 : status.parent;
 }
 

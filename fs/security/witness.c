@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/procfs.h"
 #include "security/daemons.h"
 #include "security/privileges.h"
 #include "security/subuid.h"
@@ -58,11 +59,11 @@ static void answer_caller(int pid, int answer)
 	struct spool_proc_status caller;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	snprintf(path, sizeof(path), "%d/status", pid);
 	if (spool_proc_status(path, &caller) < 0)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
-	if (!same_file(path, "/proc/self/ns/user"))
+	snprintf(path, sizeof(path), "%d/ns/user", pid);
+	if (!same_file(path, "self/ns/user"))
 		caller.caps = 0; /* they hold in his own namespace only */
 	if (write(answer, &caller, sizeof(caller)) < 0)
 		return; /* the worker does not wait any more */
@@ -72,7 +73,7 @@ static void answer_group(int pid, gid_t gid, int answer)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	snprintf(path, sizeof(path), "%d/status", pid);
 	if (write(answer, spool_proc_in_group(path, gid) ? "y" : "n", 1) < 0)
 		return; /* the worker does not wait any more */
 }
@@ -112,19 +113,21 @@ static void answer_subuids(const char *path, int limit_ms, int answer)
 	_exit(0);
 }
 
-/* Return: false when the worker has ended. */
-static bool take_question(int socket, const char *subuid_path)
+/* @sees: it can look at processes; if not, nothing is known of them. Return: false when the worker
+ * has ended. */
+static bool take_question(int socket, bool sees, const char *subuid_path)
 {
 	struct question question;
 	int answer = spool_take_descriptor(socket, &question, sizeof(question));
 
 	if (answer < 0)
 		return answer == -EBADMSG;
-	if (question.kind == ASK_CALLER && question.pid > 0)
+	sees &= question.pid > 0;
+	if (question.kind == ASK_CALLER && sees)
 		answer_caller(question.pid, answer);
-	else if (question.kind == ASK_GROUP && question.pid > 0)
+	else if (question.kind == ASK_GROUP && sees)
 		answer_group(question.pid, question.gid, answer);
-	else if (question.kind == ASK_DAEMON && question.pid > 0)
+	else if (question.kind == ASK_DAEMON && sees)
 		answer_daemon(question.pid, answer);
 	else if (question.kind == ASK_SUBUIDS)
 		answer_subuids(subuid_path, question.limit_ms, answer);
@@ -143,17 +146,31 @@ static bool wait_for_question(int socket, int lifeline)
 	return !fds[1].revents;
 }
 
+/* The numbers that we are asked about are those of our own pid namespace. Where /proc shows another
+ * one they would be others' there: of an ordinary user it would say that he is root. Return:
+ * whether the current directory is a procfs with our numbers. */
+static bool enter_procfs(void)
+{
+	enum spool_procfs kind;
+	spool_cleanup(fd) int proc = spool_procfs_open(&kind);
+
+	return proc >= 0 && fchdir(proc) == 0;
+}
+
 static _Noreturn void serve(int socket, int alive_fd, int lifeline, const char *subuid_path)
 {
 	const int keep[] = {socket, alive_fd, lifeline};
 
+	bool sees;
+
 	prctl(PR_SET_NAME, "spoolfs-witness");
 	spool_stdio_to_null(STDERR_FILENO);
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
+	sees = enter_procfs();
 	signal(SIGCHLD, SIG_IGN); /* the processes that read accounts are not waited for */
 	if (spool_privileges_drop(SPOOL_PRIVILEGE(CAP_SYS_PTRACE)) < 0)
 		_exit(1);
-	while (wait_for_question(socket, lifeline) && take_question(socket, subuid_path))
+	while (wait_for_question(socket, lifeline) && take_question(socket, sees, subuid_path))
 		;
 	_exit(0);
 }

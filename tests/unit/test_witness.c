@@ -219,6 +219,58 @@ static void daemons(void)
 	CU_ASSERT_TRUE(wait(NULL) > 0);
 }
 
+#define INSIDE 23456 /* a uid */
+
+static bool be_somebody(void)
+{
+	return setuid(INSIDE) == 0;
+}
+
+/* In a pid namespace of its own, with the /proc of ours, where somebody else has his number.
+ * @blind: we may not mount a procfs. Return: 0: whose number it is is never mistaken. */
+static int look_inside(bool blind)
+{
+	struct spool_witness *witness;
+	pid_t pid = start_process(be_somebody);
+	uid_t uid;
+
+	if (blind && spool_privileges_drop(SPOOL_PRIVILEGE(CAP_SETUID)) < 0)
+		return 1;
+	if (pid <= 0 || spool_witness_start(subuids, -1, -1, FOR_EVER, &witness) < 0)
+		return 2;
+	uid = spool_witness_uid(witness, pid);
+	if (uid != (blind ? (uid_t)-1 : INSIDE))
+		return 3;
+	if (spool_witness_is_admin(witness, pid) || spool_witness_has(witness, pid, CAP_FSETID))
+		return 4;
+	return spool_witness_is_daemon(witness, pid) == !blind ? 0 : 5;
+}
+
+static int in_pid_namespace(bool blind)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	CU_ASSERT_FATAL(pid >= 0);
+	if (pid == 0) {
+		if (unshare(CLONE_NEWPID) < 0)
+			_exit(0); /* not for ordinary users */
+		pid = fork();
+		if (pid == 0)
+			_exit(look_inside(blind));
+		waitpid(pid, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 9);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 9;
+}
+
+static void a_foreign_proc(void)
+{
+	CU_ASSERT_EQUAL(in_pid_namespace(false), 0);
+	CU_ASSERT_EQUAL(in_pid_namespace(true), 0);
+}
+
 static void subordinate_uids(void)
 {
 	struct spool_witness *witness;
@@ -338,6 +390,7 @@ int main(void)
 		{"administrators", administrators},
 		{"it has one capability", it_has_one_capability},
 		{"daemons", daemons},
+		{"a foreign proc", a_foreign_proc},
 		{"subordinate uids", subordinate_uids},
 		{"many subordinate uids", many_subordinate_uids},
 		{"a table that cannot be read", a_table_that_cannot_be_read},
