@@ -97,9 +97,10 @@ static void end_worker(struct duty *duty)
 		worker_ends(duty, WORKER_MS);
 	}
 	r = spool_remains_free(duty->worker, duty->arena);
-	if (r < 0)
-		spool_log(duty->log, SPOOL_LOG_WARNING, "memory of the worker stays: %s",
-			  strerror(-r));
+	if (!worker_ends(duty, 0))
+		spool_log(duty->log, SPOOL_LOG_ERROR,
+			  "the worker does not die, it is held up in the kernel; its memory: %s",
+			  r < 0 ? strerror(-r) : "free");
 	duty->arena = spool_close(duty->arena); /* the mount may be covered for long */
 }
 
