@@ -15,7 +15,8 @@
 #include "util/descriptors.h"
 
 struct background {
-	const char *who, *program, *cgroup;
+	const char *who, *colon; /* in front of lines */
+	const char *program, *cgroup;
 	const char *const *argv;
 	int holder, errors;
 };
@@ -27,7 +28,8 @@ static bool join_cgroup(const struct background *start)
 	bool ok = fd >= 0 && write(fd, "0", 1) == 1;
 
 	if (!ok)
-		dprintf(start->errors, "%s: %s: %s\n", start->who, start->cgroup, strerror(errno));
+		dprintf(start->errors, "%s%s%s: %s\n", start->who, start->colon, start->cgroup,
+			strerror(errno));
 	return ok;
 }
 
@@ -43,7 +45,8 @@ static _Noreturn void become(const struct background *start)
 	if (start->holder >= 0)
 		fcntl(start->holder, F_SETFD, 0);
 	execvp(start->program, (char *const *)start->argv);
-	fprintf(stderr, "%s: %s: %s\n", start->who, start->program, strerror(errno));
+	dprintf(STDERR_FILENO, "%s%s%s: %s\n", start->who, start->colon, start->program,
+		strerror(errno));
 	_exit(EXIT_FAILED);
 }
 
@@ -58,18 +61,19 @@ static int run(const struct background *start)
 		;
 	if (pid > 0 && WIFEXITED(status))
 		return WEXITSTATUS(status);
-	dprintf(start->errors, "%s: spoolfs: %s\n", start->who,
-		pid < 0 ? strerror(errno) : "was killed as it started");
+	dprintf(start->errors, "%s%sspoolfs: %s\n", start->who, start->colon,
+		pid < 0 ? strerror(errno) : "ended as it started");
 	return EXIT_FAILED;
 }
 
-int background_mount(const char *who, const char *options, const char *source, const char *dir,
-		     int holder, int errors, const char *cgroup)
+int background_mount(const char *who, const char *program, const char *options, const char *source,
+		     const char *dir, int holder, int errors, const char *cgroup)
 {
-	char program[PATH_MAX], held[32];
+	char installed[PATH_MAX], held[32];
 	const char *argv[7] = {"spoolfs", "-o", options, source, dir};
-	const struct background start = {.who = who,
-					 .program = program,
+	const struct background start = {.who = who ? who : "",
+					 .colon = who ? ": " : "",
+					 .program = program ? program : installed,
 					 .cgroup = cgroup,
 					 .argv = argv,
 					 .holder = holder,
@@ -81,6 +85,7 @@ int background_mount(const char *who, const char *options, const char *source, c
 		argv[4] = source;
 		argv[5] = dir;
 	}
-	daemon_path(program, sizeof(program));
+	if (!program)
+		daemon_path(installed, sizeof(installed));
 	return run(&start);
 }

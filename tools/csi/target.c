@@ -80,7 +80,8 @@ static enum grpc_status start(const struct target_settings *settings, const char
 		return failed(error, "memfd", errno);
 	if (settings->cgroup)
 		snprintf(cgroup, sizeof(cgroup), "%s/cgroup.procs", settings->cgroup);
-	r = background_mount(WHO, options, WHO, path, -1, lines, settings->cgroup ? cgroup : NULL);
+	r = background_mount(WHO, NULL, options, WHO, path, -1, lines,
+			     settings->cgroup ? cgroup : NULL);
 	if (r == EXIT_OK)
 		return GRPC_OK;
 	read_lines(lines, error);

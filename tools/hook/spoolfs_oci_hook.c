@@ -125,8 +125,8 @@ static int mount_for(const struct state *state, const struct wish *wish, const c
 		hook_refuse(stderr, "mount point", dir, strerror(-r));
 		return EXIT_FAILED;
 	}
-	r = background_mount("spoolfs-oci-hook", options, "spoolfs-oci", dir, holder, STDERR_FILENO,
-			     NULL);
+	r = background_mount("spoolfs-oci-hook", NULL, options, "spoolfs-oci", dir, holder,
+			     STDERR_FILENO, NULL);
 	if (r != EXIT_OK)
 		place_give_up(PLACE_BASE, dir);
 	return r;

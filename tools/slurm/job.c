@@ -3,20 +3,18 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "common/daemon.h"
+#include "common/background.h"
 #include "common/usage.h"
-#include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/parse.h"
 
@@ -35,69 +33,31 @@ static int failed(char *ret_error, const char *what, int error)
 	return EXIT_FAILED;
 }
 
-static _Noreturn void become(const struct settings *settings, const char *options, const char *dir,
-			     int errors)
-{
-	const char *const argv[] = {"spoolfs", "-o", options, "spoolfs-slurm", dir, NULL};
-	char program[PATH_MAX];
-
-	spool_stdio_to_null(STDOUT_FILENO);
-	dup2(errors, STDERR_FILENO);
-	spool_keep_descriptors(NULL, 0);
-	if (settings->program[0])
-		strcpy(program, settings->program);
-	else
-		daemon_path(program, sizeof(program));
-	execvp(program, (char *const *)argv);
-	dprintf(STDERR_FILENO, "%s: %s\n", program, strerror(errno));
-	_exit(EXIT_FAILED);
-}
-
-/* Its first line of errors. All others are read as well: one that finds no reader would end it. The
- * daemon keeps nothing open. */
+/* The first of the lines that were written there. */
 static void read_line(int fd, char *ret_error)
 {
-	char rest[512];
-	size_t n = 0;
-	ssize_t got;
+	ssize_t n = pread(fd, ret_error, SETTINGS_ERROR - 1, 0);
 
-	do {
-		size_t room = SETTINGS_ERROR - 1 - n;
-
-		got = room ? read(fd, ret_error + n, room) : read(fd, rest, sizeof(rest));
-		if (room && got > 0)
-			n += (size_t)got;
-	} while (got > 0 || (got < 0 && errno == EINTR));
-	ret_error[n] = '\0';
+	ret_error[n > 0 ? n : 0] = '\0';
 	ret_error[strcspn(ret_error, "\n")] = '\0';
 }
 
 static int run(const struct settings *settings, const char *options, const char *dir,
 	       char *ret_error)
 {
-	int errors[2], status = 0;
-	pid_t pid;
+	spool_cleanup(fd) int lines = memfd_create("spoolfs-slurm", MFD_CLOEXEC);
+	const char *program = settings->program[0] ? settings->program : NULL;
+	int r;
 
-	if (pipe2(errors, O_CLOEXEC) < 0)
-		return failed(ret_error, "pipe", errno);
-	pid = fork();
-	if (pid == 0)
-		become(settings, options, dir, errors[1]);
-	close(errors[1]);
-	if (pid < 0) {
-		failed(ret_error, "fork", errno);
-		close(errors[0]);
-		return EXIT_FAILED;
-	}
-	read_line(errors[0], ret_error);
-	close(errors[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK)
-		return EXIT_OK;
+	if (lines < 0)
+		return failed(ret_error, "memfd", errno);
+	r = background_mount(NULL, program, options, "spoolfs-slurm", dir, -1, lines, NULL);
+	if (r == EXIT_OK)
+		return r;
+	read_line(lines, ret_error);
 	if (!ret_error[0])
 		snprintf(ret_error, SETTINGS_ERROR, "spoolfs: ended as it started");
-	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
+	return r == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
 }
 
 int job_begin(const struct settings *settings, const struct job *job, char *ret_error)
