@@ -82,8 +82,9 @@ static int ask(struct metrics_mount *mount)
 	spool_cleanup(fd) int fd = reach_mount(mount->path, true);
 	int r = fd < 0 ? fd : top_ask(fd, &mount->sample);
 
+	mount->lives.version = SPOOL_CTL_VERSION;
 	if (r == 0)
-		r = lives_ask(fd, &mount->lives);
+		r = spool_ctl_call(fd, SPOOL_IOC_LIVES, &mount->lives);
 	mount->requests.version = SPOOL_CTL_VERSION;
 	if (r == 0 && mount->sample.status.caller_admin)
 		r = spool_ctl_call(fd, SPOOL_IOC_REQUESTS, &mount->requests);

@@ -33,81 +33,77 @@ struct number {
 	enum whose whose;
 };
 
-#define OF_STATUS(member) \
-	(offsetof(struct metrics_mount, sample) + offsetof(struct top_sample, status.member))
-#define OF_TIER(member) \
-	(offsetof(struct metrics_mount, sample) + offsetof(struct top_sample, tier.member))
-#define OF_LIVES(member) \
-	(offsetof(struct metrics_mount, lives) + offsetof(struct lives, told.member))
+#define OF_MOUNT(member) offsetof(struct metrics_mount, member)
 
 static const struct number of_mounts[] = {
-	{"spoolfs_uptime_seconds", "gauge", "Since the daemon has started.", OF_STATUS(uptime_ms),
-	 MS, ALL},
+	{"spoolfs_uptime_seconds", "gauge", "Since the daemon has started.",
+	 OF_MOUNT(sample.status.uptime_ms), MS, ALL},
 	{"spoolfs_size_bytes", "gauge", "Bytes of files, on the disk and in RAM.",
-	 OF_STATUS(usage.size_used), PLAIN, ADMIN},
-	{"spoolfs_size_limit_bytes", "gauge", "Option size.", OF_STATUS(usage.size_limit), LIMIT,
-	 ADMIN},
+	 OF_MOUNT(sample.status.usage.size_used), PLAIN, ADMIN},
+	{"spoolfs_size_limit_bytes", "gauge", "Option size.",
+	 OF_MOUNT(sample.status.usage.size_limit), LIMIT, ADMIN},
 	{"spoolfs_ram_bytes", "gauge", "Bytes of RAM that data and metadata take.",
-	 OF_STATUS(usage.ram_used), PLAIN, ADMIN},
-	{"spoolfs_ram_limit_bytes", "gauge", "Option ram.", OF_STATUS(usage.ram_limit), LIMIT,
-	 ADMIN},
+	 OF_MOUNT(sample.status.usage.ram_used), PLAIN, ADMIN},
+	{"spoolfs_ram_limit_bytes", "gauge", "Option ram.", OF_MOUNT(sample.status.usage.ram_limit),
+	 LIMIT, ADMIN},
 	{"spoolfs_ram_budget_bytes", "gauge",
 	 "Bytes of RAM that may be taken now: less than ram under memory pressure.",
-	 OF_TIER(budget), PLAIN, DISK},
+	 OF_MOUNT(sample.tier.budget), PLAIN, DISK},
 	{"spoolfs_ram_held_bytes", "gauge",
-	 "Memory that the daemon holds for file data, also for new ones.", OF_STATUS(ram_held),
-	 PLAIN, ADMIN},
-	{"spoolfs_inodes", "gauge", "Files, directories and others.", OF_STATUS(usage.inodes_used),
-	 PLAIN, ADMIN},
-	{"spoolfs_inodes_limit", "gauge", "Option nr_inodes.", OF_STATUS(usage.inodes_limit), LIMIT,
+	 "Memory that the daemon holds for file data, also for new ones.",
+	 OF_MOUNT(sample.status.ram_held), PLAIN, ADMIN},
+	{"spoolfs_inodes", "gauge", "Files, directories and others.",
+	 OF_MOUNT(sample.status.usage.inodes_used), PLAIN, ADMIN},
+	{"spoolfs_inodes_limit", "gauge", "Option nr_inodes.",
+	 OF_MOUNT(sample.status.usage.inodes_limit), LIMIT, ADMIN},
+	{"spoolfs_open_files", "gauge", "Open files.", OF_MOUNT(sample.status.open_files), PLAIN,
 	 ADMIN},
-	{"spoolfs_open_files", "gauge", "Open files.", OF_STATUS(open_files), PLAIN, ADMIN},
 	{"spoolfs_requests_total", "counter", "Requests of the kernel that were served.",
-	 OF_STATUS(requests), PLAIN, ADMIN},
+	 OF_MOUNT(sample.status.requests), PLAIN, ADMIN},
 	{"spoolfs_retries_total", "counter",
-	 "Attempts at requests beyond the first of each: they had to wait.", OF_STATUS(retries),
-	 PLAIN, ADMIN},
+	 "Attempts at requests beyond the first of each: they had to wait.",
+	 OF_MOUNT(sample.status.retries), PLAIN, ADMIN},
 	{"spoolfs_waiting_data_bytes", "gauge", "Data of requests that wait.",
-	 OF_STATUS(waiting_data), PLAIN, ADMIN},
+	 OF_MOUNT(sample.status.waiting_data), PLAIN, ADMIN},
 	{"spoolfs_waiting_refused_total", "counter",
-	 "Requests that were refused with EINTR, as too many waited.", OF_STATUS(waiting_refused),
-	 PLAIN, ADMIN},
-	{"spoolfs_disk_bytes", "gauge", "File data on the disk.", OF_TIER(stored), PLAIN, DISK},
+	 "Requests that were refused with EINTR, as too many waited.",
+	 OF_MOUNT(sample.status.waiting_refused), PLAIN, ADMIN},
+	{"spoolfs_disk_bytes", "gauge", "File data on the disk.", OF_MOUNT(sample.tier.stored),
+	 PLAIN, DISK},
 	{"spoolfs_disk_written_bytes_total", "counter", "File data written to the disk.",
-	 OF_TIER(written), PLAIN, DISK},
+	 OF_MOUNT(sample.tier.written), PLAIN, DISK},
 	{"spoolfs_disk_read_bytes_total", "counter", "File data read back from the disk.",
-	 OF_TIER(fetched), PLAIN, DISK},
+	 OF_MOUNT(sample.tier.fetched), PLAIN, DISK},
 	{"spoolfs_disk_failures_total", "counter", "Batches of data that the disk did not take.",
-	 OF_TIER(n_failed), PLAIN, DISK},
+	 OF_MOUNT(sample.tier.n_failed), PLAIN, DISK},
 	{"spoolfs_disk_corruptions_total", "counter",
-	 "Pieces of data that came back from the disk as something else.", OF_TIER(n_bad), PLAIN,
-	 DISK},
+	 "Pieces of data that came back from the disk as something else.",
+	 OF_MOUNT(sample.tier.n_bad), PLAIN, DISK},
 	{"spoolfs_backing_free_bytes", "gauge", "Free on the backing filesystem.",
-	 OF_TIER(backing_free), PLAIN, DISK},
+	 OF_MOUNT(sample.tier.backing_free), PLAIN, DISK},
 	{"spoolfs_backing_size_bytes", "gauge", "Size of the backing filesystem.",
-	 OF_TIER(backing_total), PLAIN, DISK},
+	 OF_MOUNT(sample.tier.backing_total), PLAIN, DISK},
 	{"spoolfs_reserve_bytes", "gauge", "What is to stay free there: option reserve.",
-	 OF_TIER(reserve), PLAIN, DISK},
-	{"spoolfs_sessions", "gauge", "Sessions that are not over.",
-	 offsetof(struct metrics_mount, sample) + offsetof(struct top_sample, sessions), PLAIN,
-	 ADMIN},
+	 OF_MOUNT(sample.tier.reserve), PLAIN, DISK},
+	{"spoolfs_sessions", "gauge", "Sessions that are not over.", OF_MOUNT(sample.sessions),
+	 PLAIN, ADMIN},
 	{"spoolfs_sessions_over", "gauge", "Sessions that are over and still hold something.",
-	 offsetof(struct metrics_mount, lives) + offsetof(struct lives, over), PLAIN, ADMIN},
+	 OF_MOUNT(sample.sessions_over), PLAIN, ADMIN},
 	{"spoolfs_removed_total", "counter", "Names that have gone by themselves.",
-	 OF_LIVES(removed), PLAIN, ADMIN},
+	 OF_MOUNT(lives.removed), PLAIN, ADMIN},
 	{"spoolfs_removals_failed_total", "counter", "Removals that failed, and were tried again.",
-	 OF_LIVES(failed), PLAIN, ADMIN},
+	 OF_MOUNT(lives.failed), PLAIN, ADMIN},
 	{"spoolfs_removals_untold_total", "counter",
-	 "Removals of which the caches of the kernel could not be told.", OF_LIVES(untold), PLAIN,
-	 ADMIN},
+	 "Removals of which the caches of the kernel could not be told.", OF_MOUNT(lives.untold),
+	 PLAIN, ADMIN},
 	{"spoolfs_directories_waiting", "gauge",
-	 "Directories whose session is over and that are not empty.", OF_LIVES(waiting), PLAIN,
-	 ADMIN},
+	 "Directories whose session is over and that are not empty.", OF_MOUNT(lives.waiting),
+	 PLAIN, ADMIN},
 	{"spoolfs_files_lingering", "gauge", "Closed files of lifetime close that go soon.",
-	 OF_LIVES(lingering), PLAIN, ADMIN},
+	 OF_MOUNT(lives.lingering), PLAIN, ADMIN},
 };
 
-#define OF_USER(member) (offsetof(struct top_user, told) + offsetof(struct spool_ctl_user, member))
+#define OF_USER(member) offsetof(struct top_user, told.member)
 
 static const struct number of_users[] = {
 	{"spoolfs_user_size_bytes", "gauge", "Bytes of a user's files.", OF_USER(usage.size_used),
@@ -133,6 +129,7 @@ static const struct number of_users[] = {
 struct printer {
 	FILE *out;
 	const struct metrics_mount *mounts;
+	char **labels; /* their mount points, as values of labels; NULL: there was no memory */
 	size_t n;
 };
 
@@ -160,12 +157,27 @@ static void put_value(FILE *out, const char *text)
 	}
 }
 
-/* name{mountpoint="..." and what the caller adds before he ends it with "} value". */
-static void begin(FILE *out, const char *name, const struct metrics_mount *mount)
+/* The same. Return: for free(3); NULL: no memory. */
+static char *make_value(const char *text)
 {
-	fprintf(out, "%s{mountpoint=\"", name);
-	put_value(out, mount->path);
-	putc('"', out);
+	char *value = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&value, &size);
+
+	if (!stream)
+		return NULL;
+	put_value(stream, text);
+	if (fclose(stream) == 0)
+		return value;
+	free(value);
+	return NULL;
+}
+
+/* name{mountpoint="..." and what the caller adds before he ends it with "} value"; of mount @i. */
+static void begin(const struct printer *p, const char *name, size_t i)
+{
+	fprintf(p->out, "%s{mountpoint=\"%s\"", name,
+		p->labels && p->labels[i] ? p->labels[i] : "");
 }
 
 static void put_number(FILE *out, uint64_t value, enum unit unit)
@@ -198,7 +210,7 @@ static void print_of_mounts(const struct printer *p, const struct number *number
 	for (size_t i = 0; i < p->n; i++) {
 		if (!has_told(&p->mounts[i], number->whose))
 			continue;
-		begin(p->out, number->name, &p->mounts[i]);
+		begin(p, number->name, i);
 		put_number(p->out, number_at(&p->mounts[i], number->offset), number->unit);
 	}
 }
@@ -213,7 +225,7 @@ static void print_of_users(const struct printer *p, const struct number *number)
 
 			if (number->unit == UNKNOWN && value == SPOOL_CTL_NO_LIMIT)
 				continue;
-			begin(p->out, number->name, &p->mounts[i]);
+			begin(p, number->name, i);
 			fprintf(p->out, ",uid=\"%u\"", user->told.uid);
 			put_number(p->out, value, number->unit);
 		}
@@ -226,7 +238,7 @@ static void print_info(const struct printer *p)
 	fprintf(p->out, "spoolfs_mounts %zu\n", p->n);
 	head(p->out, "spoolfs_up", "gauge", "Whether the daemon of a mount answers.");
 	for (size_t i = 0; i < p->n; i++) {
-		begin(p->out, "spoolfs_up", &p->mounts[i]);
+		begin(p, "spoolfs_up", i);
 		fprintf(p->out, "} %d\n", p->mounts[i].up);
 	}
 	head(p->out, "spoolfs_info", "gauge", "What a mount is.");
@@ -235,7 +247,7 @@ static void print_info(const struct printer *p)
 
 		if (!p->mounts[i].up)
 			continue;
-		begin(p->out, "spoolfs_info", &p->mounts[i]);
+		begin(p, "spoolfs_info", i);
 		fprintf(p->out, ",version=\"");
 		put_value(p->out, status->daemon_version);
 		fprintf(p->out, "\",layout=\"%s\",transport=\"",
@@ -252,7 +264,7 @@ static void print_flag(const struct printer *p, const char *name, enum whose who
 	for (size_t i = 0; i < p->n; i++) {
 		if (!has_told(&p->mounts[i], whose))
 			continue;
-		begin(p->out, name, &p->mounts[i]);
+		begin(p, name, i);
 		fprintf(p->out, "} %d\n", is_set(&p->mounts[i]));
 	}
 }
@@ -285,10 +297,10 @@ static void print_refused(const struct printer *p)
 					status->usage.inodes_refused};
 
 		for (size_t j = 0; has_told(&p->mounts[i], ADMIN) && j < 3; j++) {
-			begin(p->out, name, &p->mounts[i]);
+			begin(p, name, i);
 			fprintf(p->out, ",limit=\"%s\",of=\"mount\"} %" PRIu64 "\n", resources[j],
 				own[j]);
-			begin(p->out, name, &p->mounts[i]);
+			begin(p, name, i);
 			fprintf(p->out, ",limit=\"%s\",of=\"user\"} %" PRIu64 "\n", resources[j],
 				status->users_refused[j]);
 		}
@@ -304,7 +316,7 @@ static void print_waiting(const struct printer *p, const char *name, const char 
 
 		for (unsigned int j = 0; has_told(&p->mounts[i], ADMIN) && j < SPOOL_CTL_WAITING_N;
 		     j++) {
-			begin(p->out, name, &p->mounts[i]);
+			begin(p, name, i);
 			fprintf(p->out, ",queue=\"%s\"", spool_ctl_shown(SPOOL_CTL_QUEUES, j));
 			if (oldest)
 				put_number(p->out, status->oldest[j].age_ms, MS);
@@ -325,31 +337,40 @@ static void print_operations(const struct printer *p)
 		     j++) {
 			if (p->mounts[i].requests.counts[j] == 0)
 				continue;
-			begin(p->out, name, &p->mounts[i]);
+			begin(p, name, i);
 			fprintf(p->out, ",operation=\"%s\"", requests_name(j, number));
 			put_number(p->out, p->mounts[i].requests.counts[j], PLAIN);
 		}
 	}
 }
 
+static void print_all(const struct printer *p, bool users)
+{
+	print_info(p);
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(of_mounts); i++)
+		print_of_mounts(p, &of_mounts[i]);
+	print_flag(p, "spoolfs_disk_failing", DISK, "Whether the disk did not take the last data.",
+		   is_failing);
+	print_flag(p, "spoolfs_may_swap", ADMIN, "Whether file data may be swapped out.", may_swap);
+	print_flag(p, "spoolfs_encrypted", DISK, "Whether data on the disk are encrypted.",
+		   is_encrypted);
+	print_refused(p);
+	print_waiting(p, "spoolfs_waiting_requests", "Requests that wait.", false);
+	print_waiting(p, "spoolfs_waiting_oldest_seconds",
+		      "How long the request that has waited longest has waited.", true);
+	print_operations(p);
+	for (size_t i = 0; users && i < SPOOL_ARRAY_SIZE(of_users); i++)
+		print_of_users(p, &of_users[i]);
+}
+
 void metrics_print(FILE *out, const struct metrics_mount *mounts, size_t n, bool users)
 {
-	const struct printer p = {out, mounts, n};
+	const struct printer p = {out, mounts, calloc(n, sizeof(*p.labels)), n};
 
-	print_info(&p);
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(of_mounts); i++)
-		print_of_mounts(&p, &of_mounts[i]);
-	print_flag(&p, "spoolfs_disk_failing", DISK, "Whether the disk did not take the last data.",
-		   is_failing);
-	print_flag(&p, "spoolfs_may_swap", ADMIN, "Whether file data may be swapped out.",
-		   may_swap);
-	print_flag(&p, "spoolfs_encrypted", DISK, "Whether data on the disk are encrypted.",
-		   is_encrypted);
-	print_refused(&p);
-	print_waiting(&p, "spoolfs_waiting_requests", "Requests that wait.", false);
-	print_waiting(&p, "spoolfs_waiting_oldest_seconds",
-		      "How long the request that has waited longest has waited.", true);
-	print_operations(&p);
-	for (size_t i = 0; users && i < SPOOL_ARRAY_SIZE(of_users); i++)
-		print_of_users(&p, &of_users[i]);
+	for (size_t i = 0; p.labels && i < n; i++)
+		p.labels[i] = make_value(mounts[i].path);
+	print_all(&p, users);
+	for (size_t i = 0; p.labels && i < n; i++)
+		free(p.labels[i]);
+	free(p.labels);
 }

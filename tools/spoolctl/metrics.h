@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "spoolctl/lives.h"
+#include "ctl/proto.h"
 #include "spoolctl/top_sample.h"
 
 /** struct metrics_mount - what one mount has told; @up: false: it did not answer, and nothing but
@@ -16,7 +16,7 @@ struct metrics_mount {
 	const char *path;
 	bool up;
 	struct top_sample sample;
-	struct lives lives;
+	struct spool_ctl_lives lives;
 	struct spool_ctl_requests requests;
 };
 

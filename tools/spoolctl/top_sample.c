@@ -35,8 +35,10 @@ static void add_session(struct top_sample *sample, const struct spool_ctl_sessio
 	const char *state = spool_ctl_name(SPOOL_CTL_SESSION_STATES, session->state);
 	size_t low = 0, high = sample->n;
 
-	if (state && strcmp(state, "over") == 0)
+	if (state && strcmp(state, "over") == 0) {
+		sample->sessions_over++;
 		return;
+	}
 	sample->sessions++;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;

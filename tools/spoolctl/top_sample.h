@@ -22,7 +22,8 @@ struct top_sample {
 	struct spool_ctl_tier tier;
 	struct top_user *users;
 	size_t n;
-	uint64_t sessions; /* of all */
+	uint64_t sessions;      /* of all */
+	uint64_t sessions_over; /* beside these, that still hold something */
 };
 
 /**
