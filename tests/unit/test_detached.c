@@ -3,7 +3,6 @@
 /* Finding what is served and mounted here no more: in a /proc of our own making. */
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,22 +16,6 @@
 struct rig {
 	char top[64], proc[80], connections[80];
 };
-
-__attribute__((format(printf, 3, 4))) static void make_file(const struct rig *rig, const char *name,
-							    const char *fmt, ...)
-{
-	char path[256];
-	va_list args;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", rig->top, name);
-	file = fopen(path, "w");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	va_start(args, fmt);
-	vfprintf(file, fmt, args);
-	va_end(args);
-	fclose(file);
-}
 
 static void make_dir(const struct rig *rig, const char *name)
 {
@@ -54,12 +37,12 @@ static void make_process(const struct rig *rig, int pid, int parent, const char 
 		make_dir(rig, name);
 	}
 	snprintf(name, sizeof(name), "proc/%d/stat", pid);
-	make_file(rig, name, "%d (%s) S %d 1 1 0", pid, comm, parent);
+	unit_make_file(rig->top, name, "%d (%s) S %d 1 1 0", pid, comm, parent);
 	snprintf(name, sizeof(name), "proc/%d/status", pid);
-	make_file(rig, name, "Name:\tx\nUid:\t%u\t%u\t%u\t%u\n", getuid(), getuid(), getuid(),
-		  geteuid());
+	unit_make_file(rig->top, name, "Name:\tx\nUid:\t%u\t%u\t%u\t%u\n", getuid(), getuid(),
+		       getuid(), geteuid());
 	snprintf(name, sizeof(name), "proc/%d/mountinfo", pid);
-	make_file(rig, name, "%s", table);
+	unit_make_file(rig->top, name, "%s", table);
 	snprintf(from, sizeof(from), "%s/%s", rig->top, ns);
 	snprintf(to, sizeof(to), "%s/proc/%d/ns/mnt", rig->top, pid);
 	CU_ASSERT_EQUAL_FATAL(link(from, to), 0);
@@ -89,9 +72,9 @@ static void set_up(struct rig *rig)
 	snprintf(rig->connections, sizeof(rig->connections), "%s/connections", rig->top);
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 		make_dir(rig, dirs[i]);
-	make_file(rig, "host", "%s", "");
-	make_file(rig, "other", "%s", "");
-	make_file(rig, "proc/self/mountinfo", "%s", NOTHING);
+	unit_make_file(rig->top, "host", "%s", "");
+	unit_make_file(rig->top, "other", "%s", "");
+	unit_make_file(rig->top, "proc/self/mountinfo", "%s", NOTHING);
 	make_process(rig, 100, 1, SPOOL_CTL_SUPERVISOR, "host", NOTHING);
 	make_process(rig, 101, 100, SPOOL_CTL_WORKER, "host", NOTHING);
 	make_process(rig, 102, 100, SPOOL_CTL_JANITOR, "host", NOTHING);
@@ -168,10 +151,10 @@ static void test_mounted_is_not_detached(void)
 
 	set_up(&rig);
 	hold(&rig, 100, 7, RECORD);
-	make_file(&rig, "proc/self/mountinfo", "%s", HELD);
+	unit_make_file(rig.top, "proc/self/mountinfo", "%s", HELD);
 	CU_ASSERT_EQUAL(found(&rig), 0);
-	make_file(&rig, "proc/self/mountinfo", "%s", NOTHING);
-	make_file(&rig, "proc/100/mountinfo", "%s", HELD);
+	unit_make_file(rig.top, "proc/self/mountinfo", "%s", NOTHING);
+	unit_make_file(rig.top, "proc/100/mountinfo", "%s", HELD);
 	CU_ASSERT_EQUAL(found(&rig), 0);
 	tear_down(&rig);
 }
@@ -187,7 +170,7 @@ static void test_lies_are_not_believed(void)
 	CU_ASSERT_EQUAL(found(&rig), 0);
 	hold(&rig, 100, 7, RECORD);
 	CU_ASSERT_EQUAL(found(&rig), 1);
-	make_file(&rig, "proc/100/status", "Uid:\t0\t0\t0\t%u\n", geteuid() + 1);
+	unit_make_file(rig.top, "proc/100/status", "Uid:\t0\t0\t0\t%u\n", geteuid() + 1);
 	CU_ASSERT_EQUAL(found(&rig), 0);
 	tear_down(&rig);
 }

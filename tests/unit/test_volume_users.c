@@ -3,7 +3,6 @@
 /* Who uses a volume: in a /proc of our own making. */
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,22 +17,6 @@ struct rig {
 	char top[64], proc[80];
 };
 
-__attribute__((format(printf, 3, 4))) static void make_file(const struct rig *rig, const char *name,
-							    const char *fmt, ...)
-{
-	char path[256];
-	va_list args;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", rig->top, name);
-	file = fopen(path, "w");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	va_start(args, fmt);
-	vfprintf(file, fmt, args);
-	va_end(args);
-	fclose(file);
-}
-
 /* A process whose mount namespace is the file @ns, with the mounts of @table; its root is @root. */
 static void make_process(const struct rig *rig, int pid, int parent, const char *ns,
 			 const char *root, const char *table)
@@ -45,9 +28,10 @@ static void make_process(const struct rig *rig, int pid, int parent, const char 
 		CU_ASSERT_EQUAL_FATAL(mkdir(to, 0700), 0);
 	}
 	snprintf(name, sizeof(name), "proc/%d/stat", pid);
-	make_file(rig, name, "%d (x) S %d 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 77", pid, parent);
+	unit_make_file(rig->top, name, "%d (x) S %d 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 77", pid,
+		       parent);
 	snprintf(name, sizeof(name), "proc/%d/mountinfo", pid);
-	make_file(rig, name, "%s", table);
+	unit_make_file(rig->top, name, "%s", table);
 	snprintf(from, sizeof(from), "%s/%s", rig->top, ns);
 	snprintf(to, sizeof(to), "%s/%d/ns/mnt", rig->proc, pid);
 	CU_ASSERT_EQUAL_FATAL(link(from, to), 0);
@@ -69,9 +53,9 @@ static void set_up(struct rig *rig)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(rig->top));
 	snprintf(rig->proc, sizeof(rig->proc), "%s/proc", rig->top);
 	CU_ASSERT_EQUAL_FATAL(mkdir(rig->proc, 0700), 0);
-	make_file(rig, "host", "%s", "");
-	make_file(rig, "other", "%s", "");
-	make_file(rig, "third", "%s", "");
+	unit_make_file(rig->top, "host", "%s", "");
+	unit_make_file(rig->top, "other", "%s", "");
+	unit_make_file(rig->top, "third", "%s", "");
 	make_process(rig, 100, 1, "host", "/", MOUNTED);
 	snprintf(path, sizeof(path), "%s/self", rig->proc);
 	CU_ASSERT_EQUAL_FATAL(symlink("100", path), 0);
@@ -184,9 +168,9 @@ static void test_a_copy_of_our_own_has_no_process(void)
 	size_t n;
 
 	set_up(&rig);
-	make_file(&rig, "proc/100/mountinfo", "%s",
-		  MOUNTED "31 20 0:58 / /mnt/copy rw - fuse.spoolfs v rw\n"
-			  "32 20 0:59 / /mnt/stranger rw - fuse.spoolfs x rw\n");
+	unit_make_file(rig.top, "proc/100/mountinfo", "%s",
+		       MOUNTED "31 20 0:58 / /mnt/copy rw - fuse.spoolfs v rw\n"
+			       "32 20 0:59 / /mnt/stranger rw - fuse.spoolfs x rw\n");
 	CU_ASSERT_EQUAL(found(&rig, NULL, &n), 0);
 	CU_ASSERT_EQUAL(n, 1);
 	tear_down(&rig);

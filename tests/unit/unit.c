@@ -2,6 +2,8 @@
 #include "unit.h"
 
 #include <CUnit/Basic.h>
+#include <limits.h>
+#include <stdarg.h>
 
 /* Read by TSan's run time. Its own check of the lock order knows no gate: that two directories are
  * only ever locked together under the rename lock. SPOOL_LOCK_CHECK checks the order instead. */
@@ -71,4 +73,19 @@ int unit_run(const char *name, const struct unit_test *tests, size_t n)
 		failed++;
 	CU_cleanup_registry();
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+void unit_make_file(const char *top, const char *name, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	va_list args;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", top, name);
+	file = fopen(path, "we");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	va_start(args, fmt);
+	vfprintf(file, fmt, args);
+	va_end(args);
+	fclose(file);
 }

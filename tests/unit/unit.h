@@ -21,3 +21,7 @@ struct unit_test {
 
 /** unit_run() - run @n tests as suite @suite. Return: an exit status, 0 when all passed. */
 int unit_run(const char *suite, const struct unit_test *tests, size_t n);
+
+/** unit_make_file() - a file @name below the directory @top, with this text. Fails the test. */
+__attribute__((format(printf, 3, 4))) void unit_make_file(const char *top, const char *name,
+							  const char *fmt, ...);
