@@ -6,121 +6,6 @@
 
 #include "quota/quota.h"
 
-#define KIND_SHIFT 62
-#define HOT ((uint64_t)1 << 61)
-#define DISK_SHIFT 16
-#define DISK_UNIT 16u /* of addresses: malloc's alignment */
-#define DISK_MASK (((uint64_t)1 << 46) - 1)
-#define SLOT_SHIFT 20
-#define FIRST_SHIFT 16
-#define SLOT_MASK (((uint64_t)1 << 41) - 1)
-#define PAGE_MASK 0xffffu
-
-struct block block_unpack(uint64_t word)
-{
-	struct block block = {
-		.kind = (enum block_kind)(word >> KIND_SHIFT),
-		.mask = (unsigned int)word & PAGE_MASK,
-	};
-
-	if (block.kind == BLOCK_DISK) {
-		block.record =
-			(struct spool_disk_record *)(uintptr_t)((word >> DISK_SHIFT & DISK_MASK) *
-								DISK_UNIT);
-	} else if (block.kind == BLOCK_RAM) {
-		block.slot = (word >> SLOT_SHIFT) & SLOT_MASK;
-		block.first = (unsigned int)(word >> FIRST_SHIFT) & 0xf;
-		block.hot = word & HOT;
-	}
-	return block;
-}
-
-uint64_t block_pack(const struct block *block)
-{
-	uint64_t word = (uint64_t)block->kind << KIND_SHIFT | block->mask;
-
-	if (block->mask == 0)
-		return 0;
-	if (block->kind == BLOCK_DISK)
-		return word | (uint64_t)(uintptr_t)block->record / DISK_UNIT << DISK_SHIFT;
-	if (block->kind == BLOCK_RAM)
-		word |= block->slot << SLOT_SHIFT | (uint64_t)block->first << FIRST_SHIFT |
-			(block->hot ? HOT : 0);
-	return word;
-}
-
-struct block block_get(const struct spool_object *object, uint64_t index)
-{
-	return block_unpack(spool_blockmap_get(&object->map, index));
-}
-
-static unsigned int lowest(unsigned int mask)
-{
-	return (unsigned int)__builtin_ctz(mask);
-}
-
-static unsigned int highest(unsigned int mask)
-{
-	return 31 - (unsigned int)__builtin_clz(mask);
-}
-
-unsigned int block_pages(unsigned int from, unsigned int to)
-{
-	unsigned int a = from >> SPOOL_PAGE_SHIFT, b = (to - 1) >> SPOOL_PAGE_SHIFT;
-
-	return (2u << b) - (1u << a);
-}
-
-size_t block_ram(const struct spool_object *object, const struct block *block)
-{
-	if (block->kind == BLOCK_RAM)
-		return spool_pool_size(block->slot);
-	if (block->kind == BLOCK_DISK)
-		return spool_disk_record_bytes(block->record->n_pieces);
-	/* with a disk, RAM for what is reserved can always be had by waiting */
-	if (block->kind == BLOCK_HOLE || object->disk)
-		return 0;
-	return spool_pool_slot_size((size_t)(highest(block->mask) + 1 - lowest(block->mask))
-				    << SPOOL_PAGE_SHIFT);
-}
-
-unsigned int block_end(const struct block *block)
-{
-	if (block->kind != BLOCK_RAM)
-		return 0;
-	return (block->first << SPOOL_PAGE_SHIFT) + (unsigned int)spool_pool_size(block->slot);
-}
-
-uint64_t block_size(const struct block *block)
-{
-	return (uint64_t)__builtin_popcount(block->mask) << SPOOL_PAGE_SHIFT;
-}
-
-void block_count_stored(struct spool_object *object, const struct block *block)
-{
-	object->stored += block_size(block);
-	object->disk->stored += block_size(block);
-}
-
-void block_count_gone(struct spool_object *object, const struct block *block)
-{
-	object->stored -= block_size(block);
-	object->disk->stored -= block_size(block);
-}
-
-bool block_needed(const struct block *block, unsigned int from, unsigned int to)
-{
-	if (block->kind != BLOCK_DISK || to >= block->record->end)
-		return false; /* what follows @from is zero already: the end moves */
-	return (from % SPOOL_PAGE_SIZE && (block->mask >> (from >> SPOOL_PAGE_SHIFT) & 1)) ||
-	       (to % SPOOL_PAGE_SIZE && (block->mask >> (to >> SPOOL_PAGE_SHIFT) & 1));
-}
-
-bool block_keeps_some(const struct block *block, unsigned int from, unsigned int to)
-{
-	return from > lowest(block->mask) << SPOOL_PAGE_SHIFT || to < block->record->end;
-}
-
 void block_touch(struct spool_object *object, uint64_t index)
 {
 	struct spool_batch *batch;
@@ -219,7 +104,7 @@ static void define_pages(struct spool_object *object, const struct block *block,
 	unsigned int end = block_end(block);
 
 	for (unsigned int fresh = block->mask & ~had; fresh; fresh &= fresh - 1) {
-		unsigned int a = lowest(fresh) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
+		unsigned int a = block_lowest(fresh) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
 
 		if (a >= end)
 			break; /* zeros, which need no room */
@@ -239,7 +124,7 @@ static void copy_pages(struct spool_object *object, const struct block *old,
 	unsigned int old_end = block_end(old), new_end = block_end(new);
 
 	for (unsigned int left = old->mask & new->mask; left; left &= left - 1) {
-		unsigned int a = lowest(left) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
+		unsigned int a = block_lowest(left) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
 		unsigned int stop = b < new_end ? b : new_end;
 		unsigned int copied = stop < old_end ? stop : old_end;
 
@@ -255,7 +140,7 @@ static void copy_pages(struct spool_object *object, const struct block *old,
 int block_move(struct spool_object *object, const struct block *block, unsigned int mask,
 	       unsigned int end, struct block *ret)
 {
-	struct block moved = {.kind = BLOCK_RAM, .first = lowest(mask), .mask = mask};
+	struct block moved = {.kind = BLOCK_RAM, .first = block_lowest(mask), .mask = mask};
 	int r;
 
 	r = spool_pool_alloc(object->pool, end - (moved.first << SPOOL_PAGE_SHIFT), &moved.slot);
@@ -277,7 +162,7 @@ static unsigned int needed_end(const struct block *block, unsigned int to)
 		return to;
 	if (block->kind == BLOCK_DISK)
 		return to; /* the caller has seen that @to reaches to the end of its data */
-	used = (highest(block->mask) + 1) << SPOOL_PAGE_SHIFT;
+	used = (block_highest(block->mask) + 1) << SPOOL_PAGE_SHIFT;
 	if (block->kind == BLOCK_RAM && used > block_end(block))
 		used = block_end(block);
 	return used > to ? used : to;
@@ -311,7 +196,7 @@ static int write_moved(struct spool_object *object, struct spool_quota_user *use
 	size_t map_bytes =
 		old->kind == BLOCK_HOLE ? spool_blockmap_missing(&object->map, index) : 0;
 	int64_t pages = __builtin_popcount(mask & ~old->mask);
-	size_t slot_size = spool_pool_slot_size(end - (lowest(mask) << SPOOL_PAGE_SHIFT));
+	size_t slot_size = spool_pool_slot_size(end - (block_lowest(mask) << SPOOL_PAGE_SHIFT));
 	int64_t ram = (int64_t)slot_size - (int64_t)block_ram(object, old);
 	int64_t more_ram = ram > 0 ? ram : 0;
 	int r;
@@ -350,7 +235,7 @@ int block_write(struct spool_object *object, struct spool_quota_user *user, uint
 
 	if (old.kind == BLOCK_DISK && block_keeps_some(&old, from, to))
 		return SPOOL_WOULD_BLOCK;
-	if (old.kind == BLOCK_RAM && old.first <= lowest(mask) && end <= block_end(&old)) {
+	if (old.kind == BLOCK_RAM && old.first <= block_lowest(mask) && end <= block_end(&old)) {
 		r = 0;
 		if (mask != old.mask)
 			r = object_charge(object, user, __builtin_popcount(mask & ~old.mask), 0, 0,
@@ -420,10 +305,10 @@ void block_shrink(struct spool_object *object, struct spool_quota_user *user, ui
 	if (index == object->size >> SPOOL_BLOCK_SHIFT) {
 		unsigned int eof = (unsigned int)(object->size & (SPOOL_BLOCK_SIZE - 1));
 
-		if (eof > lowest(old.mask) << SPOOL_PAGE_SHIFT && eof < end)
+		if (eof > block_lowest(old.mask) << SPOOL_PAGE_SHIFT && eof < end)
 			end = eof;
 	}
-	if (spool_pool_slot_size(end - (lowest(old.mask) << SPOOL_PAGE_SHIFT)) * 2 >
+	if (spool_pool_slot_size(end - (block_lowest(old.mask) << SPOOL_PAGE_SHIFT)) * 2 >
 	    block_ram(object, &old))
 		return;
 	if (block_move(object, &old, old.mask, end, &new) < 0)

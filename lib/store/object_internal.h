@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What object.c (files), object_block.c (blocks), object_reserve.c, object_lost.c,
- * object_batch.c and object_fetch.c share.
+ * What object.c (files), object_block.c (blocks), object_word.c (what is known of a block),
+ * object_reserve.c, object_lost.c, object_batch.c and object_fetch.c share.
  *
  * The word of a block in the map:
  *
@@ -66,6 +66,17 @@ struct spool_object {
 struct block block_unpack(uint64_t word);
 uint64_t block_pack(const struct block *block);
 struct block block_get(const struct spool_object *object, uint64_t index);
+
+/** The first and the last page of @mask, which is not empty. */
+static inline unsigned int block_lowest(unsigned int mask)
+{
+	return (unsigned int)__builtin_ctz(mask);
+}
+
+static inline unsigned int block_highest(unsigned int mask)
+{
+	return 31 - (unsigned int)__builtin_clz(mask);
+}
 
 /** The part of [@off, @end) that lies in the block of @off. */
 static inline unsigned int block_piece(uint64_t off, uint64_t end, unsigned int *ret_from)
