@@ -38,7 +38,7 @@ void spool_object_free(struct spool_object *object, struct spool_quota_user *use
 	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
 		struct block block = block_unpack(word);
 
-		if (block.kind == BLOCK_RAM)
+		if (block.ram)
 			spool_pool_release(object->pool, block.slot);
 		if (block.kind == BLOCK_DISK) {
 			block_count_gone(object, &block);

@@ -61,14 +61,12 @@ void block_read(const struct spool_object *object, const struct block *block, un
 		unsigned int covered = 0;
 
 		/* one copy for a run of pages that hold data */
-		while (n < len && block->kind == BLOCK_RAM && (block->mask >> page & 1) &&
-		       (block->mask >> (page + 1) & 1)) {
+		while (n < len && (block->ram >> page & 1) && (block->ram >> (page + 1) & 1)) {
 			n += SPOOL_PAGE_SIZE;
 			page++;
 		}
 		n = n < len ? n : len;
-		if (block->kind == BLOCK_RAM && (block->mask >> (from >> SPOOL_PAGE_SHIFT) & 1) &&
-		    from < end) {
+		if ((block->ram >> (from >> SPOOL_PAGE_SHIFT) & 1) && from < end) {
 			covered = end - from < n ? end - from : n;
 			memcpy(buf, byte_at(object, block, from), covered);
 		}
@@ -90,20 +88,20 @@ void block_zero(struct spool_object *object, const struct block *block, unsigned
 		unsigned int stop = (page + 1) << SPOOL_PAGE_SHIFT;
 
 		stop = stop < to ? stop : to;
-		if (block->mask >> page & 1)
+		if (block->ram >> page & 1)
 			memset(byte_at(object, block, from), 0, stop - from);
 		from = stop;
 	}
 }
 
-/* Fills the pages of @block that are not in @had with zeros, but for bytes @from to @to, which the
+/* Fills the pages in RAM of @block that are not in @had with zeros, but for bytes @from to @to, which the
  * caller overwrites at once. */
 static void define_pages(struct spool_object *object, const struct block *block, unsigned int had,
 			 unsigned int from, unsigned int to)
 {
 	unsigned int end = block_end(block);
 
-	for (unsigned int fresh = block->mask & ~had; fresh; fresh &= fresh - 1) {
+	for (unsigned int fresh = block->ram & ~had; fresh; fresh &= fresh - 1) {
 		unsigned int a = block_lowest(fresh) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
 
 		if (a >= end)
@@ -123,7 +121,7 @@ static void copy_pages(struct spool_object *object, const struct block *old,
 {
 	unsigned int old_end = block_end(old), new_end = block_end(new);
 
-	for (unsigned int left = old->mask & new->mask; left; left &= left - 1) {
+	for (unsigned int left = old->ram & new->ram; left; left &= left - 1) {
 		unsigned int a = block_lowest(left) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
 		unsigned int stop = b < new_end ? b : new_end;
 		unsigned int copied = stop < old_end ? stop : old_end;
@@ -137,18 +135,18 @@ static void copy_pages(struct spool_object *object, const struct block *old,
 	}
 }
 
-int block_move(struct spool_object *object, const struct block *block, unsigned int mask,
-	       unsigned int end, struct block *ret)
+int block_move(struct spool_object *object, const struct block *old, unsigned int end,
+	       struct block *new)
 {
-	struct block moved = {.kind = BLOCK_RAM, .first = block_lowest(mask), .mask = mask};
-	int r;
+	unsigned int first = block_lowest(new->ram);
+	spool_pool_slot_t slot;
+	int r = spool_pool_alloc(object->pool, end - (first << SPOOL_PAGE_SHIFT), &slot);
 
-	r = spool_pool_alloc(object->pool, end - (moved.first << SPOOL_PAGE_SHIFT), &moved.slot);
 	if (r < 0)
 		return r;
-	if (block->kind == BLOCK_RAM)
-		copy_pages(object, block, &moved);
-	*ret = moved;
+	new->first = first;
+	new->slot = slot;
+	copy_pages(object, old, new);
 	return 0;
 }
 
@@ -156,14 +154,12 @@ int block_move(struct spool_object *object, const struct block *block, unsigned 
  * use, and reserved pages as a whole. */
 static unsigned int needed_end(const struct block *block, unsigned int to)
 {
-	unsigned int used;
+	unsigned int pages = block->kind == BLOCK_RESERVED ? block->mask : block->ram, used;
 
-	if (block->kind == BLOCK_HOLE)
+	if (!pages)
 		return to;
-	if (block->kind == BLOCK_DISK)
-		return to; /* the caller has seen that @to reaches to the end of its data */
-	used = (block_highest(block->mask) + 1) << SPOOL_PAGE_SHIFT;
-	if (block->kind == BLOCK_RAM && used > block_end(block))
+	used = (block_highest(pages) + 1) << SPOOL_PAGE_SHIFT;
+	if (block->ram && used > block_end(block))
 		used = block_end(block);
 	return used > to ? used : to;
 }
@@ -173,11 +169,11 @@ void block_publish(struct spool_object *object, uint64_t index, const struct blo
 {
 	block_touch(object, index);
 	spool_blockmap_set(&object->map, object->host, index, block_pack(new));
-	if (new->kind == BLOCK_RAM)
+	if (new->ram)
 		object->slots += spool_pool_size(new->slot);
-	if (old->kind == BLOCK_RAM)
+	if (old->ram)
 		object->slots -= spool_pool_size(old->slot);
-	if (old->kind == BLOCK_RAM && (new->kind != BLOCK_RAM || new->slot != old->slot))
+	if (old->ram && (!new->ram || new->slot != old->slot))
 		spool_pool_release(object->pool, old->slot);
 	if (new->kind == BLOCK_DISK)
 		block_count_stored(object, new);
@@ -188,15 +184,15 @@ void block_publish(struct spool_object *object, uint64_t index, const struct blo
 	}
 }
 
-/* A write that the slot does not cover: charge, take a new slot, grow the map, copy, publish. */
+/* A write that the slot does not cover: charge, take a slot for @new, grow the map, copy. */
 static int write_moved(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-		       const struct block *old, unsigned int mask, unsigned int end,
-		       unsigned int flags, struct block *ret)
+		       const struct block *old, unsigned int end, unsigned int flags,
+		       struct block *new)
 {
 	size_t map_bytes =
 		old->kind == BLOCK_HOLE ? spool_blockmap_missing(&object->map, index) : 0;
-	int64_t pages = __builtin_popcount(mask & ~old->mask);
-	size_t slot_size = spool_pool_slot_size(end - (block_lowest(mask) << SPOOL_PAGE_SHIFT));
+	int64_t pages = __builtin_popcount(new->mask & ~old->mask);
+	size_t slot_size = spool_pool_slot_size(end - (block_lowest(new->ram) << SPOOL_PAGE_SHIFT));
 	int64_t ram = (int64_t)slot_size - (int64_t)block_ram(object, old);
 	int64_t more_ram = ram > 0 ? ram : 0;
 	int r;
@@ -204,13 +200,13 @@ static int write_moved(struct spool_object *object, struct spool_quota_user *use
 	r = object_charge(object, user, pages, more_ram, (int64_t)map_bytes, flags);
 	if (r < 0)
 		return r;
-	r = block_move(object, old, mask, end, ret);
+	r = block_move(object, old, end, new);
 	if (r < 0)
 		goto uncharge;
 	if (old->kind == BLOCK_HOLE) {
 		r = spool_blockmap_grow(&object->map, object->host, index);
 		if (r < 0) {
-			spool_pool_release(object->pool, ret->slot);
+			spool_pool_release(object->pool, new->slot);
 			goto uncharge;
 		}
 	}
@@ -228,34 +224,32 @@ int block_write(struct spool_object *object, struct spool_quota_user *user, uint
 {
 	struct block old = block_get(object, index), new = old;
 	unsigned int to = from + len;
-	unsigned int mask = old.mask | block_pages(from, to);
 	unsigned int end = needed_end(&old, to);
-	unsigned int had = old.kind == BLOCK_RAM ? old.mask : 0;
 	int r;
 
 	if (old.kind == BLOCK_DISK && block_keeps_some(&old, from, to))
 		return SPOOL_WOULD_BLOCK;
-	if (old.kind == BLOCK_RAM && old.first <= block_lowest(mask) && end <= block_end(&old)) {
+	new.kind = BLOCK_RAM;
+	new.mask = new.ram = old.mask | block_pages(from, to);
+	if (old.ram && old.first <= block_lowest(new.ram) && end <= block_end(&old)) {
 		r = 0;
-		if (mask != old.mask)
-			r = object_charge(object, user, __builtin_popcount(mask & ~old.mask), 0, 0,
-					  flags);
+		if (new.mask != old.mask)
+			r = object_charge(object, user, __builtin_popcount(new.mask & ~old.mask), 0,
+					  0, flags);
 		if (r < 0)
 			return r;
-		new.mask = mask;
 	} else {
 		r = -ENOSPC;
 		if (whole && old.kind == BLOCK_HOLE && from == 0)
-			r = write_moved(object, user, index, &old, mask, SPOOL_BLOCK_SIZE, flags,
-					&new);
+			r = write_moved(object, user, index, &old, SPOOL_BLOCK_SIZE, flags, &new);
 		if (r < 0)
-			r = write_moved(object, user, index, &old, mask, end, flags, &new);
+			r = write_moved(object, user, index, &old, end, flags, &new);
 		if (r < 0)
 			return r;
 	}
 	/* a writer that has reached the end of a block will not come back to it soon */
 	new.hot = to < SPOOL_BLOCK_SIZE;
-	define_pages(object, &new, had, from, to);
+	define_pages(object, &new, old.ram, from, to);
 	memcpy(byte_at(object, &new, from), buf, len);
 	block_publish(object, index, &old, &new);
 	return 0;
@@ -273,7 +267,7 @@ void block_punch(struct spool_object *object, struct spool_quota_user *user, uin
 
 	if (old.kind == BLOCK_HOLE)
 		return;
-	if (old.kind == BLOCK_RAM) {
+	if (old.ram) {
 		block_touch(object, index);
 		block_zero(object, &old, from, to);
 	} else if (old.kind == BLOCK_DISK && to >= old.record->end && from < old.record->end) {
@@ -282,6 +276,7 @@ void block_punch(struct spool_object *object, struct spool_quota_user *user, uin
 	if (inner_from < inner_to)
 		whole = (1u << inner_to) - (1u << inner_from);
 	new.mask &= ~whole;
+	new.ram &= ~whole;
 	if (new.mask == 0)
 		new = (struct block){.kind = BLOCK_HOLE};
 	if (new.mask == old.mask)
@@ -295,23 +290,23 @@ void block_punch(struct spool_object *object, struct spool_quota_user *user, uin
 
 void block_shrink(struct spool_object *object, struct spool_quota_user *user, uint64_t index)
 {
-	struct block old = block_get(object, index), new;
+	struct block old = block_get(object, index), new = old;
 	unsigned int end;
 
-	if (old.kind != BLOCK_RAM)
+	if (!old.ram)
 		return;
 	end = needed_end(&old, 0);
 	/* The file may end within the last page: what follows is zero and need not be kept. */
 	if (index == object->size >> SPOOL_BLOCK_SHIFT) {
 		unsigned int eof = (unsigned int)(object->size & (SPOOL_BLOCK_SIZE - 1));
 
-		if (eof > block_lowest(old.mask) << SPOOL_PAGE_SHIFT && eof < end)
+		if (eof > block_lowest(old.ram) << SPOOL_PAGE_SHIFT && eof < end)
 			end = eof;
 	}
-	if (spool_pool_slot_size(end - (block_lowest(old.mask) << SPOOL_PAGE_SHIFT)) * 2 >
-	    block_ram(object, &old))
+	if (spool_pool_slot_size(end - (block_lowest(old.ram) << SPOOL_PAGE_SHIFT)) * 2 >
+	    spool_pool_size(old.slot))
 		return;
-	if (block_move(object, &old, old.mask, end, &new) < 0)
+	if (block_move(object, &old, end, &new) < 0)
 		return;
 	block_publish(object, index, &old, &new);
 	object_charge(object, user, 0,

@@ -40,7 +40,7 @@ int spool_object_install(struct spool_object *object, struct spool_quota_user *u
 			 const struct spool_disk_record *record, const char *data)
 {
 	struct block old = block_get(object, index);
-	struct block new = {.kind = BLOCK_RAM, .mask = old.mask, .hot = true};
+	struct block new = {.kind = BLOCK_RAM, .mask = old.mask, .ram = old.mask, .hot = true};
 	unsigned int from, end;
 	int64_t ram;
 	int r;

@@ -36,7 +36,8 @@ struct block {
 	spool_pool_slot_t slot;
 	struct spool_disk_record *record;
 	unsigned int first;
-	unsigned int mask;
+	unsigned int mask; /* pages with data, or charged */
+	unsigned int ram;  /* of these, those in RAM: there is a slot if there are any */
 	bool hot;
 };
 
@@ -134,11 +135,11 @@ void block_zero(struct spool_object *object, const struct block *block, unsigned
 void block_shrink(struct spool_object *object, struct spool_quota_user *user, uint64_t index);
 
 /**
- * A slot for @block that covers pages @mask and at least the bytes up to @end, with the block's
- * data copied and all pages of @mask defined. Return: 0 and *@ret (not yet in the map); -ENOSPC.
+ * A slot for @new that covers its pages in RAM and at least the bytes up to @end, with those of
+ * @old that it has as well copied. Return: 0, and @new has the slot (not yet in the map); -ENOSPC.
  */
-int block_move(struct spool_object *object, const struct block *block, unsigned int mask,
-	       unsigned int end, struct block *ret);
+int block_move(struct spool_object *object, const struct block *old, unsigned int end,
+	       struct block *new);
 
 /** Charges (positive) or gives back (negative) differences; the object's counters follow. */
 int object_charge(struct spool_object *object, struct spool_quota_user *user, int64_t pages,

@@ -87,6 +87,9 @@ static int reserve_more(struct spool_object *object, struct spool_quota_user *us
 
 	new.mask = mask;
 	if (moves)
+		new.kind = BLOCK_RAM;
+	new.ram = new.kind == BLOCK_RAM ? mask : 0;
+	if (moves)
 		ram = (int64_t)spool_pool_slot_size(end - (lowest << SPOOL_PAGE_SHIFT));
 	else
 		ram = (int64_t)block_ram(object, &new);
@@ -97,7 +100,7 @@ static int reserve_more(struct spool_object *object, struct spool_quota_user *us
 	if (r < 0)
 		return r;
 	if (moves) {
-		r = block_move(object, old, mask, end, &new);
+		r = block_move(object, old, end, &new);
 		if (r < 0) {
 			object_charge(object, user, -pages, -ram, 0, 0);
 			return r;
@@ -106,7 +109,7 @@ static int reserve_more(struct spool_object *object, struct spool_quota_user *us
 	}
 	if (new.kind == BLOCK_RAM) {
 		fresh = new;
-		fresh.mask = old->kind == BLOCK_RAM ? mask & ~old->mask : mask;
+		fresh.ram = mask & ~old->ram;
 		block_zero(object, &fresh, 0, SPOOL_BLOCK_SIZE);
 	}
 	block_touch(object, index);
@@ -146,7 +149,7 @@ static void commit(struct spool_object *object, struct spool_quota_user *user, s
 		struct block new = block_get(object, undo->changes[i].index);
 		int64_t ram = (int64_t)block_ram(object, &new) - (int64_t)block_ram(object, &old);
 
-		if (old.kind == BLOCK_RAM && new.slot != old.slot) {
+		if (old.ram && new.slot != old.slot) {
 			object->slots -= spool_pool_size(old.slot);
 			spool_pool_release(object->pool, old.slot);
 		} else if (old.kind == BLOCK_DISK && new.kind != BLOCK_DISK) {
@@ -178,7 +181,7 @@ static void roll_back(struct spool_object *object, struct spool_quota_user *user
 		if (old.kind != BLOCK_DISK || new.kind == BLOCK_DISK)
 			ram += (int64_t)block_ram(object, &old);
 		spool_blockmap_set(&object->map, object->host, index, block_pack(&old));
-		if (new.kind == BLOCK_RAM &&new.slot != old.slot) {
+		if (new.ram && (!old.ram || new.slot != old.slot)) {
 			object->slots -= spool_pool_size(new.slot);
 			spool_pool_release(object->pool, new.slot);
 		}

@@ -27,6 +27,7 @@ struct block block_unpack(uint64_t word)
 	} else if (block.kind == BLOCK_RAM) {
 		block.slot = (word >> SLOT_SHIFT) & SLOT_MASK;
 		block.first = (unsigned int)(word >> FIRST_SHIFT) & 0xf;
+		block.ram = block.mask;
 		block.hot = word & HOT;
 	}
 	return block;
@@ -74,7 +75,7 @@ size_t block_ram(const struct spool_object *object, const struct block *block)
 
 unsigned int block_end(const struct block *block)
 {
-	if (block->kind != BLOCK_RAM)
+	if (!block->ram)
 		return 0;
 	return (block->first << SPOOL_PAGE_SHIFT) + (unsigned int)spool_pool_size(block->slot);
 }
