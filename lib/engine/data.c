@@ -106,19 +106,19 @@ ssize_t engine_write_file(struct spool_engine *engine, struct spool_node *node,
 	ssize_t r;
 
 	do {
-		uint64_t index = 0;
+		struct spool_wanted wanted;
 
 		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 		r = node->wiped ? -EIO
 				: spool_object_write(file->object, node->user, buf + done,
-						     len - done, off + done, charge_flags, &index);
+						     len - done, off + done, charge_flags, &wanted);
 		engine_file_mirror(node);
 		engine_evict_update(engine, node);
 		spool_rwlock_unlock(&file->lock);
 		if (r > 0)
 			done += (size_t)r;
 		else if (r == SPOOL_WOULD_BLOCK)
-			r = engine_bring_back(engine, node, index, flags) ?: 1;
+			r = engine_bring_back(engine, node, &wanted, flags) ?: 1;
 	} while (r > 0 && done < len && engine->tier);
 	return done > 0 ? (ssize_t)done : engine_no_room(r, flags);
 }

@@ -92,12 +92,12 @@ ssize_t engine_no_room(ssize_t r, unsigned int flags)
 	return r == -EAGAIN && (flags & SPOOL_LAST_TRY) ? -ENOSPC : r;
 }
 
-int engine_bring_back(struct spool_engine *engine, struct spool_node *node, uint64_t index,
-		      unsigned int flags)
+int engine_bring_back(struct spool_engine *engine, struct spool_node *node,
+		      const struct spool_wanted *wanted, unsigned int flags)
 {
 	if (flags & SPOOL_NOWAIT_DISK)
 		return SPOOL_WOULD_BLOCK;
-	return engine_load(engine, node, index);
+	return engine_load(engine, node, wanted);
 }
 
 void engine_file_changed(struct spool_engine *engine, struct spool_node *node, unsigned int flags)

@@ -5,6 +5,8 @@
 
 #include "engine/engine_internal.h"
 
+struct spool_wanted;
+
 /** engine_get_file() - the node of @ino when it has data. Return: 0 and a reference; -ESTALE;
  * -EISDIR; -EINVAL. */
 int engine_get_file(struct spool_engine *engine, uint64_t ino, struct spool_node **ret);
@@ -29,10 +31,10 @@ void engine_file_mirror(struct spool_node *node);
  * RAM (SPOOL_LAST_TRY in @flags). */
 ssize_t engine_no_room(ssize_t r, unsigned int flags);
 
-/** engine_bring_back() - an operation has met block @index on the disk: brings it back if @flags
- * allow to wait. Return: 0: try again; SPOOL_WOULD_BLOCK; as engine_load(). No locks held. */
-int engine_bring_back(struct spool_engine *engine, struct spool_node *node, uint64_t index,
-		      unsigned int flags);
+/** engine_bring_back() - an operation wants what is on the disk: brings it back if @flags allow
+ * to wait. Return: 0: try again; SPOOL_WOULD_BLOCK; as engine_load(). No locks held. */
+int engine_bring_back(struct spool_engine *engine, struct spool_node *node,
+		      const struct spool_wanted *wanted, unsigned int flags);
 
 /** engine_file_changed() - the data have changed: times, and set-id bits.
  * @flags: SPOOL_KILL_SUIDGID, SPOOL_OUTSIDER. Takes node->lock. */

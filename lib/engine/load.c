@@ -52,19 +52,20 @@ void engine_note_fetch(struct spool_engine *engine, struct spool_node *node, int
 		(unsigned long long)node->ino, last ? " (more for a minute are not named)" : "");
 }
 
-int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t index)
+int engine_load(struct spool_engine *engine, struct spool_node *node,
+		const struct spool_wanted *wanted)
 {
 	struct spool_disk *disk = engine_disk(engine);
 	struct spool_file *file = node->file;
 	struct spool_fetch fetch;
-	char *data = spool_alloc(engine->host, SPOOL_BLOCK_SIZE);
+	char *data = spool_alloc(engine->host, wanted->len);
 	bool there;
 	int r = 0;
 
 	if (!data)
 		return -ENOMEM;
 	spool_rwlock_rdlock(&file->lock, SPOOL_RANK_OBJECT);
-	there = spool_object_fetch_block(file->object, index, data, &fetch);
+	there = spool_object_fetch(file->object, wanted, data, &fetch);
 	spool_rwlock_unlock(&file->lock);
 	if (!there)
 		goto out;
@@ -72,7 +73,7 @@ int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t i
 	engine_note_fetch(engine, node, r);
 	if (r == 0) {
 		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
-		r = spool_object_install(file->object, node->user, index, fetch.record, data);
+		r = spool_object_install(file->object, node->user, wanted, fetch.record, data);
 		engine_evict_update(engine, node);
 		spool_rwlock_unlock(&file->lock);
 	}

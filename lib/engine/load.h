@@ -5,9 +5,12 @@
 
 #include "engine/tier_internal.h"
 
-/** engine_load() - block @index of @node's file back into RAM. Blocks. Return: 0; -EIO; -ENOMEM;
+struct spool_wanted;
+
+/** engine_load() - @wanted of @node's file back into RAM. Blocks. Return: 0; -EIO; -ENOMEM;
  * -EAGAIN, -ENOSPC, -EDQUOT. No locks held. */
-int engine_load(struct spool_engine *engine, struct spool_node *node, uint64_t index);
+int engine_load(struct spool_engine *engine, struct spool_node *node,
+		const struct spool_wanted *wanted);
 
 /** engine_note_fetch() - to be called when spool_fetch_run() has answered @r for data of @node.
  * Data that came back bad are counted in the tier's numbers and logged: once for each file, and

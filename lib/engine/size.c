@@ -38,12 +38,12 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 
 void engine_free_data(struct spool_engine *engine, struct spool_node *node, struct spool_file *file)
 {
-	uint64_t index;
+	struct spool_wanted wanted;
 
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
 	/* whole blocks go, so it cannot fail */
 	spool_object_fallocate(file->object, node->user, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			       0, SPOOL_OBJECT_MAX, &index);
+			       0, SPOOL_OBJECT_MAX, &wanted);
 	engine_file_mirror(node);
 	engine_evict_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
@@ -52,17 +52,17 @@ void engine_free_data(struct spool_engine *engine, struct spool_node *node, stru
 int engine_fallocate(struct spool_engine *engine, struct spool_node *node, struct spool_file *file,
 		     int mode, uint64_t off, uint64_t len, unsigned int flags)
 {
-	uint64_t index;
+	struct spool_wanted wanted;
 	int r;
 
 	do {
 		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
-		r = spool_object_fallocate(file->object, node->user, mode, off, len, &index);
+		r = spool_object_fallocate(file->object, node->user, mode, off, len, &wanted);
 		engine_file_mirror(node);
 		engine_evict_update(engine, node);
 		spool_rwlock_unlock(&file->lock);
 		if (r == SPOOL_WOULD_BLOCK)
-			r = engine_bring_back(engine, node, index, flags) ?: 1;
+			r = engine_bring_back(engine, node, &wanted, flags) ?: 1;
 	} while (r > 0);
 	return (int)engine_no_room(r, flags);
 }

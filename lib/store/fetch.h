@@ -5,8 +5,8 @@
  * Blocks of a file on their way back from the backing store. They take two steps:
  * spool_object_read(), under the object's lock, notes what has to be fetched (struct spool_fetch),
  * and spool_fetch_run(), without it, fetches that. What is noted stays on the disk until then,
- * whatever happens to the file. To change a part of a block that is on the disk, the block is
- * fetched as a whole and put back into RAM with spool_object_install().
+ * whatever happens to the file. To change a part of a block that is on the disk, what of it the
+ * change leaves standing is fetched and put back into RAM with spool_object_install().
  */
 
 #include <stdbool.h>
@@ -17,6 +17,7 @@
 
 struct spool_object;
 struct spool_quota_user;
+struct spool_wanted;
 
 /** struct spool_fetch - a part of a block that is on the disk, for @to; made by the object */
 struct spool_fetch {
@@ -41,17 +42,19 @@ void spool_fetch_drop(struct spool_disk *disk, struct spool_fetch *fetch);
 struct spool_key *spool_object_key(const struct spool_object *object);
 
 /**
- * spool_object_fetch_block() - note all of block @index, if it is on the disk
- * @to: 64 KiB. Return: false when it is not. Locks: the object's, shared.
+ * spool_object_fetch() - note what is wanted, if it is on the disk
+ * @to: @wanted->len bytes. Return: false when it is not. Locks: the object's, shared.
  */
-bool spool_object_fetch_block(const struct spool_object *object, uint64_t index, char *to,
-			      struct spool_fetch *ret_fetch);
+bool spool_object_fetch(const struct spool_object *object, const struct spool_wanted *wanted,
+			char *to, struct spool_fetch *ret_fetch);
 
 /**
- * spool_object_install() - put a block that was fetched back into RAM
+ * spool_object_install() - put what was fetched back into RAM
+ * @wanted: whole pages of one block, as for spool_object_fetch()
  * @record: of the fetch, for comparison only; when the block has changed nothing happens
- * @data: its 64 KiB
+ * @data: the bytes
  * Return: 0; -EAGAIN, -ENOSPC, -EDQUOT as for a write. Locks: the object's, exclusive.
  */
-int spool_object_install(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-			 const struct spool_disk_record *record, const char *data);
+int spool_object_install(struct spool_object *object, struct spool_quota_user *user,
+			 const struct spool_wanted *wanted, const struct spool_disk_record *record,
+			 const char *data);

@@ -123,7 +123,7 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 
 ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user *user,
 			   const void *buf, size_t len, uint64_t off, unsigned int flags,
-			   uint64_t *ret_index)
+			   struct spool_wanted *ret_wanted)
 {
 	const char *from_buf = buf;
 	uint64_t end;
@@ -144,10 +144,8 @@ ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user 
 		bool whole = off == object->size && off >= SPOOL_BLOCK_SIZE;
 		unsigned int from, n = block_piece(off, end, &from);
 		int r = block_write(object, user, off >> SPOOL_BLOCK_SHIFT, from, n, from_buf,
-				    flags, whole);
+				    flags, whole, ret_wanted);
 
-		if (ret_index)
-			*ret_index = off >> SPOOL_BLOCK_SHIFT;
 		if (r < 0 && from_buf == buf)
 			return r;
 		if (r < 0)
@@ -308,12 +306,12 @@ ssize_t spool_object_copy(struct spool_object *src, uint64_t src_off, struct spo
 			dst->size = spool_max_u64(dst->size, dst_off + (uint64_t)r);
 		} else {
 			size_t n = spool_min_u64(stop - src_off, SPOOL_BLOCK_SIZE);
-			uint64_t index;
+			struct spool_wanted wanted;
 
 			r = spool_object_read(src, bounce, n, src_off, NULL, NULL);
 			if (r >= 0)
 				r = spool_object_write(dst, dst_user, bounce, n, dst_off, 0,
-						       &index);
+						       &wanted);
 		}
 		if (r < 0)
 			break;

@@ -46,6 +46,13 @@ struct spool_object;
 
 #define SPOOL_OBJECT_MAX ((uint64_t)INT64_MAX) /* largest size: loff_t, the kernel's s_maxbytes */
 
+/** struct spool_wanted - bytes of one block that must come back from the disk before an operation
+ * can go on, see store/fetch.h */
+struct spool_wanted {
+	uint64_t off;
+	size_t len;
+};
+
 /** spool_object_new() - an empty file. @host, @pool and @disk (NULL: RAM only) are borrowed.
  * Return: 0; -ENOMEM. */
 int spool_object_new(const struct spool_host *host, struct spool_pool *pool,
@@ -86,7 +93,7 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 /**
  * spool_object_write() - copy in @len bytes at @off, growing the file
  * @flags: enum spool_charge_flags
- * @ret_index: the block that it stopped at; NULL without a disk
+ * @ret_wanted: with SPOOL_WOULD_BLOCK: what it needs; NULL without a disk
  * Return: bytes written (> 0; short only at a block boundary, and then another call says why); 0
  * when @len is 0; -EFBIG beyond SPOOL_OBJECT_MAX; -ENOSPC, -EDQUOT, -ENOMEM with nothing changed;
  * -EAGAIN when it is only RAM that is used up (quota.h); SPOOL_WOULD_BLOCK; -EIO a part of a lost
@@ -94,7 +101,7 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
  */
 ssize_t spool_object_write(struct spool_object *object, struct spool_quota_user *user,
 			   const void *buf, size_t len, uint64_t off, unsigned int flags,
-			   uint64_t *ret_index);
+			   struct spool_wanted *ret_wanted);
 
 /**
  * spool_object_lose() - bytes @off to @end were written, and there is no room for them
@@ -120,12 +127,12 @@ int spool_object_truncate(struct spool_object *object, struct spool_quota_user *
  * They count as holes for spool_object_seek() until they are written, as on tmpfs; where a file has
  * more than SPOOL_EXTENTS_MAX stretches of them, some beside data may count as data. In a block
  * without data they cost no memory.
- * @ret_index: the block that must be loaded first; NULL without a disk
+ * @ret_wanted: with SPOOL_WOULD_BLOCK: what must be loaded first; NULL without a disk
  * Return: 0; -EOPNOTSUPP other modes; -EINVAL @len = 0; -EFBIG; -EIO lost pages; -ENOSPC, -EDQUOT,
  * -EAGAIN, -ENOMEM, SPOOL_WOULD_BLOCK with nothing changed.
  */
 int spool_object_fallocate(struct spool_object *object, struct spool_quota_user *user, int mode,
-			   uint64_t off, uint64_t len, uint64_t *ret_index);
+			   uint64_t off, uint64_t len, struct spool_wanted *ret_wanted);
 
 /**
  * spool_object_seek() - SEEK_DATA, SEEK_HOLE (the end of the file counts as a hole)

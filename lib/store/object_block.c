@@ -220,15 +220,17 @@ uncharge:
 
 int block_write(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
 		unsigned int from, unsigned int len, const char *buf, unsigned int flags,
-		bool whole)
+		bool whole, struct spool_wanted *ret_wanted)
 {
 	struct block old = block_get(object, index), new = old;
 	unsigned int to = from + len;
 	unsigned int end = needed_end(&old, to);
 	int r;
 
-	if (old.kind == BLOCK_DISK && block_keeps_some(&old, from, to))
+	if (old.kind == BLOCK_DISK && block_keeps_some(&old, from, to)) {
+		*ret_wanted = block_all(index);
 		return SPOOL_WOULD_BLOCK;
+	}
 	new.kind = BLOCK_RAM;
 	new.mask = new.ram = old.mask | block_pages(from, to);
 	if (old.ram && old.first <= block_lowest(new.ram) && end <= block_end(&old)) {

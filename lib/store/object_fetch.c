@@ -25,20 +25,23 @@ void block_note(const struct block *block, unsigned int from, unsigned int len, 
 				    .to = to};
 }
 
-bool spool_object_fetch_block(const struct spool_object *object, uint64_t index, char *to,
-			      struct spool_fetch *ret_fetch)
+bool spool_object_fetch(const struct spool_object *object, const struct spool_wanted *wanted,
+			char *to, struct spool_fetch *ret_fetch)
 {
-	struct block block = block_get(object, index);
+	struct block block = block_get(object, wanted->off >> SPOOL_BLOCK_SHIFT);
 
 	if (block.kind != BLOCK_DISK)
 		return false;
-	block_note(&block, 0, SPOOL_BLOCK_SIZE, to, ret_fetch);
+	block_note(&block, (unsigned int)(wanted->off & (SPOOL_BLOCK_SIZE - 1)),
+		   (unsigned int)wanted->len, to, ret_fetch);
 	return true;
 }
 
-int spool_object_install(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-			 const struct spool_disk_record *record, const char *data)
+int spool_object_install(struct spool_object *object, struct spool_quota_user *user,
+			 const struct spool_wanted *wanted, const struct spool_disk_record *record,
+			 const char *data)
 {
+	uint64_t index = wanted->off >> SPOOL_BLOCK_SHIFT;
 	struct block old = block_get(object, index);
 	struct block new = {.kind = BLOCK_RAM, .mask = old.mask, .ram = old.mask, .hot = true};
 	unsigned int from, end;

@@ -68,6 +68,12 @@ struct block block_unpack(uint64_t word);
 uint64_t block_pack(const struct block *block);
 struct block block_get(const struct spool_object *object, uint64_t index);
 
+/** All of block @index. */
+static inline struct spool_wanted block_all(uint64_t index)
+{
+	return (struct spool_wanted){index << SPOOL_BLOCK_SHIFT, SPOOL_BLOCK_SIZE};
+}
+
 /** The first and the last page of @mask, which is not empty. */
 static inline unsigned int block_lowest(unsigned int mask)
 {
@@ -115,12 +121,12 @@ void block_read(const struct spool_object *object, const struct block *block, un
 
 /**
  * Copies in @len bytes at @from of block @index. @whole: take a slot for the whole block at once if
- * there is none yet. Return: 0; -ENOSPC, -EDQUOT, -EAGAIN, -ENOMEM, SPOOL_WOULD_BLOCK with nothing
- * changed.
+ * there is none yet. Return: 0; -ENOSPC, -EDQUOT, -EAGAIN, -ENOMEM with nothing changed;
+ * SPOOL_WOULD_BLOCK likewise, and *@ret_wanted.
  */
 int block_write(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
 		unsigned int from, unsigned int len, const char *buf, unsigned int flags,
-		bool whole);
+		bool whole, struct spool_wanted *ret_wanted);
 
 /** Makes bytes @from to @to of block @index a hole. A block on disk must have been loaded when
  * block_needed() says so; then it cannot fail. */
@@ -177,10 +183,10 @@ bool object_keeps_lost(const struct spool_object *object, uint64_t off, uint64_t
  * have been written, or are holes now. */
 void object_found(struct spool_object *object, uint64_t off, uint64_t end);
 
-/** Must a block of [@off, @end) be loaded from the disk before fallocate() with @mode? *@ret_index
- * is the first one. */
+/** Must something of [@off, @end) be loaded from the disk before fallocate() with @mode?
+ * *@ret_wanted is the first. */
 bool object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
-		  uint64_t *ret_index);
+		  struct spool_wanted *ret_wanted);
 
 /** Makes [@off, @end) of the file a hole, visiting only blocks that are none; cannot fail once
  * object_needs() has found nothing. */

@@ -249,7 +249,7 @@ static bool needs(const struct block *block, int mode, unsigned int from, unsign
 }
 
 bool object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
-		  uint64_t *ret_index)
+		  struct spool_wanted *ret_wanted)
 {
 	uint64_t index = off >> SPOOL_BLOCK_SHIFT, word;
 
@@ -263,7 +263,7 @@ bool object_needs(const struct spool_object *object, int mode, uint64_t off, uin
 			return false;
 		if (needs(&block, mode, off > start ? (unsigned int)(off - start) : 0,
 			  (unsigned int)spool_min_u64(end - start, SPOOL_BLOCK_SIZE))) {
-			*ret_index = index;
+			*ret_wanted = block_all(index);
 			return true;
 		}
 	}
@@ -294,7 +294,7 @@ static int note_unwritten(struct spool_object *object, uint64_t off, uint64_t en
 }
 
 int spool_object_fallocate(struct spool_object *object, struct spool_quota_user *user, int mode,
-			   uint64_t off, uint64_t len, uint64_t *ret_index)
+			   uint64_t off, uint64_t len, struct spool_wanted *ret_wanted)
 {
 	uint64_t end, lost;
 	int r;
@@ -313,7 +313,7 @@ int spool_object_fallocate(struct spool_object *object, struct spool_quota_user 
 		return -EINVAL;
 	if (spool_add_overflows(off, len, &end) || end > SPOOL_OBJECT_MAX)
 		return -EFBIG;
-	if (object_needs(object, mode, off, end, ret_index))
+	if (object_needs(object, mode, off, end, ret_wanted))
 		return SPOOL_WOULD_BLOCK;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
 		object_punch(object, user, off, end);
