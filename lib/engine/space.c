@@ -228,15 +228,20 @@ static void taken_again(struct spool_engine *engine)
 	engine_budget_set_ram(engine);
 }
 
+void engine_space_leave(struct engine_tier *tier, struct engine_space *space)
+{
+	if (!space->taken)
+		return;
+	atomic_fetch_sub(&tier->in_flight, space->taken);
+	space_came(tier);
+}
+
 void engine_space_end(struct spool_engine *engine, struct engine_space *space, int r)
 {
 	struct engine_tier *tier = engine->tier;
 	bool changed;
 
-	if (space->taken) {
-		atomic_fetch_sub(&tier->in_flight, space->taken);
-		space_came(tier);
-	}
+	engine_space_leave(tier, space);
 	if (r == -ENOSPC) {
 		atomic_store(&tier->space_wanted, true); /* and then look whether it has come */
 		if (is_coming(tier, space)) {

@@ -37,6 +37,9 @@ int engine_space_take(struct spool_engine *engine, uint64_t bytes, struct engine
 /** engine_space_placed() - disk slots that @batch has taken. After its write. */
 unsigned int engine_space_placed(const struct spool_batch *batch);
 
+/** engine_space_leave() - a batch of which nothing was written says nothing about the disk. */
+void engine_space_leave(struct engine_tier *tier, struct engine_space *space);
+
 /** engine_space_end() - the batch is committed; @r is 0 when it was taken, else -errno. No locks.
  */
 void engine_space_end(struct spool_engine *engine, struct engine_space *space, int r);

@@ -8,6 +8,7 @@
 #include "engine/budget.h"
 #include "engine/evict.h"
 #include "engine/inode.h"
+#include "engine/load.h"
 #include "engine/space.h"
 #include "store/object.h"
 #include "util/host.h"
@@ -45,10 +46,10 @@ static void give_own(struct engine_tier *tier, struct spool_file *file)
 	spool_rwlock_unlock(&file->lock);
 }
 
-/* Some blocks of @node to the disk; @all: hot ones as well. Blocks as the disk does. Return: blocks
- * in the batch, 0: there are none; -errno of the disk, -ENOMEM. */
+/* Some blocks of @node to the disk. Blocks as the disk does. Return: blocks in the batch, of which
+ * batch->n_bad stay, 0: there are none; -errno of the disk, -ENOMEM. */
 static int spill_batch(struct spool_engine *engine, struct spool_node *node,
-		       struct spool_batch *batch, bool all)
+		       struct spool_batch *batch, enum spool_fill which)
 {
 	struct engine_tier *tier = engine->tier;
 	struct spool_file *file = node->file;
@@ -58,7 +59,7 @@ static int spill_batch(struct spool_engine *engine, struct spool_node *node,
 	engine_space_begin(tier, &space);
 	give_own(tier, file);
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
-	n = spool_object_fill_batch(file->object, batch, all);
+	n = spool_object_fill_batch(file->object, batch, which);
 	spool_rwlock_unlock(&file->lock);
 	if (n <= 0)
 		return n;
@@ -78,7 +79,12 @@ static int spill_batch(struct spool_engine *engine, struct spool_node *node,
 	engine_ask_committed(tier, node->ino);
 	if (r < 0)
 		engine_evict_again(engine, file);
-	engine_space_end(engine, &space, r);
+	if (batch->n_bad > 0)
+		engine_note_fetch(engine, node, -EIO);
+	if (r == 0 && batch->bytes == 0)
+		engine_space_leave(tier, &space);
+	else
+		engine_space_end(engine, &space, r);
 	return r < 0 ? r : n;
 }
 
@@ -158,7 +164,9 @@ static int spill_turn(struct spool_engine *engine, struct spool_node *node,
 	struct engine_tier *tier = engine->tier;
 
 	for (unsigned int i = 0; i < TURN_BATCHES; i++) {
-		int n = spill_batch(engine, node, batch, atomic_load(&tier->second_round));
+		int n = spill_batch(engine, node, batch,
+				    atomic_load(&tier->second_round) ? SPOOL_FILL_ALL
+								     : SPOOL_FILL_COLD);
 
 		if (n < 0)
 			return n;
@@ -185,17 +193,20 @@ static bool is_done(struct spool_engine *engine, const struct spool_node *node,
 	return done;
 }
 
-/* A few batches of a file that was asked for. Return: 0 it is on the disk; 1 it goes on; -errno. */
+/* A few batches of a file that was asked for. *@ret_bad: a part of it has to stay in RAM. Return: 0
+ * it is on the disk; 1 it goes on; -errno. */
 static int spill_asked(struct spool_engine *engine, struct engine_ask *ask, uint64_t ino,
-		       struct spool_batch *batch)
+		       struct spool_batch *batch, bool *ret_bad)
 {
 	struct spool_node *node = get_data(engine, ino);
 	int r = 1;
 
 	if (!node)
 		return 0; /* empty, or removed meanwhile */
-	for (unsigned int i = 0; i < TURN_BATCHES && r > 0; i++)
-		r = spill_batch(engine, node, batch, true);
+	for (unsigned int i = 0; i < TURN_BATCHES && r > 0; i++) {
+		r = spill_batch(engine, node, batch, SPOOL_FILL_ASKED);
+		*ret_bad |= batch->n_bad > 0;
+	}
 	if (r == 0 && !is_done(engine, node, ask))
 		r = 1;
 	engine_put(engine, node);
@@ -208,14 +219,15 @@ static int ask_turn(struct spool_engine *engine, struct spool_batch *batch)
 	struct engine_tier *tier = engine->tier;
 	uint64_t ino;
 	struct engine_ask *ask = engine_ask_begin(tier, &ino);
+	bool bad = false;
 	int r;
 
 	if (!ask)
 		return 0;
 	atomic_fetch_add(&tier->n_working, 1);
-	r = spill_asked(engine, ask, ino, batch);
+	r = spill_asked(engine, ask, ino, batch, &bad);
 	atomic_fetch_sub(&tier->n_working, 1);
-	engine_ask_end(engine, ask, r);
+	engine_ask_end(engine, ask, r >= 0 && bad ? -EIO : r);
 	return r < 0 ? r : 1;
 }
 

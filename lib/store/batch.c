@@ -59,6 +59,27 @@ static int seal_block(struct spool_batch *batch, unsigned int at)
 	return 0;
 }
 
+/* Reads what the pages of blocks that were on the disk lay over. Return: 0; -ENOMEM. */
+static int complete(struct spool_batch *batch)
+{
+	int r = 0;
+
+	batch->n_bad = 0;
+	for (unsigned int i = 0; i < batch->n && r == 0; i++) {
+		struct spool_batch_block *block = &batch->blocks[i];
+
+		if (!block->rest.record)
+			continue;
+		r = spool_fetch_run(batch->disk, batch->key, &block->rest);
+		block->bad = r == -EIO;
+		if (!block->bad)
+			continue;
+		batch->n_bad++;
+		r = 0;
+	}
+	return r;
+}
+
 /* Writes [@from, @end) of the buffer; disk slot @first is at @base of it. */
 static int write_range(struct spool_batch *batch, spool_disk_slot_t first, size_t base, size_t from,
 		       size_t end)
@@ -100,20 +121,38 @@ static int write_run(struct spool_batch *batch, unsigned int at, unsigned int n,
 	return write_range(batch, first, base, from, end);
 }
 
+/* How many blocks from @at on are to be written. */
+static unsigned int good_run(const struct spool_batch *batch, unsigned int at)
+{
+	unsigned int n = 0;
+
+	while (at + n < batch->n && !batch->blocks[at + n].bad)
+		n++;
+	return n;
+}
+
 int spool_batch_write(struct spool_batch *batch)
 {
 	int r;
 
 	batch->bytes = 0;
-	for (unsigned int i = 0; i < batch->n; i++) {
-		r = seal_block(batch, i);
-		if (r < 0)
-			return r;
+	r = complete(batch);
+	for (unsigned int i = 0; i < batch->n && r == 0; i++) {
+		if (!batch->blocks[i].bad)
+			r = seal_block(batch, i);
 	}
+	if (r < 0)
+		return r;
 	for (unsigned int i = 0; i < batch->n;) {
+		unsigned int run = good_run(batch, i);
 		spool_disk_slot_t first;
-		int n = spool_disk_slots_take(batch->disk->slots, batch->segment, batch->n - i,
-					      &first);
+		int n;
+
+		if (run == 0) {
+			i++;
+			continue;
+		}
+		n = spool_disk_slots_take(batch->disk->slots, batch->segment, run, &first);
 
 		if (n < 0)
 			return n;

@@ -6,7 +6,8 @@
  * held while the disk works:
  *
  *	spool_object_fill_batch()	under the object's lock: copies some blocks
- *	spool_batch_write()		without it: seals the copies and writes them
+ *	spool_batch_write()		without it: where pages lay over a block on the disk, reads
+ *					the rest of that; seals the copies and writes them
  *	spool_object_commit()		under the lock again: what has not changed meanwhile
  *					leaves RAM
  */
@@ -18,6 +19,7 @@
 
 #include "store/disk.h"
 #include "store/disk_record.h"
+#include "store/fetch.h"
 
 struct spool_object;
 struct spool_quota_user;
@@ -29,8 +31,18 @@ struct spool_quota_user;
 struct spool_batch_block {
 	uint64_t index;
 	struct spool_disk_record *record; /* ours until the commit */
+	struct spool_fetch rest;          /* what its pages lay over; no record: nothing */
 	bool stale;                       /* the block has changed since */
+	bool bad;                         /* the rest cannot be read */
 };
+
+/**
+ * enum spool_fill - which blocks a batch is filled with
+ * @SPOOL_FILL_COLD: not hot ones, which are not hot any more, and go next time
+ * @SPOOL_FILL_ALL: hot ones as well
+ * @SPOOL_FILL_ASKED: those as well whose rest could not be read before
+ */
+enum spool_fill { SPOOL_FILL_COLD, SPOOL_FILL_ALL, SPOOL_FILL_ASKED };
 
 /** struct spool_batch - a batch of blocks of one object; its buffer is used again and again */
 struct spool_batch {
@@ -38,7 +50,7 @@ struct spool_batch {
 	struct spool_object *object; /* NULL: the batch is empty */
 	struct spool_key *key;
 	int segment; /* the object's own, 0 = none */
-	unsigned int n;
+	unsigned int n, n_bad;
 	size_t bytes; /* that the last spool_batch_write() has written */
 	struct spool_batch_block blocks[SPOOL_BATCH_BLOCKS]; /* stale: the object's lock */
 	char *buffer;                                        /* block i at i * 64 KiB */
@@ -64,18 +76,20 @@ void spool_object_give_own(struct spool_object *object, int segment);
 
 /**
  * spool_object_fill_batch() - copy blocks that may leave RAM into an empty @batch
- * @all: hot ones as well; otherwise these are not hot any more, and go next time
  * Return: how many there are in it, 0 to SPOOL_BATCH_BLOCKS; -ENOMEM; what host->random returned.
  * Locks: the object's, exclusive. The caller keeps the object alive until the commit.
  */
-int spool_object_fill_batch(struct spool_object *object, struct spool_batch *batch, bool all);
+int spool_object_fill_batch(struct spool_object *object, struct spool_batch *batch,
+			    enum spool_fill which);
 
 /** spool_object_has_batch() - is any block of it on its way? */
 bool spool_object_has_batch(const struct spool_object *object);
 
 /**
  * spool_batch_write() - seal and write what is in the batch
- * Return: 0; -ENOSPC, -EIO, -ENOMEM, ...: then the commit will change nothing. Locks: none. Blocks.
+ * Blocks of which a part on the disk cannot be read are not written, and stay as they are: there
+ * are batch->n_bad of them. Return: 0; -ENOSPC, -EIO, -ENOMEM, ...: then the commit will change
+ * nothing. Locks: none. Blocks.
  */
 int spool_batch_write(struct spool_batch *batch);
 

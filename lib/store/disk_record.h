@@ -6,6 +6,7 @@
  * it is intact. The map of its file holds a reference, and so does each fetch under way.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,8 +28,10 @@ struct spool_disk_record {
 	_Atomic uint32_t refs;
 	uint32_t end; /* bytes of the block from here on are zeros; the object's lock */
 	spool_disk_slot_t slot;
+	uint64_t over;   /* the object's lock; pages that lie over it, see object_internal.h */
 	uint16_t stored; /* pages with data when it was written; the map's word has those left */
 	uint8_t n_pieces;
+	bool unreadable; /* the object's lock; write-back has found that it cannot be read */
 	struct spool_disk_record_piece {
 		uint64_t nonce;
 		uint8_t tag[SPOOL_TAG_SIZE];

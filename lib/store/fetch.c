@@ -59,6 +59,12 @@ static int fetch_piece(struct spool_disk *disk, struct spool_key *key,
 	return 0;
 }
 
+/* The pages of quarter @i of a block. */
+static unsigned int piece_pages(unsigned int i)
+{
+	return ((1u << PIECE_PAGES) - 1) << (i * PIECE_PAGES);
+}
+
 int spool_fetch_run(struct spool_disk *disk, struct spool_key *key, struct spool_fetch *fetch)
 {
 	unsigned int stop = fetch->from + fetch->len, n = 0;
@@ -67,14 +73,14 @@ int spool_fetch_run(struct spool_disk *disk, struct spool_key *key, struct spool
 		spool_alloc_aligned(disk->host, SPOOL_PIECE_SIZE, SPOOL_BACKING_ALIGN, &allocated);
 	int r = bounce ? 0 : -ENOMEM;
 
-	memset(fetch->to, 0, fetch->len);
 	for (unsigned int i = 0; i < BLOCK_PIECES && r == 0; i++) {
 		unsigned int from = 0,
 			     len = spool_disk_record_span(fetch->record->stored, i, &from);
 
 		if (!len)
 			continue;
-		if (from < stop && from + len > fetch->from && from < fetch->end)
+		if (from < stop && from + len > fetch->from && from < fetch->end &&
+		    (fetch->mask & piece_pages(i)))
 			r = fetch_piece(disk, key, fetch, i, n, bounce);
 		n++;
 	}

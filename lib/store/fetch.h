@@ -19,11 +19,12 @@ struct spool_object;
 struct spool_quota_user;
 struct spool_wanted;
 
-/** struct spool_fetch - a part of a block that is on the disk, for @to; made by the object */
+/** struct spool_fetch - a part of a block that is on the disk, for @to; made by the object, which
+ * has filled @to with what is not, and with zeros */
 struct spool_fetch {
 	struct spool_disk_record *record; /* a reference */
 	unsigned int from, len;           /* bytes of the block */
-	unsigned int mask, end;           /* as they were when it was noted */
+	unsigned int mask, end;           /* pages on the disk, and their end, when it was noted */
 	char *to;
 };
 

@@ -101,14 +101,15 @@ ssize_t spool_object_read(const struct spool_object *object, void *buf, size_t l
 	while (off < end) {
 		struct block block = block_get(object, off >> SPOOL_BLOCK_SHIFT);
 		unsigned int from, n = block_piece(off, end, &from);
+		bool away = block_is_away(&block, from, n);
 
-		if (block.kind == BLOCK_DISK && used == room) {
+		if (away && used == room) {
 			if (off == start)
 				return SPOOL_WOULD_BLOCK;
 			break; /* another call reads the rest */
 		}
-		if (block.kind == BLOCK_DISK)
-			block_note(&block, from, n, to, &fetches[used++]);
+		if (away)
+			block_note(object, &block, from, n, to, &fetches[used++]);
 		else
 			block_read(object, &block, from, n, to);
 		to += n;

@@ -6,10 +6,10 @@
  * RAM go through store/batch.h, and come back through store/fetch.h.
  *
  * An object is a sparse map of 64 KiB blocks (store/blockmap.h). A block is a hole, reserved
- * (charged, no memory yet: fallocate), in RAM, or on disk (store/disk.h); a RAM block knows which
- * of its sixteen 4 KiB pages hold data, and its slot covers just the range of pages in use, the
- * last one in part, so that a 100-byte file costs a 128-byte slot and a lone page in a big hole
- * costs 4 KiB.
+ * (charged, no memory yet: fallocate), in RAM, or on disk (store/disk.h), with or without newer
+ * pages over it in RAM; a RAM block knows which of its sixteen 4 KiB pages hold data, and its slot
+ * covers just the range of pages in use, the last one in part, so that a 100-byte file costs a
+ * 128-byte slot and a lone page, in a big hole or over the disk, costs 4 KiB.
  *
  * Invariants:
  *  1. every byte of a page that holds data is defined: written, or zero;

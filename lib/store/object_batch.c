@@ -26,12 +26,12 @@ static struct spool_disk_record *new_record(const struct spool_object *object,
 					    const struct block *block)
 {
 	struct spool_disk_record *record;
-	unsigned int n = 0, from, last;
+	unsigned int n = 0, from;
 
 	for (unsigned int i = 0; i < BLOCK_PIECES; i++)
 		n += spool_disk_record_span(block->mask, i, &from) != 0;
-	/* a record that is as large as the slot saves nothing */
-	if (spool_disk_record_bytes(n) >= spool_pool_size(block->slot))
+	/* a record that is as large as what is there saves nothing */
+	if (spool_disk_record_bytes(n) >= block_ram(object, block))
 		return NULL;
 	record = spool_alloc(object->host, spool_disk_record_bytes(n));
 	if (!record)
@@ -39,8 +39,7 @@ static struct spool_disk_record *new_record(const struct spool_object *object,
 	record->refs = 1;
 	record->stored = (uint16_t)block->mask;
 	record->n_pieces = (uint8_t)n;
-	last = 32 - (unsigned int)__builtin_clz(block->mask);
-	record->end = (unsigned int)spool_min_u64(block_end(block), last << SPOOL_PAGE_SHIFT);
+	record->end = block_data_end(block);
 	return record;
 }
 
@@ -53,13 +52,16 @@ static void copy_block(struct spool_object *object, struct spool_batch *batch, u
 
 	if (!record)
 		return;
-	for (unsigned int i = 0; i < BLOCK_PIECES; i++) {
+	batch->blocks[batch->n] = (struct spool_batch_block){.index = index, .record = record};
+	for (unsigned int i = 0; i < BLOCK_PIECES && block->kind == BLOCK_RAM; i++) {
 		unsigned int from = 0, len = spool_disk_record_span(block->mask, i, &from);
 
 		if (len)
 			block_read(object, block, from, len, to + from);
 	}
-	batch->blocks[batch->n++] = (struct spool_batch_block){.index = index, .record = record};
+	if (block->kind == BLOCK_DISK)
+		block_note(object, block, 0, SPOOL_BLOCK_SIZE, to, &batch->blocks[batch->n].rest);
+	batch->n++;
 }
 
 bool spool_object_has_batch(const struct spool_object *object)
@@ -80,10 +82,17 @@ static bool is_in_batch(const struct spool_object *object, uint64_t index)
 	return false;
 }
 
+/* What cannot be completed by what it lies over is tried again only when somebody asks. */
+static bool may_go(const struct block *block, enum spool_fill which)
+{
+	return block->ram && (block->kind == BLOCK_RAM || !block->record->unreadable ||
+			      which == SPOOL_FILL_ASKED);
+}
+
 /* Copies blocks from object->hand on, up to @stop (exclusive). Return: false when the batch is
  * full. */
 static bool copy_range(struct spool_object *object, struct spool_batch *batch, uint64_t stop,
-		       bool all)
+		       enum spool_fill which)
 {
 	uint64_t word;
 
@@ -93,11 +102,10 @@ static bool copy_range(struct spool_object *object, struct spool_batch *batch, u
 
 		if (batch->n == SPOOL_BATCH_BLOCKS)
 			return false;
-		if (block.kind == BLOCK_RAM && block.hot && !all) {
+		if (block.ram && block.hot && which == SPOOL_FILL_COLD) {
 			block.hot = false;
-			spool_blockmap_set(&object->map, object->host, object->hand,
-					   block_pack(&block));
-		} else if (block.kind == BLOCK_RAM && !is_in_batch(object, object->hand)) {
+			block_put(object, object->hand, &block);
+		} else if (may_go(&block, which) && !is_in_batch(object, object->hand)) {
 			copy_block(object, batch, object->hand, &block);
 		}
 		object->hand++;
@@ -105,20 +113,22 @@ static bool copy_range(struct spool_object *object, struct spool_batch *batch, u
 	return true;
 }
 
-int spool_object_fill_batch(struct spool_object *object, struct spool_batch *batch, bool all)
+int spool_object_fill_batch(struct spool_object *object, struct spool_batch *batch,
+			    enum spool_fill which)
 {
 	uint64_t start = object->hand;
 	int r;
 
 	assert(batch->n == 0 && !batch->object);
+	batch->n_bad = 0;
 	if (!object->key) {
 		r = spool_key_new(object->disk->seal, &object->key);
 		if (r < 0)
 			return r;
 	}
-	if (copy_range(object, batch, UINT64_MAX, all)) {
+	if (copy_range(object, batch, UINT64_MAX, which)) {
 		object->hand = 0;
-		copy_range(object, batch, start, all);
+		copy_range(object, batch, start, which);
 	}
 	if (batch->n == 0)
 		return 0;
@@ -129,25 +139,33 @@ int spool_object_fill_batch(struct spool_object *object, struct spool_batch *bat
 	return (int)batch->n;
 }
 
+static void commit_block(struct spool_object *object, struct spool_quota_user *user,
+			 struct spool_batch_block *copied, bool written)
+{
+	struct block old = block_get(object, copied->index);
+	struct block new = {.kind = BLOCK_DISK, .record = copied->record, .mask = old.mask};
+	int64_t ram = -(int64_t)block_ram(object, &old);
+
+	if (copied->bad && !copied->stale)
+		old.record->unreadable = true;
+	if (written && !copied->stale && !copied->bad) {
+		assert(old.ram && old.mask == copied->record->stored);
+		ram += (int64_t)block_ram(object, &new);
+		block_publish(object, copied->index, &old, &new);
+		object_charge(object, user, 0, ram, 0, 0);
+	} else {
+		spool_disk_record_put(object->disk, copied->record);
+	}
+	if (copied->rest.record)
+		spool_fetch_drop(object->disk, &copied->rest);
+}
+
 void spool_object_commit(struct spool_object *object, struct spool_quota_user *user,
 			 struct spool_batch *batch, bool written)
 {
 	TAILQ_REMOVE(&object->batches, batch, link);
-	for (unsigned int i = 0; i < batch->n; i++) {
-		struct spool_batch_block *copied = &batch->blocks[i];
-		struct block old = block_get(object, copied->index);
-		struct block new = {.kind = BLOCK_DISK, .record = copied->record, .mask = old.mask};
-		size_t ram = block_ram(object, &old);
-
-		if (!written || copied->stale) {
-			spool_disk_record_put(object->disk, copied->record);
-			continue;
-		}
-		assert(old.kind == BLOCK_RAM && old.mask == copied->record->stored);
-		block_publish(object, copied->index, &old, &new);
-		ram -= block_ram(object, &new);
-		object_charge(object, user, 0, -(int64_t)ram, 0, 0);
-	}
+	for (unsigned int i = 0; i < batch->n; i++)
+		commit_block(object, user, &batch->blocks[i], written);
 	batch->n = 0;
 	batch->object = NULL;
 }

@@ -94,8 +94,8 @@ void block_zero(struct spool_object *object, const struct block *block, unsigned
 	}
 }
 
-/* Fills the pages in RAM of @block that are not in @had with zeros, but for bytes @from to @to, which the
- * caller overwrites at once. */
+/* Fills the pages in RAM of @block that are not in @had with zeros, but for bytes @from to @to,
+ * which the caller overwrites at once. */
 static void define_pages(struct spool_object *object, const struct block *block, unsigned int had,
 			 unsigned int from, unsigned int to)
 {
@@ -111,6 +111,22 @@ static void define_pages(struct spool_object *object, const struct block *block,
 			memset(byte_at(object, block, a), 0, (from < b ? from : b) - a);
 		if (b > to)
 			memset(byte_at(object, block, to > a ? to : a), 0, b - (to > a ? to : a));
+	}
+}
+
+void block_fill(struct spool_object *object, const struct block *block, unsigned int pages,
+		unsigned int from, unsigned int end, const char *data)
+{
+	for (; pages; pages &= pages - 1) {
+		unsigned int a = block_lowest(pages) << SPOOL_PAGE_SHIFT, b = a + SPOOL_PAGE_SIZE;
+		unsigned int stop = b < block_end(block) ? b : block_end(block);
+		unsigned int copied = stop < end ? stop : end;
+
+		copied = copied > a ? copied : a;
+		if (copied > a)
+			memcpy(byte_at(object, block, a), data + (a - from), copied - a);
+		if (stop > copied)
+			memset(byte_at(object, block, copied), 0, stop - copied);
 	}
 }
 
@@ -168,7 +184,7 @@ void block_publish(struct spool_object *object, uint64_t index, const struct blo
 		   const struct block *new)
 {
 	block_touch(object, index);
-	spool_blockmap_set(&object->map, object->host, index, block_pack(new));
+	block_put(object, index, new);
 	if (new->ram)
 		object->slots += spool_pool_size(new->slot);
 	if (old->ram)
@@ -193,7 +209,9 @@ static int write_moved(struct spool_object *object, struct spool_quota_user *use
 		old->kind == BLOCK_HOLE ? spool_blockmap_missing(&object->map, index) : 0;
 	int64_t pages = __builtin_popcount(new->mask & ~old->mask);
 	size_t slot_size = spool_pool_slot_size(end - (block_lowest(new->ram) << SPOOL_PAGE_SHIFT));
-	int64_t ram = (int64_t)slot_size - (int64_t)block_ram(object, old);
+	size_t record =
+		new->kind == BLOCK_DISK ? spool_disk_record_bytes(new->record->n_pieces) : 0;
+	int64_t ram = (int64_t)(slot_size + record) - (int64_t)block_ram(object, old);
 	int64_t more_ram = ram > 0 ? ram : 0;
 	int r;
 
@@ -218,37 +236,64 @@ uncharge:
 	return r;
 }
 
+/* What a block is with bytes @from to @to written, but for its slot. */
+static struct block with_pages(const struct block *old, unsigned int from, unsigned int to)
+{
+	struct block new = *old;
+
+	new.mask |= block_pages(from, to);
+	new.ram |= block_pages(from, to);
+	if (new.kind != BLOCK_DISK) {
+		new.kind = BLOCK_RAM;
+		new.ram = new.mask;
+	} else if (!block_is_away(&new, 0, SPOOL_BLOCK_SIZE)) {
+		new.ram = new.mask; /* all that the disk still has is zeros */
+	}
+	block_settle(&new);
+	return new;
+}
+
+/* A write that the slot covers: charges the pages that are new. */
+static int write_in_place(struct spool_object *object, struct spool_quota_user *user,
+			  const struct block *old, unsigned int flags, const struct block *new)
+{
+	int64_t ram = (int64_t)block_ram(object, new) - (int64_t)block_ram(object, old);
+
+	if (new->mask == old->mask && ram == 0)
+		return 0;
+	return object_charge(object, user, __builtin_popcount(new->mask & ~old->mask), ram, 0,
+			     flags);
+}
+
+int block_cover(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+		const struct block *old, unsigned int to, unsigned int flags, struct block *new)
+{
+	unsigned int end = needed_end(old, to);
+
+	if (old->ram && old->first <= block_lowest(new->ram) && end <= block_end(old))
+		return write_in_place(object, user, old, flags, new);
+	return write_moved(object, user, index, old, end, flags, new);
+}
+
 int block_write(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
 		unsigned int from, unsigned int len, const char *buf, unsigned int flags,
 		bool whole, struct spool_wanted *ret_wanted)
 {
-	struct block old = block_get(object, index), new = old;
-	unsigned int to = from + len;
-	unsigned int end = needed_end(&old, to);
-	int r;
+	struct block old = block_get(object, index), new;
+	unsigned int to = from + len, page;
+	int r = -ENOSPC;
 
-	if (old.kind == BLOCK_DISK && block_keeps_some(&old, from, to)) {
-		*ret_wanted = block_all(index);
+	if (block_cuts(&old, from, to, &page)) {
+		*ret_wanted = block_piece_of(index, page);
 		return SPOOL_WOULD_BLOCK;
 	}
-	new.kind = BLOCK_RAM;
-	new.mask = new.ram = old.mask | block_pages(from, to);
-	if (old.ram && old.first <= block_lowest(new.ram) && end <= block_end(&old)) {
-		r = 0;
-		if (new.mask != old.mask)
-			r = object_charge(object, user, __builtin_popcount(new.mask & ~old.mask), 0,
-					  0, flags);
-		if (r < 0)
-			return r;
-	} else {
-		r = -ENOSPC;
-		if (whole && old.kind == BLOCK_HOLE && from == 0)
-			r = write_moved(object, user, index, &old, SPOOL_BLOCK_SIZE, flags, &new);
-		if (r < 0)
-			r = write_moved(object, user, index, &old, end, flags, &new);
-		if (r < 0)
-			return r;
-	}
+	new = with_pages(&old, from, to);
+	if (whole && old.kind == BLOCK_HOLE && from == 0)
+		r = block_cover(object, user, index, &old, SPOOL_BLOCK_SIZE, flags, &new);
+	if (r < 0)
+		r = block_cover(object, user, index, &old, to, flags, &new);
+	if (r < 0)
+		return r;
 	/* a writer that has reached the end of a block will not come back to it soon */
 	new.hot = to < SPOOL_BLOCK_SIZE;
 	define_pages(object, &new, old.ram, from, to);
@@ -269,18 +314,18 @@ void block_punch(struct spool_object *object, struct spool_quota_user *user, uin
 
 	if (old.kind == BLOCK_HOLE)
 		return;
-	if (old.ram) {
-		block_touch(object, index);
-		block_zero(object, &old, from, to);
-	} else if (old.kind == BLOCK_DISK && to >= old.record->end && from < old.record->end) {
+	block_touch(object, index);
+	block_zero(object, &old, from, to);
+	if (old.kind == BLOCK_DISK && to >= old.record->end && from < old.record->end)
 		old.record->end = from;
-	}
 	if (inner_from < inner_to)
 		whole = (1u << inner_to) - (1u << inner_from);
 	new.mask &= ~whole;
 	new.ram &= ~whole;
 	if (new.mask == 0)
 		new = (struct block){.kind = BLOCK_HOLE};
+	else
+		block_settle(&new);
 	if (new.mask == old.mask)
 		return;
 	map_before = spool_blockmap_bytes(&object->map);

@@ -13,14 +13,15 @@ struct spool_key *spool_object_key(const struct spool_object *object)
 	return object->key;
 }
 
-void block_note(const struct block *block, unsigned int from, unsigned int len, char *to,
-		struct spool_fetch *ret)
+void block_note(const struct spool_object *object, const struct block *block, unsigned int from,
+		unsigned int len, char *to, struct spool_fetch *ret)
 {
+	block_read(object, block, from, len, to);
 	atomic_fetch_add_explicit(&block->record->refs, 1, memory_order_relaxed);
 	*ret = (struct spool_fetch){.record = block->record,
 				    .from = from,
 				    .len = len,
-				    .mask = block->mask,
+				    .mask = block_on_disk(block) & block_pages(from, from + len),
 				    .end = block->record->end,
 				    .to = to};
 }
@@ -29,11 +30,11 @@ bool spool_object_fetch(const struct spool_object *object, const struct spool_wa
 			char *to, struct spool_fetch *ret_fetch)
 {
 	struct block block = block_get(object, wanted->off >> SPOOL_BLOCK_SHIFT);
+	unsigned int from = (unsigned int)(wanted->off & (SPOOL_BLOCK_SIZE - 1));
 
-	if (block.kind != BLOCK_DISK)
+	if (!(block_on_disk(&block) & block_pages(from, from + (unsigned int)wanted->len)))
 		return false;
-	block_note(&block, (unsigned int)(wanted->off & (SPOOL_BLOCK_SIZE - 1)),
-		   (unsigned int)wanted->len, to, ret_fetch);
+	block_note(object, &block, from, (unsigned int)wanted->len, to, ret_fetch);
 	return true;
 }
 
@@ -42,29 +43,29 @@ int spool_object_install(struct spool_object *object, struct spool_quota_user *u
 			 const char *data)
 {
 	uint64_t index = wanted->off >> SPOOL_BLOCK_SHIFT;
-	struct block old = block_get(object, index);
-	struct block new = {.kind = BLOCK_RAM, .mask = old.mask, .ram = old.mask, .hot = true};
-	unsigned int from, end;
-	int64_t ram;
+	unsigned int from = (unsigned int)(wanted->off & (SPOOL_BLOCK_SIZE - 1));
+	struct block old = block_get(object, index), new = old;
+	unsigned int pages, end;
 	int r;
 
 	if (old.kind != BLOCK_DISK || old.record != record)
 		return 0;
-	new.first = (unsigned int)__builtin_ctz(old.mask);
-	from = new.first << SPOOL_PAGE_SHIFT;
-	end = old.record->end > from ? old.record->end : from + 1;
-	ram = (int64_t)spool_pool_slot_size(end - from) - (int64_t)block_ram(object, &old);
-	r = object_charge(object, user, 0, ram, 0, 0);
+	pages = block_on_disk(&old) & block_pages(from, from + (unsigned int)wanted->len);
+	if (!pages)
+		return 0;
+	new.ram |= pages;
+	new.hot = true;
+	block_settle(&new);
+	/* what lies behind the data is zeros, and needs no room but for a first byte */
+	end = (block_highest(pages) + 1) << SPOOL_PAGE_SHIFT;
+	end = end < old.record->end ? end : old.record->end;
+	if (end <= block_lowest(new.ram) << SPOOL_PAGE_SHIFT)
+		end = (block_lowest(new.ram) << SPOOL_PAGE_SHIFT) + 1;
+	r = block_cover(object, user, index, &old, end, 0, &new);
 	if (r < 0)
 		return r;
-	r = spool_pool_alloc(object->pool, end - from, &new.slot);
-	if (r < 0) {
-		object_charge(object, user, 0, -ram, 0, 0);
-		return r;
-	}
-	memcpy(spool_pool_ptr(object->pool, new.slot), data + from, end - from);
-	memset((char *)spool_pool_ptr(object->pool, new.slot) + (end - from), 0,
-	       spool_pool_size(new.slot) - (end - from));
+	old.record->unreadable = false; /* it has been read: write-back may try again */
+	block_fill(object, &new, pages, from, old.record->end, data);
 	block_publish(object, index, &old, &new);
 	return 0;
 }

@@ -17,6 +17,10 @@
  * A RAM block's slot covers its bytes from the first page on, for the size of the slot. Pages in
  * the mask have all their covered bytes defined, and read as zeros beyond; pages not in the mask
  * are undefined even where they are covered.
+ *
+ * Pages of a block on disk that were written since lie over it in RAM. They are in record->over, a
+ * word as that of a block in RAM with just these pages, or 0. The mask of the block's own word has
+ * them as well. Once all its pages are in RAM it is a block in RAM, and its record goes.
  */
 
 #include "store/batch.h"
@@ -68,10 +72,21 @@ struct block block_unpack(uint64_t word);
 uint64_t block_pack(const struct block *block);
 struct block block_get(const struct spool_object *object, uint64_t index);
 
+/** Puts @block into the map, where there is room for it; no more. */
+void block_put(struct spool_object *object, uint64_t index, const struct block *block);
+
 /** All of block @index. */
 static inline struct spool_wanted block_all(uint64_t index)
 {
 	return (struct spool_wanted){index << SPOOL_BLOCK_SHIFT, SPOOL_BLOCK_SIZE};
+}
+
+/** The piece of block @index with page @page. */
+static inline struct spool_wanted block_piece_of(uint64_t index, unsigned int page)
+{
+	return (struct spool_wanted){(index << SPOOL_BLOCK_SHIFT) +
+					     page / PIECE_PAGES * SPOOL_PIECE_SIZE,
+				     SPOOL_PIECE_SIZE};
 }
 
 /** The first and the last page of @mask, which is not empty. */
@@ -111,11 +126,15 @@ void block_touch(struct spool_object *object, uint64_t index);
 /** The end of what the slot covers, in bytes of the block; 0 without one. */
 unsigned int block_end(const struct block *block);
 
-/** Notes bytes @from to @from + @len of a block on disk for @to, with a reference on its record. */
-void block_note(const struct block *block, unsigned int from, unsigned int len, char *to,
-		struct spool_fetch *ret);
+/** Must bytes @from to @from + @len of a block be read from the disk, or a part of them? */
+bool block_is_away(const struct block *block, unsigned int from, unsigned int len);
 
-/** Copies out bytes @from to @from + @len of a block; zeros where nothing is. */
+/** Copies out bytes @from to @from + @len of a block on disk; notes for @to those that must come
+ * from there, with a reference on its record. */
+void block_note(const struct spool_object *object, const struct block *block, unsigned int from,
+		unsigned int len, char *to, struct spool_fetch *ret);
+
+/** Copies out bytes @from to @from + @len of a block; zeros where nothing is in RAM. */
 void block_read(const struct spool_object *object, const struct block *block, unsigned int from,
 		unsigned int len, char *buf);
 
@@ -128,8 +147,19 @@ int block_write(struct spool_object *object, struct spool_quota_user *user, uint
 		unsigned int from, unsigned int len, const char *buf, unsigned int flags,
 		bool whole, struct spool_wanted *ret_wanted);
 
-/** Makes bytes @from to @to of block @index a hole. A block on disk must have been loaded when
- * block_needed() says so; then it cannot fail. */
+/** Gives @new, which is @old with more pages in RAM, a slot that covers these and the bytes up to
+ * @to, and charges what it has more; data of @old are copied, new pages undefined. Return: 0, and
+ * @new is not yet in the map, where there is room for it; as block_write(). */
+int block_cover(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+		const struct block *old, unsigned int to, unsigned int flags, struct block *new);
+
+/** Copies pages @pages to where @block has them in RAM: up to byte @end of the block, and zeros
+ * behind that. @data begins with its byte @from. */
+void block_fill(struct spool_object *object, const struct block *block, unsigned int pages,
+		unsigned int from, unsigned int end, const char *data);
+
+/** Makes bytes @from to @to of block @index a hole. What block_needed() wants of a block on disk
+ * must have been loaded; then it cannot fail. */
 void block_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
 		 unsigned int from, unsigned int to);
 
@@ -151,14 +181,29 @@ int block_move(struct spool_object *object, const struct block *old, unsigned in
 int object_charge(struct spool_object *object, struct spool_quota_user *user, int64_t pages,
 		  int64_t ram, int64_t map_bytes, unsigned int flags);
 
-/** Whether bytes @from to @to of a block cannot become zeros while it is on disk. */
-bool block_needed(const struct block *block, unsigned int from, unsigned int to);
+/** Whether bytes @from to @to of a block cannot become zeros while *@ret_page is on disk. */
+bool block_needed(const struct block *block, unsigned int from, unsigned int to,
+		  unsigned int *ret_page);
 
-/** Whether a write of bytes @from to @to of a block on disk leaves other data of it standing. */
+/** Whether a write of bytes @from to @to of a block leaves a part of *@ret_page standing, which is
+ * on disk. */
+bool block_cuts(const struct block *block, unsigned int from, unsigned int to,
+		unsigned int *ret_page);
+
+/** Whether a block has data besides bytes @from to @to. */
 bool block_keeps_some(const struct block *block, unsigned int from, unsigned int to);
 
-/** Bytes of the pages that a block has. */
-uint64_t block_size(const struct block *block);
+/** Pages of a block that are on disk, and nowhere else. */
+static inline unsigned int block_on_disk(const struct block *block)
+{
+	return block->kind == BLOCK_DISK ? block->mask & ~block->ram : 0;
+}
+
+/** Where a block's data end: there are zeros from there on. */
+unsigned int block_data_end(const struct block *block);
+
+/** The block is in RAM when nothing of it is left on the disk. */
+void block_settle(struct block *block);
 
 /** Counts a block that has come to the disk, or has gone from there. */
 void block_count_stored(struct spool_object *object, const struct block *block);

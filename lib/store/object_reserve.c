@@ -149,15 +149,16 @@ static void commit(struct spool_object *object, struct spool_quota_user *user, s
 		struct block new = block_get(object, undo->changes[i].index);
 		int64_t ram = (int64_t)block_ram(object, &new) - (int64_t)block_ram(object, &old);
 
-		if (old.ram && new.slot != old.slot) {
+		if (old.kind == new.kind && old.slot == new.slot)
+			continue;
+		if (old.ram) {
 			object->slots -= spool_pool_size(old.slot);
 			spool_pool_release(object->pool, old.slot);
-		} else if (old.kind == BLOCK_DISK && new.kind != BLOCK_DISK) {
+		}
+		if (old.kind == BLOCK_DISK) {
 			block_count_gone(object, &old);
 			ram = -(int64_t)block_ram(object, &old);
 			spool_disk_record_put(object->disk, old.record);
-		} else {
-			continue;
 		}
 		if (ram < 0)
 			object_charge(object, user, 0, ram, 0, 0);
@@ -236,16 +237,24 @@ static void zero(struct spool_object *object, uint64_t off, uint64_t end)
 	}
 }
 
-/* Must a block be loaded from the disk before @mode can be applied to its bytes @from to @to? */
-static bool needs(const struct block *block, int mode, unsigned int from, unsigned int to)
+/* Must something of block @index be loaded from the disk before @mode can be applied to its bytes
+ * @from to @to? */
+static bool needs(const struct block *block, uint64_t index, int mode, unsigned int from,
+		  unsigned int to, struct spool_wanted *ret_wanted)
 {
+	unsigned int page;
+
+	*ret_wanted = block_all(index);
 	if (block->kind != BLOCK_DISK)
 		return false;
-	if (mode & FALLOC_FL_PUNCH_HOLE)
-		return block_needed(block, from, to);
 	if (mode & FALLOC_FL_ZERO_RANGE)
 		return block_keeps_some(block, from, to);
-	return block_pages(from, to) & ~block->mask;
+	if (!(mode & FALLOC_FL_PUNCH_HOLE))
+		return block_pages(from, to) & ~block->mask;
+	if (!block_needed(block, from, to, &page))
+		return false;
+	*ret_wanted = block_piece_of(index, page);
+	return true;
 }
 
 bool object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
@@ -261,11 +270,9 @@ bool object_needs(const struct spool_object *object, int mode, uint64_t off, uin
 
 		if (start >= end)
 			return false;
-		if (needs(&block, mode, off > start ? (unsigned int)(off - start) : 0,
-			  (unsigned int)spool_min_u64(end - start, SPOOL_BLOCK_SIZE))) {
-			*ret_wanted = block_all(index);
+		if (needs(&block, index, mode, off > start ? (unsigned int)(off - start) : 0,
+			  (unsigned int)spool_min_u64(end - start, SPOOL_BLOCK_SIZE), ret_wanted))
 			return true;
-		}
 	}
 	return false;
 }

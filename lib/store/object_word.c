@@ -13,6 +13,14 @@
 #define SLOT_MASK (((uint64_t)1 << 41) - 1)
 #define PAGE_MASK 0xffffu
 
+static void unpack_slot(uint64_t word, struct block *block)
+{
+	block->slot = (word >> SLOT_SHIFT) & SLOT_MASK;
+	block->first = (unsigned int)(word >> FIRST_SHIFT) & 0xf;
+	block->ram = (unsigned int)word & PAGE_MASK;
+	block->hot = word & HOT;
+}
+
 struct block block_unpack(uint64_t word)
 {
 	struct block block = {
@@ -24,13 +32,20 @@ struct block block_unpack(uint64_t word)
 		block.record =
 			(struct spool_disk_record *)(uintptr_t)((word >> DISK_SHIFT & DISK_MASK) *
 								DISK_UNIT);
+		if (block.record->over)
+			unpack_slot(block.record->over, &block);
 	} else if (block.kind == BLOCK_RAM) {
-		block.slot = (word >> SLOT_SHIFT) & SLOT_MASK;
-		block.first = (unsigned int)(word >> FIRST_SHIFT) & 0xf;
-		block.ram = block.mask;
-		block.hot = word & HOT;
+		unpack_slot(word, &block);
 	}
 	return block;
+}
+
+static uint64_t pack_slot(const struct block *block)
+{
+	if (block->ram == 0)
+		return 0;
+	return (uint64_t)BLOCK_RAM << KIND_SHIFT | block->slot << SLOT_SHIFT |
+	       (uint64_t)block->first << FIRST_SHIFT | (block->hot ? HOT : 0) | block->ram;
 }
 
 uint64_t block_pack(const struct block *block)
@@ -41,10 +56,14 @@ uint64_t block_pack(const struct block *block)
 		return 0;
 	if (block->kind == BLOCK_DISK)
 		return word | (uint64_t)(uintptr_t)block->record / DISK_UNIT << DISK_SHIFT;
-	if (block->kind == BLOCK_RAM)
-		word |= block->slot << SLOT_SHIFT | (uint64_t)block->first << FIRST_SHIFT |
-			(block->hot ? HOT : 0);
-	return word;
+	return block->kind == BLOCK_RAM ? pack_slot(block) : word;
+}
+
+void block_put(struct spool_object *object, uint64_t index, const struct block *block)
+{
+	if (block->kind == BLOCK_DISK)
+		block->record->over = pack_slot(block);
+	spool_blockmap_set(&object->map, object->host, index, block_pack(block));
 }
 
 struct block block_get(const struct spool_object *object, uint64_t index)
@@ -61,16 +80,16 @@ unsigned int block_pages(unsigned int from, unsigned int to)
 
 size_t block_ram(const struct spool_object *object, const struct block *block)
 {
-	if (block->kind == BLOCK_RAM)
-		return spool_pool_size(block->slot);
+	size_t ram = block->ram ? spool_pool_size(block->slot) : 0;
+
 	if (block->kind == BLOCK_DISK)
-		return spool_disk_record_bytes(block->record->n_pieces);
+		ram += spool_disk_record_bytes(block->record->n_pieces);
 	/* with a disk, RAM for what is reserved can always be had by waiting */
-	if (block->kind == BLOCK_HOLE || object->disk)
-		return 0;
-	return spool_pool_slot_size(
-		(size_t)(block_highest(block->mask) + 1 - block_lowest(block->mask))
-		<< SPOOL_PAGE_SHIFT);
+	if (block->kind == BLOCK_RESERVED && !object->disk)
+		ram = spool_pool_slot_size(
+			(size_t)(block_highest(block->mask) + 1 - block_lowest(block->mask))
+			<< SPOOL_PAGE_SHIFT);
+	return ram;
 }
 
 unsigned int block_end(const struct block *block)
@@ -80,32 +99,99 @@ unsigned int block_end(const struct block *block)
 	return (block->first << SPOOL_PAGE_SHIFT) + (unsigned int)spool_pool_size(block->slot);
 }
 
-uint64_t block_size(const struct block *block)
+/* Where page @page ends. */
+static unsigned int page_end(unsigned int page)
 {
-	return (uint64_t)__builtin_popcount(block->mask) << SPOOL_PAGE_SHIFT;
+	return (page + 1) << SPOOL_PAGE_SHIFT;
+}
+
+static unsigned int lower(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+unsigned int block_data_end(const struct block *block)
+{
+	unsigned int away = block_on_disk(block), ram = 0, disk = 0;
+
+	if (block->ram)
+		ram = lower(page_end(block_highest(block->ram)), block_end(block));
+	if (away)
+		disk = lower(page_end(block_highest(away)), block->record->end);
+	return ram > disk ? ram : disk;
 }
 
 void block_count_stored(struct spool_object *object, const struct block *block)
 {
-	object->stored += block_size(block);
-	object->disk->stored += block_size(block);
+	uint64_t bytes = (uint64_t)__builtin_popcount(block_on_disk(block)) << SPOOL_PAGE_SHIFT;
+
+	object->stored += bytes;
+	object->disk->stored += bytes;
 }
 
 void block_count_gone(struct spool_object *object, const struct block *block)
 {
-	object->stored -= block_size(block);
-	object->disk->stored -= block_size(block);
+	uint64_t bytes = (uint64_t)__builtin_popcount(block_on_disk(block)) << SPOOL_PAGE_SHIFT;
+
+	object->stored -= bytes;
+	object->disk->stored -= bytes;
 }
 
-bool block_needed(const struct block *block, unsigned int from, unsigned int to)
+bool block_is_away(const struct block *block, unsigned int from, unsigned int len)
 {
-	if (block->kind != BLOCK_DISK || to >= block->record->end)
+	unsigned int pages = block_on_disk(block) & block_pages(from, from + len), first;
+
+	if (!pages)
+		return false;
+	first = block_lowest(pages) << SPOOL_PAGE_SHIFT;
+	return (first > from ? first : from) < block->record->end;
+}
+
+bool block_needed(const struct block *block, unsigned int from, unsigned int to,
+		  unsigned int *ret_page)
+{
+	unsigned int away = block_on_disk(block);
+
+	if (!away || to >= block->record->end)
 		return false; /* what follows @from is zero already: the end moves */
-	return (from % SPOOL_PAGE_SIZE && (block->mask >> (from >> SPOOL_PAGE_SHIFT) & 1)) ||
-	       (to % SPOOL_PAGE_SIZE && (block->mask >> (to >> SPOOL_PAGE_SHIFT) & 1));
+	*ret_page = from >> SPOOL_PAGE_SHIFT;
+	if (from % SPOOL_PAGE_SIZE && (away >> *ret_page & 1))
+		return true;
+	*ret_page = to >> SPOOL_PAGE_SHIFT;
+	return to % SPOOL_PAGE_SIZE && (away >> *ret_page & 1);
+}
+
+/* Whether bytes @from to @to leave data of page @page standing. */
+static bool cuts_page(const struct block *block, unsigned int from, unsigned int to,
+		      unsigned int page)
+{
+	unsigned int start = page << SPOOL_PAGE_SHIFT, end = block->record->end;
+
+	return (block_on_disk(block) >> page & 1) &&
+	       ((start < from && start < end) || (to < page_end(page) && to < end));
+}
+
+bool block_cuts(const struct block *block, unsigned int from, unsigned int to,
+		unsigned int *ret_page)
+{
+	if (block->kind != BLOCK_DISK)
+		return false;
+	*ret_page = from >> SPOOL_PAGE_SHIFT;
+	if (cuts_page(block, from, to, *ret_page))
+		return true;
+	*ret_page = (to - 1) >> SPOOL_PAGE_SHIFT;
+	return cuts_page(block, from, to, *ret_page);
 }
 
 bool block_keeps_some(const struct block *block, unsigned int from, unsigned int to)
 {
-	return from > block_lowest(block->mask) << SPOOL_PAGE_SHIFT || to < block->record->end;
+	return from > block_lowest(block->mask) << SPOOL_PAGE_SHIFT || to < block_data_end(block);
+}
+
+void block_settle(struct block *block)
+{
+	if (block->kind != BLOCK_DISK || block_on_disk(block))
+		return;
+	block->kind = BLOCK_RAM;
+	block->record = NULL;
 }
