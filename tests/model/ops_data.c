@@ -23,6 +23,8 @@ static size_t random_len(struct run *run)
 		return run_random(run, 3 * MODEL_PAGE);
 	case 4:
 		return run_random(run, 3);
+	case 5:
+		return (1 + run_random(run, 3)) * MODEL_PAGE;
 	default:
 		return run_random(run, 300);
 	}
@@ -33,6 +35,9 @@ static uint64_t random_off(struct run *run, size_t len)
 {
 	uint64_t room = MODEL_DATA - len + 1, off;
 
+	/* whole pages are written without those beside them, which may be on a disk */
+	if (len > 0 && len % MODEL_PAGE == 0 && run_random(run, 2))
+		return run_random(run, room) & ~(uint64_t)(MODEL_PAGE - 1);
 	switch (run_random(run, 6)) {
 	case 0:
 		return 0;
