@@ -8,6 +8,7 @@
 
 #include "ctl/client.h"
 #include "options/options.h"
+#include "process/unmount.h"
 
 struct target {
 	const char *mountpoint;
@@ -35,7 +36,7 @@ int spool_remount(int argc, char *argv[], const char *mountpoint)
 	struct target target = {.mountpoint = mountpoint};
 	int r;
 
-	target.fd = spool_ctl_open(mountpoint);
+	target.fd = spool_unmount_hangs(mountpoint) ? -ETIMEDOUT : spool_ctl_open(mountpoint);
 	if (target.fd < 0) {
 		fprintf(stderr, "spoolfs: %s: %s\n", mountpoint, spool_ctl_reason(-target.fd));
 		return 1;

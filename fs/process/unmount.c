@@ -132,6 +132,13 @@ int spool_unmount_dead(const char *path)
 	return r < 0 ? r : 1;
 }
 
+bool spool_unmount_hangs(const char *path)
+{
+	struct request request = {.path = path};
+
+	return run_child(&request, look) == -ETIMEDOUT;
+}
+
 int spool_unmount_unserved(const char *path)
 {
 	dev_t device = spool_mount_table_device(path);

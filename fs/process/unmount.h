@@ -28,6 +28,9 @@ int spool_unmount(struct spool_mount *mount);
  */
 int spool_unmount_dead(const char *path);
 
+/** spool_unmount_hangs() - Return: whether what @path is on does not answer for 2 s. */
+bool spool_unmount_hangs(const char *path);
+
 /**
  * spool_unmount_unserved() - unmount what hangs on @path if nobody serves it (host/served.h)
  * That is: all who served it were killed, and one of them is held in the kernel.
