@@ -154,6 +154,8 @@ const char *spool_ctl_reason(int error)
 	case ENOTCONN:
 	case ECONNABORTED:
 		return "dead: its daemon is gone (unmount it)";
+	case ETIMEDOUT:
+		return "does not answer";
 	default:
 		return strerror(error);
 	}

@@ -30,15 +30,17 @@ struct search {
 	uid_t uid;           /* whose daemon it has */
 };
 
-/* The last part may not be open to us. */
-void reach_path(const char *path, char *ret)
+/* The path with the links above its last part resolved: that part may not be open to us, and where
+ * it hangs nothing behind it is looked at. */
+static void make_absolute(const char *path, bool hangs, char ret[PATH_MAX])
 {
 	spool_cleanup(free) char *for_dir = strdup(path), *for_base = strdup(path), *dir = NULL;
 
 	snprintf(ret, PATH_MAX, "%s", path);
 	if (!for_dir || !for_base)
 		return;
-	if (strcmp(basename(for_base), ".") == 0 || strcmp(basename(for_base), "..") == 0)
+	if (!hangs &&
+	    (strcmp(basename(for_base), ".") == 0 || strcmp(basename(for_base), "..") == 0))
 		dir = realpath(path, NULL);
 	if (dir) {
 		snprintf(ret, PATH_MAX, "%s", dir);
@@ -48,6 +50,11 @@ void reach_path(const char *path, char *ret)
 	if (dir)
 		snprintf(ret, PATH_MAX, "%s/%s", strcmp(dir, "/") == 0 ? "" : dir,
 			 basename(for_base));
+}
+
+void reach_path(const char *path, char *ret)
+{
+	make_absolute(path, false, ret);
 }
 
 /* The last one on the same path covers the others. */
@@ -103,8 +110,7 @@ static _Noreturn void ask(const char *path, int alive)
 	_exit(0);
 }
 
-/* Return: whether requests to the mount at @path are not answered. */
-static bool hangs(const char *path)
+bool reach_hangs(const char *path)
 {
 	struct pollfd alive = {.fd = -1};
 	int fds[2], n;
@@ -131,13 +137,14 @@ int reach_mount(const char *path, bool detached)
 	struct search search = {0};
 	struct stat attr;
 	int fd = -EAGAIN, by_socket = -ENOENT;
+	bool hangs = reach_hangs(path);
 
-	reach_path(path, search.path);
+	make_absolute(path, hangs, search.path);
 	look_at_mounts(&search);
 	if (search.device)
 		by_socket = spool_ctl_connect(search.uid, search.device);
-	if (by_socket >= 0 && hangs(path))
-		return by_socket;
+	if (hangs)
+		return by_socket >= 0 ? by_socket : -ETIMEDOUT;
 	fd = spool_ctl_open(path);
 	if (fd >= 0 && fstat(fd, &attr) == 0) {
 		search.opened = attr.st_dev;
@@ -154,4 +161,9 @@ int reach_mount(const char *path, bool detached)
 	}
 	spool_close(fd);
 	return by_socket;
+}
+
+int reach_directory(const char *dir)
+{
+	return reach_hangs(dir) ? -ETIMEDOUT : spool_ctl_open(dir);
 }

@@ -15,7 +15,8 @@
  * @detached: look for one that is mounted here no more, too, if @path is on no mount
  * A child that asks meanwhile finds out whether requests hang. Where they do it is left behind, and
  * ends with them.
- * Return: a descriptor for spool_ctl_call(), to be closed by the caller; -errno.
+ * Return: a descriptor for spool_ctl_call(), to be closed by the caller; -ETIMEDOUT: requests hang,
+ * and there is no socket; -errno.
  */
 int reach_mount(const char *path, bool detached);
 
@@ -25,3 +26,10 @@ int reach_mount(const char *path, bool detached);
  * @ret: of PATH_MAX bytes
  */
 void reach_path(const char *path, char *ret);
+
+/** reach_directory() - spool_ctl_open(), for calls that the socket does not take. Return: as that;
+ * -ETIMEDOUT: requests hang. */
+int reach_directory(const char *dir);
+
+/** reach_hangs() - Return: whether what @path is on does not answer for 3 s. */
+bool reach_hangs(const char *path);

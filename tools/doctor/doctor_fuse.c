@@ -20,6 +20,7 @@
 #include "common/daemon.h"
 #include "common/detached.h"
 #include "common/mounts.h"
+#include "common/reach.h"
 #include "util/macros.h"
 #include "util/proc.h"
 
@@ -223,6 +224,11 @@ static int check_mount(void *arg, const struct mounts_entry *entry)
 	struct doctor *doctor = arg;
 	struct statvfs vfs;
 
+	if (reach_hangs(entry->path)) {
+		finding(doctor, "warn", "mount", "Unmount it: umount -l.", "%s does not answer",
+			entry->path);
+		return 0;
+	}
 	if (statvfs(entry->path, &vfs) == 0 || (errno != ENOTCONN && errno != ECONNABORTED))
 		return 0;
 	finding(doctor, "warn", "mount",

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "common/json.h"
+#include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
@@ -115,7 +116,7 @@ static int list(int fd, const char *name, struct json *json)
 static int show(const char *path, struct json *json)
 {
 	spool_cleanup(free) char *for_dir = strdup(path), *for_base = strdup(path);
-	spool_cleanup(fd) int fd = spool_ctl_open(path);
+	spool_cleanup(fd) int fd = reach_directory(path);
 	const char *name = "";
 
 	if (!for_dir || !for_base)

@@ -17,7 +17,7 @@ static const char *reason(int error)
 	switch (error) {
 	case EINVAL:
 		return "neither the root of a mount nor the directory of a user in it";
-	case ETIMEDOUT:
+	case ETIME:
 		return GONE_NOT;
 	default:
 		return spool_ctl_reason(error);
@@ -47,7 +47,7 @@ static int wipe(const char *path)
 		return -fd;
 	r = ask(fd, SPOOL_CTL_WIPE_BEGIN, &left);
 	while (r == 0 && left)
-		r = gone_wait(&looks) ? ask(fd, SPOOL_CTL_WIPE_ASK, &left) : ETIMEDOUT;
+		r = gone_wait(&looks) ? ask(fd, SPOOL_CTL_WIPE_ASK, &left) : ETIME;
 	return r;
 }
 

@@ -61,7 +61,7 @@ int life_change(const char *path, uint32_t op, uint32_t lifetime, uint32_t flags
 	return ioctl(fd, SPOOL_IOC_CHANGE, &change) < 0 ? errno : 0;
 }
 
-/* Return: 0; ETIMEDOUT; an errno. */
+/* Return: 0; ETIME; an errno. */
 static int wait_at(int fd, const char *name)
 {
 	unsigned int looks = 0;
@@ -75,7 +75,7 @@ static int wait_at(int fd, const char *name)
 		if (!(life.flags & SPOOL_CTL_LIFE_CHANGING))
 			return 0;
 	} while (gone_wait(&looks));
-	return ETIMEDOUT;
+	return ETIME;
 }
 
 int life_wait(const char *path)
@@ -100,7 +100,7 @@ const char *life_reason(const char *path, int error)
 
 	if (error == EBUSY)
 		return "an earlier change of it is not done yet";
-	if (error == ETIMEDOUT)
+	if (error == ETIME)
 		return "not all has been changed within 30 s; it goes on";
 	if (error == EPERM && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
 		return "a link that is not yours; with a \"/\" behind it, it is followed";

@@ -17,7 +17,7 @@ int life_ask(const char *path, struct spool_ctl_life *ret);
 int life_change(const char *path, uint32_t op, uint32_t lifetime, uint32_t flags);
 
 /** life_wait(), life_wait_directory() - until what the caller has changed is done to all below
- * @path, or the directory @fd. Return: 0, also if it has gone; ETIMEDOUT after 30 s; an errno. */
+ * @path, or the directory @fd. Return: 0, also if it has gone; ETIME after 30 s; an errno. */
 int life_wait(const char *path);
 int life_wait_directory(int fd);
 

@@ -76,7 +76,7 @@ int session_begin(const struct session_options *options)
 		.value = options->audit,
 	};
 	struct json json = {.out = stdout, .first = true};
-	spool_cleanup(fd) int fd = spool_ctl_open(options->path);
+	spool_cleanup(fd) int fd = reach_directory(options->path);
 	char number[NUMBER];
 
 	if (fd < 0)
@@ -108,7 +108,7 @@ static const char *end_reason(int error)
 		return "there is no session of this number, or it is another's";
 	case EINVAL:
 		return "nobody has begun this session: it ends with its processes";
-	case ETIMEDOUT:
+	case ETIME:
 		return GONE_NOT;
 	default:
 		return spool_ctl_reason(error);
@@ -117,7 +117,7 @@ static const char *end_reason(int error)
 
 static bool is_about_session(int error)
 {
-	return error == ENOENT || error == EINVAL || error == ETIMEDOUT;
+	return error == ENOENT || error == EINVAL || error == ETIME;
 }
 
 static int ask(int fd, struct spool_ctl_end *end, uint32_t op)
@@ -140,7 +140,7 @@ int session_end(const struct session_options *options)
 		return failed(options->path, spool_ctl_reason(-fd));
 	error = ask(fd, &end, SPOOL_CTL_END_NOW);
 	while (!error && end.left)
-		error = gone_wait(&looks) ? ask(fd, &end, SPOOL_CTL_END_ASK) : ETIMEDOUT;
+		error = gone_wait(&looks) ? ask(fd, &end, SPOOL_CTL_END_ASK) : ETIME;
 	snprintf(number, sizeof(number), "%" PRIu64, options->id);
 	if (error)
 		return failed(is_about_session(error) ? number : options->path, end_reason(error));

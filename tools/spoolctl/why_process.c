@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "common/json.h"
+#include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
@@ -134,7 +135,7 @@ static void print_text(const struct spool_ctl_who *who)
 int why_process(const char *text, const char *mount, struct json *json)
 {
 	struct spool_ctl_who who = {.version = SPOOL_CTL_VERSION};
-	spool_cleanup(fd) int fd = spool_ctl_open(mount);
+	spool_cleanup(fd) int fd = reach_directory(mount);
 	int error = fd < 0 ? -fd : 0;
 
 	if (!error && !parse_pid(text, &who.pid))

@@ -9,8 +9,8 @@ import subprocess
 import time
 
 from loop_disk import LoopDisk
-from rig import (DEADLINE_S, LIBC, Mount, case, get, is_mounted, own_mounts, put, run, syscall,
-                 wait_until)
+from rig import (DEADLINE_S, LIBC, Mount, binary, case, get, is_mounted, own_mounts, put, run,
+                 syscall, wait_until)
 from transport import counts, status, transports
 
 HURRY = 30
@@ -105,6 +105,31 @@ def one_stuck_thread_ends_it():
         name = 'spoolfs-ring' if 'uring' in options else 'spoolfs-dev'
         wait_until(lambda m=mount, n=name: is_killed(seize_at_work(m.worker, n)), 'it is killed')
         ends_as_a_hang(mount, callers)
+
+
+@case()
+def no_command_hangs_with_a_mount(mount):
+    """Each says which mount it is that does not answer."""
+    os.kill(mount.worker, signal.SIGSTOP)
+    commands = [[binary('SPOOLCTL'), *command] for command in (
+        ['status', mount.path], ['wipe', mount.path], ['session', 'list', mount.path],
+        ['session', 'begin', '--dir', mount.path], ['session', 'end', '1', mount.path],
+        ['ls', mount.path], ['why', '1', mount.path], ['metrics', mount.path],
+        ['debug', f'{mount.path}/.'], ['set', 'size=1G', mount.path], ['doctor'])]
+    commands.append([binary('SPOOLFS'), '-o', 'remount,size=1G', mount.path])
+    running = [subprocess.Popen(command, text=True, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT) for command in commands]
+    try:
+        said = [(each.args[1:], each.communicate(timeout=20)[0], each.returncode)
+                for each in running]
+    finally:
+        os.kill(mount.worker, signal.SIGCONT)
+        for each in running:
+            each.kill()
+            each.wait()
+    for args, text, status in said:
+        assert f'{mount.path}' in text and 'does not answer' in text, (args, text)
+        assert status == 1 or args == ['doctor'], (args, text, status)
 
 
 @case(mount=False)
