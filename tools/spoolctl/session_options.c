@@ -20,8 +20,9 @@ static const struct option long_options[] = {
 static const struct usage usage = {
 	.who = "spoolctl: session",
 	.help = "usage: spoolctl session [--json] list [MOUNT]\n"
-		"       spoolctl session [--json] begin --login ID|--cgroup PATH|--dir PATH\n"
+		"       spoolctl session [--json] begin --login ID|--cgroup PATH\n"
 		"                [--holder PID] [--uid UID] [MOUNT]\n"
+		"       spoolctl session [--json] begin --dir PATH [--holder PID] [--uid UID]\n"
 		"       spoolctl session end ID [MOUNT]\n"
 		"MOUNT is a mount point or any directory below; else the working directory.\n"
 		"list: whose each session is, how many files go with it, and what it is. Root "
@@ -34,8 +35,9 @@ static const struct usage usage = {
 		"  With --holder it ends with the process PID. --uid, for root: in that user's "
 		"trees.\n"
 		"end: its files go; waits until they have, and tells how many stay.",
-	.allowed = "[--json] list [MOUNT], [--json] begin --login ID|--cgroup PATH|--dir PATH "
-		   "[--holder PID] [--uid UID] [MOUNT], end ID [MOUNT]",
+	.allowed = "[--json] list [MOUNT], [--json] begin --login ID|--cgroup PATH [--holder PID] "
+		   "[--uid UID] [MOUNT], [--json] begin --dir PATH [--holder PID] [--uid UID], "
+		   "end ID [MOUNT]",
 	.short_options = ":",
 	.long_options = long_options,
 };

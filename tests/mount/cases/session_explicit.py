@@ -277,3 +277,12 @@ def what_was_kept_as_a_whole_stays(mount):
     as_user(ALICE, fill)
     refused(as_user(ALICE, keep_and_end), f'session: {ident}: 5005 of its files stay: ')
     assert [len(os.listdir(f'{top}/job/{i}')) for i in range(5)] == [1000] * 5
+
+
+@case()
+def the_line_that_refuses_lists_no_mount_with_dir(mount):
+    """The directory says which mount it is."""
+    done = run(binary('SPOOLCTL'), 'session', 'begin', '--dir', mount.tmpdir(), mount.path,
+               check=False)
+    assert done.returncode == 2 and f'{mount.path}: not expected' in done.stderr, done
+    assert 'begin --dir PATH [--holder PID] [--uid UID], end' in done.stderr, done
