@@ -154,14 +154,13 @@ static int find_for_spill(struct control_call *call, const char *name, uint64_t 
 {
 	int r;
 
-	if (!call->fs->for_spill)
-		return -EOPNOTSUPP;
 	if (!reply_can_tell(call->req))
 		return -EINTR;
 	r = find_own(call, name, ret_ino);
-	if (r == 0)
-		spool_engine_forget(call->fs->engine, *ret_ino, 1);
-	return r;
+	if (r < 0)
+		return r; /* whoever may not ask is told that, and nothing of the mount */
+	spool_engine_forget(call->fs->engine, *ret_ino, 1);
+	return call->fs->for_spill ? 0 : -EOPNOTSUPP;
 }
 
 void control_spill(struct control_call *call)

@@ -334,6 +334,18 @@ def spilling_on_demand_is_for_the_owner():
             assert done.returncode == 1, done
 
 
+@case(layout='shared')
+def who_may_not_spill_is_told_that_first(mount):
+    """Whether there is a disk is told to whom the file is."""
+    path = f'{mount.path}/f'
+    as_user(USER, put, path, b'x')
+    for uid, line in ((USER, 'the mount has no backing directory'),
+                      (OTHER, 'only root and its owner may do that')):
+        done = subprocess.run([binary('SPOOLCTL'), 'spill', path], user=uid, group=uid,
+                              extra_groups=[], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and line in done.stderr, done
+
+
 @case(mount=False, masked='uring')
 def spilling_on_demand_to_a_frozen_disk_holds_nothing_of_others():
     """More callers of one user than threads for the disk: others read what is on the disk,
