@@ -30,6 +30,7 @@ struct option_entry {
 	const char *default_text;
 	const char *help; /* NULL: for mount(8), not shown */
 	int (*set)(struct given *given, const struct option_entry *entry, const char *value);
+	const char *range; /* of its numbers (util/parse.h, resolve.c), for messages; or NULL */
 };
 
 /** spool_option_means_nothing() - Return: whether mount(8) passes this option to every filesystem.

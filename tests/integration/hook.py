@@ -16,7 +16,8 @@ ASKED = {'spoolfs.scratch': '64M,ram=32M'}
 WAIT = 'echo mine > /tmp/f; echo > /tmp/ready; while :; do sleep 1; done'
 WRONG = {  # what is asked for, and what comes of it
     'big': 'spoolfs-oci-hook: annotation spoolfs.scratch: big: not expected (allowed: a size, ',
-    'size=big': 'spoolfs: size=big: not a number (allowed: BYTES|PERCENT%)',
+    'size=big': 'spoolfs: size=big: not a number (allowed: BYTES|PERCENT%, 1M or more, '
+                '1% to 100%)',
     'backing=/etc': 'spoolfs-oci-hook: annotation spoolfs.scratch: backing=/etc: not expected',
     'path=/a/../b': 'spoolfs-oci-hook: annotation spoolfs.scratch: path=/a/../b: not a path',
     'path=/proc/self': 'spoolfs-oci-hook: path: /proc/self: ',

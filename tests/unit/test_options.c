@@ -379,6 +379,35 @@ static void test_remount_in_lists(void)
 	fclose(errors);
 }
 
+static void test_numbers_name_their_range(void)
+{
+	static const char *const bad[][2] = {
+		{"ram=x", "BYTES|PERCENT%, 1M or more, 1% to 100%"},
+		{"size=0", "BYTES|PERCENT%, 1M or more, 1% to 100%"},
+		{"nr_inodes=9e", "COUNT, 4 or more"},
+		{"user_size=101%", "BYTES|PERCENT%, 4K or more, 1% to 100%"},
+		{"user_inodes=0%", "COUNT|PERCENT%, 2 or more, 1% to 100%"},
+		{"user_ram=-1", "BYTES|PERCENT%, 4K or more, 1% to 100%"},
+		{"uid=4294967295", "UID, 0 to 4294967294"},
+		{"gid=x", "GID, 0 to 4294967294"},
+		{"mode=8", "OCTAL, 0 to 7777"},
+		{"threshold=9e", "BYTES|none, less than 8E"},
+		{"reserve=101%", "BYTES|PERCENT%, less than 8E, 0% to 100%"},
+		{"linger=25h", "SECONDS, 0 to 1d"},
+		{"grace=24856d", "SECONDS, 0 to 24855d"},
+		{"detach=x", "SECONDS|never, 0 to 24855d"},
+	};
+	struct spool_options options;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char line[512] = "", want[128];
+
+		CU_ASSERT_EQUAL(parse(&roots, bad[i][0], &options, line, sizeof(line)), -EINVAL);
+		snprintf(want, sizeof(want), "(allowed: %s)\n", bad[i][1]);
+		CU_ASSERT_PTR_NOT_NULL(strstr(line, want));
+	}
+}
+
 static const struct unit_test tests[] = {
 	{"defaults", test_defaults},
 	{"single", test_single},
@@ -394,6 +423,7 @@ static const struct unit_test tests[] = {
 	{"change without disk", test_change_without_disk},
 	{"remount", test_remount},
 	{"remount in lists", test_remount_in_lists},
+	{"numbers_name_their_range", test_numbers_name_their_range},
 };
 
 int main(void)
