@@ -10,6 +10,7 @@
 
 #include "ctl/names.h"
 #include "ctl/proto.h"
+#include "options/line.h"
 #include "util/parse.h"
 
 #define THRESHOLD ((uint64_t)16 << 20) /* bytes; the default, a guess */
@@ -301,8 +302,8 @@ int spool_options_remount(int argc, char *argv[], int (*fn)(void *arg, const cha
 	return each_given(argc, argv, pass_on, &remount);
 }
 
-int spool_options_parse(int argc, char *argv[], const struct spool_machine *machine,
-			struct spool_options *ret, FILE *errors)
+static int parse(int argc, char *argv[], const struct spool_machine *machine,
+		 struct spool_options *ret, FILE *errors)
 {
 	struct given given = {
 		.options = ret,
@@ -358,8 +359,23 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 	return r;
 }
 
-int spool_options_change(const struct spool_options *now, const char *option,
-			 struct spool_options *ret, FILE *errors)
+int spool_options_parse(int argc, char *argv[], const struct spool_machine *machine,
+			struct spool_options *ret, FILE *errors)
+{
+	struct options_line line;
+	int r;
+
+	if (!options_line_begin(&line)) {
+		fprintf(errors, "spoolfs: no memory for the options\n");
+		return -ENOMEM;
+	}
+	r = parse(argc, argv, machine, ret, line.out);
+	options_line_end(&line, errors);
+	return r;
+}
+
+static int change(const struct spool_options *now, const char *option, struct spool_options *ret,
+		  FILE *errors)
 {
 	const struct spool_machine machine = {.ram = now->machine_ram};
 	struct given given = {
@@ -384,6 +400,22 @@ int spool_options_change(const struct spool_options *now, const char *option,
 		r = options_resolve_limits(&given);
 	ret->source = now->source; /* not the equal text of the copy, which is freed */
 	free(copy);
+	return r;
+}
+
+int spool_options_change(const struct spool_options *now, const char *option,
+			 struct spool_options *ret, FILE *errors)
+{
+	struct options_line line;
+	int r;
+
+	*ret = *now;
+	if (!options_line_begin(&line)) {
+		fprintf(errors, "spoolfs: no memory for the options\n");
+		return -ENOMEM;
+	}
+	r = change(now, option, ret, line.out);
+	options_line_end(&line, errors);
 	return r;
 }
 

@@ -112,7 +112,7 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
  * @now: the options that hold; @option: "name=value"; one that cannot be changed may be given the
  *	value that it has
  * @errors: gets one line when something is wrong
- * Return: 0; -EINVAL (the line was written): unknown, not to be changed, or a bad value.
+ * Return: 0; -EINVAL (the line was written): unknown, not to be changed, or a bad value; -ENOMEM.
  */
 int spool_options_change(const struct spool_options *now, const char *option,
 			 struct spool_options *ret, FILE *errors);

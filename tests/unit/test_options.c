@@ -8,6 +8,7 @@
 
 #include "options/options.h"
 #include "unit.h"
+#include "util/macros.h"
 
 #define GIB (UINT64_C(1) << 30)
 
@@ -207,6 +208,30 @@ static void test_masks(void)
 	CU_ASSERT_PTR_NOT_NULL(
 		strstr(line, "SPOOLFS_MASK=lsee: unknown feature (allowed: tmpfile+"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "+idmap+xattr)\n"));
+}
+
+static void test_refusals_are_one_line(void)
+{
+	static const struct {
+		const char *list, *shown;
+	} table[] = {
+		{"size=1\n2", "spoolfs: size=1\\0122: not a number"},
+		{"no\n\x1b[31mpe", "spoolfs: no\\012\\033[31mpe: unknown option"},
+		{"ram=\xc2\x9b"
+		 "1m\x7f",
+		 "spoolfs: ram=\\302\\2331m\\177: not a number"},
+		{"mode=\xc3\xa4\xff", "spoolfs: mode=\xc3\xa4\xff: not a mode"},
+	};
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(table); i++) {
+		struct spool_options options;
+		char line[256] = "";
+
+		CU_ASSERT_EQUAL(parse(&roots, table[i].list, &options, line, sizeof(line)),
+				-EINVAL);
+		CU_ASSERT_EQUAL(strncmp(line, table[i].shown, strlen(table[i].shown)), 0);
+		CU_ASSERT_EQUAL(strchr(line, '\n'), line + strlen(line) - 1);
+	}
 }
 
 static void test_users_cannot_have_private(void)
@@ -415,6 +440,7 @@ static const struct unit_test tests[] = {
 	{"modes", test_modes},
 	{"masks", test_masks},
 	{"refusals", test_refusals},
+	{"refusals are one line", test_refusals_are_one_line},
 	{"users_cannot_have_private", test_users_cannot_have_private},
 	{"lifetimes", test_lifetimes},
 	{"lifetimes refused", test_lifetimes_refused},

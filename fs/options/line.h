@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * A line that says what is wrong with an option shows its value, which may come from anybody: from
+ * the annotation of a container, and into the system's log. It stays one line, and says nothing to
+ * a terminal.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/** struct options_line - @out: takes the line; @text, @size: what it has taken, once closed */
+struct options_line {
+	FILE *out;
+	char *text;
+	size_t size;
+};
+
+/** options_line_begin() - Return: false: no memory, and nothing is to be ended. */
+bool options_line_begin(struct options_line *line);
+
+/** options_line_end() - write it to @errors, with control characters other than the newline at its
+ * end as \ooo; nothing if there is none */
+void options_line_end(struct options_line *line, FILE *errors);
