@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from logins import add_user
-from rig import (DEADLINE_S, Skip, alive, binary, case, get, is_mounted, mounts, need, own_mounts,
-                 own_uids, put, run, wait_until)
+from rig import (DEADLINE_S, Skip, alive, binary, case, free_ports, get, is_mounted, mounts, need,
+                 own_mounts, own_uids, put, run, wait_until)
 
 PACKAGES = 'slurmctld slurmd slurm-client munge libslurm-dev'
 TOP = Path(__file__).resolve().parents[2]
@@ -44,17 +44,6 @@ PrologFlags=Alloc
 NodeName={host} CPUs=2 NodeAddr=127.0.0.1 State=UNKNOWN
 PartitionName=p Nodes={host} Default=YES MaxTime=INFINITE State=UP OverSubscribe=FORCE
 '''
-
-
-def free_ports(n):
-    """That nobody has now."""
-    probes = [socket.socket() for _ in range(n)]
-    for probe in probes:
-        probe.bind(('127.0.0.1', 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 class Cluster:

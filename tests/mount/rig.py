@@ -263,6 +263,17 @@ def need(*programs):
             raise Skip(f'{program} is not installed')
 
 
+def free_ports(n):
+    """That nobody has now."""
+    probes = [socket.socket() for _ in range(n)]
+    for probe in probes:
+        probe.bind(('127.0.0.1', 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
 def has_address_sanitizer():
     return 'libasan' in run('ldd', binary('SPOOLFS')).stdout
 
