@@ -66,7 +66,8 @@ bool spool_engine_free(struct spool_engine *engine);
  * spool_engine_abandon() - instead of spool_engine_free(), when the process is about to end
  * Overwrites the keys of what is on the disk, and gives the memory of file data back: a thread that
  * hangs in the kernel may keep the process for long. The rest goes with it: other memory, and files
- * of the backing, which have no names. NULL is allowed; nothing may be in progress or follow.
+ * of the backing, which have no names. NULL is allowed; nothing may be in progress or follow, but
+ * what waits for the disk: it gets no data from there, and brings none there any more.
  */
 void spool_engine_abandon(struct spool_engine *engine);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <xxhash.h>
@@ -36,6 +37,7 @@ struct spool_seal {
 	struct spool_mutex lock;
 	struct slab_list partial; /* lock */
 	struct slab_list full;    /* lock */
+	atomic_bool wiped;        /* keys may be all zeros: nothing that was sealed goes out */
 	uint64_t n_slabs;         /* lock */
 	uint64_t n_unlocked;      /* lock; how many slabs could not be locked in memory */
 };
@@ -96,6 +98,7 @@ void spool_seal_wipe(struct spool_seal *seal)
 {
 	struct seal_slab *slab;
 
+	atomic_store(&seal->wiped, true);
 	spool_mutex_lock(&seal->lock, SPOOL_RANK_POOL);
 	TAILQ_FOREACH (slab, &seal->partial, link)
 		OPENSSL_cleanse(slab->cells, SLAB_SIZE);
@@ -301,8 +304,9 @@ int spool_seal_pieces(struct spool_seal *seal, struct spool_key *key, struct spo
 		if (!encrypt(ctx, &pieces[i]))
 			r = -ENOMEM; /* it has no other reason to fail */
 	}
-	EVP_CIPHER_CTX_free(ctx); /* overwrites what it knows of the key */
-	return r;
+	EVP_CIPHER_CTX_free(ctx);                  /* overwrites what it knows of the key */
+	atomic_thread_fence(memory_order_acquire); /* the key was read before */
+	return r == 0 && atomic_load(&seal->wiped) ? -ECANCELED : r;
 }
 
 static int open_sums(const struct spool_seal *seal, struct spool_piece *pieces, size_t n)

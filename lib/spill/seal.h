@@ -57,8 +57,9 @@ int spool_seal_new(const struct spool_host *host, enum spool_seal_kind kind,
 /** spool_seal_free() - NULL is allowed. Every key must have been freed (asserted). */
 void spool_seal_free(struct spool_seal *seal);
 
-/** spool_seal_wipe() - overwrites every key, even if it is in use. The process is about to end, and
- * no thread seals or opens any more. Locks: takes the seal's (SPOOL_RANK_POOL). */
+/** spool_seal_wipe() - overwrites every key, even if it is in use. The process is about to end:
+ * nothing can be sealed any more, and what is opened is bad. Locks: takes the seal's
+ * (SPOOL_RANK_POOL). */
 void spool_seal_wipe(struct spool_seal *seal);
 
 /** spool_seal_locked() - whether all memory for keys that there is could be locked. */
@@ -75,8 +76,9 @@ void spool_key_free(struct spool_seal *seal, struct spool_key *key);
 
 /**
  * spool_seal_pieces() - seal @n pieces with fresh nonces
- * Return: 0; -ENOMEM; -EOVERFLOW when the key's nonces are used up (2^64 of them); on failure what
- * is in the outputs must not be used, and nonces may be lost, never repeated.
+ * Return: 0; -ENOMEM; -EOVERFLOW when the key's nonces are used up (2^64 of them); -ECANCELED after
+ * spool_seal_wipe(), also when that came while it sealed. On failure what is in the outputs must
+ * not be used, and nonces may be lost, never repeated.
  * Locks: none; may be called for one key from several threads at once.
  */
 int spool_seal_pieces(struct spool_seal *seal, struct spool_key *key, struct spool_piece *pieces,

@@ -280,8 +280,10 @@ static void test_wipe(void)
 {
 	static const uint8_t zeros[SPOOL_KEY_SIZE];
 	struct spool_key *many[200]; /* more than a page holds: a full one and others */
+	struct spool_piece piece = {.in = plain, .out = sealed, .len = 100};
 
 	set_up(SPOOL_SEAL_AES);
+	CU_ASSERT_EQUAL(spool_seal_pieces(seal, key, &piece, 1), 0);
 	for (size_t i = 0; i < 200; i++)
 		CU_ASSERT_EQUAL_FATAL(spool_key_new(seal, &many[i]), 0);
 	CU_ASSERT_NOT_EQUAL(memcmp(many[0]->cell, zeros, SPOOL_KEY_SIZE), 0);
@@ -291,6 +293,7 @@ static void test_wipe(void)
 		CU_ASSERT_EQUAL(memcmp(many[i]->cell, zeros, SPOOL_KEY_SIZE), 0);
 		spool_key_free(seal, many[i]);
 	}
+	CU_ASSERT_EQUAL(spool_seal_pieces(seal, key, &piece, 1), -ECANCELED);
 	tear_down();
 }
 
