@@ -16,6 +16,7 @@
 #include "process/lifeline.h"
 #include "process/limits.h"
 #include "process/namespace.h"
+#include "process/overdue.h"
 #include "process/services.h"
 #include "process/set_up.h"
 #include "transport/channel.h"
@@ -99,6 +100,7 @@ static int run_session(struct worker *worker, int socket)
 	struct fuse_args args = FUSE_ARGS_INIT(worker->fs.options->debug ? 2 : 1, argv);
 	const char ok = WORKER_OK;
 	dev_t device;
+	struct spool_overdue *overdue;
 	int fd, r = -ENOMEM;
 
 	worker->fs.session =
@@ -130,7 +132,9 @@ static int run_session(struct worker *worker, int socket)
 	if (r == 0 && write(socket, &ok, 1) == 1 && wait_for_end(worker, socket))
 		spool_farewell(&worker->fs);
 out:
+	overdue = r == 0 ? spool_overdue_start(&worker->fs) : NULL;
 	worker->ended = spool_services_stop(&worker->fs);
+	spool_overdue_stop(overdue);
 	if (worker->ended)
 		fuse_session_destroy(worker->fs.session);
 	return r;

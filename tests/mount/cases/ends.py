@@ -7,7 +7,7 @@ import subprocess
 
 from loop_disk import LoopDisk
 from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, fails, get, is_mounted,
-                 put, run, wait_until)
+                 put, run, unmount, wait_until)
 from transport import transports
 
 NOBODY = 65534
@@ -37,22 +37,28 @@ def has_threads(pid):
 
 @case(mount=False)
 def a_worker_held_up_in_the_kernel_does_not_hold_the_end():
-    """A disk that hangs keeps the worker from dying, SIGKILL or not. The mount goes."""
+    """A disk that hangs keeps the worker from dying, SIGKILL or not. The mount goes, in order where
+    the worker could see to that."""
     hurry(20)
     with LoopDisk() as disk:
-        for end in ('SIGTERM to the supervisor', 'SIGKILL to the worker'):
+        for end in ('SIGTERM to the supervisor', 'umount', 'SIGKILL to the worker'):
+            killed = end.startswith('SIGKILL')
             mount = Mount(options=f'backing={disk.path},threshold=0,reserve=0',
-                          allow_log=['does not stop', 'does not die', 'killed by signal']).start()
+                          allow_log=['killed by signal', 'does not die'] if killed else
+                          ['ends without it']).start()
             run('fsfreeze', '-f', disk.mountpoint)
             put(f'{mount.tmpdir()}/f', b'x' * 4_000_000)
             wait_until(lambda m=mount: in_the_kernel(m.worker), 'the worker waits for the disk')
-            if end.startswith('SIGKILL'):
+            if killed:
                 os.kill(mount.worker, signal.SIGKILL)
-            mount.process.terminate()
+            if end == 'umount':
+                unmount(mount.path)
+            else:
+                mount.process.terminate()
             mount.process.wait(DEADLINE_S)
             assert not is_mounted(mount.path), end
             run('fsfreeze', '-u', disk.mountpoint)
-            mount.stop(status=1)
+            mount.stop(status=1 if killed else 0)
             wait_until(lambda m=mount: not has_threads(m.worker), 'the last thread ends')
 
 
