@@ -19,6 +19,9 @@
 #define ALLOWED_DIR "allowed: an existing directory, no symbolic link"
 #define ALLOWED_USE "allowed: a directory that spoolfs can read and write"
 #define ALLOWED_DISK "allowed: a directory on a disk"
+#define ALLOWED_NFS                                                                           \
+	"allowed: of mode 1777, or exported with no_root_squash: root has no rights on this " \
+	"NFS server"
 
 /* @what: NULL: strerror(@error) is shown */
 static int refuse(char *why, size_t size, int error, const char *what, const char *allowed)
@@ -27,15 +30,27 @@ static int refuse(char *why, size_t size, int error, const char *what, const cha
 	return -error;
 }
 
+/* @stat: of the filesystem. Root may do everything but for one reason: to most NFS servers it is
+ * another user. */
+static int refuse_use(int error, const struct statfs *stat, char *why, size_t size)
+{
+	bool squashed = error == EACCES && geteuid() == 0 && stat->f_type == NFS_SUPER_MAGIC;
+
+	return refuse(why, size, error, NULL, squashed ? ALLOWED_NFS : ALLOWED_USE);
+}
+
 /* @path cannot be opened as a directory. Says what it is. */
 static int refuse_open(const char *path, int error, char *why, size_t size)
 {
+	struct statfs fs = {0};
 	struct stat stat;
 
 	if (error == ENOENT)
 		return refuse(why, size, error, "does not exist", ALLOWED_DIR);
-	if (error != ENOTDIR && error != ELOOP)
-		return refuse(why, size, error, NULL, ALLOWED_USE);
+	if (error != ENOTDIR && error != ELOOP) {
+		statfs(path, &fs);
+		return refuse_use(error, &fs, why, size);
+	}
 	if (lstat(path, &stat) == 0 && S_ISLNK(stat.st_mode))
 		return refuse(why, size, ENOTDIR, "is a symbolic link", ALLOWED_DIR);
 	return refuse(why, size, ENOTDIR, "is not a directory", ALLOWED_DIR);
@@ -44,10 +59,15 @@ static int refuse_open(const char *path, int error, char *why, size_t size)
 /* Checks that the daemon can use the directory, also after it has given up its capabilities. */
 static int check_access(int fd, char *why, size_t size)
 {
+	struct statfs fs = {0};
 	struct stat stat;
 
-	if (fstat(fd, &stat) < 0 || faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) < 0)
-		return refuse(why, size, errno, NULL, ALLOWED_USE);
+	if (fstat(fd, &stat) < 0 || faccessat(fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) < 0) {
+		int error = errno;
+
+		fstatfs(fd, &fs);
+		return refuse_use(error, &fs, why, size);
+	}
 	if (stat.st_uid == geteuid() && (stat.st_mode & S_IRWXU) != S_IRWXU)
 		return refuse(why, size, EACCES, NULL, ALLOWED_USE);
 	return 0;
