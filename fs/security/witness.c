@@ -30,6 +30,10 @@
 /* The size of a table at most, for 2^16 lines of subuid(5). A guess. */
 #define TABLE_MAX ((size_t)1 << 20)
 
+/* Processes that read accounts at the same time. One that asks for them waits before it asks again;
+ * the worker, which may have been taken over, might go on asking. A guess. */
+#define READERS 4u
+
 enum kind { ASK_CALLER, ASK_GROUP, ASK_DAEMON, ASK_SUBUIDS };
 
 struct question {
@@ -44,6 +48,14 @@ struct spool_witness {
 	int stop; /* an eventfd that can be read when nobody is to wait any more */
 	int answer_ms;
 	pid_t pid;
+};
+
+/* The witness itself. @readers: pipes that end with those who read accounts; -1: none */
+struct duty {
+	int socket, lifeline;
+	bool sees; /* it can look at processes; if not, nothing is known of them */
+	const char *subuid_path;
+	int readers[READERS];
 };
 
 static bool same_file(const char *a, const char *b)
@@ -84,25 +96,48 @@ static void answer_daemon(int pid, int answer)
 		return; /* the worker does not wait any more */
 }
 
+/* Return: where the next one who reads accounts is noted; NULL: there are too many. */
+static int *find_reader(struct duty *duty)
+{
+	int *found = NULL;
+
+	for (unsigned int i = 0; i < READERS; i++) {
+		struct pollfd fd = {.fd = duty->readers[i]};
+
+		if (fd.fd >= 0 && poll(&fd, 1, 0) == 1)
+			duty->readers[i] = spool_close(fd.fd);
+		if (duty->readers[i] < 0)
+			found = &duty->readers[i];
+	}
+	return found;
+}
+
 /* In a process of its own: a server of accounts that hangs must not hold up other questions. The
  * process ends with the time limit or with the witness, so that such processes do not add up. */
-static void answer_subuids(const char *path, int limit_ms, int answer)
+static void answer_subuids(struct duty *duty, int limit_ms, int answer)
 {
+	int *reader = find_reader(duty), alive[2];
 	spool_cleanup(free) struct spool_subuid_table *table = NULL;
 	const char *at;
 	size_t left;
 	ssize_t n;
 	int error;
-	pid_t witness = getpid();
+	pid_t witness = getpid(), pid;
 
-	if (fork() != 0)
+	if (!reader || pipe2(alive, O_CLOEXEC) < 0)
 		return;
+	pid = fork();
+	if (pid != 0) {
+		close(alive[1]);
+		*reader = alive[0]; /* if there is nobody it has ended */
+		return;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != witness)
 		_exit(0); /* it ended before that */
 	if (limit_ms >= 0)
 		alarm((unsigned int)limit_ms / 1000 + 1);
-	table = spool_subuids_read(NULL, path, limit_ms);
+	table = spool_subuids_read(NULL, duty->subuid_path, limit_ms);
 	error = errno;
 	at = table ? (const char *)table : (const char *)&error;
 	left = table ? spool_subuids_size(table) : sizeof(error);
@@ -113,16 +148,16 @@ static void answer_subuids(const char *path, int limit_ms, int answer)
 	_exit(0);
 }
 
-/* @sees: it can look at processes; if not, nothing is known of them. Return: false when the worker
- * has ended. */
-static bool take_question(int socket, bool sees, const char *subuid_path)
+/* Return: false when the worker has ended. */
+static bool take_question(struct duty *duty)
 {
 	struct question question;
-	int answer = spool_take_descriptor(socket, &question, sizeof(question));
+	int answer = spool_take_descriptor(duty->socket, &question, sizeof(question));
+	bool sees;
 
 	if (answer < 0)
 		return answer == -EBADMSG;
-	sees &= question.pid > 0;
+	sees = duty->sees && question.pid > 0;
 	if (question.kind == ASK_CALLER && sees)
 		answer_caller(question.pid, answer);
 	else if (question.kind == ASK_GROUP && sees)
@@ -130,16 +165,16 @@ static bool take_question(int socket, bool sees, const char *subuid_path)
 	else if (question.kind == ASK_DAEMON && sees)
 		answer_daemon(question.pid, answer);
 	else if (question.kind == ASK_SUBUIDS)
-		answer_subuids(subuid_path, question.limit_ms, answer);
+		answer_subuids(duty, question.limit_ms, answer);
 	close(answer);
 	return true;
 }
 
 /* Until there is a question. The socket does not end while a user holds a thread of the worker.
  * Return: false when the worker dies. */
-static bool wait_for_question(int socket, int lifeline)
+static bool wait_for_question(const struct duty *duty)
 {
-	struct pollfd fds[] = {{.fd = socket, .events = POLLIN}, {.fd = lifeline}};
+	struct pollfd fds[] = {{.fd = duty->socket, .events = POLLIN}, {.fd = duty->lifeline}};
 
 	while (poll(fds, SPOOL_ARRAY_SIZE(fds), -1) < 0 && errno == EINTR)
 		;
@@ -159,18 +194,19 @@ static bool enter_procfs(void)
 
 static _Noreturn void serve(int socket, int alive_fd, int lifeline, const char *subuid_path)
 {
+	struct duty duty = {.socket = socket, .lifeline = lifeline, .subuid_path = subuid_path};
 	const int keep[] = {socket, alive_fd, lifeline};
 
-	bool sees;
-
+	for (unsigned int i = 0; i < READERS; i++)
+		duty.readers[i] = -1;
 	prctl(PR_SET_NAME, "spoolfs-witness");
 	spool_stdio_to_null(STDERR_FILENO);
 	spool_keep_descriptors(keep, SPOOL_ARRAY_SIZE(keep));
-	sees = enter_procfs();
+	duty.sees = enter_procfs();
 	signal(SIGCHLD, SIG_IGN); /* the processes that read accounts are not waited for */
 	if (spool_privileges_drop(SPOOL_PRIVILEGE(CAP_SYS_PTRACE)) < 0)
 		_exit(1);
-	while (wait_for_question(socket, lifeline) && take_question(socket, sees, subuid_path))
+	while (wait_for_question(&duty) && take_question(&duty))
 		;
 	_exit(0);
 }

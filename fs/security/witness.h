@@ -5,12 +5,13 @@
  * The process that looks at other processes and reads accounts for the worker, which may do neither
  * (fs/security/sandbox.h): only a process that might trace a caller sees whether he is in our user
  * namespace, and /etc is closed to the worker. The witness takes four kinds of questions and no
- * data: what a process may do, under which
- * uid, and whether it is about to end, whether it is in a group, whether it is one of a
- * daemon, and what the ranges of subordinate uids are.
+ * data: what a process may do, under which uid, and whether it is about to end; whether it is in a
+ * group; whether it is one of a daemon; and what the ranges of subordinate uids are.
  *
- * It ends with the worker. A question takes 0.1 ms. Without an answer in time the answer is "no",
- * so that no caller waits for ever.
+ * It ends with the worker. It may be asked anything, as the worker may have been taken over: it
+ * looks at processes of our own pid namespace only, and has few processes read accounts at a time;
+ * beyond these there is no answer. A question takes 0.1 ms. Without an answer in time the answer is
+ * "no", so that no caller waits for ever.
  */
 
 #include <stdbool.h>

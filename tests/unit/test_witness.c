@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,12 +14,14 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "security/privileges.h"
 #include "security/subuid.h"
 #include "unit.h"
 #include "security/witness.h"
+#include "util/macros.h"
 
 /* A limit of time for answers: none, as a busy machine may take any. */
 #define FOR_EVER (-1)
@@ -384,6 +387,59 @@ static void who_reads_accounts_ends_with_it(void)
 	CU_ASSERT_TRUE(wait(NULL) > 0);
 }
 
+static void *ask_in_vain(void *arg)
+{
+	struct spool_subuid_table *table = spool_witness_subuids(arg, subuids, FOR_EVER);
+
+	free(table);
+	return NULL;
+}
+
+/* How many processes has @pid started that live? */
+static unsigned int children_of(pid_t pid)
+{
+	char path[64];
+	unsigned int n = 0;
+	FILE *file;
+	int child;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	file = fopen(path, "re");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	while (fscanf(file, "%d", &child) == 1)
+		n++;
+	fclose(file);
+	return n;
+}
+
+/* One who goes on asking, though nobody answers, has no more processes started. */
+static void many_readers_of_accounts(void)
+{
+	char path[] = "/tmp/spool-witness-fifo-XXXXXX";
+	const struct timespec step = {.tv_nsec = 1000 * 1000};
+	struct spool_witness *witness;
+	pthread_t threads[4];
+	pid_t pid;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path));
+	CU_ASSERT_EQUAL_FATAL(rmdir(path) | mkfifo(path, 0600), 0);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(path, -1, -1, FOR_EVER, &witness), 0);
+	pid = spool_witness_pid(witness);
+	for (unsigned int i = 0; i < SPOOL_ARRAY_SIZE(threads); i++)
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, ask_in_vain, witness), 0);
+	while (children_of(pid) < SPOOL_ARRAY_SIZE(threads))
+		nanosleep(&step, NULL);
+	CU_ASSERT_PTR_NULL(spool_witness_subuids(witness, path, 1000));
+	CU_ASSERT_EQUAL(errno, EIO); /* at once: it has no answer */
+	CU_ASSERT_EQUAL(children_of(pid), SPOOL_ARRAY_SIZE(threads));
+	spool_witness_stop(witness);
+	for (unsigned int i = 0; i < SPOOL_ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+	spool_witness_free(witness);
+	CU_ASSERT_TRUE(wait(NULL) > 0);
+	unlink(path);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -397,6 +453,7 @@ int main(void)
 		{"one that does not answer", one_that_does_not_answer},
 		{"nobody waits at the end", nobody_waits_at_the_end},
 		{"who reads accounts ends with it", who_reads_accounts_ends_with_it},
+		{"many readers of accounts", many_readers_of_accounts},
 	};
 	static const char text[] = "1000:100000:65536\nroot:165536:10\n";
 	int r, fd = mkstemp(subuids);
