@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "life/process.h"
-#include "util/lock.h"
 #include "session_rig.h"
 
 enum { ALICE = 1000, BOB = 1001, SHELL = 100, JOB = 200, MANY = 10000 };
@@ -350,36 +349,6 @@ static void test_many_at_once(void)
 	rig_free(rig);
 }
 
-static unsigned long n_locks;
-
-void __real_spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank);
-void __wrap_spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank);
-
-void __wrap_spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank)
-{
-	n_locks++;
-	__real_spool_mutex_lock(lock, rank);
-}
-
-/* One of ten thousand users ends: those who make files do not meet a look that takes the lock for
- * each process of the others. */
-static void test_few_locks(void)
-{
-	struct session_rig *rig = rig_new(SPOOL_SESSION_AUTO, 2 * MANY);
-
-	for (int i = 0; i < MANY; i++) {
-		fake_start(&rig->life, 1000 + i, ALICE + (uid_t)i, FAKE_UNSET, 1000 + i);
-		rig_make(rig, 1000 + i, ALICE + (uid_t)i, 0);
-	}
-	rig_pass(rig, FOUND);
-	fake_end(&rig->life, 1000);
-	n_locks = 0;
-	rig_pass(rig, FOUND);
-	CU_ASSERT_EQUAL(rig->life.lists, 2);
-	CU_ASSERT_TRUE(n_locks < 100);
-	rig_free(rig);
-}
-
 /* With descriptors for a hundred the others are looked for from time to time, and none is lost. */
 static void without_descriptors(unsigned int max_watches, int watch_error)
 {
@@ -492,7 +461,6 @@ static const struct unit_test tests[] = {
 	{"one_that_cannot_be_read", test_one_that_cannot_be_read},
 	{"many_groups", test_many_groups},
 	{"many_at_once", test_many_at_once},
-	{"few_locks", test_few_locks},
 	{"without_descriptors", test_without_descriptors},
 	{"callers_without_descriptors", test_callers_without_descriptors},
 	{"oldest_is_watched", test_oldest_is_watched},

@@ -3,8 +3,9 @@
 /* Looks at many processes, and ends of many sessions, hold nobody up: others go in between. */
 
 #include "session_rig.h"
+#include "util/lock.h"
 
-enum { ALICE = 1000, BOB = 1001, SHELL = 100, BOBS = 5000, MANY = 200 };
+enum { ALICE = 1000, BOB = 1001, SHELL = 100, BOBS = 5000, MANY = 200, USERS = 10000 };
 
 #define FOUND 1000u
 
@@ -61,11 +62,42 @@ static void a_look_at_many(void)
 	rig_free(rig);
 }
 
+static unsigned long n_locks;
+
+void __real_spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank);
+void __wrap_spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank);
+
+void __wrap_spool_mutex_lock(struct spool_mutex *lock, enum spool_rank rank)
+{
+	n_locks++;
+	__real_spool_mutex_lock(lock, rank);
+}
+
+/* One of many users ends: those who make files do not meet a look that takes the lock for
+ * each process of the others. */
+static void few_locks(void)
+{
+	struct session_rig *rig = rig_new(SPOOL_SESSION_AUTO, 2 * USERS);
+
+	for (int i = 0; i < USERS; i++) {
+		fake_start(&rig->life, 1000 + i, ALICE + (uid_t)i, FAKE_UNSET, 1000 + i);
+		rig_make(rig, 1000 + i, ALICE + (uid_t)i, 0);
+	}
+	rig_pass(rig, FOUND);
+	fake_end(&rig->life, 1000);
+	n_locks = 0;
+	rig_pass(rig, FOUND);
+	CU_ASSERT_EQUAL(rig->life.lists, 2);
+	CU_ASSERT_TRUE(n_locks < 100);
+	rig_free(rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
 		{"many end at once", many_end_at_once},
 		{"a look at many", a_look_at_many},
+		{"few locks", few_locks},
 	};
 
 	return unit_run("sessions_rest", tests, sizeof(tests) / sizeof(tests[0]));
