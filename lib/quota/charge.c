@@ -38,12 +38,13 @@ static unsigned int short_of(const struct spool_quota *quota, const uint64_t *us
 	return missing;
 }
 
-/* What of @wait may be waited for: not RAM that would not be there if all data had left it. */
-static unsigned int wait_beside(const struct spool_quota *quota, uint64_t names, uint64_t limit,
+/* What of @wait may be waited for: not RAM that would not be there if all data had left it but
+ * those that are needed as well. @stays: what these take, and names. */
+static unsigned int wait_beside(const struct spool_quota *quota, uint64_t stays, uint64_t limit,
 				const struct spool_charge *charge, unsigned int flags,
 				unsigned int wait)
 {
-	bool ever = quota_fits(names, charge->amount[SPOOL_RES_RAM], most_ram(quota, limit, flags),
+	bool ever = quota_fits(stays, charge->amount[SPOOL_RES_RAM], most_ram(quota, limit, flags),
 			       reserve_for(quota, SPOOL_RES_RAM, flags));
 
 	return ever ? wait : 0;
@@ -113,8 +114,8 @@ static void add_names_locked(struct spool_quota *quota, struct spool_quota_user 
 	quota->names += (uint64_t)bytes;
 }
 
-int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
-		       unsigned int flags)
+int spool_quota_charge_beside(struct spool_quota_user *user, const struct spool_charge *charge,
+			      uint64_t beside, unsigned int flags)
 {
 	struct spool_quota *quota = user->quota;
 	const struct spool_limits *limits = &quota->limits;
@@ -131,9 +132,9 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 						 reserve_for(quota, SPOOL_RES_RAM, flags)))
 		mount |= elastic;
 	mine = short_of(quota, user->used, limits->user, charge, flags);
-	common = wait_beside(quota, quota->names, limits->mount[SPOOL_RES_RAM], charge, flags,
-			     elastic);
-	own = wait_beside(quota, user->names, limits->user[SPOOL_RES_RAM], charge, flags,
+	common = wait_beside(quota, quota->names + beside, limits->mount[SPOOL_RES_RAM], charge,
+			     flags, elastic);
+	own = wait_beside(quota, user->names + beside, limits->user[SPOOL_RES_RAM], charge, flags,
 			  name ? 0 : elastic);
 	if (mount & ~common)
 		r = -ENOSPC;
@@ -164,6 +165,12 @@ int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge 
 	    quota->watch.full(quota->watch.ctx, flags & SPOOL_CHARGE_ASK))
 		r = -EAGAIN;
 	return r;
+}
+
+int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
+		       unsigned int flags)
+{
+	return spool_quota_charge_beside(user, charge, 0, flags);
 }
 
 static void uncharge(struct spool_quota_user *user, const struct spool_charge *charge, bool names)

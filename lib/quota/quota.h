@@ -151,6 +151,12 @@ uint64_t spool_quota_orphans(struct spool_quota *quota, uid_t uid);
 int spool_quota_charge(struct spool_quota_user *user, const struct spool_charge *charge,
 		       unsigned int flags);
 
+/** spool_quota_charge_beside() - the same of what is of use only together with @beside bytes of RAM
+ * that are charged already, and could leave it as data do: without room for both it is not told to
+ * wait. */
+int spool_quota_charge_beside(struct spool_quota_user *user, const struct spool_charge *charge,
+			      uint64_t beside, unsigned int flags);
+
 /** spool_quota_uncharge() - give back what was charged. Locks: takes the quota lock. */
 void spool_quota_uncharge(struct spool_quota_user *user, const struct spool_charge *charge);
 

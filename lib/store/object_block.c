@@ -23,8 +23,9 @@ static char *byte_at(const struct spool_object *object, const struct block *bloc
 	       (block->first << SPOOL_PAGE_SHIFT);
 }
 
-int object_charge(struct spool_object *object, struct spool_quota_user *user, int64_t pages,
-		  int64_t ram, int64_t map_bytes, unsigned int flags)
+/* object_charge() of what is of use together with @beside only. */
+static int charge_beside(struct spool_object *object, struct spool_quota_user *user, int64_t pages,
+			 int64_t ram, int64_t map_bytes, uint64_t beside, unsigned int flags)
 {
 	struct spool_charge plus = {{0}}, minus = {{0}};
 	int64_t size_delta = pages * (int64_t)SPOOL_PAGE_SIZE + map_bytes;
@@ -40,7 +41,7 @@ int object_charge(struct spool_object *object, struct spool_quota_user *user, in
 	else
 		minus.amount[SPOOL_RES_RAM] = (uint64_t)-ram_delta;
 	if (size_delta > 0 || ram_delta > 0)
-		r = spool_quota_charge(user, &plus, flags);
+		r = spool_quota_charge_beside(user, &plus, beside, flags);
 	if (r < 0)
 		return r;
 	if (size_delta < 0 || ram_delta < 0)
@@ -48,6 +49,12 @@ int object_charge(struct spool_object *object, struct spool_quota_user *user, in
 	object->pages += (uint64_t)pages;
 	object->ram += (uint64_t)ram;
 	return 0;
+}
+
+int object_charge(struct spool_object *object, struct spool_quota_user *user, int64_t pages,
+		  int64_t ram, int64_t map_bytes, unsigned int flags)
+{
+	return charge_beside(object, user, pages, ram, map_bytes, 0, flags);
 }
 
 void block_read(const struct spool_object *object, const struct block *block, unsigned int from,
@@ -213,9 +220,13 @@ static int write_moved(struct spool_object *object, struct spool_quota_user *use
 		new->kind == BLOCK_DISK ? spool_disk_record_bytes(new->record->n_pieces) : 0;
 	int64_t ram = (int64_t)(slot_size + record) - (int64_t)block_ram(object, old);
 	int64_t more_ram = ram > 0 ? ram : 0;
+	uint64_t beside = spool_blockmap_bytes(&object->map);
 	int r;
 
-	r = object_charge(object, user, pages, more_ram, (int64_t)map_bytes, flags);
+	/* if it left RAM while this is waited for, it would have to come back first */
+	if (old->kind == BLOCK_RAM)
+		beside += block_ram(object, old);
+	r = charge_beside(object, user, pages, more_ram, (int64_t)map_bytes, beside, flags);
 	if (r < 0)
 		return r;
 	r = block_move(object, old, end, new);

@@ -236,6 +236,7 @@ static void test_beside_names(void)
 {
 	const uint64_t limit = 100 * 4096, kept = 4 * 4096;
 	struct spool_limits limits = quota_rig_no_limits();
+	const struct spool_charge more = {{0, 50, 0}};
 	struct spool_quota_user *a, *b;
 
 	limits.mount[SPOOL_RES_RAM] = 2 * limit;
@@ -248,6 +249,8 @@ static void test_beside_names(void)
 	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, 100, 0, 0), 0);
 	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, 101, 0, 0), -EDQUOT);
 	CU_ASSERT_EQUAL(quota_rig_charge(a, 0, 100, 0, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(spool_quota_charge_beside(a, &more, 50, 0), -EAGAIN);
+	CU_ASSERT_EQUAL(spool_quota_charge_beside(a, &more, 51, 0), -EDQUOT);
 	CU_ASSERT_EQUAL(quota_rig_charge(b, 0, 101, 0, 0), 0); /* which is only his affair */
 	quota_rig_uncharge(b, 0, 101, 0);
 	limits.user[SPOOL_RES_RAM] = 2 * limit;

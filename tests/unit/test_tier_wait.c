@@ -94,6 +94,7 @@ static void beside_metadata_of_others(void)
 	for (uint64_t ram = MIB; ram <= 4 * MIB; ram *= 2) {
 		sweep(ram, 128 * KIB);
 		sweep(ram, BLOCK);
+		sweep(ram, 5000);
 	}
 	sweep(16 * MIB, 128 * KIB);
 }
