@@ -8,8 +8,8 @@
 #include "util/macros.h"
 
 /*
- * Which file goes next. A file with data in RAM is on one list: of those past the threshold, or of
- * the list of its user for its size in RAM, by powers of two. New files and files that
+ * Which file goes next. A file with data in RAM is on one list of its user: of those past the
+ * threshold, or for its size in RAM, by powers of two. New files and files that
  * have been visited go to the end of their list, so its head is the one that was left alone the
  * longest.
  *
@@ -48,6 +48,7 @@ static struct engine_tier_user *user_locked(struct spool_engine *engine, uid_t u
 	if (!user)
 		return NULL;
 	user->uid = uid;
+	TAILQ_INIT(&user->over);
 	for (unsigned int i = 0; i < TIER_SIZES; i++)
 		TAILQ_INIT(&user->sizes[i]);
 	RB_INSERT(engine_tier_users, &tier->users, user);
@@ -67,17 +68,19 @@ static void remove_locked(struct engine_tier *tier, struct spool_file *file)
 /* The list that a file with @ram bytes in RAM and @data in all belongs to. NULL: none, or there is
  * no memory for it; it will be asked again with the next write. */
 static struct spool_file_list *list_locked(struct spool_engine *engine, uid_t uid, uint64_t ram,
-					   uint64_t data) SPOOL_REQUIRES(engine->tier->lock)
+					   uint64_t data, bool *ret_over)
+	SPOOL_REQUIRES(engine->tier->lock)
 {
-	struct engine_tier *tier = engine->tier;
 	struct engine_tier_user *user;
 
+	*ret_over = false;
 	if (ram == 0)
 		return NULL;
-	if (data > tier->threshold)
-		return &tier->over;
 	user = user_locked(engine, uid);
-	return user ? &user->sizes[63 - __builtin_clzll(ram)] : NULL;
+	if (!user)
+		return NULL;
+	*ret_over = data > engine->tier->threshold;
+	return *ret_over ? &user->over : &user->sizes[63 - __builtin_clzll(ram)];
 }
 
 void engine_evict_again(struct spool_engine *engine, struct spool_file *file)
@@ -124,11 +127,12 @@ static bool list_file(struct spool_engine *engine, const struct spool_node *node
 	struct engine_tier *tier = engine->tier;
 	struct spool_file *file = node->file;
 	struct spool_file_list *list;
-	bool over = false;
+	bool over;
 
 	spool_mutex_lock(&engine->tier->lock, SPOOL_RANK_TIER);
 	list = list_locked(engine, spool_quota_user_uid(node->user), spool_object_ram(file->object),
-			   spool_object_data(file->object));
+			   spool_object_data(file->object), &over);
+	over &= file->tier != list;
 	if (file->tier != list) {
 		remove_locked(engine->tier, file);
 		file->tier_ino = node->ino;
@@ -137,7 +141,6 @@ static bool list_file(struct spool_engine *engine, const struct spool_node *node
 			TAILQ_INSERT_TAIL(list, file, tier_link);
 			tier->n_files++;
 		}
-		over = list == &tier->over;
 	}
 	spool_mutex_unlock(&engine->tier->lock);
 	return over;
@@ -229,43 +232,92 @@ static struct spool_file_list *largest_of_all_locked(struct engine_tier *tier)
 	return best;
 }
 
+/* Of the users >= @from with files past the threshold (@ret_over: there is one), the first who has
+ * one that was not visited. */
+static struct engine_tier_user *over_locked(struct engine_tier *tier, uint64_t from, bool *ret_over)
+	SPOOL_REQUIRES(tier->lock)
+{
+	struct engine_tier_user key = {.uid = (uid_t)from}, *user = NULL;
+
+	if (from <= UINT32_MAX)
+		user = RB_NFIND(engine_tier_users, &tier->users, &key);
+	for (; user; user = RB_NEXT(engine_tier_users, &tier->users, user)) {
+		struct spool_file *file = TAILQ_FIRST(&user->over);
+
+		*ret_over |= file != NULL;
+		if (file && file->tier_round != tier->round)
+			break;
+	}
+	return user;
+}
+
 /* Of the users >= @from whose own RAM is short (@ret_short: there is one), the first who has a file
  * to go. */
-static struct spool_file_list *short_user_locked(struct spool_engine *engine, uint64_t from,
-						 bool *ret_short) SPOOL_REQUIRES(engine->tier->lock)
+static struct engine_tier_user *short_locked(struct engine_tier *tier, struct spool_quota *quota,
+					     uint64_t from, bool *ret_short,
+					     struct spool_file_list **ret_list)
+	SPOOL_REQUIRES(tier->lock)
 {
-	struct engine_tier *tier = engine->tier;
 	struct engine_tier_user key = {0}, *user;
+	unsigned int size;
 
-	for (; spool_quota_next_high(engine->quota, from, &key.uid); from = (uint64_t)key.uid + 1) {
-		struct spool_file_list *list = NULL;
-		unsigned int size;
-
+	for (; spool_quota_next_high(quota, from, &key.uid); from = (uint64_t)key.uid + 1) {
 		*ret_short = true;
 		user = RB_FIND(engine_tier_users, &tier->users, &key);
-		if (user)
-			list = largest_locked(tier, user, &size);
-		if (list) {
-			tier->last_short = key.uid;
-			return list;
-		}
+		*ret_list = user ? largest_locked(tier, user, &size) : NULL;
+		if (*ret_list)
+			return user;
 	}
 	return NULL;
 }
 
-/* Where RAM is short: of the mount, or of users, who take turns, so that none waits until another
- * has no more that could go. */
-static struct spool_file_list *victim_locked(struct spool_engine *engine, bool *ret_short)
-	SPOOL_REQUIRES(engine->tier->lock)
+/* A file past the threshold. The users who have some take turns. */
+static struct spool_file_list *pick_over_locked(struct engine_tier *tier, bool *ret_over)
+	SPOOL_REQUIRES(tier->lock)
 {
-	struct engine_tier *tier = engine->tier;
-	struct spool_file_list *list;
+	struct engine_tier_user *user = over_locked(tier, (uint64_t)tier->last_over + 1, ret_over);
 
-	list = short_user_locked(engine, (uint64_t)tier->last_short + 1, ret_short);
+	if (!user)
+		user = over_locked(tier, 0, ret_over);
+	if (!user)
+		return NULL;
+	tier->last_over = user->uid;
+	return &user->over;
+}
+
+/* A file of a user whose own RAM is short. They take turns, so that none waits until another has no
+ * more that could go. */
+static struct spool_file_list *pick_short_locked(struct engine_tier *tier,
+						 struct spool_quota *quota, bool *ret_short)
+	SPOOL_REQUIRES(tier->lock)
+{
+	struct spool_file_list *list = NULL;
+	struct engine_tier_user *user;
+
+	user = short_locked(tier, quota, (uint64_t)tier->last_short + 1, ret_short, &list);
+	if (!user)
+		user = short_locked(tier, quota, 0, ret_short, &list);
+	if (user)
+		tier->last_short = user->uid;
+	return list;
+}
+
+/* These two take turns as well. What is short of the mount comes with both of them, and else from
+ * the largest files. */
+static struct spool_file_list *pick_locked(struct engine_tier *tier, struct spool_quota *quota,
+					   struct engine_pick *ret) SPOOL_REQUIRES(tier->lock)
+{
+	struct spool_file_list *list = NULL;
+
+	if (!tier->over_next)
+		list = pick_short_locked(tier, quota, &ret->is_short);
+	tier->over_next = list;
 	if (!list)
-		list = short_user_locked(engine, 0, ret_short);
-	tier->evicting = spool_quota_is_high(engine->quota, tier->evicting);
-	*ret_short |= tier->evicting;
+		list = pick_over_locked(tier, &ret->over);
+	if (!list)
+		list = pick_short_locked(tier, quota, &ret->is_short);
+	tier->evicting = spool_quota_is_high(quota, tier->evicting);
+	ret->is_short |= tier->evicting;
 	if (!list && tier->evicting)
 		list = largest_of_all_locked(tier);
 	return list;
@@ -274,21 +326,15 @@ static struct spool_file_list *victim_locked(struct spool_engine *engine, bool *
 bool engine_evict_pick(struct spool_engine *engine, struct engine_pick *ret)
 {
 	struct engine_tier *tier = engine->tier;
-	struct spool_file_list *list = NULL;
-	struct spool_file *file;
+	struct spool_file_list *list;
 
 	*ret = (struct engine_pick){0};
 	spool_mutex_lock(&tier->lock, SPOOL_RANK_TIER);
-	file = TAILQ_FIRST(&tier->over);
 	ret->any = tier->n_files > 0;
-	if (file && file->tier_round != tier->round)
-		list = &tier->over;
-	else
-		list = victim_locked(engine, &ret->is_short);
+	list = pick_locked(tier, engine->quota, ret);
 	if (list) {
 		ret->ino = visit_locked(tier, list);
 	} else {
-		ret->over = file;
 		ret->round = tier->began;
 		tier->round++;
 		engine_space_round(tier, &tier->began);

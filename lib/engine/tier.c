@@ -57,7 +57,6 @@ int engine_tier_new(struct spool_engine *engine)
 	tier->threshold = config->threshold;
 	tier->reserve = config->reserve;
 	tier->round = 1; /* files begin with 0: not visited */
-	TAILQ_INIT(&tier->over);
 	TAILQ_INIT(&tier->asks);
 	RB_INIT(&tier->users);
 	spool_mutex_init(&tier->lock);

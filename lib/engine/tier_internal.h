@@ -21,6 +21,7 @@
 struct engine_tier_user {
 	RB_ENTRY(engine_tier_user) by_uid;
 	uid_t uid;
+	struct spool_file_list over; /* past the threshold */
 	struct spool_file_list sizes[TIER_SIZES];
 };
 
@@ -60,12 +61,13 @@ struct engine_tier {
 	atomic_bool naps;         /* one waits for data to grow cold */
 	bool evicting;            /* lock; the mount's RAM is short */
 	uid_t last_short;         /* lock; whose file had to go last, as his own was */
+	uid_t last_over;          /* lock; and as it is past the threshold */
+	bool over_next;           /* lock; the last one was the former */
 	atomic_bool second_round; /* of a search while RAM is short */
 	atomic_bool asked;        /* the last turn was that of an ask */
 	atomic_bool more;      /* a file was left before it was done, for others to have a turn */
 	atomic_uint n_working; /* batches under way */
 	struct spool_mutex lock;
-	struct spool_file_list over;    /* lock; past the threshold */
 	struct engine_tier_users users; /* lock */
 	TAILQ_HEAD(, engine_ask) asks;  /* lock; in the order in which they came, ask.c */
 	uint64_t last_turn;             /* lock; that was given to any of them */

@@ -122,9 +122,57 @@ static void users_take_turns(void)
 	tier_tear_down();
 }
 
+static uint64_t on_disk(uint64_t ino)
+{
+	struct spool_tiers in = {0};
+
+	CU_ASSERT_EQUAL(spool_engine_tiers(tier.rig.engine, ino, &in), 0);
+	return in.disk;
+}
+
+/* So do users with files past the threshold, however many one has. */
+static void users_take_turns_past_the_threshold(void)
+{
+	uint64_t ino;
+	char name[32];
+
+	tier_set_up(0, UINT64_MAX, UINT64_MAX);
+	for (unsigned int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		tier_make(name, WRITER, BLOCK);
+	}
+	ino = tier_make("other", OTHERS, BLOCK);
+	for (unsigned int i = 0; i < 2; i++)
+		CU_ASSERT_EQUAL(spool_engine_spill(tier.rig.engine, tier.batch), SPOOL_SPILL_MORE);
+	CU_ASSERT_EQUAL(on_disk(ino), BLOCK);
+	tier_tear_down();
+}
+
+/* Who waits for his own RAM does not wait for all that is past the threshold. */
+static void short_of_ram_beside_the_threshold(void)
+{
+	uint64_t ino;
+	char name[32];
+
+	tier_set_up(MIB, UINT64_MAX, MIB + 3 * BLOCK);
+	for (unsigned int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		ino = tier_make(name, WRITER + i, MIB);
+		CU_ASSERT_EQUAL(tier_write(ino, 1, MIB), 0);
+	}
+	ino = tier_make("other", OTHERS, MIB);
+	CU_ASSERT_EQUAL(tier_write(rig_file(&tier.rig, SPOOL_INO_ROOT, "more"), MIB, 0), -EAGAIN);
+	for (unsigned int i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL(spool_engine_spill(tier.rig.engine, tier.batch), SPOOL_SPILL_MORE);
+	CU_ASSERT_EQUAL(on_disk(ino), MIB);
+	tier_tear_down();
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
+		{"users take turns past the threshold", users_take_turns_past_the_threshold},
+		{"short of RAM beside the threshold", short_of_ram_beside_the_threshold},
 		{"beside metadata of others", beside_metadata_of_others},
 		{"users take turns", users_take_turns},
 	};
