@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -277,6 +278,33 @@ static void test_state_has_an_end(void)
 	tear_down(&rig);
 }
 
+/* What cannot be read now is not forgotten. */
+static void test_state_that_cannot_be_read(void)
+{
+	struct volumes volumes = {0}, found = {0};
+	const struct volume *volume = volumes_add(&volumes, "v", "");
+	struct rlimit before, few;
+	struct rig rig;
+	int next;
+
+	set_up(&rig);
+	CU_ASSERT_EQUAL(state_save(rig.fd, volume), 0);
+	next = dup(rig.fd);
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = before;
+	few.rlim_cur = (rlim_t)next + 1; /* for the directory */
+	setrlimit(RLIMIT_NOFILE, &few);
+	CU_ASSERT_EQUAL(state_load(rig.fd, &found), -EMFILE);
+	setrlimit(RLIMIT_NOFILE, &before);
+	volumes_free(&found);
+	CU_ASSERT_EQUAL(state_load(rig.fd, &found), 0);
+	CU_ASSERT_EQUAL(found.n, 1);
+	volumes_free(&found);
+	volumes_free(&volumes);
+	tear_down(&rig);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -288,6 +316,7 @@ int main(void)
 		{"state comes back", test_state_comes_back},
 		{"state that is no good", test_state_that_is_no_good},
 		{"state has an end", test_state_has_an_end},
+		{"state that cannot be read", test_state_that_cannot_be_read},
 	};
 
 	return unit_run("volume", tests, sizeof(tests) / sizeof(tests[0]));

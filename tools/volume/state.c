@@ -182,7 +182,13 @@ static int volume_from_message(struct volumes *volumes, const char *name,
 	return r;
 }
 
-/* Return: 0; -EINVAL and why it cannot be used; -ENOMEM. */
+/* No file of ours: a directory, a link, a socket, or too long. What else goes wrong may go by. */
+static bool is_no_file(int r)
+{
+	return r == -EISDIR || r == -ELOOP || r == -ENXIO || r == -EFBIG;
+}
+
+/* Return: 0; -EINVAL and why it cannot be used; -ENOMEM; -errno: it cannot be read. */
 static int load_one(int dir, const char *name, struct volumes *volumes, char *why, size_t size)
 {
 	spool_cleanup(free) char *buf = malloc(FILE_MAX);
@@ -199,7 +205,7 @@ static int load_one(int dir, const char *name, struct volumes *volumes, char *wh
 	n = read_file(dir, name, buf, FILE_MAX);
 	if (n < 0) {
 		snprintf(why, size, "%s", strerror((int)-n));
-		return -EINVAL;
+		return is_no_file((int)n) ? -EINVAL : (int)n;
 	}
 	message = message_read(buf, (size_t)n, why, size);
 	if (!message)

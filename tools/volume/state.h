@@ -22,6 +22,6 @@ int state_remove(int dir, const struct volume *volume);
 /**
  * state_load() - add all volumes that @dir tells of
  * A file that is no volume's is removed, with a line on standard error.
- * Return: 0; -errno of reading the directory; -ENOMEM.
+ * Return: 0; -ENOMEM; -errno of reading the directory or a file, which stays.
  */
 int state_load(int dir, struct volumes *volumes);
