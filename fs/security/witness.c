@@ -34,12 +34,13 @@
  * the worker, which may have been taken over, might go on asking. A guess. */
 #define READERS 4u
 
-enum kind { ASK_CALLER, ASK_GROUP, ASK_DAEMON, ASK_SUBUIDS };
+enum kind { ASK_CALLER, ASK_OVER, ASK_GROUP, ASK_DAEMON, ASK_SUBUIDS };
 
 struct question {
 	int32_t kind;
 	int32_t pid;
-	uint32_t gid;     /* of ASK_GROUP */
+	uint32_t uid;     /* of ASK_OVER */
+	uint32_t gid;     /* of ASK_GROUP, ASK_OVER */
 	int32_t limit_ms; /* of ASK_SUBUIDS: the answer is waited for so long; < 0: for ever */
 };
 
@@ -66,7 +67,25 @@ static bool same_file(const char *a, const char *b)
 	       sa.st_ino == sb.st_ino;
 }
 
-static void answer_caller(int pid, int answer)
+/* Has @id a number in the user namespace of process @pid, which is not ours? @map: "uid_map" ... */
+static bool is_mapped(int pid, const char *map, uint32_t id)
+{
+	unsigned long long inside, outside, n;
+	bool found = false;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%d/%s", pid, map);
+	file = fopen(path, "re");
+	while (file && !found && fscanf(file, "%llu %llu %llu", &inside, &outside, &n) == 3)
+		found = id >= outside && id - outside < n;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* @over: the inode that he wants something of; NULL: it is not about one. */
+static void answer_caller(int pid, const struct question *over, int answer)
 {
 	struct spool_proc_status caller;
 	char path[64];
@@ -75,7 +94,8 @@ static void answer_caller(int pid, int answer)
 	if (spool_proc_status(path, &caller) < 0)
 		return;
 	snprintf(path, sizeof(path), "%d/ns/user", pid);
-	if (!same_file(path, "self/ns/user"))
+	if (!same_file(path, "self/ns/user") && (!over || !is_mapped(pid, "uid_map", over->uid) ||
+						 !is_mapped(pid, "gid_map", over->gid)))
 		caller.caps = 0; /* they hold in his own namespace only */
 	if (write(answer, &caller, sizeof(caller)) < 0)
 		return; /* the worker does not wait any more */
@@ -159,7 +179,9 @@ static bool take_question(struct duty *duty)
 		return answer == -EBADMSG;
 	sees = duty->sees && question.pid > 0;
 	if (question.kind == ASK_CALLER && sees)
-		answer_caller(question.pid, answer);
+		answer_caller(question.pid, NULL, answer);
+	else if (question.kind == ASK_OVER && sees)
+		answer_caller(question.pid, &question, answer);
 	else if (question.kind == ASK_GROUP && sees)
 		answer_group(question.pid, question.gid, answer);
 	else if (question.kind == ASK_DAEMON && sees)
@@ -301,16 +323,31 @@ static ssize_t read_answer(const struct spool_witness *witness, int fd, void *bu
 }
 
 /* Return: what the witness says; without an answer no capability, no group and no uid. */
-static struct spool_proc_status look_at(struct spool_witness *witness, pid_t pid)
+static struct spool_proc_status look(struct spool_witness *witness, const struct question *question)
 {
-	const struct question question = {.kind = ASK_CALLER, .pid = pid};
-	spool_cleanup(fd) int fd = pid > 0 ? ask(witness, &question) : -1;
+	spool_cleanup(fd) int fd = question->pid > 0 ? ask(witness, question) : -1;
 	struct spool_proc_status caller;
 
 	if (fd < 0 || read_answer(witness, fd, &caller, sizeof(caller), witness->answer_ms) !=
 			      (ssize_t)sizeof(caller))
 		return (struct spool_proc_status){.uid = (uid_t)-1};
 	return caller;
+}
+
+static struct spool_proc_status look_at(struct spool_witness *witness, pid_t pid)
+{
+	const struct question question = {.kind = ASK_CALLER, .pid = pid};
+
+	return look(witness, &question);
+}
+
+bool spool_witness_has_over(struct spool_witness *witness, pid_t pid, unsigned int cap, uid_t uid,
+			    gid_t gid)
+{
+	const struct question question = {
+		.kind = ASK_OVER, .pid = pid, .uid = (uint32_t)uid, .gid = (uint32_t)gid};
+
+	return look(witness, &question).caps >> cap & 1;
 }
 
 bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int cap)

@@ -55,6 +55,11 @@ bool spool_witness_is_admin(struct spool_witness *witness, pid_t pid);
  * in our user namespace? As above, but in any pid namespace. */
 bool spool_witness_has(struct spool_witness *witness, pid_t pid, unsigned int cap);
 
+/** spool_witness_has_over() - the same, of an inode of @uid and @gid: also in a user namespace of
+ * his own, where both have a number there (capable_wrt_inode_uidgid()). */
+bool spool_witness_has_over(struct spool_witness *witness, pid_t pid, unsigned int cap, uid_t uid,
+			    gid_t gid);
+
 /** spool_witness_in_group() - is @gid one of the groups of thread or process @pid? Good as above.
  */
 bool spool_witness_in_group(struct spool_witness *witness, pid_t pid, gid_t gid);

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
+
 #include "security/privileges.h"
 #include "security/subuid.h"
 #include "unit.h"
@@ -113,6 +115,65 @@ static void administrators(void)
 	CU_ASSERT_TRUE(wait(NULL) > 0);
 	CU_ASSERT_FALSE(spool_witness_is_admin(NULL, getpid()));
 	spool_witness_free(NULL);
+}
+
+static bool has_over(struct spool_witness *witness, bool (*prepare)(void), uid_t uid, gid_t gid)
+{
+	pid_t pid = start_process(prepare);
+	bool yes;
+
+	if (pid == 0)
+		return false;
+	yes = spool_witness_has_over(witness, pid, CAP_DAC_OVERRIDE, uid, gid);
+	end_process(pid);
+	return yes;
+}
+
+static bool map_id(const char *path, unsigned int id)
+{
+	FILE *file = fopen(path, "w");
+	bool ok = file && fprintf(file, "0 %u 1", id) > 0;
+
+	return file && fclose(file) == 0 && ok;
+}
+
+/* As unshare -r. */
+static bool enter_with_one_number(void)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	FILE *file;
+
+	if (unshare(CLONE_NEWUSER) != 0)
+		return false;
+	file = fopen("/proc/self/setgroups", "w");
+	if (file) {
+		fputs("deny", file);
+		fclose(file);
+	}
+	return map_id("/proc/self/uid_map", uid) && map_id("/proc/self/gid_map", gid);
+}
+
+/* Those of a user namespace hold over what has a number there. */
+static void capabilities_over_inodes(void)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	struct spool_witness *witness;
+	pid_t pid = start_process(enter_with_one_number);
+	bool can = pid > 0;
+
+	if (can)
+		end_process(pid);
+	CU_ASSERT_EQUAL_FATAL(spool_witness_start(subuids, -1, -1, FOR_EVER, &witness), 0);
+	CU_ASSERT_EQUAL(has_over(witness, nothing, uid + 1, gid + 1), are_we_admin());
+	CU_ASSERT_FALSE(has_over(witness, drop_all, uid, gid));
+	CU_ASSERT_FALSE(has_over(witness, enter_user_namespace, uid, gid));
+	CU_ASSERT_EQUAL(has_over(witness, enter_with_one_number, uid, gid), can);
+	CU_ASSERT_FALSE(has_over(witness, enter_with_one_number, uid + 1, gid));
+	CU_ASSERT_FALSE(has_over(witness, enter_with_one_number, uid, gid + 1));
+	spool_witness_free(witness);
+	CU_ASSERT_TRUE(wait(NULL) > 0);
 }
 
 /* Our only child. */
@@ -444,6 +505,7 @@ int main(void)
 {
 	static const struct unit_test tests[] = {
 		{"administrators", administrators},
+		{"capabilities_over_inodes", capabilities_over_inodes},
 		{"it has one capability", it_has_one_capability},
 		{"daemons", daemons},
 		{"a foreign proc", a_foreign_proc},
