@@ -8,7 +8,7 @@ static const char *const feature_names[SPOOL_FEATURES_N] = {
 	"tmpfile",        "readdirplus",    "rename2",   "copy_file_range", "fallocate",
 	"lseek",          "dont_mask",      "posix_acl", "parallel_dirops", "ioctl_dir",
 	"async_read",     "atomic_o_trunc", "killpriv",  "uring",           "backing_tmpfile",
-	"backing_direct", "noswap",         "idmap",     "xattr",
+	"backing_direct", "noswap",         "idmap",     "xattr",           "epoch",
 };
 
 const char *spool_feature_name(unsigned int i)

@@ -26,8 +26,9 @@ enum spool_feature {
 	SPOOL_FEATURE_NOSWAP = 1 << 16,          /* a tmpfs that is not swapped */
 	SPOOL_FEATURE_IDMAP = 1 << 17,           /* only wanted in shared */
 	SPOOL_FEATURE_XATTR = 1 << 18,           /* extended attributes: xattr= */
+	SPOOL_FEATURE_EPOCH = 1 << 19,           /* all cached names can be expired */
 };
-#define SPOOL_FEATURES_N 19
+#define SPOOL_FEATURES_N 20
 
 /** spool_feature_name() - "tmpfile" ... of feature bit number @i, or NULL beyond the last. */
 const char *spool_feature_name(unsigned int i);

@@ -47,6 +47,17 @@ bool spool_handshake_offers(const void *offer, size_t len, uint32_t flags, uint3
 	return (in.flags & flags) == flags && (in.flags2 & flags2) == flags2;
 }
 
+bool spool_handshake_is_newer(const void *offer, size_t len, uint32_t minor)
+{
+	struct fuse_init_in in;
+
+	if (len < sizeof(struct fuse_in_header) + sizeof(in))
+		return false;
+	memcpy(&in, (const char *)offer + sizeof(struct fuse_in_header), sizeof(in));
+	return in.major > FUSE_KERNEL_VERSION ||
+	       (in.major == FUSE_KERNEL_VERSION && in.minor >= minor);
+}
+
 bool spool_handshake_extend(const void *offer, size_t len,
 			    const struct spool_handshake_extra *extra, struct fuse_init_out *out)
 {
@@ -168,6 +179,8 @@ static void extend(struct spool_fs *fs, const struct spool_request *request, boo
 	fs->setxattr_ext = out.flags & FUSE_SETXATTR_EXT;
 	if (!spool_handshake_offers(request->data, request->len, FUSE_HANDLE_KILLPRIV_V2, 0))
 		fs->missing |= SPOOL_FEATURE_KILLPRIV;
+	if (!spool_handshake_is_newer(request->data, request->len, SPOOL_WIRE_EPOCH_MINOR))
+		fs->missing |= SPOOL_FEATURE_EPOCH;
 	if (!(out.flags2 & SPOOL_WIRE_ALLOW_IDMAP))
 		fs->missing |= SPOOL_FEATURE_IDMAP;
 }

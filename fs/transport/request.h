@@ -38,10 +38,10 @@ struct spool_waitq;
 
 TAILQ_HEAD(spool_request_list, spool_request);
 
-/** What the kernel is to be told to drop: of an inode, or names that we have removed (removals.h),
- * for which no request waits. See notify.h; and whether it was told before a request is answered,
- * or the limit has passed before */
-enum spool_tell { SPOOL_TELL_ATTRS, SPOOL_TELL_PAGES, SPOOL_TELL_NAMES };
+/** What the kernel is to be told to drop: of an inode, what it knows of the entries of a directory
+ * (expire.h), or names that we have removed (removals.h), for which two no request waits. See
+ * notify.h; and whether it was told before a request is answered, or the limit has passed before */
+enum spool_tell { SPOOL_TELL_ATTRS, SPOOL_TELL_PAGES, SPOOL_TELL_NAMES, SPOOL_TELL_ENTRIES };
 enum spool_told { SPOOL_TOLD_NOT, SPOOL_TOLD, SPOOL_TOLD_LATE };
 
 /** Who has a request: a thread, in whose hand it is; the queue that it was deferred to; or again

@@ -28,6 +28,18 @@
 #define SPOOL_WIRE_ALLOW_IDMAP SPOOL_WIRE_FLAG2(40)          /* 7.41 */
 #define SPOOL_WIRE_OVER_IO_URING SPOOL_WIRE_FLAG2(41)        /* 7.42 */
 
+/* FUSE_NOTIFY_INC_EPOCH: all entries that are cached are looked up again. */
+#define SPOOL_WIRE_NOTIFY_INC_EPOCH 8
+#define SPOOL_WIRE_EPOCH_MINOR 44u /* the protocol version that brought it */
+
+/* What follows FUSE_NOTIFY_INVAL_ENTRY; before 7.38 the flags were padding. */
+struct spool_wire_inval_entry_out {
+	uint64_t parent;
+	uint32_t namelen, flags;
+};
+
+#define SPOOL_WIRE_EXPIRE_ONLY (UINT32_C(1) << 0)
+
 /* FUSE_STATX (7.39), struct statx as the kernel wants it; birth times come no other way. */
 #define SPOOL_WIRE_STATX 52u
 

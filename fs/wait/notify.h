@@ -48,7 +48,7 @@ struct spool_waitq *spool_notify_waitq(struct spool_notify *notify);
 
 /**
  * spool_notify_drop() - have the kernel drop @what of @ino some time; all pages; all names of payer
- *	@ino (removals.h)
+ *	@ino (removals.h); what is in the directory @ino (expire.h)
  * @wait_ms: how long to wait for room in the queue of @payer: not for threads that answer requests
  * Return: false: there is no room, as the kernel does not come on with what is there; or the end.
  */

@@ -6,6 +6,7 @@
 #include "fs.h"
 #include "host/shared.h"
 #include "transport/channel.h"
+#include "transport/expire.h"
 #include "transport/waitq.h"
 #include "wait/for_disk.h"
 #include "wait/for_ram.h"
@@ -25,6 +26,8 @@ static void tell_kernel(void *ctx, uint64_t ino, enum spool_tell what, uint64_t 
 
 	if (what == SPOOL_TELL_NAMES)
 		spool_removals_tell(fs->removals, (uid_t)ino);
+	else if (what == SPOOL_TELL_ENTRIES)
+		spool_expire_entries(fs, ino);
 	else
 		fuse_lowlevel_notify_inval_inode(
 			fs->session, ino, what == SPOOL_TELL_PAGES ? (off_t)off : -1, (off_t)len);

@@ -207,7 +207,7 @@ static void test_masks(void)
 	fclose(errors);
 	CU_ASSERT_PTR_NOT_NULL(
 		strstr(line, "SPOOLFS_MASK=lsee: unknown feature (allowed: tmpfile+"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(line, "+idmap+xattr)\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "+idmap+xattr+epoch)\n"));
 }
 
 static void test_refusals_are_one_line(void)
