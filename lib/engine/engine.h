@@ -26,9 +26,9 @@
  * "." or "..", or with a slash) are possible wherever they make sense, and are not repeated below.
  * -ENOSYS is never returned.
  *
- * Permissions (read, write, search, sticky, ownership) are checked by the kernel
- * (default_permissions) before a request is sent; the engine checks what the kernel cannot know:
- * the layout's rules, and the modes= policy.
+ * Permissions (read, write, search, sticky, ownership) are checked before an operation is called,
+ * by the kernel (default_permissions) or in fs/ops/permission.h; the engine checks what the kernel
+ * cannot know: the layout's rules, and the modes= policy.
  *
  * Locks: no function is called with a lock held, none returns with one held.
  */
@@ -76,6 +76,10 @@ void spool_engine_abandon(struct spool_engine *engine);
 /** Return: 0 and [+lookup]; -ENOENT; -ENOTDIR. In the private root see lib/README.md, "Layouts". */
 int spool_engine_lookup(struct spool_engine *engine, const struct spool_cred *cred, uint64_t parent,
 			const char *name, struct spool_attr *ret);
+
+/** spool_engine_was_looked_into() - may somebody remember what a name in the directory @ino means,
+ * or that it means nothing? Locks: the directory's. Return: false also for what is no directory. */
+bool spool_engine_was_looked_into(struct spool_engine *engine, uint64_t ino);
 
 /**
  * spool_engine_lookup_ino() - an inode of any kind by its number, as file handles name it

@@ -31,6 +31,8 @@ int spool_engine_lookup(struct spool_engine *engine, const struct spool_cred *cr
 	if (entry) {
 		node = entry->node;
 		spool_table_ref(&engine->table, node, 1, 1);
+	} else {
+		dir->dir->missed = true;
 	}
 	spool_mutex_unlock(&dir->lock);
 	if (node)
@@ -41,6 +43,20 @@ int spool_engine_lookup(struct spool_engine *engine, const struct spool_cred *cr
 		r = -ENOENT;
 	engine_put(engine, dir);
 	return r;
+}
+
+bool spool_engine_was_looked_into(struct spool_engine *engine, uint64_t ino)
+{
+	struct spool_node *dir;
+	bool yes;
+
+	if (engine_get_dir(engine, ino, &dir) < 0)
+		return false;
+	spool_mutex_lock(&dir->lock, SPOOL_RANK_DIR);
+	yes = dir->dir->n_entries > 0 || dir->dir->missed;
+	spool_mutex_unlock(&dir->lock);
+	engine_put(engine, dir);
+	return yes;
 }
 
 int spool_engine_lookup_ino(struct spool_engine *engine, uint64_t ino, struct spool_attr *ret)

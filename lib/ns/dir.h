@@ -59,6 +59,7 @@ struct spool_dir {
 	struct spool_node *parent;
 	struct engine_session *bound; /* that of what is made in it, a reference; NULL: none */
 	bool bound_here;              /* itself, not for a directory above; lock: the node's */
+	bool missed;                  /* a name was looked up that is not there */
 	uint64_t work_cookie;         /* what is to be done to its entries, see engine/tree.h */
 	uint64_t work_lifetime_at;
 	uint64_t work_expire_at;

@@ -292,6 +292,31 @@ static void test_forget(void)
 #define DEEP 100000u
 
 /* Nothing recurses: neither giving the kernel's references back from below nor the end. */
+/* Whether somebody may remember a name of it: one that was there when it was looked up, or not. */
+static void test_looked_into(void)
+{
+	uint64_t dir, file;
+
+	start();
+	CU_ASSERT_EQUAL(make_dir(ROOT, "d"), 0);
+	dir = attr.ino;
+	CU_ASSERT_TRUE(spool_engine_was_looked_into(rig.engine, ROOT));
+	CU_ASSERT_FALSE(spool_engine_was_looked_into(rig.engine, dir));
+	CU_ASSERT_EQUAL(create(dir, "f"), 0);
+	file = attr.ino;
+	CU_ASSERT_TRUE(spool_engine_was_looked_into(rig.engine, dir));
+	CU_ASSERT_FALSE(spool_engine_was_looked_into(rig.engine, file));
+	CU_ASSERT_EQUAL(unlink_name(dir, "f"), 0);
+	CU_ASSERT_FALSE(spool_engine_was_looked_into(rig.engine, dir));
+	CU_ASSERT_EQUAL(lookup(dir, "missing"), -ENOENT);
+	CU_ASSERT_TRUE(spool_engine_was_looked_into(rig.engine, dir));
+	CU_ASSERT_FALSE(spool_engine_was_looked_into(rig.engine, 12345));
+	spool_engine_release(rig.engine, file);
+	spool_engine_forget(rig.engine, file, 1);
+	spool_engine_forget(rig.engine, dir, 1);
+	engine_rig_fini(&rig);
+}
+
 static void test_deep(void)
 {
 	uint64_t *inos = calloc(DEEP, sizeof(*inos)), parent = ROOT;
@@ -368,6 +393,7 @@ int main(void)
 		{"link_counts", test_link_counts},
 		{"link_max", test_link_max},
 		{"forget", test_forget},
+		{"looked into", test_looked_into},
 		{"deep", test_deep},
 		{"colliding_names", test_colliding_names},
 	};
