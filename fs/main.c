@@ -253,6 +253,7 @@ int main(int argc, char *argv[])
 		return 0; /* what is wrong was said */
 	if (!read_mask(&options) || !has_descriptors())
 		return SPOOL_EXIT_USAGE;
+	options.one_user = spool_mount_is_for_one(&options);
 	options.hurry = read_factor(&options, "SPOOL_TEST_HURRY");
 	options.patience = read_factor(&options, "SPOOL_TEST_PATIENCE");
 	forget_descriptors(&options);

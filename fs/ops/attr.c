@@ -9,7 +9,9 @@
 #include <linux/xattr.h>
 
 #include "ops/origin.h"
+#include "ops/permission.h"
 #include "ops/set_ids.h"
+#include "security/permit.h"
 #include "security/subuid.h"
 #include "util/macros.h"
 #include "security/witness.h"
@@ -49,7 +51,7 @@ static unsigned int what_to_set(int to_set)
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		struct fuse_file_info *fi)
 {
-	const struct spool_attr wanted = {
+	struct spool_attr wanted = {
 		.mode = attr->st_mode,
 		.uid = attr->st_uid,
 		.gid = attr->st_gid,
@@ -58,22 +60,35 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		.mtime = attr->st_mtim,
 	};
 	struct spool_cred cred = reply_cred(req);
-	struct spool_attr result;
+	struct spool_attr result, before;
 	unsigned int set = what_to_set(to_set) | reply_wait_flags(req);
+	/* without the feature the kernel truncates in this way what it opens with O_TRUNC */
+	bool opened = fi && !(fs_of(req)->missing & SPOOL_FEATURE_ATOMIC_O_TRUNC);
 	int r;
 
-	(void)fi;
+	r = permission_to_set(req, ino, set, opened, &wanted, &before);
+	if (r < 0) {
+		reply_attr(req, r, NULL);
+		return;
+	}
 	if (to_set & FUSE_SET_ATTR_UID)
 		spool_subuids_refresh(fs_of(req)->subuids, attr->st_uid);
 	if (reply_kill_suidgid(req))
 		set |= SPOOL_KILL_SUIDGID;
 	if (set & (SPOOL_KILL_SUIDGID | SPOOL_SET_UID | SPOOL_SET_GID)) {
-		struct spool_set_ids before = spool_set_ids_of(fs_of(req), ino);
+		struct spool_set_ids ids = spool_set_ids_of(fs_of(req), ino);
 
-		set |= spool_set_ids_outsider(req, &before);
+		set |= spool_set_ids_outsider(req, &ids);
 	}
 	r = spool_engine_setattr(fs_of(req)->engine, &cred, ino, set, &wanted, &result);
+	if (r == 0)
+		permission_changed(fs_of(req), &before, &result);
 	reply_attr(req, r, &result);
+}
+
+void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	reply_status(req, permission_to(req, ino, (unsigned int)mask & 7));
 }
 
 void op_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -100,6 +115,20 @@ static bool is_for_owner(const char *name)
 	return strcmp(name, SPOOL_XATTR_LIFETIME) == 0;
 }
 
+/* An ACL may change the mode. Return: as spool_engine_setxattr(). */
+static int set_xattr(struct spool_fs *fs, const struct spool_cred *cred, fuse_ino_t ino,
+		     const char *name, const char *value, size_t size, int flags)
+{
+	struct spool_attr before, after;
+	int r = spool_engine_getattr(fs->engine, ino, &before);
+
+	if (r == 0)
+		r = spool_engine_setxattr(fs->engine, cred, ino, name, value, size, flags);
+	if (r == 0 && spool_engine_getattr(fs->engine, ino, &after) == 0)
+		permission_changed(fs, &before, &after);
+	return r;
+}
+
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
 		 int flags)
 {
@@ -114,7 +143,9 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 	flags &= XATTR_CREATE | XATTR_REPLACE;
 	if (reply_kill_suidgid(req))
 		flags |= SPOOL_XATTR_KILL_SGID;
-	r = spool_engine_setxattr(fs->engine, &cred, ino, name, value, size, flags);
+	r = permission_to_xattr(req, ino, name, SPOOL_MAY_WRITE);
+	if (r == 0)
+		r = set_xattr(fs, &cred, ino, name, value, size, flags);
 	if (r == 0 && changes_mode_unseen(fs, name) && reply_can_tell(req))
 		reply_tell_first(req, ino, SPOOL_TELL_ATTRS, r);
 	else
@@ -129,6 +160,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 
 	size = spool_min_u64(size, fs_of(req)->max_write);
 	if (buf)
+		r = permission_to_xattr(req, ino, name, SPOOL_MAY_READ);
+	if (r == 0)
 		r = spool_engine_getxattr(fs->engine, ino, name, buf, size);
 	if (r > 0 && size > 0)
 		spool_origin_note(fs->origins, fuse_req_ctx(req)->pid, name, buf, (size_t)r);
@@ -155,6 +188,9 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct spool_cred cred = reply_cred(req);
+	int r = permission_to_xattr(req, ino, name, SPOOL_MAY_WRITE);
 
-	reply_status(req, spool_engine_removexattr(fs_of(req)->engine, &cred, ino, name));
+	if (r == 0)
+		r = spool_engine_removexattr(fs_of(req)->engine, &cred, ino, name);
+	reply_status(req, r);
 }

@@ -8,14 +8,17 @@
 #include <linux/fuse.h>
 
 #include "ops/dirs.h"
+#include "ops/permission.h"
+#include "security/permit.h"
 #include "util/macros.h"
 
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct spool_fs *fs = fs_of(req);
-	int r = spool_dirs_open(fs->dirs, &fi->fh);
+	int r = permission_to(req, ino, SPOOL_MAY_READ);
+	bool opened = r == 0 && (r = spool_dirs_open(fs->dirs, &fi->fh)) == 0;
 
-	if (r == 0) {
+	if (opened) {
 		r = spool_engine_open(fs->engine, ino, 0);
 		if (r < 0)
 			spool_dirs_close(fs->dirs, fi->fh);
@@ -35,6 +38,7 @@ struct listing {
 	char *buf;
 	size_t used, size;
 	bool plus;
+	bool cached; /* the kernel may remember the entries */
 };
 
 static bool add_entry(void *arg, const char *name, size_t name_len, const struct spool_attr *attr,
@@ -45,7 +49,8 @@ static bool add_entry(void *arg, const char *name, size_t name_len, const struct
 	size_t n;
 
 	(void)name_len;
-	reply_fill_entry(attr, &entry); /* the kernel uses only the inode number of "." and ".." */
+	/* the kernel uses only the inode number of "." and ".." */
+	reply_fill_entry(attr, list->cached, &entry);
 	if (list->plus) {
 		n = fuse_add_direntry_plus(list->req, list->buf + list->used,
 					   list->size - list->used, name, &entry, (off_t)cookie);
@@ -82,6 +87,8 @@ static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, uin
 	struct spool_cred cred = reply_cred(req);
 	struct listing list = {.req = req, .buf = reply_buffer(fs), .plus = plus};
 	int r = -ENOMEM;
+
+	list.cached = !plus || permission_may_cache(fs, ino);
 
 	list.size = spool_min_u64(size, fs_of(req)->max_write);
 	if (list.buf)

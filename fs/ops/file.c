@@ -8,8 +8,10 @@
 
 #include "wait/for_release.h"
 #include "ops/maker.h"
+#include "ops/permission.h"
 #include "ops/set_ids.h"
 #include "background/reclaim.h"
+#include "security/permit.h"
 #include "util/macros.h"
 
 void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -20,18 +22,20 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	/* without a name it goes with the last close; who gives it one is asked then */
 	struct spool_cred cred = has_name ? maker_cred(req) : reply_cred(req);
 	struct spool_attr attr;
-	int r;
+	int r = permission_to(req, parent, SPOOL_MAY_WRITE | SPOOL_MAY_EXEC);
+	unsigned int cached;
 
-	if (!has_name)
+	if (r == 0 && !has_name)
 		r = spool_engine_tmpfile(engine, &cred, parent, mode, &attr);
-	else
+	else if (r == 0)
 		r = spool_engine_create(engine, &cred, parent, name, mode, &attr);
 	/* Another caller has made it first. The kernel has not checked this caller's rights on that
 	 * file, so it is not opened here: ESTALE makes the VFS look the name up and open it anew.
 	 */
 	if (r == -EEXIST && !(fi->flags & O_EXCL))
 		r = -ESTALE;
-	reply_create(req, r, &attr, fi);
+	cached = r == 0 ? permission_may_cache(fs_of(req), parent) : 0;
+	reply_create(req, r, &attr, cached, fi);
 }
 
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -41,10 +45,11 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 			     (fi->flags & O_TRUNC ? SPOOL_OPEN_TRUNCATE : 0) |
 			     ((fi->flags & O_ACCMODE) == O_RDONLY ? 0 : SPOOL_OPEN_WRITE);
 	struct spool_set_ids before = {0};
-	ssize_t r;
+	ssize_t r = 0;
 
 	fi->keep_cache = 1; /* all changes come through the kernel */
-	if (reply_told(req, &r) != SPOOL_TOLD_NOT) {
+	if (reply_told(req, &r) != SPOOL_TOLD_NOT ||
+	    (r = permission_to_open(req, ino, fi->flags)) < 0) {
 		reply_open(req, ino, (int)r, fi);
 		return;
 	}

@@ -212,25 +212,25 @@ int reply_fill_statx(struct spool_fs *fs, uint64_t ino, struct spool_wire_statx_
 	return 0;
 }
 
-void reply_fill_entry(const struct spool_attr *attr, struct fuse_entry_param *ret)
+void reply_fill_entry(const struct spool_attr *attr, bool cached, struct fuse_entry_param *ret)
 {
 	*ret = (struct fuse_entry_param){
 		.ino = attr->ino,
 		.generation = SPOOL_GENERATION,
 		.attr_timeout = FOREVER_S,
-		.entry_timeout = FOREVER_S,
+		.entry_timeout = cached ? FOREVER_S : 0,
 	};
 	reply_fill_stat(attr, &ret->attr);
 }
 
-void reply_entry(fuse_req_t req, int r, const struct spool_attr *attr, bool negative)
+void reply_entry(fuse_req_t req, int r, const struct spool_attr *attr, unsigned int cached)
 {
 	struct spool_engine *engine = fs_of(req)->engine;
 	struct fuse_entry_param entry;
 
 	assert(r <= 0);
 	spool_lock_assert_none();
-	if (r == -ENOENT && negative) {
+	if (r == -ENOENT && (cached & REPLY_NEGATIVE)) {
 		entry = (struct fuse_entry_param){.entry_timeout = FOREVER_S};
 		fuse_reply_entry(req, &entry);
 		return;
@@ -239,12 +239,13 @@ void reply_entry(fuse_req_t req, int r, const struct spool_attr *attr, bool nega
 		fuse_reply_err(req, -r);
 		return;
 	}
-	reply_fill_entry(attr, &entry);
+	reply_fill_entry(attr, cached & REPLY_CACHED, &entry);
 	if (fuse_reply_entry(req, &entry) < 0)
 		spool_engine_forget(engine, attr->ino, 1);
 }
 
-void reply_create(fuse_req_t req, int r, const struct spool_attr *attr, struct fuse_file_info *fi)
+void reply_create(fuse_req_t req, int r, const struct spool_attr *attr, unsigned int cached,
+		  struct fuse_file_info *fi)
 {
 	struct spool_engine *engine = fs_of(req)->engine;
 	struct fuse_entry_param entry;
@@ -255,7 +256,7 @@ void reply_create(fuse_req_t req, int r, const struct spool_attr *attr, struct f
 		fuse_reply_err(req, -r);
 		return;
 	}
-	reply_fill_entry(attr, &entry);
+	reply_fill_entry(attr, cached & REPLY_CACHED, &entry);
 	fi->keep_cache = 1;
 	if (fuse_reply_create(req, &entry, fi) < 0) {
 		spool_engine_release(engine, attr->ino);

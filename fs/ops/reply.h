@@ -78,12 +78,15 @@ void reply_tell_first(fuse_req_t req, fuse_ino_t ino, enum spool_tell what, ssiz
 /** @r: 0 or -errno. */
 void reply_status(fuse_req_t req, int r);
 
-/** An entry that owes one lookup, or the error; -ENOENT may be cached by the kernel if @negative.
- */
-void reply_entry(fuse_req_t req, int r, const struct spool_attr *attr, bool negative);
+/** enum reply_cached - what the kernel may remember: what the name means; that it is missing */
+enum reply_cached { REPLY_CACHED = 1 << 0, REPLY_NEGATIVE = 1 << 1 };
+
+/** An entry that owes one lookup, or the error. @cached: enum reply_cached */
+void reply_entry(fuse_req_t req, int r, const struct spool_attr *attr, unsigned int cached);
 
 /** A created file: owes a lookup and an open. */
-void reply_create(fuse_req_t req, int r, const struct spool_attr *attr, struct fuse_file_info *fi);
+void reply_create(fuse_req_t req, int r, const struct spool_attr *attr, unsigned int cached,
+		  struct fuse_file_info *fi);
 
 /** @r: 0, then it owes an open; or -errno. Return: 0; -errno the kernel did not take it. */
 int reply_open(fuse_req_t req, fuse_ino_t ino, int r, struct fuse_file_info *fi);
@@ -114,5 +117,5 @@ void reply_fill_stat(const struct spool_attr *attr, struct stat *ret);
 /** What FUSE_STATX answers for @ino. Return: 0; -errno. */
 int reply_fill_statx(struct spool_fs *fs, uint64_t ino, struct spool_wire_statx_out *ret);
 
-/** An entry for readdirplus and reply_entry(). */
-void reply_fill_entry(const struct spool_attr *attr, struct fuse_entry_param *ret);
+/** An entry for readdirplus and reply_entry(). @cached: the kernel may remember it */
+void reply_fill_entry(const struct spool_attr *attr, bool cached, struct fuse_entry_param *ret);

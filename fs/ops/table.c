@@ -45,7 +45,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 }
 
 /* Handlers that are missing here are answered ENOSYS once, and the kernel does not ask again:
- * flush, fsync, fsyncdir, access (the kernel decides), and locks (the kernel's own are right). */
+ * flush, fsync, fsyncdir, and locks (the kernel's own are right). Where it checks permissions it
+ * does not ask for access. */
 const struct fuse_lowlevel_ops *spool_ops(void)
 {
 	static const struct fuse_lowlevel_ops ops = {
@@ -71,6 +72,7 @@ const struct fuse_lowlevel_ops *spool_ops(void)
 		.readdir = op_readdir,
 		.readdirplus = op_readdirplus,
 		.releasedir = op_releasedir,
+		.access = op_access,
 		.statfs = op_statfs,
 		.setxattr = op_setxattr,
 		.getxattr = op_getxattr,

@@ -70,6 +70,7 @@ struct spool_options {
 	uint32_t grace; /* seconds */
 	bool allow_other;
 	bool allow_other_given;
+	bool one_user;     /* the kernel checks no permissions: see fs/ops/permission.h */
 	int holder_fd;     /* -1 = none */
 	int ready_fd;      /* -1 = none */
 	int alive_fd;      /* -1 = none; held open in all our processes, and not used */

@@ -195,6 +195,12 @@ static int resolve_kernel(struct given *given)
 		options->mask |= SPOOL_FEATURE_XATTR;
 	if (!options->allow_other_given)
 		options->allow_other = given->machine->uid == 0;
+	if (!options->allow_other && options->config.layout == SPOOL_LAYOUT_PRIVATE) {
+		fputs("spoolfs: noallow_other: layout=private is for all users (allowed: "
+		      "allow_other)\n",
+		      given->errors);
+		return -EINVAL;
+	}
 	return 0;
 }
 

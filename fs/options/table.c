@@ -327,6 +327,16 @@ static int set_allow_other(struct given *given, const struct option_entry *entry
 	return 0;
 }
 
+static int set_noallow_other(struct given *given, const struct option_entry *entry,
+			     const char *value)
+{
+	(void)entry;
+	(void)value;
+	given->options->allow_other = false;
+	given->options->allow_other_given = true;
+	return 0;
+}
+
 static int set_fsname(struct given *given, const struct option_entry *entry, const char *value)
 {
 	if (!*value || strpbrk(value, ",\\"))
@@ -435,6 +445,8 @@ const struct option_entry spool_option_table[] = {
 	{"log_level", "error|warning|info|debug", "info", "what is logged", set_log_level, NULL},
 	{"allow_other", NULL, "on for root", "other users may use the mount", set_allow_other,
 	 NULL},
+	{"noallow_other", NULL, "on for others than root",
+	 "nobody but the user who mounts may use it (not in private)", set_noallow_other, NULL},
 	{"fsname", "NAME", "spoolfs", "source shown in the mount table", set_fsname, NULL},
 	{"ro", NULL, NULL, NULL, refuse_ro, NULL},
 	{"remount", NULL, NULL, NULL, set_remount, NULL},

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +28,10 @@
 
 /* How long it may take to find out what a path is, unless what is mounted there hangs. A guess. */
 #define RESOLVE_MS 2000
+
+/* Linux 6.16 brought FUSE_NOTIFY_INC_EPOCH. */
+#define EPOCH_MAJOR 6u
+#define EPOCH_MINOR 16u
 
 #define REMOVE_TRIES 100 /* a guess; mostly the first try succeeds */
 
@@ -187,12 +192,30 @@ int spool_mount_check(const struct spool_options *options, struct spool_log *log
 	return 0;
 }
 
+bool spool_mount_is_for_one(const struct spool_options *options)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	/* In shared the kernel checks for the sake of ACLs. With writeback it sends times of its
+	 * own, which nobody has asked for. */
+	if (options->allow_other || options->writeback ||
+	    options->config.layout != SPOOL_LAYOUT_SINGLE ||
+	    (options->mask & (SPOOL_FEATURE_EPOCH | SPOOL_FEATURE_ATOMIC_O_TRUNC)))
+		return false;
+	/* this must be known before the kernel says which protocol it speaks */
+	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major > EPOCH_MAJOR || (major == EPOCH_MAJOR && minor >= EPOCH_MINOR);
+}
+
 static char *mount_options(const struct spool_options *options)
 {
 	char *text;
 
-	if (asprintf(&text, "fsname=%s,subtype=" SUBTYPE ",default_permissions,nosuid,nodev%s%s",
-		     options->source, options->allow_other ? ",allow_other" : "",
+	if (asprintf(&text, "fsname=%s,subtype=" SUBTYPE ",nosuid,nodev%s%s%s", options->source,
+		     options->one_user ? "" : ",default_permissions",
+		     options->allow_other ? ",allow_other" : "",
 		     options->noexec ? ",noexec" : "") < 0)
 		return NULL;
 	return text;

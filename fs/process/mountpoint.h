@@ -33,6 +33,11 @@ int spool_mount_clear(const char *path, struct spool_log *log);
 int spool_mount_check(const struct spool_options *options, struct spool_log *log,
 		      struct spool_mount *ret, FILE *errors);
 
+/** spool_mount_is_for_one() - is this a mount of one user, of which the kernel may leave all checks
+ * to us? Then options->one_user is to be set. Return: false also where this kernel lacks what that
+ * needs. */
+bool spool_mount_is_for_one(const struct spool_options *options);
+
 /** spool_mount_do() - mount. Return: 0 and @mount->fd; -errno (libfuse has written why). */
 int spool_mount_do(const struct spool_options *options, struct spool_mount *mount);
 

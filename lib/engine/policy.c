@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What the layouts and modes= ask for beyond POSIX. The kernel has checked ordinary permissions
- * before a request comes here; nothing here depends on the caller that the kernel would cache
+ * What the layouts and modes= ask for beyond POSIX. Ordinary permissions have been checked before
+ * a request comes here; nothing here depends on the caller that the kernel would cache
  * for others, but for three things: the listing of the private root, the target of its self link,
  * and statfs.
  */

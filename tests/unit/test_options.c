@@ -165,6 +165,7 @@ static void test_refusals(void)
 		{"xattr=no", "xattr=no: neither on nor off"},
 		{"xattr=", "xattr: needs a value"},
 		{"xattr=off,layout=shared", "xattr=off: layout=shared has ACLs"},
+		{"noallow_other", "noallow_other: layout=private is for all users"},
 		{"mlock=yes", "mlock=yes: neither on nor off"},
 		{"passthrough=off", "passthrough=off: unknown option"},
 		{"passthrough=on", "passthrough=on: unknown option"},
