@@ -175,7 +175,7 @@ static void test_mount_options(void)
 
 	CU_ASSERT_EQUAL(read_line("-o ram=1G -o size=2G,noexec true", true, &options), EXIT_OK);
 	CU_ASSERT_STRING_EQUAL(options.mount, "layout=single,lifetime=mount,log_level=warning,"
-					      "xattr=off,ram=1G,size=2G,noexec");
+					      "xattr=off,noallow_other,ram=1G,size=2G,noexec");
 	run_options_free(&options);
 	/* where the command of root may change to another user */
 	CU_ASSERT_EQUAL(read_line("--tmp -o ram=1G true", true, &options), EXIT_OK);
@@ -184,7 +184,7 @@ static void test_mount_options(void)
 	run_options_free(&options);
 	CU_ASSERT_EQUAL(read_line("--tmp true", false, &options), EXIT_OK);
 	CU_ASSERT_STRING_EQUAL(options.mount, "layout=single,lifetime=mount,log_level=warning,"
-					      "xattr=off");
+					      "xattr=off,noallow_other");
 	run_options_free(&options);
 	/* shared has ACLs; of two layouts the later one counts */
 	CU_ASSERT_EQUAL(read_line("-o layout=single,layout=shared true", false, &options), EXIT_OK);

@@ -64,25 +64,27 @@ static const char *last_value(const char *list, const char *name)
 	return found;
 }
 
-static bool is_shared(const char *layout)
+static bool is(const char *value, const char *what)
 {
-	return strcspn(layout, ",") == strlen("shared") &&
-	       strncmp(layout, "shared", strlen("shared")) == 0;
+	return strcspn(value, ",") == strlen(what) && strncmp(value, what, strlen(what)) == 0;
 }
 
 /* Root's commands may change to other users, for whom /tmp must be what it is. The mount ends with
  * the command: nothing in it has to end before. */
 static int complete(struct run_options *options, const char *asked, bool root)
 {
+	bool to_all = options->tmp && root;
 	const char *layout = asked ? last_value(asked, "layout=") : NULL;
-	bool shared = layout ? is_shared(layout) : options->tmp && root;
-	int r = add_mount_options(&options->mount,
-				  options->tmp && root ? "layout=shared" : "layout=single");
+	int r = add_mount_options(&options->mount, to_all ? "layout=shared" : "layout=single");
 
+	if (!layout)
+		layout = to_all ? "shared" : "single";
 	if (r == EXIT_OK)
 		r = add_mount_options(&options->mount, "lifetime=mount,log_level=warning");
-	if (r == EXIT_OK && !shared) /* where it would be an error */
+	if (r == EXIT_OK && !is(layout, "shared")) /* where it would be an error */
 		r = add_mount_options(&options->mount, "xattr=off");
+	if (r == EXIT_OK && is(layout, "single"))
+		r = add_mount_options(&options->mount, "noallow_other");
 	if (r == EXIT_OK && asked)
 		r = add_mount_options(&options->mount, asked);
 	if (options->tmp && options->rest == RUN_REST_LEFT)
