@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -142,6 +143,29 @@ static int refuse_hanging(const char *mountpoint, FILE *errors)
 	return -ETIMEDOUT;
 }
 
+/* Whoever could not unmount does not mount. Return: 0; -errno and a line. */
+static int check_fusermount(FILE *errors)
+{
+	uint64_t limit;
+	int r = 0;
+
+	/* Not every system has it: only a full boot makes it. */
+	if (access(MTAB, R_OK) < 0) {
+		r = -errno;
+		fprintf(errors,
+			"spoolfs: " MTAB ": %s: fusermount3 could not unmount (allowed: a link to "
+			"../proc/self/mounts)\n",
+			strerror(errno));
+	} else if (!spool_unmount_has_stack(&limit)) {
+		r = -ENOMEM;
+		fprintf(errors,
+			"spoolfs: RLIMIT_STACK is %" PRIu64 " bytes: fusermount3 could not unmount "
+			"(allowed: at least 256 KiB)\n",
+			limit);
+	}
+	return r;
+}
+
 int spool_mount_check(const struct spool_options *options, struct spool_log *log,
 		      struct spool_mount *ret, FILE *errors)
 {
@@ -175,13 +199,8 @@ int spool_mount_check(const struct spool_options *options, struct spool_log *log
 		free(path);
 		return -EBUSY;
 	}
-	/* Not every system has it: only a full boot makes it. */
-	if (geteuid() != 0 && access(MTAB, R_OK) < 0) {
-		r = -errno;
-		fprintf(errors,
-			"spoolfs: " MTAB ": %s: fusermount3 could not unmount (allowed: a link to "
-			"../proc/self/mounts)\n",
-			strerror(errno));
+	r = geteuid() == 0 ? 0 : check_fusermount(errors);
+	if (r < 0) {
 		free(path);
 		return r;
 	}

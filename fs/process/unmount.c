@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,10 @@
  * LOOK_MS. Guesses. */
 #define LOOK_MS 100
 #define UNMOUNT_MS 2000
+
+/* Bytes of stack with which fusermount3 can unmount: it has a buffer of 64 KiB there for a thread
+ * (3.14); with 100 KiB it is killed no more. The rest is a guess. */
+#define FUSERMOUNT_STACK ((rlim_t)256 << 10)
 
 /* How a child ends. FUSERMOUNT_FAILED: whatever the reason; what lies between is an errno. */
 enum { DONE = 0, FUSERMOUNT_FAILED = 1, NOT_OURS = 255 };
@@ -51,6 +56,27 @@ static int look(void *arg)
 	return is_dead(request->path) ? DONE : NOT_OURS;
 }
 
+bool spool_unmount_has_stack(uint64_t *ret_limit)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_STACK, &limit) < 0)
+		return true;
+	*ret_limit = limit.rlim_max;
+	return limit.rlim_max >= FUSERMOUNT_STACK;
+}
+
+/* A limit that a user sets for programs is not meant for fusermount3. */
+static void raise_stack(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_STACK, &limit) < 0 || limit.rlim_cur >= FUSERMOUNT_STACK)
+		return;
+	limit.rlim_cur = FUSERMOUNT_STACK;
+	setrlimit(RLIMIT_STACK, &limit);
+}
+
 /* Runs in a child. */
 static int unmount_one(void *arg)
 {
@@ -58,6 +84,7 @@ static int unmount_one(void *arg)
 
 	spool_keep_descriptors(NULL, 0);
 	if (geteuid() != 0) {
+		raise_stack();
 		execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", request->path, NULL);
 		return errno;
 	}

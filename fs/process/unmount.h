@@ -7,6 +7,9 @@
  * kernel all the same are made by a child, which we wait for only for a limited time.
  */
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "process/mount.h"
 
 /* How long the worker may take to end by itself before the abort: mostly 10 ms. A guess. */
@@ -42,3 +45,7 @@ int spool_unmount_unserved(const char *path);
  * aborted where we may. Return: 0; -ETIMEDOUT it hangs; -errno of umount2(2) or fork(2); -EIO where
  * fusermount3 cannot. */
 int spool_unmount_path(const char *path);
+
+/** spool_unmount_has_stack() - Return: whether RLIMIT_STACK can be raised to what fusermount3 needs
+ * to unmount; not: *@ret_limit is how many bytes it may have. */
+bool spool_unmount_has_stack(uint64_t *ret_limit);

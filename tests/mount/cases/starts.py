@@ -6,9 +6,11 @@ import subprocess
 import tempfile
 import threading
 
-from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, get, is_mounted,
+from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, get, is_mounted,
                  need_limited_addresses, put, run, unmount, wait_until)
 from transport import IO_URING_SETUP, forbid, status
+
+USER = 2  # fusermount3 wants one with a name
 
 
 class Place:
@@ -78,6 +80,24 @@ def a_user_who_could_not_unmount_does_not_mount():
         assert done.stderr.startswith('spoolfs: /etc/mtab: No such file or directory'), done
         assert done.stderr.count('\n') == 1, done
         os.rmdir(f'{place.path}/m')
+
+
+@case(mount=False)
+def a_small_stack_keeps_no_users_mount():
+    """fusermount3 needs more to unmount than to mount: it gets that, or nothing is mounted."""
+    if os.stat('/dev/fuse').st_mode & 0o006 != 0o006:
+        raise Skip('an ordinary user may not open /dev/fuse')
+    user = 'setpriv', f'--reuid={USER}', f'--regid={USER}', '--clear-groups'
+    done = run('prlimit', '--stack=65536:', *user, binary('SPOOLCTL'), 'run', '-o', 'backing=none',
+               'sh', '-c', 'echo $TMPDIR')
+    assert done.stderr == '' and not is_mounted(done.stdout.rstrip('\n')), done
+    with Place() as place:
+        os.chown(place.path, USER, USER)
+        done = run('prlimit', '--stack=65536', *user, binary('SPOOLFS'), '-o', 'backing=none',
+                   place.path, check=False)
+        assert done.returncode == 2 and done.stderr.count('\n') == 1, done
+        assert done.stderr.startswith('spoolfs: RLIMIT_STACK is 65536 bytes: '), done
+        assert not is_mounted(place.path)
 
 
 @case(mount=False)
