@@ -85,14 +85,15 @@ static void leave_terminal(void)
 	close(tty);
 }
 
-/* In the background: the descriptor that the starting process waits on. */
+/* In the background: the descriptor that the starting process waits on. Where that has been killed
+ * there is nobody to tell; others may wait for the end of what we have from it all the same. */
 static void tell_parent(void *arg)
 {
 	const char ok = 0;
 	int *fd = arg;
 
-	if (write(*fd, &ok, 1) != 1)
-		return; /* the starting process is gone: there is nobody to tell */
+	if (write(*fd, &ok, 1) < 0)
+		errno = 0; /* it is gone */
 	*fd = spool_close(*fd);
 	spool_stdio_to_null(STDERR_FILENO);
 }

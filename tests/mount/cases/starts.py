@@ -1,6 +1,7 @@
 """Starts that go wrong, and what lies on top: nothing hangs or is lost, and a line says why."""
 import os
 import resource
+import select
 import signal
 import subprocess
 import tempfile
@@ -37,6 +38,32 @@ def a_start_with_closed_standard_streams():
             unmount(place.path)
             wait_until(lambda g=got: not alive(g['worker_pid']) and not alive(g['supervisor_pid']),
                        'both processes end')
+
+
+@case(mount=False)
+def who_kills_a_start_is_held_up_by_nothing():
+    """The daemon lets go of the streams of a starting process that was killed meanwhile."""
+    ready, told = os.pipe()
+    os.set_blocking(told, False)
+    while True:  # until it is full: the daemon waits before it says that it has started
+        try:
+            os.write(told, b'x')
+        except BlockingIOError:
+            break
+    os.set_blocking(told, True)
+    with Place() as place, subprocess.Popen(
+            [binary('SPOOLFS'), '-o', 'backing=none', f'--ready-fd={told}', place.path],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[told]) as starter:
+        os.close(told)
+        wait_until(lambda: is_mounted(place.path), 'it is mounted')
+        starter.kill()
+        starter.wait()
+        while b'ready' not in os.read(ready, 1 << 16):
+            pass
+        assert select.select([starter.stderr], [], [], DEADLINE_S)[0], 'the stream is still open'
+        assert starter.stderr.read() == b''
+        unmount(place.path)
+    os.close(ready)
 
 
 @case(mount=False)
