@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,7 @@
 #include "util/descriptors.h"
 #include "util/macros.h"
 #include "util/parse.h"
+#include "util/signals.h"
 #include "process/worker.h"
 
 static void log_to_stderr(void *ctx, const struct spool_log_line *line)
@@ -236,6 +236,7 @@ int main(int argc, char *argv[])
 
 	if (!spool_stdio_open())
 		return 1; /* there is nobody to tell */
+	spool_signals_reset();
 	if (spool_options_parse(argc, argv, &machine, &options, stderr) < 0)
 		return SPOOL_EXIT_USAGE;
 	if (options.action == SPOOL_ACTION_HELP) {
@@ -258,7 +259,6 @@ int main(int argc, char *argv[])
 	options.hurry = read_factor(&options, "SPOOL_TEST_HURRY");
 	options.patience = read_factor(&options, "SPOOL_TEST_PATIENCE");
 	forget_descriptors(&options);
-	signal(SIGCHLD, SIG_DFL); /* who ignores it, as our caller may, cannot wait for children */
 	log.level = options.log_level;
 	avoid_oom_killer();
 	if (options.namespace &&

@@ -19,6 +19,7 @@
 #include "csi/node.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
+#include "util/signals.h"
 
 #define UNIX "unix://"
 
@@ -153,6 +154,7 @@ int main(int argc, char *argv[])
 
 	if (!spool_stdio_open())
 		return EXIT_FAILED; /* there is nobody to tell */
+	spool_signals_reset();
 	while (r < 0 && (c = usage_next(&usage, argc, argv)) != -1)
 		r = read_switch(c, &settings);
 	if (r < 0 && optind < argc)

@@ -29,6 +29,7 @@
 #include "hook/wish.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
+#include "util/signals.h"
 
 /* A daemon whose supervisor was killed is gone within 2 s. A guess with some room. */
 #define END_MS 3000
@@ -238,6 +239,7 @@ int main(int argc, char *argv[])
 
 	if (!spool_stdio_open())
 		return EXIT_FAILED; /* there is nobody to tell */
+	spool_signals_reset();
 	r = options ? read_switches(argc, argv, &options) : out_of_memory();
 	if (r >= 0)
 		return r;

@@ -18,6 +18,7 @@
 #include "common/usage.h"
 #include "util/descriptors.h"
 #include "util/macros.h"
+#include "util/signals.h"
 #include "volume/arguments.h"
 #include "volume/http.h"
 #include "volume/life.h"
@@ -165,6 +166,7 @@ int main(int argc, char *argv[])
 
 	if (!spool_stdio_open())
 		return EXIT_FAILED; /* there is nobody to tell */
+	spool_signals_reset();
 	r = arguments_read(argc, argv, &plugin.arguments);
 	if (r == EXIT_OK && !plugin.arguments.done && geteuid() != 0) {
 		fputs("spoolfs-volume: only root can mount volumes\n", stderr);

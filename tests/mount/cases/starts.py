@@ -1,5 +1,6 @@
 """Starts that go wrong, and what lies on top: nothing hangs or is lost, and a line says why."""
 import os
+import re
 import resource
 import select
 import signal
@@ -64,6 +65,35 @@ def who_kills_a_start_is_held_up_by_nothing():
         assert starter.stderr.read() == b''
         unmount(place.path)
     os.close(ready)
+
+
+def refuse_signals():
+    """As a program may be that starts daemons."""
+    signals = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    for number in signals:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def signals_of(pid):
+    return re.findall(r'Sig(Blk|Ign):\s*(\w+)', get(f'/proc/{pid}/status').decode())
+
+
+@case(mount=False)
+def signals_that_a_starter_refuses_are_none_of_the_daemons():
+    """It stops when it is told to, and its processes have the signals that they have else."""
+    found = []
+    for before in None, refuse_signals:
+        with Place() as place:
+            run(binary('SPOOLFS'), '-o', 'backing=none', place.path, preexec_fn=before,
+                timeout=DEADLINE_S)
+            got = status(place)
+            pids = got['supervisor_pid'], got['worker_pid']
+            found.append([signals_of(pid) for pid in pids])
+            os.kill(pids[0], signal.SIGTERM)
+            wait_until(lambda p=pids: not any(map(alive, p)), 'it ends')
+            assert not is_mounted(place.path)
+    assert found[0] == found[1], found
 
 
 @case(mount=False)
