@@ -53,16 +53,16 @@ static _Noreturn void become(const struct background *start)
 static int run(const struct background *start)
 {
 	int status = 0;
-	pid_t pid = fork();
+	pid_t pid = fork(), ended = pid;
 
 	if (pid == 0)
 		become(start);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	while (pid > 0 && (ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
 		;
-	if (pid > 0 && WIFEXITED(status))
+	if (ended > 0 && WIFEXITED(status))
 		return WEXITSTATUS(status);
 	dprintf(start->errors, "%s%sspoolfs: %s\n", start->who, start->colon,
-		pid < 0 ? strerror(errno) : "ended as it started");
+		ended < 0 ? strerror(errno) : "ended as it started");
 	return EXIT_FAILED;
 }
 
