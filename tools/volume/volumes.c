@@ -44,6 +44,8 @@ struct volume *volumes_add(struct volumes *volumes, const char *name, const char
 	if (volume)
 		volume->options = strdup(options);
 	if (!all || !volume || !volume->options) {
+		if (volume)
+			free(volume->options);
 		free(volume);
 		return NULL;
 	}
