@@ -4,8 +4,10 @@ import json
 import os
 import shutil
 import stat
+from pathlib import Path
 
-from rig import Mount, as_user, bash, binary, case, fails, get, need, put, run
+from rig import (Mount, as_user, bash, binary, case, fails, get, need, own_mounts, put, run,
+                 unmount)
 
 ALICE, BOB = 61001, 61002
 
@@ -214,3 +216,21 @@ def strict_and_refuse_stay_private_in_a_users_tree():
         with Mount(options=f'modes={modes}') as mount:
             os.mkdir(f'{mount.path}/{ALICE}/d')
             assert stat.S_IMODE(os.stat(f'{mount.path}/{ALICE}/d').st_mode) == 0o700
+
+
+@case(mount=False, masked=False)
+def a_package_that_goes_shows_paths_in_one_line():
+    """Those of users, which are no commands to the terminal of root."""
+    script = Path(__file__).resolve().parents[3] / 'packaging/debian/spoolfs.prerm'
+    own_mounts()
+    path = f'{os.environ["SPOOL_CASE_DIR"]}/a \x1b[2Jb\nc\\'
+    os.mkdir(path)
+    run(binary('SPOOLFS'), '-o', 'backing=none', path)
+    try:
+        done = run('sh', script, 'remove')
+        assert done.stdout == '' and '\x1b' not in done.stderr, done
+        line, = [line for line in done.stderr.splitlines() if os.environ['SPOOL_CASE_DIR'] in line]
+        assert line.startswith('spoolfs: /') and line.endswith(
+            r'/a\x20\x1b[2Jb\x0ac\x5c is served until somebody unmounts it'), line
+    finally:
+        unmount(path)
