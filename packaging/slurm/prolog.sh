@@ -9,8 +9,8 @@ SPOOLFS_OPTIONS=size=10G SPOOLFS_BASE=/run/spoolfs-slurm
 dir=$SPOOLFS_BASE/$SLURM_JOB_ID
 umask 022
 mkdir -p "$SPOOLFS_BASE"
-# What an earlier run of the job has left.
-while umount -l "$dir" 2>/dev/null; do :; done
+# What an earlier run of the job has left. Nothing is asked of it: its daemon may not answer.
+while umount -l -c -i "$dir" 2>/dev/null; do :; done
 mkdir -p "$dir"
 # A job may have no process here between its steps: its files stay until it ends.
 if ! spoolfs -o "$SPOOLFS_OPTIONS" \

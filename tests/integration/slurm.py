@@ -378,3 +378,32 @@ def without_the_plugin():
         started('f')
         cluster.do('scancel', str(job))
         all_gone()
+
+
+@case(mount=False)
+def the_epilog_waits_for_no_daemon():
+    """One that hangs, and one that cannot be unmounted as it was not mounted here."""
+    script = TOP / 'packaging/slurm/epilog.sh'
+    own_mounts()
+    run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run')
+    os.makedirs(f'{BASE}/7')
+    os.environ['SLURM_JOB_ID'] = '7'
+    run('bash', script)
+    assert is_clean()
+    run('bash', script)  # there is none any more
+    os.mkdir(f'{BASE}/7')
+    run(binary('SPOOLFS'), '-o', 'layout=single,detach=0,backing=none', f'{BASE}/7')
+    pids = daemons_of(f'{BASE}/7')
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        inner = f'mount --make-rprivate /; bash {script}'
+        done = run('unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', inner,
+                   check=False)
+        assert done.returncode == 1 and 'cannot be removed' in done.stderr, done
+        run('bash', script)
+        assert is_clean()
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: not any(map(alive, pids)), 'its daemon ends')
