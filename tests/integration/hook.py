@@ -103,6 +103,17 @@ def crun_isolates():
 
 
 @case(mount=False)
+def two_stages_are_as_good_as_one():
+    """A configuration may name the hook for the older stage as well."""
+    machine()
+    twice = {'prestart': hooks()['poststop'], **hooks()}
+    for name in ('runc', 'crun'):
+        done = Runtime(name).run(name, 'grep spoolfs /proc/mounts; ls -A /tmp', ASKED, twice)
+        assert done.stdout.count('spoolfs') == 2 and done.stdout.count('\n') == 1, done
+        nothing_is_left()
+
+
+@case(mount=False)
 def what_is_wrong_lets_the_container_fail():
     """With the reason, and with nothing left."""
     machine()

@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -82,6 +83,18 @@ static int is_the_kernels(int fd)
 	return fstatfs(fd, &fs) == 0 && (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC);
 }
 
+/* As it is told without a request to the daemon. */
+static bool is_mounted_already(int tree, int target)
+{
+	const int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
+	struct statx ours, found;
+
+	return statx(tree, "", flags, 0, &ours) == 0 && statx(target, "", flags, 0, &found) == 0 &&
+	       found.stx_attributes & STATX_ATTR_MOUNT_ROOT &&
+	       found.stx_dev_major == ours.stx_dev_major &&
+	       found.stx_dev_minor == ours.stx_dev_minor;
+}
+
 int attach_mount(const char *dir, pid_t pid, const char *root, const char *path, FILE *errors)
 {
 	spool_cleanup(fd) int tree = copy_of(dir), top = -1, target = -1;
@@ -96,6 +109,8 @@ int attach_mount(const char *dir, pid_t pid, const char *root, const char *path,
 	target = reach(top, path);
 	if (target < 0)
 		return hook_refuse(errors, "path", path, strerror(errno));
+	if (is_mounted_already(tree, target))
+		return 0;
 	if (is_the_kernels(target))
 		return hook_refuse(errors, "path", path, "in /proc or /sys (allowed: elsewhere)");
 	if (move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)

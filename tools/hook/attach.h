@@ -14,6 +14,6 @@
  * links on the way lead to no place outside of @root
  * Nothing that is mounted there later shows on @dir, nor the other way round. This process comes
  * into the mount namespace of the container.
- * Return: 0; -1 after a line to @errors.
+ * Return: 0, also where it is mounted there already; -1 after a line to @errors.
  */
 int attach_mount(const char *dir, pid_t pid, const char *root, const char *path, FILE *errors);

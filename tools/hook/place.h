@@ -17,7 +17,7 @@
  * @base: PLACE_BASE
  * @id: its first 200 bytes are used
  * @ret: of PATH_MAX bytes
- * Return: 0; -errno.
+ * Return: 0; -EEXIST there is one, of which @ret is the path; -errno.
  */
 int place_make(const char *base, const char *id, pid_t pid, char *ret);
 

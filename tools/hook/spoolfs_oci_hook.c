@@ -18,6 +18,7 @@
 #include <sys/pidfd.h>
 
 #include "common/background.h"
+#include "common/mounts.h"
 #include "common/options.h"
 #include "common/usage.h"
 #include "hook/attach.h"
@@ -122,7 +123,10 @@ static int mount_for(const struct state *state, const struct wish *wish, const c
 	if (!options)
 		return out_of_memory();
 	r = place_make(PLACE_BASE, state->id, state->pid, dir);
-	if (r < 0) {
+	if (r == -EEXIST) { /* called at two stages, or left by a call that was killed */
+		if (mounts_has(dir))
+			return EXIT_OK;
+	} else if (r < 0) {
 		hook_refuse(stderr, "mount point", dir, strerror(-r));
 		return EXIT_FAILED;
 	}
