@@ -8,6 +8,7 @@
 
 #include "host/clock.h"
 #include "host/connection.h"
+#include "host/procfs.h"
 #include "util/macros.h"
 #include "util/proc.h"
 #include "process/watch.h"
@@ -15,6 +16,7 @@
 struct spool_watchdog {
 	struct spool_pulses *pulses;
 	int wake; /* eventfd: the one that the pulses name to the worker */
+	int proc; /* a procfs with our numbers; < 0: there is none, and no debugger is seen */
 	bool stopped;
 	bool looking;
 	uint64_t next_ms; /* CLOCK_MONOTONIC: when to look */
@@ -24,11 +26,13 @@ struct spool_watchdog {
 int spool_watchdog_new(int hurry, struct spool_watchdog **ret)
 {
 	struct spool_watchdog *dog = calloc(1, sizeof(*dog));
+	enum spool_procfs kind;
 	int r;
 
 	if (!dog)
 		return -ENOMEM;
 	dog->watch.limit_ms = (uint64_t)(SPOOL_WATCH_LIMIT_MS / hurry);
+	dog->proc = spool_procfs_open(&kind);
 	dog->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = dog->wake < 0 ? -errno : spool_pulses_new(dog->wake, &dog->pulses);
 	if (r < 0)
@@ -44,6 +48,7 @@ void spool_watchdog_free(struct spool_watchdog *dog)
 		return;
 	spool_pulses_free(dog->pulses);
 	spool_close(dog->wake);
+	spool_close(dog->proc);
 	free(dog);
 }
 
@@ -73,13 +78,14 @@ void spool_watchdog_stopped(struct spool_watchdog *dog, bool stopped)
 		eventfd_write(dog->wake, 1);
 }
 
-static bool is_traced(pid_t pid)
+static bool is_traced(const struct spool_watchdog *dog, pid_t pid)
 {
 	struct spool_proc_status status;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	return spool_proc_status(path, &status) == 0 && status.tracer > 0;
+	snprintf(path, sizeof(path), "%d/status", (int)pid);
+	return dog->proc >= 0 && spool_proc_status_at(dog->proc, path, &status) == 0 &&
+	       status.traced;
 }
 
 bool spool_watchdog_look(struct spool_watchdog *dog, pid_t worker, const struct spool_mount *mount)
@@ -92,7 +98,7 @@ bool spool_watchdog_look(struct spool_watchdog *dog, pid_t worker, const struct 
 		dog->looking = true;
 	else if (!dog->looking || look.now_ms < dog->next_ms)
 		return false;
-	look.traced = is_traced(worker);
+	look.traced = is_traced(dog, worker);
 	look.waited_for = spool_connection_waits(mount->fd, mount->device);
 	verdict = spool_watch_look(&dog->watch, dog->pulses, &look);
 	if (verdict == SPOOL_WATCH_QUIET) {

@@ -2,28 +2,41 @@
 #include "util/proc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/macros.h"
+
 int spool_proc_status(const char *path, struct spool_proc_status *ret)
 {
-	FILE *file = fopen(path, "re");
+	return spool_proc_status_at(AT_FDCWD, path, ret);
+}
+
+int spool_proc_status_at(int dir, const char *path, struct spool_proc_status *ret)
+{
+	spool_cleanup(fd) int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	char line[256];
 
 	if (!file)
 		return -errno;
+	spool_steal_fd(&fd); /* the stream's */
 	*ret = (struct spool_proc_status){.uid = (uid_t)-1};
 	while (fgets(line, sizeof(line), file)) {
 		unsigned long long caps, signals;
 		unsigned int uid;
+		char state;
 		int a, b;
 
 		if (sscanf(line, "PPid: %d", &a) == 1)
 			ret->parent = a;
 		else if (sscanf(line, "TracerPid: %d", &a) == 1)
-			ret->tracer = a;
+			ret->traced |= a > 0;
+		else if (sscanf(line, "State: %c", &state) == 1)
+			ret->traced |= state == 't';
 		else if (sscanf(line, "CapEff: %llx", &caps) == 1)
 			ret->caps = caps;
 		else if (sscanf(line, "Uid: %*u %*u %*u %u", &uid) == 1)

@@ -9,11 +9,11 @@
 
 /** struct spool_proc_status - of proc_pid_status(5) */
 struct spool_proc_status {
-	uint64_t caps;  /* its effective capabilities, 1 << CAP_SYS_ADMIN ... */
-	uid_t uid;      /* the one that files are opened with; -1: not told */
-	pid_t parent;   /* 0: none in this pid namespace */
-	pid_t tracer;   /* the process that traces it, as a debugger does; 0: none */
-	bool dying;     /* SIGKILL is on its way, as by any signal that ends it */
+	uint64_t caps; /* its effective capabilities, 1 << CAP_SYS_ADMIN ... */
+	uid_t uid;     /* the one that files are opened with; -1: not told */
+	pid_t parent;  /* 0: none in this pid namespace */
+	bool traced; /* by a debugger; by one outside of this pid namespace: while it is stopped */
+	bool dying;  /* SIGKILL is on its way, as by any signal that ends it */
 	bool top_pidns; /* its pid is its name in one pid namespace alone: the one of /proc */
 };
 
@@ -24,6 +24,9 @@ struct spool_proc_status {
  * said.
  */
 int spool_proc_status(const char *path, struct spool_proc_status *ret);
+
+/** spool_proc_status_at() - the same below @dir, an open directory of a procfs, or AT_FDCWD. */
+int spool_proc_status_at(int dir, const char *path, struct spool_proc_status *ret);
 
 /**
  * spool_proc_in_group() - is @gid the process's group for files, or one of its supplementary ones?

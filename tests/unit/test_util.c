@@ -348,15 +348,18 @@ static void test_proc_status(void)
 		uint64_t caps;
 		bool top_pidns;
 		uid_t uid;
-		pid_t tracer;
+		bool traced;
 	} files[] = {
-		{"CapEff:\t000001ffffffffff\nNSpid:\t7\n", 0x1ffffffffff, true, UINT32_MAX, 0},
+		{"CapEff:\t000001ffffffffff\nNSpid:\t7\n", 0x1ffffffffff, true, UINT32_MAX, false},
 		{"Uid:\t1\t2\t3\t4\nCapEff:\t0000000000200000\nNSpid:\t7\t1\n", 0x200000, false, 4,
 		 0},
-		{"CapEff:\t000001ffffdfffff\nNSpid:\t7\n", 0x1ffffdfffff, true, UINT32_MAX, 0},
-		{"TracerPid:\t9\nUid:\t1\t1\t1\t1\n", 0, false, 1, 9},
-		{"CapPrm:\t000001ffffffffff\nCapEff:\t0000000000000000\n", 0, false, UINT32_MAX, 0},
-		{"", 0, false, UINT32_MAX, 0}};
+		{"CapEff:\t000001ffffdfffff\nNSpid:\t7\n", 0x1ffffdfffff, true, UINT32_MAX, false},
+		{"TracerPid:\t9\nUid:\t1\t1\t1\t1\n", 0, false, 1, true},
+		{"State:\tt (tracing stop)\nTracerPid:\t0\n", 0, false, UINT32_MAX, true},
+		{"State:\tT (stopped)\nTracerPid:\t0\n", 0, false, UINT32_MAX, false},
+		{"CapPrm:\t000001ffffffffff\nCapEff:\t0000000000000000\n", 0, false, UINT32_MAX,
+		 false},
+		{"", 0, false, UINT32_MAX, false}};
 
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(files); i++) {
 		struct spool_proc_status status = {.caps = 1, .top_pidns = true};
@@ -370,7 +373,7 @@ static void test_proc_status(void)
 		CU_ASSERT_EQUAL(status.caps, files[i].caps);
 		CU_ASSERT_EQUAL(status.uid, files[i].uid);
 		CU_ASSERT_EQUAL(status.top_pidns, files[i].top_pidns);
-		CU_ASSERT_EQUAL(status.tracer, files[i].tracer);
+		CU_ASSERT_EQUAL(status.traced, files[i].traced);
 		close(fd);
 	}
 	CU_ASSERT_EQUAL(spool_proc_status("/nowhere", NULL), -ENOENT);

@@ -18,6 +18,7 @@ LIMIT_S = 30 / HURRY
 # long requests, so that a thread is met with one in hand
 LOOP = 'cd "$0" || exit; while dd if=/dev/zero of=$$ bs=1M count=32 conv=notrunc; do :; done'
 PTRACE_ATTACH, PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 16, 17, 0x4206, 0x4207
+CLONE_NEWPID = 0x20000000  # <linux/sched.h>
 WALL = 0x40000000  # __WALL: threads, too
 # read, poll, clock_nanosleep, io_uring_enter: numbers of system calls on x86-64
 WAITS_IN = ('0', '7', '230', '426')
@@ -149,6 +150,32 @@ def a_debugger_is_no_hang():
         for each in task:
             syscall('ptrace', PTRACE_DETACH, each, 0, 0)
         assert caller.wait(DEADLINE_S) == 0
+    mount.stop()
+
+
+@case(mount=False)
+def a_debugger_is_seen_where_proc_shows_others():
+    """In a pid namespace of its own: its worker has the number of somebody else there."""
+    here = os.open('/proc/self/ns/pid', os.O_RDONLY)
+    syscall('unshare', CLONE_NEWPID)
+    try:
+        mount = watched(options='transport=dev')
+    finally:
+        syscall('setns', here, CLONE_NEWPID)
+        os.close(here)
+    callers = [subprocess.Popen(['sh', '-c', LOOP, mount.tmpdir()], stderr=subprocess.DEVNULL)
+               for _ in range(3)]
+    wait_until(lambda: len(os.listdir(mount.tmpdir())) == 3, 'all write')
+    LIBC.ptrace.argtypes = [ctypes.c_long] * 4
+    syscall('ptrace', PTRACE_SEIZE, mount.worker, 0, 0)
+    syscall('ptrace', PTRACE_INTERRUPT, mount.worker, 0, 0)
+    os.waitpid(mount.worker, WALL)
+    for _ in range(3):  # one at least is met with a request in hand
+        assert not is_killed(seize_at_work(mount.worker, 'spoolfs-dev'))
+    syscall('ptrace', PTRACE_DETACH, mount.worker, 0, 0)
+    for caller in callers:
+        caller.kill()
+        caller.wait()
     mount.stop()
 
 
