@@ -13,6 +13,7 @@
 #include "common/text.h"
 #include "ctl/names.h"
 #include "unit.h"
+#include "util/macros.h"
 
 /* What the writer makes of one value; to be freed. */
 static char *text_of(void (*write)(struct json *json))
@@ -201,12 +202,31 @@ static void test_text_stays_on_its_line(void)
 	free(text);
 }
 
+static void test_text_in_memory(void)
+{
+	static const struct {
+		const char *text, *shown;
+	} texts[] = {{"", ""},
+		     {"12345678", "12345678"},
+		     {"123456789", "12345..."},
+		     {"\n", "\\012"},
+		     {"a\n", "a\\012"},
+		     {"abcde\n", "abcde..."},
+		     {"ab\xc3\xa4", "ab\xc3\xa4"}};
+	char shown[9];
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(texts); i++)
+		CU_ASSERT_STRING_EQUAL(text_show(texts[i].text, shown, sizeof(shown)),
+				       texts[i].shown);
+}
+
 static const struct unit_test tests[] = {
 	{"json_commas", test_json_commas},
 	{"json_decimals", test_json_decimals},
 	{"json_strings", test_json_strings},
 	{"option_lists", test_option_lists},
 	{"text_stays_on_its_line", test_text_stays_on_its_line},
+	{"text_in_memory", test_text_in_memory},
 	{"mount_table", test_mount_table},
 	{"names", test_names},
 };

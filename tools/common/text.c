@@ -2,6 +2,10 @@
 #include "common/text.h"
 
 #include <stdbool.h>
+#include <string.h>
+
+#define SHOWN_MAX 17 /* four bytes, each as \ooo, and a NUL */
+#define CUT "..."
 
 size_t text_utf8_length(const unsigned char *text)
 {
@@ -26,20 +30,52 @@ static bool is_control(const unsigned char *text)
 	       (text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0x9f);
 }
 
+/* The first character, as it is shown. Return: of how many bytes it is. */
+static size_t show_one(const unsigned char *p, char ret[SHOWN_MAX])
+{
+	size_t len = text_utf8_length(p), n = len ? len : 1;
+
+	if (len > 0 && !is_control(p) && *p != '\\') {
+		memcpy(ret, p, len);
+		ret[len] = '\0';
+		return len;
+	}
+	for (size_t i = 0; i < n; i++)
+		snprintf(ret + 4 * i, 5, "\\%03o", p[i]);
+	return n;
+}
+
 void text_put(FILE *out, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
+	char shown[SHOWN_MAX];
 
 	while (*p) {
-		size_t len = text_utf8_length(p);
-
-		if (len == 0 || is_control(p) || *p == '\\') {
-			len = len ? len : 1;
-			for (size_t i = 0; i < len; i++)
-				fprintf(out, "\\%03o", p[i]);
-		} else {
-			fwrite(p, 1, len, out);
-		}
-		p += len;
+		p += show_one(p, shown);
+		fputs(shown, out);
 	}
+}
+
+const char *text_show(const char *text, char *ret, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	char shown[SHOWN_MAX];
+	size_t used = 0, cut = 0;
+
+	while (*p) {
+		size_t len;
+
+		p += show_one(p, shown);
+		len = strlen(shown);
+		if (used + len >= size) {
+			strcpy(ret + cut, CUT);
+			return ret;
+		}
+		memcpy(ret + used, shown, len);
+		used += len;
+		if (used + strlen(CUT) < size)
+			cut = used;
+	}
+	ret[used] = '\0';
+	return ret;
 }

@@ -15,6 +15,13 @@
 void text_put(FILE *out, const char *text);
 
 /**
+ * text_show() - the same for a line that is made in memory
+ * @ret: of @size bytes, 4 at least; what has no room there is cut off, and "..." tells it
+ * Return: @ret.
+ */
+const char *text_show(const char *text, char *ret, size_t size);
+
+/**
  * text_utf8_length() - of the UTF-8 sequence at @text (RFC 3629: shortest form, no surrogates)
  * @text: has a NUL at its end. Return: bytes; 0: it is none.
  */
