@@ -32,6 +32,8 @@ static void test_sizes(void)
 		{"1048575", GIB, 0, "1048575: too small (allowed: at least 1M, or none)"},
 		{"0", GIB, 0, "0: too small (allowed: at least 1M, or none)"},
 		{"", GIB, 0, ": not a size (allowed: bytes, as 10G, or none)"},
+		{"1\n\x1b[2J", GIB, 0,
+		 "1\\012\\033[2J: not a size (allowed: bytes, as 10G, or none)"},
 		{"-1", GIB, 0, "-1: not a size (allowed: bytes, as 10G, or none)"},
 		{"10G,uid=0", GIB, 0, "10G,uid=0: not a size (allowed: bytes, as 10G, or none)"},
 		{"None", GIB, 0, "None: not a size (allowed: bytes, as 10G, or none)"},

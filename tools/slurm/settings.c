@@ -4,20 +4,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "util/macros.h"
 #include "util/parse.h"
 
 #define BASE "/run/spoolfs-slurm"
 
+#define SHOWN 101 /* of a value in a line that says what is wrong with it */
+
 static bool wrong(char *ret_error, const char *value, const char *why)
 {
-	snprintf(ret_error, SETTINGS_ERROR, "%.100s: %s", value, why);
+	char shown[SHOWN];
+
+	snprintf(ret_error, SETTINGS_ERROR, "%s: %s", text_show(value, shown, sizeof(shown)), why);
 	return false;
 }
 
 bool settings_size(const char *text, uint64_t max, uint64_t *ret, char *ret_error)
 {
-	char shown[16];
+	char shown[SHOWN], limit[16];
 	uint64_t size;
 
 	if (strcmp(text, "none") == 0) {
@@ -29,9 +34,9 @@ bool settings_size(const char *text, uint64_t max, uint64_t *ret, char *ret_erro
 	if (size < SETTINGS_SIZE_MIN)
 		return wrong(ret_error, text, "too small (allowed: at least 1M, or none)");
 	if (size > max) {
-		spool_format_bytes(max, shown);
-		snprintf(ret_error, SETTINGS_ERROR, "%.100s: too large (allowed: up to %s)", text,
-			 shown);
+		spool_format_bytes(max, limit);
+		snprintf(ret_error, SETTINGS_ERROR, "%s: too large (allowed: up to %s)",
+			 text_show(text, shown, sizeof(shown)), limit);
 		return false;
 	}
 	*ret = size;
