@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/options.h"
+#include "common/text.h"
 #include "util/macros.h"
 
 /* Attributes with this in front are the kubelet's: the pod, and that the volume is inline. */
@@ -26,7 +27,10 @@ enum entry { ENTRY_KEY = 1, ENTRY_VALUE };
 
 static enum grpc_status refuse(char error[GRPC_ERROR], const char *value, const char *why)
 {
-	snprintf(error, GRPC_ERROR, "%s%s%s", value, *value ? ": " : "", why);
+	char shown[GRPC_ERROR / 4];
+
+	snprintf(error, GRPC_ERROR, "%s%s%s", text_show(value, shown, sizeof(shown)),
+		 *value ? ": " : "", why);
 	return GRPC_INVALID_ARGUMENT;
 }
 
