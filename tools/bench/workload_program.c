@@ -8,12 +8,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/clock.h"
+#include "bench/execute.h"
 
 #define LINE 100u      /* bytes of one line to be sorted */
 #define FUNCTIONS 150u /* of one C file: some 0.3 s to compile */
@@ -97,55 +95,26 @@ int bench_program_prepare(const struct bench_task *task)
 	return r;
 }
 
-/* Return: 0; -errno; -ECANCELED when it ended with another status than 0. */
-static int run_program(const struct bench_task *task, char *const argv[])
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		setenv("TMPDIR", task->dir, 1);
-		setenv("LC_ALL", "C", 1);
-		execvp(argv[0], argv);
-		fprintf(stderr, "spoolbench: %s: %s\n", argv[0], strerror(errno));
-		_exit(127);
-	}
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECANCELED;
-}
-
 static int run_sort(const struct bench_task *task)
 {
-	char path[PATH_MAX], sort[] = "sort", memory[] = "-S", in_t[] = "-T", out[] = "-o",
-			     null[] = "/dev/null", one[] = "--parallel=1";
-	char *size = strdup(task->setup->quick ? SORT_MEMORY_QUICK : SORT_MEMORY);
-	char *dir = strdup(task->dir);
-	char *argv[] = {sort, one, memory, size, in_t, dir, out, null, path, NULL};
-	int r = -ENOMEM;
+	const char *memory = task->setup->quick ? SORT_MEMORY_QUICK : SORT_MEMORY;
+	char path[PATH_MAX];
 
 	lines_path(task, path);
-	if (size && dir)
-		r = run_program(task, argv);
-	free(size);
-	free(dir);
-	return r;
+	return bench_execute(task, (const char *const[]){"sort", "--parallel=1", "-S", memory, "-T",
+							 task->dir, "-o", "/dev/null", path, NULL});
 }
 
 static int run_compiler(const struct bench_task *task)
 {
-	char path[PATH_MAX], object[PATH_MAX], cc[] = "cc", opt[] = "-O2", c[] = "-c", o[] = "-o";
-	char *argv[] = {cc, opt, c, o, object, path, NULL};
+	char path[PATH_MAX], object[PATH_MAX];
 	int r = 0;
 
 	snprintf(object, sizeof(object), "%s/object.o", task->setup->scratch);
 	for (unsigned int i = 0; i < task->n && r == 0; i++) {
 		source_path(task, i, path);
-		r = run_program(task, argv);
+		r = bench_execute(
+			task, (const char *const[]){"cc", "-O2", "-c", "-o", object, path, NULL});
 	}
 	return r;
 }
