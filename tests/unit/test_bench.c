@@ -5,16 +5,19 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bench/arguments.h"
 #include "bench/report.h"
 #include "bench/result.h"
+#include "bench/run.h"
 #include "bench/stats.h"
 #include "bench/workloads.h"
 #include "common/usage.h"
 #include "unit.h"
+#include "util/macros.h"
 
 #define NONE ((double)NAN)
 
@@ -108,21 +111,34 @@ static void test_workloads(void)
 	CU_ASSERT_PTR_NULL(bench_workload_find("life-4", 6));
 }
 
+/* Standard error becomes /dev/null. Return: what it was, for unmute(). */
+static int mute(void)
+{
+	int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	CU_ASSERT_EQUAL(dup2(null, STDERR_FILENO), STDERR_FILENO);
+	close(null);
+	return saved;
+}
+
+static void unmute(int saved)
+{
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+}
+
 /* Parses one option and a directory, without its lines on standard error. */
 static int parse(const char *option, struct bench_arguments *arguments, struct bench_setup *setup)
 {
 	char program[] = "spoolbench", dir[] = "/x", text[64];
 	char *argv[] = {program, text, dir, NULL};
-	int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC), r;
+	int saved = mute(), r;
 
 	memset(setup, 0, sizeof(*setup));
 	snprintf(text, sizeof(text), "%s", option);
 	optind = 0;
-	CU_ASSERT_EQUAL(dup2(null, STDERR_FILENO), STDERR_FILENO);
-	close(null);
 	r = arguments_parse(3, argv, arguments, setup);
-	dup2(saved, STDERR_FILENO);
-	close(saved);
+	unmute(saved);
 	return r;
 }
 
@@ -161,12 +177,56 @@ static void test_arguments(void)
 	CU_ASSERT_STRING_EQUAL(arguments.workloads[1]->name, "tree");
 }
 
+/* One place and a scratch directory below @top, which mkdtemp(3) makes. */
+static void make_setup(struct bench_setup *setup, char *top)
+{
+	memset(setup, 0, sizeof(*setup));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(top));
+	CU_ASSERT_EQUAL_FATAL(bench_setup_add(setup, top), EXIT_OK);
+	CU_ASSERT_EQUAL_FATAL(bench_setup_make(setup, top), EXIT_OK);
+	setup->n_rounds = 1;
+	setup->threads[setup->n_threads++] = 1;
+	setup->quick = true;
+}
+
+/* Return: how many rows a quick run of workload @name with @path for PATH adds; -errno. */
+static int quick_run(const char *name, const char *path)
+{
+	spool_cleanup(free) char *before = strdup(getenv("PATH"));
+	const struct bench_workload *workload = bench_workload_find(name, strlen(name));
+	char top[] = "/tmp/test_bench-XXXXXX";
+	struct bench_setup setup;
+	struct bench_result result = {.setup = &setup};
+	int saved = mute(), r;
+
+	make_setup(&setup, top);
+	setenv("PATH", path ? path : before, 1);
+	r = bench_run(&setup, workload, false, &result);
+	unmute(saved);
+	setenv("PATH", before, 1);
+	for (size_t i = 0; i < result.n_rows; i++)
+		CU_ASSERT_TRUE(result.rows[i].ns[0][0] > 0);
+	free(result.rows);
+	bench_setup_remove(&setup);
+	CU_ASSERT_EQUAL(rmdir(top), 0); /* nothing is left in it */
+	return r < 0 ? r : (int)result.n_rows;
+}
+
+static void test_missing_program(void)
+{
+	CU_ASSERT_EQUAL(quick_run("sort", "/nowhere:"), 0);
+	CU_ASSERT_EQUAL(quick_run("compile", "/nowhere"), 0);
+	CU_ASSERT_EQUAL(quick_run("sort", NULL), 1);
+	CU_ASSERT_EQUAL(quick_run("compile", NULL), 1);
+}
+
 static const struct unit_test tests[] = {
 	{"spread", test_spread},
 	{"ratio_is_of_one_round", test_ratio_is_of_one_round},
 	{"place_without_figure", test_place_without_figure},
 	{"workloads", test_workloads},
 	{"arguments", test_arguments},
+	{"missing_program", test_missing_program},
 };
 
 int main(void)

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/execute.h"
 #include "bench/result.h"
 
 /* Long enough that a round is not lost in the noise of a timer tick or two (4 ms). Guesses. */
@@ -141,6 +142,11 @@ int bench_run(const struct bench_setup *setup, const struct bench_workload *work
 	unsigned int n = workload->threaded ? setup->n_threads : 1;
 	int r = 0;
 
+	if (workload->program && !bench_has_program(workload->program)) {
+		fprintf(stderr, "spoolbench: %s: no %s in PATH: left out\n", workload->name,
+			workload->program);
+		return 0;
+	}
 	for (unsigned int i = 0; i < n && r == 0; i++) {
 		task.n_threads = workload->threaded ? setup->threads[i] : 1;
 		r = run_with_threads(&task, progress, result);

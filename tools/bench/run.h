@@ -17,6 +17,7 @@ struct bench_workload;
 
 /**
  * bench_run() - run @workload, and add its rows to @result
+ * Where its program is missing it adds none, and says so on standard error.
  * @progress: whether to tell on standard error what is being done
  * Return: 0; -errno, after a line on standard error.
  */

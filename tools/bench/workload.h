@@ -45,6 +45,7 @@ struct bench_figure {
  * @size: bytes of one file, or of one read or write
  * @kind: for the functions of the workload alone
  * @threaded: is run with each of setup->threads
+ * @program: without this one in PATH it is left out; NULL: it needs none
  * @prepare: may be NULL. Return: 0; -errno.
  * @run: sets @ret_ns for each figure: for one unit of work. Return: 0; -errno;
  *	BENCH_UNSUPPORTED.
@@ -56,6 +57,7 @@ struct bench_workload {
 	size_t size;
 	int kind;
 	bool threaded;
+	const char *program;
 	int (*prepare)(const struct bench_task *task);
 	int (*run)(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);
 };

@@ -110,6 +110,7 @@ static const struct bench_workload workloads[] = {
 	 .n = SORT,
 	 .n_quick = SORT_QUICK,
 	 .kind = PROGRAM_SORT,
+	 .program = "sort",
 	 .prepare = bench_program_prepare,
 	 .run = bench_program_run},
 	{.name = "compile",
@@ -118,6 +119,7 @@ static const struct bench_workload workloads[] = {
 	 .n = COMPILE,
 	 .n_quick = COMPILE_QUICK,
 	 .kind = PROGRAM_COMPILE,
+	 .program = "cc",
 	 .prepare = bench_program_prepare,
 	 .run = bench_program_run},
 };
