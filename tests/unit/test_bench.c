@@ -220,6 +220,11 @@ static void test_missing_program(void)
 	CU_ASSERT_EQUAL(quick_run("compile", NULL), 1);
 }
 
+static void test_jobs(void)
+{
+	CU_ASSERT_EQUAL(quick_run("unpack", NULL), 2);
+}
+
 static const struct unit_test tests[] = {
 	{"spread", test_spread},
 	{"ratio_is_of_one_round", test_ratio_is_of_one_round},
@@ -227,6 +232,7 @@ static const struct unit_test tests[] = {
 	{"workloads", test_workloads},
 	{"arguments", test_arguments},
 	{"missing_program", test_missing_program},
+	{"jobs", test_jobs},
 };
 
 int main(void)

@@ -7,7 +7,7 @@
 
 #include "bench/setup.h"
 
-#define BENCH_WORKLOADS 16u
+#define BENCH_WORKLOADS 24u
 
 struct bench_workload;
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bench/workload_files.h"
 #include "bench/workload_life.h"
 #include "bench/workload_program.h"
 #include "bench/workload_stream.h"
@@ -14,6 +15,8 @@
 
 #define FILES 100000u /* in one directory */
 #define FILES_QUICK 2000u
+#define SMALL_FILES 4000u /* in a tree of directories */
+#define SMALL_FILES_QUICK 200u
 #define STREAM (256u * MIB)
 #define STREAM_QUICK (8u * MIB)
 #define RANDOM 20000u /* reads, and writes */
@@ -104,15 +107,15 @@ static const struct bench_workload workloads[] = {
 	 .n = FILES,
 	 .n_quick = FILES_QUICK,
 	 .run = bench_tree_run},
-	{.name = "sort",
-	 .what = "sort -S 64M on 1 GB of text, its temporary files in the directory",
-	 .figures = {{"sort", BENCH_TIME}},
-	 .n = SORT,
-	 .n_quick = SORT_QUICK,
-	 .kind = PROGRAM_SORT,
-	 .program = "sort",
-	 .prepare = bench_program_prepare,
-	 .run = bench_program_run},
+	{.name = "unpack",
+	 .what = "tar -xf on an archive of 4,000 files of 4 KiB on average, and rm -rf on them",
+	 .figures = {{"unpack", BENCH_TIME}, {"remove", BENCH_TIME}},
+	 .n = SMALL_FILES,
+	 .n_quick = SMALL_FILES_QUICK,
+	 .kind = FILES_UNPACK,
+	 .program = "tar",
+	 .prepare = bench_files_prepare,
+	 .run = bench_files_run},
 	{.name = "compile",
 	 .what = "cc -O2 -c on 24 files, TMPDIR being the directory",
 	 .figures = {{"compile", BENCH_TIME}},
@@ -120,6 +123,15 @@ static const struct bench_workload workloads[] = {
 	 .n_quick = COMPILE_QUICK,
 	 .kind = PROGRAM_COMPILE,
 	 .program = "cc",
+	 .prepare = bench_program_prepare,
+	 .run = bench_program_run},
+	{.name = "sort",
+	 .what = "sort -S 64M on 1 GB of text, its temporary files in the directory",
+	 .figures = {{"sort", BENCH_TIME}},
+	 .n = SORT,
+	 .n_quick = SORT_QUICK,
+	 .kind = PROGRAM_SORT,
+	 .program = "sort",
 	 .prepare = bench_program_prepare,
 	 .run = bench_program_run},
 };

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Trees of small files, as sources and packages are, handled by the programs that do it. */
+
+#include "bench/workload_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench/clock.h"
+#include "bench/execute.h"
+
+#define TREE "files"
+#define FILES_IN_DIRECTORY 100u
+#define FILE_MAX 8192u /* bytes, so that half of them take more than a page. A guess. */
+#define SPREAD 2741u   /* prime, so that sizes in a directory differ */
+
+static int make_file(const char *tree, uint64_t i)
+{
+	char path[PATH_MAX];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/d%llu", tree, (unsigned long long)i / FILES_IN_DIRECTORY);
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	snprintf(path, sizeof(path), "%s/d%llu/f%llu", tree,
+		 (unsigned long long)i / FILES_IN_DIRECTORY, (unsigned long long)i);
+	file = fopen(path, "we");
+	if (!file)
+		return -errno;
+	for (uint64_t at = 0; at < i * SPREAD % FILE_MAX; at += 32)
+		fprintf(file, "%15llu %15llu\n", (unsigned long long)i, (unsigned long long)at);
+	if (ferror(file)) {
+		fclose(file);
+		return -EIO;
+	}
+	return fclose(file) == 0 ? 0 : -errno;
+}
+
+int bench_files_make(const struct bench_task *task, char ret[PATH_MAX])
+{
+	int r = 0;
+
+	snprintf(ret, PATH_MAX, "%s/" TREE, task->setup->scratch);
+	if (mkdir(ret, 0700) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	for (uint64_t i = 0; i < task->n && r == 0; i++)
+		r = make_file(ret, i);
+	return r;
+}
+
+int bench_files_remove(const struct bench_task *task, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", task->dir, name);
+	return bench_execute(task, (const char *const[]){"rm", "-rf", path, NULL});
+}
+
+static void archive_path(const struct bench_task *task, char ret[PATH_MAX])
+{
+	snprintf(ret, PATH_MAX, "%s/files.tar", task->setup->scratch);
+}
+
+int bench_files_prepare(const struct bench_task *task)
+{
+	char tree[PATH_MAX], archive[PATH_MAX];
+	int r = bench_files_make(task, tree);
+
+	archive_path(task, archive);
+	if (r < 0 || access(archive, R_OK) == 0)
+		return r;
+	return bench_execute(task, (const char *const[]){"tar", "-cf", archive, "-C",
+							 task->setup->scratch, TREE, NULL});
+}
+
+int bench_files_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES])
+{
+	char archive[PATH_MAX];
+	int64_t from = bench_now_ns(), unpacked;
+	int r;
+
+	archive_path(task, archive);
+	r = bench_execute(task,
+			  (const char *const[]){"tar", "-xf", archive, "-C", task->dir, NULL});
+	unpacked = bench_now_ns();
+	if (r == 0)
+		r = bench_files_remove(task, TREE);
+	ret_ns[0] = (double)(unpacked - from);
+	ret_ns[1] = (double)(bench_now_ns() - unpacked);
+	return r;
+}
