@@ -223,6 +223,7 @@ static void test_missing_program(void)
 static void test_jobs(void)
 {
 	CU_ASSERT_EQUAL(quick_run("unpack", NULL), 2);
+	CU_ASSERT_EQUAL(quick_run("cp-r", NULL), 1);
 }
 
 static const struct unit_test tests[] = {
