@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/workload_files.h"
+#include "bench/workload_git.h"
 #include "bench/workload_life.h"
 #include "bench/workload_program.h"
 #include "bench/workload_stream.h"
@@ -125,6 +126,14 @@ static const struct bench_workload workloads[] = {
 	 .program = "cp",
 	 .prepare = bench_files_prepare,
 	 .run = bench_files_run},
+	{.name = "git",
+	 .what = "git clone of a repository of 4,000 small files, and git status in the clone",
+	 .figures = {{"git-clone", BENCH_TIME}, {"git-status", BENCH_TIME}},
+	 .n = SMALL_FILES,
+	 .n_quick = SMALL_FILES_QUICK,
+	 .program = "git",
+	 .prepare = bench_git_prepare,
+	 .run = bench_git_run},
 	{.name = "compile",
 	 .what = "cc -O2 -c on 24 files, TMPDIR being the directory",
 	 .figures = {{"compile", BENCH_TIME}},
