@@ -227,6 +227,7 @@ static void test_jobs(void)
 	CU_ASSERT_EQUAL(quick_run("cp-r", NULL), 1);
 	/* which a machine that only builds may lack: then it is left out */
 	CU_ASSERT_EQUAL(quick_run("git", NULL), bench_has_program("git") ? 2 : 0);
+	CU_ASSERT_EQUAL(quick_run("sqlite", NULL), bench_has_program("sqlite3") ? 2 : 0);
 }
 
 static const struct unit_test tests[] = {

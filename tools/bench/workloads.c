@@ -7,6 +7,7 @@
 #include "bench/workload_git.h"
 #include "bench/workload_life.h"
 #include "bench/workload_program.h"
+#include "bench/workload_sqlite.h"
 #include "bench/workload_stream.h"
 #include "bench/workload_tree.h"
 #include "util/macros.h"
@@ -22,6 +23,8 @@
 #define STREAM_QUICK (8u * MIB)
 #define RANDOM 20000u /* reads, and writes */
 #define RANDOM_QUICK 500u
+#define TABLE 400000u /* rows */
+#define TABLE_QUICK 2000u
 #define SORT (1000u * 1000u * 1000u)
 #define SORT_QUICK (4u * 1000u * 1000u)
 #define COMPILE 24u /* files */
@@ -134,6 +137,13 @@ static const struct bench_workload workloads[] = {
 	 .program = "git",
 	 .prepare = bench_git_prepare,
 	 .run = bench_git_run},
+	{.name = "sqlite",
+	 .what = "sqlite3: fill a table of 400,000 rows and index it; sort it in a cache of 2 MB",
+	 .figures = {{"sqlite", BENCH_TIME}, {"sqlite-sort", BENCH_TIME}},
+	 .n = TABLE,
+	 .n_quick = TABLE_QUICK,
+	 .program = "sqlite3",
+	 .run = bench_sqlite_run},
 	{.name = "compile",
 	 .what = "cc -O2 -c on 24 files, TMPDIR being the directory",
 	 .figures = {{"compile", BENCH_TIME}},

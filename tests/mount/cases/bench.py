@@ -12,10 +12,11 @@ from rig import DEADLINE_S, case, mounts, run, wait_until
 
 WORKLOADS = ['life-4k', 'life-64k', 'life-1m', 'life-tmpfile-4k', 'life-unlinked-4k', 'stream-4k',
              'stream-64k', 'random-4k', 'rewrite-64m', 'rewrite-256m', 'tree', 'unpack',
-             'cp-r', 'git', 'compile', 'sort']
+             'cp-r', 'git', 'sqlite', 'compile', 'sort']
 FIGURES = ['life-4k', 'life-4k x2', 'write-4k', 'read-64k', 'random-read-4k', 'rewrite-64m',
            'rewrite-256m', 'create', 'readdir', 'stat', 'unlink', 'unpack', 'remove',
-           'cp-r', 'git-clone', 'git-status', 'compile', 'sort']
+           'cp-r', 'git-clone', 'git-status', 'sqlite', 'sqlite-sort',
+           'compile', 'sort']
 CHART = str(Path(__file__).resolve().parents[3] / 'tools/bench/spoolbench-chart')
 
 
