@@ -19,6 +19,9 @@
 #define RANDOM_FILE (64u * MIB)
 #define REWRITE_QUICK (4u * MIB)
 #define REST_S 3 /* a large file has been written to a disk by then, where that is done at all */
+#define DISK_READS 20000u /* at random places; a disk with moving heads takes minutes. A guess. */
+#define DISK_READS_QUICK 100u
+#define DISK_READ 4096u
 #define SEED 88172645463325252u /* any odd number: xorshift64, G. Marsaglia, 2003 */
 
 static int write_all(int fd, const char *buffer, size_t size, uint64_t bytes)
@@ -96,22 +99,21 @@ static off_t random_place(uint64_t *state, size_t size, uint64_t bytes)
 	return (off_t)(*state % (bytes / size) * size);
 }
 
-/* At places of the first @bytes of the file. */
-static int timed_random(const struct bench_task *task, int fd, char *buffer, uint64_t bytes,
+/* @n_times at places of the first @bytes of the file. */
+static int timed_random(uint64_t n_times, size_t size, int fd, char *buffer, uint64_t bytes,
 			bool reading, double *ret_ns)
 {
-	size_t size = task->workload->size;
 	uint64_t state = SEED;
 	int64_t from = bench_now_ns();
 
-	for (uint64_t i = 0; i < task->n; i++) {
+	for (uint64_t i = 0; i < n_times; i++) {
 		off_t at = random_place(&state, size, bytes);
 		ssize_t n = reading ? pread(fd, buffer, size, at) : pwrite(fd, buffer, size, at);
 
 		if (n != (ssize_t)size)
 			return n < 0 ? -errno : -EIO;
 	}
-	*ret_ns = (double)(bench_now_ns() - from) / (double)task->n;
+	*ret_ns = (double)(bench_now_ns() - from) / (double)n_times;
 	return 0;
 }
 
@@ -129,9 +131,11 @@ int bench_random_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]
 		return -errno;
 	r = write_all(fd, buffer, task->workload->size, RANDOM_FILE);
 	if (r == 0)
-		r = timed_random(task, fd, buffer, RANDOM_FILE, false, &ret_ns[0]);
+		r = timed_random(task->n, task->workload->size, fd, buffer, RANDOM_FILE, false,
+				 &ret_ns[0]);
 	if (r == 0)
-		r = timed_random(task, fd, buffer, RANDOM_FILE, true, &ret_ns[1]);
+		r = timed_random(task->n, task->workload->size, fd, buffer, RANDOM_FILE, true,
+				 &ret_ns[1]);
 	unlinkat(task->dirfd, NAME, 0);
 	return r;
 }
@@ -153,7 +157,59 @@ int bench_rewrite_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES
 	if (r == 0 && !task->setup->quick)
 		sleep(REST_S);
 	if (r == 0)
-		r = timed_random(task, fd, buffer, bytes, false, &ret_ns[0]);
+		r = timed_random(task->n, task->workload->size, fd, buffer, bytes, false,
+				 &ret_ns[0]);
+	unlinkat(task->dirfd, NAME, 0);
+	return r;
+}
+
+/* Nothing but the disk has the file then, as far as we may see to that: only root can have what a
+ * filesystem below the file's has cached dropped. */
+static void drop_caches(const struct bench_task *task, int fd)
+{
+	spool_cleanup(fd) int all = -1;
+
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (!task->setup->quick)
+		all = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+	if (all >= 0)
+		(void)!write(all, "1", 1);
+}
+
+static int timed_disk_write(const struct bench_task *task, int fd, const char *buffer,
+			    double *ret_ns)
+{
+	int64_t from = bench_now_ns();
+	int r = write_all(fd, buffer, task->workload->size, task->n);
+
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	*ret_ns = (double)(bench_now_ns() - from) / (double)task->n;
+	return r;
+}
+
+int bench_disk_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES])
+{
+	uint64_t n_reads = task->setup->quick ? DISK_READS_QUICK : DISK_READS;
+	spool_cleanup(free) char *buffer = malloc(task->workload->size);
+	spool_cleanup(fd) int fd = -1;
+	int r;
+
+	if (!buffer)
+		return -ENOMEM;
+	memset(buffer, 'x', task->workload->size);
+	fd = openat(task->dirfd, NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = timed_disk_write(task, fd, buffer, &ret_ns[0]);
+	if (r == 0 && !task->setup->quick)
+		sleep(REST_S);
+	drop_caches(task, fd);
+	if (r == 0)
+		r = timed_read(task, buffer, &ret_ns[1]);
+	drop_caches(task, fd);
+	if (r == 0)
+		r = timed_random(n_reads, DISK_READ, fd, buffer, task->n, true, &ret_ns[2]);
 	unlinkat(task->dirfd, NAME, 0);
 	return r;
 }

@@ -14,3 +14,7 @@ int bench_random_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]
 /** bench_rewrite_run() - one write at a random place of a file of @kind MiB that was left alone for
  * 3 s. */
 int bench_rewrite_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);
+
+/** bench_disk_run() - three figures: a byte written and synchronized; a byte read, and a read at a
+ * random place, when no cache has them. */
+int bench_disk_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);

@@ -21,6 +21,8 @@
 #define SMALL_FILES_QUICK 200u
 #define STREAM (256u * MIB)
 #define STREAM_QUICK (8u * MIB)
+#define DISK (2048u * MIB)
+#define DISK_QUICK (8u * MIB)
 #define RANDOM 20000u /* reads, and writes */
 #define RANDOM_QUICK 500u
 #define TABLE 400000u /* rows */
@@ -102,6 +104,16 @@ static const struct bench_workload workloads[] = {
 	 .size = 4 * KIB,
 	 .kind = 256,
 	 .run = bench_rewrite_run},
+	{.name = "stream-disk",
+	 .what = "write a file of 2 GiB and synchronize it; without caches read it, and 20,000 "
+		 "times 4 KiB",
+	 .figures = {{"disk-write", BENCH_THROUGHPUT},
+		     {"disk-read", BENCH_THROUGHPUT},
+		     {"disk-random-read-4k", BENCH_TIME}},
+	 .n = DISK,
+	 .n_quick = DISK_QUICK,
+	 .size = 64 * KIB,
+	 .run = bench_disk_run},
 	{.name = "tree",
 	 .what = "create 100,000 empty files in a directory; list, stat and unlink them",
 	 .figures = {{"create", BENCH_TIME},
