@@ -46,6 +46,7 @@ static const struct variant {
 	{"spoolfs", NULL},
 	{"spoolfs-dev", "transport=dev"},
 	{"spoolfs-writeback", "writeback"},
+	{"spoolfs-one-user", "layout=single,noallow_other,xattr=off"}, /* as spoolctl run mounts */
 };
 
 static int failed(const char *what)

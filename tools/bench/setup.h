@@ -5,9 +5,10 @@
 
 #include <stdbool.h>
 
-#define BENCH_PLACES 8u
+#define BENCH_PLACES 12u
 #define BENCH_ROUNDS 99u
 #define BENCH_THREADS 64u
+#define BENCH_THREAD_NUMBERS 8u
 #define BENCH_LABEL 24u /* bytes of a place's name, with the NUL */
 
 /** struct bench_place - a directory that is measured */
@@ -22,7 +23,8 @@ struct bench_setup {
 	struct bench_place places[BENCH_PLACES]; /* the others are compared with the first */
 	unsigned int n_places;
 	unsigned int n_rounds;
-	unsigned int threads[BENCH_PLACES]; /* numbers of threads of the workloads that have them */
+	unsigned int threads
+		[BENCH_THREAD_NUMBERS]; /* numbers of threads of the workloads that have them */
 	unsigned int n_threads;
 	bool quick;
 	char *scratch; /* a directory of our own for input that is not measured */

@@ -91,7 +91,8 @@ def mounts_of_its_own_come_and_go():
     done = spoolbench('--mounts', '-o', 'backing=none,ram=256M', '-q', '-r1', '-t1', '-w',
                       'life-4k', '--markdown', f'here={d}')
     head = done.stdout.split('\n\n')[1].splitlines()[0]
-    wanted = ['tmpfs', 'spoolfs', 'spoolfs-dev', 'spoolfs-writeback', 'disk (/var/tmp)', 'here']
+    wanted = ['tmpfs', 'spoolfs', 'spoolfs-dev', 'spoolfs-writeback', 'spoolfs-one-user',
+              'disk (/var/tmp)', 'here']
     assert [name for name in head.split('|') if name.strip() in wanted] == \
         [f' {name} ' for name in wanted], head
     assert not [point for point, _ in set(mounts()) - mounted if 'spoolbench' in point]
@@ -115,7 +116,7 @@ def a_signal_leaves_nothing():
 def what_cannot_be_done_is_said_in_one_line():
     one, two, scratch = dirs = places()
     wrong = [['--rounds=0', one], ['--threads=1,x', one], ['--workload=nothing', one], [],
-             ['-o', 'x', one], [f'{"n" * 24}={one}'], [f'={one}'], [one] * 9,
+             ['-o', 'x', one], [f'{"n" * 24}={one}'], [f'={one}'], [one] * 13,
              ['--svg=x', one], ['-z', one], ['--rounds']]
     for args in wrong:
         done = spoolbench(*args, check=False)
