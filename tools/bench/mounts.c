@@ -26,9 +26,11 @@
 #define BASE "/tmp/spoolbench-XXXXXX"
 #define DISK "/var/tmp/spoolbench-XXXXXX"
 
-/* bindfs does not say when it is ready, so we wait for its mount. */
-#define BINDFS_STEP_NS (10 * 1000 * 1000)
-#define BINDFS_STEPS 500u
+#define PEERS 2u
+
+/* They do not say when they are ready, so we wait for their mounts. */
+#define PEER_STEP_NS (10 * 1000 * 1000)
+#define PEER_STEPS 500u
 
 struct bench_mounts {
 	char base[sizeof(BASE)];
@@ -37,7 +39,8 @@ struct bench_mounts {
 	char program[PATH_MAX]; /* spoolfs */
 	struct daemon daemons[BENCH_PLACES];
 	unsigned int n_daemons;
-	pid_t bindfs; /* 0 = none */
+	pid_t peers[PEERS]; /* other programs that serve a mount */
+	unsigned int n_peers;
 };
 
 static const struct variant {
@@ -132,7 +135,7 @@ static int add_spoolfs(struct bench_mounts *mounts, struct bench_setup *setup, c
 	return EXIT_OK;
 }
 
-static void exec_bindfs(const char *source, const char *dir)
+static void exec_peer(const char *const argv[])
 {
 	sigset_t none;
 
@@ -140,7 +143,7 @@ static void exec_bindfs(const char *source, const char *dir)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	spool_stdio_to_null(STDOUT_FILENO);
-	execlp("bindfs", "bindfs", "-f", source, dir, (char *)NULL);
+	execvp(argv[0], (char *const *)argv);
 	_exit(errno == ENOENT ? 127 : 1);
 }
 
@@ -151,37 +154,55 @@ static bool is_mounted(const char *dir, dev_t before)
 	return stat(dir, &stat_buf) == 0 && stat_buf.st_dev != before;
 }
 
-static int add_bindfs(struct bench_mounts *mounts, struct bench_setup *setup)
+/* Starts what serves @dir. Return: whether it is mounted; *@ret is 0 when it has ended. */
+static bool serve(const char *const argv[], const char *dir, pid_t *ret)
 {
-	const struct timespec step = {.tv_nsec = BINDFS_STEP_NS};
-	spool_cleanup(free) char *source = NULL;
-	char *dir = new_dir(mounts, "bindfs");
+	const struct timespec step = {.tv_nsec = PEER_STEP_NS};
 	struct stat stat_buf;
-	bool mounted = false, gone = false;
+	bool mounted = false;
 
-	if (!dir || stat(dir, &stat_buf) < 0 || !(source = new_dir(mounts, "tmpfs/bindfs")) ||
-	    (mounts->bindfs = fork()) < 0) {
-		free(dir);
-		mounts->bindfs = 0;
-		return failed("bindfs");
+	if (stat(dir, &stat_buf) < 0 || (*ret = fork()) < 0) {
+		*ret = 0;
+		return false;
 	}
-	if (mounts->bindfs == 0)
-		exec_bindfs(source, dir);
-	for (unsigned int i = 0; i < BINDFS_STEPS && !mounted && !gone; i++) {
+	if (*ret == 0)
+		exec_peer(argv);
+	for (unsigned int i = 0; i < PEER_STEPS && !mounted && *ret != 0; i++) {
 		nanosleep(&step, NULL);
 		mounted = is_mounted(dir, stat_buf.st_dev);
-		gone = waitpid(mounts->bindfs, NULL, WNOHANG) != 0;
+		if (waitpid(*ret, NULL, WNOHANG) != 0)
+			*ret = 0;
 	}
-	if (gone)
-		mounts->bindfs = 0;
-	if (!mounted) {
-		fputs("spoolbench: bindfs: not installed, or cannot be mounted: left out\n",
-		      stderr);
+	return mounted && *ret != 0;
+}
+
+/* Takes @dir, which is NULL when it could not be made. */
+static int add_peer(struct bench_mounts *mounts, struct bench_setup *setup, const char *label,
+		    const char *const argv[], char *dir)
+{
+	pid_t pid = 0;
+
+	if (!dir)
+		return failed(argv[0]);
+	if (!serve(argv, dir, &pid)) {
+		fprintf(stderr, "spoolbench: %s: not installed, or cannot be mounted: left out\n",
+			argv[0]);
 		free(dir);
-		return EXIT_OK;
+	} else {
+		add_place(setup, label, dir);
 	}
-	add_place(setup, "bindfs over tmpfs", dir);
+	if (pid != 0)
+		mounts->peers[mounts->n_peers++] = pid;
 	return EXIT_OK;
+}
+
+static int add_bindfs(struct bench_mounts *mounts, struct bench_setup *setup)
+{
+	spool_cleanup(free) char *source = new_dir(mounts, "tmpfs/bindfs");
+	char *dir = source ? new_dir(mounts, "bindfs") : NULL;
+
+	return add_peer(mounts, setup, "bindfs over tmpfs",
+			(const char *const[]){"bindfs", "-f", source, dir, NULL}, dir);
 }
 
 static int add_disk(struct bench_mounts *mounts, struct bench_setup *setup)
@@ -231,9 +252,9 @@ void bench_mounts_end(struct bench_mounts *mounts)
 		return;
 	for (unsigned int i = 0; i < mounts->n_daemons; i++)
 		daemon_end(&mounts->daemons[i]);
-	if (mounts->bindfs > 0) {
-		kill(mounts->bindfs, SIGKILL); /* it holds no data that must be kept */
-		waitpid(mounts->bindfs, NULL, 0);
+	for (unsigned int i = 0; i < mounts->n_peers; i++) {
+		kill(mounts->peers[i], SIGKILL); /* it holds no data that must be kept */
+		waitpid(mounts->peers[i], NULL, 0);
 	}
 	if (mounts->has_base) {
 		for (size_t i = 0; i < SPOOL_ARRAY_SIZE(variants); i++)
