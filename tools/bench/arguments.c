@@ -34,7 +34,7 @@ static void print_help(void)
 	printf("usage: spoolbench [OPTION...] [NAME=]DIRECTORY...\n"
 	       "       spoolbench --mounts [-o MOUNTOPTIONS] [OPTION...] [[NAME=]DIRECTORY...]\n"
 	       "Does the same work in each directory, in turn, and compares with the first.\n\n"
-	       "  --mounts           tmpfs, spoolfs, bindfs and the disk, mounted for this run "
+	       "  --mounts           tmpfs, spoolfs, others and the disk, mounted for this run "
 	       "alone\n"
 	       "  -o, --options OPT  for these spoolfs mounts; see spoolfs(8)\n"
 	       "  -r, --rounds N     how often, 1 to %u (default: %u)\n"

@@ -205,6 +205,26 @@ static int add_bindfs(struct bench_mounts *mounts, struct bench_setup *setup)
 			(const char *const[]){"bindfs", "-f", source, dir, NULL}, dir);
 }
 
+/* What is made goes to the tmpfs as long as it has room, as with a mount of ours. */
+static int add_mergerfs(struct bench_mounts *mounts, struct bench_setup *setup)
+{
+	spool_cleanup(free) char *ram = new_dir(mounts, "tmpfs/mergerfs");
+	spool_cleanup(free) char *branches = NULL;
+	char *dir = ram ? new_dir(mounts, "mergerfs") : NULL;
+
+	if (dir && asprintf(&branches, "%s:%s/mergerfs", ram, mounts->disk) < 0)
+		branches = NULL;
+	if (!branches || mkdir(strchr(branches, ':') + 1, 0700) < 0) {
+		free(dir);
+		return failed("mergerfs");
+	}
+	return add_peer(mounts, setup, "mergerfs over both",
+			(const char *const[]){"mergerfs", "-f", "-o",
+					      "category.create=ff,minfreespace=64M", branches, dir,
+					      NULL},
+			dir);
+}
+
 static int add_disk(struct bench_mounts *mounts, struct bench_setup *setup)
 {
 	char *dir = strdup(mounts->disk);
@@ -230,6 +250,8 @@ int bench_mounts_make(const char *options, struct bench_setup *setup, struct ben
 		r = add_spoolfs(mounts, setup, options, &variants[i]);
 	if (r == EXIT_OK)
 		r = add_bindfs(mounts, setup);
+	if (r == EXIT_OK)
+		r = add_mergerfs(mounts, setup);
 	if (r == EXIT_OK)
 		r = add_disk(mounts, setup);
 	return r;
@@ -259,6 +281,7 @@ void bench_mounts_end(struct bench_mounts *mounts)
 	if (mounts->has_base) {
 		for (size_t i = 0; i < SPOOL_ARRAY_SIZE(variants); i++)
 			remove_mount(mounts, variants[i].label);
+		remove_mount(mounts, "mergerfs");
 		remove_mount(mounts, "bindfs");
 		remove_mount(mounts, "tmpfs");
 		rmdir(mounts->base);

@@ -11,7 +11,8 @@ struct bench_setup;
 
 /**
  * bench_mounts_make() - tmpfs; spoolfs, also over /dev/fuse alone, with writeback and as a mount of
- * one user; bindfs over tmpfs where there is one; a directory on the disk
+ * one user; bindfs over tmpfs and mergerfs over tmpfs and disk where they are installed; a
+ * directory on the disk
  * @options: for the spoolfs mounts; may be empty
  * @setup: gets them as its places, the first being tmpfs
  * @ret: for bench_mounts_end(), also after a failure
