@@ -73,9 +73,15 @@ def a_chart_shows_the_ratios():
     svg = ElementTree.fromstring(done.stdout)
     bars = [float(bar.get('width')) for bar in svg.findall('{*}rect') if bar.get('height') == '8']
     assert len(bars) == 3 and max(bars) - min(bars) < 0.2, bars
+    assert done.stdout.count('\n') > len(svg), 'a line for each, to be compared'
     texts = [text.text for text in svg.findall('{*}text')]
     assert {'life', 'write', '<1>', '<2>', 'x 1', '-'} <= set(texts), texts
     assert texts.count('4.00') == 2 and texts.count('0.25') == 1, texts
+    done = run(CHART, input=json.dumps({'rows': [a_row('life', 'us', *range(1, 13))]}))
+    svg = ElementTree.fromstring(done.stdout)
+    legend = [bar for bar in svg.findall('{*}rect') if bar.get('height') == '10']
+    assert len({bar.get('fill') for bar in legend}) == 11, 'as many places as spoolbench takes'
+    assert all(float(bar.get('x')) < float(svg.get('width')) - 100 for bar in legend)
     for wrong in '', '[]', '{"rows": []}', '{"rows": [{}]}':
         done = run(CHART, input=wrong, check=False)
         assert done.returncode == 1 and done.stderr.count('\n') == 1 and done.stdout == '', done
