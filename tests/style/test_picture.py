@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""The picture of a terminal holds what was printed, in order, and no more than its lines show."""
+"""The pictures of README.md: that of a terminal holds what was printed, in order, and no more than
+its lines show; that of jobs, and the table beside it, hold what spoolbench has measured."""
+import json
 import subprocess
 import sys
 import tempfile
@@ -43,5 +45,46 @@ def a_command_that_fails_leaves_no_picture():
     return 'status 3', []
 
 
+def row(name, unit, value, *ratios):
+    places = [{'label': label, 'value': {'median': value}, 'ratio': {'median': ratio}}
+              for label, ratio in zip(('tmpfs', 'spoolfs-dev', 'disk (/var/tmp)'), (1, *ratios))]
+    return {'name': name, 'unit': unit, 'places': places}
+
+
+def jobs(place, readme, measured):
+    """jobs-chart.py in a source tree of its own. Returns what README.md has become, too."""
+    Path(place, 'README.md').write_text(readme, encoding='utf-8')
+    Path(place, 'packaging').mkdir(exist_ok=True)
+    Path(place, 'json').write_text(measured, encoding='utf-8')
+    argv = [TOP / 'packaging/jobs-chart.py', '--json', f'{place}/json', '--into', place]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)
+    return done, Path(place, 'README.md').read_text(encoding='utf-8')
+
+
+def jobs_become_a_chart_and_a_table():
+    begin, end = '<!-- packaging/jobs-chart.py writes from here -->', '<!-- to here -->'
+    measured = json.dumps({'rounds': 3, 'machine': 'a machine', 'rows': [
+        row('unpack', 'us', 12.34, 4.567, None), row('disk-read', 'MB/s', 1234.5, 0.5, 20)]})
+    readme = f'before\n{begin}\nold\n{end}\nafter\n'
+    with tempfile.TemporaryDirectory() as place:
+        done, once = jobs(place, readme, measured)
+        assert done.returncode == 0, done.stderr
+        assert once.startswith(f'before\n{begin}\n') and once.endswith(f'{end}\nafter\n'), once
+        for line in ('|  | tmpfs | dev | disk |', '| unpack | 12.3 µs | 4.57 | - |',
+                     '| disk-read | 1234 MB/s | 0.50 | 20.0 |'):
+            assert line in once.splitlines(), once
+        assert 'old' not in once and '3 rounds on a machine' in once, once
+        assert jobs(place, once, measured)[1] == once, 'the same again'
+        svg = ElementTree.parse(Path(place, 'packaging/jobs.svg')).getroot()
+        assert 'unpack' in [text.text for text in svg.iter(TEXT)]
+        done, now = jobs(place, 'nothing to replace\n', measured)
+        assert done.returncode == 1 and done.stderr.count('\n') == 1, done
+        assert now == 'nothing to replace\n'
+        done, now = jobs(place, readme, '{}')
+        assert done.returncode == 1 and done.stderr.count('\n') == 1 and now == readme, done
+    return 'a table and a chart', []
+
+
 if __name__ == '__main__':
-    sys.exit(checks.main(all_lines_are_there, a_command_that_fails_leaves_no_picture))
+    sys.exit(checks.main(all_lines_are_there, a_command_that_fails_leaves_no_picture,
+                         jobs_become_a_chart_and_a_table))
