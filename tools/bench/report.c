@@ -57,22 +57,26 @@ struct bench_spread report_ratio(const struct bench_result *result, const struct
 	return bench_spread(values, result->setup->n_rounds);
 }
 
-static void machine(char *ret, size_t size)
+static void machine(const struct bench_setup *setup, char *ret, size_t size)
 {
 	struct utsname name;
 	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	char load[48] = "";
 
 	if (uname(&name) < 0)
 		strcpy(name.release, "?");
-	snprintf(ret, size, "%ld CPUs, %.0f GiB of memory, Linux %s", sysconf(_SC_NPROCESSORS_ONLN),
-		 (double)pages * (double)page / (1 << 30), name.release);
+	if (setup->load >= 0)
+		snprintf(load, sizeof(load), ", load %.1f before", setup->load);
+	snprintf(ret, size, "%ld CPUs, %.0f GiB of memory, Linux %s%s",
+		 sysconf(_SC_NPROCESSORS_ONLN), (double)pages * (double)page / (1 << 30),
+		 name.release, load);
 }
 
 static void print_head(const struct bench_result *result, FILE *out)
 {
-	char text[160];
+	char text[200];
 
-	machine(text, sizeof(text));
+	machine(result->setup, text, sizeof(text));
 	fprintf(out,
 		"%s\n%s\nMedian of %u rounds (least - greatest), and the same of the ratio to %s "
 		"in each round.\n",
@@ -190,9 +194,9 @@ static void json_row(struct json *json, const struct bench_result *result,
 void report_json(const struct bench_result *result, FILE *out)
 {
 	struct json json = {.out = out, .first = true};
-	char text[160];
+	char text[200];
 
-	machine(text, sizeof(text));
+	machine(result->setup, text, sizeof(text));
 	json_open(&json, NULL, '{');
 	json_string(&json, "command", result->command);
 	json_string(&json, "machine", text);

@@ -27,6 +27,7 @@ struct bench_setup {
 		[BENCH_THREAD_NUMBERS]; /* numbers of threads of the workloads that have them */
 	unsigned int n_threads;
 	bool quick;
+	double load;   /* the load of the machine before the run; negative: not known */
 	char *scratch; /* a directory of our own for input that is not measured */
 };
 

@@ -148,6 +148,8 @@ int main(int argc, char *argv[])
 	int r = command ? arguments_parse(argc, argv, &arguments, &setup) : EXIT_FAILED;
 
 	if (r == EXIT_OK && !arguments.done) {
+		if (getloadavg(&setup.load, 1) != 1)
+			setup.load = -1;
 		block_signals(&signals, &before);
 		if (arguments.mounts)
 			r = bench_mounts_make(arguments.options ? arguments.options : "", &setup,

@@ -1,6 +1,7 @@
 """spoolbench: what it measures adds up, and it leaves nothing behind."""
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -46,6 +47,8 @@ def every_workload_has_figures():
     rows = {row['name']: row for row in got['rows']}
     assert set(FIGURES) <= set(rows) and got['rounds'] == 2 and got['quick']
     assert {row['workload'] for row in got['rows']} == set(WORKLOADS)
+    assert re.fullmatch(r'\d+ CPUs, \d+ GiB of memory, Linux \S+, load [\d.]+ before',
+                        got['machine']), got['machine']
     for row in got['rows']:
         first, second = row['places']
         assert first['label'] == 'first' and first['ratio']['median'] == 1
