@@ -1,10 +1,10 @@
 """The Debian packages: built, installed, used, upgraded and purged on fresh systems."""
 import os
 
-from debian_roots import DEBS, OURS, SUITES, Root, built, bump
-from rig import case, is_mounted, wait_until
+from debian_roots import DEBS, LONG_S, OURS, SUITES, Root, built, bump
+from rig import case, is_mounted, run, wait_until
 
-PACKAGES = 'mmdebstrap debian-archive-keyring'
+PACKAGES = 'mmdebstrap debian-archive-keyring autopkgtest'
 MULTIARCH = '/usr/lib/$(uname -m)-linux-gnu'
 # The areas of tests/mount/cases that are run with what is installed; SPOOL_ALL_CASES=1: all.
 AREAS = 'data', 'modes', 'layouts', 'names', 'daemon', 'tools'
@@ -135,3 +135,16 @@ def pass_the_slurm_cases(suite):
     install(root)
     failed = failed_cases(root, '--cases /source/tests/integration --jobs 1 --filter slurm/')
     assert not failed, '\n'.join(failed)
+
+
+@on_each
+def pass_their_own_tests(suite):
+    """Those of debian/tests, as autopkgtest(1) runs them."""
+    kept = built(suite)
+    root = Root(suite)
+    debs = [path for path in kept.glob('*.deb') if 'dbgsym' not in path.name]
+    said = run('autopkgtest', '--no-built-binaries', *debs, *kept.glob('*.dsc'), '--', 'chroot',
+               root.path, timeout=LONG_S).stdout
+    summary = said.split('@@@ summary')[-1]
+    assert summary.count('PASS') == 2 and 'SKIP' not in summary, said[-3000:]
+    print(summary)
