@@ -140,11 +140,13 @@ def all_gone():
 
 
 def started(name):
-    """Waits until a job has written this file below its mount, and leaves it there."""
+    """Waits until a job has written this file below its mount, not only made it, and leaves it
+    there."""
     found = []
 
     def look():
-        found[:] = Path(BASE).glob(f'*/{name}') if os.path.exists(BASE) else []
+        found[:] = [path for path in Path(BASE).glob(f'*/{name}') if path.stat().st_size] \
+            if os.path.exists(BASE) else []
         return found
 
     wait_until(look, f'{name} is written')
