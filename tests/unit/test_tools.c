@@ -220,11 +220,30 @@ static void test_text_in_memory(void)
 				       texts[i].shown);
 }
 
+static void expect_ascii(const char *text, size_t size, const char *expected)
+{
+	char *ascii = text_ascii(text, size);
+
+	CU_ASSERT_TRUE(expected ? ascii && strcmp(ascii, expected) == 0 : !ascii);
+	free(ascii);
+}
+
+static void test_json_in_ascii(void)
+{
+	expect_ascii("", 0, "");
+	expect_ascii("a\\\\\xc3\xa4\xe2\x82\xac\xf4\x8f\xbf\xbf\xff", 12,
+		     "a\\\\\\u00e4\\u20ac\\udbff\\udfff");
+	expect_ascii("a\xff", 2, NULL);
+	expect_ascii("\xc3\xa4", 1, NULL);
+	expect_ascii("\\\xc3\xa4", 3, NULL); /* no escape, and none is made of it */
+}
+
 static const struct unit_test tests[] = {
 	{"json_commas", test_json_commas},
 	{"json_decimals", test_json_decimals},
 	{"json_strings", test_json_strings},
 	{"option_lists", test_option_lists},
+	{"json_in_ascii", test_json_in_ascii},
 	{"text_stays_on_its_line", test_text_stays_on_its_line},
 	{"text_in_memory", test_text_in_memory},
 	{"mount_table", test_mount_table},

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "hook/input.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "hook/say.h"
 #include "util/macros.h"
 
@@ -42,7 +44,7 @@ static char *read_text(FILE *file, const char *what, size_t *ret_size, FILE *err
 
 json_object *input_read(FILE *file, const char *what, FILE *errors)
 {
-	spool_cleanup(free) char *text = NULL;
+	spool_cleanup(free) char *text = NULL, *ascii = NULL;
 	json_tokener *tokener;
 	json_object *found;
 	enum json_tokener_error error;
@@ -51,13 +53,18 @@ json_object *input_read(FILE *file, const char *what, FILE *errors)
 	text = read_text(file, what, &size, errors);
 	if (!text)
 		return NULL;
+	ascii = text_ascii(text, size);
+	if (!ascii) {
+		hook_refuse(errors, what, strerror(errno), "not a JSON object");
+		return NULL;
+	}
 	tokener = json_tokener_new_ex(INPUT_DEPTH_MAX);
 	if (!tokener) {
 		hook_refuse(errors, what, NULL, "out of memory");
 		return NULL;
 	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	found = json_tokener_parse_ex(tokener, text, (int)size);
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	found = json_tokener_parse_ex(tokener, ascii, (int)strlen(ascii));
 	error = json_tokener_get_error(tokener);
 	json_tokener_free(tokener);
 	/* it takes a NUL for the end */

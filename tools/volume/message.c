@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
+#include "util/macros.h"
+
 /* What there is of it is what json-c calls an object. */
 static json_object *object_of(const struct message *message)
 {
@@ -16,15 +19,22 @@ static json_object *object_of(const struct message *message)
 struct message *message_read(const char *text, size_t size, char *why, size_t why_size)
 {
 	json_tokener *tokener = json_tokener_new_ex(MESSAGE_DEPTH_MAX);
+	spool_cleanup(free) char *ascii = NULL;
 	enum json_tokener_error error;
 	json_object *found;
 
-	if (!tokener || size > INT_MAX) {
+	if (!tokener || size > INT_MAX / 3) {
 		snprintf(why, why_size, "no memory for it");
 		return NULL;
 	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	found = json_tokener_parse_ex(tokener, text, (int)size);
+	ascii = text_ascii(text, size);
+	if (!ascii) {
+		json_tokener_free(tokener);
+		snprintf(why, why_size, "not a JSON object: %s", strerror(errno));
+		return NULL;
+	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	found = json_tokener_parse_ex(tokener, ascii, (int)strlen(ascii));
 	error = json_tokener_get_error(tokener);
 	if (error == json_tokener_continue) { /* a number ends where something follows */
 		found = json_tokener_parse_ex(tokener, "", 1);
