@@ -81,6 +81,10 @@ enum spool_quota_ram { SPOOL_RAM_FIRM, SPOOL_RAM_ELASTIC, SPOOL_RAM_NO_DISK };
 #define SPOOL_RAM_HIGH 90u
 #define SPOOL_RAM_LOW 89u
 
+/* RAM is plentiful while data have at most so many percent of what metadata leave of the limits. A
+ * guess: the other half is enough for what comes until write-back is woken. */
+#define SPOOL_RAM_PLENTY 50u
+
 enum spool_charge_flags {
 	SPOOL_CHARGE_PAGEOUT =
 		1 << 0,             /* the kernel writes back a mapped page: may use the reserve */
@@ -250,6 +254,10 @@ void spool_quota_set_ram(struct spool_quota *quota, enum spool_quota_ram ram);
  * charge waits for more room than there is. @was: it was so before, and stays so until they are
  * below SPOOL_RAM_LOW percent of the mark. Locks: takes the quota lock. */
 bool spool_quota_is_high(struct spool_quota *quota, bool was);
+
+/** spool_quota_is_plenty() - whether RAM is plentiful, the mount's and @user's, and nobody waits
+ * for any. Locks: takes the quota lock. */
+bool spool_quota_is_plenty(const struct spool_quota_user *user);
 
 /** spool_quota_next_high() - the first uid >= @from whose data are to leave RAM for its own limit:
  * iterate with uid + 1. Return: false when there is none. Locks: takes the quota lock. */

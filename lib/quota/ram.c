@@ -249,6 +249,27 @@ bool spool_quota_is_high(struct spool_quota *quota, bool was)
 	return high;
 }
 
+static bool is_plenty(uint64_t data, uint64_t used, uint64_t limit)
+{
+	return data <= subtract(limit, subtract(used, data)) / 100 * SPOOL_RAM_PLENTY;
+}
+
+bool spool_quota_is_plenty(const struct spool_quota_user *user)
+{
+	struct spool_quota *quota = user->quota;
+	uint64_t limit;
+	bool plenty;
+
+	spool_mutex_lock(&quota->lock, SPOOL_RANK_QUOTA);
+	limit = quota->limits.user[SPOOL_RES_RAM];
+	plenty = quota->want == 0 && user->want == 0 &&
+		 is_plenty(user->data, user->used[SPOOL_RES_RAM],
+			   limit - quota_kept_for_names(quota, limit)) &&
+		 is_plenty(quota->data, quota->used[SPOOL_RES_RAM], data_budget_locked(quota));
+	spool_mutex_unlock(&quota->lock);
+	return plenty;
+}
+
 bool spool_quota_next_high(struct spool_quota *quota, uint64_t from, uid_t *ret_uid)
 {
 	struct spool_quota_user key = {.uid = (uid_t)from};
