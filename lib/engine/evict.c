@@ -2,6 +2,7 @@
 #include "engine/evict.h"
 
 #include "engine/budget.h"
+#include "engine/rest.h"
 #include "engine/space.h"
 #include "store/object.h"
 #include "util/host.h"
@@ -169,6 +170,8 @@ void engine_evict_update(struct spool_engine *engine, struct spool_node *node)
 	note_data(node, ram, disk);
 	if (over)
 		engine_tier_wake(tier);
+	else if (ram > before && engine_rest_ends(engine, node))
+		engine_tier_high(tier);
 }
 
 void engine_evict_remove(struct spool_engine *engine, struct spool_node *node)

@@ -9,6 +9,7 @@
 #include "engine/evict.h"
 #include "engine/inode.h"
 #include "engine/load.h"
+#include "engine/rest.h"
 #include "engine/space.h"
 #include "store/object.h"
 #include "util/host.h"
@@ -162,18 +163,24 @@ static int spill_turn(struct spool_engine *engine, struct spool_node *node,
 		      struct spool_batch *batch)
 {
 	struct engine_tier *tier = engine->tier;
+	enum spool_fill which;
 
+	if (!engine_rest_fill(engine, node, &which))
+		return 0;
 	for (unsigned int i = 0; i < TURN_BATCHES; i++) {
-		int n = spill_batch(engine, node, batch,
-				    atomic_load(&tier->second_round) ? SPOOL_FILL_ALL
-								     : SPOOL_FILL_COLD);
+		int n = spill_batch(engine, node, batch, which);
 
 		if (n < 0)
 			return n;
 		if (n > 0)
 			atomic_store(&tier->second_round, false);
-		if (n < (int)SPOOL_BATCH_BLOCKS)
-			return 0;
+		if (which == SPOOL_FILL_ALL)
+			which = SPOOL_FILL_COLD;
+		if (n == (int)SPOOL_BATCH_BLOCKS)
+			continue;
+		if (which == SPOOL_FILL_RESTED)
+			engine_rest_begin(engine, node);
+		return 0;
 	}
 	atomic_store(&tier->more, true);
 	return 0;

@@ -62,6 +62,7 @@ struct spool_file {
 	bool said_bad;      /* that its data came back bad from the disk was logged */
 	uint64_t tier_ram;  /* lock: this; bytes of data that its payer is noted to have in RAM */
 	uint64_t tier_disk; /* lock: this; and on the disk */
+	uint64_t rest_ns;   /* lock: this; when a rest began, see engine/rest.c */
 };
 
 struct spool_node {

@@ -38,11 +38,12 @@ struct spool_batch_block {
 
 /**
  * enum spool_fill - which blocks a batch is filled with
+ * @SPOOL_FILL_RESTED: not hot ones, and the others stay hot, see spool_object_rest()
  * @SPOOL_FILL_COLD: not hot ones, which are not hot any more, and go next time
  * @SPOOL_FILL_ALL: hot ones as well
  * @SPOOL_FILL_ASKED: those as well whose rest could not be read before
  */
-enum spool_fill { SPOOL_FILL_COLD, SPOOL_FILL_ALL, SPOOL_FILL_ASKED };
+enum spool_fill { SPOOL_FILL_RESTED, SPOOL_FILL_COLD, SPOOL_FILL_ALL, SPOOL_FILL_ASKED };
 
 /** struct spool_batch - a batch of blocks of one object; its buffer is used again and again */
 struct spool_batch {
@@ -81,6 +82,15 @@ void spool_object_give_own(struct spool_object *object, int segment);
  */
 int spool_object_fill_batch(struct spool_object *object, struct spool_batch *batch,
 			    enum spool_fill which);
+
+/** spool_object_rest() - no block is hot any more, and what is written to from now on is, wherever
+ * in a block that ends. Locks: the object's, exclusive. */
+void spool_object_rest(struct spool_object *object);
+
+/** spool_object_rests() - whether that is in force; spool_object_end_rest(): not any more. Locks:
+ * the object's, shared; exclusive. */
+bool spool_object_rests(const struct spool_object *object);
+void spool_object_end_rest(struct spool_object *object);
 
 /** spool_object_has_batch() - is any block of it on its way? */
 bool spool_object_has_batch(const struct spool_object *object);

@@ -85,6 +85,8 @@ static bool is_in_batch(const struct spool_object *object, uint64_t index)
 /* What cannot be completed by what it lies over is tried again only when somebody asks. */
 static bool may_go(const struct block *block, enum spool_fill which)
 {
+	if (block->hot && which == SPOOL_FILL_RESTED)
+		return false;
 	return block->ram && (block->kind == BLOCK_RAM || !block->record->unreadable ||
 			      which == SPOOL_FILL_ASKED);
 }
@@ -111,6 +113,31 @@ static bool copy_range(struct spool_object *object, struct spool_batch *batch, u
 		object->hand++;
 	}
 	return true;
+}
+
+void spool_object_rest(struct spool_object *object)
+{
+	uint64_t index = 0, word;
+
+	for (; spool_blockmap_next(&object->map, index, &index, &word); index++) {
+		struct block block = block_unpack(word);
+
+		if (!block.ram || !block.hot)
+			continue;
+		block.hot = false;
+		block_put(object, index, &block);
+	}
+	object->rests = true;
+}
+
+bool spool_object_rests(const struct spool_object *object)
+{
+	return object->rests;
+}
+
+void spool_object_end_rest(struct spool_object *object)
+{
+	object->rests = false;
 }
 
 int spool_object_fill_batch(struct spool_object *object, struct spool_batch *batch,

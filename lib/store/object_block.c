@@ -306,7 +306,7 @@ int block_write(struct spool_object *object, struct spool_quota_user *user, uint
 	if (r < 0)
 		return r;
 	/* a writer that has reached the end of a block will not come back to it soon */
-	new.hot = to < SPOOL_BLOCK_SIZE;
+	new.hot = to < SPOOL_BLOCK_SIZE || object->rests;
 	define_pages(object, &new, old.ram, from, to);
 	memcpy(byte_at(object, &new, from), buf, len);
 	block_publish(object, index, &old, &new);

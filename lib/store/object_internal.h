@@ -59,6 +59,7 @@ struct spool_object {
 	uint64_t slots;                  /* bytes of slots */
 	uint64_t stored;                 /* bytes of pages on disk: a part of disk->stored */
 	uint64_t hand;                   /* the block that the next batch begins with */
+	bool rests;                      /* a block that is written to is hot, wherever that ends */
 	struct spool_extents *unwritten; /* pages that were reserved and not written since; may hold
 					  * holes as well */
 	struct spool_extents *lost;      /* see object_lost.c */

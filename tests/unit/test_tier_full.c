@@ -151,6 +151,7 @@ static void the_reserve_is_kept_by_all(void)
 	spool_engine_set_reserve(tier.rig.engine, 2 * MIB);
 	tier_make("f", 1000, MIB);
 	tier_make("g", 1000, MIB);
+	tier_rest();
 	while (spool_engine_spill(tier.rig.engine, tier.batch) == SPOOL_SPILL_MORE &&
 	       tier_stat().written == 0)
 		;

@@ -142,6 +142,7 @@ static void users_take_turns_past_the_threshold(void)
 		tier_make(name, WRITER, BLOCK);
 	}
 	ino = tier_make("other", OTHERS, BLOCK);
+	tier_rest();
 	for (unsigned int i = 0; i < 2; i++)
 		CU_ASSERT_EQUAL(spool_engine_spill(tier.rig.engine, tier.batch), SPOOL_SPILL_MORE);
 	CU_ASSERT_EQUAL(on_disk(ino), BLOCK);

@@ -47,9 +47,12 @@ uint64_t tier_make(const char *name, uid_t uid, size_t size);
  * the error that has stopped it; 0: all are written. */
 ssize_t tier_write(uint64_t ino, size_t len, uint64_t off);
 
-/** tier_spill_all() - spill until there is nothing to do; does not wait for blocks that were
- * written lately. Return: the last answer. */
+/** tier_spill_all() - spill until there is nothing to do; blocks that were written lately get a
+ * second, and what is then left another. Return: the last answer. */
 int tier_spill_all(void);
+
+/** tier_rest() - what there is and was written just now begins a rest, which is over then. */
+void tier_rest(void);
 
 /** tier_same() - fails the test unless the file has tier.data there. */
 void tier_same(uint64_t ino, size_t len, uint64_t off);
