@@ -121,7 +121,8 @@ static int add_spoolfs(struct bench_mounts *mounts, struct bench_setup *setup, c
 	    (more[0] && options_join(&options, more) < 0) ||
 	    (variant->options && options_join(&options, variant->options) < 0))
 		return failed(variant->label);
-	r = daemon_start("spoolbench", mounts->program, options, "spoolbench", dir,
+	/* all that is measured is served in our session, as by daemons that a shell has started */
+	r = daemon_start("spoolbench", mounts->program, options, "spoolbench", dir, false,
 			 &mounts->daemons[mounts->n_daemons]);
 	if (r != EXIT_OK)
 		return r;
@@ -140,6 +141,8 @@ static void exec_peer(const char *const argv[])
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0); /* the terminal's signals are not for it */
+	signal(SIGTTOU, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	spool_stdio_to_null(STDOUT_FILENO);

@@ -48,6 +48,7 @@ void daemon_path(char *ret, size_t size)
 
 struct start {
 	const char *who, *program, *options, *source, *dir;
+	bool own_session;
 	int holder, ready, alive;
 };
 
@@ -67,7 +68,13 @@ static void exec_daemon(const struct start *start)
 	snprintf(holder, sizeof(holder), "--holder-fd=%d", start->holder);
 	snprintf(ready, sizeof(ready), "--ready-fd=%d", start->ready);
 	snprintf(alive, sizeof(alive), "--alive-fd=%d", start->alive);
-	setsid(); /* the terminal's signals are not for it */
+	/* the terminal's signals are not for it */
+	if (start->own_session) {
+		setsid();
+	} else {
+		setpgid(0, 0);
+		signal(SIGTTOU, SIG_IGN); /* its lines must not stop it */
+	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execvp(start->program, (char *const *)argv);
@@ -93,10 +100,14 @@ static int reap(pid_t pid)
 }
 
 int daemon_start(const char *who, const char *program, const char *options, const char *source,
-		 const char *dir, struct daemon *ret)
+		 const char *dir, bool own_session, struct daemon *ret)
 {
-	struct start start = {
-		.who = who, .program = program, .options = options, .source = source, .dir = dir};
+	struct start start = {.who = who,
+			      .program = program,
+			      .options = options,
+			      .source = source,
+			      .dir = dir,
+			      .own_session = own_session};
 	int holder[2] = {-1, -1}, ready[2] = {-1, -1}, alive[2] = {-1, -1};
 	char line[8];
 	ssize_t n;

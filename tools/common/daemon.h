@@ -35,11 +35,14 @@ struct daemon {
  * @options: of -o
  * @source: what mount(8) shows as the device
  * @dir: the mount point
- * It has neither our terminal nor our standard input and output.
+ * @own_session: with one it has not our terminal; without, a process group of its own, so that the
+ *	terminal's signals are not for it, and CPU time of the same share as we (sched(7), "The
+ *	autogroup feature")
+ * It has not our standard input and output.
  * Return: 0; else an exit status (EXIT_FAILED, EXIT_USAGE), after a line; *@ret is unchanged.
  */
 int daemon_start(const char *who, const char *program, const char *options, const char *source,
-		 const char *dir, struct daemon *ret);
+		 const char *dir, bool own_session, struct daemon *ret);
 
 /** daemon_has_ended() - has it ended by itself? Does not wait. */
 bool daemon_has_ended(struct daemon *daemon);

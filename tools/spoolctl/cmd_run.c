@@ -235,7 +235,7 @@ static int run_command(struct run *run)
 	}
 	daemon_path(program, sizeof(program));
 	r = daemon_start("spoolctl: run", program, run->options.mount, "spoolfs-run", run->dir,
-			 &run->daemon);
+			 true, &run->daemon);
 	if (r != EXIT_OK) {
 		remove_directories(run->outer);
 		return r;

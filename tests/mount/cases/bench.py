@@ -122,6 +122,26 @@ def a_signal_leaves_nothing():
 
 
 @case(mount=False)
+def what_serves_its_mounts_is_in_its_session():
+    """Else the kernel (autogroups) lets it wait for them longer than for those of a shell."""
+    own_tmp()
+    with subprocess.Popen([os.environ['SPOOLBENCH'], '--mounts', '-o', 'backing=none,ram=256M',
+                           '-w', 'stream-64k', '--rounds=99'], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as bench:
+        def servers():
+            path = f'/proc/{bench.pid}/task/{bench.pid}/children'
+            pids = Path(path).read_text(encoding='ascii').split()
+            return [int(pid) for pid in pids
+                    if Path(f'/proc/{pid}/comm').read_text(encoding='ascii') == 'spoolfs-super\n']
+        wait_until(lambda: len(servers()) == 4, 'all mounts of spoolfs are there')
+        own = os.getsid(bench.pid), os.getpgid(bench.pid)
+        for pid in servers():
+            assert os.getsid(pid) == own[0] and os.getpgid(pid) == pid != own[1], pid
+        bench.send_signal(signal.SIGTERM)
+        assert bench.wait(DEADLINE_S) == 1
+
+
+@case(mount=False)
 def what_cannot_be_done_is_said_in_one_line():
     one, two, scratch = dirs = places()
     wrong = [['--rounds=0', one], ['--threads=1,x', one], ['--workload=nothing', one], [],
