@@ -2,6 +2,7 @@
 #include "process/limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -86,14 +87,36 @@ static void set_default_nice(void)
 	setpriority(PRIO_PROCESS, 0, wanted); /* root of a container may fail to */
 }
 
+/* Where sessions compete for the CPUs (autogroup, sched(7)), the value of a process counts
+ * among those of its session only. So one that the supervisor leads, as we alone are in it,
+ * gets the value as well, if we may. With 2 CPUs and a load of 35 a create took 56 to 98 us
+ * without that, and 49 to 70 with it. */
+static void set_session_nice(void)
+{
+	char text[16];
+	int n, fd;
+
+	if (getsid(0) != getppid())
+		return;
+	n = snprintf(text, sizeof(text), "%d", getpriority(PRIO_PROCESS, 0));
+	fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)!write(fd, text, (size_t)n);
+	close(fd);
+}
+
 int spool_set_nice(int wanted, char why[SPOOL_LOG_LINE_MAX])
 {
 	if (wanted == SPOOL_NICE_DEFAULT) {
 		set_default_nice();
+		set_session_nice();
 		return 0;
 	}
-	if (setpriority(PRIO_PROCESS, 0, wanted) == 0)
+	if (setpriority(PRIO_PROCESS, 0, wanted) == 0) {
+		set_session_nice();
 		return 0;
+	}
 	snprintf(why, SPOOL_LOG_LINE_MAX,
 		 "nice=%d: %s (allowed: what RLIMIT_NICE lets, or 0 and more)", wanted,
 		 strerror(errno));

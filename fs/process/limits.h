@@ -22,6 +22,7 @@ void spool_harden(void);
  * @wanted: SPOOL_NICE_DEFAULT: -10, or as near to it as RLIMIT_NICE lets, unless the process was
  *	started at another value than 0
  * @why: gets a line that says why it cannot be
+ * A session that our parent leads, in which nobody else is, gets the same value among sessions.
  * Return: 0; -EPERM and a line.
  */
 int spool_set_nice(int wanted, char why[SPOOL_LOG_LINE_MAX]);

@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 
-from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, children, get, is_mounted, put,
-                 run, wait_until)
+from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, children, get, is_mounted,
+                 put, run, wait_until)
 
 ALICE, BOB = 1000, 1001
 
@@ -252,3 +252,25 @@ def threads_of_root_compete_well():
     for value in '20', '-21', 'x', '':
         done = run(binary('SPOOLFS'), '-o', f'nice={value}', mount.base, check=False)
         assert done.returncode == 2 and 'nice' in done.stderr, done
+
+
+@case(mount=False)
+def a_session_of_the_daemons_own_competes_well():
+    """Where sessions compete (autogroup, sched(7)). One that others are in, too, is left alone."""
+    if not os.path.exists('/proc/self/autogroup'):
+        raise Skip('sessions do not compete here')
+    os.setpriority(os.PRIO_PROCESS, 0, 0)
+    base = f'{os.environ["SPOOL_CASE_DIR"]}/m'
+    os.mkdir(base)
+    before = get('/proc/self/autogroup')
+    for own in True, False:
+        with subprocess.Popen([binary('SPOOLFS'), '-f', '-o', 'backing=none', base],
+                              start_new_session=own, stderr=subprocess.DEVNULL) as daemon:
+            wait_until(lambda: is_mounted(base), 'it is mounted')
+            path = f'/proc/{daemon.pid}/autogroup'
+            if own:
+                wait_until(lambda p=path: get(p).endswith(b' nice -10\n'), 'it competes well')
+            else:
+                assert get(path) == before
+            daemon.terminate()
+            daemon.wait(DEADLINE_S)
