@@ -3,10 +3,11 @@
 
     jobs-chart.py [--rounds N] [--build DIRECTORY] [--json FILE] [--into DIRECTORY]
 
-As root, with the spoolbench of DIRECTORY (build-release) and what install-deps.sh --test installs.
-It takes the better part of an hour with 5 rounds, and nothing else should run meanwhile. With
---json nothing is measured: FILE holds what spoolbench --json has written. --into names another
-source tree than this one.
+As root, with the spoolbench of DIRECTORY (build-release) and what install-deps.sh --test installs;
+"install-deps.sh --also bindfs mergerfs" adds what they are compared with. A round takes five
+minutes (there are 5 without --rounds), and nothing else should run meanwhile. With --json nothing
+is measured: FILE holds what spoolbench --json has written. --into names another source tree than
+this one.
 """
 import argparse
 import json
