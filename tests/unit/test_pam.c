@@ -57,6 +57,7 @@ static void test_wrong(void)
 					    "mount=/a//b",
 					    "mount=/a/..",
 					    "mount=/./a",
+					    "mount=a\n\x1b[2J",
 					    "cover=",
 					    "cover=,",
 					    "cover=tmp",
@@ -75,7 +76,7 @@ static void test_wrong(void)
 
 		CU_ASSERT_FALSE(READ(settings, error, wrong[i]));
 		CU_ASSERT_PTR_NOT_NULL(strstr(error, "allowed"));
-		CU_ASSERT_PTR_NULL(strchr(error, '\n'));
+		CU_ASSERT_PTR_NULL(strpbrk(error, "\n\x1b"));
 	}
 }
 

@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
+
+#define SHOWN 81 /* of an argument in a line that says what is wrong with it */
+
 #define PATHS "absolute paths without symbolic links, \".\", \"..\" and \"/\" at the end"
 
 /* In the form that mount tables have, so that it can be compared. */
@@ -31,7 +35,10 @@ static bool is_within(const char *path, const char *directory)
 
 static bool wrong(char *ret_error, const char *argument, const char *why)
 {
-	snprintf(ret_error, SETTINGS_ERROR, "%.80s: %s", argument, why);
+	char shown[SHOWN];
+
+	snprintf(ret_error, SETTINGS_ERROR, "%s: %s", text_show(argument, shown, sizeof(shown)),
+		 why);
 	return false;
 }
 
