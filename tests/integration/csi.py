@@ -8,6 +8,7 @@ import subprocess
 from containers import daemon_of, kill, machine
 from rig import (DEADLINE_S, Skip, alive, binary, case, get, is_mounted, mounts, put, run,
                  wait_until)
+from volumes import wrong_options
 
 PACKAGES = 'python3-grpcio python3-protobuf'
 
@@ -181,6 +182,13 @@ def what_is_wrong_leaves_nothing():
                 ({'volume_id': ''}, 'volume_id: '), ({'target_path': 'a'}, 'target_path: '),
                 ({'target_path': f'{PODS}/../x'}, 'target_path: ')):
             plugin.refuses('INVALID_ARGUMENT', text, plugin.publish, 'one', **options)
+            assert os.listdir(f'{PODS}/one') == [] and not daemon_of(f'{PODS}/one/mount')
+        for option in ('size=', 'size=101%', 'size=1x', 'ram=-1', 'nr_inodes=0', 'threshold=x',
+                       'lifetime=long', 'linger=-1s', 'session=x', 'grace=1y', 'mode=9',
+                       'noexec=1', 'nosymfollow=no'):
+            key, value = option.split('=')
+            plugin.refuses('INVALID_ARGUMENT', wrong_options(option if value else key),
+                           plugin.publish, 'one', context={key: value})
             assert os.listdir(f'{PODS}/one') == [] and not daemon_of(f'{PODS}/one/mount')
         plugin.refuses('INTERNAL', f'{PODS}/gone/deep: ', plugin.publish, 'one',
                        target_path=f'{PODS}/gone/deep')

@@ -229,9 +229,17 @@ def no_more_than_it_asked_for():
 @case(mount=False)
 def wrong_wishes_are_refused_at_once():
     with Cluster('max=1G') as cluster:
-        for value, why in (('10X', 'not a size'), ('', 'not a size'), ('4K', 'too small')):
+        for value, why in (('10X', 'not a size'), ('', 'not a size'), ('4K', 'too small'),
+                           ('0', 'too small'), ('-1G', 'not a size'), ('50%', 'not a size'),
+                           ('1G,ram=1G', 'not a size'), ('1.5G', 'not a size'),
+                           ('99999999999G', 'not a size'), ('None', 'not a size'),
+                           ('9' * 200, 'not a size'), ('1G\n\x1b[2J', 'not a size')):
             said = cluster.do('srun', f'--spool={value}', 'true', check=False)
-            assert said.returncode and f'--spool={value}: {why}' in said.stderr, said
+            shown = value.replace('\n', r'\012').replace('\x1b', r'\033')
+            shown = shown if len(shown) < 101 else shown[:97] + '...'
+            lines = [line for line in said.stderr.splitlines() if 'allowed' in line]
+            assert said.returncode and len(lines) == 1, said
+            assert f'--spool={shown}: {why} ' in lines[0], said
         assert not run('squeue', '-h').stdout
         said = cluster.do('srun', '--spool=2G', 'true', check=False)
         assert said.returncode and 'too large (allowed: up to 1G)' in said.stderr, said
