@@ -375,6 +375,26 @@ def wrong_options_are_said_in_the_daemons_words():
 
 
 @case(mount=False)
+def ordinary_users_do_not_reach_it():
+    """But as a container's, by what the engine gives that."""
+    with Plugin() as plugin:
+        os.chmod(os.environ['SPOOL_CASE_DIR'], 0o755)
+        engine = created(plugin)
+        path = engine.mount()
+        for argv in (['ls', path], ['umount', '-l', path], ['fusermount3', '-u', path],
+                     [binary('SPOOLCTL'), 'wipe', path],
+                     [binary('SPOOLFS'), f'--unmount-dead={path}'],
+                     [binary('SPOOLFS'), '-o', 'remount,size=1G', path]):
+            done = run('setpriv', '--reuid=1000', '--regid=1000', '--clear-groups', *argv,
+                       check=False)
+            assert done.returncode and 'Permission denied' in done.stderr, done
+            assert done.stderr.count('\n') == 1 and is_mounted(path), done
+        engine.good('Unmount', Name='v', ID=ID)
+        engine.good('Remove', Name='v')
+        plugin.is_wiped()
+
+
+@case(mount=False)
 def a_mount_that_fails_leaves_nothing():
     """The backing directory was there when the volume was made."""
     with Plugin() as plugin:
