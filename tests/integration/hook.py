@@ -7,9 +7,10 @@ import subprocess
 
 from containers import MAPPED, Podman, Runtime, daemon_of, kill, machine
 from logins import own_dev
-from rig import DEADLINE_S, alive, binary, case, get, gone, is_mounted, mounts, put, run, wait_until
+from rig import (DEADLINE_S, alive, binary, case, get, gone, is_mounted, mounts, need, put, run,
+                 wait_until)
 
-PACKAGES = 'podman conmon runc crun busybox-static'
+PACKAGES = 'podman conmon runc crun busybox-static strace'
 
 PLACES = '/run/spoolfs-oci'
 ASKED = {'spoolfs.scratch': '64M,ram=32M'}
@@ -355,6 +356,29 @@ def a_hook_that_is_killed_leaves_nothing():
     done = runtime.run('one', 'echo started', ASKED, {'createRuntime': [{'path': slow}]},
                        check=False)
     assert done.returncode != 0 and 'started' not in done.stdout, done
+    nothing_is_left()
+
+
+@case(mount=False)
+def a_hook_that_is_killed_at_any_step():
+    """As it enters a system call. An empty directory may be left, which the next one removes."""
+    need('strace')
+    machine()
+    runtime = Runtime('runc')
+    for step in ('mkdir:when=1', 'mkdir:when=2', 'clone', 'wait4', 'open_tree', 'mount_setattr',
+                 'setns', 'openat2', 'mkdirat', 'move_mount', 'exit_group'):
+        name = step.replace(':when=', '')
+        killed = f'/run/case/{name}-hook'
+        put(killed, f'#!/bin/sh\nexec strace -o {killed}.log -e inject={step}:signal=KILL '
+            f'{os.environ["SPOOLFS_OCI_HOOK"]}\n'.encode(), 0o755)
+        asked = {'spoolfs.scratch': '64M,path=/a/b'}
+        done = runtime.run(name, 'echo started', asked, {'createRuntime': [{'path': killed}]},
+                           check=False)
+        assert done.returncode != 0 and 'started' not in done.stdout, (step, done)
+        assert b'killed by SIGKILL' in get(f'{killed}.log'), step
+        wait_until(lambda: not [point for point, _ in mounts() if point.startswith(PLACES)],
+                   'it is unmounted')
+    runtime.run('one', 'true', ASKED, hooks())
     nothing_is_left()
 
 
