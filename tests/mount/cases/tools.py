@@ -241,7 +241,8 @@ def doctor_tells_of_limits_that_are_too_low():
 def what_is_wrong_stays_on_one_line():
     text = 'a\n\x1b[2Jb'
     for args in ([text], ['spill', text], ['set', 'grace=1', f'/{text}'],
-                 ['ls', 'a', text], ['doctor', text], ['run', f'/{text}']):
+                 ['ls', 'a', text], ['doctor', text],
+                 ['run', '-o', 'backing=none', f'/{text}']):
         done = spoolctl(*args, check=False)
         assert done.returncode != 0 and r'a\012\033[2Jb' in done.stderr, done
         assert len(done.stderr.splitlines()) == 1 and '\x1b' not in done.stderr, done
