@@ -51,11 +51,10 @@ static ssize_t read_some(struct spool_engine *engine, struct spool_node *node, c
 		got = spool_object_read(file->object, buf, len, off, nowait ? NULL : fetches, &n);
 	}
 	spool_rwlock_unlock(&file->lock);
-	for (size_t i = 0; !nowait && i < n; i++) {
-		if (r == 0)
-			r = spool_fetch_run(disk, spool_object_key(file->object), &fetches[i]);
+	if (!nowait && n > 0)
+		r = spool_fetch_run_all(disk, spool_object_key(file->object), fetches, n);
+	for (size_t i = 0; !nowait && i < n; i++)
 		spool_fetch_drop(disk, &fetches[i]);
-	}
 	if (r < 0)
 		engine_note_fetch(engine, node, r);
 	return r < 0 ? r : got;

@@ -36,6 +36,12 @@ struct spool_fetch {
  */
 int spool_fetch_run(struct spool_disk *disk, struct spool_key *key, struct spool_fetch *fetch);
 
+/** spool_fetch_run_all() - spool_fetch_run() of @n of them, of one object, in the file's order.
+ * What follows one another on the disk is read with few calls, straight to where it is wanted where
+ * that is whole pieces, and aligned in memory (SPOOL_BACKING_ALIGN). All or none. */
+int spool_fetch_run_all(struct spool_disk *disk, struct spool_key *key,
+			const struct spool_fetch *fetches, size_t n);
+
 /** spool_fetch_drop() - gives the reference back, once for each that was noted. */
 void spool_fetch_drop(struct spool_disk *disk, struct spool_fetch *fetch);
 
