@@ -54,3 +54,22 @@ bool spool_connection_waits(int fd, dev_t device)
 	file = open_file(device, "waiting", O_RDONLY);
 	return file < 0 || read(file, text, sizeof(text) - 1) <= 0 || atoi(text) > 0;
 }
+
+int spool_connection_read_ahead(int fd, dev_t device, unsigned int bytes)
+{
+	char path[64], text[16] = "";
+	spool_cleanup(fd) int file = -1;
+	int n;
+
+	if (!spool_connection_lives(fd))
+		return -ENOTCONN;
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", major(device),
+		 minor(device));
+	file = open(path, O_RDWR | O_CLOEXEC);
+	if (file < 0)
+		return -errno;
+	if (read(file, text, sizeof(text) - 1) > 0 && strtoul(text, NULL, 10) >= bytes >> 10)
+		return 0;
+	n = snprintf(text, sizeof(text), "%u", bytes >> 10);
+	return pwrite(file, text, (size_t)n, 0) == n ? 0 : -errno;
+}

@@ -24,3 +24,12 @@ int spool_connection_abort(int fd, dev_t device);
 /** spool_connection_waits() - Return: whether a caller waits for an answer; true when that is not
  * known. */
 bool spool_connection_waits(int fd, dev_t device);
+
+/**
+ * spool_connection_read_ahead() - how far the kernel reads ahead of those who read a file in order
+ * It is what /sys/class/bdi says of the filesystem, which root alone may change; one that is larger
+ * already stays. To be called when FUSE_INIT has been answered, as that lowers it.
+ * @bytes: whole KiB
+ * Return: 0; -errno: it stays as it is.
+ */
+int spool_connection_read_ahead(int fd, dev_t device, unsigned int bytes);

@@ -41,6 +41,14 @@ bool spool_mount_is_for_one(const struct spool_options *options);
 /** spool_mount_do() - mount. Return: 0 and @mount->fd; -errno (libfuse has written why). */
 int spool_mount_do(const struct spool_options *options, struct spool_mount *mount);
 
+/**
+ * spool_mount_read_ahead() - have the kernel read files in order as far ahead as of a disk
+ * Only where data may be on the disk, and root mounts: nobody else may. When FUSE_INIT has been
+ * answered.
+ */
+void spool_mount_read_ahead(const struct spool_options *options, const struct spool_mount *mount,
+			    struct spool_log *log);
+
 /** spool_mount_guard() - after a crash: give the covered directory to root, and let nobody else
  * write there. */
 void spool_mount_guard(const struct spool_mount *mount, struct spool_log *log);

@@ -449,6 +449,7 @@ int spool_supervise(const struct spool_options *options, struct spool_log *log,
 	prctl(PR_SET_NAME, SPOOL_CTL_SUPERVISOR);
 	r = start(&sup);
 	if (r == 0) {
+		spool_mount_read_ahead(options, &sup.mount, log);
 		spool_mount_drop_privileges(options, log);
 		spool_announce_ready(options, &sup.mount, &sup.manager);
 		started(arg);

@@ -95,6 +95,22 @@ def a_file_past_the_threshold_spills_and_reads_back():
             assert tier(mount)['disk_bad_pieces'] == 0
 
 
+def reads_ahead(path):
+    """How far the kernel does, in KiB."""
+    device = os.stat(path).st_dev
+    return int(get(f'/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb'))
+
+
+@case(mount=False)
+def spilled_files_are_read_ahead_as_from_a_disk():
+    if os.statvfs('/sys').f_flag & os.ST_RDONLY:
+        raise Skip('/sys is read-only here')
+    with Mount(options='backing=none') as mount:
+        usual = reads_ahead(mount.path)
+    with Backing() as backing, Mount(options=f'backing={backing}') as mount:
+        assert reads_ahead(mount.path) == max(4096, usual)
+
+
 @case(mount=False)
 def small_files_stay_in_ram_and_threshold_0_spills_all():
     with Backing() as backing, Mount(options=f'backing={backing},threshold=1M') as mount:
