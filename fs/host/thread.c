@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define STACK_SIZE (256u << 10) /* bytes; the deepest handler needs about 20 KiB (ioctl) */
 /* Behind the threads that serve, and behind what users do: a process that is woken then runs at
@@ -21,11 +22,24 @@
 #define JOIN_MS 1
 #define SIGNAL_AGAIN 10u /* times JOIN_MS */
 
+/* As many as a kernel of today can be built for (NR_CPUS): it wants room for all that it has. */
+#define CPUS_MAX 8192u
+
 struct start {
 	void *(*run)(void *arg);
 	void *arg;
 	char name[16];
 };
+
+/* A thread is born with the CPUs of the one that starts it, which may be pinned; the first thread
+ * of the process never is. */
+static void run_anywhere(void)
+{
+	unsigned long set[CPUS_MAX / (8 * sizeof(unsigned long))];
+
+	if (sched_getaffinity(getpid(), sizeof(set), (cpu_set_t *)set) == 0)
+		sched_setaffinity(0, sizeof(set), (const cpu_set_t *)set);
+}
 
 /* The thread sets its own name, for ps(1): another one would have to open a file for that. */
 static void *begin(void *arg)
@@ -34,6 +48,7 @@ static void *begin(void *arg)
 
 	free(arg);
 	prctl(PR_SET_NAME, start.name);
+	run_anywhere();
 	return start.run(start.arg);
 }
 

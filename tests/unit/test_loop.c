@@ -3,9 +3,12 @@
 /* Threads that sleep until there is work: what wakes them, and how they end. */
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 
 #include "host/clock.h"
 #include "host/loop.h"
+#include "host/thread.h"
 #include "unit.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -191,6 +194,42 @@ static void time_comes(void)
 	spool_loop_fini(&loop);
 }
 
+static int cpus(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : -1;
+}
+
+static void *count_cpus(void *arg)
+{
+	*(int *)arg = cpus();
+	return NULL;
+}
+
+/* A thread that is pinned, and starts another one. */
+static void *start_pinned(void *arg)
+{
+	pthread_t thread;
+	unsigned int cpu = (unsigned int)sched_getcpu();
+
+	if (spool_thread_pin(cpu) && cpus() == 1 &&
+	    spool_thread_start(&thread, "count", count_cpus, arg) == 0)
+		pthread_join(thread, NULL);
+	return NULL;
+}
+
+/* What a thread of one CPU starts runs on all that the process has. */
+static void pinned_alone(void)
+{
+	pthread_t thread;
+	int n = 0;
+
+	CU_ASSERT_EQUAL_FATAL(spool_thread_start(&thread, "pinned", start_pinned, &n), 0);
+	pthread_join(thread, NULL);
+	CU_ASSERT_EQUAL(n, cpus());
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -200,6 +239,7 @@ int main(void)
 		{"stop before start", stop_before_start},
 		{"several threads", several_threads},
 		{"time comes", time_comes},
+		{"pinned alone", pinned_alone},
 	};
 
 	return unit_run("loop", tests, sizeof(tests) / sizeof(tests[0]));
