@@ -13,6 +13,8 @@
 /* No operation has this number: libfuse answers ENOSYS, as for one that is newer than itself. */
 #define OPCODE_UNKNOWN 0x7fffu
 
+#define SHORT_READ 16384u /* what is encrypted as one, and more than most ask for at random */
+
 struct masked_flag {
 	unsigned int feature;
 	uint32_t flags; /* FUSE_INIT, first word */
@@ -157,6 +159,17 @@ void spool_request_shorten_setxattr(struct spool_request *request)
 	memcpy(&header, request->data, sizeof(header));
 	header.len = (uint32_t)request->len;
 	memcpy(request->data, &header, sizeof(header));
+}
+
+bool spool_request_is_short_read(const struct spool_request *request)
+{
+	struct fuse_read_in in;
+
+	if (request->opcode != FUSE_READ ||
+	    request->len < sizeof(struct fuse_in_header) + sizeof(in))
+		return false;
+	memcpy(&in, (const char *)request->data + sizeof(struct fuse_in_header), sizeof(in));
+	return in.size <= SHORT_READ;
 }
 
 bool spool_request_has_no_answer(const struct spool_request *request)

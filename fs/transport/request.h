@@ -219,6 +219,9 @@ static inline bool spool_request_waits_in(const struct spool_request *request,
 	       !request->answered;
 }
 
+/** spool_request_is_short_read() - is @request, which is parsed, a READ of at most 16 KiB? */
+bool spool_request_is_short_read(const struct spool_request *request);
+
 /** spool_request_has_no_answer() - does nobody wait for an answer of @request? For assertions. */
 bool spool_request_has_no_answer(const struct spool_request *request);
 

@@ -11,6 +11,7 @@
 #include "host/loop.h"
 #include "host/pulse.h"
 #include "transport/waitq.h"
+#include "wait/disk_near.h"
 #include "util/macros.h"
 #include "util/turn.h"
 
@@ -26,6 +27,7 @@ struct spool_for_disk {
 	struct spool_waitq waitq;
 	struct spool_fs *fs;
 	void (*serve)(struct spool_fs *fs, struct spool_request *request);
+	struct spool_disk_near *near;
 	struct spool_loop loop; /* its lock covers the following; nothing is called under it */
 	struct spool_turns turns;
 	unsigned int n_idle;
@@ -170,7 +172,7 @@ static void take(struct spool_waitq *waitq, struct spool_request *request)
 	struct spool_pulse *pulse;
 
 	assert(spool_request_waits_in(request, waitq));
-	if (put(queue, request))
+	if (spool_disk_near_take(queue->near, request) || put(queue, request))
 		return;
 	pulse = spool_pulse_pause(queue->fs->pulses);
 	serve_one(queue, request);
@@ -200,6 +202,11 @@ int spool_for_disk_new(struct spool_fs *fs,
 	queue->waitq.ops = &ops;
 	queue->fs = fs;
 	queue->serve = serve ? serve : serve_here;
+	queue->near = spool_disk_near_new(fs, queue->serve);
+	if (!queue->near) {
+		free(queue);
+		return -ENOMEM;
+	}
 	spool_turns_init(&queue->turns);
 	spool_loop_init(&queue->loop);
 	*ret = queue;
@@ -208,8 +215,10 @@ int spool_for_disk_new(struct spool_fs *fs,
 
 void spool_for_disk_stop(struct spool_for_disk *queue)
 {
-	if (queue)
-		spool_loop_stop(&queue->loop);
+	if (!queue)
+		return;
+	spool_disk_near_stop(queue->near);
+	spool_loop_stop(&queue->loop);
 }
 
 void spool_for_disk_free(struct spool_for_disk *queue)
@@ -218,16 +227,17 @@ void spool_for_disk_free(struct spool_for_disk *queue)
 		return;
 	assert(spool_turns_is_empty(&queue->turns) && queue->n_served == 0);
 	spool_loop_fini(&queue->loop);
+	spool_disk_near_free(queue->near);
 	free(queue);
 }
 
 unsigned int spool_for_disk_threads(struct spool_for_disk *queue, unsigned int *ret_busy)
 {
-	unsigned int n;
+	unsigned int n = spool_disk_near_threads(queue->near, ret_busy);
 
 	spool_loop_lock(&queue->loop);
-	n = queue->loop.n_threads;
-	*ret_busy = queue->n_served;
+	n += queue->loop.n_threads;
+	*ret_busy += queue->n_served;
 	spool_loop_unlock(&queue->loop);
 	return n;
 }
