@@ -17,6 +17,17 @@ def noise(size, seed=1):
     return random.Random(seed).randbytes(size)
 
 
+class Backing:
+    """A directory for spilled data on the disk that /var/tmp is on; empty at the end."""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix='spool-test-', dir='/var/tmp')
+        return self.path
+
+    def __exit__(self, kind, value, trace):
+        os.rmdir(self.path)
+
+
 class LoopDisk:
     """A filesystem in an image file, mounted; .path is a directory of root's on it."""
 

@@ -6,24 +6,13 @@ import signal
 import subprocess
 import tempfile
 
-from loop_disk import LoopDisk, noise
+from loop_disk import Backing, LoopDisk, noise
 from rig import (DEADLINE_S, Mount, Skip, as_user, binary, case, drop_caches, fails, fallocate, get,
                  put, run, wait_until)
 from transport import status, transports
 
 MIB = 1 << 20
 USER, OTHER = 61001, 61002
-
-
-class Backing:
-    """A directory for spilled data on the disk that /var/tmp is on; empty at the end."""
-
-    def __enter__(self):
-        self.path = tempfile.mkdtemp(prefix='spool-test-', dir='/var/tmp')
-        return self.path
-
-    def __exit__(self, kind, value, trace):
-        os.rmdir(self.path)
 
 
 class Overlay:
@@ -93,22 +82,6 @@ def a_file_past_the_threshold_spills_and_reads_back():
             os.unlink(path)
             wait_until(lambda m=mount: tier(m)['disk_used'] == 0, 'the disk space comes back')
             assert tier(mount)['disk_bad_pieces'] == 0
-
-
-def reads_ahead(path):
-    """How far the kernel does, in KiB."""
-    device = os.stat(path).st_dev
-    return int(get(f'/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb'))
-
-
-@case(mount=False)
-def spilled_files_are_read_ahead_as_from_a_disk():
-    if os.statvfs('/sys').f_flag & os.ST_RDONLY:
-        raise Skip('/sys is read-only here')
-    with Mount(options='backing=none') as mount:
-        usual = reads_ahead(mount.path)
-    with Backing() as backing, Mount(options=f'backing={backing}') as mount:
-        assert reads_ahead(mount.path) == max(4096, usual)
 
 
 @case(mount=False)
