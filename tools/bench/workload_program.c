@@ -15,6 +15,7 @@
 
 #define LINE 100u      /* bytes of one line to be sorted */
 #define FUNCTIONS 150u /* of one C file: some 0.3 s to compile */
+#define FUNCTIONS_QUICK 5u
 #define SORT_MEMORY "64M"
 #define SORT_MEMORY_QUICK "1M" /* so that it needs temporary files as well */
 
@@ -49,14 +50,14 @@ static int make_lines(const char *path, uint64_t bytes)
 	return finish(file);
 }
 
-static int make_source(const char *path, unsigned int number)
+static int make_source(const char *path, unsigned int number, unsigned int functions)
 {
 	FILE *file = fopen(path, "we");
 
 	if (!file)
 		return -errno;
 	fputs("#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n", file);
-	for (unsigned int i = 0; i < FUNCTIONS; i++) {
+	for (unsigned int i = 0; i < functions; i++) {
 		fprintf(file,
 			"int f%u_%u(const char *text, int n)\n{\n\tint sum = %u;\n"
 			"\tfor (int i = 0; i < n && text[i]; i++) {\n"
@@ -90,7 +91,7 @@ int bench_program_prepare(const struct bench_task *task)
 	for (unsigned int i = 0; i < task->n && r == 0; i++) {
 		source_path(task, i, path);
 		if (access(path, R_OK) < 0)
-			r = make_source(path, i);
+			r = make_source(path, i, task->setup->quick ? FUNCTIONS_QUICK : FUNCTIONS);
 	}
 	return r;
 }
