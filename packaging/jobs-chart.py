@@ -4,7 +4,7 @@
     jobs-chart.py [--rounds N] [--build DIRECTORY] [--json FILE] [--into DIRECTORY]
 
 As root, with the spoolbench of DIRECTORY (build-release) and what install-deps.sh --test installs;
-"install-deps.sh --also bindfs mergerfs" adds what they are compared with. A round takes five
+"install-deps.sh --also bindfs mergerfs" adds what they are compared with. A round takes ten
 minutes (there are 5 without --rounds), and nothing else should run meanwhile. With --json nothing
 is measured: FILE holds what spoolbench --json has written. --into names another source tree than
 this one.
