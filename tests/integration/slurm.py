@@ -255,7 +255,7 @@ def wrong_wishes_are_refused_at_once():
 
 @case(mount=False)
 def all_jobs_get_one_by_default():
-    with Cluster('default=32M options=ram=16M') as cluster:
+    with Cluster('default=32M options=ram=16M,backing_any=on') as cluster:
         def size(*options):
             return cluster.do('srun', *options, 'sh', '-c',
                               'df --output=size -m $TMPDIR | tail -n 1').stdout.strip()
