@@ -43,7 +43,7 @@ void *reply_buffer(struct spool_fs *fs)
 	buf = pthread_getspecific(fs->buffer);
 	if (buf)
 		return buf;
-	buf = malloc(fs->max_write);
+	buf = aligned_alloc(SPOOL_PAGE_SIZE, fs->max_write); /* the disk is read straight to it */
 	if (buf && pthread_setspecific(fs->buffer, buf) != 0) {
 		free(buf);
 		return NULL;
