@@ -1,5 +1,6 @@
 """The Debian packages: built, installed, used, upgraded and purged on fresh systems."""
 import os
+import re
 
 from debian_roots import DEBS, LONG_S, OURS, SUITES, Root, built, bump
 from rig import case, is_mounted, run, wait_until
@@ -145,6 +146,6 @@ def pass_their_own_tests(suite):
     debs = [path for path in kept.glob('*.deb') if 'dbgsym' not in path.name]
     said = run('autopkgtest', '--no-built-binaries', *debs, *kept.glob('*.dsc'), '--', 'chroot',
                root.path, timeout=LONG_S).stdout
-    summary = said.split('@@@ summary')[-1]
-    assert summary.count('PASS') == 2 and 'SKIP' not in summary, said[-3000:]
-    print(summary)
+    # it shows what they write as well, and cases that are skipped do so
+    results = re.findall(r'^(\S+)\.sh +(\w+)$', said, re.MULTILINE)
+    assert results == [('smoke', 'PASS'), ('mount-cases', 'PASS')], said[-3000:]
