@@ -157,7 +157,7 @@ def started(name):
 def a_job_has_its_own_tmpdir():
     with Cluster() as cluster:
         script = 'echo $TMPDIR $TMP $TEMP; f=$(mktemp); stat -c "%a %U" $f $TMPDIR; ' \
-                 'df --output=size -m $TMPDIR | tail -n 1; ! ls /run/spoolfs-slurm/*/ | grep x'
+                 'df --output=size -m $TMPDIR | tail -n 1'
         said = cluster.do('srun', '--spool=64M', 'sh', '-c', script).stdout.split()
         assert re.fullmatch(f'{BASE}/\\d+', said[0]) and said[1:3] == [said[0]] * 2, said
         assert said[3:] == ['600', 'alice', '700', 'alice', '64'], said
@@ -395,6 +395,8 @@ def the_epilog_waits_for_no_daemon():
     """One that hangs, and one that cannot be unmounted as it was not mounted here."""
     script = TOP / 'packaging/slurm/epilog.sh'
     own_mounts()
+    if run('unshare', '--user', 'true', check=False).returncode:
+        raise Skip('no user namespaces here')
     run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run')
     os.makedirs(f'{BASE}/7')
     os.environ['SLURM_JOB_ID'] = '7'
