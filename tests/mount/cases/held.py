@@ -1,5 +1,6 @@
 """A user holds a thread of the daemon in the kernel, where nothing ends it. The process stays as
 long as he likes; the mount, and what was in it, do not. Nobody else waits for him."""
+import contextlib
 import os
 import re
 import signal
@@ -137,7 +138,11 @@ def kill_all(mount, witness):
 def shows_connections(pid):
     """Whether the kernel tells which connection a descriptor of that process belongs to."""
     path = f'/proc/{pid}/fdinfo'
-    return any(b'fuse_connection' in get(f'{path}/{fd}') for fd in os.listdir(path))
+    for fd in os.listdir(path):
+        with contextlib.suppress(FileNotFoundError):  # it has closed that one since
+            if b'fuse_connection' in get(f'{path}/{fd}'):
+                return True
+    return False
 
 
 @case(mount=False)
