@@ -25,19 +25,6 @@ static struct spool_tiers in(uint64_t ino)
 	return tiers;
 }
 
-/* A file of @size bytes, all of it on the disk. */
-static uint64_t spilled(size_t size)
-{
-	uint64_t ino;
-
-	tier_set_up(0, UINT64_MAX, UINT64_MAX);
-	ino = tier_make("f", 1000, size);
-	CU_ASSERT_EQUAL(spool_engine_ask_spill(tier.rig.engine, ino, 1), 0);
-	tier_spill_all();
-	CU_ASSERT_EQUAL(in(ino).ram, 0);
-	return ino;
-}
-
 /* Changes @len bytes at @off of what the file is to hold, and writes them there. */
 static ssize_t change(uint64_t ino, size_t len, size_t off, unsigned int flags)
 {
@@ -75,7 +62,7 @@ static void truncate_to(uint64_t ino, uint64_t size)
 /* Whole pages are written without the disk, cost what they are, and are read with the rest. */
 static void whole_pages(void)
 {
-	uint64_t ino = spilled(4 * BLOCK), ram;
+	uint64_t ino = tier_spilled(4 * BLOCK), ram;
 	long reads = tier.disk.calls[FAULT_READ];
 
 	ram = rig_used(&tier.rig, 1000, SPOOL_RES_RAM);
@@ -101,7 +88,7 @@ static void whole_pages(void)
 /* When the last page is written over, nothing is left for the disk. */
 static void all_pages(void)
 {
-	uint64_t ino = spilled(2 * BLOCK);
+	uint64_t ino = tier_spilled(2 * BLOCK);
 
 	for (size_t at = 0; at < BLOCK; at += PAGE)
 		CU_ASSERT_EQUAL(change(ino, PAGE, (at + 7 * PAGE) % BLOCK, SPOOL_NOWAIT_DISK),
@@ -116,7 +103,7 @@ static void all_pages(void)
 /* A part of a page brings back the piece that it is in, and no more. */
 static void parts_of_pages(void)
 {
-	uint64_t ino = spilled(2 * BLOCK), fetched = tier_stat().fetched;
+	uint64_t ino = tier_spilled(2 * BLOCK), fetched = tier_stat().fetched;
 
 	CU_ASSERT_EQUAL(change(ino, 10, PIECE + 5, SPOOL_NOWAIT_DISK), SPOOL_WOULD_BLOCK);
 	CU_ASSERT_EQUAL(
@@ -135,7 +122,7 @@ static void parts_of_pages(void)
 /* A hole of a block on the disk takes pages as one in RAM does; the size is charged once. */
 static void over_a_hole(void)
 {
-	uint64_t ino = spilled(2 * BLOCK), size;
+	uint64_t ino = tier_spilled(2 * BLOCK), size;
 
 	CU_ASSERT_EQUAL(punch(ino, 4 * PAGE, 8 * PAGE), 0);
 	size = rig_used(&tier.rig, 1000, SPOOL_RES_SIZE);
@@ -153,7 +140,7 @@ static void over_a_hole(void)
  */
 static void punched_and_cut(void)
 {
-	uint64_t ino = spilled(4 * BLOCK);
+	uint64_t ino = tier_spilled(4 * BLOCK);
 
 	CU_ASSERT_EQUAL(change(ino, 2 * PAGE, 3 * PAGE, 0), (ssize_t)(2 * PAGE));
 	CU_ASSERT_EQUAL(punch(ino, 2 * PAGE, 2 * PAGE), 0);
@@ -187,7 +174,7 @@ static void punched_and_cut(void)
 static void zeroed(void)
 {
 	int mode = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
-	uint64_t ino = spilled(2 * BLOCK);
+	uint64_t ino = tier_spilled(2 * BLOCK);
 
 	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
 	CU_ASSERT_EQUAL(
@@ -212,7 +199,7 @@ static void zeroed(void)
  * nothing else of the file suffers. It is tried again when somebody asks. */
 static void over_what_cannot_be_read(void)
 {
-	uint64_t ino = spilled(4 * BLOCK);
+	uint64_t ino = tier_spilled(4 * BLOCK);
 	long reads;
 
 	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
@@ -243,7 +230,7 @@ static void over_what_cannot_be_read(void)
 /* Spoiled for good: the pages over it are right, and a block that is written anew is as well. */
 static void over_what_is_spoiled(void)
 {
-	uint64_t ino = spilled(2 * BLOCK);
+	uint64_t ino = tier_spilled(2 * BLOCK);
 
 	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
 	CU_ASSERT_TRUE(fault_backing_spoil(&tier.disk) > 0);
@@ -260,7 +247,7 @@ static void over_what_is_spoiled(void)
 /* The disk has no room for both: nothing is lost, and it goes when there is room again. */
 static void a_full_disk(void)
 {
-	uint64_t ino = spilled(4 * BLOCK), ram;
+	uint64_t ino = tier_spilled(4 * BLOCK), ram;
 
 	ram = rig_used(&tier.rig, 1000, SPOOL_RES_RAM);
 	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
@@ -332,7 +319,7 @@ static void changed_on_the_way(void)
 	static const enum fault_call kinds[] = {FAULT_READ, FAULT_WRITE};
 
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(kinds); i++) {
-		uint64_t ino = spilled(6 * BLOCK);
+		uint64_t ino = tier_spilled(6 * BLOCK);
 		pthread_t thread;
 
 		for (size_t block = 0; block < 6; block++)
@@ -360,7 +347,7 @@ static void changed_on_the_way(void)
 /* The file is removed while a block of it is on its way. */
 static void removed_on_the_way(void)
 {
-	uint64_t ino = spilled(2 * BLOCK);
+	uint64_t ino = tier_spilled(2 * BLOCK);
 	pthread_t thread;
 
 	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
@@ -388,7 +375,7 @@ static void *read_thread(void *arg)
 static void read_before_a_write(void)
 {
 	static char before[BLOCK];
-	uint64_t ino = spilled(2 * BLOCK);
+	uint64_t ino = tier_spilled(2 * BLOCK);
 	pthread_t thread;
 
 	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
@@ -406,7 +393,7 @@ static void read_before_a_write(void)
 /* A copy from and to such blocks, and a file of which there is nothing but such a page. */
 static void copied(void)
 {
-	uint64_t ino = spilled(2 * BLOCK), to;
+	uint64_t ino = tier_spilled(2 * BLOCK), to;
 
 	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
 	to = tier_make("to", 1000, 2 * BLOCK);

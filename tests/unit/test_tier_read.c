@@ -16,18 +16,6 @@
 #define ALL (BLOCKS * (size_t)BLOCK)
 #define CALLS 2 /* of 256 KiB, for all of them; as in lib/store/fetch.c */
 
-/* A file of @size bytes, all of it on the disk. */
-static uint64_t spilled(size_t size)
-{
-	uint64_t ino;
-
-	tier_set_up(0, UINT64_MAX, UINT64_MAX);
-	ino = tier_make("f", 1000, size);
-	CU_ASSERT_EQUAL(spool_engine_ask_spill(tier.rig.engine, ino, 1), 0);
-	tier_spill_all();
-	return ino;
-}
-
 /* Reads @len bytes at @off to memory that is @shift bytes off a page. Return: they are those of
  * tier.data, and nothing beside them was touched. */
 static bool reads(uint64_t ino, size_t off, size_t len, size_t shift)
@@ -45,7 +33,7 @@ static bool reads(uint64_t ino, size_t off, size_t len, size_t shift)
 /* Not one for each piece. */
 static void neighbours_together(void)
 {
-	uint64_t ino = spilled(ALL), fetched = tier_stat().fetched;
+	uint64_t ino = tier_spilled(ALL), fetched = tier_stat().fetched;
 	long calls = tier.disk.calls[FAULT_READ];
 
 	CU_ASSERT_TRUE(reads(ino, 0, ALL, 0));
@@ -65,7 +53,7 @@ static void neighbours_together(void)
 static void wherever_it_is_put(void)
 {
 	static const size_t shifts[] = {0, 1, 8, PAGE / 2};
-	uint64_t ino = spilled(ALL - 3 * PAGE - 100), size = ALL - 3 * PAGE - 200;
+	uint64_t ino = tier_spilled(ALL - 3 * PAGE - 100), size = ALL - 3 * PAGE - 200;
 	struct spool_node *node = engine_get(tier.rig.engine, ino);
 
 	memset(tier.data + 2 * BLOCK - PAGE, 0, 7 * PAGE);
@@ -95,7 +83,7 @@ static void wherever_it_is_put(void)
 /* What cannot be read is not answered, nor is any of what was read with it left in the memory. */
 static void all_or_nothing(void)
 {
-	uint64_t ino = spilled(ALL);
+	uint64_t ino = tier_spilled(ALL);
 	char *memory = aligned_alloc(PAGE, ALL), *zeros = calloc(1, ALL);
 
 	fault_backing_arm(&tier.disk, FAULT_READ, 1, false, -EIO);

@@ -128,3 +128,17 @@ void tier_same(uint64_t ino, size_t len, uint64_t off)
 			(ssize_t)len);
 	CU_ASSERT_EQUAL(memcmp(tier.got, tier.data + off, len), 0);
 }
+
+uint64_t tier_spilled(size_t size)
+{
+	struct spool_tiers tiers = {.ram = 1};
+	uint64_t ino;
+
+	tier_set_up(0, UINT64_MAX, UINT64_MAX);
+	ino = tier_make("f", 1000, size);
+	CU_ASSERT_EQUAL(spool_engine_ask_spill(tier.rig.engine, ino, 1), 0);
+	tier_spill_all();
+	CU_ASSERT_EQUAL(spool_engine_tiers(tier.rig.engine, ino, &tiers), 0);
+	CU_ASSERT_EQUAL(tiers.ram, 0);
+	return ino;
+}

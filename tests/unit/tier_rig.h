@@ -43,6 +43,10 @@ struct spool_tier_stat tier_stat(void);
 /** tier_make() - a file of @uid with @size bytes. Return: its inode number. */
 uint64_t tier_make(const char *name, uid_t uid, size_t size);
 
+/** tier_spilled() - set up a mount that spills only what it is asked to, with a file of @size bytes
+ * that are all on the disk. Return: its inode number. */
+uint64_t tier_spilled(size_t size);
+
 /** tier_write() - @len bytes of tier.data at @off, again as long as some of them find room. Return:
  * the error that has stopped it; 0: all are written. */
 ssize_t tier_write(uint64_t ino, size_t len, uint64_t off);
