@@ -140,19 +140,10 @@ static void what_cannot_wait_is_answered(void)
 	waitq_rig_fini(&rig);
 }
 
-static void tell_nobody(void *ctx, uint64_t ino, enum spool_tell what, uint64_t off, uint64_t len)
-{
-	(void)ctx;
-	(void)ino;
-	(void)what;
-	(void)off;
-	(void)len;
-}
-
 /* All has been done, and the kernel alone is to be told: it is not done a second time. */
 static void what_is_done_is_not_done_again(void)
 {
-	const struct spool_notify_config config = {.tell = tell_nobody};
+	const struct spool_notify_config config = {.tell = channel_rig_tell_nobody};
 	struct spool_request *request;
 
 	waitq_rig_init(&rig);
