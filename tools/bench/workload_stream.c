@@ -117,18 +117,28 @@ static int timed_random(uint64_t n_times, size_t size, int fd, char *buffer, uin
 	return 0;
 }
 
+/* A new file, and what is to be written to it at a time. Return: its descriptor; -errno. */
+static int open_new(const struct bench_task *task, char **ret_buffer)
+{
+	int fd;
+
+	*ret_buffer = malloc(task->workload->size);
+	if (!*ret_buffer)
+		return -ENOMEM;
+	memset(*ret_buffer, 'x', task->workload->size);
+	fd = openat(task->dirfd, NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
 int bench_random_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES])
 {
-	spool_cleanup(free) char *buffer = malloc(task->workload->size);
+	spool_cleanup(free) char *buffer = NULL;
 	spool_cleanup(fd) int fd = -1;
 	int r;
 
-	if (!buffer)
-		return -ENOMEM;
-	memset(buffer, 'x', task->workload->size);
-	fd = openat(task->dirfd, NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	fd = open_new(task, &buffer);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = write_all(fd, buffer, task->workload->size, RANDOM_FILE);
 	if (r == 0)
 		r = timed_random(task->n, task->workload->size, fd, buffer, RANDOM_FILE, false,
@@ -143,16 +153,13 @@ int bench_random_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]
 int bench_rewrite_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES])
 {
 	uint64_t bytes = task->setup->quick ? REWRITE_QUICK : (uint64_t)task->workload->kind * MIB;
-	spool_cleanup(free) char *buffer = malloc(task->workload->size);
+	spool_cleanup(free) char *buffer = NULL;
 	spool_cleanup(fd) int fd = -1;
 	int r;
 
-	if (!buffer)
-		return -ENOMEM;
-	memset(buffer, 'x', task->workload->size);
-	fd = openat(task->dirfd, NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	fd = open_new(task, &buffer);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = write_all(fd, buffer, task->workload->size, bytes);
 	if (r == 0 && !task->setup->quick)
 		sleep(REST_S);
@@ -191,16 +198,13 @@ static int timed_disk_write(const struct bench_task *task, int fd, const char *b
 int bench_disk_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES])
 {
 	uint64_t n_reads = task->setup->quick ? DISK_READS_QUICK : DISK_READS;
-	spool_cleanup(free) char *buffer = malloc(task->workload->size);
+	spool_cleanup(free) char *buffer = NULL;
 	spool_cleanup(fd) int fd = -1;
 	int r;
 
-	if (!buffer)
-		return -ENOMEM;
-	memset(buffer, 'x', task->workload->size);
-	fd = openat(task->dirfd, NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	fd = open_new(task, &buffer);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = timed_disk_write(task, fd, buffer, &ret_ns[0]);
 	if (r == 0 && !task->setup->quick)
 		sleep(REST_S);
