@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "options/line.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -17,11 +18,14 @@ static bool is_control(const char *text, size_t i)
 	return *at < 0x20 || *at == 0x7f;
 }
 
-bool options_line_begin(struct options_line *line)
+int options_line_begin(struct options_line *line, FILE *errors)
 {
 	*line = (struct options_line){0};
 	line->out = open_memstream(&line->text, &line->size);
-	return line->out;
+	if (line->out)
+		return 0;
+	fprintf(errors, "spoolfs: no memory for the options\n");
+	return -ENOMEM;
 }
 
 void options_line_end(struct options_line *line, FILE *errors)

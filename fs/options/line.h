@@ -7,7 +7,6 @@
  * a terminal.
  */
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -18,8 +17,9 @@ struct options_line {
 	size_t size;
 };
 
-/** options_line_begin() - Return: false: no memory, and nothing is to be ended. */
-bool options_line_begin(struct options_line *line);
+/** options_line_begin() - Return: 0; -ENOMEM: @errors has a line that says so, and nothing is to be
+ * ended. */
+int options_line_begin(struct options_line *line, FILE *errors);
 
 /** options_line_end() - write it to @errors, with control characters other than the newline at its
  * end as \ooo; nothing if there is none */

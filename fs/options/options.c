@@ -365,10 +365,9 @@ int spool_options_parse(int argc, char *argv[], const struct spool_machine *mach
 	struct options_line line;
 	int r;
 
-	if (!options_line_begin(&line)) {
-		fprintf(errors, "spoolfs: no memory for the options\n");
-		return -ENOMEM;
-	}
+	r = options_line_begin(&line, errors);
+	if (r < 0)
+		return r;
 	r = parse(argc, argv, machine, ret, line.out);
 	options_line_end(&line, errors);
 	return r;
@@ -410,10 +409,9 @@ int spool_options_change(const struct spool_options *now, const char *option,
 	int r;
 
 	*ret = *now;
-	if (!options_line_begin(&line)) {
-		fprintf(errors, "spoolfs: no memory for the options\n");
-		return -ENOMEM;
-	}
+	r = options_line_begin(&line, errors);
+	if (r < 0)
+		return r;
 	r = change(now, option, ret, line.out);
 	options_line_end(&line, errors);
 	return r;
