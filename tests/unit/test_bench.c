@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bench/arguments.h"
+#include "bench/data.h"
 #include "bench/execute.h"
 #include "bench/report.h"
 #include "bench/result.h"
@@ -231,7 +232,29 @@ static void test_jobs(void)
 	CU_ASSERT_EQUAL(quick_run("sqlite", NULL), bench_has_program("sqlite3") ? 2 : 0);
 }
 
+static int compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(uint64_t));
+}
+
+/* What a disk could store more cheaply than data, be it by compression or by page. */
+static void test_data_repeat_nothing(void)
+{
+	spool_cleanup(free) char *data = bench_data_new();
+	const size_t number = sizeof(uint64_t), size = 65536;
+	char first[4096];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(data);
+	memcpy(first, bench_data_at(data, size, 0) + 4096, sizeof(first));
+	CU_ASSERT(memcmp(bench_data_at(data, size, BENCH_DATA) + 4096, first, sizeof(first)) != 0);
+	CU_ASSERT_PTR_EQUAL(bench_data_at(data, size, BENCH_DATA - size), data + BENCH_DATA - size);
+	qsort(data, BENCH_DATA / number, number, compare);
+	for (size_t i = number; i < BENCH_DATA; i += number)
+		CU_ASSERT(memcmp(data + i, data + i - number, number) != 0);
+}
+
 static const struct unit_test tests[] = {
+	{"data_repeat_nothing", test_data_repeat_nothing},
 	{"spread", test_spread},
 	{"ratio_is_of_one_round", test_ratio_is_of_one_round},
 	{"place_without_figure", test_place_without_figure},

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bench/clock.h"
+#include "bench/data.h"
 #include "util/macros.h"
 
 #define NAME "stream"
@@ -22,12 +23,11 @@
 #define DISK_READS 20000u /* at random places; a disk with moving heads takes minutes. A guess. */
 #define DISK_READS_QUICK 100u
 #define DISK_READ 4096u
-#define SEED 88172645463325252u /* any odd number: xorshift64, G. Marsaglia, 2003 */
 
-static int write_all(int fd, const char *buffer, size_t size, uint64_t bytes)
+static int write_all(int fd, char *data, size_t size, uint64_t bytes)
 {
 	for (uint64_t at = 0; at < bytes; at += size) {
-		ssize_t n = pwrite(fd, buffer, size, (off_t)at);
+		ssize_t n = pwrite(fd, bench_data_at(data, size, at), size, (off_t)at);
 
 		if (n != (ssize_t)size)
 			return n < 0 ? -errno : -ENOSPC;
@@ -47,7 +47,7 @@ static int read_all(int fd, char *buffer, size_t size, uint64_t bytes)
 }
 
 /* The time of a close belongs to the writing: some filesystems write only then. */
-static int timed_write(const struct bench_task *task, const char *buffer, double *ret_ns)
+static int timed_write(const struct bench_task *task, char *data, double *ret_ns)
 {
 	int64_t from = bench_now_ns();
 	int fd = openat(task->dirfd, NAME, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
@@ -55,7 +55,7 @@ static int timed_write(const struct bench_task *task, const char *buffer, double
 
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, buffer, task->workload->size, task->n);
+	r = write_all(fd, data, task->workload->size, task->n);
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	*ret_ns = (double)(bench_now_ns() - from) / (double)task->n;
@@ -78,12 +78,11 @@ static int timed_read(const struct bench_task *task, char *buffer, double *ret_n
 
 int bench_stream_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES])
 {
-	spool_cleanup(free) char *buffer = malloc(task->workload->size);
+	spool_cleanup(free) char *buffer = bench_data_new();
 	int r;
 
 	if (!buffer)
 		return -ENOMEM;
-	memset(buffer, 'x', task->workload->size);
 	r = timed_write(task, buffer, &ret_ns[0]);
 	for (int i = 0; i < 2 && r == 0; i++)
 		r = timed_read(task, buffer, &ret_ns[1]);
@@ -93,22 +92,21 @@ int bench_stream_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]
 
 static off_t random_place(uint64_t *state, size_t size, uint64_t bytes)
 {
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return (off_t)(*state % (bytes / size) * size);
+	return (off_t)(bench_random(state) % (bytes / size) * size);
 }
 
 /* @n_times at places of the first @bytes of the file. */
 static int timed_random(uint64_t n_times, size_t size, int fd, char *buffer, uint64_t bytes,
 			bool reading, double *ret_ns)
 {
-	uint64_t state = SEED;
+	uint64_t state = BENCH_SEED;
 	int64_t from = bench_now_ns();
 
 	for (uint64_t i = 0; i < n_times; i++) {
 		off_t at = random_place(&state, size, bytes);
-		ssize_t n = reading ? pread(fd, buffer, size, at) : pwrite(fd, buffer, size, at);
+		ssize_t n =
+			reading ? pread(fd, buffer, size, at)
+				: pwrite(fd, bench_data_at(buffer, size, (uint64_t)at), size, at);
 
 		if (n != (ssize_t)size)
 			return n < 0 ? -errno : -EIO;
@@ -117,15 +115,14 @@ static int timed_random(uint64_t n_times, size_t size, int fd, char *buffer, uin
 	return 0;
 }
 
-/* A new file, and what is to be written to it at a time. Return: its descriptor; -errno. */
+/* A new file, and what is to be written to it. Return: its descriptor; -errno. */
 static int open_new(const struct bench_task *task, char **ret_buffer)
 {
 	int fd;
 
-	*ret_buffer = malloc(task->workload->size);
+	*ret_buffer = bench_data_new();
 	if (!*ret_buffer)
 		return -ENOMEM;
-	memset(*ret_buffer, 'x', task->workload->size);
 	fd = openat(task->dirfd, NAME, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 	return fd < 0 ? -errno : fd;
 }
@@ -183,11 +180,10 @@ static void drop_caches(const struct bench_task *task, int fd)
 		(void)!write(all, "1", 1);
 }
 
-static int timed_disk_write(const struct bench_task *task, int fd, const char *buffer,
-			    double *ret_ns)
+static int timed_disk_write(const struct bench_task *task, int fd, char *data, double *ret_ns)
 {
 	int64_t from = bench_now_ns();
-	int r = write_all(fd, buffer, task->workload->size, task->n);
+	int r = write_all(fd, data, task->workload->size, task->n);
 
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
