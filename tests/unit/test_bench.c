@@ -160,6 +160,9 @@ static void test_arguments(void)
 					  "--workload=",
 					  "-ox",
 					  "--nothing",
+					  "--mounts=",
+					  "--mounts=disk,nothing",
+					  "--mounts=disk,disk",
 					  "--rounds=99999999999999999999",
 					  "--threads=1,1,1,1,1,1,1,1,1"};
 	struct bench_arguments arguments;
@@ -177,6 +180,14 @@ static void test_arguments(void)
 	CU_ASSERT_EQUAL(parse("--workload=sort,tree", &arguments, &setup), EXIT_OK);
 	CU_ASSERT_EQUAL(arguments.n_workloads, 2);
 	CU_ASSERT_STRING_EQUAL(arguments.workloads[1]->name, "tree");
+	CU_ASSERT_EQUAL(arguments.n_mounts, 0);
+	CU_ASSERT_EQUAL(parse("--mounts=disk,tmpfs", &arguments, &setup), EXIT_OK);
+	CU_ASSERT_EQUAL(arguments.n_mounts, 2);
+	CU_ASSERT_EQUAL(arguments.mounts[0], bench_mounts_find("disk", 4));
+	CU_ASSERT_EQUAL(arguments.mounts[1], bench_mounts_find("tmpfs", 5));
+	CU_ASSERT_EQUAL(parse("--mounts", &arguments, &setup), EXIT_OK);
+	CU_ASSERT_EQUAL(arguments.n_mounts, BENCH_MOUNTS);
+	CU_ASSERT_EQUAL(bench_mounts_find("dis", 3), -1);
 }
 
 /* One place and a scratch directory below @top, which mkdtemp(3) makes. */

@@ -18,7 +18,7 @@ static const struct option long_options[] = {
 	{"workload", required_argument, NULL, 'w'},
 	{"threads", required_argument, NULL, 't'},
 	{"quick", no_argument, NULL, 'q'},
-	{"mounts", no_argument, NULL, OPT_MOUNTS},
+	{"mounts", optional_argument, NULL, OPT_MOUNTS},
 	{"options", required_argument, NULL, 'o'},
 	{"markdown", no_argument, NULL, OPT_MARKDOWN},
 	{"json", required_argument, NULL, OPT_JSON},
@@ -32,10 +32,12 @@ static const struct option long_options[] = {
 static void print_help(void)
 {
 	printf("usage: spoolbench [OPTION...] [NAME=]DIRECTORY...\n"
-	       "       spoolbench --mounts [-o MOUNTOPTIONS] [OPTION...] [[NAME=]DIRECTORY...]\n"
+	       "       spoolbench --mounts[=M,...] [-o MOUNTOPTIONS] [OPTION...] "
+	       "[[NAME=]DIRECTORY...]\n"
 	       "Does the same work in each directory, in turn, and compares with the first.\n\n"
-	       "  --mounts           tmpfs, spoolfs, others and the disk, mounted for this run "
-	       "alone\n"
+	       "  --mounts[=M,...]   what is mounted for this run alone; all without a list:\n"
+	       "                     " BENCH_MOUNTS_OTHERS ",\n"
+	       "                     " BENCH_MOUNTS_SPOOLFS "\n"
 	       "  -o, --options OPT  for these spoolfs mounts; see spoolfs(8)\n"
 	       "  -r, --rounds N     how often, 1 to %u (default: %u)\n"
 	       "  -w, --workload W   W[,W...] (default: all; see --list)\n"
@@ -106,6 +108,34 @@ static int add_workload(void *arg, const char *name, size_t len)
 	return EXIT_OK;
 }
 
+static int add_mount(void *arg, const char *name, size_t len)
+{
+	struct bench_arguments *arguments = arg;
+	int number = bench_mounts_find(name, len);
+
+	for (unsigned int i = 0; i < arguments->n_mounts && number >= 0; i++) {
+		if (arguments->mounts[i] == number)
+			number = -1;
+	}
+	if (number < 0)
+		return refuse("--mounts", name, len,
+			      BENCH_MOUNTS_OTHERS ", " BENCH_MOUNTS_SPOOLFS ", each once");
+	arguments->mounts[arguments->n_mounts++] = number;
+	return EXIT_OK;
+}
+
+static int take_mounts(struct bench_arguments *arguments, const char *list)
+{
+	arguments->n_mounts = 0; /* the last --mounts counts */
+	if (list)
+		return for_each(list, arguments, add_mount);
+	while (arguments->n_mounts < BENCH_MOUNTS) {
+		arguments->mounts[arguments->n_mounts] = (int)arguments->n_mounts;
+		arguments->n_mounts++;
+	}
+	return EXIT_OK;
+}
+
 static int add_threads(void *arg, const char *text, size_t len)
 {
 	struct bench_setup *setup = arg;
@@ -136,8 +166,7 @@ static int take_option(int option, char *value, struct bench_arguments *ret,
 		ret->options = value;
 		break;
 	case OPT_MOUNTS:
-		ret->mounts = true;
-		break;
+		return take_mounts(ret, value);
 	case OPT_MARKDOWN:
 		ret->markdown = true;
 		break;
@@ -158,11 +187,11 @@ static int defaults(struct bench_arguments *ret, struct bench_setup *setup)
 	size_t n;
 	const struct bench_workload *workloads = bench_workloads(&n);
 
-	if (!ret->mounts && ret->options) {
+	if (ret->n_mounts == 0 && ret->options) {
 		fputs("spoolbench: -o: only with --mounts\n", stderr);
 		return EXIT_USAGE;
 	}
-	if (!ret->mounts && ret->n_dirs == 0) {
+	if (ret->n_mounts == 0 && ret->n_dirs == 0) {
 		fputs("spoolbench: no directory (allowed: [NAME=]DIRECTORY..., --mounts)\n",
 		      stderr);
 		return EXIT_USAGE;

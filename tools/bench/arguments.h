@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "bench/mounts.h"
 #include "bench/setup.h"
 
 #define BENCH_WORKLOADS 24u
@@ -18,7 +19,9 @@ struct bench_arguments {
 	const char *json, *scratch, *options;
 	char **dirs;
 	unsigned int n_dirs;
-	bool mounts, markdown;
+	int mounts[BENCH_MOUNTS]; /* by their numbers */
+	unsigned int n_mounts;
+	bool markdown;
 	bool done; /* nothing is to be measured: --help was asked for, or the like */
 };
 

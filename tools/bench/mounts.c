@@ -26,6 +26,8 @@
 #define BASE "/tmp/spoolbench-XXXXXX"
 #define DISK "/var/tmp/spoolbench-XXXXXX"
 
+#define TMPFS "tmpfs"
+
 #define PEERS 2u
 
 /* They do not say when they are ready, so we wait for their mounts. */
@@ -43,13 +45,13 @@ struct bench_mounts {
 	unsigned int n_peers;
 };
 
-static const struct variant {
-	const char *label, *options;
-} variants[] = {
-	{"spoolfs", NULL},
-	{"spoolfs-dev", "transport=dev"},
-	{"spoolfs-writeback", "writeback"},
-	{"spoolfs-one-user", "layout=single,noallow_other,xattr=off"}, /* as spoolctl run mounts */
+/* What can be mounted, at a mount point of its @name. */
+struct kind {
+	const char *name;
+	const char *label;   /* in the report; NULL: @name */
+	const char *options; /* of spoolfs; or NULL */
+	int (*add)(struct bench_mounts *mounts, struct bench_setup *setup, const char *options,
+		   const struct kind *kind);
 };
 
 static int failed(const char *what)
@@ -97,30 +99,40 @@ static void add_place(struct bench_setup *setup, const char *label, char *base)
 	place->base = base;
 }
 
-static int add_tmpfs(struct bench_mounts *mounts, struct bench_setup *setup, const char *label)
+/* It is there in any case, as others lie over it. */
+static int mount_tmpfs(const struct bench_mounts *mounts)
 {
-	char *dir = new_dir(mounts, label);
+	spool_cleanup(free) char *dir = new_dir(mounts, TMPFS);
 
-	if (!dir || mount("tmpfs", dir, "tmpfs", MS_NOSUID | MS_NODEV, NULL) < 0) {
-		free(dir);
-		return failed(label);
-	}
-	add_place(setup, label, dir);
+	if (!dir || mount("tmpfs", dir, "tmpfs", MS_NOSUID | MS_NODEV, NULL) < 0)
+		return failed(TMPFS);
+	return EXIT_OK;
+}
+
+static int add_tmpfs(struct bench_mounts *mounts, struct bench_setup *setup, const char *options,
+		     const struct kind *kind)
+{
+	char *dir;
+
+	(void)options;
+	if (asprintf(&dir, "%s/" TMPFS, mounts->base) < 0)
+		return failed(TMPFS);
+	add_place(setup, kind->name, dir);
 	return EXIT_OK;
 }
 
 static int add_spoolfs(struct bench_mounts *mounts, struct bench_setup *setup, const char *more,
-		       const struct variant *variant)
+		       const struct kind *kind)
 {
-	spool_cleanup(free) char *dir = new_dir(mounts, variant->label);
+	spool_cleanup(free) char *dir = new_dir(mounts, kind->name);
 	spool_cleanup(free) char *options = NULL;
 	char *place;
 	int r;
 
 	if (!dir || options_join(&options, "log_level=warning") < 0 ||
 	    (more[0] && options_join(&options, more) < 0) ||
-	    (variant->options && options_join(&options, variant->options) < 0))
-		return failed(variant->label);
+	    (kind->options && options_join(&options, kind->options) < 0))
+		return failed(kind->name);
 	/* all that is measured is served in our session, as by daemons that a shell has started */
 	r = daemon_start("spoolbench", mounts->program, options, "spoolbench", dir, false,
 			 &mounts->daemons[mounts->n_daemons]);
@@ -129,10 +141,10 @@ static int add_spoolfs(struct bench_mounts *mounts, struct bench_setup *setup, c
 	mounts->n_daemons++;
 	/* in the layout that root's mounts have, unless another is asked for */
 	if (asprintf(&place, "%s/self", dir) < 0)
-		return failed(variant->label);
+		return failed(kind->name);
 	if (access(place, W_OK) < 0)
 		strcpy(place, dir);
-	add_place(setup, variant->label, place);
+	add_place(setup, kind->name, place);
 	return EXIT_OK;
 }
 
@@ -180,7 +192,7 @@ static bool serve(const char *const argv[], const char *dir, pid_t *ret)
 }
 
 /* Takes @dir, which is NULL when it could not be made. */
-static int add_peer(struct bench_mounts *mounts, struct bench_setup *setup, const char *label,
+static int add_peer(struct bench_mounts *mounts, struct bench_setup *setup, const struct kind *kind,
 		    const char *const argv[], char *dir)
 {
 	pid_t pid = 0;
@@ -192,53 +204,82 @@ static int add_peer(struct bench_mounts *mounts, struct bench_setup *setup, cons
 			argv[0]);
 		free(dir);
 	} else {
-		add_place(setup, label, dir);
+		add_place(setup, kind->label, dir);
 	}
 	if (pid != 0)
 		mounts->peers[mounts->n_peers++] = pid;
 	return EXIT_OK;
 }
 
-static int add_bindfs(struct bench_mounts *mounts, struct bench_setup *setup)
+static int add_bindfs(struct bench_mounts *mounts, struct bench_setup *setup, const char *options,
+		      const struct kind *kind)
 {
-	spool_cleanup(free) char *source = new_dir(mounts, "tmpfs/bindfs");
-	char *dir = source ? new_dir(mounts, "bindfs") : NULL;
+	spool_cleanup(free) char *source = new_dir(mounts, TMPFS "/bindfs");
+	char *dir = source ? new_dir(mounts, kind->name) : NULL;
 
-	return add_peer(mounts, setup, "bindfs over tmpfs",
+	(void)options;
+	return add_peer(mounts, setup, kind,
 			(const char *const[]){"bindfs", "-f", source, dir, NULL}, dir);
 }
 
 /* What is made goes to the tmpfs as long as it has room, as with a mount of ours. */
-static int add_mergerfs(struct bench_mounts *mounts, struct bench_setup *setup)
+static int add_mergerfs(struct bench_mounts *mounts, struct bench_setup *setup, const char *options,
+			const struct kind *kind)
 {
-	spool_cleanup(free) char *ram = new_dir(mounts, "tmpfs/mergerfs");
+	spool_cleanup(free) char *ram = new_dir(mounts, TMPFS "/mergerfs");
 	spool_cleanup(free) char *branches = NULL;
-	char *dir = ram ? new_dir(mounts, "mergerfs") : NULL;
+	char *dir = ram ? new_dir(mounts, kind->name) : NULL;
 
+	(void)options;
 	if (dir && asprintf(&branches, "%s:%s/mergerfs", ram, mounts->disk) < 0)
 		branches = NULL;
 	if (!branches || mkdir(strchr(branches, ':') + 1, 0700) < 0) {
 		free(dir);
 		return failed("mergerfs");
 	}
-	return add_peer(mounts, setup, "mergerfs over both",
+	return add_peer(mounts, setup, kind,
 			(const char *const[]){"mergerfs", "-f", "-o",
 					      "category.create=ff,minfreespace=64M", branches, dir,
 					      NULL},
 			dir);
 }
 
-static int add_disk(struct bench_mounts *mounts, struct bench_setup *setup)
+static int add_disk(struct bench_mounts *mounts, struct bench_setup *setup, const char *options,
+		    const struct kind *kind)
 {
 	char *dir = strdup(mounts->disk);
 
+	(void)options;
 	if (!dir)
 		return failed("disk");
-	add_place(setup, "disk (/var/tmp)", dir);
+	add_place(setup, kind->label, dir);
 	return EXIT_OK;
 }
 
-int bench_mounts_make(const char *options, struct bench_setup *setup, struct bench_mounts **ret)
+static const struct kind kinds[BENCH_MOUNTS] = {
+	{.name = TMPFS, .add = add_tmpfs},
+	{.name = "spoolfs", .add = add_spoolfs},
+	{.name = "spoolfs-dev", .options = "transport=dev", .add = add_spoolfs},
+	{.name = "spoolfs-writeback", .options = "writeback", .add = add_spoolfs},
+	{.name = "spoolfs-one-user", /* as spoolctl run mounts */
+	 .options = "layout=single,noallow_other,xattr=off",
+	 .add = add_spoolfs},
+	{.name = "bindfs", .label = "bindfs over tmpfs", .add = add_bindfs},
+	{.name = "mergerfs", .label = "mergerfs over both", .add = add_mergerfs},
+	{.name = "disk", .label = "disk (/var/tmp)", .add = add_disk},
+};
+
+int bench_mounts_find(const char *name, size_t len)
+{
+	for (int i = 0; i < (int)BENCH_MOUNTS; i++) {
+		if (strlen(kinds[i].name) == len && memcmp(kinds[i].name, name, len) == 0)
+			return i;
+	}
+	return -1;
+}
+
+int bench_mounts_make(const int *list, unsigned int n, const char *options,
+		      struct bench_setup *setup, struct bench_mounts **ret)
 {
 	struct bench_mounts *mounts = calloc(1, sizeof(*mounts));
 	int r;
@@ -248,15 +289,9 @@ int bench_mounts_make(const char *options, struct bench_setup *setup, struct ben
 		return failed("mounts");
 	r = own_namespace(mounts);
 	if (r == EXIT_OK)
-		r = add_tmpfs(mounts, setup, "tmpfs");
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(variants) && r == EXIT_OK; i++)
-		r = add_spoolfs(mounts, setup, options, &variants[i]);
-	if (r == EXIT_OK)
-		r = add_bindfs(mounts, setup);
-	if (r == EXIT_OK)
-		r = add_mergerfs(mounts, setup);
-	if (r == EXIT_OK)
-		r = add_disk(mounts, setup);
+		r = mount_tmpfs(mounts);
+	for (unsigned int i = 0; i < n && r == EXIT_OK; i++)
+		r = kinds[list[i]].add(mounts, setup, options, &kinds[list[i]]);
 	return r;
 }
 
@@ -282,11 +317,8 @@ void bench_mounts_end(struct bench_mounts *mounts)
 		waitpid(mounts->peers[i], NULL, 0);
 	}
 	if (mounts->has_base) {
-		for (size_t i = 0; i < SPOOL_ARRAY_SIZE(variants); i++)
-			remove_mount(mounts, variants[i].label);
-		remove_mount(mounts, "mergerfs");
-		remove_mount(mounts, "bindfs");
-		remove_mount(mounts, "tmpfs");
+		for (size_t i = BENCH_MOUNTS; i-- > 0;) /* the tmpfs, below others, at last */
+			remove_mount(mounts, kinds[i].name);
 		rmdir(mounts->base);
 	}
 	if (mounts->has_disk)

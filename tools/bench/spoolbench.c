@@ -151,8 +151,9 @@ int main(int argc, char *argv[])
 		if (getloadavg(&setup.load, 1) != 1)
 			setup.load = -1;
 		block_signals(&signals, &before);
-		if (arguments.mounts)
-			r = bench_mounts_make(arguments.options ? arguments.options : "", &setup,
+		if (arguments.n_mounts > 0)
+			r = bench_mounts_make(arguments.mounts, arguments.n_mounts,
+					      arguments.options ? arguments.options : "", &setup,
 					      &mounts);
 		for (unsigned int i = 0; i < arguments.n_dirs && r == EXIT_OK; i++)
 			r = bench_setup_add(&setup, arguments.dirs[i]);

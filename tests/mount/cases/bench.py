@@ -111,6 +111,16 @@ def mounts_of_its_own_come_and_go():
 
 
 @case(mount=False)
+def mounts_are_chosen_by_name():
+    own_tmp()
+    done = spoolbench('--mounts=disk,spoolfs-one-user', '-q', '-r1', '-t1', '-w', 'life-4k',
+                      '--json=-')
+    row, = json.loads(done.stdout)['rows']
+    assert [place['label'] for place in row['places']] == ['disk (/var/tmp)', 'spoolfs-one-user']
+    assert row['places'][0]['ratio']['median'] == 1, 'they are compared with the first'
+
+
+@case(mount=False)
 def a_signal_leaves_nothing():
     one, two, scratch = dirs = places()
     with subprocess.Popen([os.environ['SPOOLBENCH'], '-w', 'stream-64k', '--rounds=99', '--scratch',
