@@ -37,7 +37,8 @@ static void print_help(void)
 	       "Does the same work in each directory, in turn, and compares with the first.\n\n"
 	       "  --mounts[=M,...]   what is mounted for this run alone; all without a list:\n"
 	       "                     " BENCH_MOUNTS_OTHERS ",\n"
-	       "                     " BENCH_MOUNTS_SPOOLFS "\n"
+	       "                     " BENCH_MOUNTS_SPOOLFS ",\n"
+	       "                     " BENCH_MOUNTS_TIERS "\n"
 	       "  -o, --options OPT  for these spoolfs mounts; see spoolfs(8)\n"
 	       "  -r, --rounds N     how often, 1 to %u (default: %u)\n"
 	       "  -w, --workload W   W[,W...] (default: all; see --list)\n"
@@ -119,7 +120,8 @@ static int add_mount(void *arg, const char *name, size_t len)
 	}
 	if (number < 0)
 		return refuse("--mounts", name, len,
-			      BENCH_MOUNTS_OTHERS ", " BENCH_MOUNTS_SPOOLFS ", each once");
+			      BENCH_MOUNTS_OTHERS ", " BENCH_MOUNTS_SPOOLFS ", " BENCH_MOUNTS_TIERS
+						  ", each once");
 	arguments->mounts[arguments->n_mounts++] = number;
 	return EXIT_OK;
 }

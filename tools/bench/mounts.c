@@ -264,6 +264,8 @@ static const struct kind kinds[BENCH_MOUNTS] = {
 	{.name = "spoolfs-one-user", /* as spoolctl run mounts */
 	 .options = "layout=single,noallow_other,xattr=off",
 	 .add = add_spoolfs},
+	{.name = "spoolfs-no-threshold", .options = "threshold=none", .add = add_spoolfs},
+	{.name = "spoolfs-ram-256m", .options = "ram=256M", .add = add_spoolfs},
 	{.name = "bindfs", .label = "bindfs over tmpfs", .add = add_bindfs},
 	{.name = "mergerfs", .label = "mergerfs over both", .add = add_mergerfs},
 	{.name = "disk", .label = "disk (/var/tmp)", .add = add_disk},

@@ -11,12 +11,14 @@
 struct bench_mounts;
 struct bench_setup;
 
-/* tmpfs; spoolfs, also over /dev/fuse alone, with writeback and as a mount of one user; bindfs over
- * tmpfs and mergerfs over tmpfs and disk; a directory on the disk. */
-#define BENCH_MOUNTS 8u
+/* tmpfs; spoolfs, also over /dev/fuse alone, with writeback, as a mount of one user, with all files
+ * in RAM as long as it has room, and with little RAM; bindfs over tmpfs and mergerfs over tmpfs and
+ * disk; a directory on the disk. */
+#define BENCH_MOUNTS 10u
 
-/* Their names, for texts that say what is allowed, and may be in two lines. */
+/* Their names, for texts that say what is allowed, and may be in several lines. */
 #define BENCH_MOUNTS_SPOOLFS "spoolfs, spoolfs-dev, spoolfs-writeback, spoolfs-one-user"
+#define BENCH_MOUNTS_TIERS "spoolfs-no-threshold, spoolfs-ram-256m"
 #define BENCH_MOUNTS_OTHERS "tmpfs, bindfs, mergerfs, disk"
 
 /** bench_mounts_find() - Return: the number of what is called @name, below BENCH_MOUNTS; -1. */

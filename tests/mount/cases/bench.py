@@ -101,7 +101,7 @@ def mounts_of_its_own_come_and_go():
                       'life-4k', '--markdown', f'here={d}')
     head = done.stdout.split('\n\n')[1].splitlines()[0]
     wanted = ['tmpfs', 'spoolfs', 'spoolfs-dev', 'spoolfs-writeback', 'spoolfs-one-user',
-              'disk (/var/tmp)', 'here']
+              'spoolfs-no-threshold', 'spoolfs-ram-256m', 'disk (/var/tmp)', 'here']
     assert [name for name in head.split('|') if name.strip() in wanted] == \
         [f' {name} ' for name in wanted], head
     assert not [point for point, _ in set(mounts()) - mounted if 'spoolbench' in point]
@@ -143,7 +143,7 @@ def what_serves_its_mounts_is_in_its_session():
             pids = Path(path).read_text(encoding='ascii').split()
             return [int(pid) for pid in pids
                     if Path(f'/proc/{pid}/comm').read_text(encoding='ascii') == 'spoolfs-super\n']
-        wait_until(lambda: len(servers()) == 4, 'all mounts of spoolfs are there')
+        wait_until(lambda: len(servers()) == 6, 'all mounts of spoolfs are there')
         own = os.getsid(bench.pid), os.getpgid(bench.pid)
         for pid in servers():
             assert os.getsid(pid) == own[0] and os.getpgid(pid) == pid != own[1], pid
