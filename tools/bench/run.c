@@ -6,12 +6,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/execute.h"
 #include "bench/result.h"
+#include "bench/settle.h"
 
 /* Long enough that a round is not lost in the noise of a timer tick or two (4 ms). Guesses. */
 #define TARGET_NS (200 * 1000 * 1000)
@@ -20,36 +19,13 @@
 #define N_MIN 16u
 #define N_MAX (1u << 20)
 
-/* How long a filesystem may go on to free what a run has left, before the next run. */
-#define SETTLE_STEP_NS (5 * 1000 * 1000)
-#define SETTLE_STEPS 400u
-#define SETTLED 3u /* looks in a row that find the same */
-
-/* Some filesystems free space after unlink(2) has returned. The next place must not pay for that.
- */
-static void settle(int dirfd)
-{
-	const struct timespec step = {.tv_nsec = SETTLE_STEP_NS};
-	struct statvfs before = {0}, now;
-	unsigned int same = 0;
-
-	for (unsigned int i = 0; i < SETTLE_STEPS && same < SETTLED; i++) {
-		if (fstatvfs(dirfd, &now) < 0)
-			return;
-		same = now.f_bfree == before.f_bfree && now.f_ffree == before.f_ffree ? same + 1
-										      : 0;
-		before = now;
-		nanosleep(&step, NULL);
-	}
-}
-
 static int run_once(struct bench_task *task, double ret_ns[BENCH_FIGURES])
 {
 	int r = task->workload->prepare ? task->workload->prepare(task) : 0;
 
 	if (r == 0)
 		r = task->workload->run(task, ret_ns);
-	settle(task->dirfd);
+	bench_settle(task->dirfd);
 	return r;
 }
 
