@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bench/clock.h"
 #include "bench/data.h"
+#include "bench/settle.h"
 #include "util/macros.h"
 
 #define NAME "stream"
@@ -19,6 +21,10 @@
 #define MIB (1024u * 1024u)
 #define RANDOM_FILE (64u * MIB)
 #define REWRITE_QUICK (4u * MIB)
+#define FILL "fill-%u"
+#define FILL_SIZE (8u * MIB)
+#define FILLS 64u
+#define FILLS_QUICK 2u
 #define REST_S 3 /* a large file has been written to a disk by then, where that is done at all */
 #define DISK_READS 20000u /* at random places; a disk with moving heads takes minutes. A guess. */
 #define DISK_READS_QUICK 100u
@@ -87,6 +93,48 @@ int bench_stream_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]
 	for (int i = 0; i < 2 && r == 0; i++)
 		r = timed_read(task, buffer, &ret_ns[1]);
 	unlinkat(task->dirfd, NAME, 0);
+	return r;
+}
+
+/* Files that take the memory which a filesystem has kept of others for reuse: spoolfs keeps 512 MiB
+ * at most. They are below its threshold, so that they stay in RAM. */
+static int fill(const struct bench_task *task, char *data)
+{
+	unsigned int n = task->setup->quick ? FILLS_QUICK : FILLS;
+	char name[32];
+	int r = 0;
+
+	for (unsigned int i = 0; i < n && r == 0; i++) {
+		spool_cleanup(fd) int fd = -1;
+
+		snprintf(name, sizeof(name), FILL, i);
+		fd = openat(task->dirfd, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+		r = fd < 0 ? -errno : write_all(fd, data, task->workload->size, FILL_SIZE);
+	}
+	return r;
+}
+
+static void remove_fill(const struct bench_task *task)
+{
+	char name[32];
+
+	for (unsigned int i = 0; i < FILLS; i++) {
+		snprintf(name, sizeof(name), FILL, i);
+		unlinkat(task->dirfd, name, 0);
+	}
+}
+
+int bench_memory_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES])
+{
+	spool_cleanup(free) char *data = bench_data_new();
+	int r = data ? fill(task, data) : -ENOMEM;
+
+	for (int i = 0; i < 2 && r == 0; i++) {
+		r = timed_write(task, data, &ret_ns[i]);
+		unlinkat(task->dirfd, NAME, 0);
+		bench_settle(task->dirfd);
+	}
+	remove_fill(task);
 	return r;
 }
 

@@ -8,6 +8,10 @@
 /** bench_stream_run() - two figures: a byte written, a byte read. */
 int bench_stream_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);
 
+/** bench_memory_run() - two figures: a byte written to a new file in memory that nothing has used
+ * before; a byte in memory that a removed file had. */
+int bench_memory_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);
+
 /** bench_random_run() - two figures: one write, one read, at random places. */
 int bench_random_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);
 
