@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -237,6 +238,7 @@ int main(int argc, char *argv[])
 	if (!spool_stdio_open())
 		return 1; /* there is nobody to tell */
 	spool_signals_reset();
+	umask(022); /* that of who starts us may keep us out of what we make */
 	if (spool_options_parse(argc, argv, &machine, &options, stderr) < 0)
 		return SPOOL_EXIT_USAGE;
 	if (options.action == SPOOL_ACTION_HELP) {

@@ -222,13 +222,16 @@ static int run_child(struct run *run)
 static int run_command(struct run *run)
 {
 	char program[PATH_MAX];
+	mode_t before;
 	int r;
 
 	run_child_prepare(&run->child);
 	r = run->options.tmp ? run_cover_check() : EXIT_OK;
 	if (r != EXIT_OK)
 		return r;
+	before = umask(022); /* that of the command may keep us out of what we make */
 	r = make_directories(run);
+	umask(before);
 	if (r < 0) {
 		fprintf(stderr, "spoolctl: run: %s: %s\n", run->outer, strerror(-r));
 		return EXIT_FAILED;

@@ -9,7 +9,7 @@ import tempfile
 import threading
 
 from rig import (DEADLINE_S, Mount, Skip, alive, as_user, binary, case, get, is_mounted,
-                 need_limited_addresses, put, run, unmount, wait_until)
+                 need_limited_addresses, own_mounts, put, run, unmount, wait_until)
 from transport import IO_URING_SETUP, forbid, status
 
 USER = 2  # fusermount3 wants one with a name
@@ -155,6 +155,23 @@ def a_small_stack_keeps_no_users_mount():
         assert done.returncode == 2 and done.stderr.count('\n') == 1, done
         assert done.stderr.startswith('spoolfs: RLIMIT_STACK is 65536 bytes: '), done
         assert not is_mounted(place.path)
+
+
+@case(mount=False)
+def no_umask_keeps_a_user_from_his_mount():
+    """What programs of ours make for themselves has its mode; the command has its own umask."""
+    if os.stat('/dev/fuse').st_mode & 0o006 != 0o006:
+        raise Skip('an ordinary user may not open /dev/fuse')
+    own_mounts()
+    run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'none', '/run')
+    os.makedirs(f'/run/user/{USER}')
+    os.chown(f'/run/user/{USER}', USER, USER)
+    user = 'setpriv', f'--reuid={USER}', f'--regid={USER}', '--clear-groups'
+    look = f'umask; stat -c %a $TMPDIR $TMPDIR/.. /run/user/{USER}/spoolfsd'
+    for mask in '0777', '0000', '0777':
+        done = run(*user, 'sh', '-c', f'umask {mask}; exec "$0" run -o backing=none sh -c "$1"',
+                   binary('SPOOLCTL'), look, cwd='/', check=False)
+        assert done.stdout == f'{mask}\n700\n700\n700\n' and done.stderr == '', (mask, done)
 
 
 @case(mount=False)
