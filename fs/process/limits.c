@@ -151,6 +151,15 @@ void spool_share_descriptors(bool has_backing, struct spool_descriptors *ret)
 	ret->watches = all > used ? within(all - used, 0, UINT_MAX) : 0;
 }
 
+uint64_t spool_cpu_seconds(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_CPU, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return 0;
+	return limit.rlim_cur;
+}
+
 int spool_check_address_space(uint64_t ram, char why[SPOOL_LOG_LINE_MAX])
 {
 	struct rlimit limit;

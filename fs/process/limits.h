@@ -37,6 +37,10 @@ struct spool_descriptors {
  * is a backing directory */
 void spool_share_descriptors(bool has_backing, struct spool_descriptors *ret);
 
+/** spool_cpu_seconds() - Return: after how much CPU time the kernel kills this process (RLIMIT_CPU,
+ * in seconds); 0: it does not. */
+uint64_t spool_cpu_seconds(void);
+
 /**
  * spool_check_address_space() - file data are mapped, so a limit of addresses must not make a write
  * fail later

@@ -2,6 +2,7 @@
 #include "process/worker.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,6 +152,21 @@ static int failed(struct worker *worker, const char *doing, int r)
 	return 1;
 }
 
+/* What the machine withholds, with which we serve all the same. */
+static void warn(const struct spool_options *options, struct spool_log *log)
+{
+	uint64_t seconds = spool_cpu_seconds();
+
+	if (*options->backing_why)
+		spool_log(log, SPOOL_LOG_WARNING, "backing=/var/tmp, the default, %s: RAM only",
+			  options->backing_why);
+	if (seconds)
+		spool_log(log, SPOOL_LOG_WARNING,
+			  "RLIMIT_CPU is %" PRIu64 " s, and may not be raised: the kernel ends "
+			  "the mount after as much CPU time",
+			  seconds);
+}
+
 int spool_worker_main(const struct spool_options *options, struct spool_log *log, int socket,
 		      int control, pid_t supervisor, struct spool_pulses *pulses,
 		      struct spool_shared *shared)
@@ -175,9 +191,7 @@ int spool_worker_main(const struct spool_options *options, struct spool_log *log
 	spool_mutex_init(&worker.fs.set_lock);
 	spool_harden();
 	clock_gettime(CLOCK_BOOTTIME, &worker.fs.started);
-	if (*options->backing_why)
-		spool_log(log, SPOOL_LOG_WARNING, "backing=/var/tmp, the default, %s: RAM only",
-			  options->backing_why);
+	warn(options, log);
 	r = spool_namespace_return(options->home);
 	if (r < 0)
 		return failed(&worker, "return to its mount namespace", r);

@@ -215,6 +215,18 @@ def limits_of_who_starts_it_do_not_end_it():
 
 
 @case(mount=False)
+def a_limit_of_cpu_time_that_stays_is_told():
+    """The kernel would kill the worker, and with it goes the mount."""
+    withheld = 'setpriv', '--bounding-set=-sys_resource'
+    for limit, told in ('600:600', 'RLIMIT_CPU is 600 s, '), ('600:unlimited', ''):
+        with Place() as place:
+            done = run(*withheld, 'prlimit', f'--cpu={limit}', binary('SPOOLFS'), '-o',
+                       'backing=none', place.path, timeout=DEADLINE_S)
+            assert told in done.stderr and done.stderr.count('\n') == bool(told), done
+            unmount(place.path)
+
+
+@case(mount=False)
 def a_limit_of_data_does_not_end_it():
     need_limited_addresses()
     limits_are_raised(('DATA',), '--data=500000000:')
