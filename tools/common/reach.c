@@ -2,6 +2,7 @@
 #include "common/reach.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
@@ -96,7 +97,7 @@ static void look_at_detached(struct search *search)
 	detached_free(all, n);
 }
 
-static _Noreturn void ask(const char *path, int alive)
+static _Noreturn void ask(const char *path, int (*open_it)(const char *path), int alive)
 {
 	struct spool_ctl_status status = {.version = SPOOL_CTL_VERSION};
 	int fd;
@@ -104,13 +105,14 @@ static _Noreturn void ask(const char *path, int alive)
 	/* nobody is to wait for us, who reads what the command prints */
 	spool_stdio_to_null(STDERR_FILENO);
 	spool_keep_descriptors(&alive, 1);
-	fd = spool_ctl_open(path);
+	fd = open_it(path);
 	if (fd >= 0)
 		spool_ctl_call(fd, SPOOL_IOC_STATUS, &status);
 	_exit(0);
 }
 
-bool reach_hangs(const char *path)
+/* Return: whether @open_it(@path), and a call by what it opens, take longer than HANG_MS. */
+static bool hangs(const char *path, int (*open_it)(const char *path))
 {
 	struct pollfd alive = {.fd = -1};
 	int fds[2], n;
@@ -120,7 +122,7 @@ bool reach_hangs(const char *path)
 		return false;
 	pid = fork();
 	if (pid == 0)
-		ask(path, fds[1]);
+		ask(path, open_it, fds[1]);
 	close(fds[1]);
 	alive.fd = fds[0];
 	do
@@ -130,6 +132,11 @@ bool reach_hangs(const char *path)
 	if (n != 0 && pid > 0)
 		waitpid(pid, NULL, 0);
 	return n == 0;
+}
+
+bool reach_hangs(const char *path)
+{
+	return hangs(path, spool_ctl_open);
 }
 
 int reach_mount(const char *path, bool detached)
@@ -166,4 +173,37 @@ int reach_mount(const char *path, bool detached)
 int reach_directory(const char *dir)
 {
 	return reach_hangs(dir) ? -ETIMEDOUT : spool_ctl_open(dir);
+}
+
+static int open_file(const char *path, char ret_name[REACH_NAME])
+{
+	spool_cleanup(free) char *for_dir = strdup(path), *for_base = strdup(path);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const char *name;
+
+	*ret_name = '\0';
+	if (fd >= 0)
+		return fd;
+	if (errno != ENOTDIR && errno != ELOOP)
+		return -errno;
+	if (!for_dir || !for_base)
+		return -ENOMEM;
+	name = basename(for_base);
+	if (strlen(name) >= REACH_NAME)
+		return -ENAMETOOLONG;
+	strcpy(ret_name, name);
+	return spool_ctl_open(dirname(for_dir));
+}
+
+static int open_unnamed(const char *path)
+{
+	char name[REACH_NAME];
+
+	return open_file(path, name);
+}
+
+int reach_file(const char *path, char ret_name[REACH_NAME])
+{
+	*ret_name = '\0';
+	return hangs(path, open_unnamed) ? -ETIMEDOUT : open_file(path, ret_name);
 }

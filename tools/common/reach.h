@@ -31,5 +31,15 @@ void reach_path(const char *path, char *ret);
  * -ETIMEDOUT: requests hang. */
 int reach_directory(const char *dir);
 
+#define REACH_NAME 256 /* bytes of a name, as in the calls of ctl/proto.h */
+
+/**
+ * reach_file() - for a call about the file @path of any kind; a symbolic link is not followed
+ * @ret_name: what to name in the call: "" for a directory, which is asked about itself, as it may
+ *	be the root of a mount; anything else is asked about through the directory that it is in
+ * Return: a descriptor, to be closed by the caller; -ETIMEDOUT: requests hang; -errno.
+ */
+int reach_file(const char *path, char ret_name[REACH_NAME]);
+
 /** reach_hangs() - Return: whether what @path is on does not answer for 3 s. */
 bool reach_hangs(const char *path);

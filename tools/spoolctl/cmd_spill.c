@@ -3,14 +3,11 @@
 /* spoolctl spill: brings files to the disk now. */
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "common/reach.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "spoolctl/cmd.h"
@@ -35,29 +32,22 @@ static const char *reason(int error)
 	}
 }
 
-/* Return: 0; an errno. */
-static int spill(const char *path)
+/* Return: NULL; why it has failed. */
+static const char *spill(const char *path)
 {
 	struct spool_ctl_name name = {.version = SPOOL_CTL_VERSION};
-	spool_cleanup(free) char *for_dir = strdup(path), *for_base = strdup(path);
 	const struct timespec pause = {.tv_nsec = BUSY_NS};
-	const char *base;
-	int r, fd;
+	spool_cleanup(fd) int fd = reach_file(path, name.name);
+	int r;
 
-	if (!for_dir || !for_base)
-		return ENOMEM;
-	base = basename(for_base);
-	if (strlen(base) >= sizeof(name.name))
-		return ENAMETOOLONG;
-	strcpy(name.name, base);
-	fd = spool_ctl_open(dirname(for_dir));
 	if (fd < 0)
-		return -fd;
+		return spool_ctl_reason(-fd);
+	if (!*name.name)
+		return reason(EISDIR);
 	do {
 		r = ioctl(fd, SPOOL_IOC_SPILL, &name) < 0 ? errno : 0;
 	} while (r == EBUSY && nanosleep(&pause, NULL) == 0);
-	close(fd);
-	return r;
+	return r ? reason(r) : NULL;
 }
 
 static const struct option long_options[] = {
@@ -84,10 +74,10 @@ int cmd_spill(int argc, char *argv[])
 	if (optind == argc)
 		return usage_error(&usage, NULL, "no path");
 	for (int i = optind; i < argc; i++) {
-		int error = spill(argv[i]);
+		const char *why = spill(argv[i]);
 
-		if (error)
-			r = usage_failed("spoolctl: spill", argv[i], reason(error));
+		if (why)
+			r = usage_failed(usage.who, argv[i], why);
 	}
 	return r;
 }

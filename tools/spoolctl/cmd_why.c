@@ -2,11 +2,9 @@
 
 /* spoolctl why: why a file lives, and when it goes. */
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "common/json.h"
-#include "common/reach.h"
 #include "common/text.h"
 #include "common/usage.h"
 #include "ctl/proto.h"
@@ -75,7 +73,7 @@ static const struct usage usage = {
 static int show(const char *path, struct json *json)
 {
 	struct spool_ctl_life life;
-	int error = reach_hangs(path) ? ETIMEDOUT : life_ask(path, &life);
+	int error = life_ask(path, &life);
 
 	if (error) {
 		fputs("spoolctl: why: ", stderr);

@@ -2,44 +2,19 @@
 #include "spoolctl/life_call.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "common/reach.h"
 #include "ctl/client.h"
 #include "spoolctl/gone.h"
 #include "util/macros.h"
 
-/* A directory is asked about itself, as it may be the root of a mount; anything else through the
- * directory that it is in. Return: a descriptor, and the name to ask for; -errno. */
-static int open_for(const char *path, char ret_name[256])
-{
-	spool_cleanup(free) char *for_dir = strdup(path), *for_base = strdup(path);
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	const char *name;
-
-	*ret_name = '\0';
-	if (fd >= 0)
-		return fd;
-	if (errno != ENOTDIR && errno != ELOOP)
-		return -errno;
-	if (!for_dir || !for_base)
-		return -ENOMEM;
-	name = basename(for_base);
-	if (strlen(name) >= 256)
-		return -ENAMETOOLONG;
-	strcpy(ret_name, name);
-	fd = open(dirname(for_dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 int life_ask(const char *path, struct spool_ctl_life *ret)
 {
 	struct spool_ctl_life life = {.version = SPOOL_CTL_VERSION};
-	spool_cleanup(fd) int fd = open_for(path, life.name);
+	spool_cleanup(fd) int fd = reach_file(path, life.name);
 
 	if (fd < 0)
 		return -fd;
@@ -54,7 +29,7 @@ int life_change(const char *path, uint32_t op, uint32_t lifetime, uint32_t flags
 {
 	struct spool_ctl_change change = {
 		.version = SPOOL_CTL_VERSION, .op = op, .lifetime = lifetime, .flags = flags};
-	spool_cleanup(fd) int fd = open_for(path, change.name);
+	spool_cleanup(fd) int fd = reach_file(path, change.name);
 
 	if (fd < 0)
 		return -fd;
@@ -80,8 +55,8 @@ static int wait_at(int fd, const char *name)
 
 int life_wait(const char *path)
 {
-	char name[256];
-	spool_cleanup(fd) int fd = open_for(path, name);
+	char name[REACH_NAME];
+	spool_cleanup(fd) int fd = reach_file(path, name);
 
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ENOTDIR ? 0 : -fd;

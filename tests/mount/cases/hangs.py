@@ -111,12 +111,16 @@ def one_stuck_thread_ends_it():
 @case()
 def no_command_hangs_with_a_mount(mount):
     """Each says which mount it is that does not answer."""
+    put(f'{mount.tmpdir()}/f', b'x')  # the kernel knows it, and asks nobody about its kind
     os.kill(mount.worker, signal.SIGSTOP)
     commands = [[binary('SPOOLCTL'), *command] for command in (
         ['status', mount.path], ['wipe', mount.path], ['session', 'list', mount.path],
         ['session', 'begin', '--dir', mount.path], ['session', 'end', '1', mount.path],
         ['ls', mount.path], ['why', '1', mount.path], ['metrics', mount.path],
         ['debug', f'{mount.path}/.'], ['set', 'size=1G', mount.path], ['doctor'])]
+    for path in f'{mount.path}/0/f', f'{mount.path}/0', mount.path:
+        commands += [[binary('SPOOLCTL'), *command, path] for command in (
+            ['why'], ['keep'], ['lifetime', 'close'], ['expire'], ['spill'])]
     commands.append([binary('SPOOLFS'), '-o', 'remount,size=1G', mount.path])
     running = [subprocess.Popen(command, text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT) for command in commands]
