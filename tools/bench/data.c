@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/data.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PAGE 4096u
 
@@ -34,4 +36,15 @@ const char *bench_data_at(char *data, size_t size, uint64_t off)
 		memcpy(piece + at, &own, sizeof(own));
 	}
 	return piece;
+}
+
+int bench_data_write(int fd, char *data, size_t size, uint64_t bytes)
+{
+	for (uint64_t at = 0; at < bytes; at += size) {
+		ssize_t n = pwrite(fd, bench_data_at(data, size, at), size, (off_t)at);
+
+		if (n != (ssize_t)size)
+			return n < 0 ? -errno : -ENOSPC;
+	}
+	return 0;
 }

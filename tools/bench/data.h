@@ -29,3 +29,7 @@ char *bench_data_new(void);
  * Return: @size bytes in @data, until the next call.
  */
 const char *bench_data_at(char *data, size_t size, uint64_t off);
+
+/** bench_data_write() - write the first @bytes of a file, @size at a time. Return: 0; -errno;
+ * -ENOSPC after a write of less. */
+int bench_data_write(int fd, char *data, size_t size, uint64_t bytes);

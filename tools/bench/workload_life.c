@@ -41,32 +41,36 @@ static int write_and_read(int fd, char *buffer, size_t size)
 	return n == (ssize_t)size ? 0 : -EIO;
 }
 
-static int one_life(const struct bench_task *task, const char *name, char *buffer)
+int bench_life_once(int dirfd, enum bench_life_kind kind, const char *name, char *buffer,
+		    size_t size)
 {
-	int kind = task->workload->kind, r = 0;
+	int r = 0;
 	int fd = kind == LIFE_UNNAMED
-			 ? openat(task->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
-			 : openat(task->dirfd, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+			 ? openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
+			 : openat(dirfd, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return kind == LIFE_UNNAMED && errno == EISDIR ? BENCH_UNSUPPORTED : -errno;
-	if (kind == LIFE_UNLINK_FIRST && unlinkat(task->dirfd, name, 0) < 0)
+	if (kind == LIFE_UNLINK_FIRST && unlinkat(dirfd, name, 0) < 0)
 		r = -errno;
 	if (r == 0)
-		r = write_and_read(fd, buffer, task->workload->size);
+		r = write_and_read(fd, buffer, size);
 	close(fd);
-	if (kind == LIFE_NAMED && unlinkat(task->dirfd, name, 0) < 0 && r == 0)
+	if (kind == LIFE_NAMED && unlinkat(dirfd, name, 0) < 0 && r == 0)
 		r = -errno;
 	return r;
 }
 
 static void live(struct life_thread *thread)
 {
+	const struct bench_task *task = thread->task;
 	char name[48];
 
-	for (uint64_t i = 0; i < thread->task->n && thread->error == 0; i++) {
+	for (uint64_t i = 0; i < task->n && thread->error == 0; i++) {
 		snprintf(name, sizeof(name), "tmp%u.%llx", thread->index, (unsigned long long)i);
-		thread->error = one_life(thread->task, name, thread->buffer);
+		thread->error =
+			bench_life_once(task->dirfd, (enum bench_life_kind)task->workload->kind,
+					name, thread->buffer, task->workload->size);
 	}
 }
 

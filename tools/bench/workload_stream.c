@@ -30,17 +30,6 @@
 #define DISK_READS_QUICK 100u
 #define DISK_READ 4096u
 
-static int write_all(int fd, char *data, size_t size, uint64_t bytes)
-{
-	for (uint64_t at = 0; at < bytes; at += size) {
-		ssize_t n = pwrite(fd, bench_data_at(data, size, at), size, (off_t)at);
-
-		if (n != (ssize_t)size)
-			return n < 0 ? -errno : -ENOSPC;
-	}
-	return 0;
-}
-
 static int read_all(int fd, char *buffer, size_t size, uint64_t bytes)
 {
 	for (uint64_t at = 0; at < bytes; at += size) {
@@ -61,7 +50,7 @@ static int timed_write(const struct bench_task *task, char *data, double *ret_ns
 
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, data, task->workload->size, task->n);
+	r = bench_data_write(fd, data, task->workload->size, task->n);
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	*ret_ns = (double)(bench_now_ns() - from) / (double)task->n;
@@ -109,7 +98,7 @@ static int fill(const struct bench_task *task, char *data)
 
 		snprintf(name, sizeof(name), FILL, i);
 		fd = openat(task->dirfd, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-		r = fd < 0 ? -errno : write_all(fd, data, task->workload->size, FILL_SIZE);
+		r = fd < 0 ? -errno : bench_data_write(fd, data, task->workload->size, FILL_SIZE);
 	}
 	return r;
 }
@@ -184,7 +173,7 @@ int bench_random_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]
 	fd = open_new(task, &buffer);
 	if (fd < 0)
 		return fd;
-	r = write_all(fd, buffer, task->workload->size, RANDOM_FILE);
+	r = bench_data_write(fd, buffer, task->workload->size, RANDOM_FILE);
 	if (r == 0)
 		r = timed_random(task->n, task->workload->size, fd, buffer, RANDOM_FILE, false,
 				 &ret_ns[0]);
@@ -205,7 +194,7 @@ int bench_rewrite_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES
 	fd = open_new(task, &buffer);
 	if (fd < 0)
 		return fd;
-	r = write_all(fd, buffer, task->workload->size, bytes);
+	r = bench_data_write(fd, buffer, task->workload->size, bytes);
 	if (r == 0 && !task->setup->quick)
 		sleep(REST_S);
 	if (r == 0)
@@ -231,7 +220,7 @@ static void drop_caches(const struct bench_task *task, int fd)
 static int timed_disk_write(const struct bench_task *task, int fd, char *data, double *ret_ns)
 {
 	int64_t from = bench_now_ns();
-	int r = write_all(fd, data, task->workload->size, task->n);
+	int r = bench_data_write(fd, data, task->workload->size, task->n);
 
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
