@@ -237,6 +237,7 @@ static void test_jobs(void)
 {
 	CU_ASSERT_EQUAL(quick_run("stream-disk", NULL), 3);
 	CU_ASSERT_EQUAL(quick_run("memory", NULL), 2);
+	CU_ASSERT_EQUAL(quick_run("spill", NULL), 3);
 	CU_ASSERT_EQUAL(quick_run("unpack", NULL), 2);
 	CU_ASSERT_EQUAL(quick_run("cp-r", NULL), 1);
 	/* which a machine that only builds may lack: then it is left out */

@@ -7,6 +7,7 @@
 #include "bench/workload_git.h"
 #include "bench/workload_life.h"
 #include "bench/workload_program.h"
+#include "bench/workload_spill.h"
 #include "bench/workload_sqlite.h"
 #include "bench/workload_stream.h"
 #include "bench/workload_tree.h"
@@ -123,6 +124,14 @@ static const struct bench_workload workloads[] = {
 	 .n_quick = DISK_QUICK,
 	 .size = 64 * KIB,
 	 .run = bench_disk_run},
+	{.name = "spill",
+	 .what = "lives of files of 4 KiB while another process writes 2 GiB and synchronizes them",
+	 .figures = {{"spill-life-4k", BENCH_TIME},
+		     {"spill-life-4k-99%", BENCH_TIME},
+		     {"spill-write", BENCH_THROUGHPUT}},
+	 .n = DISK,
+	 .n_quick = DISK_QUICK,
+	 .run = bench_spill_run},
 	{.name = "tree",
 	 .what = "create 100,000 empty files in a directory; list, stat and unlink them",
 	 .figures = {{"create", BENCH_TIME},
