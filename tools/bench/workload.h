@@ -10,7 +10,7 @@
 
 #include "bench/setup.h"
 
-#define BENCH_FIGURES 4u /* of one workload, at most */
+#define BENCH_FIGURES 5u /* of one workload, at most */
 
 #define BENCH_UNSUPPORTED (-EOPNOTSUPP) /* a place cannot do this; not a failure */
 

@@ -16,9 +16,9 @@ WORKLOADS = ['life-4k', 'life-64k', 'life-1m', 'life-tmpfile-4k', 'life-unlinked
              'spill', 'tree', 'unpack', 'cp-r', 'git', 'sqlite', 'compile', 'sort']
 FIGURES = ['life-4k', 'life-4k x2', 'write-4k', 'read-64k', 'memory-first-use',
            'memory-used-before', 'random-read-4k', 'rewrite-64m', 'rewrite-256m', 'disk-write',
-           'disk-read', 'disk-random-read-4k', 'spill-life-4k', 'spill-life-4k-99%',
-           'spill-write', 'create', 'readdir', 'stat', 'unlink', 'unpack',
-           'remove', 'cp-r', 'git-clone', 'git-status', 'sqlite', 'sqlite-sort', 'compile', 'sort']
+           'disk-read', 'disk-random-read-4k', 'spill-life-4k', 'spill-life-4k-99%', 'spill-write',
+           'create', 'readdir', 'stat', 'unlink', 'create-unlink', 'unpack', 'remove', 'cp-r',
+           'git-clone', 'git-status', 'sqlite', 'sqlite-sort', 'compile', 'sort']
 CHART = str(Path(__file__).resolve().parents[3] / 'tools/bench/spoolbench-chart')
 
 
