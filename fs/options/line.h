@@ -21,6 +21,6 @@ struct options_line {
  * ended. */
 int options_line_begin(struct options_line *line, FILE *errors);
 
-/** options_line_end() - write it to @errors, with control characters other than the newline at its
- * end as \ooo; nothing if there is none */
+/** options_line_end() - write it to @errors, with all but the newline at its end as by
+ * spool_text_put(); nothing if there is none */
 void options_line_end(struct options_line *line, FILE *errors);

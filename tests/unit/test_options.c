@@ -174,7 +174,7 @@ static void test_refusals(void)
 		{"nosuch", "nosuch: unknown option"},
 		{"rams=1G", "rams=1G: unknown option"},
 		{"=1", "=1: unknown option"},
-		{"fsname=a\\b", "fsname=a\\b: not a name"},
+		{"fsname=a\\b", "fsname=a\\134b: not a name"},
 		{"layout=private,uid=1", "uid=, gid=, mode=: "},
 		{"layout=shared,modes=owner", "modes=: layout=shared keeps all modes"},
 	};
@@ -221,7 +221,8 @@ static void test_refusals_are_one_line(void)
 		{"ram=\xc2\x9b"
 		 "1m\x7f",
 		 "spoolfs: ram=\\302\\2331m\\177: not a number"},
-		{"mode=\xc3\xa4\xff", "spoolfs: mode=\xc3\xa4\xff: not a mode"},
+		{"mode=\xc3\xa4\xff", "spoolfs: mode=\xc3\xa4\\377: not a mode"},
+		{"mode=\x9b[31m\\", "spoolfs: mode=\\233[31m\\134: not a mode"},
 	};
 
 	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(table); i++) {

@@ -188,38 +188,6 @@ static void test_mount_table(void)
 	CU_ASSERT_STRING_EQUAL(first.text, "40:/a b|");
 }
 
-static void test_text_stays_on_its_line(void)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
-	text_put(out, "/a b\n\x1b[2J\x7f\\\xc2\x9b \xc2\xa0\xc3\xa4\x9b\xc2");
-	fclose(out);
-	CU_ASSERT_STRING_EQUAL(text, "/a b\\012\\033[2J\\177\\134\\302\\233 "
-				     "\xc2\xa0\xc3\xa4\\233\\302");
-	free(text);
-}
-
-static void test_text_in_memory(void)
-{
-	static const struct {
-		const char *text, *shown;
-	} texts[] = {{"", ""},
-		     {"12345678", "12345678"},
-		     {"123456789", "12345..."},
-		     {"\n", "\\012"},
-		     {"a\n", "a\\012"},
-		     {"abcde\n", "abcde..."},
-		     {"ab\xc3\xa4", "ab\xc3\xa4"}};
-	char shown[9];
-
-	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(texts); i++)
-		CU_ASSERT_STRING_EQUAL(text_show(texts[i].text, shown, sizeof(shown)),
-				       texts[i].shown);
-}
-
 static void expect_ascii(const char *text, size_t size, const char *expected)
 {
 	char *ascii = text_ascii(text, size);
@@ -244,8 +212,6 @@ static const struct unit_test tests[] = {
 	{"json_strings", test_json_strings},
 	{"option_lists", test_option_lists},
 	{"json_in_ascii", test_json_in_ascii},
-	{"text_stays_on_its_line", test_text_stays_on_its_line},
-	{"text_in_memory", test_text_in_memory},
 	{"mount_table", test_mount_table},
 	{"names", test_names},
 };

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 #include "util/macros.h"
 #include "util/parse.h"
 #include "util/proc.h"
+#include "util/text.h"
 
 #define UNTOUCHED 4242u
 
@@ -427,6 +429,38 @@ static void test_pass_descriptor(void)
 	close(passed[0]);
 }
 
+static void test_text_stays_on_its_line(void)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
+	spool_text_put(out, "/a b\n\x1b[2J\x7f\\\xc2\x9b \xc2\xa0\xc3\xa4\x9b\xc2");
+	fclose(out);
+	CU_ASSERT_STRING_EQUAL(text, "/a b\\012\\033[2J\\177\\134\\302\\233 "
+				     "\xc2\xa0\xc3\xa4\\233\\302");
+	free(text);
+}
+
+static void test_text_in_memory(void)
+{
+	static const struct {
+		const char *text, *shown;
+	} texts[] = {{"", ""},
+		     {"12345678", "12345678"},
+		     {"123456789", "12345..."},
+		     {"\n", "\\012"},
+		     {"a\n", "a\\012"},
+		     {"abcde\n", "abcde..."},
+		     {"ab\xc3\xa4", "ab\xc3\xa4"}};
+	char shown[9];
+
+	for (size_t i = 0; i < SPOOL_ARRAY_SIZE(texts); i++)
+		CU_ASSERT_STRING_EQUAL(spool_text_show(texts[i].text, shown, sizeof(shown)),
+				       texts[i].shown);
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -442,6 +476,8 @@ int main(void)
 		{"proc status", test_proc_status},
 		{"proc_in_group", test_proc_in_group},
 		{"pass_descriptor", test_pass_descriptor},
+		{"text_stays_on_its_line", test_text_stays_on_its_line},
+		{"text_in_memory", test_text_in_memory},
 	};
 
 	return unit_run("util", tests, SPOOL_ARRAY_SIZE(tests));

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "common/reach.h"
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "util/macros.h"
+#include "util/text.h"
 
 int change_option(const char *program, const char *mountpoint, const char *option)
 {
@@ -19,7 +19,7 @@ int change_option(const char *program, const char *mountpoint, const char *optio
 
 	if (r < 0) {
 		fprintf(stderr, "%s: ", program);
-		text_put(stderr, mountpoint);
+		spool_text_put(stderr, mountpoint);
 		fprintf(stderr, ": %s\n", spool_ctl_reason(-r));
 		return EXIT_FAILED;
 	}

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/json.h"
+#include "util/text.h"
 
 #include <inttypes.h>
 #include <math.h>
-
-#include "common/text.h"
 
 /* A path may hold any bytes, but JSON text is UTF-8. All other bytes become U+FFFD. */
 static void quote(FILE *out, const char *string)
@@ -13,7 +12,7 @@ static void quote(FILE *out, const char *string)
 
 	fputc('"', out);
 	while (*text) {
-		size_t len = text_utf8_length(text);
+		size_t len = spool_text_utf8_length(text);
 
 		if (len == 0)
 			fputs("\\ufffd", out);

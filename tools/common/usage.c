@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/usage.h"
+#include "util/text.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#include "common/text.h"
 
 int usage_error(const struct usage *usage, const char *value, const char *what)
 {
 	fprintf(stderr, "%s: ", usage->who);
 	if (value) {
-		text_put(stderr, value);
+		spool_text_put(stderr, value);
 		fputs(": ", stderr);
 	}
 	fprintf(stderr, "%s (allowed: %s)\n", what, usage->allowed);
@@ -56,7 +55,7 @@ int usage_operand(const struct usage *usage, int argc, char *argv[], const char 
 int usage_failed(const char *who, const char *value, const char *why)
 {
 	fprintf(stderr, "%s: ", who);
-	text_put(stderr, value);
+	spool_text_put(stderr, value);
 	fprintf(stderr, ": %s\n", why);
 	return EXIT_FAILED;
 }

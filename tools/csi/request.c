@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "common/options.h"
-#include "common/text.h"
 #include "util/macros.h"
+#include "util/text.h"
 
 /* Attributes with this in front are the kubelet's: the pod, and that the volume is inline. */
 #define KUBELETS "csi.storage.k8s.io/"
@@ -29,7 +29,7 @@ static enum grpc_status refuse(char error[GRPC_ERROR], const char *value, const 
 {
 	char shown[GRPC_ERROR / 4];
 
-	snprintf(error, GRPC_ERROR, "%s%s%s", text_show(value, shown, sizeof(shown)),
+	snprintf(error, GRPC_ERROR, "%s%s%s", spool_text_show(value, shown, sizeof(shown)),
 		 *value ? ": " : "", why);
 	return GRPC_INVALID_ARGUMENT;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "doctor/doctor.h"
+#include "util/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "common/text.h"
 
 void finding(struct doctor *doctor, const char *state, const char *what, const char *mend,
 	     const char *fmt, ...)
@@ -18,7 +17,7 @@ void finding(struct doctor *doctor, const char *state, const char *what, const c
 	va_end(args);
 	if (!doctor->json) {
 		printf("%-8s %s: ", state, what);
-		text_put(stdout, fact);
+		spool_text_put(stdout, fact);
 		printf(".%s%s\n", mend ? " " : "", mend ? mend : "");
 		return;
 	}

@@ -6,8 +6,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "common/text.h"
 #include "util/macros.h"
+#include "util/text.h"
 
 /* A line of ours is shorter. A guess. */
 #define LINE 1024
@@ -18,7 +18,7 @@ int hook_refuse(FILE *errors, const char *what, const char *value, const char *w
 	if (what)
 		fprintf(errors, "%s: ", what);
 	if (value) {
-		text_put(errors, value);
+		spool_text_put(errors, value);
 		fputs(": ", errors);
 	}
 	fprintf(errors, "%s\n", why);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "pam/settings.h"
+#include "util/text.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#include "common/text.h"
 
 #define SHOWN 81 /* of an argument in a line that says what is wrong with it */
 
@@ -37,8 +36,8 @@ static bool wrong(char *ret_error, const char *argument, const char *why)
 {
 	char shown[SHOWN];
 
-	snprintf(ret_error, SETTINGS_ERROR, "%s: %s", text_show(argument, shown, sizeof(shown)),
-		 why);
+	snprintf(ret_error, SETTINGS_ERROR, "%s: %s",
+		 spool_text_show(argument, shown, sizeof(shown)), why);
 	return false;
 }
 

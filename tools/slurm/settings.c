@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/text.h"
 #include "util/macros.h"
 #include "util/parse.h"
+#include "util/text.h"
 
 #define BASE "/run/spoolfs-slurm"
 
@@ -16,7 +16,8 @@ static bool wrong(char *ret_error, const char *value, const char *why)
 {
 	char shown[SHOWN];
 
-	snprintf(ret_error, SETTINGS_ERROR, "%s: %s", text_show(value, shown, sizeof(shown)), why);
+	snprintf(ret_error, SETTINGS_ERROR, "%s: %s", spool_text_show(value, shown, sizeof(shown)),
+		 why);
 	return false;
 }
 
@@ -36,7 +37,7 @@ bool settings_size(const char *text, uint64_t max, uint64_t *ret, char *ret_erro
 	if (size > max) {
 		spool_format_bytes(max, limit);
 		snprintf(ret_error, SETTINGS_ERROR, "%s: too large (allowed: up to %s)",
-			 text_show(text, shown, sizeof(shown)), limit);
+			 spool_text_show(text, shown, sizeof(shown)), limit);
 		return false;
 	}
 	*ret = size;

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/names.h"
 #include "ctl/proto.h"
 #include "spoolctl/cmd.h"
 #include "spoolctl/gone.h"
 #include "spoolctl/life_call.h"
+#include "util/text.h"
 
 /* One path after the other. Return: an exit status. */
 static int set_all(const struct usage *usage, char *paths[], uint32_t lifetime, bool recursive)
@@ -152,7 +152,7 @@ static int look(const struct usage *usage, const char *path, uint64_t ino)
 	if (!is_kept(path, &life, kept))
 		return NOT_YET;
 	fprintf(stderr, "%s: ", usage->who);
-	text_put(stderr, kept);
+	spool_text_put(stderr, kept);
 	fputs(": stays until the mount ends, and what it is in with it\n", stderr);
 	return EXIT_FAILED;
 }

@@ -13,13 +13,13 @@
 
 #include "common/json.h"
 #include "common/reach.h"
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "spoolctl/cmd.h"
 #include "spoolctl/file_text.h"
 #include "util/macros.h"
 #include "util/parse.h"
+#include "util/text.h"
 
 static void json_file(struct json *json, const struct spool_ctl_file *file)
 {
@@ -57,7 +57,7 @@ static void print_file(const struct spool_ctl_file *file)
 		snprintf(session, sizeof(session), "%" PRIu64, file->session);
 	printf("%10u %8s %-8s %8s %8s %-8s %7s  ", file->uid, size,
 	       file_tier(file->ram, file->disk), ram, disk, file_lifetime(file->lifetime), session);
-	text_put(stdout, file->name);
+	spool_text_put(stdout, file->name);
 	fputs(file_suffix(file->mode), stdout);
 	putchar('\n');
 }

@@ -13,7 +13,6 @@
 #include "common/json.h"
 #include "common/mounts.h"
 #include "common/reach.h"
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "ctl/names.h"
@@ -25,6 +24,7 @@
 #include "spoolctl/users.h"
 #include "util/macros.h"
 #include "util/parse.h"
+#include "util/text.h"
 
 struct view {
 	struct json *json; /* NULL: for people */
@@ -224,7 +224,7 @@ static void print_status(const char *mountpoint, const struct spool_ctl_status *
 	char uptime[32], held[16];
 
 	format_uptime(status->uptime_ms, uptime, sizeof(uptime));
-	text_put(stdout, mountpoint);
+	spool_text_put(stdout, mountpoint);
 	putchar('\n');
 	printf("  %-12s layout %s, modes %s, spoolfs %s, up %s\n", "mount",
 	       spool_ctl_shown(SPOOL_CTL_LAYOUTS, status->layout),

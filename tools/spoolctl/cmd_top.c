@@ -14,7 +14,6 @@
 #include "common/json.h"
 #include "common/mounts.h"
 #include "common/reach.h"
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "spoolctl/cmd.h"
@@ -22,6 +21,7 @@
 #include "spoolctl/top_screen.h"
 #include "util/macros.h"
 #include "util/parse.h"
+#include "util/text.h"
 
 #define DELAY_S 2 /* a guess: what changes can be followed, and asking costs nothing to speak of */
 
@@ -173,7 +173,7 @@ static int show(const struct line *line)
 	if (r == 0)
 		return EXIT_OK;
 	fputs("spoolctl: top: ", stderr);
-	text_put(stderr, line->top.mountpoint);
+	spool_text_put(stderr, line->top.mountpoint);
 	fprintf(stderr, ": %s\n",
 		fd >= 0 && !batch && r == -ENXIO ? "TERM names no terminal that is known here"
 						 : spool_ctl_reason(-r));

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "common/json.h"
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/proto.h"
 #include "spoolctl/cmd.h"
@@ -13,6 +12,7 @@
 #include "spoolctl/life_call.h"
 #include "spoolctl/life_text.h"
 #include "spoolctl/why_process.h"
+#include "util/text.h"
 
 static void json_why(struct json *json, const char *path, const struct spool_ctl_life *life)
 {
@@ -38,12 +38,12 @@ static void print_why(const char *path, const struct spool_ctl_life *life)
 {
 	char text[128];
 
-	text_put(stdout, path);
+	spool_text_put(stdout, path);
 	printf(": lifetime %s; it %s", file_lifetime(life->lifetime),
 	       life_text(life, text, sizeof(text)));
 	if (*life->waits_for) {
 		fputs(": ", stdout);
-		text_put(stdout, life->waits_for);
+		spool_text_put(stdout, life->waits_for);
 	}
 	putchar('\n');
 }
@@ -77,7 +77,7 @@ static int show(const char *path, struct json *json)
 
 	if (error) {
 		fputs("spoolctl: why: ", stderr);
-		text_put(stderr, path);
+		spool_text_put(stderr, path);
 		fprintf(stderr, ": %s\n", life_reason(path, error));
 		return EXIT_FAILED;
 	}

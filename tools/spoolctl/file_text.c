@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "common/text.h"
 #include "ctl/names.h"
 #include "util/macros.h"
+#include "util/text.h"
 
 static const struct {
 	mode_t type;
@@ -54,7 +54,7 @@ bool file_name_hex(const char *name, char *ret)
 	const unsigned char *at = (const unsigned char *)name;
 	size_t len;
 
-	while (*at && (len = text_utf8_length(at)) > 0)
+	while (*at && (len = spool_text_utf8_length(at)) > 0)
 		at += len;
 	if (!*at)
 		return false;

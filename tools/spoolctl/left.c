@@ -12,7 +12,7 @@
 
 #include "common/detached.h"
 #include "common/json.h"
-#include "common/text.h"
+#include "util/text.h"
 
 /* Of the Unix epoch, for json_limit(): null for 0, which is not known or never. */
 #define MS_PER_S 1000u
@@ -82,7 +82,7 @@ static void print_left(const struct detached *one)
 {
 	char who[96];
 
-	text_put(stdout, one->record.mountpoint);
+	spool_text_put(stdout, one->record.mountpoint);
 	putchar('\n');
 	printf("  %-12s here no more, and served still: device %u:%u\n", "mounted",
 	       major(one->record.device), minor(one->record.device));

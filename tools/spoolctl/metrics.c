@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/text.h"
 #include "ctl/names.h"
 #include "spoolctl/requests.h"
 #include "util/macros.h"
+#include "util/text.h"
 
 /* What a number counts, and how it is shown. */
 enum unit {
@@ -147,7 +147,7 @@ static void put_value(FILE *out, const char *text)
 
 	if (!stream)
 		return; /* no memory: an empty label is better than none */
-	text_put(stream, text);
+	spool_text_put(stream, text);
 	if (fclose(stream) != 0)
 		return;
 	for (const char *p = shown; *p; p++) {

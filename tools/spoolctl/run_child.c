@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/text.h"
 #include "spoolctl/descendants.h"
 #include "util/macros.h"
+#include "util/text.h"
 
 static bool has_terminal(void)
 {
@@ -48,7 +48,7 @@ void run_child_exec(const struct run_child *child, pid_t parent, char *const com
 	execvp(command[0], command);
 	error = errno;
 	fputs("spoolctl: run: ", stderr);
-	text_put(stderr, command[0]);
+	spool_text_put(stderr, command[0]);
 	fprintf(stderr, ": %s\n", strerror(error));
 	_exit(error == ENOENT ? RUN_EXIT_NOT_FOUND : RUN_EXIT_NOT_EXECUTABLE);
 }

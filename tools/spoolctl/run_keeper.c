@@ -11,10 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/text.h"
 #include "common/usage.h"
 #include "spoolctl/descendants.h"
 #include "util/descriptors.h"
+#include "util/text.h"
 
 /* What was forked while we looked is found when we look again. A guess. */
 #define LOOK_AGAIN_MS 100
@@ -60,7 +60,7 @@ static void say_who_is_waited_for(void)
 			"spoolctl: run: waiting for %zu process%s that the command has left, such "
 			"as ",
 			n, n == 1 ? "" : "es");
-		text_put(stderr, all[0].name);
+		spool_text_put(stderr, all[0].name);
 		fprintf(stderr, ", pid %d (^C ends them)\n", all[0].pid);
 	}
 	free(all);

@@ -10,7 +10,6 @@
 
 #include "common/json.h"
 #include "common/reach.h"
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "ctl/names.h"
@@ -18,6 +17,7 @@
 #include "spoolctl/life_call.h"
 #include "spoolctl/session_options.h"
 #include "util/macros.h"
+#include "util/text.h"
 
 /* What a line is about, where it is a number. */
 #define NUMBER 24
@@ -25,7 +25,7 @@
 static int failed(const char *what, const char *why)
 {
 	fprintf(stderr, "%s: ", session_usage()->who);
-	text_put(stderr, what);
+	spool_text_put(stderr, what);
 	fprintf(stderr, ": %s\n", why);
 	return EXIT_FAILED;
 }

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/text.h"
 #include "ctl/client.h"
 #include "ctl/names.h"
 #include "util/macros.h"
+#include "util/text.h"
 
 int sessions_ask(int fd, void (*take)(void *ctx, const struct spool_ctl_sessions *page), void *ctx)
 {
@@ -39,7 +39,7 @@ int sessions_ask(int fd, void (*take)(void *ctx, const struct spool_ctl_sessions
 void session_put_place(const struct spool_ctl_session *session)
 {
 	if (*session->place)
-		text_put(stdout, session->place);
+		spool_text_put(stdout, session->place);
 	else
 		printf("%" PRIu64, session->value);
 }

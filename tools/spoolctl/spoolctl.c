@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/text.h"
 #include "common/usage.h"
 #include "spoolctl/cmd.h"
 #include "util/descriptors.h"
+#include "util/text.h"
 
 static const struct command {
 	const char *name;
@@ -57,7 +57,7 @@ static int run_named(int argc, char *argv[])
 			return commands[i].fn(argc, argv);
 	}
 	fputs("spoolctl: ", stderr);
-	text_put(stderr, argv[0]);
+	spool_text_put(stderr, argv[0]);
 	fputs(": unknown command", stderr);
 	print_allowed(stderr);
 	return EXIT_USAGE;

@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "common/text.h"
 #include "ctl/names.h"
 #include "spoolctl/top_sample.h"
 #include "util/macros.h"
 #include "util/parse.h"
+#include "util/text.h"
 
 static const struct {
 	const char *name;
@@ -167,7 +167,7 @@ static void print_head(FILE *out, const char *mountpoint, const struct top_sampl
 	spool_format_bytes(now->tier.stored, disk);
 	spool_format_bytes(now->status.ram_held, held);
 	fputs("mount    ", out);
-	text_put(out, mountpoint);
+	spool_text_put(out, mountpoint);
 	fprintf(out,
 		", up %" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ", %zu users, %" PRIu64 " sessions\n",
 		s / 3600, s / 60 % 60, s % 60, now->n, now->sessions);

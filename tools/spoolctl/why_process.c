@@ -13,12 +13,12 @@
 
 #include "common/json.h"
 #include "common/reach.h"
-#include "common/text.h"
 #include "common/usage.h"
 #include "ctl/client.h"
 #include "ctl/names.h"
 #include "spoolctl/sessions.h"
 #include "util/macros.h"
+#include "util/text.h"
 
 static bool parse_pid(const char *text, int32_t *ret)
 {
@@ -145,7 +145,7 @@ int why_process(const char *text, const char *mount, struct json *json)
 	if (error) {
 		fprintf(stderr, "spoolctl: why: %s: ", text);
 		if (error != ESRCH && error != EPERM && error != EXDEV) {
-			text_put(stderr, mount);
+			spool_text_put(stderr, mount);
 			fputs(": ", stderr);
 		}
 		fprintf(stderr, "%s\n", reason(error));

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "common/options.h"
-#include "common/text.h"
 #include "util/macros.h"
+#include "util/text.h"
 
 #define TEXT_SHOWN 64u /* bytes of what stands in a message, at most; a guess */
 
@@ -23,7 +23,7 @@ static void show(const char *text, char *ret, size_t size)
 	*ret = '\0';
 	if (!out)
 		return;
-	text_put(out, copy);
+	spool_text_put(out, copy);
 	fclose(out);
 }
 

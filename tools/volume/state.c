@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "common/json.h"
-#include "common/text.h"
 #include "util/macros.h"
 #include "volume/message.h"
 #include "volume/options.h"
+#include "util/text.h"
 
 /* The format of the files. One of another version is not understood. */
 #define VERSION 1
@@ -237,7 +237,7 @@ int state_load(int dir, struct volumes *volumes)
 		if (r != -EINVAL)
 			continue;
 		fputs("spoolfs-volume: ", stderr);
-		text_put(stderr, entry->d_name);
+		spool_text_put(stderr, entry->d_name);
 		fprintf(stderr, ": its state cannot be used: %s: forgotten\n", why);
 		r = unlinkat(dir, entry->d_name, 0) < 0 && errno != EISDIR ? -errno : 0;
 	}
