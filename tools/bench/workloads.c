@@ -28,9 +28,9 @@
 #define RANDOM_QUICK 500u
 #define TABLE 400000u /* rows */
 #define TABLE_QUICK 2000u
-#define SORT (1000u * 1000u * 1000u)
+#define SORT (2000u * 1000u * 1000u)
 #define SORT_QUICK (4u * 1000u * 1000u)
-#define COMPILE 24u /* files */
+#define COMPILE 8u /* files */
 #define COMPILE_QUICK 2u
 
 static const struct bench_workload workloads[] = {
@@ -176,7 +176,7 @@ static const struct bench_workload workloads[] = {
 	 .program = "sqlite3",
 	 .run = bench_sqlite_run},
 	{.name = "compile",
-	 .what = "cc -O2 -c on 24 files, TMPDIR being the directory",
+	 .what = "cc -O2 -c on 8 files, TMPDIR being the directory",
 	 .figures = {{"compile", BENCH_TIME}},
 	 .n = COMPILE,
 	 .n_quick = COMPILE_QUICK,
@@ -185,7 +185,7 @@ static const struct bench_workload workloads[] = {
 	 .prepare = bench_program_prepare,
 	 .run = bench_program_run},
 	{.name = "sort",
-	 .what = "sort -S 64M on 1 GB of text, its temporary files in the directory",
+	 .what = "sort -S 64M on 2 GB of text, its temporary files in the directory",
 	 .figures = {{"sort", BENCH_TIME}},
 	 .n = SORT,
 	 .n_quick = SORT_QUICK,
