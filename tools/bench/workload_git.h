@@ -8,5 +8,5 @@
 /** bench_git_prepare() - makes a repository of task->n small files, once for all places. */
 int bench_git_prepare(const struct bench_task *task);
 
-/** bench_git_run() - two figures: a clone, and its first status. */
+/** bench_git_run() - two figures: a clone, and its second status. */
 int bench_git_run(const struct bench_task *task, double ret_ns[BENCH_FIGURES]);
