@@ -1,0 +1,85 @@
+"""A mount that nobody uses costs next to nothing: no thread of it wakes, and it holds little
+memory, also when much has been written and removed before."""
+import contextlib
+import os
+import time
+
+from loop_disk import Backing
+from rig import (Mount, as_user, case, children, has_address_sanitizer, own_mounts, put, run,
+                 wait_until)
+from transport import transports
+
+MIB = 1 << 20
+PSS_MAX = 10 * MIB  # of all processes of a mount together
+LOOK_S = 11  # longer than what any thread of the daemon waits, as memory is kept for 10 s
+NOBODY = 65534
+KINDS = [{'layout': 'private'}, {'layout': 'private', 'options': 'writeback'},
+         {'layout': 'single', 'options': 'noallow_other,xattr=off'}, {'layout': 'shared'},
+         {'layout': 'single', 'uid': NOBODY}]
+
+
+def descendants(pid):
+    return [pid, *(one for child in children(pid) for one in descendants(child))]
+
+
+def wakes(pids):
+    """How often each thread has been put on a CPU."""
+    found = {}
+    for pid in pids:
+        for tid in os.listdir(f'/proc/{pid}/task'):
+            with open(f'/proc/{pid}/task/{tid}/status', encoding='ascii') as file:
+                lines = dict(line.split(':', 1) for line in file)
+            found[f'{lines["Name"].strip()} {tid}'] = sum(
+                int(lines[name]) for name in ('voluntary_ctxt_switches',
+                                              'nonvoluntary_ctxt_switches'))
+    return found
+
+
+def pss(pid):
+    with open(f'/proc/{pid}/smaps_rollup', encoding='ascii') as file:
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith('Pss:'))
+
+
+def use(directory):
+    """Small files, and two that go past the threshold to the disk, all of them removed."""
+    names = [f'{directory}/{i}' for i in range(300)]
+    for name in names:
+        put(name, b'x' * 5000)
+    for name in f'{directory}/large', f'{directory}/larger':
+        names.append(name)
+        put(name, os.urandom(MIB) * 48)
+        with open(name, 'rb') as file:
+            while file.read(MIB):
+                pass
+    for name in names:
+        os.unlink(name)
+
+
+@case(mount=False)
+def a_mount_that_was_used_sleeps_and_is_small():
+    own_mounts()  # what others mount wakes the supervisors
+    with contextlib.ExitStack() as stack:
+        pids = {}
+        for transport in transports():
+            for kind in KINDS:
+                options = dict(kind)
+                backing = stack.enter_context(Backing())
+                os.chown(backing, kind.get('uid', 0), -1)
+                options['options'] = ','.join(filter(None, [
+                    kind.get('options'), transport, f'backing={backing}']))
+                mount = stack.enter_context(Mount(**options))
+                as_user(mount.uid, use, mount.tmpdir())
+                pids[str(options)] = descendants(mount.process.pid)
+        everything = [pid for some in pids.values() for pid in some]
+        awake = {}
+
+        def sleep():
+            before = wakes(everything)
+            time.sleep(LOOK_S)
+            awake.update({name: count - before.get(name, 0) for name, count in
+                          wakes(everything).items()})
+            return not any(awake.values())
+        wait_until(sleep, 'no thread wakes')
+        if not has_address_sanitizer():
+            held = {name: sum(map(pss, some)) for name, some in pids.items()}
+            assert max(held.values()) <= PSS_MAX, held
