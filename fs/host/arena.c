@@ -99,5 +99,7 @@ int spool_arena_init(struct spool_arena *arena, const struct spool_arena_file *f
 	arena->host.ctx = arena;
 	arena->host.arena_open = arena_open;
 	arena->host.arena_map = arena_map;
+	if (lock) /* pages are locked when they are touched where they are mapped */
+		arena->host.arena_write = NULL;
 	return lock ? check_limit(ram, why) : 0;
 }

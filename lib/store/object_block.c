@@ -308,7 +308,7 @@ int block_write(struct spool_object *object, struct spool_quota_user *user, uint
 	/* a writer that has reached the end of a block will not come back to it soon */
 	new.hot = to < SPOOL_BLOCK_SIZE || object->rests;
 	define_pages(object, &new, old.ram, from, to);
-	memcpy(byte_at(object, &new, from), buf, len);
+	spool_pool_fill(object->pool, new.slot, from - (new.first << SPOOL_PAGE_SHIFT), buf, len);
 	block_publish(object, index, &old, &new);
 	return 0;
 }

@@ -18,21 +18,6 @@ static inline unsigned int class_of(size_t size)
 	return (shift - CLASS_MIN_SHIFT) * 2 + 2;
 }
 
-static inline unsigned int slot_class(spool_pool_slot_t slot)
-{
-	return slot & ((1u << CLASS_BITS) - 1);
-}
-
-static inline unsigned int slot_index(spool_pool_slot_t slot)
-{
-	return slot >> INDEX_SHIFT & ((1u << INDEX_BITS) - 1);
-}
-
-static inline uint32_t slot_chunk(spool_pool_slot_t slot)
-{
-	return (uint32_t)(slot >> CHUNK_SHIFT);
-}
-
 size_t spool_pool_slot_size(size_t size)
 {
 	assert(size > 0 && size <= SPOOL_BLOCK_SIZE);
@@ -41,16 +26,16 @@ size_t spool_pool_slot_size(size_t size)
 
 size_t spool_pool_size(spool_pool_slot_t slot)
 {
-	return pool_class_size(slot_class(slot));
+	return pool_class_size(pool_slot_class(slot));
 }
 
 void *spool_pool_ptr(const struct spool_pool *pool, spool_pool_slot_t slot)
 {
-	uint32_t number = slot_chunk(slot);
+	uint32_t number = pool_slot_chunk(slot);
 
 	return pool->areas[number >> AREA_CHUNK_SHIFT]->base +
 	       ((size_t)(number % AREA_CHUNKS) << SPOOL_BLOCK_SHIFT) +
-	       slot_index(slot) * pool_class_size(slot_class(slot));
+	       pool_slot_index(slot) * pool_class_size(pool_slot_class(slot));
 }
 
 int spool_pool_new(const struct spool_host *host, struct spool_pool **ret_pool)
@@ -167,6 +152,8 @@ static void cut_chunk(struct chunk *chunk, unsigned int class)
 	unsigned int words = (n + 63) / 64;
 
 	chunk->class = (uint8_t) class;
+	if (n > 1)
+		chunk->memory = CHUNK_MAPPED;
 	chunk->cut = true;
 	chunk->free = (uint16_t)n;
 	chunk->words = (uint16_t)((1u << words) - 1);
@@ -214,15 +201,15 @@ out:
 
 void spool_pool_release(struct spool_pool *pool, spool_pool_slot_t slot)
 {
-	unsigned int class = slot_class(slot);
-	unsigned int word = slot_index(slot) / 64;
-	uint64_t bit = (uint64_t)1 << slot_index(slot) % 64;
+	unsigned int class = pool_slot_class(slot);
+	unsigned int word = pool_slot_index(slot) / 64;
+	uint64_t bit = (uint64_t)1 << pool_slot_index(slot) % 64;
 	uint64_t keep = 0;
 	struct chunk *chunk;
 	bool give = false;
 
 	spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
-	chunk = pool_chunk_at(pool, slot_chunk(slot));
+	chunk = pool_chunk_at(pool, pool_slot_chunk(slot));
 	assert(chunk->class == class && !(chunk->bits[word] & bit));
 	if (chunk->free == 0)
 		TAILQ_INSERT_HEAD(&pool->partial[class], chunk, link);
@@ -238,7 +225,7 @@ void spool_pool_release(struct spool_pool *pool, spool_pool_slot_t slot)
 		pool->n_hot++;
 		give = pool_surplus_locked(pool, &keep);
 	} else if (pool_is_wasteful_locked(pool)) {
-		pool_punch_pages_locked(pool, chunk, slot_pages(class, slot_index(slot)));
+		pool_punch_pages_locked(pool, chunk, slot_pages(class, pool_slot_index(slot)));
 	}
 	spool_mutex_unlock(&pool->lock);
 	if (give)

@@ -62,6 +62,16 @@ void spool_pool_release(struct spool_pool *pool, spool_pool_slot_t slot);
 /** spool_pool_ptr() - where a slot's bytes are, valid until it is released. No locks. */
 void *spool_pool_ptr(const struct spool_pool *pool, spool_pool_slot_t slot);
 
+/**
+ * spool_pool_fill() - put bytes into a slot that nobody else uses meanwhile
+ * A whole chunk whose memory is not there yet gets it by one write to the arena's file, which
+ * leaves out what the first touch of a mapped page costs: clearing it, and a fault.
+ * @at: where in the slot; @at + @len <= its size
+ * Locks: none.
+ */
+void spool_pool_fill(struct spool_pool *pool, spool_pool_slot_t slot, size_t at, const void *buf,
+		     size_t len);
+
 /** spool_pool_size() - bytes of @slot: its class. */
 size_t spool_pool_size(spool_pool_slot_t slot);
 

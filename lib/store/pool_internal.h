@@ -23,6 +23,7 @@
  * bitmap, and any class can then use it.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -50,6 +51,16 @@
 #define AREA_SIZE ((size_t)AREA_CHUNKS << SPOOL_BLOCK_SHIFT)
 #define N_AREAS (1u << (CHUNK_BITS - AREA_CHUNK_SHIFT))
 
+/*
+ * Whether the memory of a chunk must still come from the system, and how its bytes are put there
+ * (pool_fill.c). Of a chunk that is cut into several slots it says nothing.
+ *
+ *	absent	not touched since it was fresh or given back, as far as we know
+ *	written	written through the arena's file: it is there, but not mapped
+ *	mapped	touched where it is mapped
+ */
+enum chunk_memory { CHUNK_ABSENT, CHUNK_WRITTEN, CHUNK_MAPPED };
+
 struct chunk {
 	TAILQ_ENTRY(chunk) link;
 	uint32_t number;
@@ -58,6 +69,7 @@ struct chunk {
 	uint16_t gone;  /* bit i: page i is free, and was given back to the system */
 	bool cut;       /* partial or full */
 	uint8_t class;
+	uint8_t memory; /* enum chunk_memory; the lock, or owned by whose slot is the whole chunk */
 	uint64_t bits[BITMAP_WORDS]; /* free slots */
 };
 
@@ -71,6 +83,7 @@ struct area {
 struct spool_pool {
 	const struct spool_host *host;
 	int fd;
+	atomic_bool writing; /* a thread is in host->arena_write() */
 	struct spool_mutex lock;
 	struct chunk_list hot;                /* lock */
 	struct chunk_list cold;               /* lock */
@@ -105,6 +118,24 @@ static inline size_t pool_class_size(unsigned int class)
 static inline unsigned int pool_class_slots(unsigned int class)
 {
 	return (unsigned int)(SPOOL_BLOCK_SIZE / pool_class_size(class));
+}
+
+/** pool_slot_class() - its class. */
+static inline unsigned int pool_slot_class(spool_pool_slot_t slot)
+{
+	return slot & ((1u << CLASS_BITS) - 1);
+}
+
+/** pool_slot_index() - which one of its chunk. */
+static inline unsigned int pool_slot_index(spool_pool_slot_t slot)
+{
+	return slot >> INDEX_SHIFT & ((1u << INDEX_BITS) - 1);
+}
+
+/** pool_slot_chunk() - the number of its chunk. */
+static inline uint32_t pool_slot_chunk(spool_pool_slot_t slot)
+{
+	return (uint32_t)(slot >> CHUNK_SHIFT);
 }
 
 /** pool_chunk_at() - chunk @number, which was handed out before */

@@ -132,8 +132,10 @@ bool pool_give_back(struct spool_pool *pool, uint64_t keep)
 		done += run;
 	}
 	spool_mutex_lock(&pool->lock, SPOOL_RANK_POOL);
-	for (unsigned int i = 0; i < done; i++)
+	for (unsigned int i = 0; i < done; i++) {
+		batch[i]->memory = CHUNK_ABSENT;
 		TAILQ_INSERT_HEAD(&pool->cold, batch[i], link);
+	}
 	pool->n_held -= done;
 	for (unsigned int i = done; i < n; i++)
 		TAILQ_INSERT_TAIL(&pool->hot, batch[i], link);

@@ -63,6 +63,16 @@ shrink:
 	return r;
 }
 
+static int system_arena_write(void *ctx, int fd, uint64_t offset, const void *buf, size_t len)
+{
+	ssize_t n = pwrite(fd, buf, len, (off_t)offset);
+
+	(void)ctx;
+	if (n < 0)
+		return -errno;
+	return n == (ssize_t)len ? 0 : -ENOSPC;
+}
+
 static void system_arena_unmap(void *ctx, void *addr, size_t len)
 {
 	(void)ctx;
@@ -146,6 +156,7 @@ const struct spool_host *spool_host_system(void)
 		.free = system_free,
 		.arena_open = system_arena_open,
 		.arena_map = system_arena_map,
+		.arena_write = system_arena_write,
 		.arena_unmap = system_arena_unmap,
 		.arena_punch = system_arena_punch,
 		.arena_close = system_arena_close,

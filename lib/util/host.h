@@ -23,6 +23,9 @@
  * @arena_open: a new, empty, unnamed memory file. Return: descriptor, or -errno
  * @arena_map: grows the file to at least @offset + @len and maps that range, shared and excluded
  *	from core dumps. Return: 0 and *@ret_addr, or -errno with nothing changed
+ * @arena_write: write(2) to a range of the file that is mapped. Pages that do not exist yet come
+ *	without being cleared, and without a fault for each. Return: 0, or -errno: a part may be
+ *	written. NULL: pages must come through the mapping
  * @arena_unmap: undoes one @arena_map
  * @arena_punch: gives the pages of a range back to the system; they read as zeros afterwards.
  *	Return: 0, or -errno (the memory then stays allocated)
@@ -42,6 +45,7 @@ struct spool_host {
 	void (*free)(void *ctx, void *ptr);
 	int (*arena_open)(void *ctx);
 	int (*arena_map)(void *ctx, int fd, uint64_t offset, size_t len, void **ret_addr);
+	int (*arena_write)(void *ctx, int fd, uint64_t offset, const void *buf, size_t len);
 	void (*arena_unmap)(void *ctx, void *addr, size_t len);
 	int (*arena_punch)(void *ctx, int fd, uint64_t offset, size_t len);
 	void (*arena_close)(void *ctx, int fd);

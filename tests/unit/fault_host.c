@@ -59,6 +59,17 @@ static int fault_arena_map(void *ctx, int fd, uint64_t offset, size_t len, void 
 	return r;
 }
 
+static int fault_arena_write(void *ctx, int fd, uint64_t offset, const void *buf, size_t len)
+{
+	struct fault_host *fault = ctx;
+
+	if (fails(fault))
+		return -EIO;
+	fault->written++;
+	fault->written_from = buf;
+	return spool_host_system()->arena_write(NULL, fd, offset, buf, len);
+}
+
 static void fault_arena_unmap(void *ctx, void *addr, size_t len)
 {
 	struct fault_host *fault = ctx;
@@ -130,6 +141,7 @@ void fault_host_init(struct fault_host *fault)
 		.free = fault_free,
 		.arena_open = fault_arena_open,
 		.arena_map = fault_arena_map,
+		.arena_write = fault_arena_write,
 		.arena_unmap = fault_arena_unmap,
 		.arena_punch = fault_arena_punch,
 		.arena_close = fault_arena_close,

@@ -14,6 +14,7 @@
  * struct fault_host - pass &host.host to the code under test
  * @live: allocations and mappings that exist now; 0 at the end, or something leaked
  * @clock: what now() answers; @monotonic_ns: what monotonic_ns() does
+ * @written: calls of arena_write that did not fail; @written_from: what the last one was given
  * @fired: a call has failed since fault_host_arm()
  */
 struct fault_host {
@@ -21,6 +22,8 @@ struct fault_host {
 	_Atomic long live;
 	struct timespec clock;
 	_Atomic uint64_t monotonic_ns;
+	_Atomic long written;
+	const void *_Atomic written_from;
 	_Atomic bool fired;
 	/* private */
 	_Atomic long calls;
@@ -33,7 +36,7 @@ void fault_host_init(struct fault_host *fault);
 /**
  * fault_host_arm() - let the @nth call from now on fail (from 1; 0 = none)
  * @persistent: and all that follow it
- * Counted are alloc (fails with NULL), arena_open, arena_map (-ENOMEM), arena_punch (-EIO), and
- * secret_map (NULL).
+ * Counted are alloc (fails with NULL), arena_open, arena_map (-ENOMEM), arena_punch and
+ * arena_write (-EIO), and secret_map (NULL).
  */
 void fault_host_arm(struct fault_host *fault, long nth, bool persistent);

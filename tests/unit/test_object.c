@@ -219,6 +219,19 @@ static void test_sparse_is_fast(void)
 	object_rig_fini(&file);
 }
 
+/* A whole block goes from where it comes from to where it stays by one copy. */
+static void test_block_is_copied_once(void)
+{
+	object_rig_init(&file);
+	for (uint64_t off = 0; off < MIB; off += SPOOL_BLOCK_SIZE) {
+		CU_ASSERT_EQUAL(object_rig_put(&file, off, SPOOL_BLOCK_SIZE), SPOOL_BLOCK_SIZE);
+		CU_ASSERT_EQUAL(file.rig.host.written, (long)(off / SPOOL_BLOCK_SIZE) + 1);
+		CU_ASSERT_PTR_EQUAL(file.rig.host.written_from, file.pattern);
+	}
+	CU_ASSERT_TRUE(rig_is(file.object, 0, MIB, 'x'));
+	object_rig_fini(&file);
+}
+
 static void test_full(void)
 {
 	object_rig_init(&file);
@@ -346,6 +359,7 @@ int main(void)
 		{"punching gives memory back", test_punch_gives_memory_back},
 		{"edges of punching", test_punch_edges},
 		{"sparse files up to 2^61", test_sparse_is_fast},
+		{"block is copied once", test_block_is_copied_once},
 		{"full", test_full},
 		{"full for the block ahead", test_full_append},
 		{"appending", test_append},

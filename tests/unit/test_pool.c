@@ -220,6 +220,63 @@ static void test_age(void)
 	tear_down();
 }
 
+/* Fills @len bytes at @at of @slot. Return: how many calls of arena_write that took. */
+static long fill(spool_pool_slot_t slot, size_t at, size_t len, char byte)
+{
+	static char bytes[SPOOL_BLOCK_SIZE];
+	long before = host.written;
+
+	memset(bytes, byte, len);
+	spool_pool_fill(pool, slot, at, bytes, len);
+	CU_ASSERT_EQUAL(memcmp((char *)spool_pool_ptr(pool, slot) + at, bytes, len), 0);
+	return host.written - before;
+}
+
+/* Memory that is not there yet is written as a whole, by one call, whatever had it before. */
+static void test_fill(void)
+{
+	spool_pool_slot_t slot, small;
+
+	set_up();
+	slot = take(SPOOL_BLOCK_SIZE);
+	CU_ASSERT_EQUAL(fill(slot, 0, SPOOL_BLOCK_SIZE, 'a'), 1);
+	CU_ASSERT_EQUAL(fill(slot, 4096, 4096, 'b'), 0);
+	CU_ASSERT_EQUAL(*(char *)spool_pool_ptr(pool, slot), 'a');
+	CU_ASSERT_EQUAL(fill(slot, 0, SPOOL_BLOCK_SIZE, 'c'), 0);
+	spool_pool_release(pool, slot);
+	slot = take(SPOOL_BLOCK_SIZE); /* the same memory */
+	CU_ASSERT_EQUAL(fill(slot, 0, SPOOL_BLOCK_SIZE, 'd'), 0);
+	spool_pool_release(pool, slot);
+	spool_pool_trim(pool, 0);
+	slot = take(SPOOL_BLOCK_SIZE); /* is not there any more */
+	CU_ASSERT_EQUAL(fill(slot, 8192, 4096, 'e'), 0);
+	CU_ASSERT_EQUAL(fill(slot, 0, SPOOL_BLOCK_SIZE, 'f'), 1);
+	small = take(SPOOL_PAGE_SIZE);
+	CU_ASSERT_EQUAL(fill(small, 0, SPOOL_PAGE_SIZE, 'g'), 0);
+	spool_pool_release(pool, small);
+	spool_pool_release(pool, slot);
+	tear_down();
+}
+
+/* Where the call fails, or is not to be used, bytes are stored. */
+static void test_fill_refused(void)
+{
+	spool_pool_slot_t slots[2];
+
+	set_up();
+	slots[0] = take(SPOOL_BLOCK_SIZE);
+	slots[1] = take(SPOOL_BLOCK_SIZE);
+	fault_host_arm(&host, 1, false);
+	CU_ASSERT_EQUAL(fill(slots[0], 0, SPOOL_BLOCK_SIZE, 'a'), 0);
+	CU_ASSERT_TRUE(host.fired);
+	CU_ASSERT_EQUAL(fill(slots[0], 0, SPOOL_BLOCK_SIZE, 'b'), 0);
+	host.host.arena_write = NULL;
+	CU_ASSERT_EQUAL(fill(slots[1], 0, SPOOL_BLOCK_SIZE, 'c'), 0);
+	spool_pool_release(pool, slots[0]);
+	spool_pool_release(pool, slots[1]);
+	tear_down();
+}
+
 /* The system refuses to take memory back: nothing is lost, and it is asked again later. */
 static void test_give_back_refused(void)
 {
@@ -392,6 +449,8 @@ int main(void)
 		{"growth over areas", test_growth},
 		{"give back", test_give_back},
 		{"age", test_age},
+		{"fill", test_fill},
+		{"fill refused", test_fill_refused},
 		{"give back refused", test_give_back_refused},
 		{"no memory", test_no_memory},
 		{"threads", test_threads},
