@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include <linux/capability.h>
@@ -115,13 +116,28 @@ static bool is_for_owner(const char *name)
 	return strcmp(name, SPOOL_XATTR_LIFETIME) == 0;
 }
 
+/* Where the kernel enforces no ACLs it does not say either whether who sets one is outside the
+ * group, and so drops the set-group-ID bit. */
+static bool drops_sgid(fuse_req_t req, const char *name, const struct spool_attr *attr)
+{
+	struct spool_fs *fs = fs_of(req);
+	pid_t pid = fuse_req_ctx(req)->pid;
+
+	return (attr->mode & S_ISGID) && changes_mode_unseen(fs, name) &&
+	       !spool_witness_in_group(fs->witness, pid, attr->gid) &&
+	       !spool_witness_has_over(fs->witness, pid, CAP_FSETID, attr->uid, attr->gid);
+}
+
 /* An ACL may change the mode. Return: as spool_engine_setxattr(). */
-static int set_xattr(struct spool_fs *fs, const struct spool_cred *cred, fuse_ino_t ino,
+static int set_xattr(fuse_req_t req, const struct spool_cred *cred, fuse_ino_t ino,
 		     const char *name, const char *value, size_t size, int flags)
 {
+	struct spool_fs *fs = fs_of(req);
 	struct spool_attr before, after;
 	int r = spool_engine_getattr(fs->engine, ino, &before);
 
+	if (r == 0 && drops_sgid(req, name, &before))
+		flags |= SPOOL_XATTR_KILL_SGID;
 	if (r == 0)
 		r = spool_engine_setxattr(fs->engine, cred, ino, name, value, size, flags);
 	if (r == 0 && spool_engine_getattr(fs->engine, ino, &after) == 0)
@@ -145,7 +161,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 		flags |= SPOOL_XATTR_KILL_SGID;
 	r = permission_to_xattr(req, ino, name, SPOOL_MAY_WRITE);
 	if (r == 0)
-		r = set_xattr(fs, &cred, ino, name, value, size, flags);
+		r = set_xattr(req, &cred, ino, name, value, size, flags);
 	if (r == 0 && changes_mode_unseen(fs, name) && reply_can_tell(req))
 		reply_tell_first(req, ino, SPOOL_TELL_ATTRS, r);
 	else

@@ -37,7 +37,8 @@ static int check(const struct spool_engine *engine, const struct spool_cred *cre
 }
 
 int engine_acl_set_locked(struct spool_engine *engine, const struct spool_cred *cred,
-			  struct spool_node *node, const char *name, const void *value, size_t size)
+			  struct spool_node *node, const char *name, const void *value, size_t size,
+			  int flags)
 {
 	bool access = strcmp(name, SPOOL_ACL_ACCESS) == 0;
 	mode_t mode = node->mode & 07777, bits = 0;
@@ -51,6 +52,8 @@ int engine_acl_set_locked(struct spool_engine *engine, const struct spool_cred *
 		r = -EACCES; /* as setfacl -d on a file elsewhere */
 	if (r < 0)
 		return r;
+	if (flags & SPOOL_XATTR_KILL_SGID)
+		mode &= ~(mode_t)S_ISGID;
 	plain = spool_acl_mode(value, size, &mode);
 	r = engine_policy_chmod(engine, node, mode, &bits);
 	if (r < 0 || node->role == SPOOL_NODE_TOP)

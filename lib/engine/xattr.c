@@ -173,7 +173,7 @@ int spool_engine_setxattr(struct spool_engine *engine, const struct spool_cred *
 	if (r == 0) {
 		spool_mutex_lock(&node->lock, SPOOL_RANK_NODE);
 		if (engine_acl_is_cut(engine, name))
-			r = engine_acl_set_locked(engine, cred, node, name, value, size);
+			r = engine_acl_set_locked(engine, cred, node, name, value, size, flags);
 		else if (spool_acl_is_name(name))
 			r = set_acl_locked(engine, node, name, value, size, flags);
 		else

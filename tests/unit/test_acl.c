@@ -223,6 +223,31 @@ static void test_set_group_id(void)
 	engine_rig_fini(&rig);
 }
 
+/* Nor where ACLs are not kept. */
+static void test_cut_set_group_id(void)
+{
+	const struct spool_attr set = {.mode = 02755};
+	const int flags[] = {0, SPOOL_XATTR_KILL_SGID};
+	struct acl acls[] = {plain(7, 7, 5), extended(7, 7, 5, 7, 0)};
+	struct spool_attr attr;
+	uint64_t dir;
+
+	engine_rig_init(&rig, SPOOL_LAYOUT_SINGLE, SPOOL_MODES_KEEP);
+	dir = rig_mkdir(&rig, ROOT, "d");
+	for (size_t i = 0; i < 4; i++) {
+		const struct acl *acl = &acls[i / 2];
+		mode_t sgid = i % 2 ? 0 : S_ISGID;
+
+		spool_engine_setattr(rig.engine, &rig.cred, dir, SPOOL_SET_MODE, &set, &attr);
+		CU_ASSERT_EQUAL(attr.mode, S_IFDIR | 02755);
+		CU_ASSERT_EQUAL(spool_engine_setxattr(rig.engine, &rig.cred, dir, SPOOL_ACL_ACCESS,
+						      acl, acl->size, flags[i % 2]),
+				0);
+		CU_ASSERT_EQUAL(rig_attr(&rig, dir).mode, S_IFDIR | sgid | (i < 2 ? 0775u : 0700u));
+	}
+	engine_rig_fini(&rig);
+}
+
 /* Where ACLs are not kept, one that is a mode is a chmod; of others the owner's bits count. */
 static void test_cut(void)
 {
@@ -426,6 +451,7 @@ int main(void)
 		{"set_group_id", test_set_group_id},
 		{"refused", test_refused},
 		{"cut", test_cut},
+		{"cut_set_group_id", test_cut_set_group_id},
 		{"cut_refused", test_cut_refused},
 		{"inherit", test_inherit},
 		{"random_bytes", test_random_bytes},

@@ -162,3 +162,27 @@ def the_kernel_sees_the_new_mode_at_once(mount):
         assert get(f'{top}/f') == b'text'
         fails(errno.EACCES, os.open, f'{top}/f', os.O_WRONLY)
     as_user(ALICE, work)
+
+
+def set_group_id(options, uid, groups):
+    """What is left of the bit once somebody in @groups has set an ACL that is a mode."""
+    need('setfacl')
+    with Mount(layout='single', options=f'modes=keep,{options}') as mount:
+        for path in 'file', 'dir':
+            path = f'{mount.path}/{path}'
+            if path.endswith('dir'):
+                os.mkdir(path)
+            else:
+                put(path)
+            os.chown(path, uid, BOB)
+            os.chmod(path, 0o2755)
+            as_user(uid, run, 'setfacl', '-m', 'g::rwx', path, gid=uid, groups=groups)
+            yield oct(mode(path))
+
+
+@case(mount=False)
+def an_acl_of_somebody_outside_the_group_drops_the_bit():
+    options = f'uid={ALICE},gid={ALICE}'
+    assert list(set_group_id(options, ALICE, [])) == ['0o775'] * 2
+    assert list(set_group_id(options, ALICE, [BOB])) == ['0o2775'] * 2
+    assert list(set_group_id('noallow_other', 0, [])) == ['0o2775'] * 2  # CAP_FSETID
