@@ -96,9 +96,8 @@ static struct spool_request *take_out(const struct spool_devfuse *dev, struct de
 	if (len > COPY_MAX) {
 		*buffer = other;
 	} else {
-		other->request = *request;
-		other->request.data = memcpy(other->data, request->data, len);
 		spool_waiting_move(dev->fs->waiting, request, &other->request);
+		other->request.data = memcpy(other->data, request->data, len);
 		request = &other->request;
 	}
 	request->finish = free_buffer;

@@ -200,9 +200,12 @@ bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *re
 void spool_waiting_move(struct spool_waiting *waiting, struct spool_request *from,
 			struct spool_request *to)
 {
-	if (!from->waiting.payer)
+	if (!from->waiting.payer) {
+		*to = *from;
 		return;
+	}
 	spool_mutex_lock(&waiting->lock, SPOOL_RANK_QUEUE);
+	*to = *from;
 	TAILQ_INSERT_BEFORE(from, to, waiting.by_age);
 	TAILQ_REMOVE(&waiting->queues[from->waiting.counted_as], from, waiting.by_age);
 	spool_mutex_unlock(&waiting->lock);

@@ -42,8 +42,8 @@ void spool_waiting_free(struct spool_waiting *waiting);
  */
 bool spool_waiting_enter(struct spool_waiting *waiting, struct spool_request *request);
 
-/** spool_waiting_move() - @to, a copy of @from, is the request from now on. One that is not counted
- * is a no-op. */
+/** spool_waiting_move() - @to becomes a copy of @from, and is the request from now on. One that is
+ * counted is copied under the lock, as others who come and go change its links. */
 void spool_waiting_move(struct spool_waiting *waiting, struct spool_request *from,
 			struct spool_request *to);
 

@@ -2,6 +2,8 @@
 
 /* Bounds on what waits: of one payer, of all together, and on the data of writes. */
 
+#include <pthread.h>
+
 #include "fs.h"
 #include "options/options.h"
 #include "unit.h"
@@ -131,7 +133,6 @@ static void the_oldest(void)
 	spool_waiting_stat(fs.waiting, &stat);
 	CU_ASSERT_EQUAL(stat.oldest[SPOOL_CTL_WAITING_RAM].uid, 1002);
 	CU_ASSERT_EQUAL(stat.oldest[SPOOL_CTL_WAITING_DISK].uid, 1000);
-	requests[used] = requests[2];
 	spool_waiting_move(fs.waiting, &requests[2], &requests[used++]);
 	requests[2].uid = 0; /* of another request */
 	spool_waiting_leave(fs.waiting, &requests[2]);
@@ -140,6 +141,37 @@ static void the_oldest(void)
 	spool_waiting_stat(fs.waiting, &stat);
 	CU_ASSERT_EQUAL(stat.oldest[SPOOL_CTL_WAITING_RAM].uid, 1002);
 	CU_ASSERT_EQUAL(stat.n[SPOOL_CTL_WAITING_DISK], 0);
+	end();
+}
+
+/* Enters requests, moves them, and has them leave, each beside one that stays meanwhile. */
+static void *come_and_go(void *arg)
+{
+	const uid_t *payer = arg;
+
+	for (unsigned int i = 0; i < 2000; i++) {
+		struct spool_request asks = {.pid = 1, .payer = *payer, .waitq = &disk};
+		struct spool_request stays = asks, moved;
+
+		spool_waiting_enter(fs.waiting, &stays);
+		spool_waiting_enter(fs.waiting, &asks);
+		spool_waiting_move(fs.waiting, &asks, &moved);
+		spool_waiting_leave(fs.waiting, &stays);
+		spool_waiting_leave(fs.waiting, &moved);
+	}
+	return NULL;
+}
+
+/* For ThreadSanitizer above all. */
+static void moved_beside_others(void)
+{
+	uid_t payers[] = {1000, 1001};
+	pthread_t thread;
+
+	start();
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, come_and_go, &payers[0]), 0);
+	come_and_go(&payers[1]);
+	pthread_join(thread, NULL);
 	end();
 }
 
@@ -260,6 +292,7 @@ int main(void)
 		{"data, in little RAM", data_in_little_ram},
 		{"what is done", what_is_done},
 		{"the oldest", the_oldest},
+		{"moved beside others", moved_beside_others},
 		{"listed in parts", listed_in_parts},
 	};
 
