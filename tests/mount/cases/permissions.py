@@ -8,6 +8,7 @@ import os
 import stat
 import subprocess
 
+from one_user import is_checked_by_the_kernel, need_one_user, tmpfs
 from rig import (LIBC, Mount, Skip, as_user, case, drop_caches, fails, get, is_mounted, put, run,
                  unmount, wait_until)
 from transport import transports
@@ -194,30 +195,6 @@ def compare(got, wanted):
     wrong = [(key, got[key], 'tmpfs', wanted[key]) for key in wanted if got[key] != wanted[key]
              and not (wanted[key] in ('EACCES', 'EPERM') and got[key] == INSTEAD.get(key[1]))]
     assert not wrong, f'{len(wrong)} of {len(wanted)}: {wrong[:20]}'
-
-
-@contextlib.contextmanager
-def tmpfs(uid=0):
-    """A directory on a tmpfs, of that user's."""
-    path = f'{os.environ["SPOOL_CASE_DIR"]}/tmpfs'
-    os.mkdir(path)
-    run('mount', '-t', 'tmpfs', '-o', f'mode=700,uid={uid},gid={uid}', 'tmpfs', path)
-    try:
-        yield path
-    finally:
-        run('umount', path)
-
-
-def is_checked_by_the_kernel(mount):
-    with open('/proc/self/mountinfo', encoding='utf-8') as file:
-        return any(f' {mount.path} ' in line and 'default_permissions' in line for line in file)
-
-
-def need_one_user(mount):
-    """The kernel checks nothing there."""
-    if is_checked_by_the_kernel(mount):
-        assert tuple(map(int, os.uname().release.split('.')[:2])) < (6, 16), os.uname()
-        raise Skip('the kernel checks permissions itself')
 
 
 USER_VARIANTS = [{place: (None, bits << 6 | 0o077)} for bits in range(8)
