@@ -77,12 +77,13 @@ void run_fail(struct run *failed, const char *format, ...)
 
 void run_begin(struct run *r, const char *format, ...)
 {
-	char *line = r->log[r->step % RUN_LOG];
 	va_list args;
-	int n = snprintf(line, sizeof(r->log[0]), "%llu: ", (unsigned long long)r->step);
+	int n;
 
+	r->line = r->log[r->step % RUN_LOG];
+	n = snprintf(r->line, sizeof(r->log[0]), "%llu: ", (unsigned long long)r->step);
 	va_start(args, format);
-	vsnprintf(line + n, sizeof(r->log[0]) - (size_t)n, format, args);
+	vsnprintf(r->line + n, sizeof(r->log[0]) - (size_t)n, format, args);
 	va_end(args);
 	r->in_operation = true;
 	if (r->oom && run_random(r, 3) == 0)
@@ -142,13 +143,14 @@ bool run_excusable(const struct run *r, const struct run_need *need)
 
 bool run_settle(struct run *r, int64_t result, const struct run_need *need)
 {
-	char *line = r->log[r->step % RUN_LOG];
-	size_t len = strlen(line);
+	char *line = r->line;
+	size_t len;
 
 	r->result = result;
 	if (!r->in_operation) /* a listing of check_all() */
 		return true;
-	r->in_operation = false;
+	len = strlen(line);
+	r->in_operation = r->may_meet = false;
 	r->fired = r->rig.host.fired;
 	if (r->tier && result == -EAGAIN)
 		result = -ENOSPC;
@@ -232,6 +234,8 @@ static void set_up(void)
 	run.noise = malloc(MODEL_DATA);
 	run.buf = malloc(MODEL_DATA);
 	run.model_buf = malloc(MODEL_DATA);
+	run.other_buf = malloc(MODEL_DATA);
+	run.other_model_buf = malloc(MODEL_DATA);
 	for (size_t i = 0; i < MODEL_DATA; i++)
 		run.noise[i] = (unsigned char)run_random(&run, 256);
 }
@@ -287,23 +291,33 @@ static void audit(void)
 		run_fail(&run, "the audit of references and charges fails");
 }
 
+/* Whether what is done every @every steps has become due since step @began. */
+static bool is_due(uint64_t began, uint64_t every)
+{
+	return (run.step + 1) / every != began / every;
+}
+
 static void one_step(void)
 {
+	uint64_t began = run.step;
+
 	let_time_pass();
+	if (run.tier)
+		tier_turn(&run);
+	if (run.step != began)
+		run.step++; /* others have operated */
 	run.touched[0] = run.touched[1] = 0;
 	run.result = 0;
 	run.fired = run.may_use_reserve = false;
 	run.log[run.step % RUN_LOG][0] = '\0';
-	if (run.tier)
-		tier_turn(&run);
 	choose()(&run);
 	if (run.tier)
 		tier_fired();
 	check_step(&run);
 	life_check(&run);
-	if (run.step % EVERY_ALL == EVERY_ALL - 1)
+	if (is_due(began, EVERY_ALL))
 		check_all(&run);
-	if (run.step % EVERY_AUDIT == EVERY_AUDIT - 1)
+	if (is_due(began, EVERY_AUDIT))
 		audit();
 }
 
@@ -395,6 +409,8 @@ static void tear_down(void)
 	free(run.noise);
 	free(run.buf);
 	free(run.model_buf);
+	free(run.other_buf);
+	free(run.other_model_buf);
 }
 
 static void random_run(void)
@@ -421,9 +437,11 @@ static void random_run(void)
 		one_step();
 	tear_down();
 	CU_ASSERT_EQUAL(run.n_ok + run.n_refused + run.n_excused > 0, true);
-	printf("    %llu done, %llu refused, %llu without memory or space, %llu names reaped: ",
+	printf("    %llu done, %llu refused, %llu without memory or space, %llu names reaped, "
+	       "%llu while the disk was at work: ",
 	       (unsigned long long)run.n_ok, (unsigned long long)run.n_refused,
-	       (unsigned long long)run.n_excused, (unsigned long long)run.n_reaped);
+	       (unsigned long long)run.n_excused, (unsigned long long)run.n_reaped,
+	       (unsigned long long)run.n_met);
 }
 
 static int usage(const char *program)

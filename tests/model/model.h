@@ -236,8 +236,10 @@ uint64_t model_blocks(const struct model_node *node);
 /** model_drop_orphans() - files without name and handle lose their data, not their size. */
 void model_drop_orphans(struct model *m);
 
-/** model_peek() - bytes of a file, zeros behind its end; model_read() - the same as read(2). */
+/** model_peek() - bytes of a file, zeros behind its end; model_read() - the same as read(2);
+ * model_look() - but for the time of access. */
 void model_peek(const struct model_node *node, void *buf, size_t len, uint64_t off);
+ssize_t model_look(struct model *m, uint64_t ino, void *buf, size_t len, uint64_t off);
 ssize_t model_read(struct model *m, uint64_t ino, void *buf, size_t len, uint64_t off);
 ssize_t model_write(struct model *m, uint64_t ino, const void *buf, size_t len, uint64_t off,
 		    unsigned int flags);

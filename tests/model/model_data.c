@@ -104,7 +104,7 @@ void model_peek(const struct model_node *node, void *buf, size_t len, uint64_t o
 	memset((char *)buf + n, 0, len - n);
 }
 
-ssize_t model_read(struct model *m, uint64_t ino, void *buf, size_t len, uint64_t off)
+ssize_t model_look(struct model *m, uint64_t ino, void *buf, size_t len, uint64_t off)
 {
 	struct model_node *node;
 	int r = model_file(m, ino, &node);
@@ -116,8 +116,16 @@ ssize_t model_read(struct model *m, uint64_t ino, void *buf, size_t len, uint64_
 	else if (len > node->size - off)
 		len = node->size - off;
 	model_peek(node, buf, len, off);
-	model_accessed(m, node);
 	return (ssize_t)len;
+}
+
+ssize_t model_read(struct model *m, uint64_t ino, void *buf, size_t len, uint64_t off)
+{
+	ssize_t r = model_look(m, ino, buf, len, off);
+
+	if (r >= 0)
+		model_accessed(m, model_find(m, ino));
+	return r;
 }
 
 static void store(struct model_node *node, const void *buf, size_t len, uint64_t off)

@@ -74,13 +74,18 @@ void op_read(struct run *run)
 	uint64_t ino = random_file(run);
 	size_t len = random_len(run);
 	uint64_t off = run_random(run, 20) ? random_off(run, len) : INT64_MAX - run_random(run, 9);
-	ssize_t r;
+	ssize_t first = model_look(run->model, ino, run->model_buf, len, off), r, more;
+	size_t n = first > 0 ? (size_t)first : 0;
 
+	/* A read is of one moment, whatever comes while the disk is at work; but behind the end
+	 * that the file had then it looks once more. */
 	run_begin(run, "read(%llu, %zu bytes at %llu)", (ull)ino, len, (ull)off);
+	run_may_meet(run);
 	r = spool_engine_read(run->engine, ino, run->buf, len, off, 0);
 	if (!run_settle(run, r, NULL))
 		return;
-	run_same(run, model_read(run->model, ino, run->model_buf, len, off));
+	more = model_read(run->model, ino, run->model_buf + n, len - n, off + n);
+	run_same(run, more < 0 ? more : more + (ssize_t)n);
 	if (r > 0 && memcmp(run->buf, run->model_buf, (size_t)r) != 0)
 		run_fail(run, "the bytes that were read differ");
 }
@@ -106,6 +111,8 @@ void op_write(struct run *run)
 		  flags);
 	run->may_use_reserve = flags & SPOOL_WRITE_PAGEOUT;
 	run->touched[0] = ino;
+	if (off / MODEL_BLOCK == (off + len) / MODEL_BLOCK)
+		run_may_meet(run); /* of several blocks the first may be written before that */
 	r = spool_engine_write(run->engine, ino, bytes, len, off, flags | run->flags);
 	if (!run_settle(run, r, &need))
 		return;
@@ -143,6 +150,7 @@ void op_fallocate(struct run *run)
 	run_begin(run, "fallocate(%llu, mode %d, %llu bytes at %llu, flags 0x%x)", (ull)ino, mode,
 		  (ull)len, (ull)off, flags);
 	run->touched[0] = ino;
+	run_may_meet(run);
 	r = spool_engine_fallocate(run->engine, ino, mode, off, len, flags | run->flags);
 	if (run_settle(run, r, &need))
 		run_same(run, model_fallocate(run->model, ino, mode, off, len, flags));

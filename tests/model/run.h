@@ -39,7 +39,7 @@ struct run {
 	struct model *model;
 	uint64_t rng;
 	unsigned char *noise; /* MODEL_DATA random bytes */
-	unsigned char *buf, *model_buf;
+	unsigned char *buf, *model_buf, *other_buf, *other_model_buf;
 	struct spool_limits limits;
 	struct run_usage baseline, before;
 	uint64_t touched[2]; /* files whose contents may have changed */
@@ -50,12 +50,15 @@ struct run {
 	uint64_t last_session, n_reaped;
 	int64_t counted[MODEL_SESSIONS]; /* inodes of each, as the engine has told */
 	bool oom, tier, may_use_reserve, in_operation, fired;
+	bool may_meet; /* others may come while the disk is at work: to the model they were first */
+	bool meets;    /* what is under way is of these others */
 	unsigned int flags; /* for the engine: how long it may wait */
 	int64_t result;
-	uint64_t step, n_ok, n_refused, n_excused;
+	uint64_t step, n_ok, n_refused, n_excused, n_met;
 	const char *program, *layout;
 	uint64_t seed;
 	char log[RUN_LOG][160];
+	char *line; /* of the log: the operation that is under way */
 };
 
 /** run_fail() - the engine and the model disagree: says how, what led there, and ends. */
@@ -72,6 +75,12 @@ void run_begin(struct run *run, const char *format, ...) __attribute__((format(p
  * memory or space, rightly, and nothing may have changed.
  */
 bool run_settle(struct run *run, int64_t r, const struct run_need *need);
+
+/** run_may_meet() - from here to run_settle() others may come while it waits for the disk. */
+static inline void run_may_meet(struct run *run)
+{
+	run->may_meet = !run->meets;
+}
 
 /** run_excusable() - might the operation have come to the end of memory or of its @need? */
 bool run_excusable(const struct run *run, const struct run_need *need);
@@ -159,6 +168,12 @@ void check_step(struct run *run);
 
 /** check_all() - everything: each directory, file, link and extended attribute. */
 void check_all(struct run *run);
+
+/* meanwhile.c */
+
+/** meanwhile() - what others do to data while the disk is at work for the operation that is under
+ * way, or for write-back. */
+void meanwhile(struct run *run);
 
 /* tier.c */
 

@@ -26,11 +26,18 @@ static void no_answer(void *ctx, uint64_t id, int result)
 	(void)result;
 }
 
+static void during(void *ctx)
+{
+	meanwhile(ctx);
+}
+
 void tier_config(struct run *run, struct spool_tier_config *ret)
 {
 	static const uint64_t thresholds[] = {0, 8192, 3 * MODEL_BLOCK, UINT64_MAX};
 
 	fault_backing_init(&disk);
+	disk.during = during;
+	disk.during_ctx = run;
 	*ret = (struct spool_tier_config){
 		.backing = &disk.backing,
 		.encrypt = run_random(run, 2),
@@ -95,8 +102,10 @@ void tier_turn(struct run *run)
 	uint64_t ino = run_node(run, S_IFREG);
 
 	arm(run);
+	run->may_meet = true;
 	for (uint64_t n = run_random(run, 8); n > 0; n--)
 		spool_engine_spill(run->engine, batch);
+	run->may_meet = false;
 	if (run_random(run, 8) == 0)
 		spool_engine_ask_spill(run->engine, ino, 1);
 	check_owners(run);

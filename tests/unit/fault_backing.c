@@ -86,6 +86,8 @@ static int enter(struct fault_backing *fault, enum fault_call kind)
 {
 	long call;
 
+	if (fault->during && (kind == FAULT_READ || kind == FAULT_WRITE))
+		fault->during(fault->during_ctx);
 	pthread_mutex_lock(&fault->lock);
 	fault->calls[kind]++;
 	wait_at_gate(fault, kind);

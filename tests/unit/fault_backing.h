@@ -35,6 +35,8 @@ struct fault_file;
  * @calls: that were made since fault_backing_init(), by kind; also those that failed
  * @fired: a call of the kind has failed since it was last armed
  * @blocked: calls that wait at the gate
+ * @during: NULL, or what each read and write begins with, without a lock: it may do what others
+ *	would while the disk is at work, and more reads and writes; @during_ctx: for it
  * Read them when no other thread is in a call, but for those that are atomic.
  */
 struct fault_backing {
@@ -45,6 +47,8 @@ struct fault_backing {
 	_Atomic long calls[N_FAULT];
 	_Atomic bool fired[N_FAULT];
 	_Atomic unsigned int blocked;
+	void (*during)(void *ctx);
+	void *during_ctx;
 	/* private, under the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
