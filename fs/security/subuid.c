@@ -15,6 +15,7 @@
 
 #include "host/loop.h"
 #include "util/log.h"
+#include "util/macros.h"
 #include "util/parse.h"
 
 /* Lower uids are those of the system and of people, whatever the file says. SUB_UID_MIN of
@@ -26,6 +27,10 @@
  * Guesses. */
 #define FIRST_MS 1000
 #define AGAIN_MS 30000
+
+/* Room for what is known of a user; more than any has. Guesses. */
+#define ENTRY_FIRST ((size_t)1 << 10)
+#define ENTRY_MAX ((size_t)1 << 20)
 
 struct spool_subuids {
 	const char *path;
@@ -39,37 +44,50 @@ struct spool_subuids {
 	struct stat seen; /* of the file that the table is from */
 };
 
-/* @text: a name or a number. Return: false: there is no such user. */
-static bool find_owner(const char *text, uid_t *ret)
+/* What getpwnam_r(3) returns where there is no such user, as its manual says. */
+static bool says_nobody(int error)
 {
-	char buffer[4096];
-	struct passwd entry, *found = NULL;
-	uint32_t id;
-
-	if (spool_parse_id(text, &id) == 0)
-		*ret = id;
-	else if (getpwnam_r(text, &entry, buffer, sizeof(buffer), &found) == 0 && found)
-		*ret = entry.pw_uid;
-	else
-		return false;
-	return true;
+	return error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;
 }
 
-/* @line: owner:first:count. Return: false: it is not that, or has no uid that may be subordinate.
- */
-static bool parse_line(char *line, struct spool_subuid_range *ret)
+/* The uid of a user. Return: 0; -ENOENT: there is no such user; -errno: that cannot be told now,
+ * as when a server of accounts does not answer. */
+static int find_user(const char *name, uid_t *ret)
+{
+	spool_cleanup(free) char *buffer = NULL;
+	struct passwd entry, *found = NULL;
+	int error = ERANGE;
+
+	for (size_t size = ENTRY_FIRST; error == ERANGE && size <= ENTRY_MAX; size *= 2) {
+		free(buffer);
+		buffer = malloc(size);
+		error = buffer ? getpwnam_r(name, &entry, buffer, size, &found) : ENOMEM;
+	}
+	if (error == 0 && found)
+		*ret = entry.pw_uid;
+	else if (error == 0 || says_nobody(error))
+		error = ENOENT;
+	return -error;
+}
+
+/* @line: owner:first:count. Return: 1; 0: it is not that, or has no uid that may be subordinate, or
+ * no user; -errno: it cannot be told whose it is. */
+static int parse_line(char *line, struct spool_subuid_range *ret)
 {
 	char *save = NULL, *owner = strtok_r(line, ":", &save);
 	char *first = strtok_r(NULL, ":", &save), *count = strtok_r(NULL, ":\n", &save);
 	uint64_t from, n;
+	int r;
 
 	if (!count || spool_parse_count(first, &from) < 0 || spool_parse_count(count, &n) < 0 ||
-	    from >= UINT32_MAX || n == 0 || n > UINT32_MAX || from + n <= SUBUID_MIN ||
-	    !find_owner(owner, &ret->owner))
-		return false;
+	    from >= UINT32_MAX || n == 0 || n > UINT32_MAX || from + n <= SUBUID_MIN)
+		return 0;
+	r = spool_parse_id(owner, &ret->owner) == 0 ? 0 : find_user(owner, &ret->owner);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	ret->first = from < SUBUID_MIN ? SUBUID_MIN : (uid_t)from;
 	ret->last = from + n > UINT32_MAX ? UINT32_MAX - 1 : (uid_t)(from + n - 1);
-	return true;
+	return 1;
 }
 
 size_t spool_subuids_size(const struct spool_subuid_table *table)
@@ -89,48 +107,58 @@ bool spool_subuids_is_table(const void *bytes, size_t size)
 	       size % sizeof(struct spool_subuid_range) == 0;
 }
 
-/* One more range. Return: the table, which may have moved; NULL: no memory, and it is as it was. */
-static struct spool_subuid_table *append(struct spool_subuid_table *table,
-					 const struct spool_subuid_range *range)
+/* One more range. Return: 0, and the table may have moved; -ENOMEM, and it is as it was. */
+static int append(struct spool_subuid_table **table, const struct spool_subuid_range *range)
 {
+	size_t n = (*table)->n;
 	struct spool_subuid_table *more =
-		realloc(table, sizeof(*table) + (table->n + 1) * sizeof(table->ranges[0]));
+		realloc(*table, sizeof(*more) + (n + 1) * sizeof(more->ranges[0]));
 
-	if (more)
-		more->ranges[more->n++] = *range;
-	return more;
+	if (!more)
+		return -ENOMEM;
+	more->ranges[more->n++] = *range;
+	*table = more;
+	return 0;
+}
+
+/* Return: 0; -errno: @table does not have all of @file. */
+static int read_lines(FILE *file, struct spool_subuid_table **table)
+{
+	struct spool_subuid_range range;
+	char *line = NULL;
+	size_t room = 0;
+	int r = 0;
+
+	while (r >= 0 && getline(&line, &room, file) > 0) {
+		r = parse_line(line, &range);
+		if (r > 0)
+			r = append(table, &range);
+	}
+	if (r >= 0)
+		r = !ferror(file) && feof(file) ? 0 : -errno;
+	free(line);
+	return r;
 }
 
 struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path, int limit_ms)
 {
-	struct spool_subuid_table *table = calloc(1, sizeof(*table)), *more = table;
+	struct spool_subuid_table *table = calloc(1, sizeof(*table));
 	FILE *file = fopen(path, "re");
 	/* no file is a file without lines; one that cannot be opened may have some */
-	bool whole = file || errno == ENOENT || errno == ENOTDIR;
-	int error = errno;
-	char *line = NULL;
-	size_t room = 0;
-	struct spool_subuid_range range;
+	int r = file || errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 
 	(void)ctx;
 	(void)limit_ms;
-	while (more && file && getline(&line, &room, file) > 0) {
-		if (!parse_line(line, &range))
-			continue;
-		more = append(table, &range);
-		if (more)
-			table = more;
-	}
-	if (file) {
-		error = errno;
-		whole = !ferror(file) && feof(file);
+	if (!table)
+		r = -ENOMEM;
+	if (r == 0 && file)
+		r = read_lines(file, &table);
+	if (file)
 		fclose(file);
-	}
-	free(line);
-	if (more && whole)
+	if (r == 0)
 		return table;
 	free(table);
-	errno = more ? error : ENOMEM;
+	errno = -r;
 	return NULL;
 }
 

@@ -32,10 +32,10 @@ struct spool_subuid_table {
 typedef struct spool_subuid_table *(*spool_read_subuids_fn)(void *ctx, const char *path,
 							    int limit_ms);
 
-/** spool_subuids_read() - a reader that opens the file itself and looks names up by getpwnam(3).
+/** spool_subuids_read() - a reader that opens the file itself and looks names up by getpwnam_r(3).
  * @ctx, @limit_ms: not used. Leaves out lines that it cannot understand and those whose user does
  * not exist. A file that is not there is an empty one. Return: NULL: it cannot be read as a whole,
- * and so nobody knows who pays; errno says why. */
+ * or a user cannot be looked up, and so nobody knows who pays; errno says why. */
 struct spool_subuid_table *spool_subuids_read(void *ctx, const char *path, int limit_ms);
 
 /** spool_subuids_size() - Return: the size of a table in bytes. */

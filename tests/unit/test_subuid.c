@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,20 @@ static void sink(void *ctx, const struct spool_log_line *line);
 
 static struct spool_log lines = {.sink = sink, .level = SPOOL_LOG_INFO};
 static char path[] = "/tmp/spool-subuid-XXXXXX";
+
+/* In the place of libc's, by itself a server of accounts. */
+int getpwnam_r(const char *name, struct passwd *ret, char *buffer, size_t size,
+	       struct passwd **ret_found)
+{
+	bool is_root = strcmp(name, "root") == 0, is_large = strcmp(name, "large") == 0;
+
+	(void)buffer;
+	*ret_found = is_root || is_large ? ret : NULL;
+	ret->pw_uid = is_root ? 0 : 1002;
+	if (is_large && size < 10000)
+		return ERANGE;
+	return strcmp(name, "unreachable") == 0 ? EIO : 0;
+}
 
 static void write_file(const char *text)
 {
@@ -74,6 +90,23 @@ static void nonsense(void)
 	CU_ASSERT_EQUAL(spool_subuids_owner(subuids, 4294967294u), 9);
 	CU_ASSERT_EQUAL(spool_subuids_owner(subuids, 500000), 10);
 	spool_subuids_free(subuids);
+}
+
+static void names(void)
+{
+	struct spool_subuids *subuids = reader_of("no-such-user:100000:10\nlarge:200000:10\n");
+
+	CU_ASSERT_EQUAL(spool_subuids_owner(subuids, 100000), 100000);
+	CU_ASSERT_EQUAL(spool_subuids_owner(subuids, 200000), 1002);
+	spool_subuids_free(subuids);
+}
+
+/* A table without the lines of users of whom nobody can tell would end their sessions. */
+static void users_that_cannot_be_looked_up(void)
+{
+	write_file("1000:100000:10\nunreachable:200000:10\n");
+	CU_ASSERT_PTR_NULL(spool_subuids_read(NULL, path, -1));
+	CU_ASSERT_EQUAL(errno, EIO);
 }
 
 static void no_file(void)
@@ -253,6 +286,8 @@ int main(void)
 	static const struct unit_test tests[] = {
 		{"owners", owners},
 		{"nonsense", nonsense},
+		{"names", names},
+		{"users that cannot be looked up", users_that_cannot_be_looked_up},
 		{"no file", no_file},
 		{"a file that cannot be read", a_file_that_cannot_be_read},
 		{"a change is seen", a_change_is_seen},
