@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/json.h"
-#include "util/text.h"
 
 #include <inttypes.h>
 #include <math.h>
+
+#include "util/text.h"
 
 /* A path may hold any bytes, but JSON text is UTF-8. All other bytes become U+FFFD. */
 static void quote(FILE *out, const char *string)

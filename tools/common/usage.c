@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/usage.h"
-#include "util/text.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "util/text.h"
 
 int usage_error(const struct usage *usage, const char *value, const char *what)
 {

@@ -125,7 +125,7 @@ static int show(const char *path, struct json *json)
 		name = basename(for_base);
 		if (strlen(name) >= sizeof(((struct spool_ctl_files *)0)->name))
 			return ENAMETOOLONG;
-		fd = spool_ctl_open(dirname(for_dir));
+		fd = reach_directory(dirname(for_dir));
 	}
 	if (fd < 0)
 		return -fd;

@@ -116,14 +116,15 @@ def no_command_hangs_with_a_mount(mount):
     commands = [[binary('SPOOLCTL'), *command] for command in (
         ['status', mount.path], ['wipe', mount.path], ['session', 'list', mount.path],
         ['session', 'begin', '--dir', mount.path], ['session', 'end', '1', mount.path],
-        ['ls', mount.path], ['why', '1', mount.path], ['metrics', mount.path],
+        ['why', '--mount', mount.path, '1'], ['metrics', mount.path],
         ['debug', f'{mount.path}/.'], ['set', 'size=1G', mount.path], ['doctor'])]
     for path in f'{mount.path}/0/f', f'{mount.path}/0', mount.path:
         commands += [[binary('SPOOLCTL'), *command, path] for command in (
-            ['why'], ['keep'], ['lifetime', 'close'], ['expire'], ['spill'])]
+            ['ls'], ['why'], ['keep'], ['lifetime', 'close'], ['expire'], ['spill'])]
     commands.append([binary('SPOOLFS'), '-o', 'remount,size=1G', mount.path])
     running = [subprocess.Popen(command, text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT) for command in commands]
+                                stderr=subprocess.STDOUT)
+               for command in commands]
     try:
         said = [(each.args[1:], each.communicate(timeout=20)[0], each.returncode)
                 for each in running]
