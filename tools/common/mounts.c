@@ -58,8 +58,9 @@ int mounts_each(FILE *mountinfo, int (*fn)(void *arg, const struct mounts_entry 
 	struct libmnt_table *table = mnt_new_table();
 	int r = -ENOMEM;
 
+	/* libmount looks the name up: in the working directory it would be on a mount that hangs */
 	if (table)
-		r = mnt_table_parse_stream(table, mountinfo, "mountinfo");
+		r = mnt_table_parse_stream(table, mountinfo, "/proc/self/mountinfo");
 	if (r == 0) {
 		r = walk(table, fn, arg);
 	} else {

@@ -56,7 +56,7 @@ bool why_is_process(const char *text)
 {
 	int32_t pid;
 
-	return parse_pid(text, &pid) && !is_file(text);
+	return parse_pid(text, &pid) && (reach_hangs(".") || !is_file(text));
 }
 
 static const char *reason(int error)

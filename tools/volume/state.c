@@ -13,9 +13,9 @@
 
 #include "common/json.h"
 #include "util/macros.h"
+#include "util/text.h"
 #include "volume/message.h"
 #include "volume/options.h"
-#include "util/text.h"
 
 /* The format of the files. One of another version is not understood. */
 #define VERSION 1

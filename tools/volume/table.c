@@ -153,7 +153,7 @@ int table_each(FILE *mountinfo, int (*fn)(void *arg, const struct table_mount *m
 		return 0;
 	again = fmemopen(text, strlen(text), "r");
 	table = again ? mnt_new_table() : NULL;
-	r = table ? mnt_table_parse_stream(table, again, "mountinfo") : -ENOMEM;
+	r = table ? mnt_table_parse_stream(table, again, "/proc/self/mountinfo") : -ENOMEM;
 	if (r == 0)
 		r = index_mounts(table, &index);
 	if (r == 0)

@@ -123,7 +123,7 @@ def no_command_hangs_with_a_mount(mount):
             ['ls'], ['why'], ['keep'], ['lifetime', 'close'], ['expire'], ['spill'])]
     commands.append([binary('SPOOLFS'), '-o', 'remount,size=1G', mount.path])
     running = [subprocess.Popen(command, text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT)
+                                stderr=subprocess.STDOUT, cwd=mount.path)
                for command in commands]
     try:
         said = [(each.args[1:], each.communicate(timeout=20)[0], each.returncode)
