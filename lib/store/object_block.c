@@ -313,8 +313,9 @@ int block_write(struct spool_object *object, struct spool_quota_user *user, uint
 	return 0;
 }
 
-void block_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-		 unsigned int from, unsigned int to)
+/* Makes bytes @from to @to of block @index a hole: object_punch(). */
+static void punch(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
+		  unsigned int from, unsigned int to)
 {
 	struct block old = block_get(object, index), new = old;
 	unsigned int inner_from = (from + SPOOL_PAGE_SIZE - 1) >> SPOOL_PAGE_SHIFT;
@@ -385,7 +386,7 @@ void object_punch(struct spool_object *object, struct spool_quota_user *user, ui
 		if (off >= end)
 			return;
 		n = block_piece(off, end, &from);
-		block_punch(object, user, index, from, from + n);
+		punch(object, user, index, from, from + n);
 		block_shrink(object, user, index);
 		off += n;
 	}

@@ -159,11 +159,6 @@ int block_cover(struct spool_object *object, struct spool_quota_user *user, uint
 void block_fill(struct spool_object *object, const struct block *block, unsigned int pages,
 		unsigned int from, unsigned int end, const char *data);
 
-/** Makes bytes @from to @to of block @index a hole. What block_needed() wants of a block on disk
- * must have been loaded; then it cannot fail. */
-void block_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t index,
-		 unsigned int from, unsigned int to);
-
 /** Overwrites what data there are in bytes @from to @to with zeros. */
 void block_zero(struct spool_object *object, const struct block *block, unsigned int from,
 		unsigned int to);
@@ -229,12 +224,7 @@ bool object_keeps_lost(const struct spool_object *object, uint64_t off, uint64_t
  * have been written, or are holes now. */
 void object_found(struct spool_object *object, uint64_t off, uint64_t end);
 
-/** Must something of [@off, @end) be loaded from the disk before fallocate() with @mode?
- * *@ret_wanted is the first. */
-bool object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
-		  struct spool_wanted *ret_wanted);
-
-/** Makes [@off, @end) of the file a hole, visiting only blocks that are none; cannot fail once
- * object_needs() has found nothing. */
+/** Makes [@off, @end) of the file a hole, visiting only blocks that are none. What block_needed()
+ * wants of a block on disk must have been loaded; then it cannot fail. */
 void object_punch(struct spool_object *object, struct spool_quota_user *user, uint64_t off,
 		  uint64_t end);

@@ -257,8 +257,10 @@ static bool needs(const struct block *block, uint64_t index, int mode, unsigned 
 	return true;
 }
 
-bool object_needs(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
-		  struct spool_wanted *ret_wanted)
+/* Must something of [@off, @end) be loaded from the disk before fallocate() with @mode?
+ * *@ret_wanted is the first. */
+static bool must_load(const struct spool_object *object, int mode, uint64_t off, uint64_t end,
+		      struct spool_wanted *ret_wanted)
 {
 	uint64_t index = off >> SPOOL_BLOCK_SHIFT, word;
 
@@ -320,7 +322,7 @@ int spool_object_fallocate(struct spool_object *object, struct spool_quota_user 
 		return -EINVAL;
 	if (spool_add_overflows(off, len, &end) || end > SPOOL_OBJECT_MAX)
 		return -EFBIG;
-	if (object_needs(object, mode, off, end, ret_wanted))
+	if (must_load(object, mode, off, end, ret_wanted))
 		return SPOOL_WOULD_BLOCK;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
 		object_punch(object, user, off, end);
