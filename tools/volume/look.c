@@ -27,7 +27,8 @@
 /* Until the next look at what is in use by nobody that can be watched. */
 #define BUSY_MS 500u
 
-void life_say(const char *name, const char *what, int r)
+/* One line about @name: @what fails with @r, a -errno. */
+static void say(const char *name, const char *what, int r)
 {
 	fprintf(stderr, "spoolfs-volume: %s: %s: %s\n", name, what, strerror(-r));
 }
@@ -37,7 +38,7 @@ int life_save(const struct life *life, const struct volume *volume)
 	int r = state_save(life->state, volume);
 
 	if (r < 0)
-		life_say(volume->name, "what is known of it cannot be saved", r);
+		say(volume->name, "what is known of it cannot be saved", r);
 	return r;
 }
 
@@ -194,7 +195,7 @@ void life_forget(struct life *life, struct volume *volume)
 	int r = state_remove(life->state, volume);
 
 	if (r < 0)
-		life_say(volume->name, "what is known of it cannot be removed", r);
+		say(volume->name, "what is known of it cannot be removed", r);
 	volumes_drop(&life->volumes, volume);
 }
 
@@ -208,7 +209,7 @@ static void finish(struct life *life, struct volume *volume)
 		r = host->unmount(host->ctx, volume->name);
 	if (r < 0) {
 		if (r != -EBUSY)
-			life_say(volume->name, "cannot be unmounted", r);
+			say(volume->name, "cannot be unmounted", r);
 		volume->look_ms = host->now_ms(host->ctx) + BUSY_MS;
 		return;
 	}
@@ -301,7 +302,7 @@ void life_look(struct life *life)
 	ended = host->now_ms(host->ctx);
 	if (r < 0) {
 		if (!life->blind)
-			life_say("who uses the volumes", "cannot be found out", r);
+			say("who uses the volumes", "cannot be found out", r);
 		life->blind = true;
 		life->look_ms = ended + BUSY_MS;
 		return;

@@ -54,6 +54,3 @@ void life_forget(struct life *life, struct volume *volume);
 
 /** life_was_unmounted() - @volume is to be as one that was never mounted, but for its holds */
 void life_was_unmounted(struct volume *volume);
-
-/** life_say() - one line about @name: @what fails with @r, a -errno */
-void life_say(const char *name, const char *what, int r);
