@@ -89,7 +89,6 @@ static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, uin
 	int r = -ENOMEM;
 
 	list.cached = !plus || permission_may_cache(fs, ino);
-
 	list.size = spool_min_u64(size, fs_of(req)->max_write);
 	if (list.buf)
 		r = spool_engine_readdir(fs->engine, &cred, ino, (uint64_t)off,

@@ -161,7 +161,8 @@ void reply_status(fuse_req_t req, int r)
 	fuse_reply_err(req, -r);
 }
 
-void reply_fill_stat(const struct spool_attr *attr, struct stat *ret)
+/* As libfuse wants it. */
+static void fill_stat(const struct spool_attr *attr, struct stat *ret)
 {
 	*ret = (struct stat){
 		.st_ino = attr->ino,
@@ -220,7 +221,7 @@ void reply_fill_entry(const struct spool_attr *attr, bool cached, struct fuse_en
 		.attr_timeout = FOREVER_S,
 		.entry_timeout = cached ? FOREVER_S : 0,
 	};
-	reply_fill_stat(attr, &ret->attr);
+	fill_stat(attr, &ret->attr);
 }
 
 void reply_entry(fuse_req_t req, int r, const struct spool_attr *attr, unsigned int cached)
@@ -288,7 +289,7 @@ void reply_attr(fuse_req_t req, int r, const struct spool_attr *attr)
 		fuse_reply_err(req, -r);
 		return;
 	}
-	reply_fill_stat(attr, &stat);
+	fill_stat(attr, &stat);
 	fuse_reply_attr(req, &stat, FOREVER_S);
 }
 

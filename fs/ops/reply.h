@@ -111,9 +111,6 @@ void reply_ioctl(fuse_req_t req, int r, const void *buf, size_t size);
 void reply_ioctl_refusal(fuse_req_t req, int r, const void *buf, size_t size);
 void reply_none(fuse_req_t req);
 
-/** struct stat as libfuse wants it. */
-void reply_fill_stat(const struct spool_attr *attr, struct stat *ret);
-
 /** What FUSE_STATX answers for @ino. Return: 0; -errno. */
 int reply_fill_statx(struct spool_fs *fs, uint64_t ino, struct spool_wire_statx_out *ret);
 

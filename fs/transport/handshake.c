@@ -47,7 +47,8 @@ bool spool_handshake_offers(const void *offer, size_t len, uint32_t flags, uint3
 	return (in.flags & flags) == flags && (in.flags2 & flags2) == flags2;
 }
 
-bool spool_handshake_is_newer(const void *offer, size_t len, uint32_t minor)
+/* Does the FUSE_INIT request @offer offer protocol 7.@minor or newer? */
+static bool is_newer(const void *offer, size_t len, uint32_t minor)
 {
 	struct fuse_init_in in;
 
@@ -179,7 +180,7 @@ static void extend(struct spool_fs *fs, const struct spool_request *request, boo
 	fs->setxattr_ext = out.flags & FUSE_SETXATTR_EXT;
 	if (!spool_handshake_offers(request->data, request->len, FUSE_HANDLE_KILLPRIV_V2, 0))
 		fs->missing |= SPOOL_FEATURE_KILLPRIV;
-	if (!spool_handshake_is_newer(request->data, request->len, SPOOL_WIRE_EPOCH_MINOR))
+	if (!is_newer(request->data, request->len, SPOOL_WIRE_EPOCH_MINOR))
 		fs->missing |= SPOOL_FEATURE_EPOCH;
 	if (!(out.flags2 & SPOOL_WIRE_ALLOW_IDMAP))
 		fs->missing |= SPOOL_FEATURE_IDMAP;

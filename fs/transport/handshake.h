@@ -52,9 +52,5 @@ struct spool_handshake_extra {
 bool spool_handshake_extend(const void *offer, size_t len,
 			    const struct spool_handshake_extra *extra, struct fuse_init_out *out);
 
-/** spool_handshake_is_newer() - does the FUSE_INIT request @offer offer protocol 7.@minor or newer?
- */
-bool spool_handshake_is_newer(const void *offer, size_t len, uint32_t minor);
-
 /** spool_handshake_offers() - does the FUSE_INIT request @offer offer all of @flags and @flags2? */
 bool spool_handshake_offers(const void *offer, size_t len, uint32_t flags, uint32_t flags2);
