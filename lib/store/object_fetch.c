@@ -16,12 +16,16 @@ struct spool_key *spool_object_key(const struct spool_object *object)
 void block_note(const struct spool_object *object, const struct block *block, unsigned int from,
 		unsigned int len, char *to, struct spool_fetch *ret)
 {
-	block_read(object, block, from, len, to);
+	unsigned int away = block_on_disk(block) & block_pages(from, from + len);
+
+	/* what the disk fills as a whole need not be cleared before */
+	if (away != block_pages(from, from + len) || from + len > block->record->end)
+		block_read(object, block, from, len, to);
 	atomic_fetch_add_explicit(&block->record->refs, 1, memory_order_relaxed);
 	*ret = (struct spool_fetch){.record = block->record,
 				    .from = from,
 				    .len = len,
-				    .mask = block_on_disk(block) & block_pages(from, from + len),
+				    .mask = away,
 				    .end = block->record->end,
 				    .to = to};
 }
