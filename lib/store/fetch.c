@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "store/ahead.h"
+#include "util/errors.h"
 #include "util/host.h"
 
 /* Pieces that are read with one call: 256 KiB. While they are decrypted the disk works for others;
@@ -53,6 +55,22 @@ static void hand_out(const struct spool_fetch *fetch, const char *data, unsigned
 	}
 }
 
+/* Opens pieces, and hands out those that the run has bounced. */
+static int open_pieces(struct spool_disk *disk, struct spool_key *key, const struct run *run,
+		       struct spool_piece *pieces, unsigned int n)
+{
+	int r = spool_open_pieces(disk->seal, key, pieces, n);
+
+	if (r == -EBADMSG) {
+		atomic_fetch_add_explicit(&disk->n_bad, 1, memory_order_relaxed);
+		return -EIO;
+	}
+	for (unsigned int i = 0; i < run->n_bounced && r == 0; i++)
+		hand_out(run->bounced[i].fetch, run->bounced[i].data, run->bounced[i].from,
+			 run->bounced[i].len);
+	return r;
+}
+
 /* Reads and opens what is in the run, which is empty then. */
 static int run_read(struct spool_disk *disk, struct spool_key *key, struct run *run)
 {
@@ -69,15 +87,7 @@ static int run_read(struct spool_disk *disk, struct spool_key *key, struct run *
 	if (r < 0)
 		return r == -ENOMEM ? r : -EIO;
 	atomic_fetch_add_explicit(&disk->fetched, len, memory_order_relaxed);
-	r = spool_open_pieces(disk->seal, key, run->pieces, n);
-	if (r == -EBADMSG) {
-		atomic_fetch_add_explicit(&disk->n_bad, 1, memory_order_relaxed);
-		return -EIO;
-	}
-	for (unsigned int i = 0; i < run->n_bounced && r == 0; i++)
-		hand_out(run->bounced[i].fetch, run->bounced[i].data, run->bounced[i].from,
-			 run->bounced[i].len);
-	return r;
+	return open_pieces(disk, key, run, run->pieces, n);
 }
 
 /* The pages of quarter @i of a block. */
@@ -162,10 +172,18 @@ static int run_add(struct spool_disk *disk, struct spool_key *key, struct run *r
 	return 0;
 }
 
+/* Are pages of quarter @i, bytes @from to @from + @len of the block, wanted? */
+static bool wants_piece(const struct spool_fetch *fetch, unsigned int i, unsigned int from,
+			unsigned int len)
+{
+	return from < fetch->from + fetch->len && from + len > fetch->from && from < fetch->end &&
+	       (fetch->mask & piece_pages(i));
+}
+
 static int add_fetch(struct spool_disk *disk, struct spool_key *key, struct run *run,
 		     const struct spool_fetch *fetch)
 {
-	unsigned int stop = fetch->from + fetch->len, n = 0;
+	unsigned int n = 0;
 	int r = 0;
 
 	for (unsigned int i = 0; i < BLOCK_PIECES && r == 0; i++) {
@@ -174,12 +192,60 @@ static int add_fetch(struct spool_disk *disk, struct spool_key *key, struct run 
 
 		if (!len)
 			continue;
-		if (from < stop && from + len > fetch->from && from < fetch->end &&
-		    (fetch->mask & piece_pages(i)))
+		if (wants_piece(fetch, i, from, len))
 			r = run_add(disk, key, run, fetch, n, from, len);
 		n++;
 	}
 	return r;
+}
+
+/* Opens what is wanted of a block that was read ahead as a whole. The run is empty. */
+static int open_ahead(struct spool_disk *disk, struct spool_key *key, struct run *run,
+		      const struct spool_fetch *fetch, const char *sealed)
+{
+	struct spool_piece pieces[BLOCK_PIECES];
+	unsigned int n = 0;
+	int r = 0;
+
+	run->n_bounced = 0;
+	for (unsigned int i = 0; i < BLOCK_PIECES && r == 0; i++) {
+		unsigned int from = i * SPOOL_PIECE_SIZE;
+		bool straight = goes_straight(fetch, from, SPOOL_PIECE_SIZE);
+		char *to;
+
+		if (!wants_piece(fetch, i, from, SPOOL_PIECE_SIZE))
+			continue;
+		if (!straight && run->n_bounced == RUN_BOUNCES) {
+			r = open_pieces(disk, key, run, pieces, n);
+			run->n_bounced = n = 0;
+		}
+		to = straight ? fetch->to + (from - fetch->from)
+			      : add_bounced(disk, run, fetch, from, SPOOL_PIECE_SIZE);
+		if (!to)
+			return -ENOMEM;
+		pieces[n] = (struct spool_piece){.in = sealed + from,
+						 .out = to,
+						 .len = SPOOL_PIECE_SIZE,
+						 .nonce = fetch->record->pieces[i].nonce};
+		memcpy(pieces[n++].tag, fetch->record->pieces[i].tag, SPOOL_TAG_SIZE);
+	}
+	return r < 0 ? r : open_pieces(disk, key, run, pieces, n);
+}
+
+/* Return: 1: it was read ahead, and has been opened; 0: it was not; -errno. */
+static int take_ahead(struct spool_disk *disk, struct spool_key *key, struct run *run,
+		      const struct spool_fetch *fetch, bool may_wait)
+{
+	struct spool_ahead_block block;
+	int r;
+
+	if (!spool_ahead_get(disk->ahead, fetch->record->slot, may_wait, &block))
+		return 0;
+	r = run_read(disk, key, run);
+	if (r == 0)
+		r = open_ahead(disk, key, run, fetch, block.data);
+	spool_ahead_put(disk->ahead, &block, r < 0 || fetch->from + fetch->len >= fetch->end);
+	return r < 0 ? r : 1;
 }
 
 int spool_fetch_run_all(struct spool_disk *disk, struct spool_key *key,
@@ -188,14 +254,48 @@ int spool_fetch_run_all(struct spool_disk *disk, struct spool_key *key,
 	struct run run = {.bounce = NULL};
 	int r = 0;
 
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = add_fetch(disk, key, &run, &fetches[i]);
-	if (r == 0)
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		r = take_ahead(disk, key, &run, &fetches[i], true);
+		if (r == 0)
+			r = add_fetch(disk, key, &run, &fetches[i]);
+	}
+	if (r >= 0)
 		r = run_read(disk, key, &run);
 	for (size_t i = 0; i < n && r < 0; i++)
 		memset(fetches[i].to, 0, fetches[i].len);
 	spool_free(disk->host, run.allocated);
 	return r;
+}
+
+/* Were all of them read ahead? They may have gone at once. */
+static bool all_ahead(struct spool_disk *disk, const struct spool_fetch *fetches, size_t n)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < n && all; i++) {
+		struct spool_ahead_block block;
+
+		all = spool_ahead_get(disk->ahead, fetches[i].record->slot, false, &block);
+		if (all)
+			spool_ahead_put(disk->ahead, &block, false);
+	}
+	return all;
+}
+
+int spool_fetch_run_ahead(struct spool_disk *disk, struct spool_key *key,
+			  const struct spool_fetch *fetches, size_t n)
+{
+	struct run run = {.bounce = NULL};
+	int r = all_ahead(disk, fetches, n);
+
+	for (size_t i = 0; i < n && r > 0; i++)
+		r = take_ahead(disk, key, &run, &fetches[i], false);
+	for (size_t i = 0; i < n && r < 0; i++)
+		memset(fetches[i].to, 0, fetches[i].len);
+	spool_free(disk->host, run.allocated);
+	if (r == 0)
+		return SPOOL_WOULD_BLOCK;
+	return r < 0 ? r : 0;
 }
 
 int spool_fetch_run(struct spool_disk *disk, struct spool_key *key, struct spool_fetch *fetch)

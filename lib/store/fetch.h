@@ -42,6 +42,11 @@ int spool_fetch_run(struct spool_disk *disk, struct spool_key *key, struct spool
 int spool_fetch_run_all(struct spool_disk *disk, struct spool_key *key,
 			const struct spool_fetch *fetches, size_t n);
 
+/** spool_fetch_run_ahead() - the same, if all has been read ahead (ahead.h). Does not wait for the
+ * disk. Return: SPOOL_WOULD_BLOCK: it has not; else as spool_fetch_run(). */
+int spool_fetch_run_ahead(struct spool_disk *disk, struct spool_key *key,
+			  const struct spool_fetch *fetches, size_t n);
+
 /** spool_fetch_drop() - gives the reference back, once for each that was noted. */
 void spool_fetch_drop(struct spool_disk *disk, struct spool_fetch *fetch);
 
