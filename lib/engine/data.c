@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "engine/ahead.h"
 #include "engine/evict.h"
 #include "engine/file.h"
 #include "engine/inode.h"
@@ -48,14 +49,18 @@ static ssize_t read_some(struct spool_engine *engine, struct spool_node *node, c
 		n = 0;
 		got = -EIO;
 	} else {
-		got = spool_object_read(file->object, buf, len, off, nowait ? NULL : fetches, &n);
+		got = spool_object_read(file->object, buf, len, off, fetches, &n);
 	}
 	spool_rwlock_unlock(&file->lock);
-	if (!nowait && n > 0)
+	if (n > 0)
+		engine_ahead_follow(engine, node, off, len);
+	if (n > 0 && nowait)
+		r = spool_fetch_run_ahead(disk, spool_object_key(file->object), fetches, n);
+	else if (n > 0)
 		r = spool_fetch_run_all(disk, spool_object_key(file->object), fetches, n);
-	for (size_t i = 0; !nowait && i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		spool_fetch_drop(disk, &fetches[i]);
-	if (r < 0)
+	if (r < 0 && r != SPOOL_WOULD_BLOCK)
 		engine_note_fetch(engine, node, r);
 	return r < 0 ? r : got;
 }

@@ -36,6 +36,14 @@ void spool_engine_free_batch(struct spool_batch *batch);
 int spool_engine_spill(struct spool_engine *engine, struct spool_batch *batch);
 
 /**
+ * spool_engine_read_ahead() - a part of what readers will want next comes from the disk
+ * From any number of threads. Blocks as long as the disk does. Return: SPOOL_SPILL_MORE;
+ * SPOOL_SPILL_LATER: in a second there may be memory to be given back; SPOOL_SPILL_IDLE: nothing
+ * until spool_tier_config.ahead().
+ */
+int spool_engine_read_ahead(struct spool_engine *engine);
+
+/**
  * spool_engine_ask_spill() - all of the file @ino to the disk now, by spool_engine_spill()
  * @id: which ask it is, for spool_tier_config.spilled(); the caller's choice
  * Payers take turns. Waits for nothing. Return: 0: spilled() follows, unless it is forgotten;

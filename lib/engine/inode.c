@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/ahead.h"
 #include "engine/closed.h"
 #include "engine/evict.h"
 #include "engine/linger.h"
@@ -51,6 +52,7 @@ void engine_destroy_node(struct spool_engine *engine, struct spool_node *node) S
 		engine_closed_remove(engine, node->file);
 		engine_orphan_remove(engine, node->file);
 		engine_evict_remove(engine, node);
+		engine_ahead_forget(engine, node);
 		spool_object_free(node->file->object, node->user);
 		node->file->object = NULL;
 	}

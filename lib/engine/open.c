@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "engine/ahead.h"
 #include "engine/closed.h"
 #include "engine/evict.h"
 #include "engine/file.h"
@@ -100,7 +101,7 @@ size_t spool_engine_drop_orphans(struct spool_engine *engine)
 void spool_engine_release(struct spool_engine *engine, uint64_t ino)
 {
 	struct spool_node *node = engine_get(engine, ino);
-	bool was_open;
+	bool was_open, is_open;
 
 	if (!node)
 		return;
@@ -111,7 +112,10 @@ void spool_engine_release(struct spool_engine *engine, uint64_t ino)
 		engine_linger_add_locked(engine, node);
 	}
 	engine_closed_add_locked(engine, node);
+	is_open = node->n_open > 0;
 	spool_mutex_unlock(&node->lock);
+	if (!is_open)
+		engine_ahead_forget(engine, node);
 	if (was_open)
 		atomic_fetch_sub_explicit(&engine->open_files, 1, memory_order_relaxed);
 	else

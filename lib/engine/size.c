@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "engine/ahead.h"
 #include "engine/evict.h"
 #include "engine/file.h"
 #include "engine/inode.h"
@@ -33,6 +34,7 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 	engine_file_mirror(node);
 	engine_evict_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
+	engine_ahead_forget(engine, node);
 	return (int)engine_no_room(r, flags);
 }
 
@@ -47,6 +49,7 @@ void engine_free_data(struct spool_engine *engine, struct spool_node *node, stru
 	engine_file_mirror(node);
 	engine_evict_update(engine, node);
 	spool_rwlock_unlock(&file->lock);
+	engine_ahead_forget(engine, node);
 }
 
 int engine_fallocate(struct spool_engine *engine, struct spool_node *node, struct spool_file *file,

@@ -8,12 +8,19 @@
 #include "engine/evict.h"
 #include "engine/space.h"
 #include "spill/backing.h"
+#include "store/ahead.h"
 #include "store/disk.h"
 #include "util/host.h"
+#include "util/macros.h"
 
 /* A file larger than this gets a segment of its own, which goes as a whole: a guess at where that
  * is cheaper than punching its blocks out of a shared one. */
 #define OWN_SIZE ((uint64_t)16 << 20)
+
+/* What may be read ahead at a time: 8 MiB are four readers' windows (store/ahead.c), and a 32nd of
+ * the RAM, which it is not counted as, is little. A guess. */
+#define AHEAD_MAX ((uint64_t)8 << 20)
+#define AHEAD_PART 32u
 
 /* What one charge for data may want: a block that is not in RAM yet, and nodes of the map. */
 #define ENGINE_CHARGE_MAX ((uint64_t)SPOOL_BLOCK_SIZE + SPOOL_PAGE_SIZE)
@@ -72,6 +79,12 @@ int engine_tier_new(struct spool_engine *engine)
 	tier->disk.own_size = OWN_SIZE;
 	tier->disk.gave = on_gave;
 	tier->disk.ctx = tier;
+	r = spool_ahead_new(
+		&tier->disk,
+		spool_min_u64(engine->config.limits.mount[SPOOL_RES_RAM] / AHEAD_PART, AHEAD_MAX),
+		&tier->disk.ahead);
+	if (r < 0)
+		return r;
 	spool_quota_set_watch(engine->quota, &watch);
 	engine_budget_set_ram(engine);
 	engine_space_look(engine);
@@ -92,6 +105,7 @@ void engine_tier_free(struct spool_engine *engine)
 		return;
 	engine_asks_free(engine);
 	engine_evict_free(engine);
+	spool_ahead_free(tier->disk.ahead);
 	spool_disk_slots_free(tier->disk.slots);
 	spool_seal_free(tier->disk.seal);
 	tier->config.backing->ops->free(tier->config.backing);

@@ -54,6 +54,7 @@ struct spool_backing;
  * @ram_free: RAM has come free for those who got -EAGAIN, or will not; called with locks held
  * @spilled: ask @id has ended (spool_engine_ask_spill()): @result 0, or -errno; called without
  *	locks
+ * @ahead: there is something for spool_engine_read_ahead() to do, for one thread more; may be NULL
  * @ctx: for all of these
  */
 struct spool_tier_config {
@@ -66,6 +67,7 @@ struct spool_tier_config {
 	void (*hurry)(void *ctx);
 	void (*ram_free)(void *ctx);
 	void (*spilled)(void *ctx, uint64_t id, int result);
+	void (*ahead)(void *ctx);
 	void *ctx;
 };
 

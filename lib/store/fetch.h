@@ -61,6 +61,14 @@ bool spool_object_fetch(const struct spool_object *object, const struct spool_wa
 			char *to, struct spool_fetch *ret_fetch);
 
 /**
+ * spool_object_ahead() - blocks from @off on, a block's beginning, that can be read ahead together
+ * @records: room for SPOOL_AHEAD_BLOCKS, for spool_ahead_add(); a reference on each
+ * Return: how many; 0: the block at @off cannot. Locks: the object's, shared.
+ */
+unsigned int spool_object_ahead(const struct spool_object *object, uint64_t off,
+				struct spool_disk_record **records);
+
+/**
  * spool_object_install() - put what was fetched back into RAM
  * @wanted: whole pages of one block, as for spool_object_fetch()
  * @record: of the fetch, for comparison only; when the block has changed nothing happens

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quota/quota.h"
+#include "store/ahead.h"
 
 /* The steps of a fetch that are taken under the object's lock. */
 
@@ -40,6 +41,30 @@ bool spool_object_fetch(const struct spool_object *object, const struct spool_wa
 		return false;
 	block_note(object, &block, from, (unsigned int)wanted->len, to, ret_fetch);
 	return true;
+}
+
+/* Is all of the block on the disk, and nothing known against reading it? */
+static bool is_whole(const struct block *block)
+{
+	return block->kind == BLOCK_DISK && block->record->stored == UINT16_MAX && !block->ram &&
+	       !block->record->unreadable;
+}
+
+unsigned int spool_object_ahead(const struct spool_object *object, uint64_t off,
+				struct spool_disk_record **records)
+{
+	uint64_t index = off >> SPOOL_BLOCK_SHIFT;
+	unsigned int n = 0;
+
+	while (n < SPOOL_AHEAD_BLOCKS && (index + n) << SPOOL_BLOCK_SHIFT < object->size) {
+		struct block block = block_get(object, index + n);
+
+		if (!is_whole(&block) || (n > 0 && block.record->slot != records[n - 1]->slot + 1))
+			break;
+		atomic_fetch_add_explicit(&block.record->refs, 1, memory_order_relaxed);
+		records[n++] = block.record;
+	}
+	return n;
 }
 
 int spool_object_install(struct spool_object *object, struct spool_quota_user *user,

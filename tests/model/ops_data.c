@@ -81,7 +81,10 @@ void op_read(struct run *run)
 	 * that the file had then it looks once more. */
 	run_begin(run, "read(%llu, %zu bytes at %llu)", (ull)ino, len, (ull)off);
 	run_may_meet(run);
-	r = spool_engine_read(run->engine, ino, run->buf, len, off, 0);
+	r = spool_engine_read(run->engine, ino, run->buf, len, off,
+			      run_random(run, 2) ? SPOOL_NOWAIT_DISK : 0);
+	if (r == SPOOL_WOULD_BLOCK)
+		r = spool_engine_read(run->engine, ino, run->buf, len, off, 0);
 	if (!run_settle(run, r, NULL))
 		return;
 	more = model_read(run->model, ino, run->model_buf + n, len - n, off + n);

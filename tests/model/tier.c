@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "engine/ahead.h"
 #include "fault_backing.h"
 #include "run.h"
 
@@ -97,6 +98,21 @@ static void check_owners(struct run *run)
 			 (unsigned long long)stat.stored);
 }
 
+/* Blocks of a file are to be read ahead, and some are. */
+static void ahead(struct run *run, uint64_t ino)
+{
+	struct spool_node *node = engine_get(run->engine, ino);
+	uint64_t from = run_random(run, 6) * MODEL_BLOCK;
+
+	if (node && S_ISREG(node->type) && node->file)
+		engine_ahead_want(
+			run->engine, node,
+			(struct spool_ahead_range){from, from + run_random(run, 6) * MODEL_BLOCK});
+	engine_put(run->engine, node);
+	for (uint64_t n = run_random(run, 3); n > 0; n--)
+		spool_engine_read_ahead(run->engine);
+}
+
 void tier_turn(struct run *run)
 {
 	uint64_t ino = run_node(run, S_IFREG);
@@ -108,6 +124,8 @@ void tier_turn(struct run *run)
 	run->may_meet = false;
 	if (run_random(run, 8) == 0)
 		spool_engine_ask_spill(run->engine, ino, 1);
+	if (run_random(run, 3) == 0)
+		ahead(run, run_node(run, S_IFREG));
 	check_owners(run);
 	check_usage_take(run, &run->before); /* RAM has become less, by records more */
 	for (int kind = 0; kind < FAULT_CLOSE; kind++) {

@@ -31,6 +31,12 @@ static void on_spilled(void *ctx, uint64_t id, int result)
 	tier.asked.result = result;
 }
 
+static void on_ahead(void *ctx)
+{
+	(void)ctx;
+	tier.n_aheads++;
+}
+
 void tier_set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 {
 	struct spool_config config = engine_rig_config(SPOOL_LAYOUT_SHARED, SPOOL_MODES_KEEP);
@@ -43,6 +49,7 @@ void tier_set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 		.hurry = on_hurry,
 		.ram_free = on_ram_free,
 		.spilled = on_spilled,
+		.ahead = on_ahead,
 	};
 
 	fault_backing_init(&tier.disk);
@@ -51,7 +58,7 @@ void tier_set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 	config.limits.user[SPOOL_RES_RAM] = user_ram;
 	engine_rig_init_config(&tier.rig, &config);
 	CU_ASSERT_EQUAL_FATAL(spool_engine_new_batch(tier.rig.engine, &tier.batch), 0);
-	tier.n_wakes = tier.n_hurries = tier.n_rooms = tier.asked.n = 0;
+	tier.n_wakes = tier.n_hurries = tier.n_rooms = tier.n_aheads = tier.asked.n = 0;
 	for (size_t i = 0; i < sizeof(tier.data); i++)
 		tier.data[i] = (char)(i * 7 + i / 4096);
 }

@@ -12,7 +12,7 @@
 
 /**
  * struct tier_rig - the one rig of a test program
- * @n_wakes, @n_hurries, @n_rooms: calls of the engine since tier_set_up()
+ * @n_wakes, @n_hurries, @n_rooms, @n_aheads: calls of the engine since tier_set_up()
  * @asked: the answers to what was asked for: how many, and the last
  * @data: what tier_make() writes; @got: room for what is read
  */
@@ -20,7 +20,7 @@ struct tier_rig {
 	struct engine_rig rig;
 	struct fault_backing disk;
 	struct spool_batch *batch;
-	unsigned int n_wakes, n_hurries, n_rooms;
+	unsigned int n_wakes, n_hurries, n_rooms, n_aheads;
 	struct {
 		unsigned int n;
 		uint64_t id;
