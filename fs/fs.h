@@ -36,6 +36,7 @@ struct spool_sessions;
 struct spool_shared;
 struct spool_for_ram;
 struct spool_fs;
+struct spool_ahead_threads;
 struct spool_writeback;
 struct spool_subuids;
 struct spool_life;
@@ -90,6 +91,7 @@ struct spool_fs {
 	struct spool_pressure *pressure; /* NULL where there is none */
 	struct spool_for_ram *for_ram;   /* this and writeback: NULL without a disk */
 	struct spool_writeback *writeback;
+	struct spool_ahead_threads *ahead;
 	struct spool_for_spill *for_spill; /* NULL without a disk, too */
 	struct spool_backing_info backing; /* what it can do */
 	const struct spool_arena *arena;

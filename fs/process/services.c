@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "background/ahead.h"
 #include "background/pressure.h"
 #include "background/reaper.h"
 #include "background/reclaim.h"
@@ -38,6 +39,8 @@ int spool_services_start(struct spool_fs *fs)
 		r = spool_life_start(fs->life);
 	if (r == 0 && fs->options->backing_fd >= 0)
 		r = spool_writeback_new(fs->engine, &fs->writeback);
+	if (r == 0 && fs->options->backing_fd >= 0)
+		r = spool_ahead_threads_new(fs->engine, &fs->ahead);
 	if (r == 0)
 		r = spool_pressure_start(fs->pressure);
 	return r;
@@ -78,6 +81,7 @@ static void free_queues(struct spool_fs *fs, bool ended)
 	spool_reclaim_free(fs->reclaim);
 	spool_reaper_free(fs->reaper);
 	spool_writeback_free(fs->writeback);
+	spool_ahead_threads_free(fs->ahead);
 	spool_queues_free(fs, ended);
 	spool_dirs_free(fs->dirs);
 	/* freeing the engine calls some of them: NULL does nothing */
@@ -85,6 +89,7 @@ static void free_queues(struct spool_fs *fs, bool ended)
 	fs->reclaim = NULL;
 	fs->reaper = NULL;
 	fs->writeback = NULL;
+	fs->ahead = NULL;
 	fs->dirs = NULL;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "background/ahead.h"
 #include "background/pressure.h"
 #include "background/reaper.h"
 #include "background/sessions.h"
@@ -47,6 +48,13 @@ static void on_hurry(void *ctx)
 	const struct spool_fs *fs = ctx;
 
 	spool_writeback_hurry(fs->writeback);
+}
+
+static void on_ahead(void *ctx)
+{
+	const struct spool_fs *fs = ctx;
+
+	spool_ahead_threads_wake(fs->ahead);
 }
 
 static void on_ram_free(void *ctx)
@@ -202,6 +210,7 @@ static int make_engine(struct spool_fs *fs, struct spool_arena *arena, unsigned 
 		.hurry = on_hurry,
 		.ram_free = on_ram_free,
 		.spilled = on_spilled,
+		.ahead = on_ahead,
 		.ctx = fs,
 	};
 	int r = open_arena(fs, arena, why);

@@ -55,6 +55,27 @@ def spilled_files_are_read_ahead_as_from_a_disk():
 
 
 @case(mount=False)
+def what_a_reader_will_want_is_read_once():
+    size = 16 * MIB
+    data = noise(size)
+    for transport in ('auto', 'dev'):
+        with Backing() as backing, \
+                Mount(options=f'backing={backing},threshold=0,transport={transport}') as mount:
+            fd = spilled(mount, size)
+            forget(fd)
+            got = bytearray()
+            while part := os.read(fd, 65536):
+                got += part
+            assert got == data
+            tasks = f'/proc/{mount.worker}/task'
+            assert b'spoolfs-ahead\n' in [get(f'{tasks}/{task}/comm') for task in
+                                          os.listdir(tasks)]
+            # who comes when a run is just being given up reads a part of it again
+            assert size <= status(mount)['tier']['disk_read'] <= size + 2 * MIB
+            os.close(fd)
+
+
+@case(mount=False)
 def an_error_ahead_is_told_to_nobody_but_who_reads_there():
     size = 8 * MIB
     data = noise(size)
