@@ -51,7 +51,7 @@ def spilled_files_are_read_ahead_as_from_a_disk():
     with Mount(options='backing=none') as mount:
         usual = reads_ahead(mount.path)
     with Backing() as backing, Mount(options=f'backing={backing}') as mount:
-        assert reads_ahead(mount.path) == max(4096, usual)
+        assert reads_ahead(mount.path) == max(512, usual)
 
 
 @case(mount=False)
