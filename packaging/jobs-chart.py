@@ -1,13 +1,14 @@
 #!/usr/bin/python3
-"""Measures jobs, and shows them: a chart, packaging/jobs.svg, and a table in README.md.
+"""Measures jobs, and shows them: charts, packaging/chart-*.svg, and tables in README.md.
 
-    jobs-chart.py [--rounds N] [--build DIRECTORY] [--json FILE] [--into DIRECTORY]
+    jobs-chart.py [--rounds N] [--build DIRECTORY] [--only PART [--json FILE]] [--into DIRECTORY]
 
 As root, with the spoolbench of DIRECTORY (build-release) and what install-deps.sh --test installs;
-"install-deps.sh --also bindfs mergerfs" adds what they are compared with. A round takes ten
-minutes (there are 5 without --rounds), and nothing else should run meanwhile. With --json nothing
-is measured: FILE holds what spoolbench --json has written. --into names another source tree than
-this one.
+"install-deps.sh --also bindfs mergerfs" adds what they are compared with. There are three parts:
+jobs beside everything else, large files in RAM, and what goes to the disk. With two CPUs a round of
+all of them takes some 6 minutes (there are 3 without --rounds); nothing else should run meanwhile.
+--only PART ("jobs", "ram" or "disk") leaves the others as they are. With --json it is not measured:
+FILE holds what spoolbench --json has written. --into names another source tree than this one.
 """
 import argparse
 import json
@@ -17,20 +18,29 @@ import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[1]
-JOBS = 'life-4k,unpack,cp-r,git,sqlite,compile,sort,rewrite-64m,rewrite-256m,stream-disk'
+# What is mounted, of which the first is what the others are compared with, and what is done. A peer
+# that tells nothing new in a part would take time there.
+PARTS = {
+    'jobs': ('tmpfs,spoolfs,spoolfs-dev,spoolfs-writeback,spoolfs-one-user,bindfs,mergerfs,disk',
+             'life-4k,unpack,cp-r,git,sqlite,compile'),
+    'ram': ('tmpfs,spoolfs,spoolfs-one-user,spoolfs-no-threshold,disk',
+            'life-tmpfile-4k,tree,memory,rewrite-64m,rewrite-256m,sort'),
+    'disk': ('disk,spoolfs,spoolfs-ram-256m', 'stream-disk,spill,unpack'),
+}
 # What stands between these lines in README.md is written here.
-BEGIN = '<!-- packaging/jobs-chart.py writes from here -->\n'
+BEGIN = '<!-- packaging/jobs-chart.py --only {} writes from here -->\n'
 END = '<!-- to here -->\n'
 SHORTER = re.compile(r'^spoolfs-| over \w+$| \(/var/tmp\)$')
 
 
-def measure(build, rounds):
+def measure(build, rounds, part):
     """What spoolbench --json writes."""
     program = build.resolve() / 'tools/bench/spoolbench'
-    done = subprocess.run([program, '--mounts', '-t1', f'-r{rounds}', f'-w{JOBS}', '--json=-'],
-                          stdout=subprocess.PIPE, check=False)
+    places, work = PARTS[part]
+    done = subprocess.run([program, f'--mounts={places}', '-t1', f'-r{rounds}', f'-w{work}',
+                           '--json=-'], stdout=subprocess.PIPE, check=False)
     if done.returncode:
-        sys.exit(f'jobs-chart.py: {program}: ended with {done.returncode}, nothing is written')
+        sys.exit(f'jobs-chart.py: {program}: ended with {done.returncode}, {part} is not written')
     return done.stdout
 
 
@@ -55,38 +65,49 @@ def table(result):
     return lines
 
 
-def section(result):
+def section(part, result):
     """What README.md says: the chart, how it was made, the table."""
+    n = result['rounds']
     return '\n'.join([
-        '![jobs, and how long they take](packaging/jobs.svg)', '',
-        f'Medians of {result["rounds"]} rounds on {result["machine"]}.', '',
+        f'![{part}: how long it takes](packaging/chart-{part}.svg)', '',
+        f'{f"Medians of {n} rounds" if n > 1 else "One round"} on {result["machine"]}.', '',
         *table(result), ''])
 
 
-def put(path, text):
-    """Replaces what stands between the two lines."""
-    before, begin, rest = path.read_text(encoding='utf-8').partition(BEGIN)
+def put(path, part, text):
+    """Replaces what stands between the two lines of this part."""
+    at = BEGIN.format(part)
+    before, begin, rest = path.read_text(encoding='utf-8').partition(at)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        sys.exit(f'jobs-chart.py: {path}: has no lines {BEGIN.strip()} and {END.strip()}')
+        sys.exit(f'jobs-chart.py: {path}: has no lines {at.strip()} and {END.strip()}')
     path.write_text(before + begin + text + end + after, encoding='utf-8')
+
+
+def write(part, text, into):
+    """The chart and the table of what spoolbench has written."""
+    chart = subprocess.run([TOP / 'tools/bench/spoolbench-chart'], input=text,
+                           stdout=subprocess.PIPE, check=False)
+    if chart.returncode:
+        sys.exit(1)  # it has said why
+    put(into / 'README.md', part, section(part, json.loads(text)))
+    (into / f'packaging/chart-{part}.svg').write_bytes(chart.stdout)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--build', type=Path, default=TOP / 'build-release')
+    parser.add_argument('--only', choices=PARTS)
     parser.add_argument('--json', type=Path)
     parser.add_argument('--into', type=Path, default=TOP)
     args = parser.parse_args()
-    text = args.json.read_bytes() if args.json else measure(args.build, args.rounds)
-    chart = subprocess.run([TOP / 'tools/bench/spoolbench-chart'], input=text,
-                           stdout=subprocess.PIPE, check=False)
-    if chart.returncode:
-        sys.exit(1)  # it has said why
-    put(args.into / 'README.md', section(json.loads(text)))
-    (args.into / 'packaging/jobs.svg').write_bytes(chart.stdout)
+    if args.json and not args.only:
+        parser.error('--json: only with --only')
+    for part in [args.only] if args.only else PARTS:
+        text = args.json.read_bytes() if args.json else measure(args.build, args.rounds, part)
+        write(part, text, args.into)
 
 
 if __name__ == '__main__':

@@ -56,26 +56,29 @@ def jobs(place, readme, measured):
     Path(place, 'README.md').write_text(readme, encoding='utf-8')
     Path(place, 'packaging').mkdir(exist_ok=True)
     Path(place, 'json').write_text(measured, encoding='utf-8')
-    argv = [TOP / 'packaging/jobs-chart.py', '--json', f'{place}/json', '--into', place]
+    argv = [TOP / 'packaging/jobs-chart.py', '--only', 'disk', '--json', f'{place}/json', '--into',
+            place]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)
     return done, Path(place, 'README.md').read_text(encoding='utf-8')
 
 
 def jobs_become_a_chart_and_a_table():
-    begin, end = '<!-- packaging/jobs-chart.py writes from here -->', '<!-- to here -->'
+    begin, end = '<!-- packaging/jobs-chart.py --only disk writes from here -->', '<!-- to here -->'
+    other = f'<!-- packaging/jobs-chart.py --only ram writes from here -->\nram\n{end}\n'
     measured = json.dumps({'rounds': 3, 'machine': 'a machine', 'rows': [
         row('unpack', 'us', 12.34, 4.567, None), row('disk-read', 'MB/s', 1234.5, 0.5, 20)]})
-    readme = f'before\n{begin}\nold\n{end}\nafter\n'
+    readme = f'before\n{other}{begin}\nold\n{end}\nafter\n'
     with tempfile.TemporaryDirectory() as place:
         done, once = jobs(place, readme, measured)
         assert done.returncode == 0, done.stderr
-        assert once.startswith(f'before\n{begin}\n') and once.endswith(f'{end}\nafter\n'), once
+        assert once.startswith(f'before\n{other}{begin}\n'), once
+        assert once.endswith(f'{end}\nafter\n'), once
         for line in ('|  | tmpfs | dev | disk |', '| unpack | 12.3 µs | 4.57 | - |',
                      '| disk-read | 1234 MB/s | 0.50 | 20.0 |'):
             assert line in once.splitlines(), once
         assert 'old' not in once and '3 rounds on a machine' in once, once
         assert jobs(place, once, measured)[1] == once, 'the same again'
-        svg = ElementTree.parse(Path(place, 'packaging/jobs.svg')).getroot()
+        svg = ElementTree.parse(Path(place, 'packaging/chart-disk.svg')).getroot()
         assert 'unpack' in [text.text for text in svg.iter(TEXT)]
         done, now = jobs(place, 'nothing to replace\n', measured)
         assert done.returncode == 1 and done.stderr.count('\n') == 1, done
