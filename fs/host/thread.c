@@ -31,14 +31,17 @@ struct start {
 	char name[16];
 };
 
-/* A thread is born with the CPUs of the one that starts it, which may be pinned; the first thread
- * of the process never is. */
-static void run_anywhere(void)
+/* A thread is born with the CPUs and the policy of the one that starts it, which may be pinned or
+ * run behind others; the first thread of the process never is. */
+static void run_as_the_first(void)
 {
 	unsigned long set[CPUS_MAX / (8 * sizeof(unsigned long))];
+	int policy = sched_getscheduler(getpid());
 
 	if (sched_getaffinity(getpid(), sizeof(set), (cpu_set_t *)set) == 0)
 		sched_setaffinity(0, sizeof(set), (const cpu_set_t *)set);
+	if (policy == SCHED_OTHER && sched_getscheduler(0) != policy)
+		spool_thread_set_policy(0, policy);
 }
 
 /* The thread sets its own name, for ps(1): another one would have to open a file for that. */
@@ -48,7 +51,7 @@ static void *begin(void *arg)
 
 	free(arg);
 	prctl(PR_SET_NAME, start.name);
-	run_anywhere();
+	run_as_the_first();
 	return start.run(start.arg);
 }
 
@@ -93,6 +96,25 @@ void spool_thread_step_back(void)
 
 	/* of this thread alone, setpriority(2), "C library/kernel differences" */
 	setpriority(PRIO_PROCESS, 0, wanted > NICE_BACK ? wanted : NICE_BACK);
+}
+
+int spool_thread_policy_behind(void)
+{
+	int nice = getpriority(PRIO_PROCESS, 0);
+	struct rlimit limit;
+
+	if (sched_getscheduler(0) != SCHED_OTHER)
+		return -ENOTSUP;
+	return getrlimit(RLIMIT_NICE, &limit) == 0 && limit.rlim_cur >= (rlim_t)(20 - nice)
+		       ? SCHED_IDLE
+		       : SCHED_BATCH;
+}
+
+int spool_thread_set_policy(pid_t tid, int policy)
+{
+	const struct sched_param param = {0};
+
+	return sched_setscheduler(tid, policy, &param) < 0 ? -errno : 0;
 }
 
 static void wake(int signal)

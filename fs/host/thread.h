@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 /** spool_thread_start() - start a thread with a small stack, on all CPUs that the first thread of
  * the process may use, even if the caller is pinned. @name: at most 15 bytes. Return: 0; -errno. */
@@ -19,6 +20,18 @@ bool spool_thread_pin(unsigned int cpu);
 /** spool_thread_step_back() - from now on the calling thread lets others go first: 10 steps of
  * nice(2) behind those that serve, and at 10 at least. */
 void spool_thread_step_back(void);
+
+/**
+ * spool_thread_policy_behind() - how a thread can run behind others, sched(7), and be taken back
+ * Return: SCHED_IDLE: everybody else goes first; SCHED_BATCH, where RLIMIT_NICE does not let a
+ *	thread leave SCHED_IDLE: nobody who runs is interrupted for it; -ENOTSUP somebody has
+ *	chosen another policy for this process, which stays.
+ */
+int spool_thread_policy_behind(void);
+
+/** spool_thread_set_policy() - of the thread @tid of this process, 0: the calling one; to what
+ * spool_thread_policy_behind() has said, or SCHED_OTHER. Return: 0; -errno. */
+int spool_thread_set_policy(pid_t tid, int policy);
 
 /**
  * spool_thread_interrupt() - interrupt the system calls of @thread until it has ended, and join it

@@ -106,15 +106,32 @@ static void set_session_nice(void)
 	close(fd);
 }
 
+/* So that a thread can leave SCHED_IDLE again when the process has no rights any more
+ * (host/thread.h). It gets nothing that it does not have. */
+static void keep_nice(void)
+{
+	rlim_t value = (rlim_t)(20 - getpriority(PRIO_PROCESS, 0)); /* getrlimit(2) */
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NICE, &limit) < 0 || limit.rlim_cur >= value)
+		return;
+	limit.rlim_cur = value;
+	if (limit.rlim_max < value)
+		limit.rlim_max = value;
+	setrlimit(RLIMIT_NICE, &limit); /* who may not goes on without */
+}
+
 int spool_set_nice(int wanted, char why[SPOOL_LOG_LINE_MAX])
 {
 	if (wanted == SPOOL_NICE_DEFAULT) {
 		set_default_nice();
 		set_session_nice();
+		keep_nice();
 		return 0;
 	}
 	if (setpriority(PRIO_PROCESS, 0, wanted) == 0) {
 		set_session_nice();
+		keep_nice();
 		return 0;
 	}
 	snprintf(why, SPOOL_LOG_LINE_MAX,

@@ -209,6 +209,10 @@ static int add_conditional(scmp_filter_ctx filter)
 		{"setpriority",
 		 2,
 		 {SCMP_A0(SCMP_CMP_EQ, PRIO_PROCESS, 0), SCMP_A1(SCMP_CMP_EQ, 0, 0)}},
+		/* how threads run that nobody waits for; the kernel asks for no right */
+		{"sched_setscheduler", 1, {SCMP_A1(SCMP_CMP_EQ, SCHED_OTHER, 0)}},
+		{"sched_setscheduler", 1, {SCMP_A1(SCMP_CMP_EQ, SCHED_BATCH, 0)}},
+		{"sched_setscheduler", 1, {SCMP_A1(SCMP_CMP_EQ, SCHED_IDLE, 0)}},
 		/* for log lines */
 		{"socket",
 		 2,
