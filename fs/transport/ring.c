@@ -61,7 +61,8 @@ static int set_up(struct spool_ring *ring, const char **where)
 {
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_SQE128 | IORING_SETUP_SINGLE_ISSUER |
-			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED,
+			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+			 IORING_SETUP_R_DISABLED,
 	};
 	int r;
 
@@ -200,7 +201,8 @@ int spool_rings_prepare(struct spool_fs *fs, int fd, size_t max_write, struct sp
 		return -E2BIG;
 	}
 	rings = new_rings(fs, fd, max_write, (unsigned int)n);
-	if (!rings || ring_kicker_new(rings, &rings->kicker) < 0) {
+	if (!rings || ring_kicker_new(rings, &rings->kicker) < 0 ||
+	    ring_guard_new(rings, &rings->guard) < 0) {
 		spool_rings_stop(rings);
 		snprintf(why, 128, "out of memory");
 		return -ENOMEM;
@@ -247,6 +249,7 @@ void spool_rings_stop(struct spool_rings *rings)
 			eventfd_write(ring->wake, 1);
 		pthread_join(ring->thread, NULL);
 	}
+	ring_guard_free(rings->guard);
 	ring_kicker_free(rings->kicker);
 	for (unsigned int i = 0; i < rings->n; i++) {
 		struct spool_ring *ring = &rings->rings[i];

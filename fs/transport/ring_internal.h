@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What ring.c (setting up, threads), ring_loop.c (serving), ring_block.c and ring_kick.c share. */
+/* What ring.c (setting up, threads), ring_loop.c (serving), ring_block.c, ring_kick.c and
+ * ring_way.c share. */
 
 #include <liburing.h>
 #include <pthread.h>
@@ -80,6 +81,9 @@ struct spool_ring {
 	_Atomic uint64_t file; /* what a kick is about: a regular file that the kernel knows */
 	struct spool_ring_entry *kick; /* the entry of a kick that has just been committed */
 	int wake;                      /* eventfd: something in @returned, or the end */
+	_Atomic uint64_t taken;        /* requests so far */
+	uint64_t noted_ns;             /* when it has looked at the clock for that */
+	atomic_bool works;             /* it does not wait for requests */
 	size_t touched;                /* most bytes of a payload used since they were given back */
 	struct spool_turns ready;      /* have come and are not begun */
 	struct spool_mutex lock;       /* of @returned; nothing is called under it */
@@ -93,6 +97,7 @@ struct spool_rings {
 	unsigned int n_first; /* entries that each ring starts with */
 	unsigned int n;
 	struct ring_kicker *kicker;
+	struct ring_guard *guard;
 	atomic_bool stop;
 	struct spool_mutex lock; /* of the following; nothing is called under it */
 	struct spool_cond changed;
@@ -129,3 +134,20 @@ void ring_kick(struct spool_ring *ring);
 
 /** ring_kick_of() - Return: whose kick this request is; NULL: none. */
 struct spool_ring *ring_kick_of(struct spool_rings *rings, const struct fuse_in_header *header);
+
+/* ring_way.c: rings to which requests come fast give way to the callers (way_rule.h) */
+
+/** ring_guard_new() - a thread that sleeps, and looks after all rings. Return: 0; -errno. */
+int ring_guard_new(struct spool_rings *rings, struct ring_guard **ret);
+
+/** ring_guard_free() - ends it. NULL is allowed. */
+void ring_guard_free(struct ring_guard *guard);
+
+/** ring_way_begin() - the calling thread serves @ring from now on. */
+void ring_way_begin(struct spool_ring *ring);
+
+/** ring_way_end() - it does not any more: nobody looks at the ring then. */
+void ring_way_end(struct spool_ring *ring);
+
+/** ring_way_note() - the ring's thread has taken one request more. */
+void ring_way_note(struct spool_ring *ring);

@@ -349,14 +349,18 @@ void ring_serve(struct spool_ring *ring)
 	struct spool_pulse *pulse = spool_pulse_join(ring->rings->fs->pulses);
 	struct spool_request *request;
 
+	ring_way_begin(ring);
 	prepare_wake(ring);
 	while (ring->alive > 0 && !atomic_load(&ring->rings->stop)) {
 		spool_pulse_rest(pulse);
+		atomic_store_explicit(&ring->works, false, memory_order_relaxed);
 		wait_for_requests(ring);
+		atomic_store_explicit(&ring->works, true, memory_order_relaxed);
 		spool_pulse_work(pulse);
 		keep_free(ring);
 		while ((request = spool_request_of(spool_turns_next(&ring->ready)))) {
 			take_request(ring, request);
+			ring_way_note(ring);
 			spool_pulse_work(pulse);
 			if (spool_turns_is_empty(&ring->ready))
 				break;
@@ -366,4 +370,5 @@ void ring_serve(struct spool_ring *ring)
 			keep_free(ring);
 		}
 	}
+	ring_way_end(ring);
 }

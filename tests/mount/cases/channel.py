@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 
-from rig import (DEADLINE_S, Mount, as_user, binary, case, fails, is_mounted, own_subuids, put,
+from rig import (DEADLINE_S, Mount, as_user, binary, case, fails, get, is_mounted, own_subuids, put,
                  run, wait_until)
 from transport import (IO_URING_SETUP, SCHED_SETAFFINITY, counts, forbid, need_uring,
                        ring_entries, status, transports, waiting_requests)
@@ -25,6 +25,29 @@ def auto_takes_the_rings():
         assert got['transport_why'].startswith(f'{rings} rings of {ring_entries(rings)} entries')
         assert got['threads'] == rings + 1
         assert ' uring' in got['features'] and '-uring' not in got['features']
+
+
+def ring_policies(mount):
+    """How the threads of the rings compete for the CPUs, sched(7)."""
+    tasks = f'/proc/{mount.worker}/task'
+    return {os.sched_getscheduler(int(tid)) for tid in os.listdir(tasks)
+            if get(f'{tasks}/{tid}/comm') == b'spoolfs-ring\n'}
+
+
+@case(mount=False)
+def rings_give_way_while_requests_come_fast():
+    need_uring()
+    with Mount(layout='single') as mount:
+        assert ring_policies(mount) == {os.SCHED_OTHER}
+
+        def gives_way():
+            for _ in range(100):
+                os.mkdir(f'{mount.path}/d')
+                os.rmdir(f'{mount.path}/d')
+            return ring_policies(mount) & {os.SCHED_IDLE, os.SCHED_BATCH}
+
+        wait_until(gives_way, 'giving way')
+        wait_until(lambda: ring_policies(mount) == {os.SCHED_OTHER}, 'taken back')
 
 
 @case(mount=False)
