@@ -344,6 +344,12 @@ static void wait_for_requests(struct spool_ring *ring)
 		give_back(ring);
 }
 
+/* The kernel does not wait for the end of these, but for some after a failed open. */
+static bool is_waited_for(const struct spool_request *request)
+{
+	return request->opcode != FUSE_RELEASE && request->opcode != FUSE_RELEASEDIR;
+}
+
 void ring_serve(struct spool_ring *ring)
 {
 	struct spool_pulse *pulse = spool_pulse_join(ring->rings->fs->pulses);
@@ -364,6 +370,8 @@ void ring_serve(struct spool_ring *ring)
 			spool_pulse_work(pulse);
 			if (spool_turns_is_empty(&ring->ready))
 				break;
+			if (!is_waited_for(request))
+				continue;
 			/* An answer does not wait for the requests behind it, nor does what has
 			 * come meanwhile: the kernel hands over some 20 at a time. */
 			io_uring_submit_and_get_events(&ring->uring);
