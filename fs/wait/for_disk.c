@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "transport/channel.h"
 #include "fs.h"
+#include "host/clock.h"
 #include "host/loop.h"
 #include "host/pulse.h"
 #include "transport/waitq.h"
@@ -22,6 +23,10 @@
 #define DISK_THREADS 128u
 #define DISK_THREADS_OF_MANY (DISK_THREADS / 2)
 #define DISK_THREADS_FEW 2u
+
+/* What an idle thread keeps for its answers, 1 MiB as a rule, goes after this: a reader that takes
+ * breaks finds it still. A guess. */
+#define KEEP_NS (5 * UINT64_C(1000000000))
 
 struct spool_for_disk {
 	struct spool_waitq waitq;
@@ -120,10 +125,36 @@ static void serve_one(const struct spool_for_disk *queue, struct spool_request *
 	queue->serve(queue->fs, request);
 }
 
+static void drop_buffer(const struct spool_fs *fs)
+{
+	void *buffer = pthread_getspecific(fs->buffer);
+
+	pthread_setspecific(fs->buffer, NULL);
+	free(buffer);
+}
+
+/* Waits for something to do, at first for a while only. *@bare: this thread keeps no buffer. */
+static void rest_locked(struct spool_for_disk *queue, bool *bare) SPOOL_REQUIRES(queue->loop.lock)
+{
+	uint64_t until = *bare ? SPOOL_FOREVER : spool_clock_ns() + KEEP_NS;
+	bool woken;
+
+	queue->n_idle++;
+	woken = spool_loop_wait_locked(&queue->loop, until);
+	leave_idle_locked(queue);
+	if (woken || *bare)
+		return;
+	spool_loop_unlock(&queue->loop);
+	drop_buffer(queue->fs);
+	*bare = true;
+	spool_loop_lock(&queue->loop);
+}
+
 static void *queue_main(void *arg)
 {
 	struct spool_for_disk *queue = arg;
 	struct spool_request *request;
+	bool bare = true;
 	uid_t payer;
 
 	spool_loop_lock(&queue->loop);
@@ -133,11 +164,10 @@ static void *queue_main(void *arg)
 		if (!request && queue->loop.stop)
 			break;
 		if (!request) {
-			queue->n_idle++;
-			spool_loop_wait_locked(&queue->loop, SPOOL_FOREVER);
-			leave_idle_locked(queue);
+			rest_locked(queue, &bare);
 			continue;
 		}
+		bare = false;
 		payer = request->payer;
 		wake_locked(queue);
 		spool_loop_unlock(&queue->loop);

@@ -2,12 +2,14 @@
 memory, also when much has been written and removed before."""
 import contextlib
 import os
+import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from loop_disk import Backing
-from rig import (Mount, as_user, case, children, has_address_sanitizer, own_mounts, put, run,
-                 wait_until)
-from transport import transports
+from rig import (Mount, Skip, as_user, binary, case, children, drop_caches, has_address_sanitizer,
+                 own_mounts, put, run, wait_until)
+from transport import status, transports
 
 MIB = 1 << 20
 PSS_MAX = 10 * MIB  # of all processes of a mount together
@@ -83,3 +85,31 @@ def a_mount_that_was_used_sleeps_and_is_small():
         if not has_address_sanitizer():
             held = {name: sum(map(pss, some)) for name, some in pids.items()}
             assert max(held.values()) <= PSS_MAX, held
+
+
+@case(mount=False)
+def what_read_from_the_disk_keeps_no_buffers():
+    """Each thread that reads from the disk needs a buffer for a request; over /dev/fuse there is no
+    other to read to."""
+    if has_address_sanitizer():
+        raise Skip('AddressSanitizer needs memory itself')
+    readers = 12
+    with Backing() as backing, \
+            Mount(options=f'transport=dev,threshold=0,backing={backing}') as mount:
+        path = f'{mount.tmpdir()}/f'
+        put(path, os.urandom(64 * MIB))
+        wait_until(lambda: status(mount)['tier']['disk_used'] >= 64 * MIB, 'it is on the disk')
+
+        def read(part):
+            with open(path, 'rb', buffering=0) as file:
+                return len(os.pread(file.fileno(), MIB, part * 5 * MIB))
+
+        def all_have_read():
+            drop_caches()
+            with ThreadPoolExecutor(readers) as pool:
+                assert set(pool.map(read, range(readers))) == {MIB}
+            text = run(binary('SPOOLCTL'), 'debug', mount.path).stdout
+            return int(re.search(r'^disk threads: (\d+)', text, re.M).group(1)) >= readers - 1
+        wait_until(all_have_read, 'many threads have read at the same time')
+        pids = descendants(mount.process.pid)
+        wait_until(lambda: sum(map(pss, pids)) <= PSS_MAX, 'their memory comes back')
