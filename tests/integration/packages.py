@@ -3,7 +3,7 @@ import os
 import re
 
 from debian_roots import DEBS, LONG_S, OURS, SUITES, Root, built, bump
-from rig import case, is_mounted, run, wait_until
+from rig import case_on_each, is_mounted, run, wait_until
 
 PACKAGES = 'mmdebstrap debian-archive-keyring autopkgtest'
 MULTIARCH = '/usr/lib/$(uname -m)-linux-gnu'
@@ -26,23 +26,11 @@ test "$man_pages" -gt 6
 '''
 
 
-def on_each(function):
-    """Registers a case for each release: function(suite)."""
-    def register(suite):
-        def on_one():
-            function(suite)
-        on_one.__name__ = f'{function.__name__}_on_{suite}'
-        case(mount=False, timeout_s=3600)(on_one)
-    for suite in SUITES:
-        register(suite)
-    return function
-
-
 def install(root):
     root.run(f'apt-get install -qy --no-install-recommends $(ls {DEBS})')
 
 
-@on_each
+@case_on_each(SUITES, mount=False, timeout_s=3600)
 def are_built(suite):
     """And lintian finds neither errors nor warnings."""
     built(suite)
@@ -59,7 +47,7 @@ def upgrade(root):
     return said
 
 
-@on_each
+@case_on_each(SUITES, mount=False, timeout_s=3600)
 def come_and_go(suite):
     """Without systemd: what is mounted outlives an upgrade and a removal, and a purge leaves
     nothing."""
@@ -116,7 +104,7 @@ def failed_cases(root, arguments):
     return [line for line in lines if not line.startswith('ok')] if done.returncode else []
 
 
-@on_each
+@case_on_each(SUITES, mount=False, timeout_s=3600)
 def pass_the_mount_cases(suite):
     """Those of tests/mount with what is installed."""
     built(suite)
@@ -127,7 +115,7 @@ def pass_the_mount_cases(suite):
     assert not failed, '\n'.join(failed)
 
 
-@on_each
+@case_on_each(SUITES, mount=False, timeout_s=3600)
 def pass_the_slurm_cases(suite):
     """With the Slurm of that release, whose interface is another one in each: 22.05, 24.11 and
     26.05."""
@@ -138,7 +126,7 @@ def pass_the_slurm_cases(suite):
     assert not failed, '\n'.join(failed)
 
 
-@on_each
+@case_on_each(SUITES, mount=False, timeout_s=3600)
 def pass_their_own_tests(suite):
     """Those of debian/tests, as autopkgtest(1) runs them."""
     kept = built(suite)

@@ -2,9 +2,9 @@
 users have their TMPDIR."""
 import os
 
-from booted import SUITES, Booted
+from booted import Booted, on_each
 from debian_roots import DEBS, OURS, built, bump
-from rig import Skip, case, run, wait_until
+from rig import run, wait_until
 
 PACKAGES = 'mmdebstrap debian-archive-keyring systemd-container'
 MOUNTS = '/run/spoolfs', '/srv/scratch'
@@ -29,27 +29,11 @@ class Administered(Booted):
         run('chroot', self.path, 'env', 'DEBIAN_FRONTEND=noninteractive', 'bash', '-euc', script)
 
 
-def on_each(function):
-    """Registers a case for each release whose systemd boots here: function(machine)."""
-    def register(suite):
-        def on_one():
-            if not os.path.exists('/sys/fs/cgroup/unified/cgroup.procs') and \
-                    not os.path.exists('/sys/fs/cgroup/cgroup.procs'):
-                raise Skip('no cgroup of version 2')
-            with Administered(suite) as machine:
-                function(machine)
-        on_one.__name__ = f'{function.__name__}_on_{suite}'
-        case(mount=False, timeout_s=3600)(on_one)
-    for suite in SUITES:
-        register(suite)
-    return function
-
-
 def daemons(machine):
     return machine.run('pidof', 'spoolfs', check=False).stdout.split()
 
 
-@on_each
+@on_each(Administered, {'timeout_s': 3600})
 def come_and_go(machine):
     """Installed, it serves, and logins have TMPDIR; an upgrade ends nothing; a removal ends all."""
     machine.sh('dpkg -i /debs/*.deb')
@@ -73,7 +57,7 @@ def come_and_go(machine):
     assert machine.is_active() and machine.mounts() == 1
 
 
-@on_each
+@on_each(Administered, {'timeout_s': 3600})
 def turn_io_uring_on(machine):
     """Where fuse is a module, and where it is built in, unless an administrator does not want."""
     def configured():

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from rig import Skip, binary, case, need, own_mounts, run, wait_until
+from rig import Skip, binary, case_on_each, need, own_mounts, run, wait_until
 
 TOP = Path(__file__).resolve().parents[2]
 KEPT = TOP / 'build-booted'
@@ -200,17 +200,16 @@ class Booted:
         run('umount', '-R', self.base)
 
 
-def on_each(**machine):
-    """Registers a case for each of the systems; the function gets the machine."""
+def on_each(system=Booted, limits=None, **machine):
+    """Registers a case for each of the systems; the function gets the machine. limits: case()'s."""
     def register(function):
-        for suite in SUITES:
-            def one(suite=suite):
-                if not os.path.exists('/sys/fs/cgroup/unified/cgroup.procs') and \
-                        not os.path.exists('/sys/fs/cgroup/cgroup.procs'):
-                    raise Skip('no cgroup of version 2')
-                with Booted(suite, **machine) as booted:
-                    function(booted)
-            one.__name__ = f'{function.__name__}_on_{suite}'
-            case(mount=False)(one)
+        def on_one(suite):
+            if not os.path.exists('/sys/fs/cgroup/unified/cgroup.procs') and \
+                    not os.path.exists('/sys/fs/cgroup/cgroup.procs'):
+                raise Skip('no cgroup of version 2')
+            with system(suite, **machine) as booted:
+                function(booted)
+        on_one.__name__ = function.__name__
+        case_on_each(SUITES, mount=False, **(limits or {}))(on_one)
         return function
     return register

@@ -32,6 +32,18 @@ def case(**options):
     return register
 
 
+def case_on_each(names, **options):
+    """Registers a case for each of them, function(name), with the name behind its own."""
+    def register(function):
+        for name in names:
+            def on_one(name=name):
+                function(name)
+            on_one.__name__ = f'{function.__name__}_on_{name}'
+            case(**options)(on_one)
+        return function
+    return register
+
+
 def binary(name):
     return os.environ[name]
 
