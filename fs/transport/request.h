@@ -82,7 +82,7 @@ struct spool_release_part {
 
 /**
  * struct spool_ram_part - of for_ram.h, and nobody else's
- * @n_kicks: spool_for_ram_kicks() before the last attempt; @since: CLOCK_MONOTONIC in s
+ * @n_kicks: of the queue, before the last attempt; @since: CLOCK_MONOTONIC in s
  * @waited: it has been there; handlers may look; @signal: its caller had one by then, and lived
  */
 struct spool_ram_part {
