@@ -33,6 +33,15 @@ static ssize_t change(uint64_t ino, size_t len, size_t off, unsigned int flags)
 	return spool_engine_write(tier.rig.engine, ino, tier.data + off, len, off, flags);
 }
 
+/* A file of @len bytes on the disk, of which page 3 is written over. */
+static uint64_t overlaid(size_t len)
+{
+	uint64_t ino = tier_spilled(len);
+
+	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
+	return ino;
+}
+
 /* All of it to the disk, hot or not. Return: what who asked was told. */
 static int push(uint64_t ino)
 {
@@ -174,9 +183,8 @@ static void punched_and_cut(void)
 static void zeroed(void)
 {
 	int mode = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE;
-	uint64_t ino = tier_spilled(2 * BLOCK);
+	uint64_t ino = overlaid(2 * BLOCK);
 
-	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
 	CU_ASSERT_EQUAL(
 		spool_engine_fallocate(tier.rig.engine, ino, mode, 0, BLOCK, SPOOL_NOWAIT_DISK), 0);
 	memset(tier.data, 0, BLOCK);
@@ -199,10 +207,9 @@ static void zeroed(void)
  * nothing else of the file suffers. It is tried again when somebody asks. */
 static void over_what_cannot_be_read(void)
 {
-	uint64_t ino = tier_spilled(4 * BLOCK);
+	uint64_t ino = overlaid(4 * BLOCK);
 	long reads;
 
-	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
 	CU_ASSERT_EQUAL(change(ino, PAGE, 2 * BLOCK, 0), (ssize_t)PAGE);
 	CU_ASSERT_EQUAL(change(ino, BLOCK, 3 * BLOCK, 0), (ssize_t)BLOCK);
 	fault_backing_arm(&tier.disk, FAULT_READ, 1, true, -EIO);
@@ -230,9 +237,8 @@ static void over_what_cannot_be_read(void)
 /* Spoiled for good: the pages over it are right, and a block that is written anew is as well. */
 static void over_what_is_spoiled(void)
 {
-	uint64_t ino = tier_spilled(2 * BLOCK);
+	uint64_t ino = overlaid(2 * BLOCK);
 
-	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
 	CU_ASSERT_TRUE(fault_backing_spoil(&tier.disk) > 0);
 	CU_ASSERT_EQUAL(push(ino), -EIO);
 	tier_same(ino, PAGE, 3 * PAGE);
@@ -347,10 +353,9 @@ static void changed_on_the_way(void)
 /* The file is removed while a block of it is on its way. */
 static void removed_on_the_way(void)
 {
-	uint64_t ino = tier_spilled(2 * BLOCK);
+	uint64_t ino = overlaid(2 * BLOCK);
 	pthread_t thread;
 
-	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
 	thread = begin(ino, FAULT_READ);
 	CU_ASSERT_EQUAL(spool_engine_unlink(tier.rig.engine, &tier.rig.cred, SPOOL_INO_ROOT, "f"),
 			0);
@@ -375,10 +380,9 @@ static void *read_thread(void *arg)
 static void read_before_a_write(void)
 {
 	static char before[BLOCK];
-	uint64_t ino = tier_spilled(2 * BLOCK);
+	uint64_t ino = overlaid(2 * BLOCK);
 	pthread_t thread;
 
-	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
 	memcpy(before, tier.data, BLOCK);
 	fault_backing_gate(&tier.disk, 1u << FAULT_READ);
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, read_thread, &ino), 0);
@@ -393,9 +397,8 @@ static void read_before_a_write(void)
 /* A copy from and to such blocks, and a file of which there is nothing but such a page. */
 static void copied(void)
 {
-	uint64_t ino = tier_spilled(2 * BLOCK), to;
+	uint64_t ino = overlaid(2 * BLOCK), to;
 
-	CU_ASSERT_EQUAL(change(ino, PAGE, 3 * PAGE, 0), (ssize_t)PAGE);
 	to = tier_make("to", 1000, 2 * BLOCK);
 	CU_ASSERT_EQUAL(push(to), 0);
 	CU_ASSERT_EQUAL(spool_engine_copy_range(tier.rig.engine, ino, 0, to, 0, 2 * BLOCK, 0),
