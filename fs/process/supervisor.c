@@ -177,7 +177,7 @@ static void look_after_janitor(struct supervisor *sup)
 
 enum event { EVENT_STOP, EVENT_WORKER, EVENT_HANG, EVENT_DETACHED };
 
-/* Return: was the worker stopped, or continued, since the last call? */
+/* Tells the watchdog whether the worker was stopped, or continued, since the last call. */
 static void see_whether_stopped(struct supervisor *sup)
 {
 	siginfo_t info = {0};

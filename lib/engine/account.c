@@ -30,7 +30,7 @@ uid_t spool_engine_payer(struct spool_engine *engine, const struct spool_cred *c
 	return payer;
 }
 
-/* What is left of @usage's resource, in units of @unit. */
+/* Lowers *@total and *@left to what @usage has, and has left, of @res. */
 static void left_of(const struct spool_usage *usage, enum spool_resource res, uint64_t *total,
 		    uint64_t *left)
 {

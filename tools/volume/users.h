@@ -37,8 +37,8 @@ bool users_may_look(void);
 
 /**
  * users_find() - look at all processes once
- * One that begins meanwhile may be missed, with a namespace of its own: so who asks for nobody asks
- * twice.
+ * A process that begins meanwhile may be missed, with a namespace of its own: so who finds nobody
+ * looks once more.
  * @ret, @ret_n: for free(3)
  * Return: 0; -errno: our mount table, @proc or a process in it cannot be read; -ENOMEM.
  */
