@@ -7,8 +7,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/** spool_thread_start() - start a thread with a small stack, on all CPUs that the first thread of
- * the process may use, even if the caller is pinned. @name: at most 15 bytes. Return: 0; -errno. */
+/** spool_thread_start() - start a thread with a small stack, and the CPUs and the policy that the
+ * first thread of the process has, even if the caller is pinned or runs behind others. @name: at
+ * most 15 bytes. Return: 0; -errno. */
 int spool_thread_start(pthread_t *ret, const char *name, void *(*run)(void *arg), void *arg);
 
 /**

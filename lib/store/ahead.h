@@ -63,8 +63,8 @@ void spool_ahead_free(struct spool_ahead *ahead);
  * spool_ahead_follow() - file @ino is being read at @off, by a request that needs the disk
  * @payer: who pays for the file, for comparison only: each may have as many runs as are left for
  *	others
- * Return: whether more is to be read ahead, namely *@ret, which nobody else is told to. Locks: any
- * below SPOOL_RANK_LEAF, which it takes for a moment.
+ * What its reader has passed over is given up. Return: whether more is to be read ahead, namely
+ * *@ret, which nobody else is told to. Locks: as spool_disk_record_put().
  */
 bool spool_ahead_follow(struct spool_ahead *ahead, const void *payer, uint64_t ino, uint64_t off,
 			size_t len, struct spool_ahead_range *ret);
@@ -74,7 +74,7 @@ bool spool_ahead_follow(struct spool_ahead *ahead, const void *payer, uint64_t i
  * @n: 1 to SPOOL_AHEAD_BLOCKS blocks of file @ino from @off on
  * @records: a reference on each, of blocks that are on the disk as a whole, in disk slots that
  *	follow one another; taken over
- * Return: false: there is no room. Locks: as spool_ahead_follow().
+ * Return: false: there is no room. Locks: takes SPOOL_RANK_LEAF.
  */
 bool spool_ahead_add(struct spool_ahead *ahead, const void *payer, uint64_t ino, uint64_t off,
 		     struct spool_disk_record *const *records, unsigned int n);

@@ -38,8 +38,8 @@ struct spool_disk_record {
 	} pieces[]; /* of the quarters that have any, in order */
 };
 
-/** spool_disk_record_put() - gives one reference back; with the last its disk slot goes. Any locks.
- */
+/** spool_disk_record_put() - gives one reference back; with the last its disk slot goes. Locks:
+ * takes that of the disk slots; files and what ranks before them may be locked. */
 void spool_disk_record_put(struct spool_disk *disk, struct spool_disk_record *record);
 
 /**
