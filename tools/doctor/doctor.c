@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "doctor/doctor.h"
-#include "util/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "util/text.h"
 
 void finding(struct doctor *doctor, const char *state, const char *what, const char *mend,
 	     const char *fmt, ...)

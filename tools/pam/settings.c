@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "pam/settings.h"
-#include "util/text.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "util/text.h"
 
 #define SHOWN 81 /* of an argument in a line that says what is wrong with it */
 
