@@ -96,6 +96,13 @@ void spool_loop_wake_all_locked(struct spool_loop *loop)
 	spool_cond_wake_all(&loop->changed);
 }
 
+void spool_loop_unlock_waking(struct spool_loop *loop)
+{
+	loop->n_events++;
+	spool_loop_unlock(loop);
+	spool_cond_wake(&loop->changed);
+}
+
 void spool_loop_wake(struct spool_loop *loop)
 {
 	spool_loop_lock(loop);

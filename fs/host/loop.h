@@ -69,6 +69,13 @@ bool spool_loop_wait_locked(struct spool_loop *loop, uint64_t until_ns) SPOOL_RE
 void spool_loop_wake_locked(struct spool_loop *loop) SPOOL_REQUIRES(loop->lock);
 void spool_loop_wake_all_locked(struct spool_loop *loop) SPOOL_REQUIRES(loop->lock);
 
+/**
+ * spool_loop_unlock_waking() - spool_loop_unlock(), then wake one thread
+ * For one that sleeps on the CPU of the caller: it begins at once there, and would only wait for
+ * the lock. It must be certain that the loop stays until this returns.
+ */
+void spool_loop_unlock_waking(struct spool_loop *loop) SPOOL_RELEASE(loop->lock);
+
 /** spool_loop_wake() - something has happened: all threads are to look. */
 void spool_loop_wake(struct spool_loop *loop);
 

@@ -97,9 +97,11 @@ bool spool_disk_near_take(struct spool_disk_near *near, struct spool_request *re
 	if (taken) {
 		cpu->request = request;
 		cpu->busy = true;
-		spool_loop_wake_locked(&cpu->loop);
+		/* it is freed after all who call this have ended */
+		spool_loop_unlock_waking(&cpu->loop);
+	} else {
+		spool_loop_unlock(&cpu->loop);
 	}
-	spool_loop_unlock(&cpu->loop);
 	return taken;
 }
 
