@@ -194,6 +194,21 @@ static bool is_coming(struct engine_tier *tier, const struct engine_space *space
 	return others || slots.waiting > 0;
 }
 
+/* Where users write and remove as much as there is room for, a disk takes data and does not several
+ * times a second. A guess: once a minute is often enough to be seen. */
+#define SAY_NS (UINT64_C(60) * NS_PER_S)
+
+static bool is_to_be_said(struct spool_engine *engine)
+{
+	uint64_t now = engine->host->monotonic_ns(engine->host->ctx);
+	struct engine_tier *tier = engine->tier;
+
+	if (atomic_load(&tier->said) || now < atomic_load(&tier->say_from_ns))
+		return false;
+	atomic_store(&tier->say_from_ns, now + SAY_NS);
+	return !atomic_exchange(&tier->said, true);
+}
+
 static void say(struct spool_engine *engine, const struct engine_space *space, int r)
 {
 	struct engine_tier *tier = engine->tier;
@@ -222,7 +237,6 @@ static void give_verdict(struct spool_engine *engine)
 
 static void taken_again(struct spool_engine *engine)
 {
-	spool_log(engine->log, SPOOL_LOG_INFO, "the backing directory takes data again");
 	atomic_store(&engine->tier->wanted, false);
 	atomic_store(&engine->tier->overtaken, 0);
 	engine_budget_set_ram(engine);
@@ -252,11 +266,15 @@ void engine_space_end(struct spool_engine *engine, struct engine_space *space, i
 	if (r < 0)
 		atomic_fetch_add_explicit(&tier->disk.n_failed, 1, memory_order_relaxed);
 	changed = atomic_exchange(&tier->failing, r < 0) != (r < 0);
-	if (changed && r < 0)
-		say(engine, space, r);
-	if (r < 0)
+	if (r < 0) {
+		if (is_to_be_said(engine))
+			say(engine, space, r);
 		give_verdict(engine);
-	else if (changed)
+		return;
+	}
+	if (atomic_exchange(&tier->said, false))
+		spool_log(engine->log, SPOOL_LOG_INFO, "the backing directory takes data again");
+	if (changed)
 		taken_again(engine);
 }
 

@@ -39,8 +39,10 @@ struct engine_tier {
 	atomic_bool awake;   /* wake() was called, and the thread has not gone back to sleep */
 	atomic_bool failing; /* the last batch was not taken */
 	/* space.c: */
-	_Atomic uint64_t in_flight; /* bytes of batches that may not yet be in the free space */
-	_Atomic uint64_t n_gave;    /* disk slots given back so far */
+	atomic_bool said;             /* that the disk takes no data, but not that it does again */
+	_Atomic uint64_t say_from_ns; /* it is not said before */
+	_Atomic uint64_t in_flight;   /* bytes of batches that may not yet be in the free space */
+	_Atomic uint64_t n_gave;      /* disk slots given back so far */
 	_Atomic uint64_t verdict_gave;
 	_Atomic int64_t verdict_ns; /* n_gave and the time of the last batch that was not taken */
 	_Atomic uint64_t n_asks;    /* how often another verdict was asked for */

@@ -262,6 +262,59 @@ static void space_is_told_without_the_disk(void)
 	tier_tear_down();
 }
 
+struct lines {
+	unsigned int refused, again;
+};
+
+static void count(void *ctx, const struct spool_log_line *line)
+{
+	struct lines *lines = ctx;
+
+	lines->refused += strstr(line->text, "does not take data") != NULL;
+	lines->again += strstr(line->text, "takes data again") != NULL;
+}
+
+/* The disk is full, and has room again. */
+static void come_and_go(void)
+{
+	fault_backing_capacity(&tier.disk, 0);
+	tier_spill_all();
+	fault_backing_capacity(&tier.disk, MIB);
+	tier_spill_all();
+	tier_spill_all();
+	CU_ASSERT_FALSE(tier_stat().failing);
+}
+
+/* Whoever fills the disk and removes what he has written, again and again, does not fill the log.
+ * But that it stays full is said. */
+static void is_said_once_a_minute(void)
+{
+	struct lines lines = {0};
+	struct spool_log log = {.sink = count, .ctx = &lines, .level = SPOOL_LOG_INFO};
+	uint64_t ino;
+
+	tier_set_up(0, UINT64_MAX, UINT64_MAX);
+	tier.rig.engine->log = &log;
+	ino = tier_make("f", 1000, BLOCK);
+	for (unsigned int i = 0; i < 10; i++) {
+		tier_write(ino, BLOCK, 0);
+		come_and_go();
+	}
+	CU_ASSERT_EQUAL(lines.refused, 1);
+	CU_ASSERT_EQUAL(lines.again, 1);
+	fault_backing_capacity(&tier.disk, 0);
+	tier_write(ino, BLOCK, 0);
+	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
+	CU_ASSERT_EQUAL(lines.refused, 1);
+	tier.rig.host.monotonic_ns += UINT64_C(60000000000);
+	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
+	CU_ASSERT_EQUAL(tier_spill_all(), -ENOSPC);
+	CU_ASSERT_EQUAL(lines.refused, 2);
+	CU_ASSERT_EQUAL(lines.again, 1);
+	tier.rig.engine->log = NULL;
+	tier_tear_down();
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -271,6 +324,7 @@ int main(void)
 		{"full until a file goes", full_until_a_file_goes},
 		{"the reserve is kept by all", the_reserve_is_kept_by_all},
 		{"old news is no verdict", old_news_is_no_verdict},
+		{"is said once a minute", is_said_once_a_minute},
 		{"space is told without the disk", space_is_told_without_the_disk},
 	};
 
