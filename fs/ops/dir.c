@@ -38,7 +38,7 @@ struct listing {
 	char *buf;
 	size_t used, size;
 	bool plus;
-	bool cached; /* the kernel may remember the entries */
+	bool linked; /* to the tree: the kernel may remember the entries */
 };
 
 static bool add_entry(void *arg, const char *name, size_t name_len, const struct spool_attr *attr,
@@ -50,7 +50,9 @@ static bool add_entry(void *arg, const char *name, size_t name_len, const struct
 
 	(void)name_len;
 	/* the kernel uses only the inode number of "." and ".." */
-	reply_fill_entry(attr, list->cached, &entry);
+	reply_fill_entry(attr, true, &entry);
+	if (!list->linked)
+		entry.ino = 0; /* the entry alone is of use */
 	if (list->plus) {
 		n = fuse_add_direntry_plus(list->req, list->buf + list->used,
 					   list->size - list->used, name, &entry, (off_t)cookie);
@@ -88,12 +90,15 @@ static void list_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, uin
 	struct listing list = {.req = req, .buf = reply_buffer(fs), .plus = plus};
 	int r = -ENOMEM;
 
-	list.cached = !plus || permission_may_cache(fs, ino);
+	/* What must not be cached is not told with an end of its time either: to the kernel that
+	 * would be news of a name that others, who began when it could be cached, may be about to
+	 * remember. */
+	list.linked = plus && permission_may_cache(fs, ino);
 	list.size = spool_min_u64(size, fs_of(req)->max_write);
 	if (list.buf)
 		r = spool_engine_readdir(fs->engine, &cred, ino, (uint64_t)off,
-					 spool_dirs_end(handle), plus, add_entry, &list);
-	if (reply_data(req, r < 0 ? r : (ssize_t)list.used, list.buf) < 0 && r == 0 && plus)
+					 spool_dirs_end(handle), list.linked, add_entry, &list);
+	if (reply_data(req, r < 0 ? r : (ssize_t)list.used, list.buf) < 0 && r == 0 && list.linked)
 		forget_entries(fs->engine, &list);
 }
 

@@ -9,9 +9,9 @@ import stat
 import subprocess
 
 from one_user import is_checked_by_the_kernel, need_one_user, tmpfs
-from rig import (LIBC, Mount, Skip, as_user, case, drop_caches, fails, get, is_mounted, put, run,
-                 unmount, wait_until)
-from transport import transports
+from rig import (LIBC, Mount, Skip, as_user, case, drop_caches, fails, get, is_mounted, pass_time,
+                 put, run, unmount, wait_until)
+from transport import counts, transports
 
 USER, OTHER, THIRD = 1000, 2000, 3000
 PR_CAPBSET_DROP = 24
@@ -348,6 +348,31 @@ def what_root_gives_away_unmounts_nothing():
         finally:
             for place in places:
                 run('umount', place)
+
+
+@case(mount=False, needs=['readdirplus', 'epoch'])
+def a_listing_tells_no_names_that_must_not_be_cached():
+    """The kernel has nothing to forget of it."""
+    def forgets():
+        got = counts(mount)
+        return got.get('FORGET', 0) + got.get('BATCH_FORGET', 0)
+
+    with Mount(layout='single', options='noallow_other') as mount:
+        need_one_user(mount)
+        os.mkdir(f'{mount.path}/d')
+        for i in range(50):
+            put(f'{mount.path}/d/{i}')
+        os.chown(f'{mount.path}/d', USER, USER)
+        fd = os.open(f'{mount.path}/d', os.O_RDONLY)
+        drop_caches()
+        wait_until(forgets, 'what was made is forgotten')
+        pass_time(0.2)
+        before = forgets()
+        assert len(os.listdir(fd)) == 50 and counts(mount)['READDIRPLUS'] > 0
+        drop_caches()
+        pass_time(0.2)
+        assert forgets() == before
+        os.close(fd)
 
 
 @case(mount=False)
