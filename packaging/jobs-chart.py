@@ -23,7 +23,7 @@ TOP = Path(__file__).resolve().parents[1]
 PARTS = {
     'jobs': ('tmpfs,spoolfs,spoolfs-dev,spoolfs-writeback,spoolfs-one-user,bindfs,mergerfs,disk',
              'life-4k,unpack,cp-r,git,sqlite,compile'),
-    'ram': ('tmpfs,spoolfs,spoolfs-one-user,spoolfs-no-threshold,disk',
+    'ram': ('tmpfs,spoolfs,spoolfs-writeback,spoolfs-one-user,spoolfs-no-threshold,disk',
             'life-tmpfile-4k,tree,memory,rewrite-64m,rewrite-256m,sort'),
     'disk': ('disk,spoolfs,spoolfs-ram-256m', 'stream-disk,spill,unpack'),
 }
