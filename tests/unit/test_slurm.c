@@ -153,6 +153,27 @@ static void test_failures_leave_nothing(void)
 	rmdir(base);
 }
 
+/* A job's user must be able to go through it. */
+static void test_no_umask_closes_the_base(void)
+{
+	char top[] = "/tmp/spool-unit-XXXXXX", base[64], error[SETTINGS_ERROR] = "";
+	const struct job job = {.id = 7, .size = GIB};
+	struct settings settings;
+	struct stat found;
+	mode_t before;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(top));
+	snprintf(base, sizeof(base), "%s/base", top);
+	settings = settings_in(base, "/nowhere/spoolfs");
+	before = umask(077);
+	CU_ASSERT_EQUAL(job_begin(&settings, &job, error), EXIT_FAILED);
+	umask(before);
+	CU_ASSERT_EQUAL_FATAL(stat(base, &found), 0);
+	CU_ASSERT_EQUAL(found.st_mode & 07777, 0755);
+	rmdir(base);
+	CU_ASSERT_EQUAL(rmdir(top), 0);
+}
+
 static bool is_odd(uint32_t id)
 {
 	return id % 2;
@@ -193,6 +214,7 @@ int main(void)
 		{"settings", test_settings},
 		{"wrong_settings", test_wrong_settings},
 		{"failures_leave_nothing", test_failures_leave_nothing},
+		{"no_umask_closes_the_base", test_no_umask_closes_the_base},
 		{"sweep", test_sweep},
 	};
 

@@ -60,6 +60,14 @@ static int run(const struct settings *settings, const char *options, const char 
 	return r == EXIT_USAGE ? EXIT_USAGE : EXIT_FAILED;
 }
 
+/* Users of jobs go through it, whatever umask Slurm has. Return: 0; -errno. */
+static int make_base(const char *base)
+{
+	if (mkdir(base, 0755) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	return chmod(base, 0755) < 0 ? -errno : 0;
+}
+
 int job_begin(const struct settings *settings, const struct job *job, char *ret_error)
 {
 	char dir[PATH_MAX];
@@ -70,8 +78,9 @@ int job_begin(const struct settings *settings, const struct job *job, char *ret_
 	r = job_end(settings, job->id);
 	if (r < 0)
 		return failed(ret_error, dir, -r);
-	if (mkdir(settings->base, 0755) < 0 && errno != EEXIST)
-		return failed(ret_error, settings->base, errno);
+	r = make_base(settings->base);
+	if (r < 0)
+		return failed(ret_error, settings->base, -r);
 	if (mkdir(dir, 0755) < 0)
 		return failed(ret_error, dir, errno);
 	/* A job may have no process here between its steps: so its files stay until it ends. */
