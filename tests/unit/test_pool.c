@@ -333,6 +333,19 @@ static void test_no_memory(void)
 #define N_ROUNDS 20000
 #define N_KEPT 64
 
+/* Marks the ends of a slot, every second time by filling all of it. */
+static void mark_ends(spool_pool_slot_t slot, size_t size, unsigned char mark)
+{
+	unsigned char *p = spool_pool_ptr(pool, slot), bytes[SPOOL_BLOCK_SIZE];
+
+	if (mark % 2) {
+		memset(bytes, mark, size);
+		spool_pool_fill(pool, slot, 0, bytes, size);
+	} else {
+		p[0] = p[size - 1] = mark;
+	}
+}
+
 static void *churn(void *arg)
 {
 	unsigned int seed = *(unsigned int *)arg;
@@ -354,10 +367,11 @@ static void *churn(void *arg)
 		}
 		sizes[at] =
 			1 + (size_t)rand_r(&seed) % (1u << (6 + (unsigned int)rand_r(&seed) % 11));
+		if (at % 8 == 0) /* these are written through the arena's file at first */
+			sizes[at] = SPOOL_BLOCK_SIZE;
 		if (spool_pool_alloc(pool, sizes[at], &slots[at]) < 0)
 			return (void *)(uintptr_t)1;
-		p = spool_pool_ptr(pool, slots[at]);
-		p[0] = p[sizes[at] - 1] = mark;
+		mark_ends(slots[at], sizes[at], mark);
 		if (i % 1000 == 0)
 			spool_pool_trim(pool, 1 * MIB);
 	}
