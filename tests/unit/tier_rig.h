@@ -20,7 +20,8 @@ struct tier_rig {
 	struct engine_rig rig;
 	struct fault_backing disk;
 	struct spool_batch *batch;
-	unsigned int n_wakes, n_hurries, n_rooms, n_aheads;
+	unsigned int n_wakes, n_hurries, n_rooms;
+	_Atomic unsigned int n_aheads; /* several threads may read */
 	struct {
 		unsigned int n;
 		uint64_t id;
