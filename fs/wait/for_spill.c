@@ -70,8 +70,9 @@ static bool wait_locked(struct spool_for_spill *queue) SPOOL_REQUIRES(queue->loo
 
 		first = TAILQ_FIRST(&queue->waiting);
 		until = first ? first->spill.until_ms * NS_PER_MS : SPOOL_FOREVER;
-		if (!spool_loop_wait_locked(&queue->loop, until) &&
-		    first == TAILQ_FIRST(&queue->waiting))
+		spool_loop_wait_locked(&queue->loop, until);
+		first = TAILQ_FIRST(&queue->waiting); /* may be another one */
+		if (first && spool_clock_ms() >= first->spill.until_ms)
 			end_locked(queue, first, -ETIMEDOUT);
 	}
 	while (queue->loop.stop && (first = TAILQ_FIRST(&queue->waiting)))
