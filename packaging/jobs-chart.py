@@ -68,9 +68,10 @@ def table(result):
 def section(part, result):
     """What README.md says: the chart, how it was made, the table."""
     n = result['rounds']
+    machine = re.sub(r'(Linux \d+\.\d+)\S*?(,|$)', r'\1\2', result['machine'])
     return '\n'.join([
         f'![{part}: how long it takes](packaging/chart-{part}.svg)', '',
-        f'{f"Medians of {n} rounds" if n > 1 else "One round"} on {result["machine"]}.', '',
+        f'{f"Medians of {n} rounds" if n > 1 else "One round"} on {machine}.', '',
         *table(result), ''])
 
 
