@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tier_rig.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 struct tier_rig tier;
@@ -58,7 +59,8 @@ void tier_set_up(uint64_t threshold, uint64_t ram, uint64_t user_ram)
 	config.limits.user[SPOOL_RES_RAM] = user_ram;
 	engine_rig_init_config(&tier.rig, &config);
 	CU_ASSERT_EQUAL_FATAL(spool_engine_new_batch(tier.rig.engine, &tier.batch), 0);
-	tier.n_wakes = tier.n_hurries = tier.n_rooms = tier.n_aheads = tier.asked.n = 0;
+	tier.n_wakes = tier.n_hurries = tier.n_rooms = tier.asked.n = 0;
+	atomic_store(&tier.n_aheads, 0);
 	for (size_t i = 0; i < sizeof(tier.data); i++)
 		tier.data[i] = (char)(i * 7 + i / 4096);
 }
