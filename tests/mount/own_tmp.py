@@ -1,8 +1,11 @@
 """Directories for temporary files that only one case has."""
 import ctypes
 import os
+from pathlib import Path
 
 from rig import CLONE_NEWNS, LIBC, binary, run
+
+SOURCE = str(Path(__file__).resolve().parents[2])
 
 
 def program_directories():
@@ -12,7 +15,7 @@ def program_directories():
 
 def own_tmp(propagation='private'):
     """From here on /tmp, /var/tmp and /run of this case are empty ones of its own, on which it may
-    do what would disturb others, and which others leave as they are."""
+    do what would disturb others, and which others leave as they are. What is tested stays."""
     new = f'{os.environ["SPOOL_CASE_DIR"]}/tmp'
     if LIBC.unshare(CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), 'unshare')
@@ -21,7 +24,7 @@ def own_tmp(propagation='private'):
     run('mount', '-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', new)
     run('mount', '-t', 'tmpfs', '-o', 'mode=1777', 'tmpfs', '/var/tmp')
     run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run')
-    for place in program_directories().values():
+    for place in SOURCE, *program_directories().values():
         if place.startswith('/tmp/'):
             os.makedirs(new + place[len('/tmp'):], exist_ok=True)
             run('mount', '--bind', place, new + place[len('/tmp'):])
