@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 
 from loop_disk import Backing, LoopDisk, noise
+from memory import memory_of
 from rig import (DEADLINE_S, Mount, Skip, as_user, binary, case, drop_caches, fails, fallocate, get,
                  put, run, wait_until)
 from transport import status, transports
@@ -110,9 +111,8 @@ def ram_is_a_bound_and_nothing_is_lost():
                 file.write(chunk)
         held = status(mount)
         assert held['ram_used'] <= 32 * MIB and held['tier']['disk_used'] >= 224 * MIB
-        with open(f'/proc/{mount.worker}/smaps_rollup', encoding='ascii') as file:
-            pss = next(int(line.split()[1]) << 10 for line in file if line.startswith('Pss:'))
-        assert pss < 96 * MIB, pss
+        memory = memory_of([mount.worker])
+        assert memory < 96 * MIB, memory
         drop_caches()
         with open(f'{mount.tmpdir()}/f', 'rb') as file:
             assert hashlib.file_digest(file, 'sha256').digest() == digest.digest()

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+from memory import memory_of
 from rig import (DEADLINE_S, GONE, Mount, alive, as_user, bash, binary, case, fails, fallocate, get,
                  is_mounted, is_run_again, linkat_fd, need, pass_time, put, run, unmount,
                  wait_until)
@@ -141,22 +142,16 @@ def t21_a_store_into_a_hole_of_a_full_mount_spares_everybody_else(d):
 def t22_memory_comes_back_when_files_are_deleted():
     """Caught: a heap that grows and stays (the prototypes kept all of it)."""
     with Mount(options='backing=none') as mount:
-        def held():
-            total = 0
-            with open(f'/proc/{mount.worker}/smaps_rollup', encoding='ascii') as file:
-                for line in file:
-                    if line.startswith('Rss:'):
-                        total = int(line.split()[1]) << 10
-            return total
-        before = held()
+        before = memory_of([mount.worker])
         for i in range(4):
             put(f'{mount.tmpdir()}/{i}', b'x' * (48 << 20))
-        full = held()
+        full = memory_of([mount.worker])
         assert full - before > 150 << 20
         assert full - before < 250 << 20, 'the data are held twice in the daemon'
         for i in range(4):
             os.unlink(f'{mount.tmpdir()}/{i}')
-        wait_until(lambda: held() - before < 64 << 20, 'the memory comes back')
+        wait_until(lambda: memory_of([mount.worker]) - before < 64 << 20,
+                   'the memory comes back')
 
         def used():  # the last close reaches the daemon a little later
             status = run(binary('SPOOLCTL'), 'status', '--json', mount.path).stdout
