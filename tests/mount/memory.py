@@ -1,4 +1,5 @@
 """How much memory processes hold."""
+import contextlib
 import os
 import stat
 
@@ -11,15 +12,22 @@ def rollup(pids, kind):
     return total
 
 
+def descriptors(pid):
+    """Also where the first thread has ended."""
+    for thread in os.listdir(f'/proc/{pid}/task'):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            for fd in os.listdir(f'/proc/{pid}/task/{thread}/fd'):
+                yield f'/proc/{pid}/task/{thread}/fd/{fd}'
+
+
 def arenas(pids):
     """Of memory files without a name: on a tmpfs that nobody sees, their path is only a number."""
     files = {}
     for pid in pids:
-        for fd in os.listdir(f'/proc/{pid}/fd'):
-            path = f'/proc/{pid}/fd/{fd}'
+        for path in descriptors(pid):
             try:
                 name, found = os.readlink(path), os.stat(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 continue  # closed meanwhile
             if name.startswith(('/memfd:', '/#')) and stat.S_ISREG(found.st_mode):
                 files[found.st_dev, found.st_ino] = found.st_blocks * 512

@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 from held_directory import HeldDirectory
+from memory import arenas
 from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, children, get, is_mounted,
                  own_uids, put, run, wait_until)
 
@@ -29,6 +30,11 @@ def memory(pid, *kinds):
     return max(found)
 
 
+def arena(pid):
+    """In KiB, whether it is mapped or not."""
+    return arenas([pid]) >> 10
+
+
 def in_flight(mount):
     """What the kernel is told at this moment."""
     text = run(binary('SPOOLCTL'), 'debug', mount.path).stdout
@@ -48,7 +54,7 @@ class Held:
         self.expire = subprocess.Popen([binary('SPOOLCTL'), 'expire', f'{place}/f'],
                                        stderr=subprocess.DEVNULL)
         wait_until(lambda: in_flight(self.mount) == 1, 'the kernel is told')
-        assert memory(self.mount.worker, 'RssShmem') >= SIZE >> 10
+        assert arena(self.mount.worker) >= SIZE >> 10
 
     def files(self):
         """Those that the worker has open."""
@@ -65,7 +71,8 @@ class Held:
         """All of it, and all processes, but the thread."""
         mount = self.mount
         wait_until(lambda: not alive(self.witness), 'the witness ends')
-        wait_until(lambda: memory(mount.worker, *kinds) < 256, 'the memory goes')
+        wait_until(lambda: memory(mount.worker, *kinds) + arena(mount.worker) < 256,
+                   'the memory goes')
         wait_until(lambda: not is_mounted(mount.path), 'the mount goes')
         others = [pid for pid in mount.pids if pid != mount.worker]
         wait_until(lambda: not any(map(alive, others)), 'all other processes end')
