@@ -33,12 +33,13 @@ static ssize_t copy_locked(struct spool_engine *engine, struct spool_node *src, 
 	lock_file(first->file, first == dst, SPOOL_RANK_OBJECT);
 	if (first != second)
 		lock_file(second->file, second == dst, SPOOL_RANK_OBJECT2);
+	engine_evict_begin(engine);
 	r = src->wiped || dst->wiped
 		    ? -EIO
 		    : spool_object_copy(src->file->object, src_off, dst->file->object, dst->user,
 					dst_off, len);
 	engine_file_mirror(dst);
-	engine_evict_update(engine, dst);
+	engine_evict_end(engine, dst);
 	if (first != second)
 		spool_rwlock_unlock(&second->file->lock);
 	spool_rwlock_unlock(&first->file->lock);

@@ -113,11 +113,12 @@ ssize_t engine_write_file(struct spool_engine *engine, struct spool_node *node,
 		struct spool_wanted wanted;
 
 		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+		engine_evict_begin(engine);
 		r = node->wiped ? -EIO
 				: spool_object_write(file->object, node->user, buf + done,
 						     len - done, off + done, charge_flags, &wanted);
 		engine_file_mirror(node);
-		engine_evict_update(engine, node);
+		engine_evict_end(engine, node);
 		spool_rwlock_unlock(&file->lock);
 		if (r > 0)
 			done += (size_t)r;

@@ -174,6 +174,19 @@ void engine_evict_update(struct spool_engine *engine, struct spool_node *node)
 		engine_tier_high(tier);
 }
 
+void engine_evict_begin(struct spool_engine *engine)
+{
+	if (engine->tier)
+		atomic_fetch_add(&engine->tier->n_coming, 1);
+}
+
+void engine_evict_end(struct spool_engine *engine, struct spool_node *node)
+{
+	engine_evict_update(engine, node);
+	if (engine->tier)
+		atomic_fetch_sub(&engine->tier->n_coming, 1);
+}
+
 void engine_evict_remove(struct spool_engine *engine, struct spool_node *node)
 {
 	struct engine_tier *tier = engine->tier;

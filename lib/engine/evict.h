@@ -8,6 +8,14 @@
 /** engine_evict_update() - the data of @node have changed. Lock: node->file->lock, exclusive. */
 void engine_evict_update(struct spool_engine *engine, struct spool_node *node);
 
+/** engine_evict_begin() - data of a file are about to come to RAM, where nobody sees them before
+ * engine_evict_end(): until then it is not said that RAM is used up by what cannot leave it.
+ * Lock: the file's, exclusive. */
+void engine_evict_begin(struct spool_engine *engine);
+
+/** engine_evict_end() - engine_evict_update(), after engine_evict_begin(). Lock: as there. */
+void engine_evict_end(struct spool_engine *engine, struct spool_node *node);
+
 /** engine_evict_remove() - @node, which has data, goes. */
 void engine_evict_remove(struct spool_engine *engine, struct spool_node *node);
 

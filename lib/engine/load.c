@@ -73,8 +73,9 @@ int engine_load(struct spool_engine *engine, struct spool_node *node,
 	engine_note_fetch(engine, node, r);
 	if (r == 0) {
 		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+		engine_evict_begin(engine);
 		r = spool_object_install(file->object, node->user, wanted, fetch.record, data);
-		engine_evict_update(engine, node);
+		engine_evict_end(engine, node);
 		spool_rwlock_unlock(&file->lock);
 	}
 	spool_fetch_drop(disk, &fetch);

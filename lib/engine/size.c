@@ -30,9 +30,10 @@ int engine_truncate(struct spool_engine *engine, struct spool_node *node, uint64
 	if (r < 0)
 		return r;
 	spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+	engine_evict_begin(engine);
 	r = spool_object_truncate(file->object, node->user, size);
 	engine_file_mirror(node);
-	engine_evict_update(engine, node);
+	engine_evict_end(engine, node);
 	spool_rwlock_unlock(&file->lock);
 	engine_ahead_forget(engine, node);
 	return (int)engine_no_room(r, flags);
@@ -60,9 +61,10 @@ int engine_fallocate(struct spool_engine *engine, struct spool_node *node, struc
 
 	do {
 		spool_rwlock_wrlock(&file->lock, SPOOL_RANK_OBJECT);
+		engine_evict_begin(engine);
 		r = spool_object_fallocate(file->object, node->user, mode, off, len, &wanted);
 		engine_file_mirror(node);
-		engine_evict_update(engine, node);
+		engine_evict_end(engine, node);
 		spool_rwlock_unlock(&file->lock);
 		if (r == SPOOL_WOULD_BLOCK)
 			r = engine_bring_back(engine, node, &wanted, flags) ?: 1;

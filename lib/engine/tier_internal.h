@@ -59,6 +59,7 @@ struct engine_tier {
 	atomic_bool look;           /* it is to be asked again */
 	atomic_bool stuck;          /* RAM is used up by what cannot leave it */
 	_Atomic uint64_t n_changes; /* how often data have come to RAM or left it */
+	atomic_uint n_coming;       /* files whose data come to RAM at this moment */
 	atomic_bool high;         /* RAM has become short since a thread began to nap, or went on */
 	atomic_bool naps;         /* one waits for data to grow cold */
 	bool evicting;            /* lock; the mount's RAM is short */

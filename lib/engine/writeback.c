@@ -118,17 +118,24 @@ static int nap(struct engine_tier *tier)
 	return SPOOL_SPILL_MORE;
 }
 
-/* RAM is short, and nothing could go: is it used up by what cannot leave it? Not if anything has
- * come to RAM or left it in this @round. Notes it. */
+/* Nothing has come to RAM or left it since @round began, and nothing is about to come: that would
+ * be charged, but on no list yet. */
+static bool is_unchanged(struct engine_tier *tier, const struct engine_round *round)
+{
+	return atomic_load(&tier->n_coming) == 0 &&
+	       atomic_load(&tier->n_changes) == round->n_changes;
+}
+
+/* RAM is short, and nothing could go: is it used up by what cannot leave it? Notes it. */
 static bool find_stuck(struct spool_engine *engine, const struct engine_round *round)
 {
 	struct engine_tier *tier = engine->tier;
-	bool is_stuck = atomic_load(&tier->n_changes) == round->n_changes;
+	bool is_stuck = is_unchanged(tier, round);
 
 	if (is_stuck)
 		engine_budget_set_stuck(engine, true);
 	/* what comes just now has not seen that yet: engine_evict_update() */
-	is_stuck &= atomic_load(&tier->n_changes) == round->n_changes;
+	is_stuck &= is_unchanged(tier, round);
 	if (!is_stuck)
 		engine_budget_set_stuck(engine, false);
 	return is_stuck;

@@ -4,6 +4,7 @@
  * that there is none. */
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "tier_rig.h"
@@ -169,6 +170,65 @@ static void short_of_ram_beside_the_threshold(void)
 	tier_tear_down();
 }
 
+/* What happens while a write has its RAM, and has not told of it yet. */
+static struct {
+	int (*arena_write)(void *ctx, int fd, uint64_t offset, const void *buf, size_t len);
+	size_t left; /* blocks until then */
+	uint64_t other;
+	ssize_t first, second;
+} meanwhile;
+
+static void *write_other(void *arg)
+{
+	struct spool_engine *engine = tier.rig.engine;
+
+	(void)arg;
+	meanwhile.first = spool_engine_write(engine, meanwhile.other, tier.data, BLOCK, 0, 0);
+	for (unsigned int i = 0; i < 8; i++)
+		spool_engine_spill(engine, tier.batch);
+	meanwhile.second = spool_engine_write(engine, meanwhile.other, tier.data, BLOCK, 0, 0);
+	return NULL;
+}
+
+static int write_and_wait(void *ctx, int fd, uint64_t offset, const void *buf, size_t len)
+{
+	pthread_t thread;
+
+	if (--meanwhile.left == 0) {
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, write_other, NULL), 0);
+		pthread_join(thread, NULL);
+	}
+	return meanwhile.arena_write(ctx, fd, offset, buf, len);
+}
+
+/* RAM is used up by data that are just coming, and will leave it again: so others wait. */
+static void while_another_takes_the_last(void)
+{
+	uint64_t ino;
+	ssize_t n;
+
+	tier_set_up(UINT64_MAX, MIB, UINT64_MAX);
+	ino = rig_file(&tier.rig, SPOOL_INO_ROOT, "all");
+	rig_file(&tier.rig, SPOOL_INO_ROOT, "other");
+	n = spool_engine_write(tier.rig.engine, ino, tier.data, MIB, 0, 0);
+	CU_ASSERT_TRUE_FATAL(n > 0 && n < (ssize_t)MIB);
+	tier_tear_down();
+
+	tier_set_up(UINT64_MAX, MIB, UINT64_MAX);
+	ino = rig_file(&tier.rig, SPOOL_INO_ROOT, "all");
+	meanwhile.other = rig_file(&tier.rig, SPOOL_INO_ROOT, "other");
+	meanwhile.left = (size_t)n / BLOCK;
+	meanwhile.arena_write = tier.rig.host.host.arena_write;
+	tier.rig.host.host.arena_write = write_and_wait;
+	CU_ASSERT_EQUAL(spool_engine_write(tier.rig.engine, ino, tier.data, MIB, 0, 0), n);
+	tier.rig.host.host.arena_write = meanwhile.arena_write;
+	CU_ASSERT_EQUAL(meanwhile.first, -EAGAIN);
+	CU_ASSERT_EQUAL(meanwhile.second, -EAGAIN);
+	tier_spill_all();
+	CU_ASSERT_EQUAL(tier_write(meanwhile.other, BLOCK, 0), 0);
+	tier_tear_down();
+}
+
 int main(void)
 {
 	static const struct unit_test tests[] = {
@@ -176,6 +236,7 @@ int main(void)
 		{"short of RAM beside the threshold", short_of_ram_beside_the_threshold},
 		{"beside metadata of others", beside_metadata_of_others},
 		{"users take turns", users_take_turns},
+		{"while another takes the last", while_another_takes_the_last},
 	};
 
 	return unit_run("tier_wait", tests, SPOOL_ARRAY_SIZE(tests));
