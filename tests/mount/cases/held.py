@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 from held_directory import HeldDirectory
-from memory import arenas
+from memory import arenas, descriptors
 from rig import (DEADLINE_S, Mount, alive, as_user, binary, case, children, get, is_mounted,
                  own_uids, put, run, wait_until)
 
@@ -59,12 +59,9 @@ class Held:
     def files(self):
         """Those that the worker has open."""
         found = []
-        for thread in os.listdir(f'/proc/{self.mount.worker}/task'):
-            path = f'/proc/{self.mount.worker}/task/{thread}/fd'
-            try:
-                found += [os.readlink(f'{path}/{fd}') for fd in os.listdir(path)]
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it has ended since
+        for path in descriptors(self.mount.worker):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # closed meanwhile
+                found.append(os.readlink(path))
         return found
 
     def is_gone(self, *kinds):
